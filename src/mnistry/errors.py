@@ -1,0 +1,104 @@
+"""The error tree: what went wrong, where, what was expected, and the remedy.
+
+Every error that a user can cause is one of these; the command line turns each into one line and
+its exit code. This module knows nothing of where errors are raised or how they are shown.
+"""
+
+
+class MnistryError(Exception):
+    """Base of every error that mnistry raises on purpose.
+
+    Parameters
+    ----------
+    what
+        What happened, as a short clause: ``"256 is no pixel value"``.
+    where
+        The file, row, byte offset or option that it concerns.
+    expected
+        What would have been right.
+    remedy
+        What the user can do about it.
+
+    Examples
+    --------
+    >>> print(DataError("256 is no pixel value", where="digits.csv, row 7",
+    ...                 expected="0 to 255", remedy="correct the row"))
+    digits.csv, row 7: 256 is no pixel value; expected 0 to 255; correct the row
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object | None = None,
+        expected: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        parts = [self.what if self.where is None else f"{self.where}: {self.what}"]
+        if self.expected is not None:
+            parts.append(f"expected {self.expected}")
+        if self.remedy is not None:
+            parts.append(self.remedy)
+        # File names may hold line breaks and terminal codes; an error is one plain line.
+        return "".join(
+            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in "; ".join(parts)
+        )
+
+
+class UsageError(MnistryError):
+    """An option or argument that makes no sense, or a missing extra."""
+
+    exit_code = 2
+
+
+class DataError(MnistryError):
+    """A dataset or an image that cannot be used."""
+
+    exit_code = 3
+
+
+class DownloadError(MnistryError):
+    """A download that failed on every origin."""
+
+    exit_code = 4
+
+
+class CacheError(DownloadError):
+    """A cache folder that cannot be written."""
+
+
+class ModelError(MnistryError):
+    """A model file or run directory that cannot be used."""
+
+    exit_code = 5
+
+
+class DivergedError(MnistryError):
+    """A training whose loss became infinite or not a number."""
+
+    exit_code = 6
+
+
+class ResourceError(MnistryError):
+    """A full disk, a folder that cannot be written, a run that is locked."""
+
+    exit_code = 7
+
+
+class IncompleteError(MnistryError):
+    """A batch that finished with failed items."""
+
+    exit_code = 8
+
+
+class Notice(UserWarning):
+    """Something that the user should know though nothing failed: a fallback, a suspicion."""

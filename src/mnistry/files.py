@@ -1,0 +1,111 @@
+"""Files written whole or not at all, locks, and the cache folder.
+
+Knows nothing of what is in the files.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from mnistry.errors import ResourceError
+
+
+def cache_dir() -> Path:
+    """Folder for what can be fetched or made again: ``$MNISTRY_HOME``, else the platform's cache.
+
+    It is not created here.
+    """
+    home = os.environ.get("MNISTRY_HOME")
+    if home:
+        return Path(home).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path("mnistry", appauthor=False)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a binary file that replaces `path` only when the block ends without an error.
+
+    The bytes go to a temporary file beside `path`, are flushed to the disk, and renamed into
+    place; the folder is flushed too. After a crash at any instant `path` holds its old content
+    or the new, never a part.
+
+    Parameters
+    ----------
+    path
+        The file to write; its folder must exist.
+
+    Examples
+    --------
+    >>> target = Path(getfixture("tmp_path")) / "note.txt"
+    >>> with atomic_write(target) as file:
+    ...     _ = file.write(b"whole")
+    >>> target.read_bytes()
+    b'whole'
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, where the platform can (Windows cannot)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all; NaN and infinity are refused."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+@contextlib.contextmanager
+def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold the lock file `path` during the block; the system frees it if the process dies.
+
+    Parameters
+    ----------
+    path
+        The lock file; made if missing, and left behind.
+    what
+        Who holds it, for the message: ``"another training writes to this run"``.
+    wait
+        Seconds to wait for it; 0 gives up at once, -1 waits for ever.
+
+    Raises
+    ------
+    ResourceError
+        If it is still held after `wait` seconds.
+    """
+    import filelock
+
+    try:
+        with filelock.FileLock(path, timeout=wait):
+            yield
+    except filelock.Timeout:
+        raise ResourceError(what, where=path.parent, remedy="wait for it to end") from None
