@@ -1,3 +1,78 @@
-"""mnistry: train, understand and use handwritten-digit networks with Keras."""
+"""mnistry: train, understand and use handwritten-digit networks with Keras.
+
+Public names are loaded at their first use, so that importing mnistry is quick and reading digits
+never loads Keras.
+
+Examples
+--------
+>>> import mnistry
+>>> (x_train, y_train), (x_test, y_test) = mnistry.load("sample")
+>>> x_train.shape
+(4000, 28, 28)
+"""
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Keras chooses its backend at its first import. A keras.json is no choice of the user's: Keras
+# writes one by itself, with another backend in it.
+if "keras" not in sys.modules:
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+
+if TYPE_CHECKING:
+    from mnistry.datasets import Dataset, Split, load
+    from mnistry.experiment import evaluate
+    from mnistry.history import History
+    from mnistry.networks import build
+    from mnistry.progress import ProgressBar
+    from mnistry.recipes import Recipe
+    from mnistry.runs import Run
+    from mnistry.training import train
+
+_HOMES = {
+    "Dataset": "mnistry.datasets",
+    "History": "mnistry.history",
+    "ProgressBar": "mnistry.progress",
+    "Recipe": "mnistry.recipes",
+    "Run": "mnistry.runs",
+    "Split": "mnistry.datasets",
+    "build": "mnistry.networks",
+    "evaluate": "mnistry.experiment",
+    "load": "mnistry.datasets",
+    "train": "mnistry.training",
+}
+__all__ = [
+    "Dataset",
+    "History",
+    "ProgressBar",
+    "Recipe",
+    "Run",
+    "Split",
+    "build",
+    "evaluate",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mnistry' has no attribute {name!r}")
+    try:
+        module = importlib.import_module(_HOMES[name])
+    except ModuleNotFoundError as error:
+        from mnistry.errors import UsageError
+
+        raise UsageError(
+            f"mnistry.{name} needs {error.name}, which is not installed",
+            remedy="pip install 'mnistry[train]'",
+        ) from error
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -4,6 +4,7 @@ Knows nothing of what is in the files.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -109,3 +110,9 @@ def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
             yield
     except filelock.Timeout:
         raise ResourceError(what, where=path.parent, remedy="wait for it to end") from None
+
+
+def sha256(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,7 @@ Knows nothing of files or formats.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
 DIGITS = tuple("0123456789")
+MAX_ARRAY_BYTES = 2**30  # what a file may make us allocate for one array
+KERAS_NAMES = {name: name for name in ("x_train", "y_train", "x_test", "y_test")}
 
 
 class Split(NamedTuple):
@@ -35,7 +37,7 @@ class Split(NamedTuple):
     labels: Labels | None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
 class Dataset:
     """Handwritten digits, or anything of their shape, and where they came from.
 
@@ -153,15 +155,56 @@ def as_labels(array: NDArray[np.generic], where: str) -> Labels:
     return _as_uint8(array, where, low=0, high=9, what="label")
 
 
-def as_split(images: NDArray[np.generic], labels: NDArray[np.generic], where: str) -> Split:
-    """Check images and their labels, and that there are as many of each."""
-    if len(images) != len(labels):
+def as_split(images: NDArray[np.generic], labels: NDArray[np.generic] | None, where: str) -> Split:
+    """Check images and, unless they are to be predicted, their labels: as many of each."""
+    if labels is not None and len(images) != len(labels):
         raise DataError(
             f"{len(images):,} images but {len(labels):,} labels",
             where=where,
             expected="one label an image",
         )
-    return Split(as_images(images, where), as_labels(labels, where))
+    return Split(as_images(images, where), None if labels is None else as_labels(labels, where))
+
+
+def as_splits(
+    arrays: Mapping[str, NDArray[np.generic]],
+    where: str,
+    names: Mapping[str, str] = KERAS_NAMES,
+) -> tuple[Split | None, Split | None]:
+    """Put the arrays of one source together as its train and test splits.
+
+    Parameters
+    ----------
+    arrays
+        Any of ``x_train``, ``y_train``, ``x_test``, ``y_test``. Test images may be without
+        labels; so may training images, if there are no labels at all.
+    where
+        The source, for messages.
+    names
+        What the source calls each array, for messages.
+
+    Raises
+    ------
+    DataError
+        If an array is missing that the others call for, or one is not as `as_split` wants it.
+    """
+    wanted = [f"x_{name[2:]}" for name in arrays if name.startswith("y_")]
+    if "y_test" in arrays and "x_train" in arrays:
+        wanted.append("y_train")
+    missing = [names[name] for name in wanted if name not in arrays]
+    if missing or not arrays:
+        raise DataError(
+            f"no {missing[0]}" if missing else "no images",
+            where=where,
+            expected=", ".join(names.values()),
+        )
+    train, test = (
+        as_split(arrays[f"x_{part}"], arrays.get(f"y_{part}"), f"{where}, {part} split")
+        if f"x_{part}" in arrays
+        else None
+        for part in ("train", "test")
+    )
+    return train, test
 
 
 def _as_uint8(

@@ -1,0 +1,43 @@
+# mnistry: `make train` runs the classic experiment, `make test` runs every test.
+# Everything goes into .venv, in the pinned and hashed versions of requirements/.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help train test lint lock clean
+
+help: ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+train: .venv/train.done ## train the classic network on MNIST and score it
+	$(BIN)/mnistry train
+
+test: .venv/test.done ## run every test
+	$(BIN)/pytest
+
+lint: .venv/test.done ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Needs uv (https://docs.astral.sh/uv/). One resolution serves Python 3.11 to 3.14 and every
+# platform; the test tools are resolved on top of the versions for training.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra train
+lock: ## resolve requirements/ anew
+	$(COMPILE) --group build -o requirements/train.txt
+	$(COMPILE) --group build --group test -c requirements/train.txt -o requirements/test.txt
+
+clean: ## remove what make has made
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo 'mnistry needs Python 3.11 or newer: make PYTHON=python3.12 …' >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+
+# pip refuses hashes for a folder, so the project itself follows without its dependencies.
+.venv/%.done: requirements/%.txt pyproject.toml .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@

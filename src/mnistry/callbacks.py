@@ -1,0 +1,143 @@
+"""Keras callbacks that ride along with every training: a guard, and a keeper of records.
+
+They are the same whether the steps run in the compiled engine or in ``model.fit``.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from mnistry import checkpoints
+from mnistry.errors import DivergedError
+from mnistry.history import Epoch, Progress
+
+Logs = Mapping[str, float] | None
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+class Guard(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a training whose figures are no numbers, giving back the weights before that epoch.
+
+    Comes before the caller's callbacks, so that none of them keeps such weights as the best.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Keep the weights that the epoch begins with."""
+        self._good = [np.array(variable.numpy()) for variable in checkpoints.variables(self.model)]
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Raise `DivergedError` if a figure is infinite or not a number."""
+        for name, value in (logs or {}).items():
+            if not math.isfinite(value):
+                good = zip(checkpoints.variables(self.model), self._good, strict=True)
+                for variable, weights in good:
+                    variable.assign(weights)
+                raise DivergedError(
+                    f"{name} became {value} in epoch {epoch + 1}",
+                    remedy="try a smaller learning rate; the state before that epoch is kept",
+                )
+
+
+class Records(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps each epoch's figures, tells whoever shows them, and writes the checkpoints.
+
+    Comes after the caller's callbacks, so that a checkpoint holds what they decided.
+
+    Parameters
+    ----------
+    epochs, steps
+        How many epochs there will be at most, and steps an epoch.
+    others
+        The caller's callbacks: what they remember belongs to a checkpoint.
+    on_progress
+        Called with each `Progress`.
+    folder
+        Where checkpoints are kept; None keeps none.
+    checkpoint
+        The state to go on from; None begins anew.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        steps: int,
+        others: Sequence[keras.callbacks.Callback],
+        on_progress: Callable[[Progress], None] | None,
+        folder: Path | None,
+        checkpoint: checkpoints.Checkpoint | None,
+    ) -> None:
+        super().__init__()
+        self.done = [] if checkpoint is None else list(checkpoint.epochs)
+        self._epochs, self._steps, self._others = epochs, steps, others
+        self._on_progress, self._folder, self._checkpoint = on_progress, folder, checkpoint
+
+    def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
+        """Take up the checkpoint after the callbacks have reset themselves, or make the first."""
+        if self._checkpoint is not None:
+            checkpoints.restore(self._checkpoint, self.model, self._others)
+        else:
+            self._save()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Start the epoch's clock."""
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Keep the epoch's figures and its state, then report it."""
+        logs = logs or {}
+        finished = Epoch(
+            logs["loss"],
+            logs.get("accuracy", math.nan),
+            logs.get("val_loss"),
+            logs.get("val_accuracy"),
+            time.perf_counter() - self._started,
+        )
+        self.done.append(finished)
+        self._save()
+        self.report(epoch, self._steps, logs, finished)
+
+    def report(
+        self, epoch: int, step: int, logs: Mapping[str, float], finished: Epoch | None = None
+    ) -> None:
+        """Tell whoever shows it how far the training is; `epoch` counts from 0."""
+        if self._on_progress is not None:
+            accuracy = logs.get("accuracy", math.nan)
+            self._on_progress(
+                Progress(
+                    epoch + 1, self._epochs, step, self._steps, logs["loss"], accuracy, finished
+                )
+            )
+
+    def _save(self) -> None:
+        if self._folder is not None:
+            checkpoint = checkpoints.take(self.model, self.done, self._others)
+            checkpoints.save(self._folder, checkpoint)
+
+
+def wants_batches(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback overrides a hook that is called for every batch.
+
+    `keras.callbacks.ModelCheckpoint` overrides one only to look at ``save_freq``: it counts
+    only where that is a number of batches.
+
+    Examples
+    --------
+    >>> wants_batches(keras.callbacks.EarlyStopping())
+    False
+    >>> wants_batches(keras.callbacks.LambdaCallback(on_train_batch_end=print))
+    True
+    """
+    if isinstance(callback, keras.callbacks.ModelCheckpoint) and callback.save_freq == "epoch":
+        return False
+    return any(_overrides(callback, hook) for hook in _BATCH_HOOKS)
+
+
+def _overrides(callback: Any, hook: str) -> bool:
+    # A LambdaCallback holds its hooks as attributes of the instance, which have no __func__.
+    method = getattr(getattr(callback, hook), "__func__", None)
+    return method is not getattr(keras.callbacks.Callback, hook)

@@ -1,0 +1,168 @@
+"""Checkpoints: the whole state of a training in one file, written atomically.
+
+Weights, optimizer, seed generators, callbacks and the figures so far are one unit: all of a
+moment, or none. Knows nothing of how the training goes on from there.
+"""
+
+import dataclasses
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry import files
+from mnistry.errors import UsageError
+from mnistry.history import Epoch
+
+KEPT = 2
+_NAME = re.compile(r"(\d{8})\.npz")
+
+# What the callbacks of Keras that decide something remember from epoch to epoch.
+_MEMORY: dict[type, tuple[str, ...]] = {
+    keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
+    keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """One complete state, after some epoch.
+
+    Attributes
+    ----------
+    epochs
+        The figures of the epochs done.
+    stopped
+        Whether a callback had asked to stop.
+    arrays
+        Weights, optimizer variables and callbacks' weights, by name.
+    callbacks
+        What each callback that decides something remembers, in order.
+    """
+
+    epochs: tuple[Epoch, ...]
+    stopped: bool
+    arrays: Mapping[str, NDArray[Any]]
+    callbacks: Sequence[Mapping[str, Any]]
+
+
+def variables(model: keras.Model) -> list[keras.Variable]:
+    """Give every variable that a training changes: the model's and the optimizer's."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def take(
+    model: keras.Model,
+    epochs: Iterable[Epoch],
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Checkpoint:
+    """Copy the state of a compiled model and of its callbacks."""
+    arrays = {f"variable_{i}": np.array(v.numpy()) for i, v in enumerate(variables(model))}
+    deciding = _deciding(callbacks)
+    for i, callback in enumerate(deciding):
+        for j, weight in enumerate(getattr(callback, "best_weights", None) or ()):
+            arrays[f"best_{i}_{j}"] = np.array(weight)
+    memories = [
+        {name: _plain(getattr(callback, name)) for name in _memory(callback)}
+        for callback in deciding
+    ]
+    return Checkpoint(tuple(epochs), bool(model.stop_training), arrays, memories)
+
+
+def restore(
+    checkpoint: Checkpoint, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]
+) -> None:
+    """Give a state back to a model and callbacks made in the same way as those it came from.
+
+    Raises
+    ------
+    UsageError
+        If other callbacks decided in the training that it came from.
+    """
+    deciding = _deciding(callbacks)
+    if len(deciding) != len(checkpoint.callbacks):
+        raise UsageError(
+            f"{len(deciding)} callbacks decide in this training",
+            expected=f"{len(checkpoint.callbacks)}, as in the one that it goes on with",
+        )
+    for i, variable in enumerate(variables(model)):
+        variable.assign(checkpoint.arrays[f"variable_{i}"])
+    model.stop_training = checkpoint.stopped
+    for i, (callback, memory) in enumerate(zip(deciding, checkpoint.callbacks, strict=True)):
+        for name, value in memory.items():
+            setattr(callback, name, value)
+        best = [name for name in checkpoint.arrays if name.startswith(f"best_{i}_")]
+        if best:
+            callback.best_weights = [checkpoint.arrays[f"best_{i}_{j}"] for j in range(len(best))]
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all, and drop all but the last two."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "epochs": [dataclasses.asdict(epoch) for epoch in checkpoint.epochs],
+        "stopped": checkpoint.stopped,
+        "callbacks": checkpoint.callbacks,
+    }
+    buffer = io.BytesIO()
+    text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    np.savez(buffer, allow_pickle=False, record=text, **checkpoint.arrays)
+    files.write_bytes(folder / f"{len(checkpoint.epochs):08d}.npz", buffer.getvalue())
+    for old in _paths(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
+    """Read the newest checkpoint that is whole.
+
+    Returns
+    -------
+    checkpoint, damaged
+        None if there is no whole one; and the newer files that were damaged and passed over.
+    """
+    damaged: list[Path] = []
+    for path in reversed(_paths(folder)):
+        try:
+            return _read(path), damaged
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            damaged.append(path)
+    return None, damaged
+
+
+def _read(path: Path) -> Checkpoint:
+    with np.load(path, allow_pickle=False) as archive:
+        # Reading each member checks its CRC.
+        arrays = {name: archive[name] for name in archive.files}
+    record = json.loads(arrays.pop("record").tobytes())
+    epochs = tuple(Epoch(**epoch) for epoch in record["epochs"])
+    return Checkpoint(epochs, record["stopped"], arrays, record["callbacks"])
+
+
+def _paths(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _deciding(
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> list[keras.callbacks.Callback]:
+    return [callback for callback in callbacks if _memory(callback)]
+
+
+def _memory(callback: keras.callbacks.Callback) -> tuple[str, ...]:
+    for kind, names in _MEMORY.items():
+        if isinstance(callback, kind):
+            return names
+    return ()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic | np.ndarray) else value

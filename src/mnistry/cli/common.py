@@ -1,0 +1,101 @@
+"""What the commands share: consoles, options, loading data with its notices."""
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistry.errors import IncompleteError, Notice
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mnistry.datasets import Dataset
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME|PATH",
+        help="mnist, fashion-mnist, sample, or the path of an .npz, a .csv, a folder of IDX "
+        "files or a folder of images a class. Without it: MNIST, or offline the sample.",
+        show_default=False,
+    ),
+]
+Transpose = Annotated[
+    bool, typer.Option("--transpose", help="Exchange rows and columns, as EMNIST needs it.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+
+
+def stdout() -> "Console":
+    """Make the console for results."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False)
+
+
+def stderr() -> "Console":
+    """Make the console for progress and notices."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as the one JSON object of stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":
+    """Load a dataset with a progress bar, and print its notices to stderr."""
+    from mnistry import datasets
+
+    with warnings.catch_warnings(), _download_bar() as progress:
+        warnings.simplefilter("ignore", Notice)
+        dataset = datasets.load(data, transpose=transpose, progress=progress)
+    for notice in dataset.notices:
+        stderr().print(f"note: {notice}", style="yellow", soft_wrap=True)
+    return dataset
+
+
+def finish(dataset: "Dataset") -> None:
+    """List the items of a dataset that could not be read, if any, and end with exit code 8."""
+    if dataset.failures:
+        for failure in dataset.failures:
+            stderr().print(failure, soft_wrap=True)
+        raise IncompleteError(
+            f"{len(dataset.failures):,} items could not be read; the rest was used",
+            where=dataset.source,
+            remedy="mend or remove them",
+        )
+
+
+@contextmanager
+def _download_bar() -> Iterator[Callable[[int, int | None], None]]:
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    console = stderr()
+    with Progress(
+        TextColumn("downloading"), *columns,
+        console=console, transient=True, disable=not console.is_terminal,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("download", total=None, visible=False)
+
+        def show(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        yield show

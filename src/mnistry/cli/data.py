@@ -1,0 +1,133 @@
+"""``mnistry data``: where a dataset came from, and what its arrays are."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistry.cli import common
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.table import Table
+
+    from mnistry.datasets import Dataset
+
+
+def data(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|PATH]",
+            help="mnist, fashion-mnist, sample, or a path. Without it: MNIST, or offline the "
+            "sample.",
+            show_default=False,
+        ),
+    ] = None,
+    transpose: common.Transpose = False,
+    as_json: common.Json = False,
+) -> None:
+    """Tell where a dataset came from, its shapes, axes, dtype, range, classes and licence."""
+    dataset = common.load_dataset(name, transpose)
+    if as_json:
+        common.print_json(_facts(dataset))
+    else:
+        _print(dataset)
+    common.finish(dataset)
+
+
+def _facts(dataset: "Dataset") -> dict[str, object]:
+    import dataclasses
+
+    from mnistry.tensors import describe
+
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "licence": dataset.licence,
+        "classes": list(dataset.classes),
+        "arrays": [
+            dataclasses.asdict(describe(name, array)) | {"sha256": dataset.digests[name]}
+            for name, array in dataset.arrays().items()
+        ],
+        "images_a_class": {
+            name: counts.tolist() for name, counts in _images_a_class(dataset).items()
+        },
+        "notices": list(dataset.notices),
+        "failures": list(dataset.failures),
+    }
+
+
+def _images_a_class(dataset: "Dataset") -> "dict[str, np.ndarray]":
+    import numpy as np
+
+    splits = {"train": dataset.train, "test": dataset.test}
+    return {
+        name: np.bincount(split.labels, minlength=len(dataset.classes))
+        for name, split in splits.items()
+        if split is not None and split.labels is not None
+    }
+
+
+def _print(dataset: "Dataset") -> None:
+    from mnistry.cli import report
+
+    console = common.stdout()
+    console.print(
+        report.facts(("name", dataset.name), ("from", dataset.source), ("licence", dataset.licence))
+    )
+    console.print()
+    console.print(_arrays(dataset))
+    counts = _images_a_class(dataset)
+    if counts:
+        console.print()
+        console.print(_classes(dataset, counts))
+    console.print("\nthe first image of each class, at half its size\n")
+    console.print(_preview(dataset))
+
+
+def _arrays(dataset: "Dataset") -> "Table":
+    from mnistry.cli import report
+    from mnistry.tensors import describe
+
+    table = report.table("array", "rank", "axes", "shape", "dtype", "range", "MB", left=6)
+    for name, array in dataset.arrays().items():
+        facts = describe(name, array)
+        table.add_row(
+            name,
+            str(facts.ndim),
+            ", ".join(facts.axes),
+            str(facts.shape),
+            facts.dtype,
+            f"{facts.smallest} to {facts.largest}",
+            f"{facts.nbytes / 1e6:.2f}",
+        )
+    return table
+
+
+def _classes(dataset: "Dataset", counts: "dict[str, np.ndarray]") -> "Table":
+    from mnistry.cli import report
+
+    table = report.table("class", *(f"{split} images" for split in counts))
+    for label, name in enumerate(dataset.classes):
+        table.add_row(name, *(f"{counts[split][label]:,}" for split in counts))
+    table.add_section()
+    table.add_row("all", *(f"{counts[split].sum():,}" for split in counts))
+    return table
+
+
+def _preview(dataset: "Dataset") -> object:
+    import numpy as np
+
+    from mnistry.pictures import DigitPictures
+
+    split = dataset.train or dataset.test
+    if split is None:
+        return ""
+    if split.labels is None:
+        indices = np.arange(min(10, len(split.images)))
+    else:
+        _, indices = np.unique(split.labels, return_index=True)
+    chosen = split.images[indices]
+    halves = chosen.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).round().astype(np.uint8)
+    labels = None if split.labels is None else split.labels[indices]
+    return DigitPictures(halves, labels, range(len(halves)), dataset.classes)

@@ -1,0 +1,84 @@
+"""``mnistry evaluate``: the scorecard of a run."""
+
+from typing import TYPE_CHECKING, Any
+
+from mnistry.cli import common
+
+if TYPE_CHECKING:
+    from mnistry.datasets import Dataset, Split
+    from mnistry.evaluation import Scorecard
+    from mnistry.runs import Run
+
+
+def evaluate(
+    run_path: common.RunPath,
+    data: common.Data = None,
+    transpose: common.Transpose = False,
+    as_json: common.Json = False,
+) -> None:
+    """Score a run on its own test images, or on others by --data."""
+    from mnistry import scoring
+    from mnistry.runs import Run
+
+    run = Run.open(run_path)
+    if data is None:
+        dataset = common.load_dataset(run.data.given, run.data.transpose)
+        run.data.check(dataset)
+    else:
+        dataset = common.load_dataset(data, transpose)
+    name, split = scoring.choose_split(dataset)
+    card = scoring.score_run(run, split, dataset.classes)
+    own = name == "test" and data is None
+    if as_json:
+        common.print_json(
+            {
+                "run": str(run.path),
+                "data": dataset.name,
+                "source": dataset.source,
+                "split": name,
+                **card.to_json(),
+                "gap": run.scores().gap if own else None,
+            }
+        )
+    else:
+        _print(run, dataset, name, split, card, own)
+    common.finish(dataset)
+
+
+def _print(
+    run: "Run", dataset: "Dataset", name: str, split: "Split", card: "Scorecard", own: bool
+) -> None:
+    from mnistry.cli import report
+    from mnistry.pictures import DigitPictures
+
+    console = common.stdout()
+    rows: list[tuple[str, Any]] = [
+        ("run", str(run.path)),
+        ("scored on", f"{card.count:,} {name} images of {dataset.name}"),
+        (f"{name} accuracy", report.accuracy(card)),
+        (f"{name} loss", report.loss(card)),
+    ]
+    if own:
+        rows += report.overfitting(card, run.scores().train, run.epochs()[-1])
+    rows.append(("calibration error", report.calibration(card)))
+    if card.undisputed is not None:
+        rows.append(
+            (
+                "undisputed",
+                f"{report.accuracy(card.undisputed)} without the {len(card.disputed)} images "
+                "whose label is disputed",
+            )
+        )
+    console.print(report.facts(*rows))
+    report.print_scorecard(console, card)
+    surest = card.mistakes[:6]
+    if surest:
+        console.print("\nthe surest mistakes", style="bold")
+        console.print(
+            DigitPictures(split.images, split.labels, [m.index for m in surest], dataset.classes)
+        )
+        for mistake in surest:
+            console.print(
+                f"image {mistake.index}: {dataset.classes[mistake.answer]} with "
+                f"{mistake.confidence:.1%}, labelled {dataset.classes[mistake.label]}"
+            )

@@ -1,0 +1,36 @@
+"""``mnistry export``: a run's network as one file to take away."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnistry.cli import common
+from mnistry.errors import UsageError
+
+
+class Format(StrEnum):
+    """A file format for networks."""
+
+    onnx = "onnx"
+    keras = "keras"
+
+
+def export(
+    run_path: common.RunPath,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="For ONNX Runtime, or for Keras.")
+    ] = Format.onnx,
+) -> None:
+    """Copy a run's network to a file, checked against the run's record."""
+    from mnistry import files
+    from mnistry.runs import Run
+
+    if not output.parent.is_dir():
+        raise UsageError("no such folder", where=output.parent, remedy="make it first")
+    run = Run.open(run_path)
+    source = run.checked(run.onnx_path if form is Format.onnx else run.keras_path)
+    files.write_bytes(output, source.read_bytes())
+    common.stderr().print(f"wrote {output}", soft_wrap=True)

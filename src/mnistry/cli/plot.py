@@ -1,0 +1,16 @@
+"""``mnistry plot``: the figures of a run, into its folder ``figures``."""
+
+from mnistry.cli import common
+
+
+def plot(run_path: common.RunPath) -> None:
+    """Draw curves, confusion matrix, mistakes, calibration and weights into RUN/figures."""
+    from mnistry import figures
+    from mnistry.runs import Run
+
+    run = Run.open(run_path)
+    dataset = common.load_dataset(run.data.given, run.data.transpose)
+    run.data.check(dataset)
+    for path in figures.draw(run, dataset):
+        common.stdout().print(str(path), soft_wrap=True)
+    common.finish(dataset)

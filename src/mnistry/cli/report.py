@@ -1,0 +1,105 @@
+"""Scores as text: what `mnistry train`, `evaluate` and `runs` print."""
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mnistry.evaluation import ReliabilityBin, Score, Scorecard
+    from mnistry.history import Epoch
+
+
+def table(*headings: str, left: int = 1) -> Table:
+    """Make a table whose first `left` columns hold words and the others numbers."""
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for number, heading in enumerate(headings):
+        made.add_column(heading, justify="left" if number < left else "right", no_wrap=True)
+    return made
+
+
+def accuracy(score: "Score") -> str:
+    """Say an accuracy with its 95 % interval."""
+    low, high = score.interval
+    return f"{score.accuracy:.2%}  (95 % interval: {low:.2%} to {high:.2%})"
+
+
+def loss(score: "Score") -> str:
+    """Say a loss in nats and in bits."""
+    return f"{score.loss:.4f} nats = {score.loss_bits:.4f} bits an image"
+
+
+def facts(*rows: tuple[str, str]) -> Table:
+    """Lay out names and what belongs to them in two columns."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def overfitting(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tuple[str, str]]:
+    """Say how the training images were answered, and what the difference is."""
+    return [
+        ("training accuracy", f"{train.accuracy:.2%}  by the final weights"),
+        (
+            "last epoch",
+            f"{last.accuracy:.2%}  the running mean that Keras prints: taken while the weights "
+            "were still changing",
+        ),
+        (
+            "gap",
+            f"{(train.accuracy - test.accuracy) * 100:.2f} percentage points: how much better it "
+            "knows the images that it was trained on (overfitting)",
+        ),
+    ]
+
+
+def by_class(card: "Scorecard") -> Table:
+    """Lay out the score of each class."""
+    made = table("class", "images", "precision", "recall", "F1", "loss (bits)")
+    for row in card.by_class:
+        made.add_row(
+            row.name,
+            f"{row.images:,}",
+            _percent(row.precision),
+            _percent(row.recall),
+            _percent(row.f1),
+            "–" if row.loss_bits is None else f"{row.loss_bits:.4f}",
+        )
+    return made
+
+
+def confused(card: "Scorecard", most: int = 8) -> Table:
+    """Lay out the pairs of label and answer that were most often confused."""
+    made = table("label", "answer", "times", left=2)
+    for pair in card.most_confused[:most]:
+        made.add_row(card.classes[pair.label], card.classes[pair.answer], str(pair.count))
+    return made
+
+
+def calibration(card: "Scorecard") -> str:
+    """Say how far the confidence can be trusted."""
+    error = f"{card.calibration_error:.2%}"
+    bins: list[ReliabilityBin] = [part for part in card.bins if part.count]
+    sure = bins[-1]
+    return (
+        f"{error}  (of the {sure.count:,} answers given with {sure.low:.0%} or more, "
+        f"{sure.accuracy:.2%} are right)"
+    )
+
+
+def print_scorecard(console: "Console", card: "Scorecard") -> None:
+    """Print the tables of a scorecard."""
+    console.print("\nclass by class", style="bold")
+    console.print(by_class(card))
+    if card.mistakes:
+        console.print("\nmost confused", style="bold")
+        console.print(confused(card))
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2%}"

@@ -1,0 +1,134 @@
+"""``mnistry runs``: what has been trained, and whether two of them differ."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistry.cli import common
+
+if TYPE_CHECKING:
+    from mnistry.runs import Run
+
+app = typer.Typer(
+    help="List, show and compare runs.", no_args_is_help=True, rich_markup_mode="rich"
+)
+Folder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the runs are.")]
+
+
+@app.command("list")
+def list_runs(folder: Folder = Path("runs"), as_json: common.Json = False) -> None:
+    """List the runs of a folder with their scores, the oldest first."""
+    from mnistry import runs
+    from mnistry.cli import report
+
+    found, broken = runs.find_all(folder)
+    for error in broken:
+        common.stderr().print(str(error), soft_wrap=True, style="yellow")
+    if as_json:
+        common.print_json([_summary(run) for run in found])
+        return
+    if not found:
+        common.stderr().print(f"no runs in {folder}; mnistry train makes one", soft_wrap=True)
+        return
+    table = report.table("run", "recipe", "data", "status", "seed", "epochs", "accuracy", left=4)
+    for run in found:
+        summary = _summary(run)
+        accuracy = summary["test_accuracy"]
+        table.add_row(
+            run.path.name,
+            run.recipe.name,
+            run.data.name,
+            run.status,
+            str(run.seed),
+            str(run.recipe.epochs),
+            "–" if accuracy is None else f"{accuracy:.2%}",
+        )
+    common.stdout().print(table)
+
+
+@app.command("show")
+def show_run(run_path: common.RunPath, as_json: common.Json = False) -> None:
+    """Show a run's settings, data, versions and score."""
+    import dataclasses
+
+    from mnistry.cli import report
+    from mnistry.runs import Run
+
+    run = Run.open(run_path)
+    if as_json:
+        common.print_json({**dataclasses.asdict(run), "path": str(run.path), **_summary(run)})
+        return
+    recipe = dataclasses.asdict(run.recipe)
+    rows = [
+        ("run", str(run.path)),
+        ("status", run.status),
+        ("created", run.created),
+        ("data", f"{run.data.name} from {run.data.source}"),
+        ("seed", str(run.seed)),
+        ("recipe", recipe.pop("name")),
+        *((name.replace("_", " "), str(v)) for name, v in recipe.items() if v is not None),
+        ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
+    ]
+    if run.status == "done":
+        scores = run.scores()
+        if scores.test is not None:
+            rows += [
+                ("test accuracy", report.accuracy(scores.test)),
+                ("test loss", report.loss(scores.test)),
+                *report.overfitting(scores.test, scores.train, run.epochs()[-1]),
+            ]
+    common.stdout().print(report.facts(*rows))
+
+
+@app.command("compare")
+def compare_runs(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another.")],
+    as_json: common.Json = False,
+) -> None:
+    """Say by McNemar's test whether two runs differ on the same test images."""
+    import dataclasses
+
+    from mnistry import runs
+    from mnistry.cli import report
+
+    a, b = runs.Run.open(first), runs.Run.open(second)
+    comparison = runs.compare(a, b)
+    if as_json:
+        common.print_json(
+            {
+                "runs": [str(a.path), str(b.path)],
+                "test_accuracy": [_summary(run)["test_accuracy"] for run in (a, b)],
+                **dataclasses.asdict(comparison),
+                "verdict": comparison.verdict,
+            }
+        )
+        return
+    cards = [run.scores().test for run in (a, b)]
+    rows = [
+        (f"{letter}  {run.path}", "" if card is None else report.accuracy(card))
+        for letter, run, card in zip("AB", (a, b), cards, strict=True)
+    ]
+    rows += [
+        ("both wrong", f"{comparison.both:,} of {comparison.count:,} images"),
+        ("only A wrong", f"{comparison.only_a:,}"),
+        ("only B wrong", f"{comparison.only_b:,}"),
+        ("p", f"{comparison.p_value:.4f}  (McNemar's exact test)"),
+        ("verdict", comparison.verdict),
+    ]
+    common.stdout().print(report.facts(*rows))
+
+
+def _summary(run: "Run") -> dict[str, Any]:
+    test = run.scores().test if run.status == "done" else None
+    return {
+        "run": str(run.path),
+        "status": run.status,
+        "recipe": run.recipe.name,
+        "seed": run.seed,
+        "data": run.data.name,
+        "created": run.created,
+        "test_accuracy": None if test is None else test.accuracy,
+        "test_loss": None if test is None else test.loss,
+    }

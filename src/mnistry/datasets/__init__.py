@@ -1,0 +1,126 @@
+"""Datasets of handwritten digits: by name, or from a file or folder of MNIST's shape.
+
+Knows nothing of networks. Adding a dataset takes a module with a ``load`` and a line in `NAMED`.
+"""
+
+import dataclasses
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from mnistry.datasets import checks, csv, fashion, folder, idx, mnist, npz, sample
+from mnistry.datasets.dataset import Dataset, Split
+from mnistry.downloads import Progress
+from mnistry.errors import CacheError, DataError, DownloadError, Notice, UsageError
+
+__all__ = ["NAMES", "Dataset", "Split", "load"]
+
+NAMES = ("mnist", "fashion-mnist", "sample")
+
+
+def load(
+    data: str | Path | None = None,
+    *,
+    transpose: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Load handwritten digits, or anything of MNIST's shape.
+
+    Parameters
+    ----------
+    data
+        One of `NAMES`, or a path: a ``.npz`` file with ``x_train``, ``y_train``, ``x_test``,
+        ``y_test``; a ``.csv`` file like those of Kaggle's Digit Recognizer; a folder of IDX
+        files; a folder of images, ``0/…9/`` or ``train/0…9`` and ``test/0…9``. None is MNIST or,
+        where it can be neither found nor downloaded, the sample, with a notice that says so; a
+        name written out never becomes another dataset.
+    transpose
+        Swap the two axes of each image; EMNIST's files need it. For paths alone.
+    progress
+        Called during a download with the bytes received and the bytes in all, or None.
+
+    Returns
+    -------
+    Dataset
+        Every notice in it is also a `mnistry.errors.Notice` warning.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or a file or folder is not what it should be.
+    DownloadError
+        If a dataset by name can be neither found nor downloaded.
+
+    Examples
+    --------
+    >>> (x_train, y_train), (x_test, y_test) = load("sample")
+    >>> x_train.shape, x_train.dtype, y_test.shape
+    ((4000, 28, 28), dtype('uint8'), (1000,))
+    """
+    if data is not None and data not in NAMES:
+        dataset = _from_path(Path(data), transpose)
+    elif transpose:
+        raise UsageError("transpose is for data given by a path", where=data or "mnist")
+    elif data == "sample":
+        dataset = sample.load()
+    elif data == "fashion-mnist":
+        dataset = fashion.load(progress)
+    elif data == "mnist":
+        dataset = mnist.load(progress)
+    else:
+        dataset = _mnist_or_sample(progress)
+    for notice in dataset.notices:
+        warnings.warn(notice, Notice, stacklevel=2)
+    return dataset
+
+
+def _mnist_or_sample(progress: Progress | None) -> Dataset:
+    try:
+        return mnist.load(progress)
+    except CacheError:  # another folder would not have failed: the user should know
+        raise
+    except DownloadError as error:
+        notice = (
+            "MNIST is not to be had, so this is the sample: 5,000 of its training images, "
+            f"4,000 to train and 1,000 to test. For the whole: {error}"
+        )
+        return dataclasses.replace(sample.load(), notices=(notice,))
+
+
+def _from_path(path: Path, transpose: bool) -> Dataset:
+    try:
+        dataset = _read(path)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=path) from error
+    if transpose:
+        train, test = (
+            split and Split(np.ascontiguousarray(split.images.swapaxes(1, 2)), split.labels)
+            for split in dataset
+        )
+        dataset = dataclasses.replace(dataset, train=train, test=test)
+    dataset = mnist.recognised(dataset)
+    if dataset.name == "mnist":
+        return dataset
+    notices = (*dataset.notices, *checks.suspicions(dataset))
+    return dataclasses.replace(dataset, notices=notices)
+
+
+def _read(path: Path) -> Dataset:
+    if path.is_dir():
+        return idx.read(path) if idx.has_files(path) else folder.read(path)
+    if not path.exists():
+        raise DataError(
+            "neither a dataset's name nor a file or folder",
+            where=path,
+            expected=f"{', '.join(NAMES)}, or a path",
+        )
+    if path.suffix.lower() == ".npz":
+        return npz.read(path)
+    if path.suffix.lower() == ".csv":
+        return csv.read(path)
+    raise DataError(
+        "an unknown kind of file",
+        where=path,
+        expected="a .npz or .csv file, or a folder of IDX files or images",
+    )

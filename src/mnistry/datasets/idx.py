@@ -1,0 +1,182 @@
+"""IDX files, raw or gzipped: the format that MNIST, Fashion-MNIST and EMNIST are published in.
+
+Knows nothing of which dataset they hold. A size that a file announces is never trusted before
+the bytes are there.
+
+Source of the format: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten
+digits", section "File formats".
+"""
+
+import math
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.dataset import MAX_ARRAY_BYTES, Dataset, as_splits
+from mnistry.errors import DataError
+
+CHUNK = 1 << 16
+MAX_RATIO = 1032  # deflate cannot shrink further: 258 bytes to 2 bits
+GZIP_MAGIC = b"\x1f\x8b"
+UNSIGNED_BYTE = 0x08
+
+# "train-images-idx3-ubyte.gz", also "train-images.idx3-ubyte" and EMNIST's prefix.
+FILE_NAME = re.compile(
+    r"(?P<prefix>emnist-[a-z]+-)?(?P<part>train|t10k|test)-(?P<kind>images|labels)"
+    r"[-.]idx[13]-ubyte(?:\.gz)?"
+)
+ORIGINAL_NAMES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+
+
+def has_files(folder: Path) -> bool:
+    """Say whether a folder holds IDX files by name."""
+    return bool(_files(folder))
+
+
+def read(folder: Path) -> Dataset:
+    """Read a folder of IDX files with the names of the four originals, raw or gzipped.
+
+    One split alone will do, and images without labels are images to predict. Where a file is
+    there both raw and gzipped, the raw one is read.
+
+    Raises
+    ------
+    DataError
+        If a file is damaged, or the folder holds more than one set of files.
+    """
+    found = _files(folder)
+    prefixes = sorted({prefix for prefix, _ in found})
+    if len(prefixes) > 1:
+        raise DataError(
+            f"files of {len(prefixes)} datasets: {', '.join(p or 'train-…' for p in prefixes)}",
+            where=folder,
+            expected="the files of one",
+            remedy="put each into a folder of its own",
+        )
+    arrays = {
+        name: read_array(path, 3 if name[0] == "x" else 1) for (_, name), path in found.items()
+    }
+    train, test = as_splits(arrays, str(folder), ORIGINAL_NAMES)
+    return Dataset(folder.resolve().name, str(folder), "not stated", train, test)
+
+
+def read_array(path: Path, ndim: int) -> NDArray[np.uint8]:
+    """Read one IDX file of unsigned bytes.
+
+    Parameters
+    ----------
+    path
+        The file; whether it is gzipped is told by its first bytes.
+    ndim
+        Number of axes: 3 for images, 1 for labels.
+
+    Raises
+    ------
+    DataError
+        If the header is wrong, or the bytes are not exactly as many as it announces; the message
+        has the byte offset.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise DataError("an empty file", where=path, expected="an IDX file")
+    with path.open("rb") as file:
+        zipped = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        chunks = _inflate(file, path) if zipped else iter(lambda: file.read(CHUNK), b"")
+        start = 4 + 4 * ndim
+        head = b""
+        while len(head) < start and (chunk := next(chunks, b"")):
+            head += chunk
+        shape = _shape(head[:start], ndim, path)
+        count = math.prod(shape)
+        if start + count > (size * MAX_RATIO if zipped else size):
+            raise _wrong_length(path, shape, start, "the file cannot hold that")
+        if count > MAX_ARRAY_BYTES:
+            raise _wrong_length(path, shape, start, f"at most {MAX_ARRAY_BYTES:,} are allowed")
+        return _filled(np.empty(count, np.uint8), head[start:], chunks, path, shape).reshape(shape)
+
+
+def _files(folder: Path) -> dict[tuple[str, str], Path]:
+    """Find the files by prefix and Keras's name of the array."""
+    found: dict[tuple[str, str], Path] = {}
+    # Sorted backwards, so that of "name.gz" and "name" the second has the last word.
+    for path in sorted(folder.iterdir(), reverse=True):
+        match = FILE_NAME.fullmatch(path.name)
+        if match and path.is_file():
+            axis = "x" if match["kind"] == "images" else "y"
+            part = "train" if match["part"] == "train" else "test"
+            found[match["prefix"] or "", f"{axis}_{part}"] = path
+    return found
+
+
+def _shape(head: bytes, ndim: int, path: Path) -> tuple[int, ...]:
+    expected = bytes([0, 0, UNSIGNED_BYTE, ndim])
+    if head[:4] != expected:
+        web_page = " (a web page?)" if head.lstrip()[:1] == b"<" else ""
+        raise DataError(
+            f"magic number {head[:4].hex() or 'missing'} at byte 0{web_page}",
+            where=path,
+            expected=f"{expected.hex()}, an IDX file of {'images' if ndim == 3 else 'labels'}",
+        )
+    if len(head) < 4 + 4 * ndim:
+        raise DataError(
+            f"ends at byte {len(head)}", where=path, expected=f"a header of {4 + 4 * ndim} bytes"
+        )
+    return tuple(int(n) for n in np.frombuffer(head, ">u4", offset=4))
+
+
+def _filled(
+    array: NDArray[np.uint8],
+    chunk: bytes,
+    chunks: Iterator[bytes],
+    path: Path,
+    shape: tuple[int, ...],
+) -> NDArray[np.uint8]:
+    """Fill `array` from `chunk` and `chunks`, which must hold exactly as many bytes."""
+    start, filled = 4 + 4 * len(shape), 0
+    while True:
+        if filled + len(chunk) > array.size:
+            raise _wrong_length(path, shape, start, "more follow")
+        array[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        filled += len(chunk)
+        if not (chunk := next(chunks, b"")):
+            break
+    if filled < array.size:
+        raise _wrong_length(path, shape, start, f"{filled:,} are there")
+    return array
+
+
+def _inflate(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """Yield what a gzip file of a single member holds, in pieces of bounded size."""
+    decompressor = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
+    try:
+        while not decompressor.eof:
+            compressed = decompressor.unconsumed_tail or file.read(CHUNK)
+            if not compressed:
+                raise DataError(f"the gzip stream is cut off at byte {file.tell():,}", where=path)
+            if piece := decompressor.decompress(compressed, CHUNK):
+                yield piece
+    except zlib.error as error:
+        raise DataError(f"damaged gzip before byte {file.tell():,}: {error}", where=path) from error
+    if rest := decompressor.unused_data or file.read(1):
+        offset = file.tell() - len(rest)
+        what = "a second gzip member" if rest.startswith(GZIP_MAGIC[:1]) else "trailing bytes"
+        raise DataError(f"{what} at byte {offset:,}", where=path, expected="the end of the file")
+
+
+def _wrong_length(path: Path, shape: tuple[int, ...], start: int, fact: str) -> DataError:
+    return DataError(
+        f"announces {' x '.join(map(str, shape))} = {math.prod(shape):,} bytes from byte {start}, "
+        f"but {fact}",
+        where=path,
+    )

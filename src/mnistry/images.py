@@ -1,0 +1,176 @@
+"""One image file, decoded safely to grey values.
+
+Knows nothing of digits: neither what is ink nor how large an image should be.
+"""
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.errors import DataError, Notice
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Never all that Pillow knows: EPS would start Ghostscript, and each decoder is a way in.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+MAX_BYTES = 10_000_000
+MAX_PIXELS = 25_000_000
+
+_warnings_lock = threading.Lock()
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Decode an image file; see `decode_image`.
+
+    Raises
+    ------
+    DataError
+        Also if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=path) from error
+    return decode_image(content, str(path))
+
+
+def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
+    """Decode an image to grey values.
+
+    It is turned upright as its EXIF data says, transparency is laid on white, colours become
+    their luma (ITU-R 601), 16 bits a pixel are scaled to 8, and of several frames the first is
+    taken, with a `Notice`.
+
+    Parameters
+    ----------
+    content
+        A whole file in one of `FORMATS`, at most `MAX_BYTES` long.
+    where
+        Its name, for messages.
+
+    Returns
+    -------
+    ndarray
+        ``uint8``, shape ``(height, width)``, 0 for black to 255 for white, at most
+        `MAX_PIXELS` in all.
+
+    Raises
+    ------
+    DataError
+        If it is too large, in no accepted format, or damaged.
+
+    Examples
+    --------
+    >>> decode_image(b"P2 3 1 255 0 128 255", "three greys")
+    array([[  0, 128, 255]], dtype=uint8)
+    """
+    if not content:
+        raise DataError("an empty file", where=where, expected="an image")
+    if len(content) > MAX_BYTES:
+        raise DataError(
+            "too large a file",
+            where=where,
+            expected=f"at most {MAX_BYTES // 1_000_000} MB",
+            remedy="save a smaller copy of it",
+        )
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with _quiet():
+            image = Image.open(BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise DataError(
+            "no image of an accepted format",
+            where=where,
+            expected=", ".join(FORMATS),
+            remedy="save it as PNG",
+        ) from None
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(where) from None
+    except Exception as error:  # hostile bytes make decoders raise anything
+        raise _damaged(error, where) from error
+    with image:
+        if image.width * image.height > MAX_PIXELS:
+            raise _too_many_pixels(where)
+        try:
+            several = bool(getattr(image, "is_animated", False))
+            grey = _grey(_upright(image), where)
+        except DataError:
+            raise
+        except Exception as error:  # as above
+            raise _damaged(error, where) from error
+    if several:
+        warnings.warn(f"{where}: several frames; the first is read", Notice, stacklevel=2)
+    return grey
+
+
+def _upright(image: "Image.Image") -> "Image.Image":
+    """Turn an image as its EXIF orientation says; one that makes no sense is passed over."""
+    from PIL import ImageOps
+
+    image.load()
+    try:
+        with _quiet():
+            return ImageOps.exif_transpose(image)
+    except Exception:  # EXIF data is an extra: broken, it must not cost a good image
+        return image
+
+
+def _grey(image: "Image.Image", where: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    if image.mode.startswith("I"):
+        return _grey_from_16_bits(image, where)
+    if image.mode == "F":
+        raise DataError(
+            "floating-point pixels", where=where, expected="8 or 16 bits", remedy="save it as PNG"
+        )
+    if image.has_transparency_data:
+        drawing = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(paper, drawing)
+    if image.mode not in ("1", "L"):
+        # By way of RGB, because CMYK, YCbCr and others have no direct way to grey.
+        image = image.convert("RGB")
+    return np.array(image.convert("L"))
+
+
+def _grey_from_16_bits(image: "Image.Image", where: str) -> NDArray[np.uint8]:
+    """Scale 0–65535 to 0–255 (65535 = 255 x 257), which Pillow's own conversion would clip."""
+    values = np.array(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise DataError("32 bits a pixel", where=where, expected="8 or 16", remedy="save it as PNG")
+    paper = image.info.get("transparency")
+    if isinstance(paper, int):
+        values[values == paper] = 65535
+    return ((values + 128) // 257).astype(np.uint8)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Pillow's warnings; under a lock because filters belong to the whole process."""
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _too_many_pixels(where: str) -> DataError:
+    return DataError(
+        "too many pixels",
+        where=where,
+        expected=f"at most {MAX_PIXELS // 1_000_000} megapixels",
+        remedy="save a smaller copy of it",
+    )
+
+
+def _damaged(error: Exception, where: str) -> DataError:
+    return DataError(f"a damaged image: {error}", where=where, remedy="save it anew")

@@ -1,0 +1,118 @@
+"""The bytes of a model file, whatever its format: read with a bound, told apart by name and start.
+
+Knows nothing of what is inside a ``.keras`` or an ``.onnx`` file.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from mnistry.errors import ModelError
+
+# Two letters at least, so that a Windows drive is no scheme; one slash, as Path leaves only one.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
+
+_CONTENT = {".keras": "a zip archive", ".onnx": None}
+
+_REMEDIES = {
+    ".keras": "export it: mnistry export RUN --format onnx",
+    ".onnx": "give the run's model.keras",
+    ".h5": "the legacy format is not opened; load it in Keras and save it as .keras",
+    ".hdf5": "the legacy format is not opened; load it in Keras and save it as .keras",
+    **dict.fromkeys(
+        (".pkl", ".pickle", ".joblib", ".pt", ".pth"),
+        "a pickle can run any code when it is opened, so it never is",
+    ),
+}
+
+
+def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
+    """Read a model file whole, if its name and its first bytes can be of that format.
+
+    Parameters
+    ----------
+    path
+        A local, regular file.
+    suffix
+        ``".keras"`` or ``".onnx"``.
+    max_bytes
+        Size above which nothing is read.
+
+    Raises
+    ------
+    ModelError
+        If it is a remote address, has another ending, cannot be read, is empty or too large, or
+        starts like something else: a web page, a pickle, an HDF5 file.
+
+    Examples
+    --------
+    >>> read("https://example.org/model.onnx", ".onnx", 10)
+    Traceback (most recent call last):
+    ...
+    mnistry.errors.ModelError: https://example.org/model.onnx: a remote address; expected a ...
+    """
+    if _ADDRESS.match(os.fspath(path)):
+        raise ModelError(
+            "a remote address",
+            where=path,
+            expected=f"a local {suffix} file",
+            remedy="download it first, from a source that you trust",
+        )
+    path = Path(path)
+    if path.suffix.lower() != suffix:
+        ending = f"a {path.suffix} file" if path.suffix else "a name without an ending"
+        raise ModelError(
+            ending,
+            where=path,
+            expected=f"a {suffix} file",
+            remedy=_REMEDIES.get(path.suffix.lower()),
+        )
+    content = _read_bounded(path, suffix, max_bytes)
+    kind = _kind(content[:512])
+    if kind != _CONTENT[suffix]:
+        raise ModelError(
+            f"the content is {kind or 'something else'}",
+            where=path,
+            expected=f"a {suffix} model" + (f", {_CONTENT[suffix]}" if _CONTENT[suffix] else ""),
+            remedy="get the file again from where it came from",
+        )
+    return content
+
+
+def _read_bounded(path: Path, suffix: str, max_bytes: int) -> bytes:
+    if not path.is_file():
+        raise ModelError(
+            "not a regular file" if path.exists() else "no such file",
+            where=path,
+            expected=f"a {suffix} file",
+        )
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise ModelError(f"it cannot be read: {error.strerror}", where=path) from error
+    if not content:
+        raise ModelError(
+            "an empty file",
+            where=path,
+            expected=f"a {suffix} model",
+            remedy="get the file again from where it came from",
+        )
+    if len(content) > max_bytes:
+        raise ModelError(
+            "the file is too large", where=path, expected=f"at most {max_bytes >> 20} MiB"
+        )
+    return content
+
+
+def _kind(head: bytes) -> str | None:
+    """Name what a file is by its first bytes; None if they are of no kind known here."""
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "a web page"
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "an HDF5 file (.h5)"
+    if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
+        return "a pickle"
+    if head.startswith(b"PK\x03\x04"):
+        return "a zip archive"
+    return None

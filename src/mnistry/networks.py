@@ -1,0 +1,116 @@
+"""Networks by name: uncompiled Keras models that take ``uint8`` images and give ten probabilities.
+
+Scaling to 0–1 happens inside each network and nowhere else. Knows nothing of training.
+
+Every layer is a stock Keras layer, and every initializer has its own seed, drawn from one number:
+the same seed gives the same weights, whatever was built before.
+"""
+
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+from keras import layers
+
+from mnistry.errors import UsageError
+
+CLASSES = 10
+
+
+def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 1) -> keras.Model:
+    """Build a network by its name.
+
+    Parameters
+    ----------
+    name
+        ``"dense"``, ``"linear"`` or ``"convnet"``.
+    seed
+        Decides the initial weights.
+    units, depth
+        For ``"dense"``: nodes in each hidden layer, and how many hidden layers.
+
+    Returns
+    -------
+    keras.Model
+        Uncompiled. Input: ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink.
+        Output: ``float32``, shape ``(n, 10)``, probabilities that sum to 1.
+
+    Raises
+    ------
+    UsageError
+        If no network has this name, or `units` or `depth` is less than 1.
+
+    Examples
+    --------
+    >>> build("dense").count_params()
+    407050
+    """
+    if name not in NETWORKS:
+        raise UsageError(
+            f"no network is called {name!r}", expected="one of " + ", ".join(sorted(NETWORKS))
+        )
+    if units < 1 or depth < 1:
+        raise UsageError(f"units {units} and depth {depth}", expected="whole numbers from 1")
+    image = keras.Input((28, 28), dtype="uint8", name="image")
+    scaled = keras.layers.Rescaling(1 / 255, name="scale")(image)
+    body = NETWORKS[name]
+    output = (
+        dense(scaled, _seeds(seed), units, depth) if body is dense else body(scaled, _seeds(seed))
+    )
+    return keras.Model(image, output, name=name)
+
+
+def dense(
+    scaled: keras.KerasTensor, seeds: Iterator[int], units: int = 512, depth: int = 1
+) -> keras.KerasTensor:
+    """Layers of nodes, each joined to every node before it: the classic experiment's network."""
+    values = layers.Flatten(name="flatten")(scaled)
+    for number in range(1, depth + 1):
+        name = "hidden" if depth == 1 else f"hidden_{number}"
+        values = layers.Dense(units, "relu", kernel_initializer=_glorot(next(seeds)), name=name)(
+            values
+        )
+    return _answer(values, seeds)
+
+
+def linear(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+    """Softmax regression: no hidden layer, one weighted sum of the pixels for each digit."""
+    return _answer(layers.Flatten(name="flatten")(scaled), seeds)
+
+
+def convnet(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+    """Two convolutions with pooling: the network of Keras's "Simple MNIST convnet" example."""
+    values = layers.Reshape((28, 28, 1), name="channel")(scaled)
+    for number, filters in enumerate((32, 64), start=1):
+        values = layers.Conv2D(
+            filters, 3, activation="relu",
+            kernel_initializer=_glorot(next(seeds)), name=f"convolution_{number}",
+        )(values)  # fmt: skip
+        values = layers.MaxPooling2D(2, name=f"pooling_{number}")(values)
+    values = layers.Flatten(name="flatten")(values)
+    values = layers.Dropout(0.5, seed=next(seeds), name="dropout")(values)
+    return _answer(values, seeds)
+
+
+NETWORKS: dict[str, Callable[..., keras.KerasTensor]] = {
+    "convnet": convnet,
+    "dense": dense,
+    "linear": linear,
+}
+
+
+def _answer(values: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+    return layers.Dense(
+        CLASSES, "softmax", kernel_initializer=_glorot(next(seeds)), name="probabilities"
+    )(values)
+
+
+def _glorot(seed: int) -> keras.initializers.Initializer:
+    # Keras's default for Dense and Conv2D: Glorot & Bengio 2010, equation 16.
+    return keras.initializers.GlorotUniform(seed)
+
+
+def _seeds(seed: int) -> Iterator[int]:
+    generator = np.random.default_rng(seed)
+    while True:
+        yield int(generator.integers(2**31))

@@ -1,0 +1,104 @@
+"""Recipes by name: everything that is needed to repeat a training, but the data and the seed.
+
+A recipe is plain data. This module turns none of it into a network or a training.
+"""
+
+import dataclasses
+import math
+
+from mnistry.errors import UsageError
+
+LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """The settings of a training; the defaults are the classic experiment's.
+
+    Attributes
+    ----------
+    name
+        What the recipe is called.
+    network, units, depth
+        As in `mnistry.build`.
+    optimizer
+        A Keras optimizer by its name, in any case: ``"rmsprop"``, ``"adam"``, ``"sgd"``, ….
+    learning_rate, momentum
+        None leaves Keras's default for the optimizer (0.001 and 0 for RMSprop).
+    loss
+        ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` (the same numbers
+        from labels that are not one-hot) or ``"binary_crossentropy"``.
+    epochs
+        How many times every training image is used.
+    batch_size
+        Images for each step of gradient descent.
+    validation
+        The part of the training images, 0 to below 1, that is set aside and only watched.
+    early_stopping
+        Stop when the watched loss has not fallen for this many epochs; None never stops early.
+
+    Raises
+    ------
+    UsageError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    >>> Recipe(epochs=0)
+    Traceback (most recent call last):
+    mnistry.errors.UsageError: epochs 0; expected a whole number from 1
+    """
+
+    name: str = "classic"
+    network: str = "dense"
+    units: int = 512
+    depth: int = 1
+    optimizer: str = "rmsprop"
+    learning_rate: float | None = None
+    momentum: float | None = None
+    loss: str = "categorical_crossentropy"
+    epochs: int = 5
+    batch_size: int = 128
+    validation: float = 0.0
+    early_stopping: int | None = None
+
+    def __post_init__(self) -> None:
+        for setting in ("units", "depth", "epochs", "batch_size", "early_stopping"):
+            value = getattr(self, setting)
+            if value is not None and value < 1:
+                raise UsageError(_says(setting, value), expected="a whole number from 1")
+        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
+            raise UsageError(
+                _says("learning_rate", self.learning_rate), expected="a number above 0"
+            )
+        if self.momentum is not None and not 0 <= self.momentum < 1:
+            raise UsageError(_says("momentum", self.momentum), expected="0 to below 1")
+        if not 0 <= self.validation < 1:
+            raise UsageError(
+                _says("validation", self.validation),
+                expected="0 to below 1: the part of the training images to set aside",
+            )
+        if self.loss not in LOSSES:
+            raise UsageError(_says("loss", self.loss), expected="one of " + ", ".join(LOSSES))
+
+
+RECIPES = {recipe.name: recipe for recipe in (Recipe(),)}
+
+
+def find(name: str) -> Recipe:
+    """Give the recipe of this name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    if name not in RECIPES:
+        raise UsageError(
+            f"no recipe is called {name!r}", expected="one of " + ", ".join(sorted(RECIPES))
+        )
+    return RECIPES[name]
+
+
+def _says(setting: str, value: object) -> str:
+    return f"{setting.replace('_', ' ')} {value}"

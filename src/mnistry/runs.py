@@ -1,0 +1,346 @@
+"""The run directory: what a training was, what came of it, and how two of them compare.
+
+``run.json`` is written first and says ``"status": "done"`` last; every other file appears whole
+or not at all. Knows nothing of how a run comes about.
+"""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from mnistry import files, history
+from mnistry.datasets.dataset import Dataset
+from mnistry.errors import DataError, ModelError, ResourceError, UsageError
+from mnistry.evaluation import Scorecard
+from mnistry.recipes import Recipe
+from mnistry.significance import Comparison, mcnemar
+
+if TYPE_CHECKING:
+    import keras
+
+FORMAT = 1
+_RECORD = "run.json"
+_LOCK = ".lock"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataIdentity:
+    """Which data a run was trained on, so that it can be found and recognised again.
+
+    Attributes
+    ----------
+    name, source, licence
+        As in `mnistry.Dataset`.
+    given
+        What loads it again: a name, or an absolute path.
+    transpose
+        Whether rows and columns were exchanged.
+    train, test
+        Images in each split; None where there is none.
+    digests
+        SHA-256 of each array, by Keras's names.
+    classes
+        The name of each class.
+    """
+
+    name: str
+    source: str
+    licence: str
+    given: str
+    transpose: bool
+    train: int | None
+    test: int | None
+    digests: Mapping[str, str]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset, given: str | Path | None, transpose: bool = False) -> Self:
+        """Describe a dataset that `given`, None for the default, has loaded."""
+        return cls(
+            dataset.name,
+            dataset.source,
+            dataset.licence,
+            dataset.name if given is None else _absolute(given),
+            transpose,
+            None if dataset.train is None else len(dataset.train.images),
+            None if dataset.test is None else len(dataset.test.images),
+            dataset.digests,
+            dataset.classes,
+        )
+
+    def check(self, dataset: Dataset) -> None:
+        """Raise `DataError` unless a dataset holds the same arrays."""
+        for name, digest in self.digests.items():
+            if dataset.digests.get(name) != digest:
+                raise DataError(
+                    f"{name} is not what the run was trained on",
+                    where=dataset.source,
+                    expected=f"SHA-256 {digest}",
+                    remedy="give back the data as it was, or train a new run",
+                )
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a finished run is worth.
+
+    Attributes
+    ----------
+    test
+        Scored on images never seen in training; None if the data had none.
+    train
+        The final weights scored on the training images. Their accuracy differs from the
+        history's, which is a mean over an epoch in which the weights were still changing.
+    """
+
+    test: Scorecard | None
+    train: Scorecard
+
+    @property
+    def gap(self) -> float | None:
+        """Accuracy on the training images less that on the test images: overfitting."""
+        return None if self.test is None else self.train.accuracy - self.test.accuracy
+
+    def to_json(self) -> dict[str, Any]:
+        """Give both scorecards as plain values."""
+        test = None if self.test is None else self.test.to_json()
+        return {"gap": self.gap, "test": test, "train": self.train.to_json()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training and its results, in a directory.
+
+    Attributes
+    ----------
+    path
+        The directory.
+    status
+        ``"running"``, ``"done"``, ``"interrupted"``, ``"diverged"`` or ``"failed"``.
+    recipe, seed
+        What it takes to repeat it, with the data.
+    data
+        Which data it was trained on.
+    created
+        When, in ISO 8601.
+    versions
+        The version of Python, mnistry, Keras and its backend.
+    seconds
+        How long start, compile, fit and evaluate took; empty until done.
+    digests
+        SHA-256 of ``model.keras`` and ``model.onnx``; empty until done.
+
+    Examples
+    --------
+    >>> Run.open("no/such/run")
+    Traceback (most recent call last):
+    mnistry.errors.ModelError: no/such/run: no run directory; expected a folder with run.json; ...
+    """
+
+    path: Path
+    status: str
+    recipe: Recipe
+    seed: int
+    data: DataIdentity
+    created: str
+    versions: Mapping[str, str]
+    seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Read a run directory.
+
+        Raises
+        ------
+        ModelError
+            If it is none, is damaged, or was written by a newer mnistry.
+        """
+        path = Path(path)
+        record = path / _RECORD
+        try:
+            value = json.loads(record.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise ModelError(
+                "no run directory",
+                where=path,
+                expected=f"a folder with {_RECORD}",
+                remedy="mnistry runs list shows those that there are",
+            ) from None
+        except (OSError, ValueError) as error:
+            raise ModelError(f"cannot be read: {error}", where=record) from error
+        form = value.pop("format", None) if isinstance(value, dict) else None
+        if not isinstance(form, int):
+            raise ModelError("is no record of a run", where=record)
+        if form > FORMAT:
+            raise ModelError(
+                f"format {form} is newer than this mnistry's",
+                where=record,
+                expected=f"format {FORMAT}",
+                remedy="install a newer mnistry",
+            )
+        try:
+            recipe = Recipe(**value.pop("recipe"))
+            data = value.pop("data")
+            data["classes"] = tuple(data["classes"])
+            return cls(path=path, recipe=recipe, data=DataIdentity(**data), **value)
+        except (KeyError, TypeError, UsageError) as error:
+            raise ModelError(f"is no record of a run: {error}", where=record) from error
+
+    def write(self) -> Self:
+        """Write ``run.json``, whole or not at all."""
+        value = dataclasses.asdict(self)
+        del value["path"]
+        files.write_json(self.path / _RECORD, {"format": FORMAT, **value})
+        return self
+
+    @property
+    def keras_path(self) -> Path:
+        """The network as Keras saves it."""
+        return self.path / "model.keras"
+
+    @property
+    def onnx_path(self) -> Path:
+        """The same network for ONNX Runtime."""
+        return self.path / "model.onnx"
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where the states of the training are kept."""
+        return self.path / "checkpoints"
+
+    def model(self) -> "keras.Model":
+        """Load the trained Keras model.
+
+        Raises
+        ------
+        ModelError
+            If the run has none, or the file is damaged.
+        """
+        from mnistry import models
+
+        return models.load(self.checked(self.keras_path))
+
+    def checked(self, path: Path) -> Path:
+        """Give back the path of one of this run's models, if its bytes are those written.
+
+        ONNX Runtime loads a file with flipped bits in silence; the digest tells.
+        """
+        if path.name not in self.digests:
+            raise ModelError(
+                f"the run is {self.status} and has no {path.name}",
+                where=self.path,
+                remedy=f"mnistry train --resume {self.path}",
+            )
+        try:
+            digest = files.sha256(path)
+        except OSError as error:
+            raise ModelError(f"cannot be read: {error.strerror}", where=path) from error
+        if digest != self.digests[path.name]:
+            raise ModelError(
+                "damaged: its bytes are not those that were written",
+                where=path,
+                expected=f"SHA-256 {self.digests[path.name]}",
+                remedy="train the run again",
+            )
+        return path
+
+    def epochs(self) -> tuple[history.Epoch, ...]:
+        """Read the figures of every epoch."""
+        path = self.path / "history.csv"
+        try:
+            return history.from_csv(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"no history: {error}", where=path) from error
+
+    def scores(self) -> Scores:
+        """Read the scorecards."""
+        path = self.path / "scorecard.json"
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            test = value["test"]
+            return Scores(
+                None if test is None else Scorecard.from_json(test, path),
+                Scorecard.from_json(value["train"], path),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"no scorecard: {error}", where=path) from error
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold a run directory against other trainings while the block runs.
+
+    Raises
+    ------
+    ResourceError
+        If another training holds it.
+    """
+    with files.lock(path / _LOCK, what="another training writes to this run"):
+        yield
+
+
+def make_directory(path: Path) -> None:
+    """Make the directory of a new run.
+
+    Raises
+    ------
+    UsageError
+        If something is there already.
+    ResourceError
+        If it cannot be made.
+    """
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if (path / _LOCK).is_file():
+                with hold(path):
+                    pass
+            raise UsageError(
+                "exists already",
+                where=path,
+                remedy=f"choose another -o, or go on with --resume {path}",
+            )
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"cannot be made: {error.strerror}", where=path) from error
+
+
+def find_all(folder: Path) -> tuple[list[Run], list[ModelError]]:
+    """Read every run directly inside a folder, the oldest first, and why others cannot be read."""
+    found, broken = [], []
+    for record in sorted(folder.glob(f"*/{_RECORD}")):
+        try:
+            found.append(Run.open(record.parent))
+        except ModelError as error:
+            broken.append(error)
+    return sorted(found, key=lambda run: run.created), broken
+
+
+def compare(a: Run, b: Run) -> Comparison:
+    """Say by McNemar's test whether two runs differ on the same test images.
+
+    Raises
+    ------
+    DataError
+        If they were not scored on the same test images.
+    """
+    cards = [run.scores().test for run in (a, b)]
+    tests = [
+        {name: digest for name, digest in run.data.digests.items() if name.endswith("_test")}
+        for run in (a, b)
+    ]
+    if cards[0] is None or cards[1] is None or tests[0] != tests[1]:
+        raise DataError(
+            f"{a.path} and {b.path} were not scored on the same test images",
+            expected="two runs trained on data with the same test split",
+        )
+    wrong_a, wrong_b = ([mistake.index for mistake in card.mistakes] for card in cards if card)
+    return mcnemar(wrong_a, wrong_b, cards[0].count)
+
+
+def _absolute(given: str | Path) -> str:
+    path = Path(given)
+    return str(path.resolve()) if path.exists() else str(given)

@@ -1,0 +1,340 @@
+"""Fit a network to arrays: epochs, batches, validation, callbacks, checkpoints.
+
+Is given training images and never a test split. On Keras's JAX backend the steps run in the
+compiled engine; on others, and for callbacks that want every batch, in ``model.fit`` over the
+same batches in the same order.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry import checkpoints
+from mnistry.callbacks import Guard, Records, wants_batches
+from mnistry.datasets.dataset import Images, Labels, Split, as_split
+from mnistry.errors import UsageError
+from mnistry.history import History, Progress
+
+log = logging.getLogger(__name__)
+
+# Often enough for a bar that moves smoothly; rare enough to cost nothing.
+_SECONDS_A_PIECE = 0.1
+_EVALUATION_BATCH = 1000
+
+
+def train(
+    model: keras.Model,
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    optimizer: str | keras.optimizers.Optimizer = "rmsprop",
+    loss: str = "categorical_crossentropy",
+    epochs: int = 5,
+    batch_size: int = 128,
+    validation: float = 0.0,
+    seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+    checkpoint_folder: Path | None = None,
+) -> History:
+    """Compile a network and fit it; the defaults are the classic experiment's.
+
+    Parameters
+    ----------
+    model
+        Takes ``uint8`` images ``(n, 28, 28)``, gives ten probabilities: see `mnistry.build`.
+        A model that is compiled already keeps its optimizer, loss and metrics.
+    images
+        Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 for paper to 255 for ink. *Not* divided by 255:
+        the network does that.
+    labels
+        Shape ``(n,)``, 0 to 9.
+    optimizer
+        A Keras optimizer, or its name for Keras's default settings.
+    loss
+        ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` or
+        ``"binary_crossentropy"``.
+    epochs, batch_size
+        Times that every image is used; images a step.
+    validation
+        The part of the images, 0 to below 1, to set aside and only watch: the same share of
+        every class, drawn by `seed`.
+    seed
+        Decides the order of the images and which are set aside. The same seed, on the same
+        machine and from the same weights, gives the same weights, bit for bit.
+    callbacks
+        Any Keras callbacks. One that overrides a hook for every batch makes the training run
+        in ``model.fit``.
+    on_progress
+        Called some ten times a second.
+    checkpoint_folder
+        Where to keep the state after each epoch; a state found there is gone on from.
+
+    Returns
+    -------
+    History
+        The figures of every epoch. The trained weights are in `model`.
+
+    Raises
+    ------
+    DataError
+        If images or labels have the wrong shape, dtype or range.
+    UsageError
+        If a setting is out of its range.
+    DivergedError
+        If the loss becomes infinite or not a number; `model` keeps the weights of the last
+        epoch that ended well.
+
+    Examples
+    --------
+    >>> import mnistry
+    >>> images = np.zeros((100, 28, 28), np.uint8)
+    >>> labels = np.arange(100) % 10
+    >>> model = mnistry.build("linear")
+    >>> history = mnistry.train(model, images, labels, epochs=2, batch_size=50)
+    >>> history.steps, len(history.epochs)
+    (2, 2)
+    """
+    kept, aside = hold_out(
+        as_split(np.asarray(images), np.asarray(labels), "training data"), validation, seed
+    )
+    check(len(kept.images), epochs, batch_size)
+    if not model.compiled:
+        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+    started = time.perf_counter()
+    batches = _Batches(kept, model, batch_size, seed)
+    watched = None if aside is None else (aside.images, _targets(aside, model))
+    records = Records(
+        epochs, len(batches), callbacks, on_progress, checkpoint_folder,
+        None if checkpoint_folder is None else _newest(checkpoint_folder),
+    )  # fmt: skip
+    reason = _why_fit(callbacks)
+    if reason is None:
+        compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
+    else:
+        log.info("training runs in model.fit: %s", reason)
+        compile_seconds = 0.0
+        _fit(model, batches, watched, epochs, callbacks, records)
+    seconds = time.perf_counter() - started
+    return History(tuple(records.done), len(batches), compile_seconds, seconds - compile_seconds)
+
+
+def check(count: int, epochs: int, batch_size: int) -> None:
+    """Raise `UsageError` if `count` images cannot be trained on so often and in such batches."""
+    if epochs < 1:
+        raise UsageError(f"epochs {epochs}", expected="a whole number from 1")
+    if not 1 <= batch_size <= count:
+        raise UsageError(
+            f"batch size {batch_size:,} for {count:,} training images",
+            expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
+        )
+
+
+def gradient_descent_kind(batch_size: int, count: int) -> str:
+    """Name the kind of gradient descent that a batch size makes of `count` images.
+
+    Examples
+    --------
+    >>> [gradient_descent_kind(size, 60_000) for size in (1, 128, 60_000)]
+    ['stochastic', 'mini-batch', 'batch']
+    """
+    if batch_size >= count:
+        return "batch"
+    return "stochastic" if batch_size == 1 else "mini-batch"
+
+
+def hold_out(split: Split, part: float, seed: int) -> tuple[Split, Split | None]:
+    """Set a part of a split aside, with the same share of every class, drawn by `seed`.
+
+    Returns
+    -------
+    kept, aside
+        Both in the order of `split`; `aside` is None if `part` is 0.
+
+    Raises
+    ------
+    UsageError
+        If `part` is out of range or leaves one side empty.
+    """
+    if not 0 <= part < 1:
+        raise UsageError(f"validation {part:g}", expected="0 to below 1")
+    if part == 0:
+        return split, None
+    images, labels = split
+    if labels is None:
+        raise UsageError("no part can be set aside by class: the images have no labels")
+    generator = np.random.default_rng([seed, 1])
+    aside = np.zeros(len(labels), bool)
+    for digit, count in enumerate(_aside_by_class(labels, part)):
+        aside[generator.permutation(np.flatnonzero(labels == digit))[:count]] = True
+    if aside.all() or not aside.any():
+        raise UsageError(
+            f"validation {part:g} of {len(labels):,} images",
+            expected="at least one image of some class on each side",
+        )
+    return Split(images[~aside], labels[~aside]), Split(images[aside], labels[aside])
+
+
+def held_out_count(labels: Labels, part: float) -> int:
+    """Tell how many images `hold_out` sets aside."""
+    return sum(_aside_by_class(labels, part))
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
+    """Give the shuffled order of `count` images in an epoch (from 0), decided by `seed`."""
+    return np.random.default_rng([seed, 0, epoch]).permutation(count).astype(np.int32)
+
+
+def _aside_by_class(labels: Labels, part: float) -> list[int]:
+    return [round(part * int(count)) for count in np.bincount(labels)]
+
+
+def _compiled(
+    model: keras.Model,
+    batches: "_Batches",
+    watched: tuple[Images, NDArray[Any]] | None,
+    epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+    records: Records,
+) -> float:
+    """Run the epochs in the compiled engine; give the seconds that compiling took."""
+    from mnistry.engine import Engine
+
+    engine = Engine(model, batches.images, batches.targets, batches.batch_size)
+    every = keras.callbacks.CallbackList(
+        [Guard(), *callbacks, records],
+        add_history=True, model=model, epochs=epochs, steps=engine.steps, verbose=0,
+    )  # fmt: skip
+    model.stop_training = False
+    every.on_train_begin()
+    logs: dict[str, float] = {}
+    for epoch in range(len(records.done), epochs):
+        if model.stop_training:
+            break
+        model.reset_metrics()
+        every.on_epoch_begin(epoch)
+        engine.read()
+        try:
+            logs = _pieces(engine, batches.shuffle(epoch), epoch, records)
+        finally:
+            engine.write()
+        if watched is not None and math.isfinite(logs["loss"]):
+            judged = model.evaluate(
+                *watched, batch_size=_EVALUATION_BATCH, verbose=0, return_dict=True
+            )
+            logs |= {f"val_{name}": value for name, value in judged.items()}
+        every.on_epoch_end(epoch, logs)
+    every.on_train_end(logs)
+    return engine.compile_seconds
+
+
+def _pieces(
+    engine: Any, order: NDArray[np.int32], epoch: int, records: Records
+) -> dict[str, float]:
+    """Run an epoch in pieces of equal time, with a report after each but the last."""
+    step, size = 0, min(8, engine.steps)
+    while True:
+        started = time.perf_counter()
+        stop = min(step + size, engine.steps)
+        logs: dict[str, float] = engine.run(order, step, stop)
+        if stop == engine.steps or not math.isfinite(logs["loss"]):
+            return logs
+        records.report(epoch, stop, logs)
+        pace = (stop - step) / (time.perf_counter() - started)
+        step, size = stop, max(1, round(pace * _SECONDS_A_PIECE))
+
+
+def _fit(
+    model: keras.Model,
+    batches: "_Batches",
+    watched: tuple[Images, NDArray[Any]] | None,
+    epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+    records: Records,
+) -> None:
+    model.fit(
+        batches,
+        epochs=epochs,
+        initial_epoch=len(records.done),
+        shuffle=False,  # _Batches shuffles
+        verbose=0,
+        validation_data=watched,
+        validation_batch_size=_EVALUATION_BATCH,
+        callbacks=[_EveryBatch(batches, records), Guard(), *callbacks, records],
+    )
+
+
+class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The training images batch by batch, in an order drawn anew for each epoch."""
+
+    def __init__(self, split: Split, model: keras.Model, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.images = split.images
+        self.targets = _targets(split, model)
+        self.batch_size = batch_size
+        self._seed = seed
+        self.shuffle(0)
+
+    def shuffle(self, epoch: int) -> NDArray[np.int32]:
+        self._order = epoch_order(len(self.images), self._seed, epoch)
+        return self._order
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.images) / self.batch_size)
+
+    def __getitem__(self, step: int) -> tuple[Images, NDArray[Any]]:
+        rows = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+        return self.images[rows], self.targets[rows]
+
+
+class _EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
+    """What the compiled loop does around an epoch's steps, for ``model.fit``."""
+
+    def __init__(self, batches: _Batches, records: Records) -> None:
+        super().__init__()
+        self._batches, self._records = batches, records
+        self._epoch, self._reported = 0, 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self._epoch = epoch
+        self._batches.shuffle(epoch)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        now = time.perf_counter()
+        if now - self._reported > _SECONDS_A_PIECE and batch + 1 < len(self._batches):
+            self._reported = now
+            self._records.report(self._epoch, batch + 1, logs)
+
+
+def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
+    # A sparse loss takes the labels themselves, the others one-hot rows.
+    loss = model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", "")
+    labels = split.labels
+    if "sparse" in loss:
+        return np.asarray(labels, np.int32)
+    classes: int = model.output_shape[-1]
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def _why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
+    if keras.backend.backend() != "jax":
+        return f"Keras's backend is {keras.backend.backend()}"
+    for callback in callbacks:
+        if wants_batches(callback):
+            return f"{type(callback).__name__} overrides a hook for every batch"
+    return None
+
+
+def _newest(folder: Path) -> checkpoints.Checkpoint | None:
+    checkpoint, damaged = checkpoints.newest(folder)
+    for path in damaged:
+        log.warning("%s is damaged: going on from the checkpoint before it", path)
+    return checkpoint

@@ -1,0 +1,133 @@
+"""The commands that look at finished runs."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import mnistry
+
+
+def test_evaluate_prints_the_whole_scorecard(mnistry_command, finished_run) -> None:
+    result = mnistry_command("evaluate", finished_run.path)
+    assert result.code == 0
+    for text in (
+        "1,000 test images of sample", "95 % interval", "nats", "bits", "gap", "running mean",
+        "calibration error", "precision", "most confused", "the surest mistakes", "labelled",
+    ):  # fmt: skip
+        assert text in result.out
+
+
+def test_evaluate_on_other_data_says_which(mnistry_command, finished_run, mnist_home) -> None:
+    value = json.loads(
+        mnistry_command("evaluate", finished_run.path, "--data", "mnist", "--json").out
+    )
+    assert (value["data"], value["split"], value["count"]) == ("mnist", "test", 10_000)
+    assert value["undisputed"]["count"] == 9_985
+    assert value["gap"] is None
+
+
+def test_evaluate_loads_no_keras(finished_run) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from mnistry import cli\n"
+        f"sys.argv = ['mnistry', 'evaluate', {str(finished_run.path)!r}]\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert not {'keras', 'jax', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.fixture
+def unlabelled(tmp_path) -> Path:
+    _, (images, _) = mnistry.load("sample")
+    path = tmp_path / "test.csv"
+    rows = [[f"pixel{i}" for i in range(784)], *images[:20].reshape(20, 784).tolist()]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_predict_writes_what_kaggle_wants(
+    mnistry_command, finished_run, unlabelled, tmp_path
+) -> None:
+    out = tmp_path / "answers.csv"
+    assert mnistry_command("predict", finished_run.path, unlabelled, "-o", out).code == 0
+    lines = out.read_text().splitlines()
+    _, (images, _) = mnistry.load("sample")
+    expected = finished_run.model().predict(images[:20], verbose=0).argmax(axis=1)
+    assert lines == ["ImageId,Label", *(f"{i},{n}" for i, n in enumerate(expected, start=1))]
+    assert mnistry_command("predict", finished_run.path, unlabelled).out == out.read_text()
+
+
+def test_fault_29_unlabelled_images_are_only_read(
+    mnistry_command, finished_run, unlabelled
+) -> None:
+    assert mnistry_command("train", "--data", unlabelled).code == 3
+    assert mnistry_command("evaluate", finished_run.path, "--data", unlabelled).code == 3
+
+
+def test_plot_draws_into_the_run(mnistry_command, finished_run, tmp_path) -> None:
+    shutil.copytree(finished_run.path, tmp_path / "run")
+    result = mnistry_command("plot", tmp_path / "run")
+    assert result.code == 0
+    assert all(Path(line).is_file() for line in result.out.splitlines())
+
+
+def test_export_copies_a_model_that_works(mnistry_command, finished_run, tmp_path) -> None:
+    assert mnistry_command("export", finished_run.path, "-o", tmp_path / "net.onnx").code == 0
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+    answer = session.run(None, {"image": np.zeros((1, 28, 28), np.uint8)})[0]
+    assert answer.sum() == pytest.approx(1)
+    result = mnistry_command(
+        "export", finished_run.path, "--format", "keras", "-o", tmp_path / "net.keras"
+    )
+    assert result.code == 0
+    assert (tmp_path / "net.keras").read_bytes() == finished_run.keras_path.read_bytes()
+
+
+def test_runs_are_listed_shown_and_compared(mnistry_command, finished_run) -> None:
+    folder = finished_run.path.parent
+    listed = mnistry_command("runs", "list", "--folder", folder)
+    assert "small" in listed.out
+    assert "done" in listed.out
+    shown = mnistry_command("runs", "show", finished_run.path).out
+    assert "rmsprop" in shown
+    assert "test accuracy" in shown
+    value = json.loads(
+        mnistry_command("runs", "compare", finished_run.path, finished_run.path, "--json").out
+    )
+    assert value["p_value"] == 1
+    assert "no difference" in value["verdict"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("evaluate",), ("plot",), ("runs", "show"), ("export", "-o", "x.onnx")],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_folder_that_is_no_run_is_a_model_error(
+    mnistry_command, tmp_path, monkeypatch, arguments
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = mnistry_command(*arguments, tmp_path)
+    assert result.code == 5
+    assert "no run directory" in result.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("form", ["onnx", "keras"])
+def test_a_damaged_model_is_not_exported(mnistry_command, finished_run, tmp_path, form) -> None:
+    shutil.copytree(finished_run.path, tmp_path / "run")
+    path = tmp_path / "run" / f"model.{form}"
+    path.write_bytes(path.read_bytes()[:-100])
+    result = mnistry_command("export", tmp_path / "run", "--format", form, "-o", tmp_path / "out")
+    assert result.code == 5
+    assert not (tmp_path / "out").exists()

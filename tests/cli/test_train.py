@@ -1,0 +1,97 @@
+import json
+
+import pytest
+
+SMALL = ("--data", "sample", "--units", 16, "--epochs", 1)
+
+
+def test_a_training_reports_its_scores_and_where_the_run_is(mnistry_command, tmp_path) -> None:
+    run = tmp_path / "run"
+    result = mnistry_command("train", *SMALL, "-o", run)
+    assert result.code == 0
+    for text in ("test accuracy", "nats", "bits", "95 % interval", "gap", "seconds"):
+        assert text in result.out
+    assert "4,000 training images, 1,000 test images" in result.err
+    assert "1 epochs of 32 steps" in result.err
+    assert "mini-batch gradient descent" in result.err
+    assert "epoch 1/1: loss" in result.err
+
+
+def test_json_has_what_scripts_rely_on(mnistry_command, tmp_path) -> None:
+    run = tmp_path / "run"
+    value = json.loads(mnistry_command("train", *SMALL, "-o", run, "--json").out)
+    assert value["run"] == str(run)
+    assert value["data"]["name"] == "sample"
+    assert (value["data"]["train"], value["data"]["test"]) == (4000, 1000)
+    assert set(value["epochs"][0]) >= {"loss", "accuracy", "seconds"}
+    assert set(value["seconds"]) == {"start", "compile", "fit", "evaluate"}
+    assert 0.5 < value["test_accuracy"] < 1
+    assert value["test_loss"] > 0
+    assert value["recipe"]["name"] == "custom"  # the classic recipe has 512 units
+
+
+def test_every_setting_reaches_the_run(mnistry_command, tmp_path) -> None:
+    settings = (
+        "--network", "dense", "--units", 8, "--depth", 2, "--optimizer", "SGD",
+        "--learning-rate", 0.1, "--momentum", 0.5, "--loss", "sparse-categorical",
+        "--epochs", 2, "--batch-size", 4, "--validation", 0.5, "--early-stopping", 3,
+        "--seed", 7,
+    )  # fmt: skip
+    result = mnistry_command(
+        "train", "--data", "sample", *settings, "-o", tmp_path / "run", "--json"
+    )
+    assert "stochastic" not in result.err
+    assert "2,000 set aside for validation" in result.err
+    recipe = json.loads(result.out)["recipe"]
+    assert recipe == {
+        "name": "custom", "network": "dense", "units": 8, "depth": 2, "optimizer": "SGD",
+        "learning_rate": 0.1, "momentum": 0.5, "loss": "sparse_categorical_crossentropy",
+        "epochs": 2, "batch_size": 4, "validation": 0.5, "early_stopping": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--epochs", 0), 2),
+        (("--batch-size", 5000), 2),
+        (("--learning-rate", -1), 2),
+        (("--network", "resnet"), 2),
+        (("--optimizer", "magic"), 2),
+        (("--recipe", "secret"), 2),
+        (("--loss", "hinge"), 2),
+        (("--validation", 1.5), 2),
+        (("--data", "no/such.csv"), 3),
+        (("--resume", "no/such/run"), 5),
+    ],
+    ids=str,
+)
+def test_fault_67_what_cannot_be_trained_leaves_nothing_behind(
+    mnistry_command, tmp_path, monkeypatch, arguments, code
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = () if {"--data", "--resume"} & set(arguments) else ("--data", "sample")
+    result = mnistry_command("train", *data, *arguments)
+    assert (result.code, result.err.splitlines()[-1][:9]) == (code, "mnistry: ")
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_fault_58_a_diverged_training_exits_with_6(mnistry_command, tmp_path) -> None:
+    result = mnistry_command(
+        "train", *SMALL, "--optimizer", "sgd", "--learning-rate", 1e38, "-o", tmp_path / "run"
+    )
+    assert result.code == 6
+    assert "smaller learning rate" in result.err
+
+
+def test_an_existing_folder_is_not_written_to(mnistry_command, tmp_path) -> None:
+    (tmp_path / "mine.txt").write_text("x")
+    assert mnistry_command("train", *SMALL, "-o", tmp_path).code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_resume_takes_no_other_settings(mnistry_command, finished_run) -> None:
+    result = mnistry_command("train", "--resume", finished_run.path, "--epochs", 9)
+    assert result.code == 2
+    assert "run's own settings" in result.err
+    assert mnistry_command("train", "--resume", finished_run.path).code == 2

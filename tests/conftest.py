@@ -1,0 +1,93 @@
+"""What all tests share: real MNIST where there is one, empty caches, and no skip unnoticed."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mnistry  # chooses Keras's backend before anything imports Keras
+from mnistry import datasets
+from mnistry.files import cache_dir
+
+# With CI=true a test may be skipped only for one of these reasons.
+ALLOWED_SKIPS = {
+    "no MNIST in the cache": "the data is not ours to ship; .ci/run brings it where it has it",
+}
+
+# Looked up before any test points the cache elsewhere.
+_MNIST_PLACES = (
+    cache_dir() / "datasets" / "mnist.npz",
+    Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets" / "mnist.npz",
+)
+_skipped: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def empty_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every test empty caches, so that nothing on the machine can help or harm it."""
+    for name in ("MNISTRY_HOME", "KERAS_HOME"):
+        monkeypatch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point every origin at a port that nobody listens on: no test reaches the network."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    monkeypatch.setattr(datasets.mnist, "ORIGINS", ("http://127.0.0.1:9/mnist.npz",))
+    monkeypatch.setattr(datasets.fashion, "ORIGINS", ("http://127.0.0.1:9/",))
+
+
+@pytest.fixture(scope="session")
+def mnist_path() -> Path:
+    """The real MNIST as ``mnist.npz``."""
+    for path in _MNIST_PLACES:
+        if path.is_file():
+            return path
+    pytest.skip("no MNIST in the cache")
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_path: Path) -> dict[str, np.ndarray]:
+    """The real arrays by Keras's names."""
+    with np.load(mnist_path) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+@pytest.fixture
+def mnist_home(mnist_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own in which the real MNIST lies."""
+    home = tmp_path / "home"
+    (home / "datasets").mkdir(parents=True)
+    (home / "datasets" / "mnist.npz").symlink_to(mnist_path)
+    monkeypatch.setenv("MNISTRY_HOME", str(home))
+    return home
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note every skip whose reason is not on the list."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2].removeprefix("Skipped: ")  # type: ignore[index]
+        if reason not in ALLOWED_SKIPS:
+            _skipped.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail in CI if a test was skipped that had no leave to."""
+    if os.environ.get("CI") == "true" and _skipped:
+        print("skipped without leave:", *_skipped, sep="\n  ")  # noqa: T201
+        session.exitstatus = 1
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> "mnistry.Run":
+    """A small run on the sample: 32 hidden units, two epochs, a tenth set aside."""
+    from mnistry import experiment
+
+    return experiment.perform(
+        mnistry.Recipe("small", units=32, epochs=2, validation=0.1),
+        mnistry.load("sample"),
+        path=tmp_path_factory.mktemp("runs") / "small",
+        given="sample",
+    )

@@ -1,0 +1,250 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mnistry.datasets import csv
+from mnistry.errors import DataError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 784), np.uint8)
+LABELS = [7, 2, 1, 0]
+HEADER = ",".join(("label", *csv.PIXELS))
+
+
+def row(label, pixels):
+    return ",".join(str(value) for value in (label, *pixels))
+
+
+def rows():
+    return [row(label, pixels) for label, pixels in zip(LABELS, IMAGES, strict=True)]
+
+
+def save(path, lines, end="\n", encoding="utf-8"):
+    path.write_bytes("".join(line + end for line in lines).encode(encoding))
+    return path
+
+
+def assert_refused(path, *words):
+    with pytest.raises(DataError) as caught:
+        csv.read(path)
+    for word in (str(path), *words):
+        assert word in str(caught.value)
+
+
+def with_value(value, column=13, line=2):
+    """Give rows of which one has another value; column 0 is the label."""
+    lines = rows()
+    fields = lines[line].split(",")
+    fields[column] = value
+    lines[line] = ",".join(fields)
+    return lines
+
+
+def assert_read(path):
+    train, test = csv.read(path)
+    assert test is None
+    np.testing.assert_array_equal(train.images.reshape(-1, 784), IMAGES)
+    assert train.labels.tolist() == LABELS
+
+
+def test_labelled_file_is_a_training_split(tmp_path):
+    assert_read(save(tmp_path / "train.csv", [HEADER, *rows()]))
+
+
+def test_last_line_may_lack_its_end(tmp_path):
+    path = save(tmp_path / "train.csv", [HEADER, *rows()])
+    path.write_bytes(path.read_bytes()[:-1])
+    assert_read(path)
+
+
+def test_empty_lines_are_passed_over(tmp_path):
+    first, *others = rows()
+    assert_read(save(tmp_path / "train.csv", [HEADER, first, "", *others, "", ""]))
+
+
+def test_quoted_column_names(tmp_path):
+    header = ",".join(f'"{name}"' for name in HEADER.split(","))
+    assert_read(save(tmp_path / "train.csv", [header, *rows()]))
+
+
+def test_leading_zeros(tmp_path):
+    lines = [",".join(field.zfill(3) for field in line.split(",")) for line in rows()]
+    assert_read(save(tmp_path / "train.csv", [HEADER, *lines]))
+
+
+@pytest.mark.parametrize("block", [1, 4000, 7001])
+def test_pieces_of_any_size_give_the_same(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(csv, "BLOCK", block)
+    assert_read(save(tmp_path / "train.csv", [HEADER, *rows()]))
+
+
+def test_rows_are_counted_over_all_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "BLOCK", 4000)
+    path = save(tmp_path / "train.csv", [HEADER, *with_value("x", line=3)])
+    assert_refused(path, "row 5, column pixel12")
+
+
+@pytest.mark.parametrize("missing", [0, 400, 783])
+def test_fault_28_pixel_missing(tmp_path, missing):
+    header = HEADER.replace(f",pixel{missing},", ",").removesuffix(",pixel783")
+    if missing != 783:
+        header += ",pixel783"
+    lines = [line.rpartition(",")[0] for line in rows()]
+    path = save(tmp_path / "train.csv", [header, *lines])
+    expected = "expected 785" if missing == 783 else f"expected 'pixel{missing}'"
+    assert_refused(path, "row 1", expected)
+
+
+def test_fault_28_pixels_reordered(tmp_path):
+    header = HEADER.replace("pixel5,pixel6", "pixel6,pixel5")
+    path = save(tmp_path / "train.csv", [header, *rows()])
+    assert_refused(path, "row 1", "column 7 is 'pixel6'", "expected 'pixel5'")
+
+
+def test_no_header(tmp_path):
+    assert_refused(save(tmp_path / "train.csv", rows()), "row 1", "column 1 is '7'", "label,pixel0")
+
+
+def test_fault_29_file_without_labels_is_to_be_predicted(tmp_path):
+    lines = [line.partition(",")[2] for line in (HEADER, *rows())]
+    train, test = csv.read(save(tmp_path / "test.csv", lines))
+    assert train is None
+    assert test.labels is None
+    np.testing.assert_array_equal(test.images.reshape(-1, 784), IMAGES)
+
+
+@pytest.mark.parametrize(
+    "value", ["256", "999", "-1", "1.5", "NaN", "", " ", " 5", "+5", "1e2", "0005"]
+)
+def test_fault_30_no_pixel_value(tmp_path, value):
+    path = save(tmp_path / "train.csv", [HEADER, *with_value(value)])
+    assert_refused(path, "row 4, column pixel12", repr(value) if value else "empty", "0 to 255")
+
+
+def test_fault_30_no_label(tmp_path):
+    path = save(tmp_path / "train.csv", [HEADER, *with_value("10", column=0)])
+    assert_refused(path, "row 4, column label", "'10' is no label", "0 to 9")
+
+
+@pytest.mark.parametrize(("change", "count"), [("1,", 786), ("", 784)])
+def test_fault_31_ragged_row(tmp_path, change, count):
+    lines = rows()
+    lines[1] = change + lines[1] if change else lines[1].rpartition(",")[0]
+    path = save(tmp_path / "train.csv", [HEADER, *lines])
+    assert_refused(path, "row 3", f"{count} values" if count == 784 else "row 3")
+
+
+@pytest.mark.parametrize("separator", [";", "\t", " "])
+def test_another_separator_in_one_place(tmp_path, separator):
+    lines = rows()
+    lines[2] = separator.join(lines[2].split(",", 1))
+    path = save(tmp_path / "train.csv", [HEADER, *lines])
+    assert_refused(path, "row 4, column label")
+
+
+def test_fault_31_two_ragged_rows_that_make_up_for_each_other(tmp_path):
+    lines = rows()
+    lines[1] += ",0"
+    lines[2] = lines[2].rpartition(",")[0]
+    path = save(tmp_path / "train.csv", [HEADER, *lines])
+    assert_refused(path, "row 3", "786 values", "expected 785")
+
+
+def test_fault_32_nul_byte(tmp_path):
+    path = save(tmp_path / "train.csv", [HEADER, *with_value("1\0")])
+    assert_refused(path, "row 4, column pixel12", r"'1\x00'")
+
+
+def test_fault_33_byte_order_mark_and_windows_line_ends(tmp_path):
+    assert_read(save(tmp_path / "train.csv", [HEADER, *rows()], end="\r\n", encoding="utf-8-sig"))
+
+
+@pytest.mark.parametrize("value", ["1" * 200_000, "1" * 3_000_000])
+def test_fault_34_long_field(tmp_path, value):
+    path = save(tmp_path / "train.csv", [HEADER, *with_value(value)])
+    assert_refused(path, "row 4")
+
+
+def test_fault_34_endless_line_is_not_kept_in_memory(tmp_path):
+    path = tmp_path / "train.csv"
+    with path.open("wb") as file:
+        file.write(HEADER.encode() + b"\n")
+        file.truncate(300_000_000)
+    tracemalloc.start()
+    assert_refused(path, "row 2", "a line without an end")
+    assert tracemalloc.get_traced_memory()[1] < 200_000_000  # the unused room for rows counts
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("value", ["\N{ARABIC-INDIC DIGIT FIVE}", "1_0", "\N{SUPERSCRIPT TWO}"])
+def test_fault_35_other_digits(tmp_path, value):
+    path = save(tmp_path / "train.csv", [HEADER, *with_value(value)])
+    assert_refused(path, "row 4, column pixel12", value)
+
+
+def test_fault_36_empty_file(tmp_path):
+    (tmp_path / "train.csv").touch()
+    assert_refused(tmp_path / "train.csv", "an empty file")
+
+
+def test_fault_36_header_alone(tmp_path):
+    assert_refused(save(tmp_path / "train.csv", [HEADER]), "no images")
+
+
+def test_42000_rows_take_little_memory(tmp_path):
+    path = tmp_path / "train.csv"
+    line = row(3, np.full(784, 128)) + "\n"
+    with path.open("w") as file:
+        file.write(HEADER + "\n")
+        file.writelines(line for _ in range(4200))
+    size = path.stat().st_size
+    tracemalloc.start()
+    assert len(csv.read(path).train.images) == 4200
+    # A tenth of Kaggle's file: the text is 13 MB, the arrays are 3 MB.
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+    assert size > 13_000_000
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_damaged_bytes_raise_nothing_but_data_error(tmp_path, data):
+    content = bytearray("".join(f"{line}\n" for line in (HEADER, *rows())).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(content)))
+        replaced = data.draw(st.integers(0, 2))
+        content[place : place + replaced] = data.draw(st.binary(max_size=3))
+    path = tmp_path / "train.csv"
+    path.write_bytes(content)
+    try:
+        train, test = csv.read(path)
+    except DataError as error:
+        assert str(path) in str(error)
+    else:
+        assert (train or test).images.shape[1:] == (28, 28)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.lists(st.text("0123456789, \n\r-", max_size=4), max_size=3), max_size=4))
+def test_both_ways_of_parsing_agree(lines):
+    """Whatever the quick way accepts, the careful way reads the same."""
+    text = "".join(",".join(fields) + "\n" for fields in lines).encode()
+    if not text:
+        return
+    columns, limits = ("label", "pixel0"), np.array([9, 255], np.uint16)
+    quick = csv._parse_block(text, limits)
+    try:
+        careful = csv._parse_lines(text, columns, limits, "text", 1)
+    except DataError:
+        assert quick is None
+    else:
+        if quick is not None:
+            np.testing.assert_array_equal(quick, careful)

@@ -1,0 +1,106 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from mnistry.datasets.dataset import Dataset, Split, as_images, as_labels, as_split, as_splits
+from mnistry.errors import DataError
+
+IMAGES = np.arange(2 * 784, dtype=np.int64).reshape(2, 28, 28) % 256
+LABELS = np.array([3, 9])
+
+
+def test_unpacks_as_keras_loaders_do():
+    train, test = Split(IMAGES, LABELS), Split(IMAGES, None)
+    dataset = Dataset("digits", "digits.npz", "not stated", train, test)
+    (x_train, y_train), (x_test, y_test) = dataset
+    assert x_train is train.images
+    assert y_train is train.labels
+    assert x_test is test.images
+    assert y_test is None
+    assert list(dataset.arrays()) == ["x_train", "y_train", "x_test"]
+
+
+def test_digests_are_of_the_bytes_in_c_order():
+    images = IMAGES.astype(np.uint8)
+    expected = hashlib.sha256(images.tobytes()).hexdigest()
+    for order in "CF":
+        split = Split(images.copy(order), None)
+        assert Dataset("", "", "", split, None).digests == {"x_train": expected}
+
+
+@pytest.mark.parametrize("shape", [(2, 28, 28), (2, 28, 28, 1), (2, 784)])
+def test_shapes_of_images(shape):
+    images = as_images(IMAGES.reshape(shape), "here")
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(images, IMAGES)
+
+
+@pytest.mark.parametrize("shape", [(28, 56), (56, 28), (1, 56, 28), (0, 28, 28), (2, 1, 28, 28)])
+def test_other_shapes_are_refused(shape):
+    array = np.zeros(shape, np.uint8)
+    with pytest.raises(DataError, match=r"^here: "):
+        as_images(array, "here")
+
+
+def test_divided_images_are_refused_with_the_remedy():
+    with pytest.raises(DataError, match="give the 0–255 image"):
+        as_images(IMAGES / 255, "here")
+
+
+@pytest.mark.parametrize("value", [256, -1, 0.5, np.nan, np.inf])
+def test_fault_26_value_that_uint8_cannot_hold(value):
+    images = IMAGES.astype(float)
+    images[1, 3, 3] = value
+    with pytest.raises(DataError, match=r"here, item 1: .* is no pixel value"):
+        as_images(images, "here")
+
+
+@pytest.mark.parametrize("value", [10, -1, 1.5, np.nan])
+def test_fault_24_value_that_is_no_label(value):
+    with pytest.raises(DataError, match=r"here, item 1: .* is no label"):
+        as_labels(np.array([3, value]), "here")
+
+
+def test_one_hot_labels_are_refused_with_the_remedy():
+    with pytest.raises(DataError, match=r"argmax\(axis=1\)"):
+        as_labels(np.eye(10), "here")
+
+
+@pytest.mark.parametrize("dtype", [object, complex, bool, "U1"])
+def test_what_is_no_number_is_refused(dtype):
+    with pytest.raises(DataError, match="dtype"):
+        as_labels(LABELS.astype(dtype), "here")
+
+
+def test_fault_23_counts_differ():
+    with pytest.raises(DataError, match="here: 2 images but 1 labels"):
+        as_split(IMAGES, LABELS[:1], "here")
+
+
+def test_split_without_labels():
+    assert as_split(IMAGES, None, "here").labels is None
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        ("y_train", "x_train"),
+        ("x_train y_train y_test", "x_test"),
+        ("x_train x_test y_test", "y_train"),
+        ("", "images"),
+    ],
+)
+def test_fault_11_array_that_the_others_call_for(names, missing):
+    arrays = {name: IMAGES if name[0] == "x" else LABELS for name in names.split()}
+    with pytest.raises(DataError, match=f"here: no {missing}"):
+        as_splits(arrays, "here")
+
+
+@pytest.mark.parametrize(
+    "names", ["x_train", "x_test", "x_train x_test", "x_train y_train", "x_train y_train x_test"]
+)
+def test_arrays_that_are_enough(names):
+    arrays = {name: IMAGES if name[0] == "x" else LABELS for name in names.split()}
+    train, test = as_splits(arrays, "here")
+    assert set(Dataset("", "", "", train, test).arrays()) == set(arrays)

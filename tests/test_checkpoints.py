@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import mnistry
+from mnistry import checkpoints
+from mnistry.history import Epoch
+
+EPOCH = Epoch(0.5, 0.9, None, None, 1.0)
+
+
+def compiled(seed: int) -> keras.Model:
+    model = mnistry.build("linear", seed=seed)
+    model.compile("rmsprop", "categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def test_a_state_comes_back_whole(tmp_path: Path) -> None:
+    model, stopping = compiled(1), keras.callbacks.EarlyStopping(restore_best_weights=True)
+    stopping.on_train_begin()
+    stopping.wait, stopping.best, stopping.best_weights = 2, 0.25, model.get_weights()
+    model.optimizer.learning_rate.assign(0.5)
+    model.stop_training = True
+    checkpoints.save(tmp_path, checkpoints.take(model, [EPOCH], [stopping]))
+
+    other, later = compiled(2), keras.callbacks.EarlyStopping(restore_best_weights=True)
+    checkpoint, damaged = checkpoints.newest(tmp_path)
+    assert checkpoint is not None
+    assert not damaged
+    checkpoints.restore(checkpoint, other, [later])
+    for a, b in zip(checkpoints.variables(model), checkpoints.variables(other), strict=True):
+        np.testing.assert_array_equal(np.array(a), np.array(b))
+    assert (later.wait, later.best, other.stop_training) == (2, 0.25, True)
+    np.testing.assert_array_equal(later.best_weights[0], stopping.best_weights[0])
+    assert checkpoint.epochs == (EPOCH,)
+
+
+def test_the_last_two_are_kept(tmp_path: Path) -> None:
+    for count in range(4):
+        checkpoints.save(tmp_path, checkpoints.take(compiled(0), [EPOCH] * count, []))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000002.npz", "00000003.npz"]
+
+
+def test_fault_63_a_damaged_newest_gives_the_one_before(tmp_path: Path) -> None:
+    model = compiled(0)
+    for count in range(2):
+        checkpoints.save(tmp_path, checkpoints.take(model, [EPOCH] * count, []))
+    newest = tmp_path / "00000001.npz"
+    content = bytearray(newest.read_bytes())
+    content[content.index(model.get_weights()[0].tobytes()) + 1000] ^= 1
+    newest.write_bytes(content)
+    checkpoint, damaged = checkpoints.newest(tmp_path)
+    assert checkpoint is not None
+    assert checkpoint.epochs == ()
+    assert damaged == [newest]
+
+
+def test_an_empty_or_missing_folder_has_none(tmp_path: Path) -> None:
+    assert checkpoints.newest(tmp_path) == (None, [])
+    assert checkpoints.newest(tmp_path / "missing") == (None, [])

@@ -1,0 +1,42 @@
+import dataclasses
+
+import pytest
+
+from mnistry import recipes
+from mnistry.errors import UsageError
+from mnistry.recipes import Recipe
+
+
+def test_the_default_recipe_is_the_classic_experiment() -> None:
+    classic = recipes.find("classic")
+    assert classic == Recipe()
+    assert (classic.network, classic.units, classic.depth) == ("dense", 512, 1)
+    assert (classic.optimizer, classic.loss) == ("rmsprop", "categorical_crossentropy")
+    assert (classic.epochs, classic.batch_size, classic.validation) == (5, 128, 0)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"units": 0},
+        {"depth": -1},
+        {"learning_rate": -0.1},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"momentum": 1.0},
+        {"validation": 1.0},
+        {"validation": -0.1},
+        {"early_stopping": 0},
+        {"loss": "mean_squared_error"},
+    ],
+)
+def test_fault_67_a_setting_out_of_range_is_refused(setting: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        dataclasses.replace(Recipe(), **setting)
+
+
+def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="classic"):
+        recipes.find("secret")

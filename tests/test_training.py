@@ -1,0 +1,230 @@
+import logging
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import mnistry
+from mnistry import training
+from mnistry.datasets.dataset import Split
+from mnistry.errors import DataError, DivergedError, UsageError
+from mnistry.history import Epoch, Progress
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Real images: 1,000 of the sample, 100 a class; not divisible by 128."""
+    (images, labels), _ = mnistry.load("sample")
+    return images[:1000], labels[:1000]
+
+
+def same(a: keras.Model, b: keras.Model) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
+
+
+def trained(digits, seed: int = 0, **settings) -> tuple[keras.Model, mnistry.History]:
+    model = mnistry.build("dense", units=32, seed=seed)
+    return model, mnistry.train(model, *digits, **{"epochs": 2, "seed": seed} | settings)
+
+
+def test_the_engine_and_fit_train_the_same(digits, caplog: pytest.LogCaptureFixture) -> None:
+    batches = []
+    watching = keras.callbacks.LambdaCallback(on_train_batch_end=lambda n, logs: batches.append(n))
+    compiled, figures = trained(digits, validation=0.2)
+    with caplog.at_level(logging.INFO):
+        fitted, fit_figures = trained(digits, validation=0.2, callbacks=[watching])
+    assert "LambdaCallback overrides a hook for every batch" in caplog.text
+    assert batches == [*range(7), *range(7)]
+    for a, b in zip(compiled.get_weights(), fitted.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    for ours, keras_s in zip(figures.epochs, fit_figures.epochs, strict=True):
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            assert getattr(ours, name) == pytest.approx(getattr(keras_s, name), rel=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(digits) -> None:
+    first, again, other = (trained(digits, seed)[0] for seed in (3, 3, 4))
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_each_image_is_used_once_an_epoch_in_another_order() -> None:
+    orders = [training.epoch_order(1000, 0, epoch) for epoch in (0, 1)]
+    assert all(sorted(order) == list(range(1000)) for order in orders)
+    assert not np.array_equal(*orders)
+
+
+def test_the_last_partial_batch_is_trained_too() -> None:
+    # With plain gradient descent, one epoch over 3 images in batches of 2 makes two steps.
+    images = np.arange(3 * 784).reshape(3, 28, 28).astype(np.uint8)
+    labels = np.array([0, 1, 2])
+    model = mnistry.build("linear")
+    start = model.get_weights()
+    by_hand = mnistry.build("linear")
+    order = training.epoch_order(3, 0, 0)
+    kernel, bias = (w.astype(np.float64) for w in start)
+    for rows in (order[:2], order[2:]):
+        x = images[rows].reshape(-1, 784) / 255
+        logits = x @ kernel + bias
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        error = (p - np.eye(10)[labels[rows]]) / len(rows)
+        kernel, bias = kernel - 0.1 * x.T @ error, bias - 0.1 * error.sum(axis=0)
+    mnistry.train(
+        model, images, labels, optimizer=keras.optimizers.SGD(0.1), epochs=1, batch_size=2
+    )
+    np.testing.assert_allclose(model.get_weights()[0], kernel, atol=1e-6)
+    np.testing.assert_allclose(model.get_weights()[1], bias, atol=1e-6)
+    assert same(by_hand, mnistry.build("linear"))
+
+
+def test_sparse_labels_give_the_same_numbers_as_one_hot_rows(digits) -> None:
+    one_hot, figures = trained(digits)
+    sparse, sparse_figures = trained(digits, loss="sparse_categorical_crossentropy")
+    for a, b in zip(one_hot.get_weights(), sparse.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    assert figures.epochs[-1].loss == pytest.approx(sparse_figures.epochs[-1].loss, rel=1e-5)
+
+
+def test_binary_crossentropy_learns(digits) -> None:
+    _, figures = trained(digits, loss="binary_crossentropy")
+    assert figures.epochs[-1].loss < figures.epochs[0].loss
+    assert figures.epochs[-1].accuracy > 0.6
+
+
+def test_validation_images_come_from_every_class_and_are_not_trained_on(digits) -> None:
+    kept, aside = training.hold_out(Split(*digits), 0.1, seed=0)
+    assert aside is not None
+    assert aside.labels is not None
+    counts = np.bincount(digits[1])
+    np.testing.assert_array_equal(np.bincount(aside.labels), np.round(counts * 0.1))
+    assert len(kept.images) + len(aside.images) == 1000
+    seen = {image.tobytes() for image in kept.images}
+    assert not any(image.tobytes() in seen for image in aside.images)
+
+
+def test_a_compiled_model_keeps_its_own_optimizer(digits) -> None:
+    model = mnistry.build("linear")
+    model.compile(keras.optimizers.SGD(0.5), "categorical_crossentropy", metrics=["accuracy"])
+    mnistry.train(model, *digits, epochs=1)
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+
+
+def test_callbacks_see_and_change_what_they_would_in_fit(digits) -> None:
+    seen = []
+
+    class Meddler(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(self.model.get_weights()[0].copy())
+            self.model.optimizer.learning_rate.assign(0.0 if epoch == 1 else 0.001)
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.model.get_weights()[0].copy())
+            if epoch == 1:
+                self.model.stop_training = True
+
+    _, figures = trained(digits, epochs=5, callbacks=[Meddler()])
+    assert len(figures.epochs) == 2
+    assert not np.array_equal(seen[0], seen[1])
+    np.testing.assert_array_equal(seen[2], seen[3])  # a learning rate of 0 changes nothing
+
+
+def test_early_stopping_stops_and_gives_back_the_best(digits) -> None:
+    stopping = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)
+    _, figures = trained(
+        digits, epochs=30, optimizer=keras.optimizers.SGD(3.0), callbacks=[stopping]
+    )
+    assert len(figures.epochs) < 30
+
+
+def test_progress_counts_every_step_once(digits) -> None:
+    seen: list[Progress] = []
+    trained(digits, on_progress=seen.append)
+    assert [p.epoch for p in seen if p.finished] == [1, 2]
+    assert all(p.step == p.steps == 8 for p in seen if p.finished)
+    assert isinstance(seen[-1].finished, Epoch)
+
+
+@pytest.mark.parametrize("watching", [False, True], ids=["engine", "fit"])
+def test_fault_58_a_loss_that_is_no_number_stops_with_the_last_good_weights(
+    digits, watching: bool
+) -> None:
+    # A kernel of infinities makes the second epoch's loss no number.
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.optimizer.learning_rate.assign(math.inf)
+
+    callbacks = [Poison()]
+    if watching:
+        callbacks.append(keras.callbacks.LambdaCallback(on_train_batch_end=lambda n, logs: None))
+    model = mnistry.build("linear")
+    with pytest.raises(DivergedError, match=r"epoch 2.*smaller learning rate"):
+        mnistry.train(model, *digits, epochs=3, callbacks=callbacks)
+    clean = mnistry.build("linear")
+    mnistry.train(clean, *digits, epochs=1)
+    for a, b in zip(model.get_weights(), clean.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_fault_58_the_best_refuses_a_model_of_nans(digits, tmp_path: Path) -> None:
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.optimizer.learning_rate.assign(math.inf)
+
+    best = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.keras", monitor="loss", save_best_only=True
+    )
+    with pytest.raises(DivergedError):
+        trained(digits, callbacks=[Poison(), best])
+    assert not (tmp_path / "best.keras").exists()
+
+
+@pytest.mark.parametrize(("epochs", "batch_size"), [(0, 128), (1, 0), (1, 1001)])
+def test_fault_67_impossible_settings_are_refused(digits, epochs: int, batch_size: int) -> None:
+    with pytest.raises(UsageError):
+        mnistry.train(mnistry.build("linear"), *digits, epochs=epochs, batch_size=batch_size)
+
+
+def test_images_divided_already_are_refused_with_the_remedy(digits) -> None:
+    with pytest.raises(DataError, match="the network divides by itself"):
+        mnistry.train(mnistry.build("linear"), digits[0] / 255, digits[1])
+
+
+def test_labels_out_of_range_are_refused(digits) -> None:
+    # On JAX they would give a loss of 0 and no error.
+    with pytest.raises(DataError, match="10 is no label"):
+        mnistry.train(mnistry.build("linear"), digits[0], digits[1] + 1)
+
+
+@pytest.mark.parametrize("stopping", [False, True], ids=["plain", "early stopping"])
+def test_a_training_cut_off_goes_on_to_the_same_weights(
+    digits, tmp_path: Path, stopping: bool
+) -> None:
+    def callbacks() -> list[keras.callbacks.Callback]:
+        if not stopping:
+            return []
+        return [
+            keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True),
+            keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_lr=1e-5),
+        ]
+
+    settings = {"optimizer": "adam", "epochs": 6}
+    whole, figures = trained(digits, callbacks=callbacks(), **settings)
+
+    class Cut(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(digits, callbacks=[*callbacks(), Cut()], checkpoint_folder=tmp_path, **settings)
+    # The interrupter was a callback too: a stand-in keeps the places of the others.
+    resumed, rest = trained(
+        digits,
+        callbacks=[*callbacks(), keras.callbacks.Callback()],
+        checkpoint_folder=tmp_path,
+        **settings,
+    )
+    assert same(whole, resumed)
+    assert [e.loss for e in figures.epochs] == [e.loss for e in rest.epochs]

@@ -1,0 +1,108 @@
+"""The whole way, in processes of their own, as a user goes it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+COMMAND = [sys.executable, "-m", "mnistry"]
+LONG = ["train", "--data", "sample", "--units", "16", "--epochs", "200"]
+
+
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_train_evaluate_and_predict_on_real_mnist(mnist_home: Path, tmp_path: Path) -> None:
+    trained = run("train", "--epochs", 2, "--seed", 1, "--json", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    value = json.loads(trained.stdout)
+    assert value["data"]["name"] == "mnist"
+    assert re.fullmatch(r"runs/\d{8}-\d{6}-custom-s1", value["run"])
+    assert value["test_accuracy"] > 0.96
+    assert "469 steps" in trained.stderr
+    evaluated = run("evaluate", value["run"], "--json", cwd=tmp_path)
+    assert json.loads(evaluated.stdout)["accuracy"] == value["test_accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_fault_64_an_interrupted_training_is_saved_and_goes_on(
+    tmp_path: Path, signal_: int, code: int
+) -> None:
+    with subprocess.Popen(
+        [*COMMAND, *LONG, "-o", "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch   3/200"):
+                process.send_signal(signal_)
+                break
+        rest = process.stderr.read()
+        assert process.wait(timeout=60) == code
+    assert "Traceback" not in rest
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+    assert "--resume run" in rest
+    resumed = run("train", "--resume", "run", "--json", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    whole = run(*LONG, "-o", "whole", "--json", cwd=tmp_path)
+    epochs = [
+        [epoch["loss"] for epoch in json.loads(result.stdout)["epochs"]]
+        for result in (resumed, whole)
+    ]
+    assert len(epochs[0]) == 200
+    assert epochs[0] == epochs[1]
+    content = [(tmp_path / name / "model.onnx").read_bytes() for name in ("run", "whole")]
+    assert content[0] == content[1]
+
+
+def test_the_python_names_work_together(tmp_path: Path) -> None:
+    code = """
+import mnistry
+(x_train, y_train), (x_test, y_test) = mnistry.load("sample")
+model = mnistry.build("dense", units=32)
+history = mnistry.train(model, x_train, y_train, epochs=2)
+card = mnistry.evaluate(model, x_test, y_test)
+print(card.accuracy, len(history.epochs))
+"""
+    result = subprocess.run(
+        [sys.executable, "-W", "error::mnistry.errors.Notice", "-c", code],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    accuracy, epochs = result.stdout.split()
+    assert 0.7 < float(accuracy) < 1
+    assert epochs == "2"
+
+
+def test_keras_backend_is_jax_unless_something_else_chose(tmp_path: Path) -> None:
+    def backend(code: str, **environment: str) -> str:
+        given = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"} | environment
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True
+        )
+        return result.stdout.strip()
+
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
+    ours = "import mnistry, keras; print(keras.backend.backend())"
+    assert backend(ours, KERAS_HOME=str(tmp_path)) == "jax"
+    assert backend("import os, mnistry; print(os.environ['KERAS_BACKEND'])") == "jax"
+    kept = "import os, mnistry; print(os.environ['KERAS_BACKEND'])"
+    assert backend(kept, KERAS_BACKEND="torch") == "torch"
+
+
+def test_scaling_exists_once_training_and_reading_see_the_same_pixels(finished_run) -> None:
+    import onnxruntime
+
+    image = np.arange(784, dtype=np.uint16).reshape(1, 28, 28).astype(np.uint8)
+    session = onnxruntime.InferenceSession(finished_run.onnx_path)
+    onnx = session.run(None, {"image": image})[0]
+    np.testing.assert_allclose(onnx, finished_run.model().predict(image, verbose=0), atol=1e-5)
