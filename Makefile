@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test lint lock clean
+.PHONY: help train test lint lock bench clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,8 +28,11 @@ lock: ## resolve requirements/ anew
 	$(COMPILE) --group build -o requirements/train.txt
 	$(COMPILE) --group build --group test -c requirements/train.txt -o requirements/test.txt
 
+bench: .venv/train.done ## measure mnistry beside its peers, in environments made for that
+	$(BIN)/python benchmarks/bench.py
+
 clean: ## remove what make has made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -17,7 +17,7 @@ ORDER = [
     "datasets", "tensors", "networks", "recipes", "history", "models",
     "checkpoints", "callbacks", "engine", "training",
     "significance", "evaluation", "onnxgraph", "export", "runs", "scoring", "experiment",
-    "pictures", "plots", "figures", "progress", "cli", "__init__", "__main__",
+    "pictures", "plots", "figures", "progress", "startup", "cli", "__init__", "__main__",
 ]  # fmt: skip
 
 

@@ -86,17 +86,22 @@ def train(
         "loss": None if loss is None else _loss_name(loss),
     }  # fmt: skip
     settings = {name: value for name, value in settings.items() if value is not None}
-    if resume is not None:
-        if settings or data or output or transpose or seed is not None or recipe != "classic":
-            raise UsageError(
-                "--resume goes on with the run's own settings",
-                where=resume,
-                remedy="leave out the other options",
-            )
-        run, dataset = _resume(resume)
-    else:
-        chosen = _recipe(recipe, settings)
-        run, dataset = _new(chosen, data, transpose, seed or 0, output)
+    if resume is not None and (
+        settings or data or output or transpose or seed is not None or recipe != "classic"
+    ):
+        raise UsageError(
+            "--resume goes on with the run's own settings",
+            where=resume,
+            remedy="leave out the other options",
+        )
+    from mnistry import startup
+
+    with startup.compiled_programs():
+        startup.import_keras()
+        if resume is not None:
+            run, dataset = _resume(resume)
+        else:
+            run, dataset = _new(_recipe(recipe, settings), data, transpose, seed or 0, output)
     if as_json:
         common.print_json(_as_json(run))
     else:

@@ -1,0 +1,114 @@
+"""A quick start for a process that trains: Keras without its extras, programs compiled before.
+
+For processes of our own. A program that uses mnistry keeps its Keras, and its JAX settings, whole.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import logging
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mnistry import files
+
+log = logging.getLogger(__name__)
+
+# Keras imports these if they are there, for data frames, scikit-learn wrappers and plots of
+# models; they take longer to import than Keras and JAX together.
+_EXTRAS = ("matplotlib", "pandas", "sklearn")
+
+_MAX_BYTES = 200_000_000
+_PROGRAM, _USED, _DIGEST = "-cache", "-atime", "-sha256"  # the first two are JAX's
+
+
+def import_keras() -> None:
+    """Import Keras as if the packages that it does not need were not installed.
+
+    They can be imported afterwards.
+    """
+    hidden = [name for name in _EXTRAS if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        import keras  # noqa: F401
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def compiled_programs() -> Iterator[None]:
+    """Let JAX keep what it compiles in our cache folder, and find it there the next time.
+
+    To be entered before JAX is imported. JAX bounds the folder and locks it, but never replaces a
+    damaged program, and a program for another processor may crash: so there is a folder for each
+    version of JAX and kind of processor, and programs are used only if their SHA-256, written
+    when the block ends, is right. Does nothing where ``JAX_COMPILATION_CACHE_DIR`` is set
+    already, or where the folder cannot be written.
+    """
+    folder = files.cache_dir() / "compiled" / _machine()
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _drop_damaged(folder)
+    except OSError as error:
+        log.info("compiled programs are not kept: %s", error)
+        yield
+        return
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(_MAX_BYTES),
+        # Many small programs make the start, each quicker than JAX's thresholds.
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # without digests they are compiled again, no more
+            _vouch(folder)
+
+
+def _drop_damaged(folder: Path) -> None:
+    """Delete every program that has not the bytes, or not the companions, that it should have."""
+    for program in folder.glob(f"*{_PROGRAM}"):
+        used, digest = _companions(program)
+        if not used.is_file() or not digest.is_file() or digest.read_text() != _sha256(program):
+            for path in (program, used, digest):
+                path.unlink(missing_ok=True)
+    for digest in folder.glob(f"*{_DIGEST}"):
+        if not digest.with_name(digest.name.removesuffix(_DIGEST) + _PROGRAM).is_file():
+            digest.unlink(missing_ok=True)  # JAX has dropped the program
+
+
+def _vouch(folder: Path) -> None:
+    """Write the digest of every program that has none."""
+    for program in folder.glob(f"*{_PROGRAM}"):
+        _, digest = _companions(program)
+        if not digest.is_file():
+            files.write_bytes(digest, _sha256(program).encode())
+
+
+def _companions(program: Path) -> tuple[Path, Path]:
+    key = program.name.removesuffix(_PROGRAM)
+    return program.with_name(key + _USED), program.with_name(key + _DIGEST)
+
+
+def _sha256(path: Path) -> str:
+    return files.sha256(path) if path.is_file() else ""
+
+
+def _machine() -> str:
+    """Name the version of the compiler and the kind of processor that it compiles for."""
+    features = [platform.machine(), platform.processor(), str(os.cpu_count())]
+    with contextlib.suppress(OSError):  # only Linux has it
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        features += sorted({line for line in lines if line.startswith(("flags", "model name"))})
+    digest = hashlib.sha256("\n".join(features).encode()).hexdigest()[:12]
+    return f"jaxlib-{importlib.metadata.version('jaxlib')}-{digest}"
