@@ -1,7 +1,7 @@
 import pytest
 
 from mnistry.errors import UsageError
-from mnistry.significance import mcnemar, wilson
+from mnistry.significance import mcnemar, spread, wilson
 
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17,
@@ -77,3 +77,15 @@ def test_mcnemar_neither_overflows_nor_fails_where_p_is_below_all_floats():
 def test_mcnemar_refuses_mistakes_at_other_images(index):
     with pytest.raises(UsageError, match="the same images"):
         mcnemar([3, index], [5], count=10)
+
+
+def test_spread_by_hand():
+    # Mean 3, deviation sqrt(2.5); Student's t for 4 degrees of freedom is 2.776.
+    found = spread([1, 2, 3, 4, 5])
+    assert (found.mean, found.deviation) == (3, pytest.approx(2.5**0.5))
+    assert found.interval == pytest.approx((3 - 1.9633, 3 + 1.9633), abs=1e-3)
+
+
+def test_spread_of_one_value_is_refused():
+    with pytest.raises(UsageError):
+        spread([0.98])

@@ -6,7 +6,7 @@ Knows nothing of networks or images, only of counts.
 import dataclasses
 import math
 import statistics
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from mnistry.errors import UsageError
@@ -52,6 +52,47 @@ def wilson(correct: int, count: int) -> Interval:
     low = 0.0 if correct == 0 else centre - reach
     high = 1.0 if correct == count else centre + reach
     return Interval(low, high)
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """What a figure came to over several trainings.
+
+    Attributes
+    ----------
+    mean
+        Of all values.
+    deviation
+        Standard deviation of the values, with n - 1 in the denominator.
+    interval
+        95 % interval for the mean, after Student.
+    """
+
+    mean: float
+    deviation: float
+    interval: Interval
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Summarise the values of a figure over at least two trainings.
+
+    The interval is mean +- t s / sqrt(n), t from Student's distribution with n - 1 degrees of
+    freedom. Student, "The probable error of a mean", Biometrika 6, 1908.
+
+    Examples
+    --------
+    >>> seeds = spread([0.9796, 0.9804, 0.9798, 0.9802, 0.9771])
+    >>> print(f"{seeds.mean:.4f}, {seeds.deviation:.4f}, {seeds.interval.low:.4f}")
+    0.9794, 0.0013, 0.9778
+    """
+    if len(values) < 2:
+        raise UsageError("one value has no spread", expected="at least two")
+    from scipy import special
+
+    mean, deviation = statistics.mean(values), statistics.stdev(values)
+    t = float(special.stdtrit(len(values) - 1, 1 - _LEVEL / 2))
+    reach = t * deviation / math.sqrt(len(values))
+    return Spread(mean, deviation, Interval(mean - reach, mean + reach))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -95,3 +95,19 @@ def test_resume_takes_no_other_settings(mnistry_command, finished_run) -> None:
     assert result.code == 2
     assert "run's own settings" in result.err
     assert mnistry_command("train", "--resume", finished_run.path).code == 2
+
+
+def test_several_seeds_make_a_run_each_with_mean_and_spread(mnistry_command, tmp_path) -> None:
+    arguments = ("train", *SMALL, "--seed", 3, "--seeds", 2, "-o", tmp_path / "run")
+    result = mnistry_command(*arguments)
+    assert result.code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"run-s3", "run-s4"}
+    assert "from seed to seed" in result.out
+
+
+def test_several_seeds_as_json_are_one_object(mnistry_command, tmp_path) -> None:
+    arguments = ("train", *SMALL, "--seeds", 2, "-o", tmp_path / "run", "--json")
+    value = json.loads(mnistry_command(*arguments).out)
+    accuracies = [run["test_accuracy"] for run in value["runs"]]
+    assert value["test_accuracy"]["mean"] == pytest.approx(sum(accuracies) / 2)
+    assert accuracies[0] != accuracies[1]

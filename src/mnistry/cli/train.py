@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mnistry.datasets import Dataset
     from mnistry.recipes import Recipe
     from mnistry.runs import Run
+    from mnistry.significance import Spread
 
 _STARTED = time.perf_counter()
 
@@ -63,9 +64,14 @@ def train(
         int | None,
         typer.Option(metavar="N", help="Decides weights and order: the same seed, the same run."),
     ] = None,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Train with N seeds, a run each.")
+    ] = 1,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="RUN", help="The run directory to make."),
+        typer.Option(
+            "-o", "--output", metavar="RUN", help="The run directory to make; RUN-s0, … with seeds."
+        ),
     ] = None,
     resume: Annotated[
         Path | None,
@@ -86,26 +92,38 @@ def train(
         "loss": None if loss is None else _loss_name(loss),
     }  # fmt: skip
     settings = {name: value for name, value in settings.items() if value is not None}
-    if resume is not None and (
-        settings or data or output or transpose or seed is not None or recipe != "classic"
-    ):
+    others = (settings, data, output, transpose, seed is not None, seeds > 1, recipe != "classic")
+    if resume is not None and any(others):
         raise UsageError(
             "--resume goes on with the run's own settings",
             where=resume,
             remedy="leave out the other options",
         )
     from mnistry import startup
+    from mnistry.runs import Run
 
     with startup.compiled_programs():
         startup.import_keras()
         if resume is not None:
-            run, dataset = _resume(resume)
+            run = Run.open(resume)
+            dataset = common.load_dataset(run.data.given, run.data.transpose)
+            _announce(run.recipe, dataset)
+            runs = [_resume(run, dataset)]
         else:
-            run, dataset = _new(_recipe(recipe, settings), data, transpose, seed or 0, output)
+            chosen = _recipe(recipe, settings)
+            dataset = common.load_dataset(data, transpose)
+            _announce(chosen, dataset)
+            runs = []
+            for number in range(seed or 0, (seed or 0) + seeds):
+                start = 0.0 if runs else time.perf_counter() - _STARTED
+                path = _path(output, seeds, number)
+                runs.append(_new(chosen, dataset, data, transpose, number, path, start))
     if as_json:
-        common.print_json(_as_json(run))
+        common.print_json(_as_json(runs[0]) if seeds == 1 else _all_as_json(runs))
+    elif seeds == 1:
+        _print(runs[0])
     else:
-        _print(run)
+        _print_all(runs)
     common.finish(dataset)
 
 
@@ -119,17 +137,25 @@ def _recipe(name: str, settings: dict[str, Any]) -> "Recipe":
     return found if changed == found else dataclasses.replace(changed, name="custom")
 
 
+def _path(output: Path | None, seeds: int, seed: int) -> Path | None:
+    return output if output is None or seeds == 1 else output.with_name(f"{output.name}-s{seed}")
+
+
 def _new(
-    recipe: "Recipe", data: str | None, transpose: bool, seed: int, output: Path | None
-) -> tuple["Run", "Dataset"]:
-    dataset = common.load_dataset(data, transpose)
+    recipe: "Recipe",
+    dataset: "Dataset",
+    data: str | None,
+    transpose: bool,
+    seed: int,
+    path: Path | None,
+    start_seconds: float,
+) -> "Run":
     from mnistry import experiment
     from mnistry.progress import ProgressBar
 
-    _announce(recipe, dataset)
-    path = output or experiment.free_path(recipe, seed)
+    path = path or experiment.free_path(recipe, seed)
     with _say_how_to_go_on(path):
-        run = experiment.perform(
+        return experiment.perform(
             recipe,
             dataset,
             seed=seed,
@@ -137,25 +163,18 @@ def _new(
             given=data,
             transpose=transpose,
             on_progress=ProgressBar(),
-            start_seconds=time.perf_counter() - _STARTED,
+            start_seconds=start_seconds,
         )
-    return run, dataset
 
 
-def _resume(path: Path) -> tuple["Run", "Dataset"]:
-    from mnistry.runs import Run
-
-    run = Run.open(path)
-    dataset = common.load_dataset(run.data.given, run.data.transpose)
+def _resume(run: "Run", dataset: "Dataset") -> "Run":
     from mnistry import experiment
     from mnistry.progress import ProgressBar
 
-    _announce(run.recipe, dataset)
-    with _say_how_to_go_on(path):
-        run = experiment.resume(
+    with _say_how_to_go_on(run.path):
+        return experiment.resume(
             run, dataset, on_progress=ProgressBar(), start_seconds=time.perf_counter() - _STARTED
         )
-    return run, dataset
 
 
 @contextlib.contextmanager
@@ -236,6 +255,46 @@ def _as_json(run: "Run") -> dict[str, Any]:
         "train_accuracy": scores.train.accuracy,
         "seconds": dict(run.seconds),
     }
+
+
+def _print_all(runs: list["Run"]) -> None:
+    from mnistry.cli import report
+
+    table = report.table("run", "seed", "test accuracy", "test loss (nats)")
+    for run in runs:
+        test = run.scores().test
+        accuracy, loss = (
+            ("–", "–") if test is None else (f"{test.accuracy:.2%}", f"{test.loss:.4f}")
+        )
+        table.add_row(str(run.path), str(run.seed), accuracy, loss)
+    console = common.stdout()
+    console.print()
+    console.print(table)
+    found = _spread(runs)
+    if found is not None:
+        low, high = found.interval
+        console.print(
+            f"\nmean {found.mean:.2%}, spread {found.deviation:.2%} from seed to seed "
+            f"(standard deviation); 95 % interval of the mean: {low:.2%} to {high:.2%}",
+            soft_wrap=True,
+        )
+
+
+def _all_as_json(runs: list["Run"]) -> dict[str, Any]:
+    import dataclasses
+
+    found = _spread(runs)
+    return {
+        "runs": [_as_json(run) for run in runs],
+        "test_accuracy": None if found is None else dataclasses.asdict(found),
+    }
+
+
+def _spread(runs: list["Run"]) -> "Spread | None":
+    from mnistry.significance import spread
+
+    accuracies = [test.accuracy for run in runs if (test := run.scores().test) is not None]
+    return spread(accuracies) if len(accuracies) > 1 else None
 
 
 def _loss_name(name: str) -> str:
