@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.layers import accelerated
+
 if TYPE_CHECKING:
     import keras
 
@@ -116,7 +118,8 @@ class Engine:
         structure = jax.tree.structure(self._state)
 
         def step(state: State, images: Any, targets: Any, rows: Any) -> tuple[State, Any]:
-            logs, state = self._model.train_step(state, (images[rows], targets[rows]))
+            with accelerated(self._model):
+                logs, state = self._model.train_step(state, (images[rows], targets[rows]))
             return jax.tree.unflatten(structure, jax.tree.leaves(state)), logs
 
         def loop(

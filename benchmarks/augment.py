@@ -1,0 +1,73 @@
+"""Distorting 60,000 images, alone and behind a training, beside an epoch of the dense network.
+
+Each round times everything once, one after the other, so that a busy machine slows all alike;
+the table gives medians.
+
+    python benchmarks/augment.py --rounds 7
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import jax
+import keras
+import numpy as np
+from layers import IMAGES, loop
+
+import mnistry
+from mnistry.augment import Distortion, distort, epochs
+
+BATCH_SIZE = 128
+
+
+def dense() -> keras.Model:
+    """Build the classic experiment's network."""
+    return keras.Sequential([
+        keras.Input((28, 28, 1), dtype="uint8"), keras.layers.Rescaling(1 / 255),
+        keras.layers.Flatten(), keras.layers.Dense(512, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ])  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    (digits, _), _ = mnistry.load("sample")
+    images = np.resize(digits, (IMAGES, 28, 28))
+    train, _ = loop(dense, BATCH_SIZE, IMAGES // BATCH_SIZE, quick=False)
+    ahead = epochs(images, Distortion(), seed=0)
+
+    def train_distorted() -> None:
+        # What the next epoch needs is made while this one trains.
+        jax.device_put(next(ahead))
+        train()
+
+    def distorting(threads: int) -> Callable[[], object]:
+        return lambda: distort(images, Distortion(), seed=0, threads=threads)
+
+    works = {"an epoch of training": train}
+    works |= {f"distorting, threads: {count}": distorting(count) for count in (1, 2, 4)}
+    works["an epoch, distorting behind it"] = train_distorted
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - started)
+    print(f"{os.cpu_count()} cores, {IMAGES:,} images, {rounds} rounds, medians")
+    print(f"{'':32}{'seconds':>8}{'ratio':>7}")
+    for name, each in seconds.items():
+        pairs = zip(each, seconds["an epoch of training"], strict=True)
+        ratio = statistics.median(a / b for a, b in pairs)
+        print(f"{name:32}{statistics.median(each):8.3f}{ratio:7.2f}")
+
+
+if __name__ == "__main__":
+    main()

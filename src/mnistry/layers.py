@@ -1,0 +1,158 @@
+"""Convolution and pooling that are quick in compiled loops on the CPU.
+
+XLA's own convolution, and its gradient of max-pooling, are many times slower inside a loop on the
+CPU than the same sums written as windows and one matrix product. The layers here write them so;
+what they compute is what Keras's compute, to rounding. They are never part of a model:
+`accelerated` lends their arithmetic to a model's stock layers while it is traced, so that what is
+saved knows nothing of them. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+Pair = tuple[int, int]
+
+
+@contextlib.contextmanager
+def accelerated(model: keras.Model) -> Iterator[None]:
+    """Let a model's convolutions and poolings compute in the quick way while the block runs.
+
+    The block is where JAX traces the model: a compiled function keeps what it traced. Meant are
+    `Conv2D` without dilation and groups and `MaxPooling2D`, channels last, in nested models too.
+    Other layers are left alone, average pooling too, which is quick as it is; so is the whole model
+    on another Keras backend, and where JAX computes on an accelerator, whose own are good.
+
+    Parameters
+    ----------
+    model
+        Built. Its layers, variables and seed generators stay the very same objects.
+
+    Examples
+    --------
+    >>> model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Conv2D(8, 3)])
+    >>> with accelerated(model):
+    ...     print(type(model.layers[0]).__name__, model(keras.ops.ones((5, 28, 28, 1))).shape)
+    _Conv2D (5, 26, 26, 8)
+    >>> print(type(model.layers[0]).__name__)
+    Conv2D
+    """
+    stock = {id(layer): layer for layer in _layers(model) if _can_be_quick(layer)}
+    for layer in stock.values():
+        layer.__class__ = _QUICK[type(layer)]
+    try:
+        yield
+    finally:
+        for layer in stock.values():
+            layer.__class__ = type(layer).__base__
+
+
+class _Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
+    """Convolution as one matrix product: a row a window, a column a filter.
+
+    K. Chellapilla, S. Puri, P. Simard: High Performance Convolutional Neural Networks for
+    Document Processing, 2006.
+    """
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        size, filters = kernel.shape[:2], kernel.shape[-1]
+        windows = _windows(_padded(inputs, self, size, 0), size, self.strides)
+        kernel = keras.ops.reshape(kernel, (-1, filters))
+        # Of two dimensions, or XLA transposes all windows for the kernel's gradient.
+        products = windows.reshape(-1, len(kernel)) @ kernel
+        return products.reshape(*windows.shape[:3], filters)
+
+
+class _MaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]
+    """The largest of each window; the gradient goes to the first of equals, as in Keras."""
+
+    def call(self, inputs: Any) -> Any:
+        import jax
+        import jax.numpy as jnp
+
+        def windows(values: Any) -> Any:
+            return _windows(values, self.pool_size, self.strides)
+
+        largest = jax.custom_vjp(lambda values: windows(values).max(3))
+
+        def gradient(values: Any, upstream: Any) -> Any:
+            seen = windows(values)
+            first = jnp.expand_dims(seen.argmax(3), 3)
+            place = jax.lax.broadcasted_iota(first.dtype, (1, 1, 1, seen.shape[3], 1), 3)
+            shares = jnp.where(place == first, jnp.expand_dims(upstream, 3), 0)
+            return jax.linear_transpose(windows, values)(shares)
+
+        largest.defvjp(lambda values: (largest(values), values), gradient)
+        return largest(_padded(inputs, self, self.pool_size, -math.inf))
+
+
+_QUICK = {quick.__base__: quick for quick in (_Conv2D, _MaxPooling2D)}
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+def _can_be_quick(layer: keras.Layer) -> bool:
+    if type(layer) not in _QUICK or keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    config = layer.get_config()
+    return bool(
+        jax.default_backend() == "cpu"
+        and config["data_format"] == "channels_last"
+        and config.get("groups", 1) == 1
+        and config.get("dilation_rate", (1, 1)) == (1, 1)
+    )
+
+
+def _padded(images: Any, layer: Any, size: Pair, value: float) -> Any:
+    """Add the border that ``padding="same"`` means: more of it below and to the right if odd."""
+    if layer.padding == "valid":
+        return images
+    import jax.numpy as jnp
+
+    borders = [(0, 0)]
+    for length, window, stride in zip(images.shape[1:3], size, layer.strides, strict=True):
+        border = max((math.ceil(length / stride) - 1) * stride + window - length, 0)
+        borders.append((border // 2, border - border // 2))
+    return jnp.pad(images, [*borders, (0, 0)], constant_values=value)
+
+
+def _windows(images: Any, size: Pair, strides: Pair) -> Any:
+    """Cut images into windows: ``(n, rows, columns, places in the window, channels)``."""
+    import jax
+    import jax.numpy as jnp
+
+    count, *lengths, channels = images.shape
+    rows, columns = (
+        (length - window) // stride + 1
+        for length, window, stride in zip(lengths, size, strides, strict=True)
+    )
+    if size == strides:  # windows side by side: each pixel is in one
+        height, width = size
+        images = images[:, : rows * height, : columns * width]
+        tiles = images.reshape(count, rows, height, columns, width, channels)
+        return jnp.moveaxis(tiles, 2, 3).reshape(count, rows, columns, height * width, channels)
+
+    def shifted(down: int, right: int) -> Any:
+        last = (count, down + (rows - 1) * strides[0] + 1, right + (columns - 1) * strides[1] + 1)
+        return jax.lax.slice(images, (0, down, right, 0), (*last, channels), (1, *strides, 1))
+
+    # First the pieces of each of the window's rows, then the rows: XLA makes a concatenation of a
+    # few pieces in one pass, but copies twice where there are many.
+    lines = [
+        jnp.concatenate([shifted(down, right) for right in range(size[1])], axis=3)
+        for down in range(size[0])
+    ]
+    stacked = jnp.stack(lines, axis=3)
+    return stacked.reshape(count, rows, columns, size[0] * size[1], channels)
