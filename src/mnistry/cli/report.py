@@ -48,12 +48,12 @@ def overfitting(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tu
         (
             "last epoch",
             f"{last.accuracy:.2%}  the running mean that Keras prints: taken while the weights "
-            "were still changing",
+            "were still changing, with dropout if there is any",
         ),
         (
             "gap",
-            f"{(train.accuracy - test.accuracy) * 100:.2f} percentage points: how much better it "
-            "knows the images that it was trained on (overfitting)",
+            f"{(train.accuracy - test.accuracy) * 100:+.2f} percentage points from test to "
+            "training accuracy; what is above 0 is overfitting",
         ),
     ]
 
