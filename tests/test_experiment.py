@@ -38,6 +38,15 @@ def test_the_scores_are_those_of_keras_own_evaluate(finished_run: Run) -> None:
     assert test.accuracy == pytest.approx(accuracy, abs=1e-6)
 
 
+def test_images_set_aside_are_scored_apart_from_those_trained_on(finished_run: Run) -> None:
+    scores = finished_run.scores()
+    assert scores.validation is not None
+    assert (scores.train.count, scores.validation.count) == (3600, 400)
+    last = finished_run.epochs()[-1]
+    assert scores.validation.accuracy == pytest.approx(last.val_accuracy, abs=1e-6)
+    assert scores.validation.loss == pytest.approx(last.val_loss, rel=1e-4)
+
+
 def test_the_keras_file_opens_with_nothing_of_ours(finished_run: Run) -> None:
     code = (
         "import sys, keras; model = keras.models.load_model(sys.argv[1]); "

@@ -41,12 +41,31 @@ def test_fault_75_a_format_newer_than_ours_is_refused(copy: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "<html>", "[]", "null", '{"format": 1}', '{"format": "x"}'], ids=repr
+    "text",
+    ["", "<html>", "[]", "null", '{"format": 1}', '{"format": "x"}', "[" * 100_000],
+    ids=lambda text: text[:20],
 )
 def test_fault_68_a_record_that_is_none_is_refused(copy: Run, text: str) -> None:
     (copy.path / "run.json").write_text(text)
     with pytest.raises(ModelError):
         Run.open(copy.path)
+
+
+@pytest.mark.parametrize(
+    "field", [{"created": 5}, {"status": 7}, {"versions": None}, {"digests": None}, {"seed": "0"}]
+)
+def test_a_field_of_another_type_is_refused(copy: Run, field: dict[str, object]) -> None:
+    rewrite(copy, **field)
+    with pytest.raises(ModelError, match="no record of a run"):
+        Run.open(copy.path)
+
+
+def test_a_name_stays_a_name_though_a_folder_is_called_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample").mkdir()
+    assert runs.DataIdentity.of(mnistry.load("sample"), "sample").given == "sample"
 
 
 def test_an_unknown_setting_in_the_record_is_refused(copy: Run) -> None:
@@ -69,9 +88,10 @@ def test_a_run_without_its_model_says_how_to_go_on(copy: Run) -> None:
     (copy.path / "model.keras").unlink()
     with pytest.raises(ModelError, match="cannot be read"):
         copy.model()
-    unfinished = dataclasses.replace(copy, status="interrupted", digests={})
-    with pytest.raises(ModelError, match="--resume"):
-        unfinished.model()
+    unfinished = dataclasses.replace(copy, status="interrupted")
+    for results in (unfinished.model, unfinished.scores):
+        with pytest.raises(ModelError, match="--resume"):
+            results()
 
 
 def test_fault_66_a_second_training_in_one_directory_is_refused(tmp_path: Path) -> None:

@@ -138,6 +138,16 @@ def test_early_stopping_stops_and_gives_back_the_best(digits) -> None:
     assert len(figures.epochs) < 30
 
 
+def test_averaged_weights_take_the_place_of_the_last(digits) -> None:
+    def weights(*callbacks: keras.callbacks.Callback) -> list[np.ndarray]:
+        optimizer = keras.optimizers.Adam(use_ema=True, ema_momentum=0.9)
+        return trained(digits, optimizer=optimizer, callbacks=callbacks)[0].get_weights()
+
+    watching = keras.callbacks.LambdaCallback(on_train_batch_end=lambda n, logs: None)
+    for a, b in zip(weights(), weights(watching), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
 def test_progress_counts_every_step_once(digits) -> None:
     seen: list[Progress] = []
     trained(digits, on_progress=seen.append)

@@ -19,7 +19,7 @@ import keras
 from numpy.typing import NDArray
 
 from mnistry import __version__, export, files, history, models, networks, runs, training
-from mnistry.datasets.dataset import Dataset, as_split
+from mnistry.datasets.dataset import Dataset, Split, as_split
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.evaluation import Scorecard
 from mnistry.recipes import Recipe
@@ -36,6 +36,7 @@ def perform(
     given: str | Path | None = None,
     transpose: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_start: Callable[[], None] | None = None,
     on_progress: Callable[[history.Progress], None] | None = None,
     start_seconds: float = 0.0,
 ) -> Run:
@@ -55,6 +56,8 @@ def perform(
         What loaded `dataset`, so that the run can find its data again.
     callbacks, on_progress
         As in `mnistry.train`.
+    on_start
+        Called when nothing is left to be refused.
     start_seconds
         What passed before this call, for the report.
 
@@ -76,6 +79,8 @@ def perform(
             path, "running", recipe, seed, DataIdentity.of(dataset, given, transpose),
             datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"), _versions(),
         ).write()  # fmt: skip
+        if on_start is not None:
+            on_start()
         start_seconds += time.perf_counter() - began
         return _train(run, dataset, model, optimizer, callbacks, on_progress, start_seconds)
 
@@ -84,6 +89,7 @@ def resume(
     run: Run,
     dataset: Dataset,
     *,
+    on_start: Callable[[], None] | None = None,
     on_progress: Callable[[history.Progress], None] | None = None,
     start_seconds: float = 0.0,
 ) -> Run:
@@ -104,6 +110,9 @@ def resume(
     run.data.check(dataset)
     model, optimizer = _prepare(run.recipe, dataset, run.seed)
     with runs.hold(run.path):
+        run = dataclasses.replace(run, status="running", versions=_versions()).write()
+        if on_start is not None:
+            on_start()
         start_seconds += time.perf_counter() - began
         return _train(run, dataset, model, optimizer, (), on_progress, start_seconds)
 
@@ -149,7 +158,7 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     given = {name: value for name, value in settings.items() if value is not None}
     try:
         return keras.optimizers.get({"class_name": recipe.optimizer.lower(), "config": given})
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         reason = f"optimizer {recipe.optimizer!r}" + "".join(f" with {name}" for name in given)
         raise UsageError(
             reason,
@@ -162,9 +171,10 @@ def _prepare(
     recipe: Recipe, dataset: Dataset, seed: int
 ) -> tuple[keras.Model, keras.optimizers.Optimizer]:
     """Make network and optimizer, and find out what cannot work before anything is written."""
-    _, labels = _labelled(dataset)
-    count = len(labels) - training.held_out_count(labels, recipe.validation)
-    training.check(count, recipe.epochs, recipe.batch_size)
+    if seed < 0:
+        raise UsageError(f"seed {seed}", expected="a whole number from 0")
+    kept, _ = training.hold_out(Split(*_labelled(dataset)), recipe.validation, seed)
+    training.check(len(kept.images), recipe.epochs, recipe.batch_size)
     model = networks.build(recipe.network, seed=seed, units=recipe.units, depth=recipe.depth)
     return model, make_optimizer(recipe)
 
@@ -216,11 +226,16 @@ def _judge(run: Run, model: keras.Model, dataset: Dataset) -> Scores:
         test = None
     if train is None:
         raise DataError("no training images", where=dataset.source)
-    probabilities = export.export(model, run.onnx_path, (test or train).images)
-    seen = probabilities if test is None else models.predict(model, train.images)
+    kept, aside = training.hold_out(train, run.recipe.validation, run.seed)
+    probabilities = export.export(model, run.onnx_path, (test or kept).images)
+
+    def card(split: Split) -> Scorecard:
+        known = split is (test or kept)
+        answers = probabilities if known else models.predict(model, split.images)
+        return score_split(split, answers, dataset.classes)
+
     return Scores(
-        None if test is None else score_split(test, probabilities, dataset.classes),
-        score_split(train, seen, dataset.classes),
+        None if test is None else card(test), card(kept), None if aside is None else card(aside)
     )
 
 

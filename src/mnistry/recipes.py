@@ -8,6 +8,14 @@ import math
 
 from mnistry.errors import UsageError
 
+# Far beyond what makes sense, and below what overflows.
+_MOST = {
+    "units": 65_536,
+    "depth": 100,
+    "epochs": 1_000_000,
+    "batch_size": 1_000_000_000,
+    "early_stopping": 1_000_000,
+}
 LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
 
 
@@ -46,7 +54,7 @@ class Recipe:
     --------
     >>> Recipe(epochs=0)
     Traceback (most recent call last):
-    mnistry.errors.UsageError: epochs 0; expected a whole number from 1
+    mnistry.errors.UsageError: epochs 0; expected a whole number from 1 to 1,000,000
     """
 
     name: str = "classic"
@@ -63,10 +71,11 @@ class Recipe:
     early_stopping: int | None = None
 
     def __post_init__(self) -> None:
-        for setting in ("units", "depth", "epochs", "batch_size", "early_stopping"):
+        for setting, most in _MOST.items():
             value = getattr(self, setting)
-            if value is not None and value < 1:
-                raise UsageError(_says(setting, value), expected="a whole number from 1")
+            if value is not None and not 1 <= value <= most:
+                expected = f"a whole number from 1 to {most:,}"
+                raise UsageError(_says(setting, value), expected=expected)
         if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
             raise UsageError(
                 _says("learning_rate", self.learning_rate), expected="a number above 0"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mnistry import files, history
+from mnistry.datasets import NAMES
 from mnistry.datasets.dataset import Dataset
 from mnistry.errors import DataError, ModelError, ResourceError, UsageError
 from mnistry.evaluation import Scorecard
@@ -63,7 +64,7 @@ class DataIdentity:
             dataset.name,
             dataset.source,
             dataset.licence,
-            dataset.name if given is None else _absolute(given),
+            dataset.name if given is None else _found_again(given),
             transpose,
             None if dataset.train is None else len(dataset.train.images),
             None if dataset.test is None else len(dataset.test.images),
@@ -94,10 +95,14 @@ class Scores:
     train
         The final weights scored on the training images. Their accuracy differs from the
         history's, which is a mean over an epoch in which the weights were still changing.
+        Images set aside for validation are not among them.
+    validation
+        Scored on the images set aside; None if there were none.
     """
 
     test: Scorecard | None
     train: Scorecard
+    validation: Scorecard | None = None
 
     @property
     def gap(self) -> float | None:
@@ -105,9 +110,10 @@ class Scores:
         return None if self.test is None else self.train.accuracy - self.test.accuracy
 
     def to_json(self) -> dict[str, Any]:
-        """Give both scorecards as plain values."""
-        test = None if self.test is None else self.test.to_json()
-        return {"gap": self.gap, "test": test, "train": self.train.to_json()}
+        """Give the scorecards as plain values."""
+        cards = {"test": self.test, "train": self.train, "validation": self.validation}
+        values = {name: None if card is None else card.to_json() for name, card in cards.items()}
+        return {"gap": self.gap, **values}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +176,7 @@ class Run:
                 expected=f"a folder with {_RECORD}",
                 remedy="mnistry runs list shows those that there are",
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"cannot be read: {error}", where=record) from error
         form = value.pop("format", None) if isinstance(value, dict) else None
         if not isinstance(form, int):
@@ -186,9 +192,12 @@ class Run:
             recipe = Recipe(**value.pop("recipe"))
             data = value.pop("data")
             data["classes"] = tuple(data["classes"])
-            return cls(path=path, recipe=recipe, data=DataIdentity(**data), **value)
-        except (KeyError, TypeError, UsageError) as error:
+            run = cls(path=path, recipe=recipe, data=DataIdentity(**data), **value)
+        except (KeyError, TypeError, AttributeError, UsageError) as error:
             raise ModelError(f"is no record of a run: {error}", where=record) from error
+        _check_types(run, record)
+        _check_types(run.data, record)
+        return run
 
     def write(self) -> Self:
         """Write ``run.json``, whole or not at all."""
@@ -229,24 +238,27 @@ class Run:
 
         ONNX Runtime loads a file with flipped bits in silence; the digest tells.
         """
-        if path.name not in self.digests:
-            raise ModelError(
-                f"the run is {self.status} and has no {path.name}",
-                where=self.path,
-                remedy=f"mnistry train --resume {self.path}",
-            )
+        self._must_be_done()
         try:
             digest = files.sha256(path)
         except OSError as error:
             raise ModelError(f"cannot be read: {error.strerror}", where=path) from error
-        if digest != self.digests[path.name]:
+        if digest != self.digests.get(path.name):
             raise ModelError(
                 "damaged: its bytes are not those that were written",
                 where=path,
-                expected=f"SHA-256 {self.digests[path.name]}",
+                expected=f"SHA-256 {self.digests.get(path.name)}",
                 remedy="train the run again",
             )
         return path
+
+    def _must_be_done(self) -> None:
+        if self.status != "done":
+            raise ModelError(
+                f"the run is {self.status}: it has no results yet",
+                where=self.path,
+                remedy=f"mnistry train --resume {self.path}",
+            )
 
     def epochs(self) -> tuple[history.Epoch, ...]:
         """Read the figures of every epoch."""
@@ -254,17 +266,20 @@ class Run:
         try:
             return history.from_csv(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError) as error:
+            self._must_be_done()
             raise ModelError(f"no history: {error}", where=path) from error
 
     def scores(self) -> Scores:
         """Read the scorecards."""
         path = self.path / "scorecard.json"
+        self._must_be_done()
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-            test = value["test"]
+            test, validation = value["test"], value["validation"]
             return Scores(
                 None if test is None else Scorecard.from_json(test, path),
                 Scorecard.from_json(value["train"], path),
+                None if validation is None else Scorecard.from_json(validation, path),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"no scorecard: {error}", where=path) from error
@@ -341,6 +356,18 @@ def compare(a: Run, b: Run) -> Comparison:
     return mcnemar(wrong_a, wrong_b, cards[0].count)
 
 
-def _absolute(given: str | Path) -> str:
-    path = Path(given)
-    return str(path.resolve()) if path.exists() else str(given)
+def _found_again(given: str | Path) -> str:
+    # A name stays a name though a folder may be called the same.
+    return str(given) if given in NAMES else str(Path(given).resolve())
+
+
+def _check_types(value: Any, where: Path) -> None:
+    """Raise `ModelError` if a field that JSON filled has another type than it should have."""
+    kinds: dict[str, Any] = {"int": int, "str": str, "bool": bool, "int | None": int | None}
+    for field in dataclasses.fields(value):
+        kind = kinds.get(str(getattr(field.type, "__name__", field.type)))
+        if str(field.type).startswith(("Mapping", "collections.abc.Mapping")):
+            kind = dict
+        content = getattr(value, field.name)
+        if kind is not None and not isinstance(content, kind):
+            raise ModelError(f"is no record of a run: {field.name} is {content!r}", where=where)

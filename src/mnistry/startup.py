@@ -50,14 +50,15 @@ def compiled_programs() -> Iterator[None]:
     when the block ends, is right. Does nothing where ``JAX_COMPILATION_CACHE_DIR`` is set
     already, or where the folder cannot be written.
     """
-    folder = files.cache_dir() / "compiled" / _machine()
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         yield
         return
     try:
+        folder = files.cache_dir() / "compiled" / _machine()
         folder.mkdir(parents=True, exist_ok=True)
         _drop_damaged(folder)
-    except OSError as error:
+        files.write_bytes(folder / "in-use", b"")  # a full or read-only disk shows here
+    except (OSError, importlib.metadata.PackageNotFoundError) as error:
         log.info("compiled programs are not kept: %s", error)
         yield
         return

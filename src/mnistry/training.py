@@ -232,6 +232,8 @@ def _compiled(
             )
             logs |= {f"val_{name}": value for name, value in judged.items()}
         every.on_epoch_end(epoch, logs)
+    # As fit does: an optimizer that averages weights puts the averages in their place.
+    model.optimizer.finalize_variable_values(model.trainable_variables)
     every.on_train_end(logs)
     return engine.compile_seconds
 

@@ -13,6 +13,13 @@ def test_real_mnist_is_described(mnistry_command, mnist_home) -> None:
     assert "1,135" in result.out  # test images of a 1
 
 
+def test_the_preview_names_the_images_that_it_shows(mnistry_command, mnist_home) -> None:
+    shown = mnistry_command("data", "mnist").out
+    # The training labels begin 5 0 4 1 9 2 1 3 1 4.
+    assert "image 1, label 0" in shown
+    assert "image 0, label 5" in shown
+
+
 def test_json_is_one_object_with_the_arrays_digests(mnistry_command, mnist_home) -> None:
     value = json.loads(mnistry_command("data", "mnist", "--json").out)
     images = value["arrays"][0]

@@ -123,6 +123,29 @@ def test_a_folder_that_is_no_run_is_a_model_error(
     assert not list(tmp_path.iterdir())
 
 
+def test_the_ending_of_a_file_chooses_its_format(mnistry_command, finished_run, tmp_path) -> None:
+    assert mnistry_command("export", finished_run.path, "-o", tmp_path / "net.keras").code == 0
+    assert (tmp_path / "net.keras").read_bytes() == finished_run.keras_path.read_bytes()
+    wrong = mnistry_command(
+        "export", finished_run.path, "--format", "keras", "-o", tmp_path / "net.onnx"
+    )
+    assert wrong.code == 2
+    assert not (tmp_path / "net.onnx").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "predict"])
+def test_a_folder_is_no_place_for_a_file(mnistry_command, finished_run, tmp_path, command) -> None:
+    data = ("sample",) if command == "predict" else ()
+    result = mnistry_command(command, finished_run.path, *data, "-o", tmp_path)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+
+
+def test_runs_that_are_listed_as_json_are_one_object(mnistry_command, finished_run) -> None:
+    listed = mnistry_command("runs", "list", "--folder", finished_run.path.parent, "--json")
+    (run,) = json.loads(listed.out)["runs"]
+    assert run["status"] == "done"
+
+
 @pytest.mark.parametrize("form", ["onnx", "keras"])
 def test_a_damaged_model_is_not_exported(mnistry_command, finished_run, tmp_path, form) -> None:
     shutil.copytree(finished_run.path, tmp_path / "run")

@@ -5,9 +5,7 @@ from PIL import Image
 def test_digits_stand_side_by_side_with_index_and_label(mnistry_command, mnist_home) -> None:
     result = mnistry_command("show", 7, 18, 8, "--data", "mnist")
     assert result.code == 0
-    assert result.out.splitlines()[-1].split("  ")[0] == "     image 7, label 3".strip() or (
-        "image 7, label 3" in result.out
-    )
+    assert "image 7, label 3" in result.out
     assert "image 18, label 6" in result.out
     assert "image 8, label 1" in result.out
     assert "█" in result.out

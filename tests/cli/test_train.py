@@ -12,7 +12,7 @@ def test_a_training_reports_its_scores_and_where_the_run_is(mnistry_command, tmp
     for text in ("test accuracy", "nats", "bits", "95 % interval", "gap", "seconds"):
         assert text in result.out
     assert "4,000 training images, 1,000 test images" in result.err
-    assert "1 epochs of 32 steps" in result.err
+    assert "1 epoch of 32 steps" in result.err
     assert "mini-batch gradient descent" in result.err
     assert "epoch 1/1: loss" in result.err
 
@@ -61,6 +61,11 @@ def test_every_setting_reaches_the_run(mnistry_command, tmp_path) -> None:
         (("--recipe", "secret"), 2),
         (("--loss", "hinge"), 2),
         (("--validation", 1.5), 2),
+        (("--validation", 0.00001), 2),
+        (("--seed", -1), 2),
+        (("--units", 99_999_999_999), 2),
+        (("--depth", 1000), 2),
+        (("--optimizer", "LossScaleOptimizer"), 2),
         (("--data", "no/such.csv"), 3),
         (("--resume", "no/such/run"), 5),
     ],
@@ -73,7 +78,8 @@ def test_fault_67_what_cannot_be_trained_leaves_nothing_behind(
     data = () if {"--data", "--resume"} & set(arguments) else ("--data", "sample")
     result = mnistry_command("train", *data, *arguments)
     assert (result.code, result.err.splitlines()[-1][:9]) == (code, "mnistry: ")
-    assert not list(tmp_path.rglob("*.json"))
+    assert result.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_fault_58_a_diverged_training_exits_with_6(mnistry_command, tmp_path) -> None:

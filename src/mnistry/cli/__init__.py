@@ -4,6 +4,7 @@ Errors of the library become one line on stderr and the exit code of their class
 """
 
 import errno
+import io
 import signal
 import sys
 from typing import Any, NoReturn
@@ -21,8 +22,15 @@ from mnistry.cli.train import train
 from mnistry.errors import MnistryError, ResourceError, UsageError
 
 # Modules that the bare install lacks.
-_TRAINING_EXTRA = {"filelock", "jax", "keras", "matplotlib", "mlxtend", "onnx", "pooch"}
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS}
+_TRAINING_EXTRA = {
+    *("filelock", "h5py", "jax", "jaxlib", "keras", "matplotlib", "mlxtend", "onnx", "pooch"),
+    *("scipy", "tensorflow", "torch"),
+}
+# What the system says of a place that cannot take a file.
+_DISK = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT),
+}
 
 app = typer.Typer(
     name="mnistry",
@@ -57,9 +65,14 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     # Turned into an exception, a termination lets a run say that it was interrupted.
     signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a "…" must not end a program in the C locale
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="mnistry")
     except typer.TyperException as error:
+        if not error.format_message():  # no command was given, and the help has been printed
+            sys.exit(2)
         _fail(UsageError(error.format_message(), remedy="see mnistry --help"))
     except typer.Abort:
         sys.exit(130)
@@ -77,7 +90,13 @@ def main() -> NoReturn:
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        _fail(ResourceError(error.strerror or "cannot write", where=error.filename))
+        _fail(
+            ResourceError(
+                error.strerror or "cannot be written",
+                where=error.filename,
+                remedy="choose another place, or free some space",
+            )
+        )
     except MemoryError:
         _fail(ResourceError("out of memory", remedy="use fewer images or a smaller batch"))
     sys.exit(code if isinstance(code, int) else 0)

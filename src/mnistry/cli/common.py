@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistry.errors import IncompleteError, Notice
+from mnistry.errors import IncompleteError, Notice, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +50,14 @@ def stderr() -> "Console":
 def print_json(value: Any) -> None:
     """Print a value as the one JSON object of stdout."""
     typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def check_output(path: Path) -> None:
+    """Raise `UsageError` if a file cannot be written at `path` for a reason seen beforehand."""
+    if path.is_dir() or not path.name:
+        raise UsageError("is a folder", where=path, expected="the name of a file")
+    if not path.parent.is_dir():
+        raise UsageError("no such folder", where=path.parent, remedy="make it first")
 
 
 def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":

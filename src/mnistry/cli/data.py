@@ -81,7 +81,8 @@ def _print(dataset: "Dataset") -> None:
     if counts:
         console.print()
         console.print(_classes(dataset, counts))
-    console.print("\nthe first image of each class, at half its size\n")
+    heading = "the first image of each class" if counts else "the first images"
+    console.print(f"\n{heading}, at half its size\n")
     console.print(_preview(dataset))
 
 
@@ -127,7 +128,7 @@ def _preview(dataset: "Dataset") -> object:
         indices = np.arange(min(10, len(split.images)))
     else:
         _, indices = np.unique(split.labels, return_index=True)
-    chosen = split.images[indices]
-    halves = chosen.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).round().astype(np.uint8)
-    labels = None if split.labels is None else split.labels[indices]
-    return DigitPictures(halves, labels, range(len(halves)), dataset.classes)
+    halves = np.zeros((len(split.images), 14, 14), np.uint8)
+    quarters = split.images[indices].reshape(-1, 14, 2, 14, 2)
+    halves[indices] = quarters.mean(axis=(2, 4)).round()
+    return DigitPictures(halves, split.labels, [int(i) for i in indices], dataset.classes)

@@ -21,15 +21,24 @@ def export(
     run_path: common.RunPath,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.")],
     form: Annotated[
-        Format, typer.Option("--format", help="For ONNX Runtime, or for Keras.")
-    ] = Format.onnx,
+        Format | None,
+        typer.Option(
+            "--format", help="For ONNX Runtime, or for Keras; else by FILE's ending, or onnx."
+        ),
+    ] = None,
 ) -> None:
     """Copy a run's network to a file, checked against the run's record."""
     from mnistry import files
     from mnistry.runs import Run
 
-    if not output.parent.is_dir():
-        raise UsageError("no such folder", where=output.parent, remedy="make it first")
+    common.check_output(output)
+    ending = output.suffix.lower().removeprefix(".")
+    if form is None:
+        form = Format.keras if ending == "keras" else Format.onnx
+    elif ending in list(Format) and ending != form:
+        raise UsageError(
+            f"a {form} file called .{ending}", where=output, remedy=f"--format {ending}"
+        )
     run = Run.open(run_path)
     source = run.checked(run.onnx_path if form is Format.onnx else run.keras_path)
     files.write_bytes(output, source.read_bytes())

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mnistry.cli import common
-from mnistry.errors import DataError, UsageError
+from mnistry.errors import DataError
 
 
 def predict(
@@ -27,8 +27,8 @@ def predict(
     from mnistry import files, scoring
     from mnistry.runs import Run
 
-    if output is not None and not output.parent.is_dir():
-        raise UsageError("no such folder", where=output.parent, remedy="make it first")
+    if output is not None:
+        common.check_output(output)
     run = Run.open(run_path)
     dataset = common.load_dataset(data, transpose)
     split = dataset.test or dataset.train

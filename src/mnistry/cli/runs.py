@@ -26,7 +26,7 @@ def list_runs(folder: Folder = Path("runs"), as_json: common.Json = False) -> No
     for error in broken:
         common.stderr().print(str(error), soft_wrap=True, style="yellow")
     if as_json:
-        common.print_json([_summary(run) for run in found])
+        common.print_json({"runs": [_summary(run) for run in found]})
         return
     if not found:
         common.stderr().print(f"no runs in {folder}; mnistry train makes one", soft_wrap=True)

@@ -44,8 +44,12 @@ def show(
     """Show digits as pictures, in the terminal or in a file, or as the numbers that they are."""
     from mnistry import tensors
 
-    if matrix and output is not None:
-        raise UsageError("--matrix prints numbers; --output writes pictures", remedy="choose one")
+    if output is not None:
+        common.check_output(output)
+        if matrix:
+            raise UsageError(
+                "--matrix prints numbers; --output writes pictures", remedy="choose one"
+            )
     dataset = common.load_dataset(data, transpose)
     chosen = dataset.test if split is SplitName.test else dataset.train
     if chosen is None:

@@ -99,6 +99,7 @@ def train(
             where=resume,
             remedy="leave out the other options",
         )
+    chosen = _recipe(recipe, settings)
     from mnistry import startup
     from mnistry.runs import Run
 
@@ -107,12 +108,9 @@ def train(
         if resume is not None:
             run = Run.open(resume)
             dataset = common.load_dataset(run.data.given, run.data.transpose)
-            _announce(run.recipe, dataset)
             runs = [_resume(run, dataset)]
         else:
-            chosen = _recipe(recipe, settings)
             dataset = common.load_dataset(data, transpose)
-            _announce(chosen, dataset)
             runs = []
             for number in range(seed or 0, (seed or 0) + seeds):
                 start = 0.0 if runs else time.perf_counter() - _STARTED
@@ -162,6 +160,7 @@ def _new(
             path=path,
             given=data,
             transpose=transpose,
+            on_start=lambda: _announce(recipe, dataset),
             on_progress=ProgressBar(),
             start_seconds=start_seconds,
         )
@@ -173,7 +172,11 @@ def _resume(run: "Run", dataset: "Dataset") -> "Run":
 
     with _say_how_to_go_on(run.path):
         return experiment.resume(
-            run, dataset, on_progress=ProgressBar(), start_seconds=time.perf_counter() - _STARTED
+            run,
+            dataset,
+            on_start=lambda: _announce(run.recipe, dataset),
+            on_progress=ProgressBar(),
+            start_seconds=time.perf_counter() - _STARTED,
         )
 
 
@@ -207,10 +210,15 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
         f"{dataset.name}: {count:,} training images{watched}, {test} test images", soft_wrap=True
     )
     console.print(
-        f"{recipe.epochs} epochs of {steps:,} steps; {recipe.batch_size:,} images a step: "
+        f"{_some(recipe.epochs, 'epoch')} of {_some(steps, 'step')}; "
+        f"{_some(recipe.batch_size, 'image')} a step: "
         f"{kind} gradient descent",
         soft_wrap=True,
     )
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("s" if count != 1 else "")
 
 
 def _print(run: "Run") -> None:
