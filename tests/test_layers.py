@@ -13,7 +13,7 @@ SOURCE = Path(mnistry.__file__).parent
 
 # From the bottom of the house to its roof. A package counts as one floor.
 ORDER = [
-    "errors", "files", "downloads", "images", "modelfiles", "onnxwire", "onnxfiles",
+    "errors", "signals", "files", "downloads", "images", "modelfiles", "onnxwire", "onnxfiles",
     "datasets", "tensors", "layers", "networks", "augment", "recipes", "history", "models",
     "checkpoints", "callbacks", "engine", "training",
     "significance", "evaluation", "onnxgraph", "export", "runs", "scoring", "experiment",

@@ -58,7 +58,10 @@ def test_every_layer_is_stock_keras() -> None:
             assert type(layer).__module__.startswith("keras.")
 
 
-@pytest.mark.parametrize("arguments", [{"name": "resnet"}, {"units": 0}, {"depth": 0}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"name": "resnet"}, {"units": 0}, {"depth": 0}, {"name": "linear", "units": 3}],
+)
 def test_an_impossible_network_is_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         mnistry.build(**arguments)

@@ -62,7 +62,9 @@ def test_a_program_without_its_companions_is_dropped(companion: str) -> None:
         path.with_name(path.name.removesuffix("-cache") + companion).unlink()
     folder = programs()[0].parent
     startup._drop_damaged(folder)
-    assert not [path for path in folder.iterdir() if path.name != ".lockfile"]
+    assert not [
+        path for path in folder.iterdir() if path.name.endswith(("-cache", "-atime", "-sha256"))
+    ]
 
 
 def test_a_folder_of_the_users_own_is_left_to_them(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.layers import accelerated
+from mnistry.signals import put_off
 
 if TYPE_CHECKING:
     import keras
@@ -70,9 +71,10 @@ class Engine:
 
     def write(self) -> None:
         """Give the state back to the model's and the optimizer's variables."""
-        for variables, values in zip(self._variables(), self._state, strict=True):
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+        with put_off():
+            for variables, values in zip(self._variables(), self._state, strict=True):
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
 
     def run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
         """Do the steps from `start` to before `stop` of an epoch.
@@ -89,6 +91,10 @@ class Engine:
         dict
             Keras's metrics after the last of these steps: running means since the epoch began.
         """
+        with put_off():  # the state that is handed over is void until the new one is taken
+            return self._run(order, start, stop)
+
+    def _run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
         logs = self._no_logs
         if start < min(stop, self.full_steps):
             self._state, logs = self._loop(

@@ -5,6 +5,17 @@ its exit code. This module knows nothing of where errors are raised or how they 
 """
 
 
+def printable(text: str) -> str:
+    r"""Replace what is no printable character: a file's name may hold line ends or terminal codes.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31mb")
+    'a\ufffd[31mb'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 class MnistryError(Exception):
     """Base of every error that mnistry raises on purpose.
 
@@ -48,10 +59,7 @@ class MnistryError(Exception):
             parts.append(f"expected {self.expected}")
         if self.remedy is not None:
             parts.append(self.remedy)
-        # File names may hold line breaks and terminal codes; an error is one plain line.
-        return "".join(
-            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in "; ".join(parts)
-        )
+        return printable("; ".join(parts))
 
 
 class UsageError(MnistryError):

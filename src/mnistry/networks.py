@@ -49,6 +49,8 @@ def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 
         raise UsageError(
             f"no network is called {name!r}", expected="one of " + ", ".join(sorted(NETWORKS))
         )
+    if name != "dense" and (units, depth) != (512, 1):
+        raise UsageError(f"{name} has no units or depth to choose", expected="the dense network")
     if units < 1 or depth < 1:
         raise UsageError(f"units {units} and depth {depth}", expected="whole numbers from 1")
     image = keras.Input((28, 28), dtype="uint8", name="image")

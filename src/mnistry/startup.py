@@ -10,10 +10,12 @@ import logging
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from mnistry import files
+from mnistry.signals import put_off
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,10 @@ def import_keras() -> None:
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]
     try:
-        import keras  # noqa: F401
+        # An interrupt in the middle of an import is swallowed by some libraries, and ends others
+        # in a crash.
+        with put_off():
+            import keras  # noqa: F401
     finally:
         for name in hidden:
             del sys.modules[name]
@@ -62,16 +67,21 @@ def compiled_programs() -> Iterator[None]:
         log.info("compiled programs are not kept: %s", error)
         yield
         return
-    os.environ |= {
+    settings = {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_COMPILATION_CACHE_MAX_SIZE": str(_MAX_BYTES),
         # Many small programs make the start, each quicker than JAX's thresholds.
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
+    os.environ |= settings  # JAX reads them when it is imported
+    # A disk that fills up in between costs time and no more.
+    warnings.filterwarnings("ignore", message=".*persistent compilation cache")
     try:
         yield
     finally:
+        for name in settings:
+            os.environ.pop(name, None)
         with contextlib.suppress(OSError):  # without digests they are compiled again, no more
             _vouch(folder)
 

@@ -18,15 +18,17 @@ def evaluate(
 ) -> None:
     """Score a run on its own test images, or on others by --data."""
     from mnistry import scoring
+    from mnistry.datasets import checks
     from mnistry.runs import Run
 
     run = Run.open(run_path)
-    if data is None:
-        dataset = common.load_dataset(run.data.given, run.data.transpose)
-        run.data.check(dataset)
-    else:
-        dataset = common.load_dataset(data, transpose)
+    own_data = common.load_dataset(run.data.given, run.data.transpose)
+    run.data.check(own_data)
+    dataset = own_data if data is None else common.load_dataset(data, transpose)
     name, split = scoring.choose_split(dataset)
+    if own_data.train is not None and (data is not None or name == "train"):
+        for notice in checks.in_both(own_data.train.images, split.images):
+            common.stderr().print(f"note: {notice}", style="yellow", soft_wrap=True)
     card = scoring.score_run(run, split, dataset.classes)
     own = name == "test" and data is None
     if as_json:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from mnistry.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,7 +39,7 @@ def facts(*rows: tuple[str, str]) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     return table
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistry.cli import common
+from mnistry.errors import printable
 
 if TYPE_CHECKING:
     from mnistry.runs import Run
@@ -36,9 +37,7 @@ def list_runs(folder: Folder = Path("runs"), as_json: common.Json = False) -> No
         summary = _summary(run)
         accuracy = summary["test_accuracy"]
         table.add_row(
-            run.path.name,
-            run.recipe.name,
-            run.data.name,
+            *map(printable, (str(run.path), run.recipe.name, run.data.name)),
             run.status,
             str(run.seed),
             str(run.recipe.epochs),

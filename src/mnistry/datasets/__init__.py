@@ -98,7 +98,8 @@ def _from_path(path: Path, transpose: bool) -> Dataset:
             split and Split(np.ascontiguousarray(split.images.swapaxes(1, 2)), split.labels)
             for split in dataset
         )
-        dataset = dataclasses.replace(dataset, train=train, test=test)
+        notices = tuple(notice for notice in dataset.notices if notice != idx.TRANSPOSED)
+        dataset = dataclasses.replace(dataset, train=train, test=test, notices=notices)
     dataset = mnist.recognised(dataset)
     if dataset.name == "mnist":
         return dataset

@@ -28,7 +28,7 @@ def suspicions(dataset: Dataset) -> tuple[str, ...]:
         notices += _light_paper(part, split.images)
     if dataset.train is not None and dataset.test is not None:
         _refuse_swapped(dataset)
-        notices += _in_both(dataset.train.images, dataset.test.images)
+        notices += in_both(dataset.train.images, dataset.test.images)
     return tuple(notices)
 
 
@@ -64,8 +64,8 @@ def _light_paper(part: str, images: Images) -> list[str]:
     ]
 
 
-def _in_both(train: Images, test: Images) -> list[str]:
-    """Find images that stand in both splits, byte for byte."""
+def in_both(train: Images, test: Images) -> list[str]:
+    """Give a notice if images stand in both splits, byte for byte."""
     places: dict[bytes, list[int]] = {}
     for index, image in enumerate(test):
         places.setdefault(image.tobytes(), []).append(index)

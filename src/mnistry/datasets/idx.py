@@ -38,6 +38,9 @@ ORIGINAL_NAMES = {
 }
 
 
+TRANSPOSED = "EMNIST's files hold each image with rows and columns exchanged: give --transpose"
+
+
 def has_files(folder: Path) -> bool:
     """Say whether a folder holds IDX files by name."""
     return bool(_files(folder))
@@ -67,7 +70,8 @@ def read(folder: Path) -> Dataset:
         name: read_array(path, 3 if name[0] == "x" else 1) for (_, name), path in found.items()
     }
     train, test = as_splits(arrays, str(folder), ORIGINAL_NAMES)
-    return Dataset(folder.resolve().name, str(folder), "not stated", train, test)
+    notices = (TRANSPOSED,) if prefixes != [""] else ()
+    return Dataset(folder.resolve().name, str(folder), "not stated", train, test, notices=notices)
 
 
 def read_array(path: Path, ndim: int) -> NDArray[np.uint8]:
