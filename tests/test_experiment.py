@@ -198,3 +198,55 @@ def test_learning_rate_and_momentum_reach_the_optimizer() -> None:
     default = experiment.make_optimizer(Recipe())
     assert isinstance(default, keras.optimizers.RMSprop)
     assert float(default.learning_rate.numpy()) == pytest.approx(0.001)
+
+
+def test_every_setting_reaches_the_network_and_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+
+    def train(model, images, labels, **settings):
+        seen.update(settings, model=model, images=images)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment.training, "train", train)
+    recipe = Recipe(
+        "all", units=8, depth=3, optimizer="sgd", learning_rate=0.25, momentum=0.5,
+        loss="binary_crossentropy", epochs=7, batch_size=50, validation=0.2, early_stopping=4,
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        experiment.perform(recipe, mnistry.load("sample"), seed=9, path=tmp_path / "run")
+    # 784*8 + 8, twice 8*8 + 8, 8*10 + 10
+    assert seen["model"].count_params() == 6280 + 72 + 72 + 90
+    assert (float(seen["optimizer"].learning_rate.numpy()), seen["optimizer"].momentum) == (
+        0.25,
+        0.5,
+    )
+    assert seen["loss"] == "binary_crossentropy"
+    assert (seen["epochs"], seen["batch_size"], seen["validation"], seen["seed"]) == (7, 50, 0.2, 9)
+    (stopping,) = seen["callbacks"]
+    assert isinstance(stopping, keras.callbacks.EarlyStopping)
+    assert (stopping.monitor, stopping.patience) == ("val_loss", 4)
+    assert stopping.restore_best_weights
+
+
+@pytest.mark.parametrize("part", ["models.save", "export.export", "files.write_json"])
+def test_a_run_is_done_only_when_everything_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    module, name = part.split(".")
+    real = getattr(getattr(experiment, module), name)
+
+    def fail(*arguments, **settings):
+        if name == "write_json" and "scorecard" not in str(arguments[0]):
+            return real(*arguments, **settings)  # the record itself is still written
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(getattr(experiment, module), name, fail)
+    with pytest.raises(OSError, match="No space"):
+        experiment.perform(SMALL, mnistry.load("sample"), path=tmp_path / "run", given="sample")
+    monkeypatch.undo()
+    run = Run.open(tmp_path / "run")
+    assert run.status == "failed"
+    # The training itself is not lost: resuming only has to finish.
+    assert experiment.resume(run, mnistry.load("sample")).status == "done"
