@@ -160,6 +160,8 @@ def test_fault_58_a_diverged_run_keeps_its_last_state(tmp_path: Path) -> None:
     assert not damaged
     assert all(np.isfinite(array).all() for array in state.arrays.values())
     assert not run.keras_path.exists()
+    with pytest.raises(UsageError, match="would do so again"):
+        experiment.resume(run, mnistry.load("sample"))
 
 
 def test_fault_29_images_without_labels_are_not_trained_on(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def resume(
     Raises
     ------
     UsageError
-        If the run is done.
+        If the run is done, or diverged.
     DataError
         If the data is not what it was.
     ResourceError
@@ -106,6 +106,12 @@ def resume(
     """
     if run.status == "done":
         raise UsageError("this run is done", where=run.path, remedy="train a new one")
+    if run.status == "diverged":
+        raise UsageError(
+            "this training diverged, and would do so again",
+            where=run.path,
+            remedy="train a new one with a smaller --learning-rate",
+        )
     began = time.perf_counter()
     run.data.check(dataset)
     model, optimizer = _prepare(run.recipe, dataset, run.seed)

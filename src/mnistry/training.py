@@ -194,7 +194,12 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
 
 
 def _aside_by_class(labels: Labels, part: float) -> list[int]:
-    return [round(part * int(count)) for count in np.bincount(labels)]
+    # Largest remainders: the counts add up to the part of the whole, rounded.
+    shares = part * np.bincount(labels)
+    counts = np.floor(shares).astype(int)
+    missing = round(part * len(labels)) - int(counts.sum())
+    counts[np.argsort(counts - shares, kind="stable")[:missing]] += 1
+    return [int(count) for count in counts]
 
 
 def _compiled(

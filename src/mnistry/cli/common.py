@@ -1,6 +1,7 @@
 """What the commands share: consoles, options, loading data with its notices."""
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,11 +34,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 
+_PIPE_WIDTH = 120
+
+
 def stdout() -> "Console":
-    """Make the console for results."""
+    """Make the console for results; a pipe, which has no width, gets room for any table."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE_WIDTH
+    return console
 
 
 def stderr() -> "Console":

@@ -18,7 +18,10 @@ def table(*headings: str, left: int = 1) -> Table:
     """Make a table whose first `left` columns hold words and the others numbers."""
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for number, heading in enumerate(headings):
-        made.add_column(heading, justify="left" if number < left else "right", no_wrap=True)
+        words = number < left
+        made.add_column(
+            heading, justify="left" if words else "right", no_wrap=not words, overflow="fold"
+        )
     return made
 
 
