@@ -45,6 +45,19 @@ def test_evaluate_loads_no_keras(finished_run) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_other_data_is_scored_though_the_runs_own_is_gone(
+    mnistry_command, finished_run, tmp_path
+) -> None:
+    shutil.copytree(finished_run.path, tmp_path / "run")
+    record = tmp_path / "run" / "run.json"
+    value = json.loads(record.read_text())
+    value["data"]["given"] = str(tmp_path / "gone.npz")
+    record.write_text(json.dumps(value))
+    assert mnistry_command("evaluate", tmp_path / "run").code == 3
+    scored = mnistry_command("evaluate", tmp_path / "run", "--data", "sample", "--json")
+    assert (scored.code, json.loads(scored.out)["count"]) == (0, 1000)
+
+
 @pytest.fixture
 def unlabelled(tmp_path) -> Path:
     _, (images, _) = mnistry.load("sample")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mnistry.datasets import Dataset
+    from mnistry.runs import Run
 
 Data = Annotated[
     str | None,
@@ -76,6 +77,13 @@ def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":
         dataset = datasets.load(data, transpose=transpose, progress=progress)
     for notice in dataset.notices:
         stderr().print(f"note: {notice}", style="yellow", soft_wrap=True)
+    return dataset
+
+
+def load_own_data(run: "Run") -> "Dataset":
+    """Load the data that a run was trained on, and make sure that it is the same."""
+    dataset = load_dataset(run.data.given, run.data.transpose)
+    run.data.check(dataset)
     return dataset
 
 

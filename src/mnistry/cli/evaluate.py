@@ -1,8 +1,10 @@
 """``mnistry evaluate``: the scorecard of a run."""
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from mnistry.cli import common
+from mnistry.errors import MnistryError
 
 if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Split
@@ -22,15 +24,19 @@ def evaluate(
     from mnistry.runs import Run
 
     run = Run.open(run_path)
-    own_data = common.load_dataset(run.data.given, run.data.transpose)
-    run.data.check(own_data)
-    dataset = own_data if data is None else common.load_dataset(data, transpose)
+    trained_on: Dataset | None = None
+    if data is None:
+        dataset = trained_on = common.load_own_data(run)
+    else:
+        dataset = common.load_dataset(data, transpose)
+        with contextlib.suppress(MnistryError):  # it may be gone: other data can be scored yet
+            trained_on = common.load_own_data(run)
     name, split = scoring.choose_split(dataset)
-    if own_data.train is not None and (data is not None or name == "train"):
-        for notice in checks.in_both(own_data.train.images, split.images):
+    own = data is None and name == "test"
+    if trained_on is not None and trained_on.train is not None and not own:
+        for notice in checks.in_both(trained_on.train.images, split.images):
             common.stderr().print(f"note: {notice}", style="yellow", soft_wrap=True)
     card = scoring.score_run(run, split, dataset.classes)
-    own = name == "test" and data is None
     if as_json:
         common.print_json(
             {

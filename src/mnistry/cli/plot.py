@@ -9,8 +9,7 @@ def plot(run_path: common.RunPath) -> None:
     from mnistry.runs import Run
 
     run = Run.open(run_path)
-    dataset = common.load_dataset(run.data.given, run.data.transpose)
-    run.data.check(dataset)
+    dataset = common.load_own_data(run)
     for path in figures.draw(run, dataset):
         common.stdout().print(str(path), soft_wrap=True)
     common.finish(dataset)

@@ -103,10 +103,10 @@ def train(
     from mnistry import startup
     from mnistry.runs import Run
 
+    run = None if resume is None else Run.open(resume)
     with startup.compiled_programs():
         startup.import_keras()
-        if resume is not None:
-            run = Run.open(resume)
+        if run is not None:
             dataset = common.load_dataset(run.data.given, run.data.transpose)
             runs = [_resume(run, dataset)]
         else:
