@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry import concepts
 from mnistry.datasets.dataset import Images, Labels
 from mnistry.errors import DataError, UsageError
 
@@ -104,8 +105,7 @@ def one_hot(labels: NDArray[np.integer], classes: int = 10) -> NDArray[np.float3
            [1., 0., 0.]], dtype=float32)
     """
     check_labels(labels, classes)
-    rows: NDArray[np.float32] = np.eye(classes, dtype=np.float32)[labels]
-    return rows
+    return concepts.one_hot(labels, classes)
 
 
 def check_labels(labels: NDArray[np.integer], classes: int = 10) -> None:
@@ -156,8 +156,7 @@ def from_one_hot(rows: NDArray[np.generic]) -> Labels:
         raise DataError(
             "not a one-hot row", where=f"row {wrong[0]}", expected="a single 1 and else 0"
         )
-    labels: Labels = ones.argmax(axis=1).astype(np.uint8)
-    return labels
+    return concepts.from_one_hot(ones).astype(np.uint8)
 
 
 def image_matrix(image: NDArray[np.integer]) -> str:
