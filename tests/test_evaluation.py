@@ -197,6 +197,12 @@ def test_json_leads_with_what_one_looks_for(card):
         lambda value: value.update(count=7),
         lambda value: value["mistakes"][0].update(colour="red"),
         lambda value: value.update(confusion=[["a"]]),
+        lambda value: value["by_class"].pop(),
+        lambda value: value["by_class"][1].update(images=3),
+        lambda value: value["by_class"][1].update(loss_bits=None),
+        lambda value: value["by_class"][1].update(loss_bits="0.5"),
+        lambda value: value["by_class"][1].update(loss_bits=math.nan),
+        lambda value: value.update(loss=-1.0),
     ],
 )
 def test_a_damaged_scorecard_is_refused(card, damage):

@@ -13,7 +13,8 @@ def test_every_figure_of_a_run_is_a_picture(finished_run: Run, tmp_path: Path) -
     shutil.copytree(finished_run.path, tmp_path / "run")
     paths = figures.draw(Run.open(tmp_path / "run"), mnistry.load("sample"))
     assert {path.name for path in paths} == {
-        "curves.png", "confusion.png", "mistakes.png", "reliability.png", "first_layer.png",
+        "curves.png", "ledger.png", "confusion.png", "mistakes.png", "reliability.png",
+        "first_layer.png",
     }  # fmt: skip
     for path in paths:
         with Image.open(path) as picture:
@@ -26,4 +27,4 @@ def test_data_without_test_images_gives_the_other_figures(
     shutil.copytree(finished_run.path, tmp_path / "run")
     dataset = dataclasses.replace(mnistry.load("sample"), test=None)
     paths = figures.draw(Run.open(tmp_path / "run"), dataset)
-    assert {path.stem for path in paths} == {"curves", "first_layer"}
+    assert {path.stem for path in paths} == {"curves", "ledger", "first_layer"}

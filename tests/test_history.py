@@ -23,3 +23,5 @@ def test_curves_are_keras_history() -> None:
 def test_text_that_is_no_history_is_an_error() -> None:
     with pytest.raises(KeyError):
         history.from_csv("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="epoch 2 is cut short"):
+        history.from_csv(history.to_csv(EPOCHS[:1]) + "2,0.1\n")

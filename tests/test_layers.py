@@ -14,9 +14,10 @@ SOURCE = Path(mnistry.__file__).parent
 # From the bottom of the house to its roof. A package counts as one floor.
 ORDER = [
     "errors", "signals", "files", "downloads", "images", "modelfiles", "onnxwire", "onnxfiles",
-    "datasets", "tensors", "layers", "networks", "augment", "recipes", "history", "models",
-    "checkpoints", "callbacks", "engine", "training",
-    "significance", "evaluation", "onnxgraph", "export", "runs", "scoring", "experiment",
+    "datasets", "concepts", "tensors", "layers", "networks", "augment", "recipes", "history",
+    "models", "checkpoints", "callbacks", "engine", "training",
+    "significance", "evaluation", "onnxgraph", "export", "runs", "ledger", "scoring",
+    "experiment", "explain",
     "pictures", "plots", "figures", "progress", "startup", "cli", "__init__", "__main__",
 ]  # fmt: skip
 
@@ -70,7 +71,8 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
         "import mnistry",
         "import mnistry.cli",
         "import mnistry.onnxfiles, mnistry.images",
-        "import mnistry.scoring, mnistry.runs, mnistry.pictures",
+        "import mnistry.explain",
+        "import mnistry.scoring, mnistry.runs, mnistry.ledger, mnistry.pictures",
     ],
 )
 def test_nothing_heavy_is_imported_for(statement: str) -> None:

@@ -10,7 +10,14 @@ from mnistry.errors import UsageError
 @pytest.mark.parametrize(
     ("name", "parameters"),
     # 784*512 + 512 + 512*10 + 10; 784*10 + 10; Keras prints 34,826 for its example.
-    [("dense", 407_050), ("linear", 7_850), ("convnet", 34_826)],
+    [
+        ("dense", 407_050),
+        ("linear", 7_850),
+        ("convnet", 34_826),
+        # The same with the four numbers a filter of each normalisation.
+        ("strided", 29_658),
+        ("strided-large", 246_954),
+    ],
 )
 def test_each_network_has_the_known_number_of_parameters(name: str, parameters: int) -> None:
     model = mnistry.build(name)

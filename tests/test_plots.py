@@ -1,3 +1,6 @@
+import dataclasses
+import functools
+import itertools
 import subprocess
 import sys
 
@@ -8,6 +11,7 @@ from matplotlib import colors
 from mnistry import plots
 from mnistry.errors import UsageError
 from mnistry.evaluation import score
+from mnistry.ledger import Entry, Ledger
 
 LABELS = np.arange(40, dtype=np.uint8) % 10
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
@@ -26,6 +30,29 @@ def make_card(wrong, classes=tuple("0123456789")):
     rows = np.repeat((1 - confidences[:, np.newaxis]) / 9, 10, axis=1)
     rows[np.arange(40), answers] = confidences
     return score(LABELS, rows, classes=classes)
+
+
+# Of four classes the second has no training images, and the third costs less where unseen.
+CLASSES = (
+    *(Entry("0", 0.25, 0.5), Entry("1", None, 2.5), Entry("2", 0.5, 0.125)),
+    Entry("3", 0.01, 1.0),
+)
+EPOCHS = (Entry("1", 1.5, 1.0), Entry("2", 0.5, 0.75), Entry("3", 0.125, 0.875))
+BOOK = Ledger(4, 2.0, 0.25, 0.75, "test", CLASSES, "categorical_crossentropy", EPOCHS)
+SEEN = tuple(dataclasses.replace(entry, unseen=None) for entry in EPOCHS)
+BOOKS = {
+    "ledger": BOOK,
+    "ledger without validation": dataclasses.replace(BOOK, epochs=SEEN),
+    "ledger without epochs": dataclasses.replace(BOOK, epochs=()),
+    "ledger of training alone": dataclasses.replace(
+        BOOK, unseen=None, split=None, epochs=SEEN[:1],
+        by_class=tuple(dataclasses.replace(entry, unseen=None) for entry in CLASSES),
+    ),
+    "ledger of a network that misleads": dataclasses.replace(BOOK, unseen=7.5),
+    "ledger of clothes": dataclasses.replace(
+        BOOK, classes=10, by_class=tuple(Entry(name, 1e-7, 23.25) for name in FASHION)
+    ),
+}  # fmt: skip
 
 
 def captions(figure):
@@ -53,6 +80,7 @@ FIGURES = {
     "confusion": lambda: plots.confusion(make_card(20, FASHION)),
     "curves": lambda: plots.curves(HISTORY),
     "reliability": lambda: plots.reliability(make_card(20)),
+    **{name: functools.partial(plots.ledger, book) for name, book in BOOKS.items()},
 }
 
 
@@ -204,6 +232,98 @@ def test_reliability_draws_the_bins_that_hold_images():
     assert [bar.get_height() for bar in above.patches] == [part.accuracy for part in filled]
     assert [bar.get_x() for bar in above.patches] == [part.low for part in filled]
     assert [bar.get_height() for bar in below.patches] == [part.count for part in filled]
+
+
+def widths(axes):
+    return [bar.get_width() for bar in axes.patches]
+
+
+def test_the_ledgers_bar_goes_from_nothing_to_0_in_what_was_learned_by_heart_and_not_at_all():
+    whole = plots.ledger(BOOK).axes[0]
+    assert [(bar.get_x(), bar.get_width()) for bar in whole.patches] == [
+        (2.0, -1.25),
+        (0.75, -0.5),
+        (0.25, -0.25),
+    ]
+    assert whole.get_xlim() == (2, 0)
+    assert [text.get_text() for text in whole.get_legend().get_texts()] == [
+        "learned: 1.250",
+        "learned by heart, of the training images only: 0.500",
+        "still to ask: 0.250",
+    ]
+    assert "2.00 bits if you know nothing" in whole.get_title()
+
+
+def test_the_ledgers_bar_has_nothing_by_heart_where_unseen_images_cost_no_more():
+    book = dataclasses.replace(BOOK, train=0.75, unseen=0.5)
+    assert widths(plots.ledger(book).axes[0]) == [-1.5, -0.5]
+    alone = dataclasses.replace(BOOK, unseen=None, split=None)
+    assert widths(plots.ledger(alone).axes[0]) == [-1.75, -0.25]
+
+
+def test_a_network_that_misleads_has_learned_nothing_in_the_ledger():
+    whole = plots.ledger(dataclasses.replace(BOOK, unseen=7.5)).axes[0]
+    assert [(bar.get_x(), bar.get_width()) for bar in whole.patches] == [
+        (7.5, -7.25),
+        (0.25, -0.25),
+    ]
+    assert whole.get_xlim() == (7.5, 0)
+
+
+def test_the_ledgers_epochs_hold_training_validation_and_what_knowing_nothing_costs():
+    epochs = plots.ledger(BOOK).axes[1]
+    train, unseen, nothing = epochs.lines
+    assert train.get_xydata().tolist() == [[1, 1.5], [2, 0.5], [3, 0.125]]
+    assert unseen.get_xydata().tolist() == [[1, 1.0], [2, 0.75], [3, 0.875]]
+    assert set(nothing.get_ydata()) == {2.0}
+    assert epochs.get_yscale() == "log"
+    (shade,) = epochs.collections
+    # Overfitting is shaded from where the lines cross, between epochs 1 and 2.
+    assert 1 < shade.get_paths()[0].vertices[:, 0].min() < 2
+
+
+def test_the_ledger_without_validation_has_no_line_and_no_shade_for_it():
+    epochs = plots.ledger(BOOKS["ledger without validation"]).axes[1]
+    assert len(epochs.lines) == 2
+    assert not epochs.collections
+
+
+def test_the_ledgers_classes_hold_what_training_and_test_images_cost():
+    classes = plots.ledger(BOOK).axes[2]
+    links, train, unseen = classes.collections
+    assert [x for x, _ in train.get_offsets().filled(-1)] == [0.25, -1, 0.5, 0.01]
+    assert unseen.get_offsets().tolist() == [[0.5, 0], [2.5, 1], [0.125, 2], [1.0, 3]]
+    ends = [path.vertices[:, 0].tolist() for path in links.get_paths()]
+    assert [ends[k] for k in (0, 2, 3)] == [[0.25, 0.5], [0.5, 0.125], [0.01, 1.0]]
+    # Where unseen images cost less, that is no overfitting and has another colour.
+    colours = [colors.to_hex(colour) for colour in links.get_colors()]
+    assert colours[0] == colours[3] != colours[2]
+    assert classes.get_ylim()[0] > classes.get_ylim()[1]  # the first class on top
+    assert [text.get_text() for text in classes.get_legend().get_texts()] == [
+        *("training images", "test images", "knows nothing"),
+    ]
+
+
+def test_bits_are_marked_with_plain_numbers_that_do_not_run_into_each_other():
+    for book in BOOKS.values():
+        figure, renderer = drawn(plots.ledger(book))
+        labels = [text for text in figure.axes[-1].get_xticklabels() if text.get_text()]
+        low, high = figure.axes[-1].get_xlim()
+        boxes = [
+            text.get_window_extent(renderer)
+            for text in labels
+            if low <= text.get_position()[0] <= high
+        ]
+        assert len(boxes) > 1
+        assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+        places = [text.get_position()[0] for text in labels]
+        assert [float(text.get_text()) for text in labels] == pytest.approx(places)
+
+
+def test_epochs_that_are_no_bits_an_image_are_left_out_of_the_ledger():
+    whole, classes = plots.ledger(BOOKS["ledger without epochs"]).axes
+    assert whole.patches
+    assert "Class by class" in classes.get_title()
 
 
 @pytest.mark.parametrize(

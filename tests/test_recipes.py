@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -26,6 +27,11 @@ def test_the_default_recipe_is_the_classic_experiment() -> None:
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
         {"momentum": 1.0},
+        {"weight_decay": 1.0},
+        {"weight_decay": -0.1},
+        {"learning_rate": 0.1, "warmup": 1.0},
+        {"learning_rate": 0.1, "warmup": float("nan")},
+        {"warmup": 0.1},
         {"validation": 1.0},
         {"validation": -0.1},
         {"early_stopping": 0},
@@ -35,6 +41,21 @@ def test_the_default_recipe_is_the_classic_experiment() -> None:
 def test_fault_67_a_setting_out_of_range_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="expected"):
         dataclasses.replace(Recipe(), **setting)
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_a_recipe_survives_json(name: str) -> None:
+    recipe = recipes.find(name)
+    assert recipe.name == name
+    assert Recipe.from_json(json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
+
+
+def test_classic_plus_has_the_classic_network() -> None:
+    shapes = {
+        (recipe.network, recipe.units, recipe.depth)
+        for recipe in map(recipes.find, ("classic", "classic-plus"))
+    }
+    assert shapes == {("dense", 512, 1)}
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:

@@ -91,3 +91,13 @@ def test_keras_is_imported_without_its_extras_which_stay_importable() -> None:
         "import matplotlib.figure, pandas, sklearn"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_backend_that_keras_does_not_know_is_refused_in_one_line() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "mnistry", "train", "--data", "sample"],
+        env=os.environ | {"KERAS_BACKEND": "abacus"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "KERAS_BACKEND is 'abacus'" in result.stderr

@@ -1,5 +1,6 @@
 import logging
 import math
+import threading
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 
 import mnistry
 from mnistry import training
+from mnistry.augment import Distortion, distort
 from mnistry.datasets.dataset import Split
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.history import Epoch, Progress
@@ -208,9 +210,45 @@ def test_labels_out_of_range_are_refused(digits) -> None:
         mnistry.train(mnistry.build("linear"), digits[0], digits[1] + 1)
 
 
+def test_distorted_images_take_the_place_of_the_given_ones_anew_in_each_epoch(digits) -> None:
+    images, labels = digits
+    distortion = Distortion()
+    model, _ = trained(digits, distortion=distortion, optimizer="sgd")
+    by_hand = mnistry.build("dense", units=32, seed=0)
+    by_hand.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    for epoch in range(2):
+        seen = distort(images, distortion, seed=(0, epoch))
+        order = training.epoch_order(1000, 0, epoch)
+        by_hand.fit(seen[order], np.eye(10)[labels[order]], 128, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    assert not same(model, trained(digits, optimizer="sgd")[0])
+
+
+def test_the_engine_and_fit_distort_the_same(digits) -> None:
+    watching = keras.callbacks.LambdaCallback(on_train_batch_end=lambda n, logs: None)
+    models = [
+        trained(digits, distortion=Distortion(), callbacks=callbacks)[0]
+        for callbacks in ([], [watching])
+    ]
+    for a, b in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_no_thread_of_the_distortion_outlives_the_training(digits) -> None:
+    class Cut(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(digits, distortion=Distortion(), callbacks=[Cut()])
+    assert not [thread for thread in threading.enumerate() if "distortion" in thread.name]
+
+
 @pytest.mark.parametrize("stopping", [False, True], ids=["plain", "early stopping"])
+@pytest.mark.parametrize("distortion", [None, Distortion()], ids=["as they are", "distorted"])
 def test_a_training_cut_off_goes_on_to_the_same_weights(
-    digits, tmp_path: Path, stopping: bool
+    digits, tmp_path: Path, stopping: bool, distortion: Distortion | None
 ) -> None:
     def callbacks() -> list[keras.callbacks.Callback]:
         if not stopping:
@@ -220,7 +258,7 @@ def test_a_training_cut_off_goes_on_to_the_same_weights(
             keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_lr=1e-5),
         ]
 
-    settings = {"optimizer": "adam", "epochs": 6}
+    settings = {"optimizer": "adam", "epochs": 6, "distortion": distortion}
     whole, figures = trained(digits, callbacks=callbacks(), **settings)
 
     class Cut(keras.callbacks.Callback):

@@ -65,6 +65,12 @@ class Engine:
         """Steps an epoch, the last partial batch among them."""
         return self.full_steps + (self.rest > 0)
 
+    def feed(self, images: NDArray[np.uint8]) -> None:
+        """Go on with other images of the same shape for the same targets."""
+        import jax
+
+        self._images = jax.device_put(images)
+
     def read(self) -> None:
         """Take the state from the model's and the optimizer's variables."""
         self._state: State = tuple([v.value for v in vs] for vs in self._variables())  # type: ignore[assignment]

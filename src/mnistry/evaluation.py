@@ -229,6 +229,11 @@ class Scorecard(Score):
             wrong = card.count - card.correct
             if not 0 < card.count == sum(map(sum, card.confusion)) or wrong != len(card.mistakes):
                 raise ValueError("its figures contradict one another")
+            if [one.images for one in card.by_class] != [sum(row) for row in card.confusion]:
+                raise ValueError("its classes contradict its figures")
+            losses = [one.loss_bits for one in card.by_class if one.images]
+            if not all(loss is not None and 0 <= loss < math.inf for loss in (card.loss, *losses)):
+                raise ValueError("a loss that is none")
             return card
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(

@@ -19,6 +19,7 @@ import keras
 from numpy.typing import NDArray
 
 from mnistry import __version__, export, files, history, models, networks, runs, training
+from mnistry.concepts import steps_per_epoch
 from mnistry.datasets.dataset import Dataset, Split, as_split
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.evaluation import Scorecard
@@ -147,8 +148,11 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     return score_split(split, models.predict(model, split.images))
 
 
-def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Make a recipe's Keras optimizer.
+def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """Make a recipe's Keras optimizer for a training of so many steps.
+
+    A learning rate that rises and falls is L. Smith, N. Topin: Super-Convergence, 2018, with the
+    fall along a cosine of I. Loshchilov, F. Hutter: SGDR, 2017.
 
     Raises
     ------
@@ -157,10 +161,16 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
 
     Examples
     --------
-    >>> make_optimizer(Recipe(optimizer="SGD", momentum=0.9)).get_config()["momentum"]
+    >>> make_optimizer(Recipe(optimizer="SGD", momentum=0.9), 2345).get_config()["momentum"]
     0.9
     """
-    settings = {"learning_rate": recipe.learning_rate, "momentum": recipe.momentum}
+    settings = {
+        "learning_rate": recipe.learning_rate
+        if recipe.warmup is None
+        else _one_cycle(recipe, steps),
+        "momentum": recipe.momentum,
+        "weight_decay": recipe.weight_decay,
+    }
     given = {name: value for name, value in settings.items() if value is not None}
     try:
         return keras.optimizers.get({"class_name": recipe.optimizer.lower(), "config": given})
@@ -173,6 +183,17 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
         ) from None
 
 
+def _one_cycle(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    peak, warmup = recipe.learning_rate or 0.0, recipe.warmup or 0.0
+    return keras.optimizers.schedules.CosineDecay(
+        peak / 25,
+        decay_steps=(1 - warmup) * steps,
+        alpha=1e-3,
+        warmup_target=peak,
+        warmup_steps=warmup * steps,
+    )
+
+
 def _prepare(
     recipe: Recipe, dataset: Dataset, seed: int
 ) -> tuple[keras.Model, keras.optimizers.Optimizer]:
@@ -182,7 +203,8 @@ def _prepare(
     kept, _ = training.hold_out(Split(*_labelled(dataset)), recipe.validation, seed)
     training.check(len(kept.images), recipe.epochs, recipe.batch_size)
     model = networks.build(recipe.network, seed=seed, units=recipe.units, depth=recipe.depth)
-    return model, make_optimizer(recipe)
+    steps = steps_per_epoch(len(kept.images), recipe.batch_size) * recipe.epochs
+    return model, make_optimizer(recipe, steps)
 
 
 def _train(
@@ -205,6 +227,7 @@ def _train(
             loss=recipe.loss,
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
+            distortion=recipe.distortion,
             validation=recipe.validation,
             seed=run.seed,
             callbacks=[*_early_stopping(recipe), *callbacks],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from mnistry import history, plots, scoring
 from mnistry.datasets.dataset import Dataset
+from mnistry.ledger import Ledger
 from mnistry.runs import Run
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def draw(run: Run, dataset: Dataset) -> list[Path]:
-    """Draw a run's curves and weights and, where its data has test images, what it made of them.
+    """Draw a run's curves, ledger and weights, and what it made of test images if there are any.
 
     Parameters
     ----------
@@ -26,7 +27,11 @@ def draw(run: Run, dataset: Dataset) -> list[Path]:
     list of Path
         The files written, ``RUN/figures/*.png``.
     """
-    figures: dict[str, Figure] = {"curves": plots.curves(history.curves(run.epochs()))}
+    epochs = run.epochs()
+    figures: dict[str, Figure] = {
+        "curves": plots.curves(history.curves(epochs)),
+        "ledger": plots.ledger(Ledger.of(epochs, run.scores(), run.recipe.loss)),
+    }
     if dataset.test is not None and dataset.test.labels is not None:
         card = scoring.score_run(run, dataset.test, dataset.classes)
         figures["confusion"] = plots.confusion(card)

@@ -116,5 +116,7 @@ def from_csv(text: str) -> tuple[Epoch, ...]:
             field.name: float(row[field.name]) if row[field.name] else None
             for field in dataclasses.fields(Epoch)
         }
+        if None in (numbers["loss"], numbers["accuracy"], numbers["seconds"]):
+            raise ValueError(f"epoch {len(epochs) + 1} is cut short")
         epochs.append(Epoch(**numbers))  # type: ignore[arg-type]
     return tuple(epochs)

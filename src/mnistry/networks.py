@@ -23,7 +23,7 @@ def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 
     Parameters
     ----------
     name
-        ``"dense"``, ``"linear"`` or ``"convnet"``.
+        ``"dense"``, ``"linear"``, ``"convnet"``, ``"strided"`` or ``"strided-large"``.
     seed
         Decides the initial weights.
     units, depth
@@ -94,11 +94,47 @@ def convnet(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTenso
     return _answer(values, seeds)
 
 
+def strided(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+    """Three small convolutions with strides in the place of pooling, and batch normalisation.
+
+    J. Springenberg and others: Striving for Simplicity: The All Convolutional Net, 2015.
+    """
+    values = _convolutions(scaled, seeds, (16, 5, 2), (32, 3, 2), (64, 3, 1))
+    return _answer(layers.Flatten(name="flatten")(values), seeds)
+
+
+def strided_large(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+    """Four larger convolutions of the same kind, with dropout."""
+    values = _convolutions(scaled, seeds, (32, 5, 2), (64, 3, 1), (128, 3, 2), (128, 3, 1))
+    values = layers.Flatten(name="flatten")(values)
+    values = layers.Dropout(0.3, seed=next(seeds), name="dropout")(values)
+    return _answer(values, seeds)
+
+
 NETWORKS: dict[str, Callable[..., keras.KerasTensor]] = {
     "convnet": convnet,
     "dense": dense,
     "linear": linear,
+    "strided": strided,
+    "strided-large": strided_large,
 }
+
+
+def _convolutions(
+    scaled: keras.KerasTensor, seeds: Iterator[int], *shapes: tuple[int, int, int]
+) -> keras.KerasTensor:
+    """Chain convolutions of so many filters, such a size and stride, each normalised, then ReLU."""
+    values = layers.Reshape((28, 28, 1), name="channel")(scaled)
+    for number, (filters, size, stride) in enumerate(shapes, start=1):
+        values = layers.Conv2D(
+            filters, size, stride,
+            use_bias=False,  # the normalisation has one
+            kernel_initializer=_glorot(next(seeds)), name=f"convolution_{number}",
+        )(values)  # fmt: skip
+        # Averages that follow the weights within a training of a few hundred steps.
+        values = layers.BatchNormalization(momentum=0.9, name=f"normalization_{number}")(values)
+        values = layers.ReLU(name=f"relu_{number}")(values)
+    return values
 
 
 def _answer(values: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:

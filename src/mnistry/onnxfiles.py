@@ -48,7 +48,7 @@ def open_session(
             f"it has {len(content) >> 20} MiB", where=where, expected=f"{MAX_BYTES >> 20} at most"
         )
     onnxwire.inspect(content, where)
-    session = _start(content, where, threads)
+    session = start_session(content, where, threads)
     _check_contract(session, where)
     _probe(session, where)
     return session
@@ -83,7 +83,8 @@ def probabilities(
     return result
 
 
-def _start(content: bytes, where: str, threads: int | None) -> onnxruntime.InferenceSession:
+def start_session(content: bytes, where: str, threads: int | None) -> onnxruntime.InferenceSession:
+    """Give a model that has been checked to ONNX Runtime; see `open_session`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 4  # what fails is raised; the library never prints
@@ -131,7 +132,7 @@ def _probe(session: onnxruntime.InferenceSession, where: str) -> None:
     images[2, ::3] = 200
     try:
         given = session.run(["probabilities"], {"image": images})[0]
-    except Exception as error:  # as in _start
+    except Exception as error:  # as in start_session
         raise ModelError(f"it does not run: {error}", where=where) from error
     # Written so that NaN, for which every comparison is false, counts as wrong too.
     right = given.shape == (3, 10) and (given >= 0).all() and (abs(given.sum(1) - 1) < 1e-3).all()

@@ -18,10 +18,12 @@ from mnistry.datasets.dataset import DIGITS, Images, Labels
 from mnistry.errors import UsageError
 from mnistry.evaluation import Scorecard
 from mnistry.files import atomic_write
+from mnistry.ledger import Entry, Ledger
 from mnistry.tensors import check_indices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.ticker import Formatter
 
@@ -29,6 +31,7 @@ _DPI = 150
 
 # From the colour-blind safe set of M. Okabe and K. Ito, "Color Universal Design", 2008.
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
+_BITS = "bits an image, logarithmic"
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -277,6 +280,102 @@ def reliability(scorecard: Scorecard) -> Figure:
     below.xaxis.set_major_formatter(_percent_ticks())
     figure.legend(loc="outside lower center", ncols=3)
     return figure
+
+
+def ledger(book: Ledger) -> Figure:
+    """Draw what an image costs in bits: all in all, by epoch, and class by class.
+
+    The bar on top is true to scale. The panels are logarithmic, so that a hundredth of a bit can
+    be read beside the 3.32 bits of knowing nothing. There are no epochs where their losses are
+    no bits an image.
+    """
+    figure = _figure(10 if book.epochs else 8, 6.4)
+    panels = ["epochs", "classes"] if book.epochs else ["classes"]
+    mosaic = [["whole"] * len(panels), panels]
+    axes = figure.subplot_mosaic(mosaic, height_ratios=(1, 8))  # type: ignore[arg-type]
+    _draw_whole(axes["whole"], book)
+    if book.epochs:
+        _draw_epochs(axes["epochs"], book)
+    _draw_classes(axes["classes"], book)
+    return figure
+
+
+def _draw_whole(axes: Axes, book: Ledger) -> None:
+    """Draw one bar from knowing nothing to 0, in the parts that were learned and were not."""
+    by_heart = max(0.0, book.gap or 0.0)
+    start = book.nothing
+    for cost, colour, what in (
+        (book.learned, _BLUE, "learned"),
+        (by_heart, _ORANGE, "learned by heart, of the training images only"),
+        (book.left - by_heart, _GREY, "still to ask"),
+    ):
+        if cost > 0:
+            axes.barh(0, -cost, left=start, color=colour, label=f"{what}: {cost:.3f}")
+        start -= cost
+    axes.set(
+        title=f"An image costs {book.nothing:.2f} bits if you know nothing, 0 if you know it",
+        xlim=(max(book.nothing, book.left), 0),
+        yticks=[],
+    )
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.4), ncols=3, frameon=False)
+
+
+def _draw_epochs(axes: Axes, book: Ledger) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = range(1, len(book.epochs) + 1)
+    train, unseen = _columns(book.epochs)
+    axes.plot(epochs, train, color=_BLUE, marker="o", ms=4, label="training, mean over the epoch")
+    if book.best_epoch is not None:
+        axes.plot(
+            epochs, unseen, color=_ORANGE, marker="s", ms=4, label="validation, after the epoch"
+        )
+        dearer = unseen > train
+        axes.fill_between(
+            epochs, train, unseen, where=dearer, interpolate=True, color=_ORANGE, alpha=0.2, lw=0
+        )
+    axes.axhline(book.nothing, color=_GREY, linestyle="--", label="knows nothing")
+    axes.set(title="By epoch", xlabel="epoch", ylabel=_BITS, yscale="log")
+    axes.set_xlim(0.5, len(epochs) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _mark_bits(axes.yaxis)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
+
+
+def _draw_classes(axes: Axes, book: Ledger) -> None:
+    """Draw a row a class: from what its training images cost to what others do."""
+    rows = np.arange(len(book.by_class))
+    train, unseen = _columns(book.by_class)
+    colours = np.where(unseen > train, _ORANGE, _GREY)
+    axes.hlines(rows, train, unseen, color=colours, alpha=0.4, lw=4)
+    axes.scatter(train, rows, color=_BLUE, zorder=3, label="training images")
+    if book.split is not None:
+        what = f"{book.split} images"
+        axes.scatter(unseen, rows, color=_ORANGE, marker="s", zorder=3, label=what)
+    axes.axvline(book.nothing, color=_GREY, linestyle="--", label="knows nothing")
+    axes.set(title="Class by class, by the final weights", xlabel=_BITS, xscale="log")
+    axes.set_yticks(rows, [entry.name for entry in book.by_class])
+    axes.invert_yaxis()
+    _mark_bits(axes.xaxis)
+    axes.grid(alpha=0.3, axis="x")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+
+
+def _columns(entries: Sequence[Entry]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give what training and unseen images cost; NaN, which is not drawn, where there are none."""
+    train = np.array([entry.train for entry in entries], float)
+    return train, np.array([entry.unseen for entry in entries], float)
+
+
+def _mark_bits(axis: Axis) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 5) if high < 1000 * low else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=7))
+    axis.set_major_formatter(FuncFormatter(lambda bits, _: f"{bits:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _figure(width: float, height: float) -> Figure:

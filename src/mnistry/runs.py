@@ -189,7 +189,7 @@ class Run:
                 remedy="install a newer mnistry",
             )
         try:
-            recipe = Recipe(**value.pop("recipe"))
+            recipe = Recipe.from_json(value.pop("recipe"))
             data = value.pop("data")
             data["classes"] = tuple(data["classes"])
             run = cls(path=path, recipe=recipe, data=DataIdentity(**data), **value)
@@ -275,7 +275,7 @@ class Run:
         self._must_be_done()
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-            test, validation = value["test"], value["validation"]
+            test, validation = value["test"], value.get("validation")
             return Scores(
                 None if test is None else Scorecard.from_json(test, path),
                 Scorecard.from_json(value["train"], path),

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnistry import files
+from mnistry.errors import UsageError
 from mnistry.signals import put_off
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,13 @@ def import_keras() -> None:
     """Import Keras as if the packages that it does not need were not installed.
 
     They can be imported afterwards.
+
+    Raises
+    ------
+    UsageError
+        If ``KERAS_BACKEND`` names one that Keras does not know, or that is not installed.
     """
+    backend = os.environ.get("KERAS_BACKEND", "jax")
     hidden = [name for name in _EXTRAS if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]
@@ -40,6 +47,14 @@ def import_keras() -> None:
         # in a crash.
         with put_off():
             import keras  # noqa: F401
+    except (ValueError, ModuleNotFoundError) as error:
+        if backend == "jax" or getattr(error, "name", backend) != backend:
+            raise
+        raise UsageError(
+            f"KERAS_BACKEND is {backend!r}, which "
+            + ("is not installed" if isinstance(error, ImportError) else "Keras does not know"),
+            expected="jax, the default; torch or tensorflow, where they are installed",
+        ) from error
     finally:
         for name in hidden:
             del sys.modules[name]

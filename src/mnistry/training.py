@@ -5,10 +5,12 @@ compiled engine; on others, and for callbacks that want every batch, in ``model.
 same batches in the same order.
 """
 
+import contextlib
+import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry import checkpoints
+from mnistry import augment, checkpoints
+from mnistry.augment import Distortion
 from mnistry.callbacks import Guard, Records, wants_batches
+from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Labels, Split, as_split
 from mnistry.errors import UsageError
 from mnistry.history import History, Progress
@@ -38,6 +42,7 @@ def train(
     loss: str = "categorical_crossentropy",
     epochs: int = 5,
     batch_size: int = 128,
+    distortion: Distortion | None = None,
     validation: float = 0.0,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -63,12 +68,14 @@ def train(
         ``"binary_crossentropy"``.
     epochs, batch_size
         Times that every image is used; images a step.
+    distortion
+        How far the images are distorted, anew for each epoch, while the one before it is trained.
     validation
         The part of the images, 0 to below 1, to set aside and only watch: the same share of
         every class, drawn by `seed`.
     seed
-        Decides the order of the images and which are set aside. The same seed, on the same
-        machine and from the same weights, gives the same weights, bit for bit.
+        Decides the order of the images, their distortion, and which are set aside. The same
+        seed, on the same machine and from the same weights, gives the same weights, bit for bit.
     callbacks
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
@@ -110,19 +117,21 @@ def train(
         model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
     started = time.perf_counter()
-    batches = _Batches(kept, model, batch_size, seed)
     watched = None if aside is None else (aside.images, _targets(aside, model))
     records = Records(
-        epochs, len(batches), callbacks, on_progress, checkpoint_folder,
+        epochs, steps_per_epoch(len(kept.images), batch_size), callbacks, on_progress,
+        checkpoint_folder,
         None if checkpoint_folder is None else _newest(checkpoint_folder),
     )  # fmt: skip
     reason = _why_fit(callbacks)
-    if reason is None:
-        compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
-    else:
-        log.info("training runs in model.fit: %s", reason)
-        compile_seconds = 0.0
-        _fit(model, batches, watched, epochs, callbacks, records)
+    with _distorted(kept.images, distortion, seed, start=len(records.done)) as epoch_images:
+        batches = _Batches(kept, model, batch_size, seed, epoch_images, len(records.done))
+        if reason is None:
+            compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
+        else:
+            log.info("training runs in model.fit: %s", reason)
+            compile_seconds = 0.0
+            _fit(model, batches, watched, epochs, callbacks, records)
     seconds = time.perf_counter() - started
     return History(tuple(records.done), len(batches), compile_seconds, seconds - compile_seconds)
 
@@ -136,19 +145,6 @@ def check(count: int, epochs: int, batch_size: int) -> None:
             f"batch size {batch_size:,} for {count:,} training images",
             expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
         )
-
-
-def gradient_descent_kind(batch_size: int, count: int) -> str:
-    """Name the kind of gradient descent that a batch size makes of `count` images.
-
-    Examples
-    --------
-    >>> [gradient_descent_kind(size, 60_000) for size in (1, 128, 60_000)]
-    ['stochastic', 'mini-batch', 'batch']
-    """
-    if batch_size >= count:
-        return "batch"
-    return "stochastic" if batch_size == 1 else "mini-batch"
 
 
 def hold_out(split: Split, part: float, seed: int) -> tuple[Split, Split | None]:
@@ -228,7 +224,7 @@ def _compiled(
         every.on_epoch_begin(epoch)
         engine.read()
         try:
-            logs = _pieces(engine, batches.shuffle(epoch), epoch, records)
+            logs = _pieces(engine, batches, epoch, records)
         finally:
             engine.write()
         if watched is not None and math.isfinite(logs["loss"]):
@@ -243,15 +239,15 @@ def _compiled(
     return engine.compile_seconds
 
 
-def _pieces(
-    engine: Any, order: NDArray[np.int32], epoch: int, records: Records
-) -> dict[str, float]:
+def _pieces(engine: Any, batches: "_Batches", epoch: int, records: Records) -> dict[str, float]:
     """Run an epoch in pieces of equal time, with a report after each but the last."""
+    batches.begin(epoch)
+    engine.feed(batches.images)
     step, size = 0, min(8, engine.steps)
     while True:
         started = time.perf_counter()
         stop = min(step + size, engine.steps)
-        logs: dict[str, float] = engine.run(order, step, stop)
+        logs: dict[str, float] = engine.run(batches.order, step, stop)
         if stop == engine.steps or not math.isfinite(logs["loss"]):
             return logs
         records.report(epoch, stop, logs)
@@ -280,25 +276,35 @@ def _fit(
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The training images batch by batch, in an order drawn anew for each epoch."""
+    """The training images batch by batch; their order and distortion are new in each epoch."""
 
-    def __init__(self, split: Split, model: keras.Model, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        split: Split,
+        model: keras.Model,
+        batch_size: int,
+        seed: int,
+        epoch_images: Iterator[Images],
+        first_epoch: int,
+    ) -> None:
         super().__init__()
-        self.images = split.images
         self.targets = _targets(split, model)
         self.batch_size = batch_size
-        self._seed = seed
-        self.shuffle(0)
+        self._seed, self._epoch_images = seed, epoch_images
+        self._epoch = -1
+        self.begin(first_epoch)
 
-    def shuffle(self, epoch: int) -> NDArray[np.int32]:
-        self._order = epoch_order(len(self.images), self._seed, epoch)
-        return self._order
+    def begin(self, epoch: int) -> None:
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self.images = next(self._epoch_images)
+            self.order = epoch_order(len(self.images), self._seed, epoch)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.images) / self.batch_size)
+        return steps_per_epoch(len(self.images), self.batch_size)
 
     def __getitem__(self, step: int) -> tuple[Images, NDArray[Any]]:
-        rows = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+        rows = self.order[step * self.batch_size : (step + 1) * self.batch_size]
         return self.images[rows], self.targets[rows]
 
 
@@ -312,13 +318,27 @@ class _EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         self._epoch = epoch
-        self._batches.shuffle(epoch)
+        self._batches.begin(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         now = time.perf_counter()
         if now - self._reported > _SECONDS_A_PIECE and batch + 1 < len(self._batches):
             self._reported = now
             self._records.report(self._epoch, batch + 1, logs)
+
+
+@contextlib.contextmanager
+def _distorted(
+    images: Images, distortion: Distortion | None, seed: int, start: int
+) -> Iterator[Iterator[Images]]:
+    """Give the images of each epoch, from the epoch `start` on."""
+    if distortion is None:
+        yield itertools.repeat(images)
+    else:
+        with contextlib.closing(
+            augment.epochs(images, distortion, seed=seed, start=start)
+        ) as epochs:
+            yield epochs
 
 
 def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
@@ -328,7 +348,7 @@ def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
     if "sparse" in loss:
         return np.asarray(labels, np.int32)
     classes: int = model.output_shape[-1]
-    return np.eye(classes, dtype=np.float32)[labels]
+    return one_hot(labels, classes)
 
 
 def _why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:

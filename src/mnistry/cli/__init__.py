@@ -13,7 +13,9 @@ import typer
 
 from mnistry.cli.data import data
 from mnistry.cli.evaluate import evaluate
+from mnistry.cli.explain import explain
 from mnistry.cli.export import export
+from mnistry.cli.ledger import ledger
 from mnistry.cli.plot import plot
 from mnistry.cli.predict import predict
 from mnistry.cli.runs import app as runs
@@ -45,7 +47,9 @@ app.command()(show)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(ledger)
 app.command()(plot)
+app.command()(explain)
 app.command()(export)
 app.add_typer(runs, name="runs")
 

@@ -4,7 +4,7 @@ from mnistry.cli import common
 
 
 def plot(run_path: common.RunPath) -> None:
-    """Draw curves, confusion matrix, mistakes, calibration and weights into RUN/figures."""
+    """Draw curves, ledger, confusion matrix, mistakes, calibration and weights into RUN/figures."""
     from mnistry import figures
     from mnistry.runs import Run
 

@@ -66,7 +66,7 @@ def show_run(run_path: common.RunPath, as_json: common.Json = False) -> None:
         ("data", f"{run.data.name} from {run.data.source}"),
         ("seed", str(run.seed)),
         ("recipe", recipe.pop("name")),
-        *((name.replace("_", " "), str(v)) for name, v in recipe.items() if v is not None),
+        *((name.replace("_", " "), _setting(v)) for name, v in recipe.items() if v is not None),
         ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
     ]
     if run.status == "done":
@@ -131,3 +131,9 @@ def _summary(run: "Run") -> dict[str, Any]:
         "test_accuracy": None if test is None else test.accuracy,
         "test_loss": None if test is None else test.loss,
     }
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part:g}" for name, part in value.items())
+    return str(value)

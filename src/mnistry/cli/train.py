@@ -22,11 +22,14 @@ _STARTED = time.perf_counter()
 
 def train(
     data: common.Data = None,
-    recipe: Annotated[str, typer.Option(metavar="NAME", help="The settings to start from.")] = (
-        "classic"
-    ),
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The settings to start from: classic, fast, classic-plus or best."
+        ),
+    ] = ("classic"),
     network: Annotated[
-        str | None, typer.Option(metavar="NAME", help="dense, linear or convnet.")
+        str | None, typer.Option(metavar="NAME", help="dense, linear, convnet, ….")
     ] = None,
     units: Annotated[
         int | None, typer.Option(metavar="N", help="Nodes in each hidden layer.")
@@ -196,12 +199,13 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     """Say on stderr what is about to be trained, on what, and by which kind of descent."""
     if dataset.train is None:
         return
-    from mnistry.training import gradient_descent_kind, held_out_count
+    from mnistry.concepts import gradient_descent_kind, steps_per_epoch
+    from mnistry.training import held_out_count
 
     labels = dataset.train.labels
     aside = 0 if labels is None else held_out_count(labels, recipe.validation)
     count = len(dataset.train.images) - aside
-    steps = -(-count // recipe.batch_size)
+    steps = steps_per_epoch(count, recipe.batch_size)
     kind = gradient_descent_kind(recipe.batch_size, count)
     test = "no" if dataset.test is None else f"{len(dataset.test.images):,}"
     watched = f", {aside:,} set aside for validation" if aside else ""

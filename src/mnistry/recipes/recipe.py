@@ -1,11 +1,14 @@
-"""Recipes by name: everything that is needed to repeat a training, but the data and the seed.
+"""What a recipe is: everything that is needed to repeat a training, but the data and the seed.
 
-A recipe is plain data. This module turns none of it into a network or a training.
+A recipe is plain data. Nothing here turns it into a network or a training.
 """
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any, Self
 
+from mnistry.augment import Distortion
 from mnistry.errors import UsageError
 
 # Far beyond what makes sense, and below what overflows.
@@ -16,7 +19,7 @@ _MOST = {
     "batch_size": 1_000_000_000,
     "early_stopping": 1_000_000,
 }
-LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
+_LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +34,12 @@ class Recipe:
         As in `mnistry.build`.
     optimizer
         A Keras optimizer by its name, in any case: ``"rmsprop"``, ``"adam"``, ``"sgd"``, ….
-    learning_rate, momentum
-        None leaves Keras's default for the optimizer (0.001 and 0 for RMSprop).
+    learning_rate, momentum, weight_decay
+        None leaves Keras's default for the optimizer (0.001, 0 and none for RMSprop).
+    warmup
+        None keeps the learning rate constant. A number, 0 to below 1, is the part of all steps in
+        which it rises in a straight line from 1/25 of `learning_rate` to the whole of it, before it
+        falls along half a cosine to 1/1000.
     loss
         ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` (the same numbers
         from labels that are not one-hot) or ``"binary_crossentropy"``.
@@ -40,6 +47,9 @@ class Recipe:
         How many times every training image is used.
     batch_size
         Images for each step of gradient descent.
+    distortion
+        How far the training images are distorted, anew for each epoch; None leaves them as they
+        are.
     validation
         The part of the training images, 0 to below 1, that is set aside and only watched.
     early_stopping
@@ -64,9 +74,12 @@ class Recipe:
     optimizer: str = "rmsprop"
     learning_rate: float | None = None
     momentum: float | None = None
+    weight_decay: float | None = None
+    warmup: float | None = None
     loss: str = "categorical_crossentropy"
     epochs: int = 5
     batch_size: int = 128
+    distortion: Distortion | None = None
     validation: float = 0.0
     early_stopping: int | None = None
 
@@ -82,31 +95,34 @@ class Recipe:
             )
         if self.momentum is not None and not 0 <= self.momentum < 1:
             raise UsageError(_says("momentum", self.momentum), expected="0 to below 1")
+        if self.weight_decay is not None and not 0 <= self.weight_decay < 1:
+            raise UsageError(_says("weight_decay", self.weight_decay), expected="0 to below 1")
+        if self.warmup is not None and not (0 <= self.warmup < 1 and self.learning_rate):
+            raise UsageError(
+                _says("warmup", self.warmup),
+                expected="0 to below 1, and a learning rate to rise to",
+            )
         if not 0 <= self.validation < 1:
             raise UsageError(
                 _says("validation", self.validation),
                 expected="0 to below 1: the part of the training images to set aside",
             )
-        if self.loss not in LOSSES:
-            raise UsageError(_says("loss", self.loss), expected="one of " + ", ".join(LOSSES))
+        if self.loss not in _LOSSES:
+            raise UsageError(_says("loss", self.loss), expected="one of " + ", ".join(_LOSSES))
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Take up a recipe from the plain values that `dataclasses.asdict` gives.
 
-RECIPES = {recipe.name: recipe for recipe in (Recipe(),)}
-
-
-def find(name: str) -> Recipe:
-    """Give the recipe of this name.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
-    if name not in RECIPES:
-        raise UsageError(
-            f"no recipe is called {name!r}", expected="one of " + ", ".join(sorted(RECIPES))
-        )
-    return RECIPES[name]
+        Raises
+        ------
+        TypeError, UsageError
+            If it is none.
+        """
+        distortion = value.get("distortion")
+        if distortion is not None:
+            distortion = Distortion(**distortion)
+        return cls(**{**value, "distortion": distortion})
 
 
 def _says(setting: str, value: object) -> str:

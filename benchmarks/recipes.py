@@ -1,0 +1,61 @@
+"""What a recipe reaches from seed to seed: test accuracy, seconds, memory.
+
+Each training is a process of its own, as a user starts it, with the programs compiled before. The
+test images are read once by each, when it has finished. See RESULTS.md.
+
+    python benchmarks/recipes.py fast --seeds 10
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import processes
+import results
+
+from mnistry.recipes import RECIPES
+
+SEEDS = {"classic": 10, "fast": 10, "classic-plus": 5, "best": 3}
+
+
+def train(recipe: str, seed: int, folder: Path) -> dict[str, float]:
+    """Train with one seed."""
+    path = folder / f"{recipe}-{seed}"
+    command = [processes.MNISTRY, "train", "--data", "mnist", "--json", "--recipe", recipe]
+    done = processes.run([*command, "--seed", seed, "-o", path])
+    return {
+        "seed": seed,
+        "accuracy": done.value["test_accuracy"],
+        "train_accuracy": done.value["train_accuracy"],
+        "running_accuracy": done.value["epochs"][-1]["accuracy"],
+        **done.value["seconds"],
+        "process": done.seconds,
+        "megabytes": done.megabytes,
+    }
+
+
+def main() -> None:
+    """Measure, and write what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", nargs="*", choices=list(RECIPES), default=list(RECIPES))
+    parser.add_argument("--seeds", type=int, help="else " + str(SEEDS))
+    arguments = parser.parse_args()
+    measured = (results.load("recipes") or {"measured": {}})["measured"]
+    with tempfile.TemporaryDirectory() as name:
+        for recipe in arguments.recipe:
+            count = arguments.seeds or SEEDS[recipe]
+            measured[recipe] = []
+            for seed in range(count):
+                run = train(recipe, seed, Path(name))
+                print(recipe, run, file=sys.stderr)
+                measured[recipe].append(run)
+            mean = statistics.mean(run["accuracy"] for run in measured[recipe])
+            print(f"{recipe}: mean {mean:.3%} of {count} seeds")
+            ordered = {name: measured[name] for name in RECIPES if name in measured}
+            results.save("recipes", {"measured": ordered})
+
+
+if __name__ == "__main__":
+    main()

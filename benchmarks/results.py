@@ -1,0 +1,201 @@
+"""RESULTS.md and its figures, from what the benchmarks have written as JSON beside it.
+
+Every benchmark ends by calling this, so that the page is always what was measured last.
+
+    python benchmarks/results.py
+"""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+HERE = Path(__file__).parent
+OURS = "mnistry"
+BLUE, GREY, RED = "#4477aa", "#bbbbbb", "#cc6677"
+
+
+def machine() -> str:
+    """Say on what is measured: cores that may be used, processor, versions."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} cores of {_processor()}, Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if _linux() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _linux() -> bool:
+    return Path("/proc/cpuinfo").exists()
+
+
+def save(name: str, value: dict[str, Any]) -> None:
+    """Write what a benchmark found, and the page anew."""
+    (HERE / f"{name}.json").write_text(json.dumps({"machine": machine(), **value}, indent=1) + "\n")
+    write()
+
+
+def load(name: str) -> dict[str, Any] | None:
+    """Read what a benchmark found, if it was ever run here."""
+    path = HERE / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def write() -> None:
+    """Write RESULTS.md and its figures."""
+    parts = ["# What it costs, and what it reaches"]
+    for name, section in (("peers", peers), ("recipes", recipes), ("size", size)):
+        found = load(name)
+        if found is not None:
+            parts.append(section(found))
+    (HERE / "RESULTS.md").write_text("\n\n".join(parts) + "\n")
+
+
+def peers(found: dict[str, Any]) -> str:
+    """Lay out mnistry beside its peers: medians, and ratios taken round by round."""
+    measured: dict[str, list[dict[str, Any]]] = found["measured"]
+    lines = [
+        "| | seconds an epoch | mnistry / it | whole process, s | mnistry / it | MB "
+        "| test accuracy |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    ours = measured[OURS]
+    for name, theirs in measured.items():
+        epoch = f"{_median(theirs, 'epoch'):.3f} | {_ratio(ours, theirs, 'epoch')}"
+        accuracies = [one["accuracy"] for one in theirs if one["accuracy"] is not None]
+        if accuracies:  # the floor has none, and its process does nothing else
+            whole = (
+                f"{_median(theirs, 'process'):.1f} | {_ratio(ours, theirs, 'process')} "
+                f"| {_median(theirs, 'megabytes'):.0f} | {_mean_and_spread(accuracies)}"
+            )
+        else:
+            whole = " | | | "
+        lines.append(f"| {name} | {epoch} | {whole} |")
+    _epoch_figure(measured)
+    return (
+        "## The classic experiment beside its peers\n\n"
+        f"{found['machine']}; medians of {found['rounds']} rounds after one that is not counted; "
+        "each measurement a process of its own, by turns; ratios are medians of those taken "
+        "round by round (in brackets the least and the greatest), so that they hold while the "
+        "machine's speed drifts. The first of an epoch's five is left out: it holds the "
+        "compiling. `make bench` repeats it; every single measurement is in "
+        "[peers.json](peers.json).\n\n" + "\n".join(lines) + "\n\n"
+        "![Seconds an epoch, mnistry and its peers](epoch.png)"
+    )
+
+
+def recipes(found: dict[str, Any]) -> str:
+    """Lay out what each recipe reaches, over its seeds."""
+    lines = [
+        "| recipe | seeds | test accuracy: mean ± spread | least to greatest | compile, s | fit, s "
+        "| whole process, s | MB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, runs in found["measured"].items():
+        accuracies = [run["accuracy"] for run in runs]
+        seconds = " | ".join(
+            f"{_median(runs, field):.1f}" for field in ("compile", "fit", "process")
+        )
+        lines.append(
+            f"| `{name}` | {len(runs)} | {_mean_and_spread(accuracies)} "
+            f"| {min(accuracies):.2%} to {max(accuracies):.2%} "
+            f"| {seconds} | {_median(runs, 'megabytes'):.0f} |"
+        )
+    return (
+        "## What the recipes reach\n\n"
+        f"{found['machine']}; seeds from 0 on, a process each; spread is the standard deviation "
+        "from seed to seed; seconds and memory are medians. The test images were read once, by "
+        "each finished training; every choice was made on training images held out (LOG.md). "
+        "`python benchmarks/recipes.py NAME` repeats a line; every run is in "
+        "[recipes.json](recipes.json).\n\n" + "\n".join(lines)
+    )
+
+
+def size(found: dict[str, Any]) -> str:
+    """Lay out what more data, more units and fewer cores cost."""
+    lines = ["| what | | seconds an epoch | MB |", "|---|---|---|---|"]
+    for what, by_factor in found["measured"].items():
+        for factor, ones in by_factor.items():
+            lines.append(
+                f"| {what} | {factor} | {_median(ones, 'epoch'):.2f} "
+                f"| {_median(ones, 'megabytes'):.0f} |"
+            )
+    _size_figure(found["measured"])
+    return (
+        "## Cost against size\n\n"
+        f"{found['machine']}; the classic network; medians of {found['rounds']} rounds, each "
+        "measurement a process of its own. Data: so many times the 60,000 images. Units: so many "
+        "times 512. `python benchmarks/size.py` repeats it; every measurement is in "
+        "[size.json](size.json).\n\n" + "\n".join(lines) + "\n\n"
+        "![Seconds and memory against data, units and cores](size.png)"
+    )
+
+
+def _median(ones: Sequence[dict[str, Any]], field: str) -> float:
+    return statistics.median(one[field] for one in ones)
+
+
+def _ratio(ours: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]], field: str) -> str:
+    if ours is theirs:
+        return "1"
+    ratios = [a[field] / b[field] for a, b in zip(ours, theirs, strict=True)]
+    return f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
+
+
+def _mean_and_spread(accuracies: Sequence[float]) -> str:
+    spread = f" ± {statistics.stdev(accuracies):.2%}" if len(accuracies) > 1 else ""
+    return f"{statistics.mean(accuracies):.2%}{spread}"
+
+
+def _epoch_figure(measured: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw every measurement of an epoch's seconds as a dot, and the medians as bars."""
+    drawing = Figure(figsize=(8, 3.6), layout="constrained")
+    axes = drawing.subplots()
+    for place, (name, ones) in enumerate(measured.items()):
+        axes.barh(place, _median(ones, "epoch"), color=BLUE if name == OURS else GREY)
+        axes.plot([one["epoch"] for one in ones], [place] * len(ones), "k.", markersize=4)
+    axes.set_yticks(range(len(measured)), list(measured))
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds an epoch, once compiled")
+    axes.spines[["top", "right"]].set_visible(False)
+    drawing.savefig(HERE / "epoch.png", dpi=120)
+
+
+def _size_figure(measured: dict[str, dict[str, list[dict[str, Any]]]]) -> None:
+    """Draw seconds and memory against data and units, and seconds against cores."""
+    drawing = Figure(figsize=(10, 3.4), layout="constrained")
+    seconds, memory, cores = drawing.subplots(1, 3)
+    for what, colour in (("data", BLUE), ("units", RED)):
+        for axes, field in ((seconds, "epoch"), (memory, "megabytes")):
+            _curve(axes, measured[what], field, colour, f"{what} ×")
+    _curve(cores, measured["cores"], "epoch", BLUE, "")
+    for axes, label in ((seconds, "seconds an epoch"), (memory, "MB at the peak")):
+        axes.set(xlabel="times the classic experiment", ylabel=label)
+        axes.legend(frameon=False)
+    cores.set(xlabel="cores", ylabel="seconds an epoch")
+    drawing.savefig(HERE / "size.png", dpi=120)
+
+
+def _curve(axes: Any, by_factor: dict[str, Any], field: str, colour: str, label: str) -> None:
+    factors = [int(factor) for factor in by_factor]
+    axes.plot(
+        factors, [_median(ones, field) for ones in by_factor.values()], "o-", color=colour,
+        label=label,
+    )  # fmt: skip
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.set_xticks(factors, [str(factor) for factor in factors])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,242 @@
+"""``mnistry ledger``: what a run's network has learned, and what it has yet to ask, in bits."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mnistry.cli import common
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    from mnistry.ledger import Entry, Ledger
+
+_COLOURS = "#0072B2", "#D55E00"  # the figures' own: seen well on white and on black
+_BLOCKS, _ASCII = ("█", "▒"), ("#", "-")
+_EIGHTHS = ("", *"▏▎▍▌▋▊▉")
+_WIDEST_BAR = 48
+_MOST_EPOCHS = 20
+
+_NOT_SEEN = {
+    "test": "images that it has never seen",
+    "validation": "the images set aside, which it was not trained on",
+}
+
+
+def ledger(run_path: common.RunPath, as_json: common.Json = False) -> None:
+    """Show in bits what a run has learned, what it has yet to ask, and what it knows by heart.
+
+    From log2(10) = 3.32 bits an image (knows nothing) to 0: in all, by epoch, class by class.
+    """
+    from mnistry.cli import report
+    from mnistry.ledger import Ledger
+    from mnistry.runs import Run
+
+    run = Run.open(run_path)
+    book = Ledger.of(run.epochs(), run.scores(), run.recipe.loss)
+    if as_json:
+        common.print_json({"run": str(run.path), "data": run.data.name, **book.to_json()})
+        return
+    console = common.stdout()
+    console.print(report.facts(("run", str(run.path)), ("data", run.data.name)))
+    console.print("\nwhat an image costs, in bits: yes-or-no questions", style="bold")
+    console.print(_whole(book))
+    if book.split is None:
+        console.print(
+            "All its images were trained on, so what it knows by heart cannot be told; "
+            "mnistry train --validation 0.1 sets some aside."
+        )
+    console.print("\nby epoch", style="bold")
+    _print_epochs(console, book)
+    console.print("\nclass by class", style="bold")
+    _print_classes(console, book)
+
+
+def _whole(book: "Ledger") -> "Table":
+    """Lay out the sum: a line for each figure, with its bar and a sentence."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(ratio=3)
+    full = max(book.nothing, book.left)
+    table.add_row(
+        "knows nothing",
+        f"{book.nothing:.4f}",
+        _Bar(book.nothing, 0, full),
+        f"log2({book.classes}): each of {book.classes} answers is as likely as any other",
+    )
+    if book.nothing - book.frequencies >= 0.01:  # else as good as equal
+        table.add_row(
+            "class frequencies",
+            f"{book.frequencies:.4f}",
+            _Bar(book.frequencies, 0, full),
+            "knows how often each class occurs in the training, and nothing else",
+        )
+    table.add_row("learned", f"{-book.learned:+.4f}", "", _learned(book))
+    by_heart = max(0.0, book.gap or 0.0)
+    if book.split is not None:
+        table.add_row(
+            f"{book.split} images",
+            f"{book.left:.4f}",
+            _Bar(book.left - by_heart, by_heart, full),
+            f"what it still has to ask about {_NOT_SEEN[book.split]}: {_questions(book.left)}",
+        )
+    table.add_row(
+        "training images",
+        f"{book.train:.4f}",
+        _Bar(book.train, 0, full),
+        f"what it still has to ask about those it was trained on: {_questions(book.train)}",
+    )
+    if book.gap is not None:
+        table.add_row("difference", f"{book.gap:+.4f}", _Bar(0, by_heart, full), _by_heart(book))
+    return table
+
+
+def _learned(book: "Ledger") -> str:
+    if book.learned <= 0:
+        return "nothing that helps: its answers are worse than none, being sure and wrong"
+    part = math.floor(1000 * book.learned / book.nothing) / 10  # 99.96 % is not yet all
+    whose = "images that it was trained on" if book.split is None else _NOT_SEEN[book.split]
+    return f"{part:.1f} % of all that there is to know about {whose}"
+
+
+def _by_heart(book: "Ledger") -> str:
+    if book.gap is not None and book.gap > 0:
+        return "overfitting: learned by heart, of help with its training images and no others"
+    return "no more than about its training images: no sign of overfitting"
+
+
+def _questions(bits: float) -> str:
+    """Say a number of bits as questions.
+
+    Examples
+    --------
+    >>> _questions(1.5), _questions(0.09)
+    ('1.5 yes-or-no questions an image', 'one yes-or-no question every 11 images')
+    """
+    if bits > 2 / 3:  # from there down it is one question for two images or more
+        return f"{bits:.1f} yes-or-no questions an image"
+    return f"one yes-or-no question every {1 / bits:,.0f} images" if bits else "nothing"
+
+
+def _print_epochs(console: "Console", book: "Ledger") -> None:
+    if not book.epochs:
+        console.print(
+            f"This network was trained on {book.loss.replace('_', ' ')}: a mean over its "
+            f"{book.classes} outputs, each asked a question of its own. That is no number of bits "
+            "an image, and not shown here. All else comes from the network's probabilities, and "
+            "can be compared with any other's."
+        )
+        return
+    best = book.best_epoch
+    _explain(
+        console, 0,
+        "training: the mean over an epoch, taken while the weights were still changing, on the "
+        "images as the training saw them",
+    )  # fmt: skip
+    if best is None:
+        console.print("No images were set aside to hold against it: mnistry train --validation 0.1")
+    else:
+        _explain(
+            console, 1,
+            "what validation costs more: images set aside, after the epoch. Early on they may "
+            "well cost less; where training falls and they do not, it learns by heart",
+        )  # fmt: skip
+    shown = _some(len(book.epochs), best)
+    console.print(
+        _entries("epoch", None if best is None else "validation", [book.epochs[i] for i in shown])
+    )
+    if len(shown) < len(book.epochs):
+        console.print(f"{len(shown)} of {len(book.epochs)} epochs; --json gives all")
+    if best is not None:
+        console.print(
+            f"The images set aside cost least after epoch {best} of {len(book.epochs)}: "
+            f"{book.epochs[best - 1].unseen:.4f} bits."
+        )
+
+
+def _print_classes(console: "Console", book: "Ledger") -> None:
+    _explain(console, 0, "training images, by the final weights")
+    if book.split is not None:
+        _explain(console, 1, f"what {book.split} images cost more")
+    console.print(_entries("class", book.split, book.by_class))
+    gaps = [(entry.gap, entry.name) for entry in book.by_class if entry.gap is not None]
+    if gaps and max(gaps)[0] > 0:
+        gap, name = max(gaps)
+        console.print(f"Learned by heart most of all: {name}, {gap:.4f} bits an image.")
+
+
+def _explain(console: "Console", part: int, text: str) -> None:
+    """Say what a part of a bar stands for: 0 the solid one, 1 the shaded one."""
+    from rich.text import Text
+
+    glyph = _glyphs(console.options)[part]
+    console.print(Text.assemble((glyph, _COLOURS[part]), " ", text))
+
+
+def _some(count: int, best: int | None) -> list[int]:
+    """Choose epochs at equal distances, the first, the last and the best among them."""
+    if count <= _MOST_EPOCHS:
+        return list(range(count))
+    chosen = {round(k * (count - 1) / (_MOST_EPOCHS - 1)) for k in range(_MOST_EPOCHS)}
+    return sorted(chosen if best is None else chosen | {best - 1})
+
+
+def _entries(what: str, split: str | None, entries: Sequence["Entry"]) -> "Table":
+    """Lay out a line an entry; the bars share a scale of their own."""
+    from mnistry.cli import report
+
+    costs = [cost for entry in entries for cost in (entry.train, entry.unseen) if cost is not None]
+    full = max(costs) or 1.0
+    others = () if split is None else (split, "difference")
+    table = report.table(what, "training", *others)
+    table.add_column(f"0 to {full:.2f} bits")
+    for entry in entries:
+        cells = [_figure(entry.train)]
+        if split is not None:
+            cells += [_figure(entry.unseen), _figure(entry.gap, "+")]
+        table.add_row(entry.name, *cells, _Bar(entry.train or 0, max(0, entry.gap or 0), full))
+    return table
+
+
+def _figure(bits: float | None, sign: str = "") -> str:
+    return "–" if bits is None else f"{bits:{sign}.4f}"
+
+
+def _glyphs(options: "ConsoleOptions") -> tuple[str, str]:
+    return _ASCII if options.ascii_only else _BLOCKS
+
+
+@dataclasses.dataclass(frozen=True)
+class _Bar:
+    """A bar of two parts; `full` bits, more than 0, fill the width that there is."""
+
+    solid: float
+    shaded: float
+    full: float
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from rich.text import Text
+
+        solid, shaded = _glyphs(options)
+        scale = options.max_width / self.full
+        if options.ascii_only:
+            first = solid * round(self.solid * scale)
+        else:
+            whole, eighths = divmod(round(8 * self.solid * scale), 8)
+            tiny = bool(self.solid) and not whole  # what is there is seen, however small
+            first = solid * whole + _EIGHTHS[max(tiny, eighths)]
+        length = round((self.solid + self.shaded) * scale) if self.shaded else 0
+        rest = shaded * (length - len(first))
+        yield Text.assemble((first, _COLOURS[0]), (rest, _COLOURS[1]), no_wrap=True)
+
+    def __rich_measure__(self, console: "Console", options: "ConsoleOptions") -> "Measurement":
+        from rich.measure import Measurement
+
+        return Measurement(min(12, options.max_width), min(_WIDEST_BAR, options.max_width))

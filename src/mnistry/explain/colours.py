@@ -1,0 +1,65 @@
+"""Numbers as colours: small pictures of pixels, weights and feature maps, for page and screen.
+
+Knows nothing of what the numbers are.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.explain.dense import Floats
+
+# Ends of the colour map RdBu of C. Brewer, colorbrewer2.org, and ink.
+_RED, _BLUE, _INK = (178, 24, 43), (33, 102, 172), (0, 0, 0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """A small picture to be drawn with square pixels.
+
+    Attributes
+    ----------
+    pixels
+        ``uint8``, shape ``(rows, columns, 3)``: red, green and blue.
+    caption
+        A few words.
+    """
+
+    pixels: NDArray[np.uint8]
+    caption: str
+
+
+def grey(values: NDArray[np.generic], caption: str, limit: float) -> Picture:
+    """Picture numbers from 0, white, to `limit`, black."""
+    return Picture(_blend(np.asarray(values, np.float64), limit, _INK, _INK), caption)
+
+
+def signed(images: Sequence[Floats], captions: Sequence[str]) -> tuple[Picture, ...]:
+    """Picture numbers of one size together: the larger the redder, the further below 0 the bluer.
+
+    Parameters
+    ----------
+    images, captions
+        As many of each; images of one shape.
+    """
+    # A few extreme weights would wash out all others; beyond this the colour stays the same.
+    limit = float(np.quantile(np.abs(np.stack(images)), 0.995))
+    return tuple(
+        Picture(_blend(image, limit, _RED, _BLUE), caption)
+        for image, caption in zip(images, captions, strict=True)
+    )
+
+
+def _blend(
+    values: Floats,
+    limit: float,
+    above: tuple[int, int, int],
+    below: tuple[int, int, int],
+) -> NDArray[np.uint8]:
+    """Colour 0 white, `limit` and more `above`, minus `limit` and less `below`."""
+    part = np.clip(values / limit if limit else values, -1, 1)[..., np.newaxis]
+    ends = np.where(part > 0, above, below)
+    pixels: NDArray[np.uint8] = np.round(255 + np.abs(part) * (ends - 255.0)).astype(np.uint8)
+    return pixels

@@ -1,0 +1,138 @@
+"""The loss of a dense network, and its slope along every weight, in ``float64``.
+
+Backpropagation is put together from `mnistry.concepts`. Knows nothing of optimizers.
+"""
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry import concepts
+from mnistry.datasets.dataset import Split
+from mnistry.explain import dense
+from mnistry.explain.dense import DenseNetwork, Floats
+
+Changes = tuple[tuple[Floats, Floats], ...]
+"""For each layer, an array of its kernel's shape and one of its bias's."""
+
+
+def losses(logits: Floats, labels: NDArray[np.integer], loss: str) -> Floats:
+    """Compute each image's loss from its logits, in nats.
+
+    Straight from the logits, because a probability near 1 leaves little of a small loss: with
+    log p_k = v_k - log sum_j e^v_j, cross-entropy is log sum_j e^(v_j - v_label).
+
+    Parameters
+    ----------
+    logits
+        Shape ``(n, 10)``.
+    labels
+        Shape ``(n,)``.
+    loss
+        One of those of `mnistry.recipes.Recipe`.
+
+    Examples
+    --------
+    >>> logits = np.array([[1.0, 3.0, 2.0]])
+    >>> print(losses(logits, np.array([1]), "categorical_crossentropy").round(4))
+    [0.4076]
+    >>> print(concepts.cross_entropy(concepts.softmax(logits), [1]).round(4))
+    [0.4076]
+    """
+    rows = np.arange(len(logits))
+    own: Floats = np.logaddexp.reduce(logits - logits[rows, labels, np.newaxis], axis=1)
+    if loss != "binary_crossentropy":
+        return own
+    # Minus log (1 - p_k) of the others: all there is, less what is left without the class.
+    rest = np.logaddexp.reduce(logits, axis=1, keepdims=True) - _without_each(logits)
+    rest[rows, labels] = 0
+    mean: Floats = (own + rest.sum(axis=1)) / logits.shape[1]
+    return mean
+
+
+def mean_loss(network: DenseNetwork, split: Split, loss: str) -> float:
+    """Compute a network's mean loss on labelled images, in nats."""
+    logits = network.forward(dense.as_inputs(split.images))[-1][0]
+    return float(losses(logits, np.asarray(split.labels), loss).mean())
+
+
+def backpropagate(
+    network: DenseNetwork, image: NDArray[np.uint8], label: int, loss: str
+) -> Changes:
+    """Compute the slope of one image's loss along every weight and bias.
+
+    Returns
+    -------
+    tuple
+        For each layer the kernel's gradient, shape ``(inputs, units)``, and the bias's,
+        ``(units,)``.
+    """
+    inputs = dense.as_inputs(image)
+    steps = network.forward(inputs)
+    errors = logit_errors(steps[-1][0][0], label, loss)
+    found = []
+    for number in range(len(network.layers) - 1, -1, -1):
+        came_in = steps[number - 1][1] if number else inputs
+        found.append(concepts.layer_gradients(came_in[0], errors))
+        if number:
+            sums, values = steps[number - 1]
+            errors = concepts.backpropagate(errors, network.layers[number].kernel)
+            errors = errors * _slope(network.layers[number - 1].activation, sums[0], values[0])
+    return tuple(reversed(found))
+
+
+def by_trying(
+    network: DenseNetwork, split: Split, loss: str, layer: int, weight: tuple[int, int]
+) -> float:
+    """Find the slope of the mean loss along one weight of a layer's kernel by a difference."""
+    before, tried, after = (
+        network.layers[:layer],
+        network.layers[layer],
+        network.layers[layer + 1 :],
+    )
+
+    def at(kernel: Floats) -> float:
+        changed = dataclasses.replace(tried, kernel=kernel)
+        return mean_loss(DenseNetwork((*before, changed, *after)), split, loss)
+
+    return concepts.numerical_gradient(at, tried.kernel, weight)
+
+
+def logit_errors(logits: Floats, label: int, loss: str) -> Floats:
+    """Compute the slope of one image's loss along each of its ten logits.
+
+    For binary cross-entropy over softmax, by the chain rule: dL/dv_i = e_i - p_i sum_k e_k with
+    e_k = p_k dL/dp_k, which is -1/10 for the label, and for others p_k / (1 - p_k) / 10.
+
+    Examples
+    --------
+    >>> print(logit_errors(np.array([1.0, 3.0, 2.0]), 1, "categorical_crossentropy").round(4))
+    [ 0.09   -0.3348  0.2447]
+    """
+    shares = concepts.softmax(logits)
+    if loss != "binary_crossentropy":
+        return concepts.softmax_cross_entropy_gradient(shares, label)
+    terms = np.exp(logits - _without_each(logits[np.newaxis])[0])
+    terms[label] = -1
+    terms /= len(logits)
+    errors: Floats = terms - shares * terms.sum()
+    return errors
+
+
+def _without_each(logits: Floats) -> Floats:
+    """Compute log sum_j e^v_j over all classes but one, for each one: shape ``(n, 10)``."""
+    classes = range(logits.shape[1])
+    columns = [np.logaddexp.reduce(np.delete(logits, k, axis=1), axis=1) for k in classes]
+    return np.stack(columns, axis=1)
+
+
+def _slope(activation: str, sums: Floats, values: Floats) -> Floats:
+    """Slope of an activation function, from a layer's sums and what it made of them."""
+    if activation == "relu":
+        return concepts.relu_slope(sums)
+    if activation == "sigmoid":
+        return values * (1 - values)  # Bishop, Pattern Recognition and Machine Learning, (4.88)
+    if activation == "tanh":
+        return 1 - values**2
+    return np.ones_like(sums)

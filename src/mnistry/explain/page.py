@@ -1,0 +1,182 @@
+"""An explanation as one HTML page that needs nothing else: no scripts, no network, no fonts.
+
+Knows nothing of what the numbers mean.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.resources
+import io
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from mnistry import __version__
+from mnistry.explain.colours import Picture
+from mnistry.explain.story import Drawing, Formula, Part, Section, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mnistry.explain.learning import LearningStep
+
+# As in mnistry.plots: from the colour-blind safe set of M. Okabe and K. Ito, 2008.
+_BLUE, _ORANGE = "#0072B2", "#D55E00"
+# What is drawn in this colour takes the page's colour of text, in light and in dark.
+_TEXT = "#010203"
+
+
+def render(title: str, sections: Sequence[Section], note: str = "") -> str:
+    """Write sections as one page.
+
+    Parameters
+    ----------
+    title
+        The heading of the page.
+    sections
+        From `mnistry.story`; numbered in this order.
+    note
+        A last sentence; empty for none.
+
+    Returns
+    -------
+    str
+        HTML, to be encoded in UTF-8. All text is escaped.
+    """
+    style = importlib.resources.files("mnistry.explain").joinpath("page.css").read_text("utf-8")
+    body = "".join(_section(number, section) for number, section in enumerate(sections, start=1))
+    closing = f"<p>{escape(note)}</p>" if note else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "img-src data:; style-src 'unsafe-inline'\">\n"
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{escape(title)}</h1>\n{body}{closing}\n<footer><p>mnistry {__version__}. All"
+        " digits: the same command with "
+        "<code>--json</code>.</p></footer>\n</main>\n</body>\n</html>\n"
+    )
+
+
+def loss_figure(step: LearningStep) -> Figure:
+    """Draw the loss of the image, and of others, in the direction of a step.
+
+    The dashed line is the slope, which the step follows; the dot is the loss after the step.
+    """
+    from matplotlib.figure import Figure
+
+    curve = step.curve
+    rows = 1 if curve.others is None else 2
+    figure = Figure(figsize=(5.6, 2.2 * rows + 0.3), layout="constrained")
+    upper, *lower = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+    upper.plot(curve.factors, curve.own, color=_BLUE, label="found")
+    upper.axline(
+        (0, step.before), slope=step.slope, color=_ORANGE, ls="--", label="predicted by the slope"
+    )
+    upper.plot([0, 1], [step.before, step.after], "o", color=_BLUE, clip_on=False, zorder=3)
+    upper.set(title="The loss of this image (nats)", ylim=(0, 1.05 * float(curve.own.max()) or 1))
+    upper.legend(frameon=False)
+    if curve.others is not None:
+        start, least = float(curve.others[0]), int(curve.others.argmin())
+        lowest = float(curve.others[least])
+        lower[0].plot(curve.factors, curve.others, color=_BLUE)
+        lower[0].plot(curve.factors[least], lowest, "o", color=_BLUE, zorder=3)
+        lower[0].axhline(start, color=_TEXT, lw=0.8, ls=":")
+        lower[0].set(
+            title=f"The mean loss of {step.others:,} others (nats)",
+            ylim=(min(0.9 * start, 0.95 * lowest), 1.55 * start or 1),
+        )
+    figure.axes[-1].set(xlabel="times the step", xlim=(0, curve.factors[-1]))
+    for axes in figure.axes:
+        axes.axvline(1, color=_TEXT, lw=0.8, ls=":")
+        axes.grid(alpha=0.15)
+    return figure
+
+
+def _section(number: int, section: Section) -> str:
+    parts = "\n".join(map(_part, section.parts))
+    return (
+        f"<section>\n<h2><span>{number}</span>{escape(section.title)}</h2>\n{parts}\n</section>\n"
+    )
+
+
+def _part(part: Part) -> str:
+    if isinstance(part, str):
+        return f"<p>{_text(part)}</p>"
+    if isinstance(part, Formula):
+        return f'<p class="formula">{_text(part.text)}</p>'
+    if isinstance(part, Table):
+        return _table(part)
+    if isinstance(part, Drawing):
+        return f'<div class="drawing">{_svg(part.step)}</div>'
+    return _pictures(part)
+
+
+def _text(text: str) -> str:
+    # Browsers would break a line after the hyphen of 1.5e-06.
+    return re.sub(r"\S+e-\d\d", r"<span>\g<0></span>", escape(text))
+
+
+def _table(table: Table) -> str:
+    bars: Sequence[str] = ["" for _ in table.rows]
+    if table.shares:
+        bars = [
+            f'<td class="bar"><span style="width:{share:.2%}"></span></td>'
+            for share in table.shares
+        ]
+    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in table.headings)
+    rows = []
+    for number, ((name, *cells), bar) in enumerate(zip(table.rows, bars, strict=True)):
+        kind = ' class="marked"' if number == table.marked else ""
+        inner = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        rows.append(f'<tr{kind}><th scope="row">{escape(name)}</th>{inner}{bar}</tr>\n')
+    extra = "<td></td>" if table.shares else ""
+    kind = ' class="words"' if table.words else ""
+    return (
+        f'<div class="scroll"><table{kind}>\n<thead><tr>{head}{extra}</tr></thead>\n'
+        f"<tbody>\n{''.join(rows)}</tbody>\n</table></div>"
+    )
+
+
+def _pictures(pictures: Iterable[Picture]) -> str:
+    pictures = list(pictures)
+    alone = len(pictures) == 1
+    figures = []
+    for picture in pictures:
+        # Alone, a picture is as wide as it has columns; in a row, all are as wide as fits.
+        width = f' style="width:min(100%,{0.55 * picture.pixels.shape[1]:.2f}rem)"' * alone
+        caption = escape(picture.caption)
+        figures.append(
+            f'<figure{width}><img alt="{caption}" src="data:image/png;base64,'
+            f'{_png(picture)}"><figcaption>{caption}</figcaption></figure>'
+        )
+    kind = "pictures one" if alone else "pictures"
+    return f'<div class="{kind}">\n' + "\n".join(figures) + "\n</div>"
+
+
+def _png(picture: Picture) -> str:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture.pixels).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _svg(step: LearningStep) -> str:
+    """Draw the loss as an element of the page, in its colour of text and on its background."""
+    import matplotlib
+
+    parts = ("text", "axes.edge", "axes.label", "axes.title", "grid.", "xtick.", "ytick.")
+    colours: Any = {part + (".color" if part == "text" else "color"): _TEXT for part in parts}
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "mnistry", **colours}):
+        undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        loss_figure(step).savefig(file, format="svg", transparent=True, metadata=undated)
+    drawn = file.getvalue()
+    # Inside a page an <svg> needs neither what stands before it nor its own size and namespaces.
+    view = re.search(r'viewBox="[^"]*"', drawn)
+    inner = drawn[drawn.index("<defs>") :].replace(_TEXT, "currentColor")
+    about = "Curves: the loss of this image, and of others, by how many times the step is made"
+    return f'<svg role="img" aria-label="{about}" {view and view[0]}>{inner}'

@@ -1,0 +1,249 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+from PIL import Image
+
+from mnistry import onnxfiles
+from mnistry.errors import DataError, ModelError
+from mnistry.explain import Explainer, read_digit
+
+
+def keras_layers(model, image):
+    """What Keras computes for one image: each layer's sums, if it is dense, and its output."""
+    found, values = {}, keras.ops.convert_to_tensor(image[np.newaxis])
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        sums = None
+        if isinstance(layer, keras.layers.Dense):
+            sums = np.asarray(keras.ops.matmul(values, layer.kernel) + layer.bias)[0]
+        values = layer(values)
+        found[layer.name] = (sums, np.asarray(values)[0])
+    return found
+
+
+def test_sums_and_activations_of_dense_networks_are_kerass(dense_subject, digits):
+    explainer = Explainer(dense_subject.onnx)
+    assert explainer.network is not None
+    for image, label in zip(*digits, strict=True):
+        explanation = explainer.explain(image, int(label))
+        expected = keras_layers(dense_subject.model, image)
+        dense = [view for name, view in expected.items() if view[0] is not None]
+        assert len(dense) == len(explanation.layers)
+        for view, (sums, values) in zip(explanation.layers, dense, strict=True):
+            np.testing.assert_allclose(view.sums, sums, rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(view.values, values, rtol=1e-5, atol=1e-5)
+        probabilities = dense[-1][1]
+        cost = float(keras.losses.sparse_categorical_crossentropy(label, probabilities))
+        assert explanation.cost == pytest.approx(cost, rel=1e-5)
+        assert explanation.cost_bits == pytest.approx(cost / np.log(2), rel=1e-5)
+        assert explanation.answer == int(np.argmax(probabilities))
+
+
+def test_outputs_of_other_layers_are_kerass(convnet, digits):
+    explainer = Explainer(convnet.onnx)
+    assert explainer.network is None
+    for image in digits[0]:
+        explanation = explainer.explain(image)
+        expected = keras_layers(convnet.model, image)
+        views = {view.name: view for view in explanation.layers}
+        # Scaling is in the weights of the first convolution, and Dropout does nothing.
+        assert set(expected) - set(views) == {"scale", "dropout"}
+        assert set(views) - set(expected) == {"image"}
+        for name in set(views) & set(expected) - {"channel"}:
+            np.testing.assert_allclose(
+                views[name].values, expected[name][1], rtol=1e-5, atol=1e-5, err_msg=name
+            )
+        sums, _ = expected["probabilities"]
+        np.testing.assert_allclose(explanation.logits, sums, rtol=1e-5, atol=1e-5)
+
+
+def test_softmax_step_by_step_ends_at_the_probabilities(dense_subject, digits):
+    explanation = Explainer(dense_subject.onnx).explain(digits[0][0])
+    assert explanation.shifted.max() == 0
+    np.testing.assert_allclose(
+        explanation.powers / explanation.powers.sum(), explanation.probabilities
+    )
+    assert explanation.cost is None
+    assert explanation.cost_bits is None
+
+
+def test_what_the_pixels_add_and_the_bias_are_the_sum(dense_subject, digits):
+    explanation = Explainer(dense_subject.onnx).explain(digits[0][5])
+    first = explanation.network.layers[0]
+    for unit in (0, 7):
+        whole = explanation.terms(unit).sum() + first.bias[unit]
+        assert whole == pytest.approx(explanation.layers[0].sums[unit], rel=1e-12)
+        assert not explanation.terms(unit)[digits[0][5] == 0].any()
+
+
+def test_fired_and_strongest_are_told_by_the_sums(digits, dense_subject):
+    view = Explainer(dense_subject.onnx).explain(digits[0][2]).layers[0]
+    view = dataclasses.replace(
+        view, sums=np.array([-1.0, 0, 2, 5]), values=np.array([0.0, 0, 2, 5])
+    )
+    assert view.fired == 2
+    assert view.strongest(3).tolist() == [3, 2, 0]
+
+
+def foreign(nodes, **weights):
+    """Make a model as another exporter might."""
+    arrays = {name: numpy_helper.from_array(value, name) for name, value in weights.items()}
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("image", onnx.TensorProto.UINT8, ["N", 28, 28])],
+        [helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, ["N", 10])],
+        list(arrays.values()),
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return model.SerializeToString()
+
+
+node = helper.make_node
+WEIGHTS = np.random.default_rng(0).normal(0, 0.01, (784, 10)).astype(np.float32)
+START = [node("Cast", ["image"], ["f"], to=1), node("Flatten", ["f"], ["x"])]
+
+
+def test_a_file_by_others_with_the_same_contract_is_explained_operator_by_operator(digits):
+    content = foreign(
+        [
+            *START,
+            node("MatMul", ["x", "w"], ["product"]),
+            node("Add", ["product", "b"], ["sum"], name="/out/Add"),
+            node("Softmax", ["sum"], ["probabilities"], name="/out/Softmax"),
+        ],
+        w=WEIGHTS,
+        b=np.ones(10, np.float32),
+    )
+    explanation = Explainer(content).explain(digits[0][4])
+    assert [view.name for view in explanation.layers] == ["f", "x", "product", "out"]
+    expected = onnxfiles.probabilities(onnxfiles.open_session(content), digits[0][4:5])[0]
+    np.testing.assert_allclose(explanation.probabilities, expected, atol=1e-6)
+
+
+def test_a_network_that_ends_otherwise_has_no_logits(digits):
+    content = foreign(
+        [
+            *START,
+            node("MatMul", ["x", "w"], ["v"]),
+            node("Exp", ["v"], ["e"]),
+            node("ReduceSum", ["e", "axes"], ["all"], keepdims=1),
+            node("Div", ["e", "all"], ["probabilities"]),
+        ],
+        w=WEIGHTS / 100,
+        axes=np.array([1]),
+    )
+    explanation = Explainer(content).explain(digits[0][4], 4)
+    assert explanation.logits is None
+    assert explanation.cost == pytest.approx(-np.log(explanation.probabilities[4]))
+    json.dumps(explanation.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Cast", ["image"], ["b"], to=9), node("Cast", ["b"], ["f"], to=1), START[1],
+         node("Gemm", ["x", "w"], ["v"])],
+        [*START, node("Gemm", ["x", "w"], ["v"], alpha=0.5)],
+        [*START, node("Gemm", ["x", "w"], ["u"]), node("Elu", ["u"], ["v"])],
+        [*START, node("Gemm", ["x", "w"], ["u"]), node("Softmax", ["u"], ["s"]),
+         node("Gemm", ["s", "k"], ["v"])],
+    ],
+    ids=["black and white", "halved", "elu", "softmax within"],
+)  # fmt: skip
+def test_what_only_looks_like_a_dense_network_is_not_taken_for_one(nodes):
+    content = foreign(
+        [*nodes, node("Softmax", ["v"], ["probabilities"])],
+        w=WEIGHTS,
+        k=np.eye(10, dtype=np.float32),
+    )
+    assert Explainer(content).network is None
+
+
+def test_weights_that_are_stored_turned_round_are_turned_back(digits):
+    gemm = node("Gemm", ["x", "w"], ["v"], transB=1)
+    content = foreign(
+        [*START, gemm, node("Softmax", ["v"], ["probabilities"])],
+        w=np.ascontiguousarray(WEIGHTS.T),
+    )
+    explanation = Explainer(content).explain(digits[0][1])
+    assert explanation.network.layers[0].kernel.shape == (784, 10)
+    expected = digits[0][1].reshape(784) @ WEIGHTS.astype(float)
+    np.testing.assert_allclose(explanation.logits, expected, rtol=1e-6)
+
+
+def test_a_model_with_another_contract_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="no such file"):
+        Explainer(tmp_path / "model.onnx")
+    content = foreign([node("Cast", ["image"], ["probabilities"], to=1)])
+    with pytest.raises(ModelError):
+        Explainer(content)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((28, 27), np.uint8), np.full((28, 28), 0.5), np.full((28, 28), 256)]
+)
+def test_what_is_no_image_is_refused(convnet, image):
+    with pytest.raises(DataError):
+        Explainer(convnet.onnx).explain(image)
+
+
+def test_json_has_every_number_of_the_way(dense_subject, digits):
+    explanation = Explainer(dense_subject.onnx).explain(digits[0][6], 6)
+    value = json.loads(json.dumps(explanation.to_json(), allow_nan=False))
+    assert value["image"] == digits[0][6].tolist()
+    assert value["probabilities"] == explanation.probabilities.tolist()
+    assert value["layers"][0]["sums"] == explanation.layers[0].sums.tolist()
+    assert value["layers"][0]["fired"] == explanation.layers[0].fired
+    assert value["cost"] == {"nats": explanation.cost, "bits": explanation.cost_bits}
+
+
+def test_a_certain_mistake_costs_no_number_that_json_has_not(dense_subject, digits):
+    explanation = Explainer(dense_subject.onnx).explain(digits[0][6], 6)
+    certain = np.zeros(10)
+    certain[3] = 1
+    sure = dataclasses.replace(explanation, probabilities=certain)
+    assert sure.cost == np.inf
+    assert sure.to_json()["cost"]["nats"] is None
+
+
+def test_the_way_forward_needs_no_keras(finished_run):
+    code = (
+        "import sys, numpy as np\n"
+        "from mnistry.explain import Explainer, page, story\n"
+        f"told = Explainer({str(finished_run.onnx_path)!r}).explain(np.zeros((28, 28), np.uint8))\n"
+        "page.render('t', story.forward(told, 'an image'))\n"
+        "print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"keras", "jax", "onnx", "matplotlib", "h5py"} & set(result.stdout.split())
+
+
+def test_a_picture_on_dark_paper_is_read_as_it_is(tmp_path, digits):
+    Image.fromarray(digits[0][7]).save(tmp_path / "seven.png")
+    image, inverted = read_digit(tmp_path / "seven.png")
+    assert not inverted
+    np.testing.assert_array_equal(image, digits[0][7])
+
+
+def test_a_picture_on_light_paper_is_inverted(tmp_path, digits):
+    Image.fromarray(255 - digits[0][7]).save(tmp_path / "seven.png")
+    image, inverted = read_digit(tmp_path / "seven.png")
+    assert inverted
+    np.testing.assert_array_equal(image, digits[0][7])
+
+
+def test_a_picture_of_another_size_is_refused_with_the_remedy(tmp_path):
+    Image.new("L", (40, 30)).save(tmp_path / "photo.png")
+    with pytest.raises(DataError, match=r"photo\.png: 40x30 pixels.*28x28.*mnistry read"):
+        read_digit(tmp_path / "photo.png")

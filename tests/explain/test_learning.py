@@ -1,0 +1,173 @@
+import dataclasses
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import mnistry
+from mnistry import checkpoints, concepts, experiment, files, models
+from mnistry.datasets import Split
+from mnistry.errors import ModelError
+from mnistry.explain import Explainer, gradients, learning
+
+
+@pytest.fixture(scope="module")
+def network(finished_run):
+    return Explainer(finished_run.onnx_path).network
+
+
+@pytest.fixture(scope="module")
+def others():
+    images, labels = mnistry.load("sample").train
+    return Split(images[:200], labels[:200])
+
+
+@pytest.fixture(scope="module")
+def step(finished_run, network, digits, others):
+    return learning.learn(finished_run, network, digits[0][5], 5, others)
+
+
+@pytest.fixture(scope="module")
+def gradient(network, digits):
+    return gradients.backpropagate(network, digits[0][5], 5, "categorical_crossentropy")
+
+
+def flat(pairs):
+    return [array for pair in pairs for array in pair]
+
+
+def test_the_step_is_rmsprops_with_the_averages_of_the_training(finished_run, gradient, step):
+    checkpoint, _ = checkpoints.newest(finished_run.checkpoint_folder)
+    # After the model's own four variables: iterations, learning rate, and the averages.
+    averages = [checkpoint.arrays[f"variable_{4 + 2 + i}"] for i in range(4)]
+    for found, slopes, average in zip(
+        flat(step.step.changes), flat(gradient), averages, strict=True
+    ):
+        moved, _ = concepts.rmsprop_step(np.zeros(slopes.shape), slopes, average)
+        # Keras adds in float32 to weights of about 0.1.
+        np.testing.assert_allclose(found, moved, rtol=1e-4, atol=3e-8)
+    assert step.step.remembers
+    assert (step.step.optimizer, step.step.steps_before) == ("RMSprop", 2 * 29)
+    assert step.step.learning_rate == pytest.approx(0.001)
+
+
+def test_losses_before_and_after_are_those_of_the_keras_model(finished_run, digits, step):
+    model = finished_run.model()
+
+    def loss():
+        answer = models.predict(model, digits[0][5:6])
+        return float(keras.losses.sparse_categorical_crossentropy(np.array([5]), answer)[0])
+
+    assert step.before == pytest.approx(loss(), rel=1e-4)
+    weights = model.get_weights()
+    model.set_weights([w + c for w, c in zip(weights, flat(step.step.changes), strict=True)])
+    assert step.after == pytest.approx(loss(), rel=1e-4)
+
+
+def test_the_slope_predicts_what_a_small_part_of_the_step_does(step):
+    (row,) = np.flatnonzero(step.table.factors == 0.01)
+    fell = step.table.own[row] - step.before
+    assert fell == pytest.approx(0.01 * step.slope, rel=0.05)
+    assert step.predicted == step.before + step.slope
+    assert step.slope < 0
+
+
+def test_the_loudest_weights_are_the_largest_of_each_layer_and_agree_with_trying(gradient, step):
+    assert [w.layer for w in step.weights] == ["hidden"] * 3 + ["probabilities"] * 3
+    for weight in step.weights:
+        layer = ["hidden", "probabilities"].index(weight.layer)
+        kernel = abs(gradient[layer][0])
+        assert abs(weight.gradient) >= np.sort(kernel, axis=None)[-3]
+        assert weight.gradient == gradient[layer][0][weight.source, weight.unit]
+        assert weight.change == step.step.changes[layer][0][weight.source, weight.unit]
+        assert weight.numerical == pytest.approx(weight.gradient, rel=1e-6)
+        assert np.sign(weight.change) == -np.sign(weight.gradient)
+
+
+def test_the_counts_are_of_all_weights_and_of_those_that_move(step):
+    assert step.parameters == 784 * 32 + 32 + 32 * 10 + 10
+    assert step.moved == sum(np.count_nonzero(array) for array in flat(step.step.changes))
+    assert 0 < step.moved < step.parameters  # what lies on paper has no gradient
+
+
+def test_the_curve_is_the_loss_of_the_moved_network_and_goes_too_far(network, others, step):
+    loss = "categorical_crossentropy"
+    for factor, found in zip(step.table.factors, step.table.others, strict=True):
+        moved = network.moved(step.step.changes, factor)
+        assert found == pytest.approx(gradients.mean_loss(moved, others, loss), rel=1e-9)
+    assert step.curve.factors[0] == 0
+    assert step.curve.own[0] == step.before
+    assert step.curve.others[-1] >= 1.5 * step.curve.others[0]
+    assert step.table.factors[-1] >= step.curve.factors[-1]
+    assert step.others == 200
+
+
+def test_without_others_the_curve_ends_where_the_loss_is_gone(finished_run, network, digits):
+    step = learning.learn(finished_run, network, digits[0][5], 5)
+    assert step.curve.others is None
+    assert step.table.own[-1] < step.before / 1000
+    assert step.table.factors[-1] <= 64  # and no further
+
+
+def test_nothing_of_the_run_is_changed(finished_run, network, digits):
+    before = {p: files.sha256(p) for p in finished_run.path.rglob("*") if p.is_file()}
+    kernels = [layer.kernel.copy() for layer in network.layers]
+    learning.learn(finished_run, network, digits[0][2], 2)
+    assert before == {p: files.sha256(p) for p in finished_run.path.rglob("*") if p.is_file()}
+    for layer, kernel in zip(network.layers, kernels, strict=True):
+        np.testing.assert_array_equal(layer.kernel, kernel)
+
+
+def test_a_run_without_the_optimizers_state_says_so(finished_run, gradient, tmp_path):
+    shutil.copytree(finished_run.path, tmp_path / "run")
+    run = dataclasses.replace(finished_run, path=tmp_path / "run")
+    models.save(finished_run.model(), run.keras_path)  # loaded models are not compiled
+    digests = {**run.digests, run.keras_path.name: files.sha256(run.keras_path)}
+    made = learning.own_step(dataclasses.replace(run, digests=digests), gradient)
+    assert not made.remembers
+    assert made.steps_before == 0
+    moves = abs(made.changes[1][0])
+    assert moves.max() == pytest.approx(0.001 / np.sqrt(0.1), rel=1e-3)  # a first step's
+
+
+def test_a_gradient_of_another_network_is_refused(finished_run, gradient):
+    with pytest.raises(ModelError, match=r"model\.keras: its weights are not those of model\.onnx"):
+        learning.own_step(finished_run, gradient[1:])
+
+
+def test_a_damaged_model_is_refused(finished_run, gradient, tmp_path):
+    shutil.copytree(finished_run.path, tmp_path / "run")
+    run = dataclasses.replace(finished_run, path=tmp_path / "run")
+    run.keras_path.write_bytes(run.keras_path.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="damaged"):
+        learning.own_step(run, gradient)
+
+
+def test_a_learning_rate_with_a_schedule_is_that_of_the_last_step(tmp_path, digits):
+    images, labels = mnistry.load("sample").train
+    dataset = dataclasses.replace(
+        mnistry.load("sample"), train=Split(images[:320], labels[:320]), test=None
+    )
+    recipe = mnistry.Recipe(
+        "rise", network="linear", optimizer="adamw", learning_rate=0.01, warmup=0.5, epochs=2,
+        batch_size=32, weight_decay=0.1,
+    )  # fmt: skip
+    run = experiment.perform(recipe, dataset, path=tmp_path / "run", given="sample")
+    network = Explainer(run.onnx_path).network
+    step = learning.learn(run, network, digits[0][0], 0)
+    assert step.step.steps_before == 20
+    assert step.step.learning_rate == pytest.approx(0.01 / 1000, rel=1e-3)
+    # No image has ink in the corner: nothing but AdamW's decay moves its weights.
+    corner = network.layers[0].kernel[0]
+    np.testing.assert_allclose(step.step.changes[0][0][0], -1e-5 * 0.1 * corner, atol=1e-8)
+
+
+def test_json_has_every_number_but_the_changes_of_all_weights(step):
+    value = json.loads(json.dumps(step.to_json(), allow_nan=False))
+    assert "changes" not in value
+    assert value["curve"]["own"] == step.curve.own.tolist()
+    assert value["predicted"] == step.predicted
+    assert value["optimizer"] == "RMSprop"
+    assert value["weights"][0]["gradient"] == step.weights[0].gradient

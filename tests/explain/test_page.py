@@ -1,0 +1,110 @@
+import base64
+import io
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistry.explain import Explainer, learning, page, story
+from mnistry.explain.story import Formula, Section, Table
+
+VOID = {"meta", "img", "br", "link"}
+
+
+class Parsed(HTMLParser):
+    """What a page holds, and whether what is opened is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words += data
+
+
+@pytest.fixture(scope="module")
+def sections(finished_run, digits):
+    explanation = Explainer(finished_run.onnx_path).explain(digits[0][5], 5)
+    step = learning.learn(finished_run, explanation.network, digits[0][5], 5)
+    return [*story.forward(explanation, "a five"), *story.learning(step)]
+
+
+@pytest.fixture(scope="module")
+def text(sections):
+    return page.render("How a run answers", sections)
+
+
+def test_the_page_is_well_formed_and_tells_every_section(text, sections):
+    parsed = Parsed(text)
+    for number, section in enumerate(sections, start=1):
+        assert f"{number}{section.title}" in parsed.words
+    assert [tag for tag, _ in parsed.tags].count("section") == len(sections)
+
+
+def test_the_page_needs_nothing_else(text):
+    parsed = Parsed(text)
+    assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in parsed.tags}
+    for tag, attributes in parsed.tags:
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("src", "href", "xlink:href", "srcset", "action"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,")), tag
+    assert "http" not in text.replace("http-equiv", "")
+    assert "url(" not in text.replace("url(#", "")
+    assert "default-src 'none'" in text
+
+
+def test_pictures_are_the_pixels_that_they_show(text, digits):
+    source = next(a["src"] for tag, a in Parsed(text).tags if tag == "img")
+    with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
+        np.testing.assert_array_equal(255 - np.asarray(picture.convert("L")), digits[0][5])
+
+
+def test_every_picture_says_what_it_is(text):
+    for tag, attributes in Parsed(text).tags:
+        if tag == "img":
+            assert attributes["alt"]
+        if tag == "svg":
+            assert attributes["aria-label"]
+
+
+def test_the_curves_take_the_pages_colour_of_text(text):
+    drawing = text[text.index("<svg") : text.index("</svg>")]
+    assert "currentColor" in drawing
+    assert "#010203" not in drawing
+    assert "#000000" not in drawing
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_text_from_elsewhere_is_escaped():
+    evil = "<script>alert('1')</script> & \"x\""
+    table = Table((evil, evil), ((evil, evil),), (0.5,))
+    text = page.render(evil, [Section(evil, (evil, Formula(evil), table))], evil)
+    parsed = Parsed(text)
+    assert "script" not in {tag for tag, _ in parsed.tags}
+    assert parsed.words.count(evil) == 10
+
+
+def test_the_same_story_gives_the_same_page(text, sections):
+    assert page.render("How a run answers", sections) == text
+
+
+def test_bars_are_as_long_as_the_shares():
+    text = page.render("t", [Section("s", (Table(("a", "b"), (("0", "1"),), (0.1234,)),))])
+    assert "width:12.34%" in text
