@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test lint lock bench clean
+.PHONY: help train test lint lock bench bench-recipes notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,12 +27,23 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strat
 lock: ## resolve requirements/ anew
 	$(COMPILE) --group build -o requirements/train.txt
 	$(COMPILE) --group build --group test -c requirements/train.txt -o requirements/test.txt
+	$(COMPILE) --group build --group docs -c requirements/test.txt -o requirements/docs.txt
 
-bench: .venv/train.done ## measure mnistry beside its peers, in environments made for that
-	$(BIN)/python benchmarks/bench.py
+bench: .venv/train.done ## measure mnistry beside its peers, and cost against size
+	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/size.py
+
+bench-recipes: .venv/train.done ## train every recipe with several seeds (an hour)
+	$(BIN)/python benchmarks/recipes.py
+
+notebook: .venv/test.done ## run the notebook and keep what its cells show
+	$(BIN)/python examples/execute.py
+
+docs: .venv/docs.done ## build the site of the documentation: site/index.html
+	$(BIN)/sphinx-build --quiet --fail-on-warning docs site
 
 clean: ## remove what make has made
-	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench site .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

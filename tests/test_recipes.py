@@ -32,6 +32,8 @@ def test_the_default_recipe_is_the_classic_experiment() -> None:
         {"learning_rate": 0.1, "warmup": 1.0},
         {"learning_rate": 0.1, "warmup": float("nan")},
         {"warmup": 0.1},
+        {"undistorted": 6},
+        {"undistorted": -1},
         {"validation": 1.0},
         {"validation": -0.1},
         {"early_stopping": 0},

@@ -225,6 +225,18 @@ def test_distorted_images_take_the_place_of_the_given_ones_anew_in_each_epoch(di
     assert not same(model, trained(digits, optimizer="sgd")[0])
 
 
+def test_the_last_epochs_take_the_images_as_they_are(digits) -> None:
+    images, labels = digits
+    model, _ = trained(digits, distortion=Distortion(), undistorted=1, optimizer="sgd")
+    by_hand = mnistry.build("dense", units=32, seed=0)
+    by_hand.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    for epoch, seen in enumerate((distort(images, Distortion(), seed=(0, 0)), images)):
+        order = training.epoch_order(1000, 0, epoch)
+        by_hand.fit(seen[order], np.eye(10)[labels[order]], 128, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
 def test_the_engine_and_fit_distort_the_same(digits) -> None:
     watching = keras.callbacks.LambdaCallback(on_train_batch_end=lambda n, logs: None)
     models = [
@@ -246,9 +258,9 @@ def test_no_thread_of_the_distortion_outlives_the_training(digits) -> None:
 
 
 @pytest.mark.parametrize("stopping", [False, True], ids=["plain", "early stopping"])
-@pytest.mark.parametrize("distortion", [None, Distortion()], ids=["as they are", "distorted"])
+@pytest.mark.parametrize("undistorted", [0, 2, 4])
 def test_a_training_cut_off_goes_on_to_the_same_weights(
-    digits, tmp_path: Path, stopping: bool, distortion: Distortion | None
+    digits, tmp_path: Path, stopping: bool, undistorted: int
 ) -> None:
     def callbacks() -> list[keras.callbacks.Callback]:
         if not stopping:
@@ -258,7 +270,12 @@ def test_a_training_cut_off_goes_on_to_the_same_weights(
             keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_lr=1e-5),
         ]
 
-    settings = {"optimizer": "adam", "epochs": 6, "distortion": distortion}
+    settings = {
+        "optimizer": "adam",
+        "epochs": 6,
+        "distortion": Distortion(),
+        "undistorted": undistorted,
+    }
     whole, figures = trained(digits, callbacks=callbacks(), **settings)
 
     class Cut(keras.callbacks.Callback):

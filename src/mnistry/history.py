@@ -110,7 +110,7 @@ def from_csv(text: str) -> tuple[Epoch, ...]:
     ValueError, KeyError
         If the text is something else.
     """
-    epochs = []
+    epochs: list[Epoch] = []
     for row in csv.DictReader(io.StringIO(text)):
         numbers = {
             field.name: float(row[field.name]) if row[field.name] else None

@@ -43,6 +43,7 @@ def train(
     epochs: int = 5,
     batch_size: int = 128,
     distortion: Distortion | None = None,
+    undistorted: int = 0,
     validation: float = 0.0,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -70,6 +71,8 @@ def train(
         Times that every image is used; images a step.
     distortion
         How far the images are distorted, anew for each epoch, while the one before it is trained.
+    undistorted
+        How many epochs at the end take the images as they are.
     validation
         The part of the images, 0 to below 1, to set aside and only watch: the same share of
         every class, drawn by `seed`.
@@ -124,8 +127,10 @@ def train(
         None if checkpoint_folder is None else _newest(checkpoint_folder),
     )  # fmt: skip
     reason = _why_fit(callbacks)
-    with _distorted(kept.images, distortion, seed, start=len(records.done)) as epoch_images:
-        batches = _Batches(kept, model, batch_size, seed, epoch_images, len(records.done))
+    done = len(records.done)
+    distorted = max(epochs - undistorted - done, 0)
+    with _epochs(kept.images, distortion, distorted, seed, start=done) as epoch_images:
+        batches = _Batches(kept, model, batch_size, seed, epoch_images, done)
         if reason is None:
             compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
         else:
@@ -328,25 +333,23 @@ class _EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 @contextlib.contextmanager
-def _distorted(
-    images: Images, distortion: Distortion | None, seed: int, start: int
+def _epochs(
+    images: Images, distortion: Distortion | None, distorted: int, seed: int, start: int
 ) -> Iterator[Iterator[Images]]:
-    """Give the images of each epoch, from the epoch `start` on."""
-    if distortion is None:
+    """Give the images of each epoch from the epoch `start` on, the first of them distorted."""
+    if distortion is None or not distorted:
         yield itertools.repeat(images)
-    else:
-        with contextlib.closing(
-            augment.epochs(images, distortion, seed=seed, start=start)
-        ) as epochs:
-            yield epochs
+        return
+    with contextlib.closing(augment.epochs(images, distortion, seed=seed, start=start)) as epochs:
+        yield itertools.chain(itertools.islice(epochs, distorted), itertools.repeat(images))
 
 
 def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
     # A sparse loss takes the labels themselves, the others one-hot rows.
     loss = model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", "")
-    labels = split.labels
+    labels = np.asarray(split.labels)
     if "sparse" in loss:
-        return np.asarray(labels, np.int32)
+        return labels.astype(np.int32)
     classes: int = model.output_shape[-1]
     return one_hot(labels, classes)
 

@@ -1,0 +1,290 @@
+"""What the pages say is true: their examples are run, their figures drawn, their links followed."""
+
+import dataclasses
+import doctest
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import typer.main
+
+import mnistry
+from mnistry import cli
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = {
+    path.relative_to(DOCS).as_posix(): path.read_text("utf-8")
+    for path in sorted(DOCS.rglob("*.md"))
+}
+EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROMPT = "$ mnistry "
+# The training that the other pages' examples take up.
+FIRST = "train -o runs/first"
+WIDTH = "80"
+
+Command = Callable[[str], str]
+
+
+def commands() -> list[str]:
+    found = []
+    for name, command in typer.main.get_command(cli.app).commands.items():
+        inner = getattr(command, "commands", None)
+        found += [f"{name} {sub}" for sub in inner] if inner else [name]
+    return found
+
+
+def examples(text: str) -> Iterator[tuple[str, str]]:
+    """Give each console command with what it prints, and each Python session."""
+    for kind, body in EXAMPLE.findall(text):
+        if kind == "pycon":
+            yield kind, body
+        else:
+            for part in re.split(r"^(?=\$ )", body, flags=re.MULTILINE):
+                if part.startswith(PROMPT):
+                    yield kind, part
+
+
+def same(expected: str, found: str) -> bool:
+    """Compare what a page prints with what was printed.
+
+    Words and whole numbers are the same; the machine decides on seconds, and on the last digits
+    of a decimal number; spaces do not count; "…" is anything, and on a line of its own any lines.
+    """
+    squeezed = (re.sub(r" +", " ", text.replace(" \n", "\n")).strip() for text in (expected, found))
+    wanted, printed = (f"{text}\n" for text in squeezed)
+    decimal = r"[-+]?\d[\d,]*\.\d+"
+    parts = re.split(rf"(^…$\n?|…|{decimal} s\b|{decimal})", wanted, flags=re.MULTILINE)
+    numbers, pattern = [], ""
+    for part in parts:
+        if part == "…\n":
+            pattern += r"(?:.*\n)*?"
+        elif part == "…":
+            pattern += r"[^\n]*"
+        elif re.fullmatch(rf"{decimal} s", part):
+            pattern += rf"{decimal} s"
+        elif re.fullmatch(decimal, part):
+            numbers.append(float(part.replace(",", "")))
+            pattern += rf"({decimal})"
+        else:
+            pattern += r"\s*\n".join(map(re.escape, part.split("\n")))
+    match = re.fullmatch(pattern, printed)
+    if match is None:
+        return False
+    others = [float(group.replace(",", "")) for group in match.groups()]
+    return all(abs(a - b) <= 1 for a, b in zip(numbers, others, strict=True))
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command in this process and give what it printed."""
+    monkeypatch.setenv("COLUMNS", WIDTH)
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+
+    def call(arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["mnistry", *arguments.split()])
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            cli.main()
+        out, err = capsys.readouterr()
+        return (err + out).replace(os.sep, "/")
+
+    return call
+
+
+@dataclasses.dataclass
+class FirstTraining:
+    """Where the training that the pages share is kept, and what it printed, once it has run."""
+
+    folder: Path
+    printed: str = ""
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> FirstTraining:
+    return FirstTraining(tmp_path_factory.mktemp("docs"))
+
+
+@pytest.fixture
+def workplace(
+    first: FirstTraining, mnist_home: Path, tmp_path: Path, command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:  # fmt: skip
+    """A folder with the run that the pages share, and with what a reader brings along."""
+    if not first.printed:
+        monkeypatch.chdir(first.folder)
+        first.printed = command(FIRST)
+    place = tmp_path / "place"
+    shutil.copytree(first.folder, place)
+    bring_along(place)
+    monkeypatch.chdir(place)
+    return place
+
+
+def bring_along(place: Path) -> None:
+    """Write what the pages call a reader's own: Kaggle's two files, a folder, a photograph."""
+    from PIL import Image
+
+    (images, labels), _ = mnistry.load("sample")
+    header = ",".join(f"pixel{i}" for i in range(784))
+    rows = images.reshape(-1, 784)
+    both = np.column_stack([labels, rows])
+    np.savetxt(place / "train.csv", both[:500], "%d", ",", header=f"label,{header}", comments="")
+    np.savetxt(place / "test.csv", rows[500:600], "%d", ",", header=header, comments="")
+    for part, begin, end in (("train", 0, 200), ("test", 200, 250)):
+        for number in range(begin, end):
+            folder = place / "my-digits" / part / str(labels[number])
+            folder.mkdir(parents=True, exist_ok=True)
+            # A pixel to the left, so that they are nobody else's.
+            own = np.roll(images[number], -1, axis=1)
+            Image.fromarray(own).save(folder / f"{number:04}.png")
+    three = images[labels == 3][0]
+    Image.fromarray(255 - three).save(place / "three.png")
+
+
+def interrupt_a_training(path: Path) -> None:
+    """Leave behind what Ctrl-C leaves in the third of six epochs."""
+    import keras
+
+    from mnistry import experiment
+
+    def interrupt(epoch: int, logs: object) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        experiment.perform(
+            mnistry.Recipe("custom", units=32, epochs=6), mnistry.load("sample"), path=path,
+            given="sample", callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=interrupt)],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if list(examples(text))])
+def test_the_examples_of_a_page_do_what_it_says(
+    page: str, request: pytest.FixtureRequest, first: FirstTraining
+) -> None:
+    text = PAGES[page]
+    if PROMPT in text or "runs/first" in text:
+        request.getfixturevalue("workplace")
+    if "runs/long" in text:
+        interrupt_a_training(Path("runs/long"))
+    command: Command = request.getfixturevalue("command")
+    names: dict[str, object] = {}
+    for kind, example in examples(text):
+        if kind == "pycon":
+            run_session(example, names, page)
+            continue
+        line, _, expected = example.partition("\n")
+        arguments = line.removeprefix(PROMPT)
+        printed = first.printed if arguments == FIRST else command(arguments)
+        assert same(expected, printed), f"{page}: {line}\n{printed}"
+
+
+def run_session(example: str, names: dict[str, object], page: str) -> None:
+    session = doctest.DocTestParser().get_doctest(example, names, page, page, 0)
+    told: list[str] = []
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    result = doctest.DocTestRunner(optionflags=flags).run(
+        session, out=told.append, clear_globs=False
+    )
+    names.update(session.globs)
+    assert not result.failed, "".join(told)
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "right"),
+    [
+        ("test accuracy  97.95%", "test accuracy     97.62%", True),
+        ("test accuracy  97.95%", "test accuracy     92.10%", False),
+        ("5 epochs of 469 steps", "5 epochs of 468 steps", False),
+        ("epoch 1/5: loss 0.26  1.33 s", "epoch 1/5: loss 0.25  78.12 s", True),
+        ("first\n…\nlast", "first\nsecond\nthird\nlast", True),
+        ("first\n…\nlast", "first\nsecond\nthird", False),
+        ("from …", "from /somewhere/mnist.npz", True),
+        ("from …", "from here\nand there", False),
+    ],
+)
+def test_a_comparison_allows_only_what_a_machine_decides(expected, found, right) -> None:
+    assert same(expected, found) is right
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_is_shown_at_work_on_some_page(name: str) -> None:
+    assert any(
+        example.startswith(f"{PROMPT}{name}") for text in PAGES.values()
+        for kind, example in examples(text)
+    ), f"no page has an example of mnistry {name}"  # fmt: skip
+
+
+def test_every_command_and_option_is_in_the_reference() -> None:
+    reference = module("commands").reference()
+    for name in commands():
+        assert f"# `mnistry {name}`\n" in reference
+        section = reference.split(f"# `mnistry {name}`\n")[1].split("\n#")[0]
+        command = typer.main.get_command(cli.app)
+        for part in name.split():
+            command = command.commands[part]
+        for parameter in command.params:
+            shown = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.metavar
+            told = re.search(rf"^\* `(.*, )?{re.escape(shown)}[ `,].*: \w", section, re.MULTILINE)
+            assert told, f"{name} {shown}"
+
+
+def test_every_mention_of_a_command_is_of_one_that_there_is() -> None:
+    known = {name.split()[0] for name in commands()} | {
+        "--version",
+        "--help",
+        "--install-completion",
+    }
+    for page, text in PAGES.items():
+        for mentioned in re.findall(r"(?:`|\$ )mnistry ([a-z-]+)", text):
+            assert mentioned in known, f"{page}: mnistry {mentioned}"
+
+
+def module(name: str) -> ModuleType:
+    """Import one of the scripts that build the site."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def figures() -> ModuleType:
+    return module("figures")
+
+
+def drawings() -> dict[str, str]:
+    """Every figure that a page shows, by its name, with the words for who cannot see it."""
+    found = [re.findall(r"^```\{drawing\} (\S+)\n(.*?)^```$", text, re.M | re.S)
+             for text in PAGES.values()]  # fmt: skip
+    return dict(one for many in found for one in many)
+
+
+def test_every_figure_is_on_a_page_and_has_words(figures: ModuleType) -> None:
+    assert drawings().keys() == figures.FIGURES.keys()
+    assert all(len(words.split()) > 5 for words in drawings().values())
+
+
+@pytest.mark.parametrize("name", sorted(drawings()))
+def test_a_figure_is_drawn_in_the_colours_of_its_page(name: str, figures: ModuleType) -> None:
+    drawn = figures.svg(name)
+    assert drawn.startswith("<svg")
+    assert "currentColor" in drawn
+    assert "#0102" not in drawn
+    assert not re.search(r"http(?!://www\.w3\.org/)", drawn)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", PAGES[page]):
+        if not target.startswith("http"):
+            assert (DOCS / page).parent.joinpath(target).resolve().is_file(), target
