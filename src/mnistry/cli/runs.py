@@ -109,11 +109,13 @@ def compare_runs(
         (f"{letter}  {run.path}", "" if card is None else report.accuracy(card))
         for letter, run, card in zip("AB", (a, b), cards, strict=True)
     ]
+    p_value = comparison.p_value
     rows += [
         ("both wrong", f"{comparison.both:,} of {comparison.count:,} images"),
         ("only A wrong", f"{comparison.only_a:,}"),
         ("only B wrong", f"{comparison.only_b:,}"),
-        ("p", f"{comparison.p_value:.4f}  (McNemar's exact test)"),
+        ("p", f"{p_value:.4f}" if p_value >= 1e-4 else "below 0.0001"),
+        ("test", "McNemar's, exact"),
         ("verdict", comparison.verdict),
     ]
     common.stdout().print(report.facts(*rows))
