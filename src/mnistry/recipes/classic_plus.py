@@ -13,7 +13,7 @@ RECIPE = Recipe(
     learning_rate=0.004,
     warmup=0.1,
     weight_decay=0.01,
-    epochs=120,
+    epochs=100,
     batch_size=256,
     # It never sees an image twice, and so has nothing to learn by heart.
     distortion=Distortion(rotation=10, scale=0.1, shear=0.1, shift=1, elastic=1),
