@@ -26,6 +26,7 @@ def train(recipe: str, seed: int, folder: Path) -> dict[str, float]:
     command = [processes.MNISTRY, "train", "--data", "mnist", "--json", "--recipe", recipe]
     done = processes.run([*command, "--seed", seed, "-o", path])
     return {
+        "machine": results.machine(),
         "seed": seed,
         "accuracy": done.value["test_accuracy"],
         "train_accuracy": done.value["train_accuracy"],

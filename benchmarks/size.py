@@ -33,7 +33,9 @@ def child(data: int, units: int, cores: int) -> None:
     import numpy as np
 
     import mnistry
+    from mnistry import startup
 
+    startup.import_keras()
     (images, labels), _ = mnistry.load("mnist")
     images, labels = np.tile(images, (data, 1, 1)), np.tile(labels, data)
     model = mnistry.build("dense", units=units)

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 import mnistry
 from mnistry import checkpoints
+from mnistry.errors import UsageError
 from mnistry.history import Epoch
 
 EPOCH = Epoch(0.5, 0.9, None, None, 1.0)
@@ -60,3 +62,41 @@ def test_fault_63_a_damaged_newest_gives_the_one_before(tmp_path: Path) -> None:
 def test_an_empty_or_missing_folder_has_none(tmp_path: Path) -> None:
     assert checkpoints.newest(tmp_path) == (None, [])
     assert checkpoints.newest(tmp_path / "missing") == (None, [])
+
+
+def test_fault_63_no_flipped_bit_of_a_header_is_believed_or_raised(tmp_path: Path) -> None:
+    model = compiled(0)
+    for count in range(2):
+        checkpoints.save(tmp_path, checkpoints.take(model, [EPOCH] * count, []))
+    newest = tmp_path / "00000001.npz"
+    whole = newest.read_bytes()
+    # All of the last member and the zip's own directory, and the head of the first member.
+    places = [*range(200), *range(len(whole) - 600, len(whole))]
+    random = np.random.default_rng(0)
+    for place in random.choice(places, 300, replace=False):
+        content = bytearray(whole)
+        content[place] ^= 1 << int(random.integers(8))
+        newest.write_bytes(content)
+        checkpoint, damaged = checkpoints.newest(tmp_path)
+        assert checkpoint is not None
+        if not damaged:  # a date, or another field that says nothing of the state
+            checkpoints.restore(checkpoint, model, [])
+
+
+def test_another_networks_state_is_refused_before_anything_changes(tmp_path: Path) -> None:
+    checkpoint = checkpoints.take(compiled(0), [EPOCH], [])
+    other = mnistry.build("dense", units=3)
+    other.compile("rmsprop", "categorical_crossentropy")
+    other.optimizer.build(other.trainable_variables)
+    with pytest.raises(UsageError, match="another network"):
+        checkpoints.restore(checkpoint, other, [])
+
+
+def test_the_best_of_a_model_checkpoint_is_remembered(tmp_path: Path) -> None:
+    def saving() -> keras.callbacks.ModelCheckpoint:
+        return keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", save_best_only=True)
+
+    model, first, later = compiled(0), saving(), saving()
+    first.best = 0.25
+    checkpoints.restore(checkpoints.take(model, [EPOCH], [first]), model, [later])
+    assert later.best == 0.25

@@ -225,7 +225,7 @@ def test_every_setting_reaches_the_network_and_the_training(
     recipe = Recipe(
         "all", units=8, depth=3, optimizer="sgd", learning_rate=0.25, momentum=0.5,
         loss="binary_crossentropy", epochs=7, batch_size=50, validation=0.2, early_stopping=4,
-        distortion=Distortion(rotation=3), undistorted=2,
+        distortion=Distortion(rotation=3), undistorted=0.3,
     )  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
         experiment.perform(recipe, mnistry.load("sample"), seed=9, path=tmp_path / "run")

@@ -32,8 +32,8 @@ def test_the_default_recipe_is_the_classic_experiment() -> None:
         {"learning_rate": 0.1, "warmup": 1.0},
         {"learning_rate": 0.1, "warmup": float("nan")},
         {"warmup": 0.1},
-        {"undistorted": 6},
-        {"undistorted": -1},
+        {"undistorted": 1.1},
+        {"undistorted": -0.1},
         {"validation": 1.0},
         {"validation": -0.1},
         {"early_stopping": 0},
@@ -50,6 +50,11 @@ def test_a_recipe_survives_json(name: str) -> None:
     recipe = recipes.find(name)
     assert recipe.name == name
     assert Recipe.from_json(json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_any_number_of_epochs_goes_with_a_recipe(name: str) -> None:
+    assert dataclasses.replace(recipes.find(name), epochs=1).epochs == 1
 
 
 def test_classic_plus_has_the_classic_network() -> None:

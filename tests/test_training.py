@@ -257,6 +257,43 @@ def test_no_thread_of_the_distortion_outlives_the_training(digits) -> None:
     assert not [thread for thread in threading.enumerate() if "distortion" in thread.name]
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        keras.losses.sparse_categorical_crossentropy,
+        keras.losses.SparseCategoricalCrossentropy(name="mine"),
+        keras.losses.CategoricalCrossentropy(name="sparsely named"),
+    ],
+    ids=["function", "object", "not sparse"],
+)
+def test_a_models_own_loss_gets_the_targets_that_it_takes(digits, loss) -> None:
+    model = mnistry.build("linear", seed=0)
+    model.compile("rmsprop", loss, metrics=["accuracy"])
+    mnistry.train(model, *digits, epochs=1)
+    usual = mnistry.build("linear", seed=0)
+    mnistry.train(usual, *digits, epochs=1)
+    for a, b in zip(model.get_weights(), usual.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"undistorted": 3}, {"undistorted": -1}, {"seed": -1}, {"epochs": 1.5},
+        {"loss": "categorical"}, {"optimizer": "magic"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_fault_67_what_makes_no_sense_is_refused(digits, setting: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        mnistry.train(mnistry.build("linear"), *digits, **{"epochs": 2} | setting)
+
+
+def test_a_model_without_an_input_is_refused_with_the_remedy(digits) -> None:
+    with pytest.raises(UsageError, match=r"keras\.Input"):
+        mnistry.train(keras.Sequential([keras.layers.Dense(10)]), *digits)
+
+
 @pytest.mark.parametrize("stopping", [False, True], ids=["plain", "early stopping"])
 @pytest.mark.parametrize("undistorted", [0, 2, 4])
 def test_a_training_cut_off_goes_on_to_the_same_weights(

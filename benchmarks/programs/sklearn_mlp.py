@@ -3,21 +3,18 @@
 import json
 import sys
 import time
-import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-warnings.simplefilter("ignore", ConvergenceWarning)  # five epochs are all that is wanted
 with np.load(sys.argv[1]) as data:
     x_train = data["x_train"].reshape(60000, 784).astype("float32") / 255
     x_test = data["x_test"].reshape(10000, 784).astype("float32") / 255
     y_train, y_test = data["y_train"], data["y_test"]
-model = MLPClassifier((512,), batch_size=128, alpha=0, max_iter=1, warm_start=True)
+model = MLPClassifier((512,), batch_size=128, alpha=0)
 seconds = []
 for _ in range(5):
     started = time.perf_counter()
-    model.fit(x_train, y_train)
+    model.partial_fit(x_train, y_train, classes=range(10))  # one epoch more
     seconds.append(time.perf_counter() - started)
 print(json.dumps({"epochs": seconds, "test_accuracy": model.score(x_test, y_test)}))

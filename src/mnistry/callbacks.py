@@ -31,9 +31,9 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]
         self._good = [np.array(variable.numpy()) for variable in checkpoints.variables(self.model)]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Raise `DivergedError` if a figure is infinite or not a number."""
+        """Raise `DivergedError` if a loss is infinite or not a number."""
         for name, value in (logs or {}).items():
-            if not math.isfinite(value):
+            if name in ("loss", "val_loss") and not math.isfinite(value):
                 good = zip(checkpoints.variables(self.model), self._good, strict=True)
                 for variable, weights in good:
                     variable.assign(weights)
@@ -76,26 +76,29 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         self._epochs, self._steps, self._others = epochs, steps, others
         self._on_progress, self._folder, self._checkpoint = on_progress, folder, checkpoint
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the training that goes on had been asked to stop."""
+        return self._checkpoint is not None and self._checkpoint.stopped
+
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
         """Take up the checkpoint after the callbacks have reset themselves, or make the first."""
         if self._checkpoint is not None:
             checkpoints.restore(self._checkpoint, self.model, self._others)
         else:
             self._save()
-
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
-        """Start the epoch's clock."""
-        self._started = time.perf_counter()
+        self._ended = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Keep the epoch's figures and its state, then report it."""
         logs = logs or {}
+        before, self._ended = self._ended, time.perf_counter()
         finished = Epoch(
             logs["loss"],
             logs.get("accuracy", math.nan),
             logs.get("val_loss"),
             logs.get("val_accuracy"),
-            time.perf_counter() - self._started,
+            self._ended - before,
         )
         self.done.append(finished)
         self._save()
@@ -132,7 +135,7 @@ def wants_batches(callback: keras.callbacks.Callback) -> bool:
     >>> wants_batches(keras.callbacks.LambdaCallback(on_train_batch_end=print))
     True
     """
-    if isinstance(callback, keras.callbacks.ModelCheckpoint) and callback.save_freq == "epoch":
+    if type(callback) is keras.callbacks.ModelCheckpoint and callback.save_freq == "epoch":
         return False
     return any(_overrides(callback, hook) for hook in _BATCH_HOOKS)
 

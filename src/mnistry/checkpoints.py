@@ -8,7 +8,9 @@ import dataclasses
 import io
 import json
 import re
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,16 @@ from mnistry.history import Epoch
 
 KEPT = 2
 _NAME = re.compile(r"(\d{8})\.npz")
+# What NumPy and zipfile raise for a file with bits flipped, each bit another error.
+_DAMAGED = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
+)
 
 # What the callbacks of Keras that decide something remember from epoch to epoch.
 _MEMORY: dict[type, tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
+    keras.callbacks.ModelCheckpoint: ("best",),
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
 }
 
@@ -92,6 +100,12 @@ def restore(
             f"{len(deciding)} callbacks decide in this training",
             expected=f"{len(checkpoint.callbacks)}, as in the one that it goes on with",
         )
+    given = [checkpoint.arrays[name].shape for name in _names(checkpoint.arrays)]
+    if given != [tuple(variable.shape) for variable in variables(model)]:
+        raise UsageError(
+            "the checkpoint is of another network or optimizer",
+            expected="one of the training that goes on",
+        )
     for i, variable in enumerate(variables(model)):
         variable.assign(checkpoint.arrays[f"variable_{i}"])
     model.stop_training = checkpoint.stopped
@@ -109,6 +123,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     record = {
         "epochs": [dataclasses.asdict(epoch) for epoch in checkpoint.epochs],
         "stopped": checkpoint.stopped,
+        "variables": len(_names(checkpoint.arrays)),
         "callbacks": checkpoint.callbacks,
     }
     buffer = io.BytesIO()
@@ -131,18 +146,26 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
     for path in reversed(_paths(folder)):
         try:
             return _read(path), damaged
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except _DAMAGED:
             damaged.append(path)
     return None, damaged
 
 
 def _read(path: Path) -> Checkpoint:
-    with np.load(path, allow_pickle=False) as archive:
+    # Opened here: of a damaged file NumPy would leave it open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         # Reading each member checks its CRC.
         arrays = {name: archive[name] for name in archive.files}
     record = json.loads(arrays.pop("record").tobytes())
+    if _names(arrays) != [f"variable_{i}" for i in range(record["variables"])]:
+        raise ValueError("not all variables are there")
     epochs = tuple(Epoch(**epoch) for epoch in record["epochs"])
     return Checkpoint(epochs, record["stopped"], arrays, record["callbacks"])
+
+
+def _names(arrays: Mapping[str, NDArray[Any]]) -> list[str]:
+    names = [name for name in arrays if name.startswith("variable_")]
+    return sorted(names, key=lambda name: int(name.removeprefix("variable_")))
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -54,7 +54,7 @@ class Engine:
         self.full_steps, self.rest = divmod(len(images), batch_size)
         self.compile_seconds = 0.0
         self._model = model
-        self._images = jax.device_put(images)
+        self._give(images)
         self._targets = jax.device_put(targets)
         _build_metrics(model, targets)
         self.read()
@@ -67,8 +67,13 @@ class Engine:
 
     def feed(self, images: NDArray[np.uint8]) -> None:
         """Go on with other images of the same shape for the same targets."""
+        if images is not self._given:
+            self._give(images)
+
+    def _give(self, images: NDArray[np.uint8]) -> None:
         import jax
 
+        self._given = images
         self._images = jax.device_put(images)
 
     def read(self) -> None:
@@ -111,7 +116,7 @@ class Engine:
             self._state, logs = self._last(
                 self._state, self._images, self._targets, order[-self.rest :]
             )
-        return {name: float(value) for name, value in logs.items()}
+        return {name: _plain(value) for name, value in logs.items()}
 
     def _variables(self) -> tuple[list[keras.Variable], ...]:
         model = self._model
@@ -162,6 +167,11 @@ class Engine:
             compiled = list(pool.map(lambda program: program.compile(), lowered))
         self._loop, self._last = compiled[0], compiled[-1]
         self.compile_seconds = time.perf_counter() - started
+
+
+def _plain(value: Any) -> Any:
+    array = np.asarray(value)
+    return array if array.ndim else array.item()
 
 
 def _build_metrics(model: keras.Model, targets: NDArray[Any]) -> None:

@@ -228,7 +228,7 @@ def _train(
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
             distortion=recipe.distortion,
-            undistorted=recipe.undistorted,
+            undistorted=round(recipe.undistorted * recipe.epochs),
             validation=recipe.validation,
             seed=run.seed,
             callbacks=[*_early_stopping(recipe), *callbacks],

@@ -20,7 +20,8 @@ class Epoch:
     val_loss, val_accuracy
         The same of the images set aside, by the epoch's final weights; None without validation.
     seconds
-        How long the epoch took, with validation and callbacks.
+        From the end of the epoch before to the end of this one, with everything that is done in
+        between: callbacks, the checkpoint of the epoch before, validation.
     """
 
     loss: float

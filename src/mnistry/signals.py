@@ -11,17 +11,23 @@ def put_off() -> Iterator[None]:
     """Let an interrupt or a termination wait until the block has ended; it comes then.
 
     For moments in which an exception at any instruction would do harm: a library half imported,
-    a state handed over and not yet taken back. Does nothing where the platform cannot block
-    signals (Windows), nor outside the main thread, where none arrive.
+    a state handed over and not yet taken back. To block the signals would not do: it is for one
+    thread alone, and where another takes a signal Python still raises in the main one. Does nothing
+    outside the main thread, where none arrive.
     """
-    if (
-        not hasattr(signal, "pthread_sigmask")
-        or threading.current_thread() is not threading.main_thread()
-    ):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    arrived: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            # None: not one of Python's, which cannot be put back.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for arrival in arrived[:1]:
+            signal.raise_signal(arrival)

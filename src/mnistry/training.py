@@ -115,9 +115,11 @@ def train(
     kept, aside = hold_out(
         as_split(np.asarray(images), np.asarray(labels), "training data"), validation, seed
     )
-    check(len(kept.images), epochs, batch_size)
+    check(len(kept.images), epochs, batch_size, undistorted, seed)
+    if not model.built:
+        raise UsageError("the model is not built", remedy="begin it with keras.Input((28, 28))")
     if not model.compiled:
-        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+        _compile(model, optimizer, loss)
     model.optimizer.build(model.trainable_variables)
     started = time.perf_counter()
     watched = None if aside is None else (aside.images, _targets(aside, model))
@@ -134,17 +136,21 @@ def train(
         if reason is None:
             compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
         else:
-            log.info("training runs in model.fit: %s", reason)
+            log.warning("training runs in model.fit: %s", reason)
             compile_seconds = 0.0
             _fit(model, batches, watched, epochs, callbacks, records)
     seconds = time.perf_counter() - started
     return History(tuple(records.done), len(batches), compile_seconds, seconds - compile_seconds)
 
 
-def check(count: int, epochs: int, batch_size: int) -> None:
+def check(count: int, epochs: int, batch_size: int, undistorted: int = 0, seed: int = 0) -> None:
     """Raise `UsageError` if `count` images cannot be trained on so often and in such batches."""
-    if epochs < 1:
+    if epochs != int(epochs) or epochs < 1:
         raise UsageError(f"epochs {epochs}", expected="a whole number from 1")
+    if not 0 <= undistorted <= epochs:
+        raise UsageError(f"undistorted {undistorted}", expected=f"0 to {epochs}, of the epochs")
+    if seed < 0:
+        raise UsageError(f"seed {seed}", expected="a whole number from 0")
     if not 1 <= batch_size <= count:
         raise UsageError(
             f"batch size {batch_size:,} for {count:,} training images",
@@ -203,6 +209,14 @@ def _aside_by_class(labels: Labels, part: float) -> list[int]:
     return [int(count) for count in counts]
 
 
+def _compile(model: keras.Model, optimizer: Any, loss: str) -> None:
+    try:
+        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+        keras.losses.get(loss)  # compile does not look
+    except ValueError as error:
+        raise UsageError(f"optimizer {optimizer!r} and loss {loss!r}: {error}") from error
+
+
 def _compiled(
     model: keras.Model,
     batches: "_Batches",
@@ -234,7 +248,11 @@ def _compiled(
             engine.write()
         if watched is not None and math.isfinite(logs["loss"]):
             judged = model.evaluate(
-                *watched, batch_size=_EVALUATION_BATCH, verbose=0, return_dict=True
+                *watched,
+                batch_size=_EVALUATION_BATCH,
+                verbose=0,
+                return_dict=True,
+                callbacks=every,
             )
             logs |= {f"val_{name}": value for name, value in judged.items()}
         every.on_epoch_end(epoch, logs)
@@ -271,7 +289,7 @@ def _fit(
     model.fit(
         batches,
         epochs=epochs,
-        initial_epoch=len(records.done),
+        initial_epoch=epochs if records.stopped else len(records.done),
         shuffle=False,  # _Batches shuffles
         verbose=0,
         validation_data=watched,
@@ -346,9 +364,10 @@ def _epochs(
 
 def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
     # A sparse loss takes the labels themselves, the others one-hot rows.
-    loss = model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", "")
+    loss = keras.losses.get(model.loss)
+    name = getattr(loss, "__name__", type(loss).__name__)
     labels = np.asarray(split.labels)
-    if "sparse" in loss:
+    if "sparse" in name.lower():
         return labels.astype(np.int32)
     classes: int = model.output_shape[-1]
     return one_hot(labels, classes)

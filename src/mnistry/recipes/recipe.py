@@ -51,8 +51,8 @@ class Recipe:
         How far the training images are distorted, anew for each epoch; None leaves them as they
         are.
     undistorted
-        How many epochs at the end take the images as they are nevertheless: what the network has
-        learned from distorted ones is then fitted to those that it will meet.
+        The part of the epochs, 0 to 1, that takes the images as they are nevertheless, at the end:
+        what the network has learned from distorted ones is fitted to those that it will meet.
     validation
         The part of the training images, 0 to below 1, that is set aside and only watched.
     early_stopping
@@ -83,7 +83,7 @@ class Recipe:
     epochs: int = 5
     batch_size: int = 128
     distortion: Distortion | None = None
-    undistorted: int = 0
+    undistorted: float = 0.0
     validation: float = 0.0
     early_stopping: int | None = None
 
@@ -106,10 +106,8 @@ class Recipe:
                 _says("warmup", self.warmup),
                 expected="0 to below 1, and a learning rate to rise to",
             )
-        if not 0 <= self.undistorted <= self.epochs:
-            raise UsageError(
-                _says("undistorted", self.undistorted), expected="0 to the number of epochs"
-            )
+        if not 0 <= self.undistorted <= 1:
+            raise UsageError(_says("undistorted", self.undistorted), expected="0 to 1")
         if not 0 <= self.validation < 1:
             raise UsageError(
                 _says("validation", self.validation),
