@@ -115,8 +115,8 @@ def recipes(found: dict[str, Any]) -> str:
         "## What the recipes reach\n\n"
         f"{' / '.join(machines)}; seeds from 0 on, a process each; spread is the standard "
         "deviation from seed to seed; seconds and memory are medians. The test images were read "
-        "once, by each finished training; every choice was made on training images held out, though "
-        "the search for `best` went on because of a test score of 99.64 % (LOG.md). "
+        "once, by each finished training; every choice was made on training images held out, "
+        "though the search for `best` went on because of a test score of 99.64 % (LOG.md). "
         "`python benchmarks/recipes.py NAME` repeats a line; every run is in "
         "[recipes.json](recipes.json).\n\n" + "\n".join(lines)
     )

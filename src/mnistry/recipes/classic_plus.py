@@ -1,4 +1,9 @@
-"""The classic network trained better."""
+"""The classic network trained better: 99.39 % instead of 97.89 (n = 5 seeds).
+
+99.34 99.40 99.40 99.37 99.42 % of MNIST's test images: standard deviation 0.03. The epochs took
+60 s (median; 72 at most) on four cores of an AMD EPYC. `python benchmarks/recipes.py classic-plus`
+repeats it.
+"""
 
 from mnistry.augment import Distortion
 from mnistry.recipes.recipe import Recipe

@@ -1,4 +1,9 @@
-"""99 % as soon as possible."""
+"""99 % as soon as possible: 99.16 % in 4.0 s of training (n = 10 seeds).
+
+99.16 99.17 99.26 99.00 99.15 99.25 99.18 99.09 99.13 99.17 % of MNIST's test images: standard
+deviation 0.07. The two epochs took 4.0 s (median; 4.3 at most) on four cores of an AMD EPYC,
+compiling 1.0 s, the whole process 7.9. `python benchmarks/recipes.py fast` repeats it.
+"""
 
 from mnistry.augment import Distortion
 from mnistry.recipes.recipe import Recipe
