@@ -96,7 +96,7 @@ def test_without_test_images_the_validation_images_are_the_unseen_ones():
     assert found.learned == pytest.approx(-1)
 
 
-def test_without_unseen_images_nothing_is_said_of_overfitting():
+def test_without_unseen_images_nothing_is_said_of_a_gap():
     epochs = [dataclasses.replace(epoch, val_loss=None) for epoch in EPOCHS]
     found = book(Scores(None, TRAIN), epochs)
     assert (found.split, found.unseen, found.gap, found.best_epoch) == (None,) * 4

@@ -238,7 +238,7 @@ def widths(axes):
     return [bar.get_width() for bar in axes.patches]
 
 
-def test_the_ledgers_bar_goes_from_nothing_to_0_in_what_was_learned_by_heart_and_not_at_all():
+def test_the_ledgers_bar_goes_from_nothing_to_0_in_what_was_learned_the_gap_and_the_rest():
     whole = plots.ledger(BOOK).axes[0]
     assert [(bar.get_x(), bar.get_width()) for bar in whole.patches] == [
         (2.0, -1.25),
@@ -248,13 +248,13 @@ def test_the_ledgers_bar_goes_from_nothing_to_0_in_what_was_learned_by_heart_and
     assert whole.get_xlim() == (2, 0)
     assert [text.get_text() for text in whole.get_legend().get_texts()] == [
         "learned: 1.250",
-        "learned by heart, of the training images only: 0.500",
+        "generalisation gap: 0.500",
         "still to ask: 0.250",
     ]
     assert "2.00 bits if you know nothing" in whole.get_title()
 
 
-def test_the_ledgers_bar_has_nothing_by_heart_where_unseen_images_cost_no_more():
+def test_the_ledgers_bar_has_no_gap_where_unseen_images_cost_no_more():
     book = dataclasses.replace(BOOK, train=0.75, unseen=0.5)
     assert widths(plots.ledger(book).axes[0]) == [-1.5, -0.5]
     alone = dataclasses.replace(BOOK, unseen=None, split=None)
@@ -278,7 +278,7 @@ def test_the_ledgers_epochs_hold_training_validation_and_what_knowing_nothing_co
     assert set(nothing.get_ydata()) == {2.0}
     assert epochs.get_yscale() == "log"
     (shade,) = epochs.collections
-    # Overfitting is shaded from where the lines cross, between epochs 1 and 2.
+    # The gap is shaded from where the lines cross, between epochs 1 and 2.
     assert 1 < shade.get_paths()[0].vertices[:, 0].min() < 2
 
 
@@ -295,7 +295,7 @@ def test_the_ledgers_classes_hold_what_training_and_test_images_cost():
     assert unseen.get_offsets().tolist() == [[0.5, 0], [2.5, 1], [0.125, 2], [1.0, 3]]
     ends = [path.vertices[:, 0].tolist() for path in links.get_paths()]
     assert [ends[k] for k in (0, 2, 3)] == [[0.25, 0.5], [0.5, 0.125], [0.01, 1.0]]
-    # Where unseen images cost less, that is no overfitting and has another colour.
+    # Where unseen images cost less, that is no gap and has another colour.
     colours = [colors.to_hex(colour) for colour in links.get_colors()]
     assert colours[0] == colours[3] != colours[2]
     assert classes.get_ylim()[0] > classes.get_ylim()[1]  # the first class on top

@@ -38,7 +38,7 @@ class Entry:
 
     @property
     def gap(self) -> float | None:
-        """What an unseen image costs more than one of the training: overfitting, in bits."""
+        """What an unseen image costs more than one of the training: the generalisation gap."""
         return None if self.train is None or self.unseen is None else self.unseen - self.train
 
 
@@ -128,7 +128,11 @@ class Ledger:
 
     @property
     def gap(self) -> float | None:
-        """What an unseen image costs more than one of the training: overfitting, in bits."""
+        """What an unseen image costs more than one of the training: the generalisation gap.
+
+        Overfitting is a part of it. Chance is another, and so is every other difference between
+        the images: MNIST's test images are by other writers than its training images.
+        """
         return None if self.unseen is None else self.unseen - self.train
 
     @property

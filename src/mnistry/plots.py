@@ -302,12 +302,12 @@ def ledger(book: Ledger) -> Figure:
 
 def _draw_whole(axes: Axes, book: Ledger) -> None:
     """Draw one bar from knowing nothing to 0, in the parts that were learned and were not."""
-    by_heart = max(0.0, book.gap or 0.0)
+    gap = max(0.0, book.gap or 0.0)
     start = book.nothing
     for cost, colour, what in (
         (book.learned, _BLUE, "learned"),
-        (by_heart, _ORANGE, "learned by heart, of the training images only"),
-        (book.left - by_heart, _GREY, "still to ask"),
+        (gap, _ORANGE, "generalisation gap"),
+        (book.left - gap, _GREY, "still to ask"),
     ):
         if cost > 0:
             axes.barh(0, -cost, left=start, color=colour, label=f"{what}: {cost:.3f}")

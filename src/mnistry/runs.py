@@ -106,7 +106,7 @@ class Scores:
 
     @property
     def gap(self) -> float | None:
-        """Accuracy on the training images less that on the test images: overfitting."""
+        """Accuracy on the training images less that on the test images: the generalisation gap."""
         return None if self.test is None else self.train.accuracy - self.test.accuracy
 
     def to_json(self) -> dict[str, Any]:

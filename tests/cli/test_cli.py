@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 
@@ -72,6 +73,32 @@ def test_each_kind_of_failure_has_its_exit_code(
     assert result.code == code
     assert text in result.err
     assert result.err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="its pipes tell a closed reader otherwise")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("show", "--data", "sample", *map(str, range(400))),  # rich finds the pipe closed
+        ("show", "--data", "sample", "--matrix", "0"),  # found when the last lines are flushed
+        ("data", "sample", "--json"),  # typer finds it closed, or the last flush
+    ],
+    ids=lambda value: " ".join(value[:4]),
+)
+@pytest.mark.parametrize("buffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_reader_that_has_gone_ends_a_command_quietly(arguments, buffered, mnist_home) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", "from mnistry import cli; cli.main()", *arguments],
+            stdout=write, stderr=subprocess.PIPE, text=True, timeout=60,
+            env={**os.environ, "PYTHONUNBUFFERED": buffered},
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
 
 
 def test_a_bug_shows_its_traceback(monkeypatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from mnistry.ledger import Ledger
 from mnistry.runs import Run
 
 # In mnistry.cli the name is the command's function.
@@ -49,6 +50,35 @@ def test_the_ledger_says_each_figure_and_what_it_means(mnistry_command, finished
     ):  # fmt: skip
         assert text in flat(result.out)
     assert "class frequencies" not in result.out  # 400 images a class: as good as equal
+
+
+def test_a_gap_is_named_and_only_a_rising_validation_loss_is_called_overfitting(
+    mnistry_command, finished_run
+) -> None:
+    out = flat(mnistry_command("ledger", finished_run.path).out)
+    assert out.count("generalisation gap") == 1
+    assert "chance" in out
+    assert "other writers" in out
+    assert out.count("overfit") == 1
+    assert "training falls and validation rises, it overfits" in out
+    assert out.count("by heart") == 1
+
+
+@pytest.mark.parametrize(
+    ("split", "unseen", "text"),
+    [
+        ("test", 0.5, "other writers"),
+        ("validation", 0.5, "generalisation gap"),
+        ("test", 0.25, "no generalisation gap"),
+        ("test", 0.125, "no generalisation gap"),
+    ],
+)
+def test_a_gap_is_explained_by_its_sign_and_its_images(split, unseen, text) -> None:
+    book = Ledger(10, 3.3, 0.25, unseen, split, (), "categorical_crossentropy", ())
+    said = command._gap(book)
+    assert text in said
+    # Images set aside are by the writers of the training images.
+    assert ("writers" in said) == (text == "other writers")
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -90,7 +120,7 @@ def test_without_unseen_images_the_way_to_some_is_named(mnistry_command, copy) -
     assert "All its images were trained on" in out
     assert out.count("--validation 0.1") == 2
     assert "difference" not in out
-    assert "overfitting" not in out
+    assert "generalisation gap" not in out
 
 
 def test_a_binary_loss_is_not_called_bits_an_image(mnistry_command, copy) -> None:

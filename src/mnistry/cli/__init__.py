@@ -5,6 +5,7 @@ Errors of the library become one line on stderr and the exit code of their class
 
 import errno
 import io
+import os
 import signal
 import sys
 from typing import Any, NoReturn
@@ -33,6 +34,8 @@ _DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT),
 }
+# What a shell says of a program that SIGPIPE ended; Windows lacks the signal.
+_SIGPIPE = 128 + 13
 
 app = typer.Typer(
     name="mnistry",
@@ -67,6 +70,18 @@ def _version(
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    try:
+        _run()
+    except BrokenPipeError:
+        _unread()
+    except SystemExit as end:
+        # What rich and typer make of a pipe that is closed: an end with code 1, without a word.
+        if isinstance(end.__context__, BrokenPipeError):
+            _unread()
+        raise
+
+
+def _run() -> NoReturn:
     # Turned into an exception, a termination lets a run say that it was interrupted.
     signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
@@ -103,12 +118,23 @@ def main() -> NoReturn:
         )
     except MemoryError:
         _fail(ResourceError("out of memory", remedy="use fewer images or a smaller batch"))
+    sys.stdout.flush()  # a failure must be seen before the exit code is chosen
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(error: MnistryError) -> NoReturn:
+    sys.stdout.flush()
     typer.echo(f"mnistry: {error}", err=True)
     sys.exit(error.exit_code)
+
+
+def _unread() -> NoReturn:
+    """End as a program does whose output is read no further, as in ``mnistry data | head -1``."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())  # for what Python flushes at its end
+    sys.exit(_SIGPIPE)
 
 
 def _terminated(*_: Any) -> NoReturn:

@@ -27,7 +27,7 @@ _NOT_SEEN = {
 
 
 def ledger(run_path: common.RunPath, as_json: common.Json = False) -> None:
-    """Show in bits what a run has learned, what it has yet to ask, and what it knows by heart.
+    """Show in bits what a run has learned, what it has yet to ask, and what others cost more.
 
     From log2(10) = 3.32 bits an image (knows nothing) to 0: in all, by epoch, class by class.
     """
@@ -46,7 +46,7 @@ def ledger(run_path: common.RunPath, as_json: common.Json = False) -> None:
     console.print(_whole(book))
     if book.split is None:
         console.print(
-            "All its images were trained on, so what it knows by heart cannot be told; "
+            "All its images were trained on, so what others cost cannot be told; "
             "mnistry train --validation 0.1 sets some aside."
         )
     console.print("\nby epoch", style="bold")
@@ -79,12 +79,12 @@ def _whole(book: "Ledger") -> "Table":
             "knows how often each class occurs in the training, and nothing else",
         )
     table.add_row("learned", f"{-book.learned:+.4f}", "", _learned(book))
-    by_heart = max(0.0, book.gap or 0.0)
+    gap = max(0.0, book.gap or 0.0)
     if book.split is not None:
         table.add_row(
             f"{book.split} images",
             f"{book.left:.4f}",
-            _Bar(book.left - by_heart, by_heart, full),
+            _Bar(book.left - gap, gap, full),
             f"what it still has to ask about {_NOT_SEEN[book.split]}: {_questions(book.left)}",
         )
     table.add_row(
@@ -94,7 +94,7 @@ def _whole(book: "Ledger") -> "Table":
         f"what it still has to ask about those it was trained on: {_questions(book.train)}",
     )
     if book.gap is not None:
-        table.add_row("difference", f"{book.gap:+.4f}", _Bar(0, by_heart, full), _by_heart(book))
+        table.add_row("difference", f"{book.gap:+.4f}", _Bar(0, gap, full), _gap(book))
     return table
 
 
@@ -106,10 +106,11 @@ def _learned(book: "Ledger") -> str:
     return f"{part:.1f} % of all that there is to know about {whose}"
 
 
-def _by_heart(book: "Ledger") -> str:
-    if book.gap is not None and book.gap > 0:
-        return "overfitting: learned by heart, of help with its training images and no others"
-    return "no more than about its training images: no sign of overfitting"
+def _gap(book: "Ledger") -> str:
+    if book.gap is None or book.gap <= 0:
+        return "no more than about its training images: no generalisation gap"
+    others = ", and in MNIST other writers" if book.split == "test" else ""
+    return f"the generalisation gap: unseen images cost so much more; chance is in it{others}"
 
 
 def _questions(bits: float) -> str:
@@ -146,7 +147,8 @@ def _print_epochs(console: "Console", book: "Ledger") -> None:
         _explain(
             console, 1,
             "what validation costs more: images set aside, after the epoch. Early on they may "
-            "well cost less; where training falls and they do not, it learns by heart",
+            "well cost less; where training falls and validation rises, it overfits: it learns "
+            "its images by heart",
         )  # fmt: skip
     shown = _some(len(book.epochs), best)
     console.print(
@@ -169,7 +171,10 @@ def _print_classes(console: "Console", book: "Ledger") -> None:
     gaps = [(entry.gap, entry.name) for entry in book.by_class if entry.gap is not None]
     if gaps and max(gaps)[0] > 0:
         gap, name = max(gaps)
-        console.print(f"Learned by heart most of all: {name}, {gap:.4f} bits an image.")
+        console.print(
+            f"The largest difference: {name}, {gap:.4f} bits an image. A class has fewer images "
+            "than the whole, so more of its difference may be chance."
+        )
 
 
 def _explain(console: "Console", part: int, text: str) -> None:

@@ -1,22 +1,70 @@
 """Scores as text: what `mnistry train`, `evaluate` and `runs` print."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.table import Table
+from rich.cells import cell_len
+from rich.table import Column, Table
+from rich.text import Text
 
 from mnistry.errors import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from mnistry.evaluation import ReliabilityBin, Score, Scorecard
     from mnistry.history import Epoch
 
 
-def table(*headings: str, left: int = 1) -> Table:
+_NAME = 24  # characters beyond which a name, such as a path, may be folded
+
+
+class FittingTable(Table):
+    """A table of text that is written row by row where its columns do not fit side by side.
+
+    Rich would narrow the names to nothing and cut the numbers off.
+    """
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        if self.least_width <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        names = [str(column.header) for column in self.columns]
+        rows = zip(*(column.cells for column in self.columns), strict=True)
+        for row, (first, *cells) in zip(self.rows, rows, strict=True):
+            yield Text(str(first), row.style or "", overflow="fold")
+            for name, cell in zip(names[1:], cells, strict=True):
+                text = f"  {name}: {cell}"
+                if cell_len(text) > options.max_width:
+                    text = f"  {name}:\n  {cell}"
+                yield Text(text, row.style or "", overflow="fold")
+
+    @property
+    def least_width(self) -> int:
+        """The number of characters that it takes to leave every name, word and number whole."""
+        gaps = 3 * (len(self.columns) - 1)  # a space and the padding of both neighbours
+        names, *others = map(_texts, self.columns)
+        width = min(_longest(names), _NAME) + gaps
+        for column, texts in zip(self.columns[1:], others, strict=True):
+            if column.no_wrap:
+                width += _longest(texts)
+            else:
+                width += min(_longest(" ".join(texts).split()), _NAME)
+        return width
+
+
+def _texts(column: Column) -> list[str]:
+    return [str(text) for text in (column.header, *column.cells)]
+
+
+def _longest(texts: Sequence[str]) -> int:
+    return max(map(cell_len, texts), default=0)
+
+
+def table(*headings: str, left: int = 1) -> FittingTable:
     """Make a table whose first `left` columns hold words and the others numbers."""
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    made = FittingTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for number, heading in enumerate(headings):
         words = number < left
         made.add_column(
@@ -47,7 +95,7 @@ def facts(*rows: tuple[str, str]) -> Table:
 
 
 def overfitting(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tuple[str, str]]:
-    """Say how the training images were answered, and what the difference is."""
+    """Say how the training images were answered, and the generalisation gap."""
     return [
         ("training accuracy", f"{train.accuracy:.2%}  by the final weights"),
         (
@@ -58,7 +106,8 @@ def overfitting(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tu
         (
             "gap",
             f"{(train.accuracy - test.accuracy) * 100:+.2f} percentage points from test to "
-            "training accuracy; what is above 0 is overfitting",
+            "training accuracy: the generalisation gap; chance is in it, and in MNIST other "
+            "writers",
         ),
     ]
 
