@@ -10,6 +10,7 @@ from PIL import Image
 import mnistry
 from mnistry import experiment
 from mnistry.datasets import Split
+from mnistry.explain import Explainer, learning, story
 from mnistry.runs import Run
 
 
@@ -28,19 +29,46 @@ def test_an_image_is_told_from_tensor_to_loss(mnistry_command, finished_run) -> 
     for text in (
         "image 3 of the test images of sample", "labelled 9", "(28, 28)", "of the 32 nodes have",
         "logit v", "nats =", "bits", "backpropagation", "by trying", "RMSprop", "slope predicts",
-        "1,000 others",
+        "1,000 others", "1,000 training images of sample",
     ):  # fmt: skip
         assert text in result.out
     assert "█" in result.out
     assert max(map(len, result.out.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("columns", [80, 120])
-def test_no_table_is_cut_off(mnistry_command, finished_run, monkeypatch, columns) -> None:
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_every_name_and_number_of_every_table_is_whole(
+    mnistry_command, finished_run, monkeypatch, columns
+) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    lines = mnistry_command("explain", finished_run.path).out.splitlines()
-    assert max(map(len, lines)) <= columns
-    assert not any("…" in line and "2.718…" not in line for line in lines)
+    out = mnistry_command("explain", finished_run.path).out
+    assert max(map(len, out.splitlines())) <= columns
+    assert "…" not in out.replace("2.718…", "")
+
+    (images, labels) = mnistry.load("sample").test
+    told = Explainer(finished_run.onnx_path).explain(images[0], int(labels[0]))
+    (others, their_labels) = mnistry.load("sample").train
+    step = learning.learn(
+        finished_run, told.network, images[0], int(labels[0]),
+        Split(others[:1000], their_labels[:1000]),
+    )  # fmt: skip
+    tables = [
+        part
+        for section in [*story.forward(told, ""), *story.learning(step)]
+        for part in section.parts
+        if isinstance(part, story.Table)
+    ]
+    assert len(tables) == 6
+    for table in tables:
+        for row in table.rows:
+            for cell in row:
+                assert all(word in out for word in (cell.split() if table.words else [cell]))
+
+
+def test_pictures_that_are_not_there_are_not_promised(mnistry_command, finished_run) -> None:
+    out = mnistry_command("explain", finished_run.path).out
+    assert out.count("-o PAGE.html") == 1
+    assert "(12 pictures in colour)" in out
 
 
 def test_json_is_one_object_with_the_way_and_the_step(mnistry_command, finished_run) -> None:
@@ -62,7 +90,7 @@ def test_the_others_are_without_the_image_itself(mnistry_command, finished_run) 
     found = json.loads(
         mnistry_command("explain", finished_run.path, "--split", "train", "--json").out
     )
-    from mnistry.explain import Explainer, gradients
+    from mnistry.explain import gradients
 
     network = Explainer(finished_run.onnx_path).network
     assert network is not None
@@ -107,6 +135,8 @@ def test_a_picture_is_explained_though_the_runs_data_is_gone(
     assert mnistry_command("explain", run).code == 3
     found = mnistry_command("explain", run, "--image", five, "--label", 5, "--json")
     assert json.loads(found.out)["learning"]["table"]["others"] is None
+    assert "what the step does to other images is left out" in found.err
+    assert "gone.npz" in found.err
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +186,8 @@ def test_without_keras_the_way_forward_is_told(mnistry_command, finished_run, mo
         (("--image", "no.png"), 3, "no.png: cannot be read"),
         (("--image", "no.png", "--index", 1), 2, "--image is a picture of its own"),
         (("--data", "nothing-of-that-name"), 3, "nothing-of-that-name"),
+        (("--transpose",), 2, "--transpose is for --data"),
+        (("--image", "no.png", "--transpose"), 2, "--transpose is for --data"),
         (("-o", "no/such/folder/page.html"), 2, "no such folder"),
     ],
     ids=str,
@@ -169,6 +201,51 @@ def test_what_cannot_be_explained_is_one_line(
     assert said in result.err
     assert result.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model.keras", "model.onnx", "run.json", "history.csv", "scorecard.json", "MODEL.KERAS"],
+)
+def test_a_page_does_not_replace_a_file_of_the_run(
+    mnistry_command, finished_run, tmp_path, name
+) -> None:
+    run = shutil.copytree(finished_run.path, tmp_path / "run")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    (tmp_path / "link").symlink_to(run)
+    for folder in (run, tmp_path / "link", run / ".." / "run"):
+        result = mnistry_command("explain", run, "-o", folder / name)
+        assert result.code == 2
+        assert "is a run's own file" in result.err
+    checkpoint = next((run / "checkpoints").iterdir())
+    assert mnistry_command("explain", run, "-o", checkpoint).code == 2
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_page_may_lie_beside_the_runs_files(mnistry_command, finished_run, tmp_path) -> None:
+    run = shutil.copytree(finished_run.path, tmp_path / "run")
+    for _ in range(2):
+        assert mnistry_command("explain", run, "-o", run / "page.html").code == 0
+
+
+def test_a_page_does_not_replace_what_it_is_made_from(
+    mnistry_command, finished_run, five, tmp_path
+) -> None:
+    picture = Path(shutil.copy(five, tmp_path / "five.png"))
+    data = tmp_path / "own.csv"
+    data.write_text(",".join(["0"] * 784) + "\n")
+    for option, path in (("--image", picture), ("--data", data)):
+        before = path.read_bytes()
+        result = mnistry_command("explain", finished_run.path, option, path, "-o", path)
+        assert result.code == 2
+        assert "is what it is made from" in result.err
+        assert path.read_bytes() == before
+
+
+def test_a_model_is_not_exported_onto_a_run(mnistry_command, finished_run, tmp_path) -> None:
+    run = shutil.copytree(finished_run.path, tmp_path / "run")
+    result = mnistry_command("export", finished_run.path, "-o", run / "model.onnx")
+    assert result.code == 2
 
 
 def test_a_picture_of_another_size_is_refused(mnistry_command, finished_run, tmp_path) -> None:

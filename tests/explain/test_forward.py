@@ -215,6 +215,15 @@ def test_a_certain_mistake_costs_no_number_that_json_has_not(dense_subject, digi
     assert sure.to_json()["cost"]["nats"] is None
 
 
+def test_the_cost_of_a_sure_answer_has_all_its_digits(dense_subject, digits):
+    explanation = Explainer(dense_subject.onnx).explain(digits[0][6], 6)
+    probabilities = np.full(10, 1e-18)
+    probabilities[6] = 1 - 9e-18  # which is 1 to a float
+    sure = dataclasses.replace(explanation, probabilities=probabilities)
+    assert sure.rest(6) == pytest.approx(9e-18)
+    assert sure.cost == pytest.approx(9e-18)
+
+
 def test_the_way_forward_needs_no_keras(finished_run):
     code = (
         "import sys, numpy as np\n"
@@ -245,5 +254,5 @@ def test_a_picture_on_light_paper_is_inverted(tmp_path, digits):
 
 def test_a_picture_of_another_size_is_refused_with_the_remedy(tmp_path):
     Image.new("L", (40, 30)).save(tmp_path / "photo.png")
-    with pytest.raises(DataError, match=r"photo\.png: 40x30 pixels.*28x28.*mnistry read"):
+    with pytest.raises(DataError, match=r"photo\.png: 40x30 pixels.*28x28.*crop it and scale it"):
         read_digit(tmp_path / "photo.png")

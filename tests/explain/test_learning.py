@@ -51,6 +51,42 @@ def test_the_step_is_rmsprops_with_the_averages_of_the_training(finished_run, gr
     assert step.step.remembers
     assert (step.step.optimizer, step.step.steps_before) == ("RMSprop", 2 * 29)
     assert step.step.learning_rate == pytest.approx(0.001)
+    assert step.step.peak_learning_rate is None
+
+
+@pytest.fixture(scope="module")
+def few():
+    """A dataset of 320 images, to train on in a moment."""
+    dataset = mnistry.load("sample")
+    images, labels = dataset.train
+    return dataclasses.replace(dataset, train=Split(images[:320], labels[:320]), test=None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "adam", "learning_rate": 0.002},
+        {"optimizer": "adamw", "learning_rate": 0.002, "weight_decay": 0.1},
+        {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
+    ],
+    ids=lambda settings: settings["optimizer"],
+)
+def test_the_step_is_that_of_the_optimizer_saved_with_the_model(few, digits, tmp_path, settings):
+    recipe = mnistry.Recipe("r", units=16, epochs=1, batch_size=32, **settings)
+    run = experiment.perform(recipe, few, path=tmp_path / "run", given="sample")
+    network = Explainer(run.onnx_path).network
+    slopes = gradients.backpropagate(network, digits[0][5], 5, recipe.loss)
+    made = learning.own_step(run, slopes)
+    # Compiled as it was, the model brings its optimizer along.
+    model = keras.saving.load_model(run.keras_path)
+    before = model.get_weights()
+    arrays = [keras.ops.convert_to_tensor(a.astype(np.float32)) for a in flat(slopes)]
+    model.optimizer.apply(arrays, model.trainable_variables)
+    for found, old, new in zip(flat(made.changes), before, model.get_weights(), strict=True):
+        np.testing.assert_allclose(found, new.astype(np.float64) - old, rtol=1e-5, atol=1e-8)
+    assert made.remembers
+    assert made.steps_before == 10
+    assert abs(made.changes[1][0]).max() > 1e-5
 
 
 def test_losses_before_and_after_are_those_of_the_keras_model(finished_run, digits, step):
@@ -159,6 +195,7 @@ def test_a_learning_rate_with_a_schedule_is_that_of_the_last_step(tmp_path, digi
     step = learning.learn(run, network, digits[0][0], 0)
     assert step.step.steps_before == 20
     assert step.step.learning_rate == pytest.approx(0.01 / 1000, rel=1e-3)
+    assert step.step.peak_learning_rate == 0.01
     # No image has ink in the corner: nothing but AdamW's decay moves its weights.
     corner = network.layers[0].kernel[0]
     np.testing.assert_allclose(step.step.changes[0][0][0], -1e-5 * 0.1 * corner, atol=1e-8)

@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 from html.parser import HTMLParser
 
@@ -90,6 +91,24 @@ def test_the_curves_take_the_pages_colour_of_text(text):
     assert "#010203" not in drawing
     assert "#000000" not in drawing
     assert "prefers-color-scheme: dark" in text
+
+
+def drawn(sections, **changes):
+    part = next(p for s in sections for p in s.parts if isinstance(p, story.Drawing))
+    curve = dataclasses.replace(part.step.curve, **changes)
+    return page.loss_figure(dataclasses.replace(part.step, curve=curve), "images of mine")
+
+
+def test_a_step_that_is_too_short_to_see_is_said_to_be_at_the_edge(sections):
+    factors = np.linspace(0, 2, 81)
+    assert drawn(sections, factors=factors).axes[-1].get_xlabel() == "times the step"
+    label = drawn(sections, factors=500 * factors).axes[-1].get_xlabel()
+    assert label.endswith("at 1, close to the left edge")
+
+
+def test_the_figure_says_which_images_the_others_are(sections):
+    others = np.linspace(1, 2, 81)
+    assert "images of mine (nats)" in drawn(sections, others=others).axes[1].get_title()
 
 
 def test_text_from_elsewhere_is_escaped():

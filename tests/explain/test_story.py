@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import numpy as np
@@ -16,6 +17,10 @@ def all_of(sections, kind):
 
 def words(sections):
     return " ".join(all_of(sections, str))
+
+
+def row_of(step, factor):
+    return int(np.flatnonzero(step.table.factors == factor)[0])
 
 
 def value(text):
@@ -112,18 +117,20 @@ def test_other_networks_are_told_layer_by_layer(convnet, digits):
 
 
 def test_the_step_is_told_with_prediction_and_finding(step):
-    told = story.learning(step)
+    told = story.learning(step, "training images of sample")
     table = next(t for t in all_of(told, Table) if "slope predicts" in t.headings)
-    assert table.rows[table.marked] == (
-        "1", story.number(step.predicted), story.number(step.after),
-        story.number(step.table.others[np.flatnonzero(step.table.factors == 1)[0]]),
-    )  # fmt: skip
+    factor, *found = table.rows[table.marked]
+    assert factor == "1"
+    expected = (step.predicted, step.after, step.table.others[row_of(step, 1)])
+    assert [value(text) for text in found] == pytest.approx(expected, abs=5.1e-5)
     text = words(told)
     for number in (step.before, step.slope, step.predicted, step.after):
-        assert story.number(number) in text
-    assert "RMSprop, learning rate 0.001" in text
+        assert story.number(number)[:6] in text
+    assert "RMSprop, learning rate 0.001, as the training left it" in text
     assert f"moves {step.moved:,} of the 25,450" in text
-    assert all_of(told, Drawing) == [Drawing(step)]
+    assert text.count("the 100 training images of sample") == 1
+    assert "The last column is the mean loss of 100 training images of sample." in text
+    assert all_of(told, Drawing) == [Drawing(step, "training images of sample")]
 
 
 def test_both_ways_to_the_gradient_stand_side_by_side(step):
@@ -145,6 +152,113 @@ def test_both_ways_to_the_gradient_stand_side_by_side(step):
 )
 def test_the_course_of_a_loss_is_told_as_it_is(losses, said):
     assert said in story._course(np.array([0.0, 1, 2]), np.array(losses))
+
+
+@pytest.fixture(scope="module")
+def sure(explanation):
+    """An explanation by a network that is all but certain, and right."""
+    rest = np.full(10, 1.4e-06)
+    rest[5] = 0
+    logits = np.log(np.where(rest, rest, 1 - rest.sum()))
+    probabilities = np.exp(logits)
+    return dataclasses.replace(explanation, logits=logits, probabilities=probabilities)
+
+
+def test_a_sure_answer_is_not_rounded_to_a_certain_one(sure):
+    told = story.forward(sure, "a five")
+    (cost,) = [f.text for f in all_of(told, Formula) if "nats" in f.text]
+    assert cost == "-ln (1 - 1.3e-05) = 1.3e-05 nats = 1.8e-05 bits"
+    table = next(t for t in all_of(told, Table) if t.shares)
+    assert table.rows[5][-1] == "1 - 1.3e-05"
+    assert "its argmax: 5, with 1 - 1.3e-05." in words(told)
+    assert "the sum of all ten, 1 + 1.3e-05." in words(told)
+
+
+def test_what_a_small_step_changes_is_seen(step):
+    """A hundred-thousandth of the step, on a loss a hundred-thousandth as large."""
+    weights = tuple(dataclasses.replace(w, change=w.change / 1e5) for w in step.weights)
+    small = dataclasses.replace(
+        step, weights=weights, before=1.484e-05, after=1.457e-05, slope=-2.7e-07,
+        table=dataclasses.replace(step.table, own=1.484e-05 - 2.7e-10 * step.table.factors),
+    )  # fmt: skip
+    told = story.learning(small)
+    tables = all_of(told, Table)
+    for _, before, _, after in next(t for t in tables if "before" in t.headings).rows:
+        assert before != after
+    table = next(t for t in tables if "slope predicts" in t.headings)
+    for column in range(1, 4):
+        assert len({row[column] for row in table.rows}) == len(table.rows)
+    assert "from 1.48e-05 to 1.46e-05. After the step it is found to be 1.46e-05" in words(told)
+
+
+def with_courses(step, own, theirs):
+    curve = learning.LossCurve(np.array([0.0, 1, 2]), np.array(own), np.array(theirs))
+    return words(story.learning(dataclasses.replace(step, curve=curve)))
+
+
+def test_only_what_falls_first_is_said_to_be_overshot(step):
+    rises, falls, turns = [1.0, 2, 3], [3.0, 2, 1], [2.0, 1, 4]
+    assert "overshot" not in with_courses(step, falls, rises)
+    assert "This direction does not help them" in with_courses(step, falls, rises)
+    assert "overshot" in with_courses(step, falls, turns)
+    assert "does not help" not in with_courses(step, falls, turns)
+    text = with_courses(step, turns, falls)
+    assert text.count("overshot") == 1
+    assert text.index("overshot") < text.index("But the weights belong to all images")
+
+
+def test_backpropagation_is_told_with_the_slope_of_the_activation(step):
+    text = words(story.learning(step))
+    assert "times the slope of each node's activation function (of ReLU: 1 where" in text
+    assert "with 0.00001 added to the weight" in text
+
+
+def test_a_schedule_is_named_where_there_is_one(step):
+    assert "schedule" not in words(story.learning(step))
+    late = dataclasses.replace(step.step, learning_rate=1e-5, peak_learning_rate=0.01)
+    text = words(story.learning(dataclasses.replace(step, step=late)))
+    assert "learning rate 1e-05 by a schedule whose peak is 0.01" in text
+
+
+def test_maps_with_numbers_below_0_are_not_said_to_be_the_darker_the_larger(convnet, digits):
+    explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
+    below = explanation.layers[2]
+    assert below.values.min() == 0
+    assert "red" not in words(story.forward(explanation, ""))
+    layers = [*explanation.layers]
+    layers[2] = dataclasses.replace(below, values=below.values - 0.1)
+    text = words(story.forward(dataclasses.replace(explanation, layers=tuple(layers)), ""))
+    said = next(line for line in text.split(f"{below.name}: ")[1:])
+    assert said.partition(".")[0].endswith("red is above 0, blue below, and the stronger the "
+                                           "colour, the further")  # fmt: skip
+
+
+def test_maps_too_small_to_see_anything_in_are_left_out(convnet, digits):
+    explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
+    layers = [
+        dataclasses.replace(view, values=view.values[:4, :4]) if view.values.ndim == 3 else view
+        for view in explanation.layers
+    ]
+    told = story.forward(dataclasses.replace(explanation, layers=tuple(layers)), "")
+    assert [len(pictures) for pictures in all_of(told, tuple)] == [1]  # the image
+
+
+def test_whole_numbers_have_no_decimals_and_the_division_by_255_is_told(convnet, digits):
+    explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
+    told = story.forward(explanation, "a five")
+    table = next(t for t in all_of(told, Table) if t.headings[0] == "layer")
+    assert table.rows[0][-1] == f"0 to {digits[0][5].max()}"
+    assert "divided by 255" in words(told)
+
+
+def test_a_blank_image_has_no_gradients_of_0(finished_run, explanation):
+    blank = np.zeros((28, 28), np.uint8)
+    step = learning.learn(finished_run, explanation.network, blank, 5)
+    assert {weight.layer for weight in step.weights} == {"probabilities"}
+    assert all(weight.gradient for weight in step.weights)
+    none = dataclasses.replace(step, weights=())
+    assert "no weight has one other than 0" in words(story.learning(none))
+    assert not any("before" in table.headings for table in all_of(story.learning(none), Table))
 
 
 def test_colours_are_white_at_0_and_full_at_the_limit():

@@ -36,6 +36,7 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")
 
 
 _PIPE_WIDTH = 120
+_RUN_FILES = {"run.json", "model.keras", "model.onnx", "history.csv", "scorecard.json", ".lock"}
 
 
 def stdout() -> "Console":
@@ -60,12 +61,30 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
-def check_output(path: Path) -> None:
-    """Raise `UsageError` if a file cannot be written at `path` for a reason seen beforehand."""
+def check_output(path: Path, *inputs: str | Path | None) -> None:
+    """Raise `UsageError` if a file cannot or must not be written at `path`.
+
+    It must not where it would replace a file that belongs to a run, or one of `inputs`, from
+    which it is made; None stands for no input, and the name of a dataset for no file.
+    """
     if path.is_dir() or not path.name:
         raise UsageError("is a folder", where=path, expected="the name of a file")
     if not path.parent.is_dir():
         raise UsageError("no such folder", where=path.parent, remedy="make it first")
+    if _belongs_to_a_run(path.resolve()):
+        raise UsageError("is a run's own file", where=path, remedy="choose another name")
+    for given in inputs:
+        if given is not None and path.exists() and Path(given).exists() and path.samefile(given):
+            raise UsageError("is what it is made from", where=path, remedy="choose another name")
+
+
+def _belongs_to_a_run(path: Path) -> bool:
+    """Say whether a run has a file there; other files may be put into its folder."""
+    folder = path.parent
+    if folder.name == "checkpoints":
+        return (folder.parent / "run.json").is_file()
+    # Some file systems take Model.Keras for model.keras.
+    return path.name.casefold() in _RUN_FILES and (folder / "run.json").is_file()
 
 
 def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":

@@ -1,6 +1,5 @@
 """``mnistry explain``: one image's way through a trained network, and one step of learning."""
 
-import contextlib
 import dataclasses
 import importlib.util
 from functools import cached_property
@@ -57,13 +56,17 @@ def explain(
     from mnistry.explain import Explainer
     from mnistry.runs import Run
 
-    if output is not None:
-        common.check_output(output)
     if image is not None and not (index is None and split is None and data is None):
         raise UsageError(
             "--image is a picture of its own", remedy="leave out --index, --split and --data"
         )
+    if transpose and data is None:
+        raise UsageError("--transpose is for --data", remedy="leave it out, or say which data")
+    if output is not None:
+        common.check_output(output, image, data)
     run = Run.open(run_path)
+    if output is not None:
+        common.check_output(output, run.data.given)
     explainer = Explainer(run.checked(run.onnx_path))
     if image is not None:
         chosen = _from_file(run, image, label)
@@ -90,6 +93,7 @@ class _Chosen:
     label: int | None
     about: str
     source: dict[str, Any]
+    data: str
     classes: tuple[str, ...]
     others: "Split | None"
     dataset: "Dataset | None" = None
@@ -107,11 +111,16 @@ def _from_file(run: "Run", path: Path, label: int | None) -> _Chosen:
         )
     others = None
     if label is not None:
-        with contextlib.suppress(MnistryError):  # it may be gone: the rest can be told yet
+        try:
             others = _others(common.load_own_data(run))
-    return _Chosen(
-        image, label, str(path), {"file": str(path), "inverted": inverted}, run.data.classes, others
-    )
+        except MnistryError as error:  # the rest can be told without it
+            common.stderr().print(
+                f"note: what the step does to other images is left out: {error}",
+                style="yellow",
+                soft_wrap=True,
+            )
+    source = {"file": str(path), "inverted": inverted}
+    return _Chosen(image, label, str(path), source, run.data.name, run.data.classes, others)
 
 
 def _from_data(
@@ -142,6 +151,7 @@ def _from_data(
         label,
         f"image {index} of the {split} images of {dataset.name}",
         {"data": dataset.name, "source": dataset.source, "split": str(split), "index": index},
+        dataset.name,
         dataset.classes,
         _others(dataset, index if split is SplitName.train else None),
         dataset,
@@ -184,7 +194,7 @@ class _Report:
 
         sections = story.forward(self.explanation, self.chosen.about)
         if self.step is not None:
-            sections += story.learning(self.step)
+            sections += story.learning(self.step, self._others())
         text = page.render(self._title(), sections, self._missing() or "")
         files.write_bytes(path, text.encode())
 
@@ -194,11 +204,13 @@ class _Report:
 
         console = common.stdout()
         console.print(printable(self._title()), style="bold")
+        if not screen.has_colours(console):
+            console.print("Pictures in colour are left out: -o PAGE.html draws them.", style="dim")
         sections = story.forward(self.explanation, self.chosen.about)
         for number, section in enumerate(sections, start=1):
             screen.print_section(console, number, section)
         if self.step is not None:
-            after = story.learning(self.step)
+            after = story.learning(self.step, self._others())
             for number, section in enumerate(after, start=len(sections) + 1):
                 screen.print_section(console, number, section)
         else:
@@ -206,6 +218,9 @@ class _Report:
 
     def _title(self) -> str:
         return f"How {self.run.path} answers {self.chosen.about}"
+
+    def _others(self) -> str:
+        return f"training images of {self.chosen.data}"
 
     def _missing(self) -> str | None:
         """Say why there is no step of learning, if there is none."""

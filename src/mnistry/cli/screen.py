@@ -1,5 +1,7 @@
 """The sections of a story in a terminal, drawn with Rich."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich.color import Color
 from rich.console import Console
@@ -17,11 +19,13 @@ _GAP = 2  # columns between two pictures
 
 # Without colours, indexed by 2 * upper + lower pixel; as in mnistry.pictures.
 _BLOCKS, _ASCII = " ▄▀█", " .'#"
+# What a story says, in encodings that have only ASCII.
+_PLAIN = str.maketrans({"“": '"', "”": '"', "×": "x", "…": "...", "–": "-"})
 
 
 def print_section(console: Console, number: int, section: Section) -> None:
     """Print a section's heading and its parts; curves are for pages alone."""
-    console.print(f"\n{number}  {section.title}", style="bold")
+    console.print(f"\n{number}  {_text(console, section.title)}", style="bold")
     for part in section.parts:
         if isinstance(part, Drawing):
             continue
@@ -29,49 +33,76 @@ def print_section(console: Console, number: int, section: Section) -> None:
         if isinstance(part, Table):
             _print_table(console, part)
         elif isinstance(part, Formula):
-            console.print(f"    {part.text}")
+            console.print(f"    {_text(console, part.text)}")
         elif isinstance(part, str):
-            console.print(printable(part), width=width(console))
+            console.print(_text(console, part), width=width(console))
         else:
             _print_pictures(console, part)
 
 
+def has_colours(console: Console) -> bool:
+    """Say whether pictures can be drawn in colour."""
+    # A console whose colours are off keeps its colour system and drops the styles later.
+    colours = console.color_system is not None and not console.no_color
+    return colours and not console.options.ascii_only
+
+
+def _text(console: Console, text: str) -> str:
+    plain = printable(text)
+    return plain.translate(_PLAIN) if console.options.ascii_only else plain
+
+
 def _print_table(console: Console, table: Table) -> None:
-    headings = (*table.headings, "") if table.shares else table.headings
-    made = report.table(*headings, left=len(headings) if table.words else 1)
+    made = _lay_out(console, table)
     if table.shares:
-        made.columns[-1].justify = "left"
-    block = "#" if console.options.ascii_only else "█"
-    for number, row in enumerate(table.rows):
-        cells = [printable(cell) for cell in row]
-        if table.shares:
-            cells.append(f"{block * round(table.shares[number] * _BAR):{_BAR}}")
-        made.add_row(*cells, style="bold" if number == table.marked else None)
+        block = "#" if console.options.ascii_only else "█"
+        bars = [f"{block * round(share * _BAR):{_BAR}}" for share in table.shares]
+        wide = _lay_out(console, table, bars)
+        # The bars repeat what the numbers say: where there is no room, they may go.
+        made = wide if wide.least_width <= console.width else made
     console.print(made)
+
+
+def _lay_out(console: Console, table: Table, bars: Sequence[str] = ()) -> report.FittingTable:
+    headings = [_text(console, heading) for heading in table.headings]
+    if bars:
+        headings.append("")
+    made = report.table(*headings, left=len(headings) if table.words else 1)
+    if bars:
+        made.columns[-1].justify = "left"
+    for number, row in enumerate(table.rows):
+        cells = [_text(console, cell) for cell in row]
+        made.add_row(
+            *cells, *bars[number : number + 1], style="bold" if number == table.marked else None
+        )
+    return made
 
 
 def _print_pictures(console: Console, pictures: tuple[Picture, ...]) -> None:
     """Print as many pictures as stand side by side; without colours only what is black on white."""
-    colours = console.color_system is not None and not console.no_color
+    count = len(pictures)
+    grey = (pictures[0].pixels[..., 0] == pictures[0].pixels[..., 2]).all()
+    if not has_colours(console) and not grey:
+        console.print(f"({count} picture{'s' * (count > 1)} in colour)", style="dim")
+        return
     cell = max(max(p.pixels.shape[1], len(p.caption)) for p in pictures)
     shown = pictures[: max(1, (console.width + _GAP) // (cell + _GAP))]
     drawn = []
     for picture in shown:
-        if colours and not console.options.ascii_only:
+        if has_colours(console):
             lines = _half_blocks(picture)
-        elif (picture.pixels[..., 0] == picture.pixels[..., 2]).all():
-            lines = _ink(picture, _ASCII if console.options.ascii_only else _BLOCKS)
         else:
-            console.print("(a picture in colour: -o PAGE.html draws it)", style="dim")
-            return
+            lines = _ink(picture, _ASCII if console.options.ascii_only else _BLOCKS)
         drawn.append([*lines, Text(picture.caption)])
     for row in zip(*drawn, strict=True):
-        line = Text(no_wrap=True, overflow="crop")
+        line = Text()
         for part in row:
             part.align("center", cell)
             line.append_text(part).append(" " * _GAP)
         line.rstrip()
-        console.print(line)
+        console.print(line, no_wrap=True, overflow="crop")  # too narrow a screen cuts it off
+    if len(shown) < count:
+        console.print(f"({len(shown)} of the {count}: -o PAGE.html draws all)", style="dim")
 
 
 def _half_blocks(picture: Picture) -> list[Text]:

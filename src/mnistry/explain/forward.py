@@ -118,11 +118,18 @@ class Explanation:
         """E to the power of each of `shifted`; the largest is 1."""
         return None if self.shifted is None else np.exp(self.shifted)
 
+    def rest(self, digit: int) -> float:
+        """Give the probability of all other classes together: 1 minus its own, in all digits."""
+        return float(np.delete(self.probabilities, digit).sum())
+
     @property
     def cost(self) -> float | None:
         """Cross-entropy of the answer in nats; None where the true class is not known."""
         if self.label is None:
             return None
+        if self.probabilities[self.label] > 0.5:
+            # A probability near 1 keeps few digits of a small loss; what is missing to 1 has all.
+            return -math.log1p(-self.rest(self.label))
         return float(concepts.cross_entropy(self.probabilities, self.label))
 
     @property
@@ -267,7 +274,7 @@ def read_digit(path: Path) -> tuple[NDArray[np.uint8], bool]:
             f"{width}x{height} pixels",
             where=path,
             expected="one digit on 28x28",
-            remedy="a photograph is for mnistry read",
+            remedy="crop it and scale it to 28x28 first",
         )
     border = np.concatenate([image[[0, -1]].ravel(), image[1:-1, [0, -1]].ravel()])
     inverted = bool(np.mean(border > 127) > 0.5)

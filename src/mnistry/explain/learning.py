@@ -44,6 +44,8 @@ class OptimizerStep:
         At this step.
     steps_before
         How many steps it has made in the training.
+    peak_learning_rate
+        The highest of its schedule; None if the learning rate stays the same.
     remembers
         Whether its running averages are those of the training; else they begin anew.
     changes
@@ -53,6 +55,7 @@ class OptimizerStep:
     optimizer: str
     learning_rate: float
     steps_before: int
+    peak_learning_rate: float | None
     remembers: bool
     changes: Changes
 
@@ -117,7 +120,7 @@ class LearningStep:
     step
         What the optimizer does.
     weights
-        The weights of each layer with the largest gradients.
+        The weights of each layer with the largest gradients; none whose gradient is 0.
     parameters, moved
         How many weights and biases the network has, and how many of them the step changes.
     before, after
@@ -191,7 +194,9 @@ def learn(
     step = own_step(run, gradient)
     own = Split(image[np.newaxis], np.array([label], np.uint8))
     courses = [
-        _course(network, step.changes, split, loss) for split in (own, others) if split is not None
+        _loss_along(network, step.changes, split, loss)
+        for split in (own, others)
+        if split is not None
     ]
 
     def curve(factors: Floats) -> LossCurve:
@@ -249,7 +254,8 @@ def own_step(run: Run, gradient: Changes) -> OptimizerStep:
     optimizer.apply([keras.ops.convert_to_tensor(a.astype(np.float32)) for a in flat], variables)
     moves = [new - old for new, old in zip(values(), before, strict=True)]
     changes = tuple(zip(moves[::2], moves[1::2], strict=True))
-    return OptimizerStep(type(optimizer).__name__, rate, made, remembers, changes)
+    peak = None if run.recipe.warmup is None else run.recipe.learning_rate
+    return OptimizerStep(type(optimizer).__name__, rate, made, peak, remembers, changes)
 
 
 def _saved_state(path: Path) -> list[NDArray[Any]]:
@@ -264,7 +270,7 @@ def _saved_state(path: Path) -> list[NDArray[Any]]:
         return [variables[str(number)][()] for number in range(len(variables))]
 
 
-def _course(
+def _loss_along(
     network: DenseNetwork, changes: Changes, split: Split, loss: str
 ) -> Callable[[float], float]:
     """Give the mean loss of images as a function of how many times the changes are made."""
@@ -319,6 +325,8 @@ def _loudest(
         slopes, moves = gradient[number][0], changes[number][0]
         for place in np.argsort(-np.abs(slopes), axis=None, kind="stable")[:SHOWN]:
             source, unit = (int(i) for i in np.unravel_index(place, slopes.shape))
+            if slopes[source, unit] == 0:
+                break  # so are the rest
             found.append(
                 WeightChange(
                     layer.name,

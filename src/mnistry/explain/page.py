@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
 # What is drawn in this colour takes the page's colour of text, in light and in dark.
 _TEXT = "#010203"
+_FAR = 50  # times the step: on so wide a scale nobody sees where 1 is
 
 
 def render(title: str, sections: Sequence[Section], note: str = "") -> str:
@@ -36,7 +37,7 @@ def render(title: str, sections: Sequence[Section], note: str = "") -> str:
     title
         The heading of the page.
     sections
-        From `mnistry.story`; numbered in this order.
+        From `mnistry.explain.story`; numbered in this order.
     note
         A last sentence; empty for none.
 
@@ -60,10 +61,11 @@ def render(title: str, sections: Sequence[Section], note: str = "") -> str:
     )
 
 
-def loss_figure(step: LearningStep) -> Figure:
+def loss_figure(step: LearningStep, others: str = "other images") -> Figure:
     """Draw the loss of the image, and of others, in the direction of a step.
 
-    The dashed line is the slope, which the step follows; the dot is the loss after the step.
+    The dashed line is the slope, which the step follows; the dots are the loss before and after
+    the step. `others` says what the other images are.
     """
     from matplotlib.figure import Figure
 
@@ -85,10 +87,13 @@ def loss_figure(step: LearningStep) -> Figure:
         lower[0].plot(curve.factors[least], lowest, "o", color=_BLUE, zorder=3)
         lower[0].axhline(start, color=_TEXT, lw=0.8, ls=":")
         lower[0].set(
-            title=f"The mean loss of {step.others:,} others (nats)",
+            title=f"The mean loss of {step.others:,} {others} (nats)",
             ylim=(min(0.9 * start, 0.95 * lowest), 1.55 * start or 1),
         )
-    figure.axes[-1].set(xlabel="times the step", xlim=(0, curve.factors[-1]))
+    label = "times the step"
+    if curve.factors[-1] > _FAR:
+        label += "; the step itself ends at 1, close to the left edge"
+    figure.axes[-1].set(xlabel=label, xlim=(0, curve.factors[-1]))
     for axes in figure.axes:
         axes.axvline(1, color=_TEXT, lw=0.8, ls=":")
         axes.grid(alpha=0.15)
@@ -110,7 +115,7 @@ def _part(part: Part) -> str:
     if isinstance(part, Table):
         return _table(part)
     if isinstance(part, Drawing):
-        return f'<div class="drawing">{_svg(part.step)}</div>'
+        return f'<div class="drawing">{_svg(part)}</div>'
     return _pictures(part)
 
 
@@ -164,7 +169,7 @@ def _png(picture: Picture) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _svg(step: LearningStep) -> str:
+def _svg(drawing: Drawing) -> str:
     """Draw the loss as an element of the page, in its colour of text and on its background."""
     import matplotlib
 
@@ -173,7 +178,9 @@ def _svg(step: LearningStep) -> str:
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "mnistry", **colours}):
         undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        loss_figure(step).savefig(file, format="svg", transparent=True, metadata=undated)
+        loss_figure(drawing.step, drawing.others).savefig(
+            file, format="svg", transparent=True, metadata=undated
+        )
     drawn = file.getvalue()
     # Inside a page an <svg> needs neither what stands before it nor its own size and namespaces.
     view = re.search(r'viewBox="[^"]*"', drawn)

@@ -18,6 +18,8 @@ from mnistry.explain.learning import LearningStep
 _NODES = 5  # that a table of a layer's nodes lists
 _PICTURES = 12  # of weights, or of feature maps
 _ABREAST = 32  # nodes in one row of the picture of a layer
+_SMALLEST = 5  # rows of a feature map in which there is still something to see
+_PLACES = 8  # more than usual, at most, to tell two numbers apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +54,18 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """The loss in the direction of a step, to be drawn as curves."""
+    """The loss in the direction of a step, to be drawn as curves.
+
+    Attributes
+    ----------
+    step
+        What to draw.
+    others
+        What its other images are: ``"training images of mnist"``.
+    """
 
     step: LearningStep
+    others: str
 
 
 Part = str | Formula | Table | tuple[Picture, ...] | Drawing
@@ -88,22 +99,55 @@ def forward(explanation: Explanation, about: str) -> list[Section]:
     return [_image(explanation, about), *middle, _softmax(explanation), _cost(explanation)]
 
 
-def learning(step: LearningStep) -> list[Section]:
-    """Tell of one step of learning on the same image."""
-    return [_direction(step), _length(step), _distance(step)]
+def learning(step: LearningStep, others: str = "other images") -> list[Section]:
+    """Tell of one step of learning on the same image.
+
+    Parameters
+    ----------
+    step
+        From `mnistry.explain.learning.learn`.
+    others
+        What its other images are: ``"training images of mnist"``.
+    """
+    return [_direction(step), _length(step), _distance(step, others)]
 
 
-def number(value: float) -> str:
+def number(value: float, more: int = 0) -> str:
     """Write a number for reading: four places, or two figures and a power of ten if it is small.
+
+    Parameters
+    ----------
+    value
+        Any number.
+    more
+        So many more places, or figures.
 
     Examples
     --------
-    >>> number(3.14159), number(-0.5), number(0.0000123), number(0)
-    ('3.1416', '-0.5000', '1.2e-05', '0.0000')
+    >>> number(3.14159), number(-0.5), number(0.0000123), number(0), number(0.5, more=1)
+    ('3.1416', '-0.5000', '1.2e-05', '0.0000', '0.50000')
     """
     if value and abs(value) < 0.00095:
-        return f"{value:.1e}"
-    return f"{value:,.4f}"
+        return f"{value:.{1 + more}e}"
+    return f"{value:,.{4 + more}f}"
+
+
+def probability(explanation: Explanation, digit: int) -> str:
+    """Write a class's probability; where it would be rounded to 1, by how little it is less."""
+    rest = explanation.rest(digit)
+    if 0 < rest < 0.00005:
+        return f"1 - {number(rest)}"
+    return number(float(explanation.probabilities[digit]))
+
+
+def _more(*groups: Iterable[float]) -> int:
+    """Find how many more places `number` takes to tell apart what differs within each group."""
+    # What differs in the tenth figure alone is rounding error.
+    different = [{float(f"{value:.8e}") for value in group} for group in groups]
+    for more in range(_PLACES):
+        if all(len({number(v, more) for v in group}) == len(group) for group in different):
+            return more
+    return _PLACES
 
 
 def _image(explanation: Explanation, about: str) -> Section:
@@ -235,23 +279,28 @@ def _softmax(explanation: Explanation) -> Section:
     shares = tuple(explanation.probabilities.tolist())
     logits, shifted, powers = explanation.logits, explanation.shifted, explanation.powers
     if logits is None or shifted is None or powers is None:
-        pairs = tuple((name, number(share)) for name, share in zip(names, shares, strict=True))
-        return Section(title, (Table(("class", "share"), pairs, shares, explanation.answer),))
-    columns = (logits, shifted, powers, explanation.probabilities)
+        pairs = tuple((name, probability(explanation, k)) for k, name in enumerate(names))
+        return Section(title, (Table(("class", "probability"), pairs, shares, explanation.answer),))
     rows = tuple(
-        (name, *(number(float(value)) for value in row))
-        for name, *row in zip(names, *columns, strict=True)
+        (
+            name,
+            *(number(float(c[k])) for c in (logits, shifted, powers)),
+            probability(explanation, k),
+        )
+        for k, name in enumerate(names)
     )
+    rest = float(np.delete(powers, powers.argmax()).sum())
+    whole = f"1 + {number(rest)}" if rest < 0.00005 else number(1 + rest)
     return Section(
         title,
         (
             *_answering(explanation),
-            "Softmax makes shares of the whole of them, in three steps. First the largest, "
-            f"{number(float(logits.max()))}, is taken from each, which changes no share and keeps "
-            "the powers small. Then e = 2.718… is raised to the power of each. Last, each power "
-            f"is divided by the sum of all ten, {number(float(powers.sum()))}.",
+            "Softmax makes probabilities of them, from 0 to 1 and together 1, in three steps. "
+            f"First the largest, {number(float(logits.max()))}, is taken from each, which changes "
+            "no probability and keeps the powers small. Then e = 2.718… is raised to the power "
+            f"of each. Last, each power is divided by the sum of all ten, {whole}.",
             Table(
-                ("class", "logit v", "less largest", "e to that", "share"),
+                ("class", "logit v", "less largest", "exp", "probability"),
                 rows,
                 shares,
                 explanation.answer,
@@ -285,25 +334,25 @@ def _answering(explanation: Explanation) -> list[Part]:
 
 def _cost(explanation: Explanation) -> Section:
     answer, label, names = explanation.answer, explanation.label, explanation.classes
-    share = float(explanation.probabilities[answer])
     said = (
-        f"The answer is the class with the largest share, its argmax: {names[answer]}, with "
-        f"{number(share)}."
+        f"The answer is the class with the largest probability, its argmax: {names[answer]}, with "
+        f"{probability(explanation, answer)}."
     )
     if label is None or explanation.cost is None or explanation.cost_bits is None:
         said += " What it really shows is not known, so there is no telling what the answer costs."
         return Section("The answer", (said,))
     said += " That is right." if answer == label else f" That is wrong: it is {names[label]}."
+    true = probability(explanation, label)
     return Section(
         "The answer, and what it costs",
         (
             said,
-            "What an answer costs is cross-entropy: minus the logarithm of the share that was "
-            f"given to the true class, {names[label]}. A share of 1 would cost nothing. With the "
-            "natural logarithm it is counted in nats, as Keras does, with the logarithm to base "
-            "2 in bits.",
+            "What an answer costs is cross-entropy: minus the logarithm of the probability that "
+            f"was given to the true class, {names[label]}. A probability of 1 would cost nothing. "
+            "With the natural logarithm it is counted in nats, as Keras does, with the logarithm "
+            "to base 2 in bits.",
             Formula(
-                f"-ln {number(float(explanation.probabilities[label]))} = "
+                f"-ln {f'({true})' if ' ' in true else true} = "
                 f"{number(explanation.cost)} nats = {number(explanation.cost_bits)} bits"
             ),
             "One who knows nothing, and gives each class a tenth, pays "
@@ -318,24 +367,26 @@ def _layers(explanation: Explanation) -> Section:
             view.name,
             view.kind,
             " × ".join(map(str, view.values.shape)),
-            f"{number(_low(view.values))} to {number(_high(view.values))}",
+            _range(view.values),
         )
         for view in explanation.layers
     )
     parts: list[Part] = [
         "This is no network of dense layers alone, so here is what each of its layers gives, in "
         "the order of computation. What they compute is said in ONNX's words: Gemm is the sums of "
-        "a dense layer. The shape of feature maps is rows × columns × maps.",
+        "a dense layer. The shape of feature maps is rows × columns × maps. Pixels are divided "
+        "by 255 here too, unseen: in a file of ours the first layer that has weights keeps them "
+        "255 times smaller.",
         Table(("layer", "computes", "shape", "range"), rows, words=True),
     ]
     for view in explanation.layers:
-        # What only one map has, or one pixel, shows nothing that a table does not.
-        if view.values.ndim == 3 and view.values.shape[-1] > 1 and len(view.values) > 1:
+        # What has only one map, or few pixels, shows nothing that a table does not.
+        if view.values.ndim == 3 and view.values.shape[-1] > 1 and len(view.values) >= _SMALLEST:
             chosen = np.argsort(-view.values.mean(axis=(0, 1)), kind="stable")[:_PICTURES]
             maps = [view.values[:, :, channel] for channel in chosen]
             parts += [
                 f"{view.name}: {len(maps)} of its {view.values.shape[-1]} maps, those with the "
-                "largest mean first; the darker, the larger.",
+                f"largest mean first; {_key(maps)}.",
                 _maps(maps, [f"map {channel}" for channel in chosen]),
             ]
     return Section("From layer to layer", tuple(parts))
@@ -345,7 +396,7 @@ def _direction(step: LearningStep) -> Section:
     error = (
         "the slope of the loss along its sum"
         if step.loss == "binary_crossentropy"
-        else "its share less what would have been right, 1 or 0"
+        else "its probability less what would have been right, 1 or 0"
     )
     rows = tuple(
         (
@@ -362,36 +413,50 @@ def _direction(step: LearningStep) -> Section:
             f"Each of the network's {step.parameters:,} weights and biases has a gradient: by how "
             "much the loss grows for each unit that the weight grows. To learn is to go the other "
             "way. Backpropagation finds all gradients in one go: the error of each output is "
-            f"{error}; passed back over the weights it gives the error of each node before; and "
-            "a weight's gradient is its input times the error of its node.",
-            "These are the weights of each layer whose gradients are largest, named by input and "
-            "node. By trying means: the loss with the weight a hundred-thousandth larger, less "
-            "the loss with it as much smaller, divided by the difference.",
-            Table(("weight", "value", "backpropagation", "by trying"), rows),
+            f"{error}; passed back over the weights, times the slope of each node's activation "
+            "function (of ReLU: 1 where the node fired, else 0), it gives the error of each node "
+            "before; and a weight's gradient is its input times the error of its node.",
+            *_gradients(rows),
         ),
     )
+
+
+def _gradients(rows: tuple[tuple[str, ...], ...]) -> list[Part]:
+    if not rows:
+        return ["Here no weight has one other than 0: nothing but biases can learn from it."]
+    return [
+        "These are the weights of each layer whose gradients are largest, named by input and "
+        "node. By trying means: the loss with 0.00001 added to the weight, less the loss with "
+        "0.00001 taken away, divided by 0.00002.",
+        Table(("weight", "value", "backpropagation", "by trying"), rows),
+    ]
 
 
 def _length(step: LearningStep) -> Section:
     made = step.step
     state = "as the training left it" if made.remembers else "as new, its state being lost"
+    rate = f"learning rate {made.learning_rate:.4g}"
+    if made.peak_learning_rate is not None:
+        rate += f" by a schedule whose peak is {made.peak_learning_rate:g}"
+    more = _more(*((w.weight, w.weight + w.change) for w in step.weights))
     rows = tuple(
         (
             f"{weight.layer} {weight.source} to {weight.unit}",
-            number(weight.weight),
+            number(weight.weight, more),
             f"{weight.change:+.3g}",
-            number(weight.weight + weight.change),
+            number(weight.weight + weight.change, more),
         )
         for weight in step.weights
     )
+    table = (Table(("weight", "before", "step", "after"), rows),) if rows else ()
     return Section(
         "How far?",
         (
-            f"That is decided by the optimizer that trained this run: {made.optimizer}, learning "
-            f"rate {made.learning_rate:.4g}, {state}, in its step {made.steps_before + 1:,}. It "
-            f"moves {step.moved:,} of the {step.parameters:,}.{_HABIT.get(made.optimizer, '')} In "
-            "training it saw the mean gradient of a whole batch; here this image stands alone.",
-            Table(("weight", "before", "step", "after"), rows),
+            f"That is decided by the optimizer that trained this run: {made.optimizer}, {rate}, "
+            f"{state}, in its step {made.steps_before + 1:,}. It moves {step.moved:,} of the "
+            f"{step.parameters:,}.{_HABIT.get(made.optimizer, '')} In training it saw the mean "
+            "gradient of a whole batch; here this image stands alone.",
+            *table,
         ),
     )
 
@@ -404,66 +469,88 @@ _HABIT = {
     "Adam": _ADAM,
     "AdamW": f"{_ADAM} Every weight shrinks a little besides.",
     "RMSprop": " It divides each gradient by how large that weight's gradients usually are: so "
-    "each weight moves by about the learning rate, and further where a gradient is unusually "
-    "large.",
+    "each weight moves by about the learning rate, further where a gradient is unusually large, "
+    "and far less where it is unusually small, as with an image that the network knows.",
     "SGD": " It multiplies each gradient by the learning rate, and with momentum goes on by a part "
     "of its last step.",
 }
 
 
-def _distance(step: LearningStep) -> Section:
+def _distance(step: LearningStep, others: str) -> Section:
     table = step.table
-    columns: list[Iterable[float]] = [step.before + table.factors * step.slope, table.own]
+    columns = [step.before + table.factors * step.slope, table.own]
+    headings = ["times the step", "slope predicts", "loss found"]
+    compared = ""
     if table.others is not None:
         columns.append(table.others)
-    rows = tuple(
-        (f"{factor:g}", *(number(float(value)) for value in values))
-        for factor, *values in zip(table.factors.tolist(), *columns, strict=True)
+        headings.append(f"{step.others:,} others")
+        compared = f" The last column is the mean loss of {step.others:,} {others}."
+    rows = zip([f"{factor:g}" for factor in table.factors], *map(_column, columns), strict=True)
+    more = _more((step.before, step.predicted), (step.before, step.after))
+    before, predicted, after = (
+        number(value, more) for value in (step.before, step.predicted, step.after)
     )
-    headings = ("times the step", "slope predicts", "loss found")
-    whole = int(np.flatnonzero(table.factors == 1)[0])
     return Section(
         "What the loss does",
         (
             f"The loss of this image is {_LOSS[step.loss]}. All gradients times all steps, "
             f"added up, are {number(step.slope)}: so much would the whole step change it, if the "
-            f"loss went on as straight as it begins, from {number(step.before)} to "
-            f"{number(step.predicted)}. After the step it is found to be {number(step.after)}."
-            + (" No loss is below 0: it bends on the way." if step.predicted < 0 else ""),
-            Table(
-                headings if table.others is None else (*headings, f"{step.others:,} others"),
-                rows,
-                marked=whole,
-            ),
-            Drawing(step),
-            *_overshoot(step),
+            f"loss went on as straight as it begins, from {before} to {predicted}. After the step "
+            f"it is found to be {after}."
+            + (" No loss is below 0: it bends on the way." if step.predicted < 0 else "")
+            + compared,
+            Table(tuple(headings), tuple(rows), marked=int(np.flatnonzero(table.factors == 1)[0])),
+            Drawing(step, others),
+            *_overshoot(step, others),
             "None of this is kept: the run stays as it is.",
         ),
     )
 
 
+def _column(values: Floats) -> list[str]:
+    more = _more(values.tolist())
+    return [number(value, more) for value in values.tolist()]
+
+
 _LOSS = {
     "categorical_crossentropy": "its cross-entropy in nats, as above",
     "sparse_categorical_crossentropy": "its cross-entropy in nats, as above",
-    "binary_crossentropy": "the binary cross-entropy of each of its ten shares, their mean in nats",
+    "binary_crossentropy": "the binary cross-entropy of each of its ten probabilities, their mean "
+    "in nats",
 }
 
 
-def _overshoot(step: LearningStep) -> list[Part]:
-    curve = step.curve
-    parts: list[Part] = [f"The loss of the image itself {_course(curve.factors, curve.own)}."]
-    if curve.others is not None:
-        parts.append(
-            f"But the weights belong to all images. The mean loss of {step.others:,} others "
-            f"{_course(curve.factors, curve.others)}. Where it rises, the step has overshot: hence "
-            "small learning rates, and gradients of many images at once."
+def _overshoot(step: LearningStep, others: str) -> list[Part]:
+    factors, own, theirs = step.curve.factors, step.curve.own, step.curve.others
+    said = f"The loss of the image itself {_course(factors, own)}."
+    if _turns(own):
+        said += " Where it rises again, the step has overshot: hence small learning rates."
+    if theirs is None:
+        return [said]
+    mean = (
+        f"But the weights belong to all images. The mean loss of the {step.others:,} {others} "
+        f"{_course(factors, theirs)}."
+    )
+    if _turns(theirs):
+        mean += " Where it rises again, the step has overshot."
+    elif theirs.argmin() == 0:
+        mean += (
+            " This direction does not help them: it was found with the gradient of one image, not "
+            "with theirs. Hence the gradients of many images at once, in batches."
         )
-    return parts
+    return [said, mean]
+
+
+def _turns(losses: Floats) -> bool:
+    """Say whether a loss falls first, and then rises."""
+    return 0 < int(losses.argmin()) < len(losses) - 1
 
 
 def _course(factors: Floats, losses: Floats) -> str:
     least = int(losses.argmin())
-    first, lowest, last = (number(float(losses[i])) for i in (0, least, -1))
+    values = [float(losses[i]) for i in (0, least, -1)]
+    more = _more(values)
+    first, lowest, last = (number(value, more) for value in values)
     end = f"{last} at {factors[-1]:g} times the step"
     if least == 0:
         return f"only rises, from {first} to {end}"
@@ -489,8 +576,19 @@ def _cells(view: LayerView) -> Picture:
     return signed([cells.reshape(rows, -1)], [caption])[0]
 
 
+def _key(maps: Sequence[Floats]) -> str:
+    """Say how to read the colours that `_maps` takes."""
+    if _has_negative(maps):
+        return "red is above 0, blue below, and the stronger the colour, the further"
+    return "the darker, the larger"
+
+
+def _has_negative(maps: Sequence[Floats]) -> bool:
+    return min(float(part.min()) for part in maps) < 0
+
+
 def _maps(maps: Sequence[Floats], captions: Sequence[str]) -> tuple[Picture, ...]:
-    if min(part.min() for part in maps) < 0:
+    if _has_negative(maps):
         return signed(maps, captions)
     limit = max(float(part.max()) for part in maps)
     return tuple(grey(part, text, limit) for part, text in zip(maps, captions, strict=True))
@@ -500,6 +598,13 @@ def _network(explanation: Explanation) -> DenseNetwork:
     if explanation.network is None:
         raise TypeError("not an explanation of a dense network")
     return explanation.network
+
+
+def _range(values: Floats) -> str:
+    low, high = _low(values), _high(values)
+    if not (values % 1).any():  # pixels as they came
+        return f"{low:.0f} to {high:.0f}"
+    return f"{number(low)} to {number(high)}"
 
 
 def _low(values: Floats | None) -> float:
