@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import math
 import threading
@@ -10,6 +11,7 @@ import mnistry
 from mnistry import augment
 from mnistry.augment import STRIP, Distortion, distort, epochs
 from mnistry.errors import DataError, UsageError
+from mnistry.pens import Pen
 
 STILL = Distortion(rotation=0, scale=0, shear=0, shift=0, elastic=0)
 
@@ -126,6 +128,15 @@ def test_the_elastic_amplitude_is_in_pixels() -> None:
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(digits) -> None:
     one, four = (distort(digits, Distortion(), seed=(3, 1), threads=count) for count in (1, 4))
     assert np.array_equal(one, four)
+
+
+def test_the_pen_writes_what_was_distorted_and_the_seed_decides(digits) -> None:
+    faint = Pen(thinnest=3, thickest=3, faintest=0.5, blur=0, noise=0, cut=0, chance=1)
+    still = dataclasses.replace(STILL, pen=faint)
+    one, four = (distort(digits, still, seed=3, threads=count) for count in (1, 4))
+    assert np.array_equal(one, four)
+    assert not np.array_equal(one, distort(digits, still, seed=4))
+    assert np.median(one.max((1, 2))) == pytest.approx(0.75 * 255, rel=0.05)
 
 
 def test_seeds_epochs_strips_and_images_differ(digits) -> None:

@@ -225,7 +225,7 @@ def test_every_setting_reaches_the_network_and_the_training(
     recipe = Recipe(
         "all", units=8, depth=3, optimizer="sgd", learning_rate=0.25, momentum=0.5,
         loss="binary_crossentropy", epochs=7, batch_size=50, validation=0.2, early_stopping=4,
-        distortion=Distortion(rotation=3), undistorted=0.3,
+        distortion=Distortion(rotation=3), undistorted=0.3, styled=6, strangers=9,
     )  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
         experiment.perform(recipe, mnistry.load("sample"), seed=9, path=tmp_path / "run")
@@ -237,6 +237,7 @@ def test_every_setting_reaches_the_network_and_the_training(
     )
     assert seen["loss"] == "binary_crossentropy"
     assert (seen["distortion"].rotation, seen["undistorted"]) == (3, 2)
+    assert len(seen["additions"].images) == 15
     assert (seen["epochs"], seen["batch_size"], seen["validation"], seen["seed"]) == (7, 50, 0.2, 9)
     (stopping,) = seen["callbacks"]
     assert isinstance(stopping, keras.callbacks.EarlyStopping)

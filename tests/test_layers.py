@@ -14,8 +14,8 @@ SOURCE = Path(mnistry.__file__).parent
 # From the bottom of the house to its roof. A package counts as one floor.
 ORDER = [
     "errors", "signals", "files", "downloads", "images", "modelfiles", "onnxwire", "onnxfiles",
-    "datasets", "concepts", "tensors", "layers", "networks", "augment", "recipes", "history",
-    "models", "checkpoints", "callbacks", "engine", "training",
+    "datasets", "concepts", "tensors", "parallel", "layers", "networks", "pens", "augment",
+    "additions", "recipes", "history", "models", "checkpoints", "callbacks", "engine", "training",
     "significance", "evaluation", "onnxgraph", "export", "runs", "ledger", "scoring",
     "experiment", "explain",
     "pictures", "plots", "figures", "progress", "startup", "cli", "__init__", "__main__",

@@ -9,6 +9,7 @@ import pytest
 
 import mnistry
 from mnistry import training
+from mnistry.additions import Additions
 from mnistry.augment import Distortion, distort
 from mnistry.datasets.dataset import Split
 from mnistry.errors import DataError, DivergedError, UsageError
@@ -50,6 +51,30 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(digits) 
     first, again, other = (trained(digits, seed)[0] for seed in (3, 3, 4))
     assert same(first, again)
     assert not same(first, other)
+
+
+def test_additions_are_trained_on_with_targets_of_their_own(digits) -> None:
+    grey = Additions(
+        np.full((300, 28, 28), 200, np.uint8), np.full((300, 10), 0.1, np.float32)
+    )
+    plain, plain_figures = trained(digits)
+    honest, figures = trained(digits, additions=grey)
+    assert (plain_figures.steps, figures.steps) == (8, 11)
+    sure, unsure = (model.predict(grey.images[:1], verbose=0).max() for model in (plain, honest))
+    assert unsure < 0.2 < sure
+
+
+def test_additions_are_not_set_aside(digits) -> None:
+    nines = Additions(digits[0][:100], np.eye(10, dtype=np.float32)[[9] * 100])
+    with_nines = trained(digits, additions=nines, validation=0.5)[1]
+    without = trained(digits, validation=0.5)[1]
+    assert (with_nines.steps, without.steps) == (5, 4)
+
+
+def test_additions_and_a_sparse_loss_are_refused(digits) -> None:
+    grey = Additions(np.zeros((1, 28, 28), np.uint8), np.full((1, 10), 0.1, np.float32))
+    with pytest.raises(UsageError, match="sparse"):
+        trained(digits, additions=grey, loss="sparse_categorical_crossentropy")
 
 
 def test_each_image_is_used_once_an_epoch_in_another_order() -> None:

@@ -8,15 +8,16 @@ import dataclasses
 import functools
 import itertools
 import math
-import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry import parallel, pens
 from mnistry.datasets.dataset import Images, as_images
 from mnistry.errors import UsageError
+from mnistry.pens import Pen
 
 SIDE = 28
 CENTRE = (SIDE - 1) / 2
@@ -48,6 +49,8 @@ class Distortion:
     sigma
         Pixels: the standard deviation of the Gaussian that smooths the pull. The larger, the
         gentler the bends.
+    pen
+        What pen, paper and camera do to it afterwards; None leaves the strokes as they are.
 
     Raises
     ------
@@ -61,9 +64,11 @@ class Distortion:
     shift: float = 1.0
     elastic: float = 1.0
     sigma: float = 4.0
+    pen: Pen | None = None
 
     def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
+        for name in ("rotation", "scale", "shear", "shift", "elastic", "sigma"):
+            value = getattr(self, name)
             low = 1 if name == "sigma" else 0
             high = 1 if name == "scale" else math.inf
             if not low <= value < high:
@@ -118,9 +123,11 @@ def distort(
         bends = _bends(distortion.sigma)
         modes = bends.shape[1]
         pulls = random.standard_normal((2, count, modes, modes), np.float32)
-        distorted[part] = _warped(images[part], matrices, pulls * distortion.elastic, bends)
+        warped = _warped(images[part], matrices, pulls * distortion.elastic, bends)
+        pen = distortion.pen
+        distorted[part] = warped if pen is None else pens.write(warped, pen, random)
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or parallel.cores()) as pool:
         list(pool.map(strip, range(math.ceil(len(images) / STRIP))))
     return distorted
 

@@ -8,6 +8,7 @@ callbacks or validation.
 
 from __future__ import annotations
 
+import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry import parallel
 from mnistry.layers import accelerated
 from mnistry.signals import put_off
 
 if TYPE_CHECKING:
     import keras
+
+# Bytes: what lies otherwise is copied by JAX, once for each device.
+_ALIGNMENT = 64
 
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
 
@@ -48,14 +53,13 @@ class Engine:
         targets: NDArray[Any],
         batch_size: int,
     ) -> None:
-        import jax
-
         self.batch_size = batch_size
         self.full_steps, self.rest = divmod(len(images), batch_size)
         self.compile_seconds = 0.0
         self._model = model
+        self._mesh = parallel.mesh_for(model)
         self._give(images)
-        self._targets = jax.device_put(targets)
+        self._targets = self._put(targets, ())
         _build_metrics(model, targets)
         self.read()
         self._compile()
@@ -71,21 +75,30 @@ class Engine:
             self._give(images)
 
     def _give(self, images: NDArray[np.uint8]) -> None:
+        self._given = images
+        self._images = self._put(_aligned(images), ())
+
+    def _put(self, array: Any, shape: tuple[int, ...]) -> Any:
+        """Lay an array on the devices, parted as an array of weights of this shape is."""
         import jax
 
-        self._given = images
-        self._images = jax.device_put(images)
+        place = None if self._mesh is None else parallel.sharding(self._mesh, shape)
+        return jax.device_put(array, place)
 
     def read(self) -> None:
         """Take the state from the model's and the optimizer's variables."""
-        self._state: State = tuple([v.value for v in vs] for vs in self._variables())  # type: ignore[assignment]
+        self._state: State = tuple(  # type: ignore[assignment]
+            [self._put(variable.value, variable.shape) for variable in variables]
+            for variables in self._variables()
+        )
 
     def write(self) -> None:
         """Give the state back to the model's and the optimizer's variables."""
         with put_off():
             for variables, values in zip(self._variables(), self._state, strict=True):
                 for variable, value in zip(variables, values, strict=True):
-                    variable.assign(value)
+                    # Whoever uses the model next has one device.
+                    variable.assign(value if self._mesh is None else np.asarray(value))
 
     def run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
         """Do the steps from `start` to before `stop` of an epoch.
@@ -153,20 +166,26 @@ class Engine:
         shapes = jax.eval_shape(step, self._state, *data, order[:batch_size])[1]
         self._no_logs = jax.tree.map(lambda value: np.zeros(value.shape, value.dtype), shapes)
         zero = np.int32(0)
-        lowered = [
-            jax.jit(loop, donate_argnums=0).lower(
-                self._state, self._no_logs, *data, order, zero, zero
-            )
-        ]
+        # The state comes back to where it was: the next call takes it there.
+        places = None if self._mesh is None else jax.tree.map(lambda a: a.sharding, self._state)
+        jit = functools.partial(jax.jit, donate_argnums=0, out_shardings=(places, None))
+        lowered = [jit(loop).lower(self._state, self._no_logs, *data, order, zero, zero)]
         if self.rest:
-            lowered.append(
-                jax.jit(step, donate_argnums=0).lower(self._state, *data, order[: self.rest])
-            )
+            lowered.append(jit(step).lower(self._state, *data, order[: self.rest]))
         # XLA compiles outside Python's lock: both programs at once.
         with ThreadPoolExecutor() as pool:
             compiled = list(pool.map(lambda program: program.compile(), lowered))
         self._loop, self._last = compiled[0], compiled[-1]
         self.compile_seconds = time.perf_counter() - started
+
+
+def _aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Copy an array to where JAX uses it in place, however many devices of the processor do."""
+    room = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def _plain(value: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
-from mnistry import __version__, export, files, history, models, networks, runs, training
+from mnistry import __version__, additions, export, files, history, models, networks, runs, training
 from mnistry.concepts import steps_per_epoch
 from mnistry.datasets.dataset import Dataset, Split, as_split
 from mnistry.errors import DataError, DivergedError, UsageError
@@ -203,7 +203,8 @@ def _prepare(
     kept, _ = training.hold_out(Split(*_labelled(dataset)), recipe.validation, seed)
     training.check(len(kept.images), recipe.epochs, recipe.batch_size)
     model = networks.build(recipe.network, seed=seed, units=recipe.units, depth=recipe.depth)
-    steps = steps_per_epoch(len(kept.images), recipe.batch_size) * recipe.epochs
+    count = len(kept.images) + recipe.styled + recipe.strangers
+    steps = steps_per_epoch(count, recipe.batch_size) * recipe.epochs
     return model, make_optimizer(recipe, steps)
 
 
@@ -229,6 +230,7 @@ def _train(
             batch_size=recipe.batch_size,
             distortion=recipe.distortion,
             undistorted=round(recipe.undistorted * recipe.epochs),
+            additions=_additions(recipe, images, labels, run.seed),
             validation=recipe.validation,
             seed=run.seed,
             callbacks=[*_early_stopping(recipe), *callbacks],
@@ -278,6 +280,16 @@ def _labelled(dataset: Dataset) -> tuple[NDArray[Any], NDArray[Any]]:
             remedy="to label such images, use mnistry predict",
         )
     return dataset.train.images, dataset.train.labels
+
+
+def _additions(
+    recipe: Recipe, images: NDArray[Any], labels: NDArray[Any], seed: int
+) -> additions.Additions | None:
+    if not recipe.styled and not recipe.strangers:
+        return None
+    # Made of nothing that is set aside.
+    kept, _ = training.hold_out(Split(images, labels), recipe.validation, seed)
+    return additions.make(kept, styled=recipe.styled, strangers=recipe.strangers, seed=seed)
 
 
 def _early_stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnistry import files
+from mnistry import files, parallel
 from mnistry.errors import UsageError
 from mnistry.signals import put_off
 
@@ -58,6 +58,8 @@ def import_keras() -> None:
     finally:
         for name in hidden:
             del sys.modules[name]
+    if backend == "jax":
+        parallel.divide_processor()
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry import augment, checkpoints
+from mnistry.additions import Additions
 from mnistry.augment import Distortion
 from mnistry.callbacks import Guard, Records, wants_batches
 from mnistry.concepts import one_hot, steps_per_epoch
@@ -44,6 +45,7 @@ def train(
     batch_size: int = 128,
     distortion: Distortion | None = None,
     undistorted: int = 0,
+    additions: Additions | None = None,
     validation: float = 0.0,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -73,6 +75,9 @@ def train(
         How far the images are distorted, anew for each epoch, while the one before it is trained.
     undistorted
         How many epochs at the end take the images as they are.
+    additions
+        More images to train on, with targets of their own: see `mnistry.additions`. The running
+        loss and accuracy count them too, and of what is no digit only the answer 0 as right.
     validation
         The part of the images, 0 to below 1, to set aside and only watch: the same share of
         every class, drawn by `seed`.
@@ -121,18 +126,19 @@ def train(
     if not model.compiled:
         _compile(model, optimizer, loss)
     model.optimizer.build(model.trainable_variables)
+    material = _material(kept, additions, model)
     started = time.perf_counter()
     watched = None if aside is None else (aside.images, _targets(aside, model))
     records = Records(
-        epochs, steps_per_epoch(len(kept.images), batch_size), callbacks, on_progress,
+        epochs, steps_per_epoch(len(material.images), batch_size), callbacks, on_progress,
         checkpoint_folder,
         None if checkpoint_folder is None else _newest(checkpoint_folder),
     )  # fmt: skip
     reason = _why_fit(callbacks)
     done = len(records.done)
     distorted = max(epochs - undistorted - done, 0)
-    with _epochs(kept.images, distortion, distorted, seed, start=done) as epoch_images:
-        batches = _Batches(kept, model, batch_size, seed, epoch_images, done)
+    with _epochs(material.images, distortion, distorted, seed, start=done) as epoch_images:
+        batches = _Batches(material.targets, batch_size, seed, epoch_images, done)
         if reason is None:
             compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
         else:
@@ -303,15 +309,14 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        split: Split,
-        model: keras.Model,
+        targets: NDArray[Any],
         batch_size: int,
         seed: int,
         epoch_images: Iterator[Images],
         first_epoch: int,
     ) -> None:
         super().__init__()
-        self.targets = _targets(split, model)
+        self.targets = targets
         self.batch_size = batch_size
         self._seed, self._epoch_images = seed, epoch_images
         self._epoch = -1
@@ -371,6 +376,22 @@ def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
         return labels.astype(np.int32)
     classes: int = model.output_shape[-1]
     return one_hot(labels, classes)
+
+
+def _material(split: Split, additions: Additions | None, model: keras.Model) -> Additions:
+    """Give all that is trained on, the additions last."""
+    targets = _targets(split, model)
+    if additions is None:
+        return Additions(split.images, targets)
+    if targets.ndim == 1:
+        raise UsageError(
+            "additions with a sparse loss, which knows labels only",
+            expected="categorical_crossentropy",
+        )
+    return Additions(
+        np.concatenate([split.images, additions.images]),
+        np.concatenate([targets, additions.targets]),
+    )
 
 
 def _why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:

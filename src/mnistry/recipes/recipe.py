@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from mnistry.augment import Distortion
 from mnistry.errors import UsageError
+from mnistry.pens import Pen
 
 # Far beyond what makes sense, and below what overflows.
 _MOST = {
@@ -19,6 +20,7 @@ _MOST = {
     "batch_size": 1_000_000_000,
     "early_stopping": 1_000_000,
 }
+_MOST_ADDED = 1_000_000
 _LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
 
 
@@ -53,6 +55,11 @@ class Recipe:
     undistorted
         The part of the epochs, 0 to 1, that takes the images as they are nevertheless, at the end:
         what the network has learned from distorted ones is fitted to those that it will meet.
+    styled
+        How many digits in styles that MNIST lacks are trained besides; see `mnistry.additions`.
+    strangers
+        How many images that are no digit are trained besides, towards the same probability for
+        each digit.
     validation
         The part of the training images, 0 to below 1, that is set aside and only watched.
     early_stopping
@@ -84,6 +91,8 @@ class Recipe:
     batch_size: int = 128
     distortion: Distortion | None = None
     undistorted: float = 0.0
+    styled: int = 0
+    strangers: int = 0
     validation: float = 0.0
     early_stopping: int | None = None
 
@@ -108,6 +117,17 @@ class Recipe:
             )
         if not 0 <= self.undistorted <= 1:
             raise UsageError(_says("undistorted", self.undistorted), expected="0 to 1")
+        for setting in ("styled", "strangers"):
+            if not 0 <= getattr(self, setting) <= _MOST_ADDED:
+                raise UsageError(
+                    _says(setting, getattr(self, setting)),
+                    expected=f"a whole number from 0 to {_MOST_ADDED:,}",
+                )
+        if self.strangers and "sparse" in self.loss:
+            raise UsageError(
+                f"the loss {self.loss} with strangers, for which it has no label",
+                expected="categorical_crossentropy",
+            )
         if not 0 <= self.validation < 1:
             raise UsageError(
                 _says("validation", self.validation),
@@ -127,7 +147,8 @@ class Recipe:
         """
         distortion = value.get("distortion")
         if distortion is not None:
-            distortion = Distortion(**distortion)
+            pen = distortion.get("pen")
+            distortion = Distortion(**{**distortion, "pen": None if pen is None else Pen(**pen)})
         return cls(**{**value, "distortion": distortion})
 
 

@@ -1,0 +1,125 @@
+"""Strokes, and a drawing brought to MNIST's form. Knows nothing of what is drawn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.dataset import Images
+
+SIDE, BOX = 28, 20
+# Strokes are drawn on a page with so many pixels for each of MNIST's.
+FINE = 4
+
+Ink = NDArray[np.floating]
+Points = NDArray[np.floating]
+
+
+def strokes(curves: Sequence[Points], width: float, page: Ink | None = None) -> Ink:
+    """Draw strokes on a page.
+
+    Parameters
+    ----------
+    curves
+        The points along each stroke: shape ``(n, 2)``, column and row of MNIST's image, 0 to 28.
+    width
+        Of the strokes, in pixels of MNIST's.
+    page
+        What was there before, as this function gives it.
+
+    Returns
+    -------
+    ndarray
+        ``float32``, shape ``(112, 112)``, 0 to 1 for ink.
+    """
+    import cv2
+
+    page = np.zeros((FINE * SIDE, FINE * SIDE), np.float32) if page is None else page.copy()
+    # The last four bits of each number are a fraction of a pixel.
+    lines = [np.rint(16 * FINE * np.asarray(points)).astype(np.int32) for points in curves]
+    return np.asarray(
+        cv2.polylines(page, lines, False, 1.0, max(1, round(FINE * width)), cv2.LINE_AA, 4)
+    )
+
+
+def enlarged(image: Images) -> Ink:
+    """Lay an image of MNIST's form, shape ``(28, 28)``, on a page; see `strokes`."""
+    import cv2
+
+    size = (FINE * SIDE, FINE * SIDE)
+    ink = image.astype(np.float32) / 255
+    return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_LINEAR))
+
+
+def smooth(points: Points) -> Points:
+    """Draw a curve through points.
+
+    E. Catmull, R. Rom: A Class of Local Interpolating Splines, 1974; uniform.
+    """
+    padded = np.concatenate([points[:1], points, points[-1:]])
+    before, start, stop, after = (padded[k : len(padded) - 3 + k, None] for k in range(4))
+    t = np.linspace(0, 1, 12)[:, None]
+    curve = (
+        2 * start
+        + (stop - before) * t
+        + (2 * before - 5 * start + 4 * stop - after) * t**2
+        + (3 * start - before - 3 * stop + after) * t**3
+    )
+    return np.asarray(curve.reshape(-1, 2) / 2)
+
+
+def around(angles: float | Points) -> Points:
+    """Give the points of the unit circle at these angles in radians, the last axis being x, y."""
+    return np.stack([np.cos(angles), np.sin(angles)], -1)
+
+
+def as_mnist(ink: Ink) -> Images:
+    """Bring a drawing to MNIST's form: a box of 20 pixels, the centre of mass in the middle.
+
+    Parameters
+    ----------
+    ink
+        Shape ``(height, width)``, 0 to 1; blank stays blank.
+
+    Returns
+    -------
+    ndarray
+        ``uint8``, shape ``(28, 28)``.
+
+    Examples
+    --------
+    >>> bar = np.zeros((50, 90), np.float32)
+    >>> bar[10:20, 40:80] = 1
+    >>> np.flatnonzero(as_mnist(bar).any(1)), np.flatnonzero(as_mnist(bar).any(0))[[0, -1]]
+    (array([12, 13, 14, 15, 16]), array([ 4, 23]))
+    """
+    import cv2
+
+    part = np.ascontiguousarray(cropped(ink), np.float32)
+    if not part.size:
+        return np.zeros((SIDE, SIDE), np.uint8)
+    factor = BOX / max(part.shape)
+    height, width = (max(1, round(side * factor)) for side in part.shape)
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(part, (width, height), interpolation=method)
+    down = SIDE / 2 - small.sum(1) @ (np.arange(height) + 0.5) / small.sum()
+    right = SIDE / 2 - small.sum(0) @ (np.arange(width) + 0.5) / small.sum()
+    row, column = (
+        min(max(round(at), 0), SIDE - long) for at, long in ((down, height), (right, width))
+    )
+    page = np.zeros((SIDE, SIDE), np.float32)
+    page[row : row + height, column : column + width] = small
+    return to_bytes(page)
+
+
+def cropped(ink: Ink) -> Ink:
+    """Cut away what is paper on all sides; nothing is left of blank paper."""
+    rows, columns = np.flatnonzero(ink.max(1) > 0.2), np.flatnonzero(ink.max(0) > 0.2)
+    if not rows.size:
+        return ink[:0, :0]
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def to_bytes(ink: Ink) -> Images:
+    """Turn ink from 0 to 1 into ``uint8``; what lies beyond is clipped."""
+    return np.rint(255 * np.clip(ink, 0, 1)).astype(np.uint8)
