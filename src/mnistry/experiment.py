@@ -175,7 +175,8 @@ def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     try:
         return keras.optimizers.get({"class_name": recipe.optimizer.lower(), "config": given})
     except (KeyError, TypeError, ValueError):
-        reason = f"optimizer {recipe.optimizer!r}" + "".join(f" with {name}" for name in given)
+        named = " and ".join(given)
+        reason = f"optimizer {recipe.optimizer!r}" + (f" with {named}" if named else "")
         raise UsageError(
             reason,
             expected="a Keras optimizer by name, such as rmsprop, sgd, adam or adamw; "

@@ -9,6 +9,7 @@ M. Shoeybi and others: Megatron-LM, 2019, section 3.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Sequence
@@ -39,14 +40,14 @@ def cores() -> int:
 def divide_processor() -> None:
     """Let JAX see the processor as up to four devices; for processes of our own.
 
-    To be called before JAX computes anything. Does nothing where ``XLA_FLAGS`` says how many
-    devices there are.
+    Does nothing where JAX computes already, or where ``XLA_FLAGS`` says how many devices there are.
     """
     import jax
 
     parts = 1 << (min(cores(), _MOST_PARTS).bit_length() - 1)  # a power of two divides most layers
-    if "device_count" not in os.environ.get("XLA_FLAGS", ""):
-        jax.config.update("jax_num_cpu_devices", parts)
+    if parts > 1 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with contextlib.suppress(RuntimeError):  # it has its devices
+            jax.config.update("jax_num_cpu_devices", parts)
 
 
 def mesh_for(model: keras.Model) -> Mesh | None:

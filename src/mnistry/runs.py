@@ -308,19 +308,29 @@ def make_directory(path: Path) -> None:
     ResourceError
         If it cannot be made.
     """
+    refuse_taken(path)
     try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            if (path / _LOCK).is_file():
-                with hold(path):
-                    pass
-            raise UsageError(
-                "exists already",
-                where=path,
-                remedy=f"choose another -o, or go on with --resume {path}",
-            )
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResourceError(f"cannot be made: {error.strerror}", where=path) from error
+
+
+def refuse_taken(path: Path) -> None:
+    """Raise `UsageError` if something is where a new run's directory shall be."""
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise ResourceError(f"cannot be read: {error.strerror}", where=path) from error
+    if not taken:
+        return
+    if (path / _LOCK).is_file():
+        with hold(path):
+            pass
+    raise UsageError(
+        "exists already",
+        where=path,
+        remedy=f"choose another -o, or go on with --resume {path}",
+    )
 
 
 def find_all(folder: Path) -> tuple[list[Run], list[ModelError]]:

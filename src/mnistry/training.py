@@ -88,7 +88,8 @@ def train(
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
     on_progress
-        Called some ten times a second.
+        Called some ten times a second. In the middle of an epoch the state is with the engine,
+        and `model` is void: look at it in a callback's hooks for epochs.
     checkpoint_folder
         Where to keep the state after each epoch; a state found there is gone on from.
 

@@ -31,9 +31,7 @@ def test_an_accuracy_has_its_interval() -> None:
 
 
 def test_the_gap_is_training_less_test_in_percentage_points() -> None:
-    rows = dict(
-        report.overfitting(card(90, 10, 0.9), card(99, 1, 0.9), Epoch(0.5, 0.975, None, None, 1.0))
-    )
+    rows = dict(report.gap(card(90, 10, 0.9), card(99, 1, 0.9), Epoch(0.5, 0.975, None, None, 1.0)))
     assert rows["gap"].startswith("+9.00 percentage points")
     # A gap is no proof of overfitting: other images by other writers give one, too.
     assert "generalisation gap" in rows["gap"]

@@ -48,7 +48,7 @@ def test_every_setting_reaches_the_run(mnistry_command, tmp_path) -> None:
         "learning_rate": 0.1, "momentum": 0.5, "weight_decay": None, "warmup": None,
         "loss": "sparse_categorical_crossentropy",
         "epochs": 2, "batch_size": 4, "distortion": None, "undistorted": 0.0,
-        "validation": 0.5, "early_stopping": 3,
+        "styled": 0, "strangers": 0, "validation": 0.5, "early_stopping": 3,
     }  # fmt: skip
 
 
@@ -98,10 +98,16 @@ def test_an_existing_folder_is_not_written_to(mnistry_command, tmp_path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_resume_takes_no_other_settings(mnistry_command, finished_run) -> None:
-    result = mnistry_command("train", "--resume", finished_run.path, "--epochs", 9)
+@pytest.mark.parametrize(
+    "other", [("--epochs", 9), ("--recipe", "classic"), ("--seeds", 1), ("--seed", 0)]
+)
+def test_resume_takes_no_other_settings(mnistry_command, finished_run, other) -> None:
+    result = mnistry_command("train", "--resume", finished_run.path, *other)
     assert result.code == 2
     assert "run's own settings" in result.err
+
+
+def test_a_finished_run_is_not_resumed(mnistry_command, finished_run) -> None:
     assert mnistry_command("train", "--resume", finished_run.path).code == 2
 
 
@@ -111,6 +117,15 @@ def test_several_seeds_make_a_run_each_with_mean_and_spread(mnistry_command, tmp
     assert result.code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"run-s3", "run-s4"}
     assert "from seed to seed" in result.out
+
+
+def test_several_seeds_begin_only_where_every_place_is_free(mnistry_command, tmp_path) -> None:
+    (tmp_path / "run-s1").write_text("mine")
+    arguments = ("train", *SMALL, "--seeds", 2, "-o", tmp_path / "run")
+    result = mnistry_command(*arguments)
+    assert result.code == 2
+    assert "run-s1" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["run-s1"]
 
 
 def test_several_seeds_as_json_are_one_object(mnistry_command, tmp_path) -> None:

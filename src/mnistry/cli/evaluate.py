@@ -67,7 +67,7 @@ def _print(
         (f"{name} loss", report.loss(card)),
     ]
     if own:
-        rows += report.overfitting(card, run.scores().train, run.epochs()[-1])
+        rows += report.gap(card, run.scores().train, run.epochs()[-1])
     rows.append(("calibration error", report.calibration(card)))
     if card.undisputed is not None:
         rows.append(

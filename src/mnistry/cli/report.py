@@ -94,7 +94,7 @@ def facts(*rows: tuple[str, str]) -> Table:
     return table
 
 
-def overfitting(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tuple[str, str]]:
+def gap(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tuple[str, str]]:
     """Say how the training images were answered, and the generalisation gap."""
     return [
         ("training accuracy", f"{train.accuracy:.2%}  by the final weights"),

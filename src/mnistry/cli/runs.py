@@ -75,7 +75,7 @@ def show_run(run_path: common.RunPath, as_json: common.Json = False) -> None:
             rows += [
                 ("test accuracy", report.accuracy(scores.test)),
                 ("test loss", report.loss(scores.test)),
-                *report.overfitting(scores.test, scores.train, run.epochs()[-1]),
+                *report.gap(scores.test, scores.train, run.epochs()[-1]),
             ]
     common.stdout().print(report.facts(*rows))
 

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from mnistry.runs import Run
     from mnistry.significance import Spread
 
-_STARTED = time.perf_counter()
+# When the process began: until here it has done nothing but compute.
+_STARTED = time.perf_counter() - time.process_time()
 
 
 def train(
     data: common.Data = None,
     recipe: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="NAME", help="The settings to start from: classic, fast, classic-plus or best."
+            metavar="NAME",
+            help="The settings to start from: classic (the default), fast, classic-plus, best or "
+            "reading.",
         ),
-    ] = ("classic"),
+    ] = None,
     network: Annotated[
         str | None, typer.Option(metavar="NAME", help="dense, linear, convnet, ….")
     ] = None,
@@ -68,8 +71,8 @@ def train(
         typer.Option(metavar="N", help="Decides weights and order: the same seed, the same run."),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Train with N seeds, a run each.")
-    ] = 1,
+        int | None, typer.Option(metavar="N", min=1, help="Train with N seeds, a run each.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -95,14 +98,14 @@ def train(
         "loss": None if loss is None else _loss_name(loss),
     }  # fmt: skip
     settings = {name: value for name, value in settings.items() if value is not None}
-    others = (settings, data, output, transpose, seed is not None, seeds > 1, recipe != "classic")
-    if resume is not None and any(others):
+    others = (data, output, seed, seeds, recipe)
+    if resume is not None and (settings or transpose or any(o is not None for o in others)):
         raise UsageError(
             "--resume goes on with the run's own settings",
             where=resume,
             remedy="leave out the other options",
         )
-    chosen = _recipe(recipe, settings)
+    chosen = _recipe(recipe or "classic", settings)
     from mnistry import startup
     from mnistry.runs import Run
 
@@ -115,13 +118,13 @@ def train(
         else:
             dataset = common.load_dataset(data, transpose)
             runs = []
-            for number in range(seed or 0, (seed or 0) + seeds):
+            for number, path in _places(output, seed or 0, seeds).items():
                 start = 0.0 if runs else time.perf_counter() - _STARTED
-                path = _path(output, seeds, number)
                 runs.append(_new(chosen, dataset, data, transpose, number, path, start))
+    single = seeds in (None, 1)
     if as_json:
-        common.print_json(_as_json(runs[0]) if seeds == 1 else _all_as_json(runs))
-    elif seeds == 1:
+        common.print_json(_as_json(runs[0]) if single else _all_as_json(runs))
+    elif single:
         _print(runs[0])
     else:
         _print_all(runs)
@@ -138,8 +141,18 @@ def _recipe(name: str, settings: dict[str, Any]) -> "Recipe":
     return found if changed == found else dataclasses.replace(changed, name="custom")
 
 
-def _path(output: Path | None, seeds: int, seed: int) -> Path | None:
-    return output if output is None or seeds == 1 else output.with_name(f"{output.name}-s{seed}")
+def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Path | None]:
+    """Give each seed its run directory, having made sure that none of them is taken."""
+    if seeds in (None, 1) or output is None:
+        return dict.fromkeys(range(first, first + (seeds or 1)), output)
+    from mnistry import runs
+
+    places = {
+        seed: output.with_name(f"{output.name}-s{seed}") for seed in range(first, first + seeds)
+    }
+    for path in places.values():
+        runs.refuse_taken(path)
+    return dict(places)
 
 
 def _new(
@@ -213,6 +226,11 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     console.print(
         f"{dataset.name}: {count:,} training images{watched}, {test} test images", soft_wrap=True
     )
+    distorted = "" if recipe.distortion is None else "; the images distorted anew in each epoch"
+    console.print(
+        f"recipe {recipe.name}: network {recipe.network}, {recipe.optimizer}{distorted}",
+        soft_wrap=True,
+    )
     console.print(
         f"{_some(recipe.epochs, 'epoch')} of {_some(steps, 'step')}; "
         f"{_some(recipe.batch_size, 'image')} a step: "
@@ -235,7 +253,7 @@ def _print(run: "Run") -> None:
         rows += [
             ("test accuracy", report.accuracy(scores.test)),
             ("test loss", report.loss(scores.test)),
-            *report.overfitting(scores.test, scores.train, last),
+            *report.gap(scores.test, scores.train, last),
         ]
     else:
         rows += [
