@@ -55,15 +55,16 @@ class Measurement:
 
 
 def python(environment: str) -> Path:
-    """Give the Python of a peer's environment, which is made if it is not there."""
+    """Give the Python of a peer's environment, which is made if it is not there or not right."""
     folder = ENVIRONMENTS / environment
-    if not (folder / "done").exists():
+    requirements = HERE / "programs" / f"requirements-{environment}.txt"
+    done = folder / "done"  # holds what was installed
+    if not done.exists() or done.read_text() != requirements.read_text():
         print(f"making {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        requirements = HERE / "programs" / f"requirements-{environment}.txt"
         pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", requirements]
         subprocess.run(pip, check=True)
-        (folder / "done").touch()
+        done.write_text(requirements.read_text())
     return folder / "bin" / "python"
 
 

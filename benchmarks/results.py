@@ -5,11 +5,13 @@ Every benchmark ends by calling this, so that the page is always what was measur
     python benchmarks/results.py
 """
 
+import datetime
 import json
 import os
 import platform
 import statistics
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,13 @@ BLUE, GREY, RED = "#4477aa", "#bbbbbb", "#cc6677"
 
 
 def machine() -> str:
-    """Say on what is measured: cores that may be used, processor, versions."""
+    """Say when and on what is measured: cores that may be used, processor, versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} cores of {_processor()}, Python {platform.python_version()}"
+    versions = ", ".join(f"{name} {metadata.version(name.lower())}" for name in ("Keras", "JAX"))
+    today = datetime.date.today().isoformat()
+    return (
+        f"{today}, {cores} cores of {_processor()}, Python {platform.python_version()}, {versions}"
+    )
 
 
 def _processor() -> str:
