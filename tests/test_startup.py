@@ -93,6 +93,15 @@ def test_keras_is_imported_without_its_extras_which_stay_importable() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_what_is_imported_is_not_searched_for_garbage_what_comes_later_is() -> None:
+    code = (
+        "import gc; from mnistry import startup; startup.import_keras()\n"
+        "assert gc.get_freeze_count() > 100_000\n"
+        "assert gc.isenabled()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_backend_that_keras_does_not_know_is_refused_in_one_line() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "mnistry", "train", "--data", "sample"],
