@@ -42,14 +42,33 @@ def test_a_state_comes_back_whole(tmp_path: Path) -> None:
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
     for count in range(4):
         checkpoints.save(tmp_path, checkpoints.take(compiled(0), [EPOCH] * count, []))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000002.npz", "00000003.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "00000002-00000000.npz",
+        "00000003-00000000.npz",
+    ]
+
+
+def test_the_last_between_two_epochs_is_kept_beside_those_in_the_middle(tmp_path: Path) -> None:
+    model = compiled(0)
+    for count, step in ((0, 0), (1, 0), (1, 5), (1, 9), (1, 100)):
+        checkpoints.save(tmp_path, checkpoints.take(model, [EPOCH] * count, [], step=step))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "00000001-00000000.npz",
+        "00000001-00000009.npz",
+        "00000001-00000100.npz",
+    ]
+    newest, _ = checkpoints.newest(tmp_path)
+    between, _ = checkpoints.newest(tmp_path, between_epochs=True)
+    assert newest is not None
+    assert between is not None
+    assert (newest.step, between.step) == (100, 0)
 
 
 def test_fault_63_a_damaged_newest_gives_the_one_before(tmp_path: Path) -> None:
     model = compiled(0)
     for count in range(2):
         checkpoints.save(tmp_path, checkpoints.take(model, [EPOCH] * count, []))
-    newest = tmp_path / "00000001.npz"
+    newest = tmp_path / "00000001-00000000.npz"
     content = bytearray(newest.read_bytes())
     content[content.index(model.get_weights()[0].tobytes()) + 1000] ^= 1
     newest.write_bytes(content)
@@ -68,7 +87,7 @@ def test_fault_63_no_flipped_bit_of_a_header_is_believed_or_raised(tmp_path: Pat
     model = compiled(0)
     for count in range(2):
         checkpoints.save(tmp_path, checkpoints.take(model, [EPOCH] * count, []))
-    newest = tmp_path / "00000001.npz"
+    newest = tmp_path / "00000001-00000000.npz"
     whole = newest.read_bytes()
     # All of the last member and the zip's own directory, and the head of the first member.
     places = [*range(200), *range(len(whole) - 600, len(whole))]

@@ -1,6 +1,7 @@
 import logging
 import math
 import threading
+import time
 from pathlib import Path
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import mnistry
-from mnistry import training
+from mnistry import checkpoints, training
 from mnistry.additions import Additions
 from mnistry.augment import Distortion, distort
 from mnistry.datasets.dataset import Split
@@ -321,11 +322,42 @@ def test_a_model_without_an_input_is_refused_with_the_remedy(digits) -> None:
         mnistry.train(keras.Sequential([keras.layers.Dense(10)]), *digits)
 
 
-@pytest.mark.parametrize("stopping", [False, True], ids=["plain", "early stopping"])
-@pytest.mark.parametrize("undistorted", [0, 2, 4])
-def test_a_training_cut_off_goes_on_to_the_same_weights(
-    digits, tmp_path: Path, stopping: bool, undistorted: int
+class Killed(BaseException):
+    """Nothing can be done any more, as after a kill."""
+
+
+def cut_off(how: str) -> dict[str, object]:
+    """Settings with which a training ends in its fourth epoch."""
+
+    class Cut(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    def cut(progress: Progress) -> None:
+        if progress.epoch == 4 and progress.step > 20 and not progress.finished:
+            raise KeyboardInterrupt if how == "within" else Killed
+
+    return {"callbacks": [Cut()]} if how == "between" else {"on_progress": cut}
+
+
+@pytest.mark.parametrize(
+    ("how", "stopping", "undistorted"),
+    [
+        ("between", False, 0),
+        ("between", True, 4),
+        ("within", False, 2),
+        ("within", True, 0),
+        ("killed within", False, 4),
+        ("killed within", True, 2),
+    ],
+)
+def test_fault_60_a_training_cut_off_goes_on_to_the_same_weights(
+    digits, tmp_path: Path, how: str, stopping: bool, undistorted: int, monkeypatch
 ) -> None:
+    monkeypatch.setattr("mnistry.callbacks._INTERVAL", 0.0)
+    monkeypatch.setattr(training, "_SECONDS_A_PIECE", 0.0)
+
     def callbacks() -> list[keras.callbacks.Callback]:
         if not stopping:
             return []
@@ -337,24 +369,64 @@ def test_a_training_cut_off_goes_on_to_the_same_weights(
     settings = {
         "optimizer": "adam",
         "epochs": 6,
+        "batch_size": 32,
         "distortion": Distortion(),
         "undistorted": undistorted,
     }
     whole, figures = trained(digits, callbacks=callbacks(), **settings)
 
+    cut = cut_off(how)
+    others = [*callbacks(), *cut.pop("callbacks", [])]
+    with pytest.raises((KeyboardInterrupt, Killed)):
+        trained(digits, callbacks=others, checkpoint_folder=tmp_path, **cut, **settings)
+    state, _ = checkpoints.newest(tmp_path)
+    assert state is not None
+    assert len(state.epochs) == 3
+    # A kill comes before what was reported is saved: it loses the last piece.
+    assert state.step == {"between": 0, "within": 21, "killed within": 20}[how]
+    resumed, rest = trained(digits, callbacks=callbacks(), checkpoint_folder=tmp_path, **settings)
+    assert same(whole, resumed)
+    for a, b in zip(figures.epochs, rest.epochs, strict=True):
+        assert (a.loss, a.accuracy) == (b.loss, b.accuracy)
+
+
+def test_fit_goes_on_from_the_start_of_an_epoch_and_says_so(
+    digits, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_SECONDS_A_PIECE", 0.0)
+    settings = {"epochs": 6, "batch_size": 32}
+    whole, _ = trained(digits, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        trained(digits, checkpoint_folder=tmp_path, **cut_off("within"), **settings)
+    watching = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    resumed, _ = trained(digits, checkpoint_folder=tmp_path, callbacks=[watching], **settings)
+    assert "model.fit goes on from the start of epoch" in caplog.text
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_a_short_training_is_not_slowed_by_saving(digits, tmp_path: Path, monkeypatch) -> None:
+    def slow(folder: Path, checkpoint: object) -> None:
+        saved.append(checkpoint)
+        time.sleep(0.2)
+
+    saved: list[object] = []
+    monkeypatch.setattr(checkpoints, "save", slow)
+    trained(digits, epochs=4, checkpoint_folder=tmp_path)
+    assert len(saved) == 2  # at the start and at the end
+
+
+def test_interrupted_in_the_last_steps_hooks_nothing_half_done_is_kept(
+    digits, tmp_path: Path
+) -> None:
     class Cut(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 3:
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained(digits, callbacks=[*callbacks(), Cut()], checkpoint_folder=tmp_path, **settings)
-    # The interrupter was a callback too: a stand-in keeps the places of the others.
-    resumed, rest = trained(
-        digits,
-        callbacks=[*callbacks(), keras.callbacks.Callback()],
-        checkpoint_folder=tmp_path,
-        **settings,
-    )
-    assert same(whole, resumed)
-    assert [e.loss for e in figures.epochs] == [e.loss for e in rest.epochs]
+        trained(digits, callbacks=[Cut()], checkpoint_folder=tmp_path, epochs=3)
+    state, _ = checkpoints.newest(tmp_path)
+    assert state is not None
+    assert state.step == 0
+    assert len(state.epochs) <= 1

@@ -17,6 +17,10 @@ from mnistry.errors import DivergedError
 from mnistry.history import Epoch, Progress
 
 Logs = Mapping[str, float] | None
+# Seconds of work that may be lost, at most; ...
+_INTERVAL = 10.0
+# ... less where saving takes so small a part of the time.
+_PART_FOR_SAVING = 0.02
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
@@ -75,6 +79,12 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         self.done = [] if checkpoint is None else list(checkpoint.epochs)
         self._epochs, self._steps, self._others = epochs, steps, others
         self._on_progress, self._folder, self._checkpoint = on_progress, folder, checkpoint
+        self._saved = self._saving = 0.0  # when it ended, and how long it took
+
+    @property
+    def first_step(self) -> int:
+        """How many steps of the first epoch were done before."""
+        return 0 if self._checkpoint is None else self._checkpoint.step
 
     @property
     def stopped(self) -> bool:
@@ -86,8 +96,10 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         if self._checkpoint is not None:
             checkpoints.restore(self._checkpoint, self.model, self._others)
         else:
-            self._save()
+            self.save()
         self._ended = time.perf_counter()
+        if self._checkpoint is not None:
+            self._ended -= self._checkpoint.seconds
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Keep the epoch's figures and its state, then report it."""
@@ -101,7 +113,9 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
             self._ended - before,
         )
         self.done.append(finished)
-        self._save()
+        last = len(self.done) == self._epochs or self.model.stop_training
+        if last or self.save_is_due():
+            self.save()
         self.report(epoch, self._steps, logs, finished)
 
     def report(
@@ -116,10 +130,23 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
                 )
             )
 
-    def _save(self) -> None:
-        if self._folder is not None:
-            checkpoint = checkpoints.take(self.model, self.done, self._others)
-            checkpoints.save(self._folder, checkpoint)
+    def save_is_due(self) -> bool:
+        """Whether so much would be lost by now that it is worth the time that saving takes."""
+        since = time.perf_counter() - self._saved
+        return self._folder is not None and since > min(_INTERVAL, self._saving / _PART_FOR_SAVING)
+
+    def save(self, step: int = 0) -> None:
+        """Write a checkpoint, so many steps into the epoch after those done."""
+        if self._folder is None:
+            return
+        started = time.perf_counter()
+        seconds = started - self._ended if step else 0.0
+        checkpoint = checkpoints.take(
+            self.model, self.done, self._others, step=step, seconds=seconds
+        )
+        checkpoints.save(self._folder, checkpoint)
+        self._saved = time.perf_counter()
+        self._saving = self._saved - started
 
 
 def wants_batches(callback: keras.callbacks.Callback) -> bool:

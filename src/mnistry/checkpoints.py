@@ -24,7 +24,8 @@ from mnistry.errors import UsageError
 from mnistry.history import Epoch
 
 KEPT = 2
-_NAME = re.compile(r"(\d{8})\.npz")
+# Epochs done, and steps of the next one: the names are in the order of time.
+_NAME = re.compile(r"(\d{8})-(\d{8})\.npz")
 # What NumPy and zipfile raise for a file with bits flipped, each bit another error.
 _DAMAGED = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, NotImplementedError),
@@ -41,21 +42,26 @@ _MEMORY: dict[type, tuple[str, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """One complete state, after some epoch.
+    """One complete state, after an epoch or in the middle of one.
 
     Attributes
     ----------
     epochs
         The figures of the epochs done.
+    step, seconds
+        How many steps of the next epoch are done, and how long they took.
     stopped
         Whether a callback had asked to stop.
     arrays
-        Weights, optimizer variables and callbacks' weights, by name.
+        Weights, optimizer variables, the running metrics of an epoch that has begun, and
+        callbacks' weights, by name.
     callbacks
         What each callback that decides something remembers, in order.
     """
 
     epochs: tuple[Epoch, ...]
+    step: int
+    seconds: float
     stopped: bool
     arrays: Mapping[str, NDArray[Any]]
     callbacks: Sequence[Mapping[str, Any]]
@@ -70,9 +76,15 @@ def take(
     model: keras.Model,
     epochs: Iterable[Epoch],
     callbacks: Sequence[keras.callbacks.Callback],
+    *,
+    step: int = 0,
+    seconds: float = 0.0,
 ) -> Checkpoint:
-    """Copy the state of a compiled model and of its callbacks."""
+    """Copy the state of a compiled model and of its callbacks; see `Checkpoint`."""
     arrays = {f"variable_{i}": np.array(v.numpy()) for i, v in enumerate(variables(model))}
+    if step:
+        metrics = enumerate(model.metrics_variables)
+        arrays |= {f"metric_{i}": np.array(v.numpy()) for i, v in metrics}
     deciding = _deciding(callbacks)
     for i, callback in enumerate(deciding):
         for j, weight in enumerate(getattr(callback, "best_weights", None) or ()):
@@ -81,7 +93,7 @@ def take(
         {name: _plain(getattr(callback, name)) for name in _memory(callback)}
         for callback in deciding
     ]
-    return Checkpoint(tuple(epochs), bool(model.stop_training), arrays, memories)
+    return Checkpoint(tuple(epochs), step, seconds, bool(model.stop_training), arrays, memories)
 
 
 def restore(
@@ -108,6 +120,9 @@ def restore(
         )
     for i, variable in enumerate(variables(model)):
         variable.assign(checkpoint.arrays[f"variable_{i}"])
+    if checkpoint.step:
+        for i, variable in enumerate(model.metrics_variables):
+            variable.assign(checkpoint.arrays[f"metric_{i}"])
     model.stop_training = checkpoint.stopped
     for i, (callback, memory) in enumerate(zip(deciding, checkpoint.callbacks, strict=True)):
         for name, value in memory.items():
@@ -118,10 +133,16 @@ def restore(
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all, and drop all but the last two."""
+    """Write a checkpoint, whole or not at all, and drop all but the last two.
+
+    The last that stands between two epochs stays as well: who cannot begin in the middle of an
+    epoch begins there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     record = {
         "epochs": [dataclasses.asdict(epoch) for epoch in checkpoint.epochs],
+        "step": checkpoint.step,
+        "seconds": checkpoint.seconds,
         "stopped": checkpoint.stopped,
         "variables": len(_names(checkpoint.arrays)),
         "callbacks": checkpoint.callbacks,
@@ -129,13 +150,24 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(record).encode(), np.uint8)
     np.savez(buffer, allow_pickle=False, record=text, **checkpoint.arrays)
-    files.write_bytes(folder / f"{len(checkpoint.epochs):08d}.npz", buffer.getvalue())
-    for old in _paths(folder)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    name = f"{len(checkpoint.epochs):08d}-{checkpoint.step:08d}.npz"
+    files.write_bytes(folder / name, buffer.getvalue())
+    paths = _paths(folder)
+    between = [path for path in paths if _is_between_epochs(path)][-1:]
+    for old in paths[:-KEPT]:
+        if old not in between:
+            old.unlink(missing_ok=True)
 
 
-def newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
+def newest(folder: Path, *, between_epochs: bool = False) -> tuple[Checkpoint | None, list[Path]]:
     """Read the newest checkpoint that is whole.
+
+    Parameters
+    ----------
+    folder
+        Where they are; it may be missing.
+    between_epochs
+        Whether to pass over those in the middle of an epoch.
 
     Returns
     -------
@@ -144,6 +176,8 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
     """
     damaged: list[Path] = []
     for path in reversed(_paths(folder)):
+        if between_epochs and not _is_between_epochs(path):
+            continue
         try:
             return _read(path), damaged
         except _DAMAGED:
@@ -160,7 +194,13 @@ def _read(path: Path) -> Checkpoint:
     if _names(arrays) != [f"variable_{i}" for i in range(record["variables"])]:
         raise ValueError("not all variables are there")
     epochs = tuple(Epoch(**epoch) for epoch in record["epochs"])
-    return Checkpoint(epochs, record["stopped"], arrays, record["callbacks"])
+    return Checkpoint(
+        epochs, record["step"], record["seconds"], record["stopped"], arrays, record["callbacks"]
+    )
+
+
+def _is_between_epochs(path: Path) -> bool:
+    return path.stem.endswith("-00000000")
 
 
 def _names(arrays: Mapping[str, NDArray[Any]]) -> list[str]:

@@ -44,6 +44,11 @@ class Engine:
         What the model's loss takes, a row an image: labels ``(n,)`` or one-hot rows ``(n, 10)``.
     batch_size
         Images a step, at most `n`; the last step of an epoch may have fewer.
+
+    Attributes
+    ----------
+    step
+        How many steps of its epoch the state has behind it: 0 until `run` has moved it on.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Engine:
         self.batch_size = batch_size
         self.full_steps, self.rest = divmod(len(images), batch_size)
         self.compile_seconds = 0.0
+        self.step = 0
         self._model = model
         self._mesh = parallel.mesh_for(model)
         self._give(images)
@@ -129,6 +135,7 @@ class Engine:
             self._state, logs = self._last(
                 self._state, self._images, self._targets, order[-self.rest :]
             )
+        self.step = stop
         return {name: _plain(value) for name, value in logs.items()}
 
     def _variables(self) -> tuple[list[keras.Variable], ...]:

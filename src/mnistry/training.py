@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -26,6 +26,9 @@ from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Labels, Split, as_split
 from mnistry.errors import UsageError
 from mnistry.history import History, Progress
+
+if TYPE_CHECKING:
+    from mnistry.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +94,9 @@ def train(
         Called some ten times a second. In the middle of an epoch the state is with the engine,
         and `model` is void: look at it in a callback's hooks for epochs.
     checkpoint_folder
-        Where to keep the state after each epoch; a state found there is gone on from.
+        Where to keep the state: when the training ends or is interrupted, and every ten seconds at
+        least, in the middle of an epoch too; where ``model.fit`` trains, between epochs only. A
+        state found there is gone on from.
 
     Returns
     -------
@@ -130,12 +135,12 @@ def train(
     material = _material(kept, additions, model)
     started = time.perf_counter()
     watched = None if aside is None else (aside.images, _targets(aside, model))
+    reason = _why_fit(callbacks)
     records = Records(
         epochs, steps_per_epoch(len(material.images), batch_size), callbacks, on_progress,
         checkpoint_folder,
-        None if checkpoint_folder is None else _newest(checkpoint_folder),
+        None if checkpoint_folder is None else _newest(checkpoint_folder, reason is not None),
     )  # fmt: skip
-    reason = _why_fit(callbacks)
     done = len(records.done)
     distorted = max(epochs - undistorted - done, 0)
     with _epochs(material.images, distortion, distorted, seed, start=done) as epoch_images:
@@ -243,16 +248,17 @@ def _compiled(
     model.stop_training = False
     every.on_train_begin()
     logs: dict[str, float] = {}
-    for epoch in range(len(records.done), epochs):
+    first = len(records.done)
+    for epoch in range(first, epochs):
         if model.stop_training:
             break
-        model.reset_metrics()
-        every.on_epoch_begin(epoch)
-        engine.read()
+        engine.step = records.first_step if epoch == first else 0
         try:
-            logs = _pieces(engine, batches, epoch, records)
-        finally:
-            engine.write()
+            logs = _steps(engine, batches, every, epoch, records)
+        except (KeyboardInterrupt, SystemExit):
+            if engine.step < engine.steps:  # after the last, callbacks are in the middle of theirs
+                records.save(engine.step)
+            raise
         if watched is not None and math.isfinite(logs["loss"]):
             judged = model.evaluate(
                 *watched,
@@ -269,20 +275,42 @@ def _compiled(
     return engine.compile_seconds
 
 
-def _pieces(engine: Any, batches: "_Batches", epoch: int, records: Records) -> dict[str, float]:
+def _steps(
+    engine: "Engine",
+    batches: "_Batches",
+    every: keras.callbacks.CallbackList,
+    epoch: int,
+    records: Records,
+) -> dict[str, float]:
+    """Run an epoch's steps, with the state in the engine meanwhile; give the last running means."""
+    if not engine.step:
+        every.model.reset_metrics()
+    every.on_epoch_begin(epoch)
+    engine.read()
+    try:
+        return _pieces(engine, batches, epoch, records)
+    finally:
+        engine.write()
+
+
+def _pieces(
+    engine: "Engine", batches: "_Batches", epoch: int, records: Records
+) -> dict[str, float]:
     """Run an epoch in pieces of equal time, with a report after each but the last."""
     batches.begin(epoch)
     engine.feed(batches.images)
-    step, size = 0, min(8, engine.steps)
+    size = min(8, engine.steps)
     while True:
-        started = time.perf_counter()
-        stop = min(step + size, engine.steps)
-        logs: dict[str, float] = engine.run(batches.order, step, stop)
-        if stop == engine.steps or not math.isfinite(logs["loss"]):
+        started, step = time.perf_counter(), engine.step
+        logs = engine.run(batches.order, step, min(step + size, engine.steps))
+        if engine.step == engine.steps or not math.isfinite(logs["loss"]):
             return logs
-        records.report(epoch, stop, logs)
-        pace = (stop - step) / (time.perf_counter() - started)
-        step, size = stop, max(1, round(pace * _SECONDS_A_PIECE))
+        records.report(epoch, engine.step, logs)
+        pace = (engine.step - step) / (time.perf_counter() - started)
+        size = max(1, round(pace * _SECONDS_A_PIECE))
+        if records.save_is_due():
+            engine.write()
+            records.save(engine.step)
 
 
 def _fit(
@@ -404,8 +432,12 @@ def _why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
     return None
 
 
-def _newest(folder: Path) -> checkpoints.Checkpoint | None:
-    checkpoint, damaged = checkpoints.newest(folder)
+def _newest(folder: Path, between_epochs: bool) -> checkpoints.Checkpoint | None:
+    checkpoint, damaged = checkpoints.newest(folder, between_epochs=between_epochs)
     for path in damaged:
         log.warning("%s is damaged: going on from the checkpoint before it", path)
+    if between_epochs and checkpoint is not None:
+        newest, _ = checkpoints.newest(folder)
+        if newest is not None and newest.step:
+            log.warning("model.fit goes on from the start of epoch %d", len(checkpoint.epochs) + 1)
     return checkpoint
