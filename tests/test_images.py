@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import warnings
 import zlib
 
 import numpy as np
@@ -210,3 +211,12 @@ def test_bytes_are_named_as_they_are_called():
 def test_import_does_not_bring_pillow():
     program = "import sys, mnistry.images; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_phones_second_view_of_a_picture_is_no_second_frame(tmp_path):
+    view = Image.fromarray(GREYS)
+    path = tmp_path / "phone.jpg"
+    view.save(path, "MPO", save_all=True, append_images=[view.resize((4, 4))], quality=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Notice)
+        np.testing.assert_allclose(read_image(path), GREYS, atol=6)

@@ -102,7 +102,8 @@ def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
         if image.width * image.height > MAX_PIXELS:
             raise _too_many_pixels(where)
         try:
-            several = bool(getattr(image, "is_animated", False))
+            # MPO is a phone's JPEG with another view of the same picture behind it.
+            several = getattr(image, "is_animated", False) and image.format != "MPO"
             grey = _grey(_upright(image), where)
         except DataError:
             raise
