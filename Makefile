@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test lint lock bench bench-recipes notebook docs clean
+.PHONY: help train test lint lock bench bench-recipes pretrained notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: .venv/train.done ## measure mnistry beside its peers, and cost against si
 bench-recipes: .venv/train.done ## train every recipe with several seeds (an hour)
 	$(BIN)/python benchmarks/recipes.py
 
+pretrained: .venv/train.done ## train and score the network that ships anew (15 minutes)
+	$(BIN)/python benchmarks/pretrained.py
+
 notebook: .venv/test.done ## run the notebook and keep what its cells show
 	$(BIN)/python examples/execute.py
 
@@ -54,4 +57,5 @@ clean: ## remove what make has made
 .venv/%.done: requirements/%.txt pyproject.toml .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q src
 	touch $@

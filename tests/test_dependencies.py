@@ -1,0 +1,54 @@
+"""No dependency is older than the version that mends what is known of it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = {
+    "keras": (3, 15, 1),
+    "onnx": (1, 22),
+    "onnxruntime": (1, 30, 1),
+    "pillow": (12, 3),
+    "python-multipart": (0, 0, 31),
+    "ray": (2, 56),
+    "starlette": (1, 6),
+}
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text))
+
+
+def test_the_ranges_begin_at_the_floors() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    asked = dict(
+        requirement.split(">=") for group in groups for requirement in group if ">=" in requirement
+    )
+    assert {name: version(asked[name]) >= floor for name, floor in FLOORS.items()} == dict.fromkeys(
+        FLOORS, True
+    )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda p: p.stem
+)
+def test_the_pinned_versions_are_at_or_above_the_floors_and_hashed(path: Path) -> None:
+    text = path.read_text()
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE))
+    assert "keras" in pinned
+    for name, floor in FLOORS.items():
+        assert version(pinned.get(name, "9999")) >= floor, name
+    blocks = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+    assert [block.split("==")[0] for block in blocks if "--hash=sha256:" not in block] == []
+    assert "://" not in text
+
+
+def test_the_linter_refuses_what_may_run_code() -> None:
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    assert {"S", "TID"} <= set(lint["select"])
+    banned = lint["flake8-tidy-imports"]["banned-api"]
+    assert {"pickle", "marshal", "joblib", "dill", "torch.load"} <= set(banned)
