@@ -36,7 +36,7 @@ bench: .venv/train.done ## measure mnistry beside its peers, and cost against si
 bench-recipes: .venv/train.done ## train every recipe with several seeds (an hour)
 	$(BIN)/python benchmarks/recipes.py
 
-pretrained: .venv/train.done ## train and score the network that ships anew (15 minutes)
+pretrained: .venv/train.done ## train and score the network that ships anew (an hour on two cores)
 	$(BIN)/python benchmarks/pretrained.py
 
 notebook: .venv/test.done ## run the notebook and keep what its cells show

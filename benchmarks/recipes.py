@@ -40,13 +40,13 @@ def train(recipe: str, seed: int, folder: Path) -> dict[str, float]:
 def main() -> None:
     """Measure, and write what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", nargs="*", choices=list(RECIPES), default=list(RECIPES))
+    parser.add_argument("recipe", nargs="*", choices=list(RECIPES), default=list(SEEDS))
     parser.add_argument("--seeds", type=int, help="else " + str(SEEDS))
     arguments = parser.parse_args()
     measured = (results.load("recipes") or {"measured": {}})["measured"]
     with tempfile.TemporaryDirectory() as name:
         for recipe in arguments.recipe:
-            count = arguments.seeds or SEEDS[recipe]
+            count = arguments.seeds or SEEDS.get(recipe, 1)
             measured[recipe] = []
             for seed in range(count):
                 run = train(recipe, seed, Path(name))

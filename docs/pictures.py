@@ -1,4 +1,4 @@
-"""Make the pictures of the README: what a terminal shows, as SVG.
+"""Make the pictures of the README: what a terminal shows, as SVG, and what the doctor draws.
 
 Run it where mnistry is installed: ``python docs/pictures.py``.
 """
@@ -8,12 +8,17 @@ import io
 import os
 import pty
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from rich.console import Console
 from rich.text import Text
+
+import mnistry as package
 
 HERE = Path(__file__).parent / "images"
 
@@ -74,6 +79,18 @@ def draw(name: str, commands: list[list[str]], columns: int, folder: Path) -> No
     console.save_svg(str(HERE / f"{name}.svg"), title="mnistry", code_format=PAGE, unique_id=name)
 
 
+def draw_diagnosis(mnistry: str, folder: Path) -> None:
+    """Draw as ``images/doctor.png`` what ails a faint two in a corner of shadowed paper."""
+    images, _ = package.load("sample").train
+    ink = np.array(Image.fromarray(images[1]).resize((140, 140), Image.Resampling.BICUBIC)) / 255
+    rows, columns = np.mgrid[0:400, 0:520]
+    light = 215 - 0.12 * columns - 0.15 * rows
+    light[20:160, 340:480] *= 1 - 0.35 * ink
+    Image.fromarray(light.astype(np.uint8)).save(folder / "two.png")
+    picture = HERE / "doctor.png"
+    subprocess.run([mnistry, "doctor", "two.png", "-o", str(picture)], cwd=folder, check=True)
+
+
 def main() -> None:
     """Draw every picture."""
     mnistry = str(Path(sys.executable).with_name("mnistry"))
@@ -84,6 +101,7 @@ def main() -> None:
             100,
             Path(folder),
         )
+        draw_diagnosis(mnistry, Path(folder))
 
 
 if __name__ == "__main__":

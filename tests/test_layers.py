@@ -14,6 +14,7 @@ SOURCE = Path(mnistry.__file__).parent
 # From the bottom of the house to its roof. A package counts as one floor.
 ORDER = [
     "errors", "signals", "files", "downloads", "images", "modelfiles", "onnxwire", "onnxfiles",
+    "reading",
     "datasets", "concepts", "tensors", "parallel", "layers", "networks", "pens", "augment",
     "additions", "recipes", "history", "models", "checkpoints", "callbacks", "engine", "training",
     "significance", "evaluation", "onnxgraph", "export", "runs", "ledger", "scoring",
@@ -72,6 +73,7 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
         "import mnistry.cli",
         "import mnistry.onnxfiles, mnistry.images",
         "import mnistry.explain",
+        "import mnistry.reading.doctor, mnistry.reading.sheet, mnistry.reading.prototypes",
         "import mnistry.scoring, mnistry.runs, mnistry.ledger, mnistry.pictures",
     ],
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mnistry.history import History
     from mnistry.networks import build
     from mnistry.progress import ProgressBar
+    from mnistry.reading import Reader
     from mnistry.recipes import Recipe
     from mnistry.runs import Run
     from mnistry.training import train
@@ -37,6 +38,7 @@ _HOMES = {
     "Dataset": "mnistry.datasets",
     "History": "mnistry.history",
     "ProgressBar": "mnistry.progress",
+    "Reader": "mnistry.reading",
     "Recipe": "mnistry.recipes",
     "Run": "mnistry.runs",
     "Split": "mnistry.datasets",
@@ -49,6 +51,7 @@ __all__ = [
     "Dataset",
     "History",
     "ProgressBar",
+    "Reader",
     "Recipe",
     "Run",
     "Split",

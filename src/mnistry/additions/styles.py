@@ -1,8 +1,8 @@
 """Digits as other schools teach them, made from MNIST's by a stroke or two.
 
 MNIST was written in the United States: its 1 is a bare stroke and its 7 has no bar. Elsewhere a 1
-has an upstroke, often nearly as long as the stem, and may stand on a foot; a 7 has a bar. Knows
-nothing of training.
+has an upstroke, often nearly as long as the stem, and may stand on a foot; a 7 has a bar; and the
+hook of a 2 may curl until it is closed. Knows nothing of training.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,12 +17,15 @@ from mnistry.errors import UsageError
 Random = np.random.Generator
 
 # A stem whose ink lies further from its axis than this, in pixels, is no straight one; one that
-# leans by more than this, in radians, would become a 7 or a 2.
-_STRAIGHT, _UPRIGHT = 1.3, 0.35
+# leans by more than this, in radians, would become a 7 or a 2. So would one whose upstroke is
+# further from upright than this.
+_STRAIGHT, _UPRIGHT, _STEEP = 1.3, 0.35, 1.1
+# Fewer pixels of paper than this within ink are no hole but a gap in a blot.
+_HOLE = 5
 
 
 def make(images: Images, labels: Labels, count: int, random: Random) -> Split:
-    """Make digits in styles that MNIST lacks: two thirds are 1, the others 7.
+    """Make digits in styles that MNIST lacks: half of them 1, a quarter each 7 and 2.
 
     Parameters
     ----------
@@ -36,14 +39,15 @@ def make(images: Images, labels: Labels, count: int, random: Random) -> Split:
     Split
         Images, ``uint8``, shape ``(count, 28, 28)``, and their labels.
     """
-    bare = (2 * count // 3, count - 2 * count // 3)
+    counts = {1: count - 2 * (count // 4), 7: count // 4, 2: count // 4}
     made = [
-        list(_styled(draw, images[labels == digit], number, random))
-        for digit, draw, number in zip((1, 7), (one, seven), bare, strict=True)
+        styled
+        for digit, draw in ((1, one), (7, seven), (2, two))
+        for styled in _styled(draw, images[labels == digit], counts[digit], random)
     ]
     return Split(
-        np.array(made[0] + made[1], np.uint8).reshape(-1, drawing.SIDE, drawing.SIDE),
-        np.repeat(np.array([1, 7], np.uint8), bare),
+        np.array(made, np.uint8).reshape(-1, drawing.SIDE, drawing.SIDE),
+        np.repeat(np.array(list(counts), np.uint8), list(counts.values())),
     )
 
 
@@ -73,7 +77,8 @@ def one(image: Images, random: Random) -> Images | None:
     top, foot = top + width / 2 * down, foot - width / 2 * down
     height = np.linalg.norm(foot - top)
     # From the stem's own direction towards the left.
-    angle = np.arctan2(down[1], down[0]) + random.uniform(0.4, 0.8)
+    leaning = max(0.0, np.arctan2(-down[0], down[1]))
+    angle = np.arctan2(down[1], down[0]) + random.uniform(0.4, _STEEP - leaning)
     added = [_bent(top, top + random.uniform(0.25, 0.75) * height * around(angle), random)]
     if random.random() < 1 / 3:
         reach = random.uniform(0.12, 0.4) * height * around(random.uniform(-0.15, 0.15))
@@ -104,6 +109,50 @@ def seven(image: Images, random: Random) -> Images | None:
     reach = random.uniform(0.12, 0.28) * height * around(random.uniform(-0.4, 0.15))
     bar = np.stack([middle - reach, middle + reach])
     return as_mnist(strokes([bar], 0.8 * (np.ptp(columns) + 1), drawing.enlarged(image)))
+
+
+def two(image: Images, random: Random) -> Images | None:
+    """Close the hook of a 2: draw it on until it meets the stroke that goes down.
+
+    Parameters
+    ----------
+    image
+        ``uint8``, shape ``(28, 28)``.
+
+    Returns
+    -------
+    ndarray
+        The same, or None where there is no hook open to the left.
+    """
+    rows, columns = np.nonzero(image > 127)
+    top, height = rows.min(), np.ptp(rows)
+    upper = rows < top + 0.5 * height
+    left = columns[upper].min()
+    # The lowest ink at the far left of the upper half is the hook's end.
+    end = np.array([left, rows[upper & (columns <= left + 1)].max()])
+    row = top + round(random.uniform(0.42, 0.55) * height)
+    inked = np.flatnonzero(image[row] > 127)
+    if not inked.size or np.ptp(inked) > 5 or row - end[1] > 0.35 * height:
+        return None
+    meeting = np.array([inked.mean(), row])
+    reach = np.linalg.norm(meeting - end)
+    between = ((end + meeting) / 2).astype(int)
+    if not 0.2 * height < reach < height or image[between[1], between[0]] > 127:
+        return None
+    sag = np.array([0, random.uniform(0.05, 0.3) * reach])
+    curve = drawing.smooth(np.stack([end, (end + meeting) / 2 + sag, meeting]) + 0.5)
+    width = random.uniform(0.5, 0.8) * (np.ptp(inked) + 1)
+    closed = as_mnist(strokes([curve], width, drawing.enlarged(image)))
+    return closed if _hollow(closed) > _hollow(image) else None
+
+
+def _hollow(image: Images) -> int:
+    """Count the pieces of paper that ink surrounds."""
+    import cv2
+
+    paper = (np.pad(image, 1) < 100).astype(np.uint8)
+    areas = cv2.connectedComponentsWithStats(paper, connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    return int((areas >= _HOLE).sum()) - 1  # the paper around it
 
 
 def _styled(

@@ -3,7 +3,9 @@
 Errors of the library become one line on stderr and the exit code of their class.
 """
 
+import atexit
 import errno
+import gc
 import io
 import os
 import signal
@@ -13,12 +15,14 @@ from typing import Any, NoReturn
 import typer
 
 from mnistry.cli.data import data
+from mnistry.cli.doctor import doctor
 from mnistry.cli.evaluate import evaluate
 from mnistry.cli.explain import explain
 from mnistry.cli.export import export
 from mnistry.cli.ledger import ledger
 from mnistry.cli.plot import plot
 from mnistry.cli.predict import predict
+from mnistry.cli.read import read
 from mnistry.cli.runs import app as runs
 from mnistry.cli.show import show
 from mnistry.cli.train import train
@@ -53,6 +57,8 @@ app.command()(predict)
 app.command()(ledger)
 app.command()(plot)
 app.command()(explain)
+app.command()(read)
+app.command()(doctor)
 app.command()(export)
 app.add_typer(runs, name="runs")
 
@@ -70,6 +76,9 @@ def _version(
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    # The system takes all memory back at once; Python would search it for garbage before, for as
+    # long as reading a digit takes.
+    atexit.register(gc.freeze)
     try:
         _run()
     except BrokenPipeError:

@@ -1,0 +1,113 @@
+"""``mnistry doctor``: why a picture's digits were read as they were, as text and as one picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistry.cli import common
+from mnistry.cli.read import Model, Threshold, notices, open_reader
+from mnistry.errors import UsageError, printable
+
+if TYPE_CHECKING:
+    from mnistry.reading.doctor import Case, Diagnosis
+
+_CHANGES = 3  # that are printed for a digit
+_WIDTH = 34  # of the names before what was read
+
+
+def doctor(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A picture.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="PICTURE.png",
+            help="Where to draw it.",
+            show_default="FILE's name with -doctor.png, in this folder",
+        ),
+    ] = None,
+    model: Model = None,
+    threshold: Threshold = None,
+    as_json: common.Json = False,
+) -> None:
+    """Show why digits are read as they are, from the photo to the 28x28 image.
+
+    One picture has each step and what the network reads in it, the nearest of
+    MNIST's prototypes, and the smallest change that would change the answer.
+    """
+    drawn = _own_name(path) if output is None else output
+    if drawn.suffix.lower() != ".png":
+        raise UsageError("a PNG file is written", where=drawn, remedy="call it .png")
+    common.check_output(drawn, path)
+    from mnistry import files, images
+    from mnistry.reading import sheet
+    from mnistry.reading.doctor import examine
+
+    with notices():
+        picture = images.read_image(path)
+    diagnosis = examine(open_reader(model, threshold), picture)
+    files.write_bytes(drawn, sheet.png(diagnosis, path.name))
+    if as_json:
+        common.print_json({"file": str(path), "picture": str(drawn), **diagnosis.to_json()})
+    else:
+        _print(path, diagnosis)
+    common.stderr().print(f"wrote {drawn}", soft_wrap=True)
+
+
+def _own_name(path: Path) -> Path:
+    """Give the name of a picture in this folder that is new, or was drawn by this command."""
+    drawn = Path(f"{path.stem}-doctor.png")
+    if drawn.exists() and not _is_drawn(drawn):
+        raise UsageError("exists already", where=drawn, remedy="choose another name with -o")
+    return drawn
+
+
+def _is_drawn(path: Path) -> bool:
+    """Say whether a file was written by this command."""
+    from PIL import Image
+
+    from mnistry.reading import sheet
+
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            return image.info.get("Software") == sheet.MADE_BY
+    except (OSError, SyntaxError, ValueError):  # what Pillow says of other files
+        return False
+
+
+def _print(path: Path, diagnosis: "Diagnosis") -> None:
+    from mnistry.reading.doctor import said
+
+    reading = diagnosis.reading
+    paper = "light" if diagnosis.ink.paper_is_light else "dark"
+    typer.echo(f"{printable(str(path))}: {' / '.join(reading.lines) or 'no digit'}")
+    typer.echo(f"{_count(len(reading.digits), 'digit')} on {paper} paper\n")
+    typer.echo("the naive way: the whole picture")
+    for stage in diagnosis.naive:
+        typer.echo(f"  {stage.name:{_WIDTH}}{said(stage.digit)}")
+    if len(diagnosis.cases) < len(reading.digits):
+        typer.echo(f"\nthe {len(diagnosis.cases)} least sure digits")
+    for case in diagnosis.cases:
+        _print_case(case)
+
+
+def _print_case(case: "Case") -> None:
+    from mnistry.reading.doctor import percent, said
+
+    others = ", ".join(f"{c.digit}  {percent(c.confidence)}" for c in case.digit.candidates[1:])
+    typer.echo(f"\ndigit {case.number}: {said(case.digit)}, then {others}")
+    for stage in case.stages:
+        typer.echo(f"  {stage.name:{_WIDTH}}{said(stage.digit)}")
+    if case.mattered is not None:
+        typer.echo(f"  {'what changed the answer':{_WIDTH}}{case.mattered}")
+    labels = ", ".join(str(prototype.label) for prototype in case.nearest)
+    typer.echo(f"  {'nearest of the prototypes':{_WIDTH}}{labels}")
+    typer.echo(f"  what would change it{'' if case.changes else ': nothing that was tried'}")
+    for change in case.changes[:_CHANGES]:
+        typer.echo(f"    {change.name:{_WIDTH - 2}}{said(change.digit)}")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("s" if count != 1 else "")

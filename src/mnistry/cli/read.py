@@ -1,0 +1,262 @@
+"""``mnistry read``: the digits in pictures, from files, folders and standard input."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistry.cli import common
+from mnistry.errors import DataError, IncompleteError, Notice, UsageError, printable
+
+if TYPE_CHECKING:
+    from mnistry.reading import Reader, Reading
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN|FILE.onnx",
+        help="Read with this network, not with the one that ships.",
+        show_default=False,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="F",
+        help="Print ? for a digit that is less probable than this, from 0 to 1.",
+        show_default="the network's own",
+    ),
+]
+
+_STDIN = "-"
+# What a picture in a folder is called.
+_ENDINGS = {
+    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+}
+
+
+def read(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE…|DIR|-", help="Pictures, folders of them, or - for stdin."),
+    ],
+    model: Model = None,
+    threshold: Threshold = None,
+    as_jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print a JSON object for each file, on its own line.")
+    ] = False,
+    as_csv: Annotated[
+        bool,
+        typer.Option("--csv", help="Print a row for each file: file,text,confidence,error."),
+    ] = False,
+) -> None:
+    """Read the digits in pictures: photos, scans, drawings; one or many lines.
+
+    What is no digit, or too uncertain to say which, is printed as ?. A folder
+    is read with all that is below it, by name; in it, links that lead elsewhere
+    and files that are not named like pictures are passed over.
+    """
+    if as_jsonl and as_csv:
+        raise UsageError("--jsonl and --csv are two forms of the same", remedy="choose one")
+    if paths.count(_STDIN) > 1:
+        raise UsageError("standard input can be read once only", remedy="give - once")
+    reader = open_reader(model, threshold)
+    pictures = [picture for path in paths for picture in _pictures(path)]
+    several = len(pictures) > 1
+    tell = _print_json if as_jsonl else _csv() if as_csv else _Text(several).print
+    failures = 0
+    with _progress(len(pictures)) as advance:
+        for picture in pictures:
+            found = _read(reader, picture)
+            tell(found)
+            if found.error is not None:
+                if not several:
+                    raise found.error
+                _say(f"mnistry: {found.error}")
+                failures += 1
+            advance()
+    if failures:
+        raise IncompleteError(
+            f"{failures:,} of {len(pictures):,} pictures could not be read; the rest was",
+            remedy="mend or remove them",
+        )
+
+
+def open_reader(model: str | None, threshold: float | None) -> "Reader":
+    """Make the reader that the options ask for."""
+    from mnistry.reading import Reader
+
+    path = None if model is None else _model_path(model)
+    return Reader(path) if threshold is None else Reader(path, threshold=threshold)
+
+
+def _model_path(model: str) -> str | Path:
+    """Take an ONNX file as it is, and a run's if it is the one that the run's record names."""
+    if model.lower().endswith(".onnx") or Path(model).is_file():
+        return model
+    from mnistry.runs import Run
+
+    run = Run.open(model)
+    return run.checked(run.onnx_path)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A file, what was read in it, and why it could not be."""
+
+    name: str
+    reading: "Reading | None" = None
+    error: DataError | None = None
+
+
+def _pictures(path: str) -> list[_Picture]:
+    """Give a file, or all pictures in a folder."""
+    if path == _STDIN or not Path(path).is_dir():
+        return [_Picture(path)]
+    root = Path(path).resolve()
+    found: list[Path] = []
+    passed_over = 0
+    # A folder that cannot be listed is a picture that cannot be read.
+    for folder, folders, files in os.walk(path, onerror=lambda e: found.append(Path(e.filename))):
+        passed_over += sum(Path(folder, name).is_symlink() for name in folders)  # not entered
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for file in [Path(folder, name) for name in files if not name.startswith(".")]:
+            if file.suffix.lower() in _ENDINGS and _is_inside(file, root):
+                found.append(file)
+            else:
+                passed_over += 1
+    if passed_over:
+        _note(f"{path}: passed over {passed_over:,} files and links that are no pictures in it")
+    if found:
+        return [_Picture(str(file)) for file in sorted(found)]
+    endings = ", ".join(sorted(_ENDINGS))
+    return [_Picture(path, error=DataError("no pictures", where=path, expected=endings))]
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    """Say whether a file lies in a folder even where it is a link."""
+    try:
+        return path.resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):  # a loop (RuntimeError up to Python 3.12), or nowhere
+        return False
+
+
+def _read(reader: "Reader", picture: _Picture) -> _Picture:
+    from mnistry import images
+
+    if picture.error is not None:
+        return picture
+    try:
+        with notices():
+            if picture.name == _STDIN:
+                content = sys.stdin.buffer.read(images.MAX_BYTES + 1)
+                grey = images.decode_image(content, "standard input")
+            else:
+                grey = images.read_image(Path(picture.name))
+        return _Picture(picture.name, reader.read(grey))
+    except DataError as error:
+        return _Picture(picture.name, error=error)
+
+
+@contextlib.contextmanager
+def notices() -> Iterator[None]:
+    """Print the notices of the block to stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", Notice)
+        yield
+    for warning in caught:
+        _note(str(warning.message))
+
+
+def _print_json(picture: _Picture) -> None:
+    reading, error = picture.reading, picture.error
+    value = {
+        "file": picture.name,
+        **({"lines": [], "text": "", "digits": []} if reading is None else reading.to_json()),
+        "error": None if error is None else str(error),
+    }
+    # In ASCII alone: a file's name survives whatever encoding the pipe has.
+    typer.echo(json.dumps(value, allow_nan=False))
+
+
+def _csv() -> Callable[[_Picture], None]:
+    """Print a table's header, and give what prints its rows, as RFC 4180 has them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(newline="")  # lines end with CR LF, on Windows too
+
+    def echo(row: list[object]) -> None:
+        line = io.StringIO(newline="")
+        csv.writer(line).writerow(row)
+        typer.echo(line.getvalue(), nl=False)
+
+    def print_row(picture: _Picture) -> None:
+        reading, error = picture.reading, picture.error
+        digits = () if reading is None else reading.digits
+        # A number is as sure as its least sure digit.
+        least = min((digit.confidence for digit in digits), default=None)
+        echo(
+            [
+                picture.name,
+                "" if reading is None else reading.text,
+                "" if least is None else f"{least:.4f}",
+                "" if error is None else str(error),
+            ]
+        )
+
+    echo(["file", "text", "confidence", "error"])
+    return print_row
+
+
+class _Text:
+    """Prints what was read for people, and explains itself once."""
+
+    def __init__(self, several: bool) -> None:
+        self._several, self._explained = several, False
+
+    def print(self, picture: _Picture) -> None:
+        """Print the lines; of several files, each line after its file's name."""
+        if picture.reading is None:
+            return
+        name = printable(picture.name)
+        for line in picture.reading.lines:
+            typer.echo(f"{name}: {line}" if self._several else line)
+        if not picture.reading.lines:
+            _note(f"{name}: no digit found")
+        if not self._explained and "?" in picture.reading.text:
+            self._explained = True
+            _note("? is no digit, or too uncertain to say which; --jsonl has candidates")
+
+
+def _note(text: str) -> None:
+    _say(f"note: {printable(text)}")
+
+
+def _say(text: str) -> None:
+    # By way of sys.stderr, of which a bar takes hold while it is drawn: typer.echo passes it by.
+    sys.stderr.write(f"{text}\n")
+
+
+@contextlib.contextmanager
+def _progress(count: int) -> Iterator[Callable[[], None]]:
+    """Show a bar where people wait: not where they see the results themselves come in."""
+    if count < 2 or sys.stdout.isatty() or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=common.stderr(), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("", total=count)
+        yield lambda: bar.advance(task)

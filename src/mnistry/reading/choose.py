@@ -1,0 +1,110 @@
+"""Of all the ways to part a line of pieces into digits, the most probable.
+
+Runs of neighbouring pieces are spans; each span may be a digit, and a network says which and how
+probably. A way is as probable as its spans together, their shapes, its cuts, and the ink that it
+leaves unread. Knows neither pictures nor the network.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.reading.segment import WIDEST, Line, Piece, joined
+
+Span = tuple[int, int]
+
+# Width by height of each digit, 0 to 9, in MNIST's training images: the geometric mean, and the
+# standard deviation of the logarithm.
+_ASPECT = np.array([0.89, 0.37, 0.92, 0.77, 0.76, 0.92, 0.70, 0.75, 0.73, 0.65])
+_SPREAD = np.array([0.22, 0.49, 0.24, 0.23, 0.23, 0.29, 0.23, 0.23, 0.24, 0.21])
+# How often digits touch, beforehand: in a number some do; a mark alone hardly ever is two digits.
+_TOUCHING, _TOUCHING_ALONE = 0.05, 0.001
+# A digit's share of ink that is left unread makes a way less probable by e to the power of
+# so many times that share: a tenth, by half.
+_UNREAD = 7.0
+
+
+def spans(line: Line) -> dict[Span, Piece]:
+    """Give every run of pieces, ``(first, last + 1)``, that may be one digit."""
+    found = {}
+    pieces = line.pieces
+    for first in range(len(pieces)):
+        for end in range(first + 1, len(pieces) + 1):
+            if end - first > 1 and not _may_join(pieces[end - 2], pieces[end - 1], line):
+                break
+            whole = joined(pieces[first:end])
+            if end - first > 1 and whole.width > WIDEST * max(whole.height, line.height):
+                break
+            found[first, end] = whole
+    return found
+
+
+def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.float32]) -> list[int]:
+    """Choose the most probable way through a line.
+
+    Parameters
+    ----------
+    line
+        The line.
+    found
+        From `spans`.
+    probabilities
+        ``float32``, shape ``(len(found), 10)``, in their order.
+
+    Returns
+    -------
+    list of int
+        Which of `found` are the line's digits, from left to right.
+    """
+    pieces = line.pieces
+    alone = sum(not piece.cut_before for piece in pieces) == 1
+    cut = np.log(_TOUCHING_ALONE if alone else _TOUCHING)
+    digit_area = float(np.median([p.area for p in pieces if 2 * p.height >= line.height] or [1]))
+    # The best way up to each piece: its logarithm, where its last step began, and what was read.
+    ways: list[tuple[float, int, int | None]] = [(0.0, 0, None)]
+    for end in range(1, len(pieces) + 1):
+        steps: list[tuple[float, int, int | None]] = [
+            (
+                ways[first][0]
+                + _log_fit(found[first, last], probabilities[i])
+                + (cut if pieces[first].cut_before else 0.0),
+                first,
+                i,
+            )
+            for i, (first, last) in enumerate(found)
+            if last == end
+        ]
+        if _may_be_left(line, end - 1):
+            unread = _UNREAD * pieces[end - 1].area / digit_area
+            steps.append((ways[end - 1][0] - unread, end - 1, None))
+        ways.append(max(steps, key=lambda step: step[0]))
+    chosen: list[int] = []
+    end = len(pieces)
+    while end:
+        _, end, read = ways[end]
+        if read is not None:
+            chosen.append(read)
+    return chosen[::-1]
+
+
+def _log_fit(piece: Piece, probabilities: NDArray[np.float32]) -> float:
+    """Say how well a span is a digit: by its look and by its shape."""
+    digit = int(probabilities.argmax())
+    off = (np.log(piece.width / piece.height / _ASPECT[digit])) / _SPREAD[digit]
+    return float(np.log(probabilities[digit]) - off**2 / 2)
+
+
+def _may_join(left: Piece, right: Piece, line: Line) -> bool:
+    """Say whether neighbours may be one digit: cut from one stroke, or close and one a part."""
+    if right.cut_before:
+        return True
+    is_part = min(left.height, right.height) < 0.6 * line.height
+    return right.x - left.right < line.stroke * (2 if is_part else 1)
+
+
+def _may_be_left(line: Line, index: int) -> bool:
+    """Only a low stroke of its own may be no digit at all."""
+    pieces = line.pieces
+    cut = pieces[index].cut_before or (index + 1 < len(pieces) and pieces[index + 1].cut_before)
+    return not cut and 2 * pieces[index].height < line.height

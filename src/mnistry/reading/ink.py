@@ -1,0 +1,229 @@
+"""Ink and paper told apart: a grey picture becomes the strength of ink at each pixel.
+
+Ink is what is darker, or lighter, than the paper on both of its sides, a few stroke widths apart.
+Shadows, corners that get less light and the table beside the paper are wider than strokes, so
+they are paper. Knows nothing of digits or rules: whatever else stands out is ink here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Larger pictures are reduced to this long side: digits a fortieth as high are 40 pixels high still,
+# twice what MNIST has.
+LONG_SIDE = 1600
+# Long side at which the widths of strokes are measured.
+_COARSE_SIDE = 384
+# The side of the window in which paper must be found, in stroke widths: more than a stroke with its
+# soft edges hides, also where two of them cross.
+_WINDOW = 3.0
+# And in pixels at least, when the picture is reduced to look for paper: light varies slowly.
+_WINDOW_PIXELS = 15
+# A sharp edge is at least so steep as a part of the sharpest.
+_SHARP = 0.3
+# Ink is what stands out by more than so many standard deviations of the paper's grain, ...
+_GRAIN = 4.0
+# ... and reflects 6 % less light than the paper at least: less is a stain.
+_FAINTEST = 0.06
+
+# A surface of light is laid through so many tiles a side, by so many rounds of least squares that
+# trust a tile less the further it is off; smaller pictures are lit evenly.
+_TILES, _ROUNDS, _EVEN_SIDE = 16, 4, 64
+# What is darker by more than this is no shadow.
+_DIMMEST = 0.2
+
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Ink:
+    """Where there is ink.
+
+    Attributes
+    ----------
+    strength
+        ``float32``, shape ``(height, width)``, 0 for paper to 1 for full ink.
+    scale
+        Pixels of `strength` for one pixel of the picture, at most 1.
+    paper_is_light
+        Whether the ink was darker than the paper.
+    """
+
+    strength: Values
+    scale: float
+    paper_is_light: bool
+
+
+def find_ink(grey: NDArray[np.uint8]) -> Ink:
+    """Tell ink from paper.
+
+    Parameters
+    ----------
+    grey
+        ``uint8``, shape ``(height, width)``, of any polarity.
+
+    Examples
+    --------
+    >>> page = np.full((28, 28), 200, np.uint8)
+    >>> page[8:20, 13:15] = 40
+    >>> ink = find_ink(page)
+    >>> ink.paper_is_light, float(ink.strength[10, 13]), float(ink.strength[0, 0])
+    (True, 1.0, 0.0)
+    """
+    scale = min(1.0, LONG_SIDE / max(grey.shape))
+    values = _reduced(grey, scale)
+    coarse = _reduced(values, min(1.0, _COARSE_SIDE / max(values.shape)))
+    dark, light = _widths_of_the_dark(coarse), _widths_of_the_dark(255 - coarse)
+    paper_is_light = _dark_is_ink(coarse, dark, light)
+    if not paper_is_light:
+        values = 255 - values
+    values = _evenly_lit(values)
+    widths = dark if paper_is_light else light
+    strokes = widths[widths < widths.max()]
+    if not strokes.size:
+        return Ink(np.zeros_like(values), scale, paper_is_light)
+    stroke = float(np.percentile(strokes, 90)) * max(values.shape) / max(coarse.shape)
+    return Ink(_strength(_contrast(values, _WINDOW * stroke)), scale, paper_is_light)
+
+
+def _reduced(values: NDArray[Any], factor: float) -> Values:
+    """Scale down by averaging; a factor of 1 changes nothing."""
+    if factor < 1:
+        height, width = (max(1, round(side * factor)) for side in values.shape)
+        values = cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)
+    return values.astype(np.float32, copy=False)
+
+
+def _widths_of_the_dark(values: Values) -> NDArray[np.float64]:
+    """Measure at the dark side of each sharp edge how wide the dark is, in pixels.
+
+    A closing fills a stroke as soon as its window is wider: the first window is sought that gives
+    half of what the widest gives. Shadows have no sharp edges. What no window fills counts as
+    wide as the widest, and stands at the end of what is returned at least once.
+    """
+    values = _blurred(values)
+    lightest, darkest = cv2.dilate(values, _NEIGHBOURS), cv2.erode(values, _NEIGHBOURS)
+    steep = lightest - darkest
+    sharp = max(_SHARP * float(np.percentile(steep, 99.5)), 1)
+    edges = (steep > sharp) & (2 * values <= lightest + darkest)
+    widest = max(3, min(values.shape) // 2)
+    steps = 2 + round(2 * np.log2(widest))
+    sizes = np.unique(np.geomspace(2, widest, steps).round()).astype(int)
+    filled = np.stack([_closed(values, size)[edges] for size in sizes]) - values[edges]
+    first = sizes[(filled >= filled[-1:] / 2).argmax(axis=0)].astype(np.float64)
+    first[filled[-1] <= steep[edges] / 4] = widest
+    return np.append(first, widest)
+
+
+def _blurred(values: Values) -> Values:
+    return np.asarray(cv2.GaussianBlur(values, (3, 3), 0), np.float32)
+
+
+def _closed(values: Values, size: int) -> Values:
+    window = np.ones((size, size), np.uint8)
+    return np.asarray(cv2.morphologyEx(values, cv2.MORPH_CLOSE, window), np.float32)
+
+
+def _dark_is_ink(values: Values, dark: NDArray[np.float64], light: NDArray[np.float64]) -> bool:
+    """Strokes are narrower than the paper between them, and there is less of them than of paper."""
+    grey = values.astype(np.uint8)
+    split, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    share = float(np.clip((grey <= split).mean(), 1e-3, 1 - 1e-3))
+    narrower = np.log(dark).mean() - np.log(light).mean()
+    # As an area is to its side, so is the share to the width.
+    return bool(narrower + np.log(share / (1 - share)) / 2 <= 0)
+
+
+def _evenly_lit(values: Values) -> Values:
+    """Divide out what light varies across the whole picture: a surface of the second degree.
+
+    At the picture's edge a closing has no paper beyond to go by, and would take a darker corner
+    for ink.
+    """
+    if min(values.shape) < _EVEN_SIDE:
+        return values
+    rows, columns = (max(1, side // _TILES) for side in values.shape)
+    lightest = cv2.dilate(_blurred(values), np.ones((rows, columns), np.uint8))
+    tiles = np.log(np.maximum(lightest[rows // 2 :: rows, columns // 2 :: columns], 8))
+    y, x = (np.linspace(-1, 1, side) for side in tiles.shape)
+    weights = np.ones(tiles.shape)
+    for _ in range(_ROUNDS):
+        a = _terms(y, x) * weights[..., None]
+        factors = np.linalg.lstsq(a.reshape(-1, 6), (tiles * weights).ravel(), rcond=None)[0]
+        off = tiles - _terms(y, x) @ factors
+        weights = 1 / (1 + (off / max(float(np.median(np.abs(off))), 0.01)) ** 2)
+    y, x = (np.linspace(-1, 1, side) for side in values.shape)
+    surface = np.exp(np.minimum(0, _surface(y, x, factors) - tiles.max()))
+    return np.asarray(np.minimum(values / np.maximum(surface, _DIMMEST), 255), np.float32)
+
+
+def _terms(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give 1, x, y, xx, xy and yy at each point of a grid."""
+    y, x = np.meshgrid(y, x, indexing="ij")
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+
+
+def _surface(
+    y: NDArray[np.float64], x: NDArray[np.float64], factors: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Give the surface of `_terms` without holding all six of them for every pixel."""
+    one, in_x, in_y, in_xx, in_xy, in_yy = factors
+    along_y, along_x = one + in_y * y + in_yy * y * y, in_x * x + in_xx * x * x
+    surface = along_y[:, None] + along_x[None, :] + in_xy * y[:, None] * x[None, :]
+    return np.asarray(surface, np.float32)
+
+
+def _contrast(values: Values, window: float) -> Values:
+    """Give the part of the paper's light that is missing under dark ink.
+
+    The paper is the closing by a square window: what it would look like without any dark mark
+    that is narrower than the window.
+    """
+    factor = min(1.0, _WINDOW_PIXELS / window)
+    small = _reduced(values, factor)
+    size = max(3, round(window * factor)) | 1
+    if size > 5:  # against grain; smaller windows have no room for it
+        small = _blurred(small)
+    height, width = values.shape
+    paper = cv2.resize(_closed(small, size), (width, height), interpolation=cv2.INTER_LINEAR)
+    contrast = np.asarray(1 - values / np.maximum(paper, 1), np.float32)
+    # The lightest grain of a window is lighter than the paper: take that off again.
+    return contrast - np.float32(np.median(_sample(contrast)))
+
+
+def _sample(values: Values) -> Values:
+    """Every so many rows and columns: enough for a median."""
+    rows, columns = (max(1, side // 256) for side in values.shape)
+    return values[::rows, ::columns]
+
+
+def _strength(contrast: Values) -> Values:
+    """Scale contrast so that the middle of strokes is 1."""
+    grain = 1.4826 * float(np.median(np.abs(_sample(contrast))))
+    floor = max(_GRAIN * grain, _FAINTEST)
+    contrast = _without_frame(contrast, floor)
+    marks = contrast[contrast > floor]
+    if not marks.size:
+        return np.zeros_like(contrast)
+    full = max(2 * floor, float(np.percentile(marks, 90)))
+    return np.asarray(np.clip(contrast / full, 0, 1), np.float32)
+
+
+def _without_frame(contrast: Values, floor: float) -> Values:
+    """Take away what lies along the picture's edge for half a side: a table, a scanner's lid."""
+    _, labels = cv2.connectedComponents((contrast > floor).astype(np.uint8))
+    frame = {
+        int(label)
+        for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+        for label in np.flatnonzero(np.bincount(side) > side.size / 2)
+        if label
+    }
+    if not frame:
+        return contrast
+    inside = ~np.isin(labels, list(frame))
+    return contrast * inside if (contrast[inside] > floor).any() else contrast

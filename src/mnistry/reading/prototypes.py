@@ -1,0 +1,75 @@
+"""Typical digits, some 200 of MNIST's training images, to lay beside what was read.
+
+Knows nothing of the network, nor of where an image comes from.
+"""
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.errors import ModelError
+
+SHIPPED = Path(__file__).with_name("prototypes.npz")
+
+
+@dataclass(frozen=True, eq=False)
+class Prototype:
+    """A typical digit.
+
+    Attributes
+    ----------
+    label
+        What it is, 0 to 9.
+    distance
+        From the image that it was found for, 0 to 1: what the cosine of the angle between their
+        pixels lacks to 1, so that faint ink is no other shape, and both are blurred by a pixel, so
+        that strokes side by side are near.
+    image
+        ``uint8``, shape ``(28, 28)``, 0 for paper to 255 for ink.
+    """
+
+    label: int
+    distance: float
+    image: NDArray[np.uint8] = field(repr=False)
+
+
+def nearest(image: NDArray[np.uint8], count: int = 3) -> tuple[Prototype, ...]:
+    """Find the prototypes that look most like an image of MNIST's form, the nearest first.
+
+    Parameters
+    ----------
+    image
+        ``uint8``, shape ``(28, 28)``, 0 for paper to 255 for ink.
+    count
+        How many.
+
+    Raises
+    ------
+    ModelError
+        If they are not where they were installed.
+    """
+    images, labels, directions = _shipped()
+    distances = np.maximum(0, 1 - directions @ _direction(image))
+    order = np.argsort(distances, kind="stable")[:count]
+    return tuple(Prototype(int(labels[i]), float(distances[i]), images[i]) for i in order)
+
+
+@functools.cache
+def _shipped() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+    if not SHIPPED.is_file():
+        raise ModelError(
+            "the prototypes are missing", where=SHIPPED, remedy="install mnistry again"
+        )
+    with np.load(SHIPPED, allow_pickle=False) as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    return images, labels, np.stack([_direction(image) for image in images])
+
+
+def _direction(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Blur an image and make it a vector of length 1; a blank one stays 0."""
+    blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1).ravel()
+    return np.asarray(blurred / max(float(np.linalg.norm(blurred)), 1), np.float32)

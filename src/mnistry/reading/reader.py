@@ -1,0 +1,291 @@
+"""From a picture to the digits written in it.
+
+A `Reader` loads its network once. A picture goes through ink, lines and MNIST's form; whatever may
+be a digit is read in one batch, and of the ways to part a line the most probable is taken. Knows
+nothing of training, and never imports Keras.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry import files, images, onnxfiles
+from mnistry.errors import DataError, ModelError, UsageError
+from mnistry.reading import choose
+from mnistry.reading.ink import Ink, find_ink
+from mnistry.reading.normalise import formed_box, normalise
+from mnistry.reading.segment import Piece, find_lines
+
+# The network that ships, and what is to be said of it.
+SHIPPED = Path(__file__).with_name("digits.onnx")
+CARD = SHIPPED.with_suffix(".json")
+# The threshold of a network that has no card.
+THRESHOLD = 0.5
+_CANDIDATES = 3
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a digit may be, and how probable that is, 0 to 1."""
+
+    digit: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A digit that was found.
+
+    Attributes
+    ----------
+    digit
+        0 to 9, or None where the best candidate is too uncertain to vouch for.
+    confidence
+        Probability of the best candidate, 0 to 1.
+    box
+        ``(x, y, width, height)`` in pixels of the upright picture.
+    line
+        The line it stands in, from 0.
+    candidates
+        The three most probable digits, the best first.
+    """
+
+    digit: int | None
+    confidence: float
+    box: Box
+    line: int
+    candidates: tuple[Candidate, ...]
+
+    def __str__(self) -> str:
+        return "?" if self.digit is None else str(self.digit)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read in one picture.
+
+    Attributes
+    ----------
+    lines
+        A string for each written line, ``?`` for a digit that is not vouched for.
+    text
+        The lines, joined by line ends.
+    digits
+        The digits in reading order.
+    """
+
+    lines: tuple[str, ...]
+    text: str
+    digits: tuple[Digit, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it in dicts, lists, numbers and strings, as JSON knows them."""
+        return {
+            "lines": list(self.lines),
+            "text": self.text,
+            "digits": [{**asdict(digit), "box": list(digit.box)} for digit in self.digits],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A reading, and what it was read from.
+
+    Attributes
+    ----------
+    reading
+        What was read.
+    ink
+        What was taken for ink.
+    forms
+        ``uint8``, shape ``(digits, 28, 28)``: each digit as the network was given it.
+    """
+
+    reading: Reading
+    ink: Ink
+    forms: NDArray[np.uint8] = field(repr=False)
+
+
+class Reader:
+    """Read digits from pictures with one network; any number of threads may share it.
+
+    Parameters
+    ----------
+    model
+        An ``.onnx`` file of the contract in `mnistry.onnxfiles`; None takes the one that ships.
+    threshold
+        A digit whose best candidate is less probable than this, 0 to 1, is ``None``. Without it:
+        what the card of the network that ships says, and 0.5 for any other, the least of which
+        it is true that nothing else is as probable.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be used, or the one that ships is damaged.
+    UsageError
+        If the threshold is no probability.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str] | None = None, *, threshold: float | None = None
+    ) -> None:
+        usual = _card_threshold() if model is None else THRESHOLD
+        self._threshold = usual if threshold is None else threshold
+        if not 0 <= self._threshold <= 1:
+            raise UsageError(f"a threshold of {threshold}", expected="a probability, 0 to 1")
+        self._session = onnxfiles.open_session(SHIPPED if model is None else model)
+
+    def read(self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> Reading:
+        """Read one picture.
+
+        Parameters
+        ----------
+        image
+            An image file, its content, or its grey values: ``uint8``, shape ``(height, width)``,
+            dark on light or light on dark, 28x28 to 25 megapixels.
+
+        Raises
+        ------
+        DataError
+            If it is no image, or no array of that type and shape.
+        """
+        return self.look(_grey(image)).reading
+
+    def look(self, picture: NDArray[np.uint8]) -> Look:
+        """Read grey values, and keep what was seen on the way; see `read`.
+
+        A picture that has MNIST's form already is read as it is.
+        """
+        _check(picture, 2)
+        ink = find_ink(picture)
+        dark_paper = 255 - picture if ink.paper_is_light else picture
+        box = formed_box(dark_paper)
+        if box is not None:
+            alone = dark_paper[np.newaxis]
+            probabilities = onnxfiles.probabilities(self._session, alone)
+            return Look(_reading(self._digits(probabilities, [box])), ink, alone)
+        lines = find_lines(ink.strength)
+        spans = [choose.spans(line) for line in lines]
+        forms = [_form(piece, ink.strength) for found in spans for piece in found.values()]
+        if not forms:
+            return Look(Reading((), "", ()), ink, np.zeros((0, 28, 28), np.uint8))
+        probabilities = onnxfiles.probabilities(self._session, np.stack(forms))
+        digits: list[Digit] = []
+        read: list[NDArray[np.uint8]] = []
+        start = number = 0
+        for line, found in zip(lines, spans, strict=True):
+            end = start + len(found)
+            part = probabilities[start:end]
+            chosen = choose.best(line, found, part)
+            pieces = list(found.values())
+            boxes = [_box(pieces[i], ink.scale) for i in chosen]
+            digits += self._digits(part[chosen], boxes, number)
+            read += [forms[start + i] for i in chosen]
+            number += bool(chosen)
+            start = end
+        return Look(_reading(digits), ink, np.reshape(read, (-1, 28, 28)).astype(np.uint8))
+
+    def read_many(self, images: NDArray[np.uint8]) -> list[Reading]:
+        """Read images that are in MNIST's form already, as they are, and so much quicker.
+
+        Parameters
+        ----------
+        images
+            ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; a digit each.
+        """
+        _check(images, 3)
+        if images.shape[1:] != (28, 28):
+            raise DataError(f"images of shape {images.shape[1:]}", expected="(28, 28)")
+        probabilities = onnxfiles.probabilities(self._session, images)
+        whole = (0, 0, *images.shape[:0:-1])
+        return [_reading([digit]) for digit in self._digits(probabilities, [whole] * len(images))]
+
+    def _digits(
+        self, probabilities: NDArray[np.float32], boxes: Sequence[Box], line: int = 0
+    ) -> list[Digit]:
+        """Make digits of a row of probabilities each, all at once: by themselves they take long."""
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_CANDIDATES]
+        ranked = np.take_along_axis(probabilities, order, axis=1).tolist()
+        digits = []
+        for box, answers, confidences in zip(boxes, order.tolist(), ranked, strict=True):
+            candidates = tuple(map(Candidate, answers, confidences))
+            best = candidates[0]
+            digit = best.digit if best.confidence >= self._threshold else None
+            digits.append(Digit(digit, best.confidence, box, line, candidates))
+        return digits
+
+
+def _card_threshold() -> float:
+    """Give the threshold on the card of the network that ships, if its bytes are those of the card.
+
+    ONNX Runtime loads a file with flipped bits in silence; the digest tells.
+    """
+    try:
+        card = json.loads(CARD.read_text("utf-8"))
+        expected, threshold = card["file"]["sha256"], float(card["threshold"])
+        found = files.sha256(SHIPPED)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _broken(f"the network that ships, or its card, cannot be read: {error}") from error
+    if found != expected:
+        raise _broken(f"damaged: its SHA-256 is {found}", expected=expected)
+    return threshold
+
+
+def _broken(what: str, expected: str | None = None) -> ModelError:
+    return ModelError(
+        what, where=SHIPPED, expected=expected, remedy="install mnistry again, or give a model"
+    )
+
+
+def _reading(digits: list[Digit]) -> Reading:
+    lines = [""] * (digits[-1].line + 1 if digits else 0)
+    for digit in digits:
+        lines[digit.line] += str(digit)
+    return Reading(tuple(lines), "\n".join(lines), tuple(digits))
+
+
+def _grey(image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if isinstance(image, bytes):
+        return images.decode_image(image, "the image")
+    if isinstance(image, np.ndarray):
+        _check(image, 2)
+        return image
+    return images.read_image(Path(image))
+
+
+def _check(image: NDArray[np.generic], ndim: int) -> None:
+    what = f"an array of {image.dtype}, shape {image.shape}"
+    if image.dtype.kind == "f" and image.size and image.max() <= 1:
+        raise DataError(
+            f"{what}, with no value above 1",
+            expected="uint8, 0 to 255",
+            remedy="give the 0–255 image; the network divides by itself",
+        )
+    if image.dtype != np.uint8 or image.ndim != ndim or not image.size:
+        raise DataError(
+            what, expected=f"uint8 of {ndim} axes", remedy="give grey values from 0 to 255"
+        )
+
+
+def _form(piece: Piece, strength: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Bring a piece's own ink, with its soft edge, to MNIST's form."""
+    own = cv2.dilate(np.pad(piece.mask, 2).astype(np.uint8), np.ones((3, 3), np.uint8))
+    top, left = max(0, piece.y - 2), max(0, piece.x - 2)
+    part = strength[top : piece.bottom + 2, left : piece.right + 2]
+    row, column = top - (piece.y - 2), left - (piece.x - 2)
+    return normalise(part * own[row : row + part.shape[0], column : column + part.shape[1]])
+
+
+def _box(piece: Piece, scale: float) -> Box:
+    x, y, width, height = piece.x, piece.y, piece.width, piece.height
+    left, top = int(x / scale), int(y / scale)
+    return left, top, max(1, round(width / scale)), max(1, round(height / scale))

@@ -1,0 +1,89 @@
+"""The card of the network that ships tells the truth."""
+
+import dataclasses
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from mnistry import files, onnxfiles, recipes
+from mnistry.additions import strangers
+from mnistry.reading import reader
+
+
+@pytest.fixture(scope="module")
+def card() -> dict:
+    return json.loads(reader.CARD.read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def session():
+    return onnxfiles.open_session(reader.SHIPPED)
+
+
+def test_the_file_is_the_one_that_was_scored_and_small(card) -> None:
+    size = reader.SHIPPED.stat().st_size
+    assert card["file"] == {
+        "name": reader.SHIPPED.name,
+        "bytes": size,
+        "sha256": files.sha256(reader.SHIPPED),
+    }
+    assert size + reader.CARD.stat().st_size < 2_000_000
+
+
+def test_it_has_as_many_weights_as_it_says(card) -> None:
+    graph = onnx.load(reader.SHIPPED).graph
+    floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    weights = sum(np.prod(part.dims) for part in graph.initializer if part.data_type in floats)
+    # The four numbers of each normalised filter are one when exported.
+    assert weights == pytest.approx(card["parameters"], rel=0.01)
+
+
+def test_it_is_trained_by_the_recipe_that_stands_there_now(card) -> None:
+    assert card["recipe"] == dataclasses.asdict(recipes.find("reading"))
+    assert recipes.Recipe.from_json(card["recipe"]) == recipes.find("reading")
+
+
+def test_it_is_trained_on_mnist_s_training_images_and_names_the_licence(card) -> None:
+    assert card["data"]["name"] == "mnist"
+    assert card["data"]["licence"] == "CC BY-SA 3.0"
+    assert set(card["data"]["digests"]) == {"x_train", "y_train"}
+
+
+def test_its_figures_make_sense_and_its_shares_are_their_counts(card) -> None:
+    assert 0.3 < card["temperature"] < 3
+    assert 0.5 <= card["threshold"] < 1
+    shares = [value for scores in card["digits"].values() for value in scores.values()]
+    shares += [*card["unsaid"].values(), *card["image_files"].values()]
+    for share in shares:
+        if isinstance(share, dict):
+            assert share["share"] == share["count"] / share["of"]
+            low, high = share["interval"]
+            assert low <= share["share"] <= high
+
+
+def test_it_reads_mnist_s_test_images_as_well_as_its_card_says(card, session, mnist) -> None:
+    answers = onnxfiles.probabilities(session, mnist["x_test"])
+    right = answers.argmax(1) == mnist["y_test"]
+    # Another processor may round two equal candidates another way.
+    assert abs(int(right.sum()) - card["digits"]["test"]["right"]["count"]) <= 2
+    assert right.mean() >= 0.994
+    unsaid = (answers.max(1) < card["threshold"])[right].mean()
+    assert unsaid == pytest.approx(card["digits"]["test"]["unsaid_of_right"]["share"], abs=0.001)
+
+
+def test_it_vouches_for_no_letter_of_a_font_that_it_never_saw(card, session) -> None:
+    fonts = ("DejaVuSans", "DejaVuSerif-Italic", "DejaVuSansMono-Bold")
+    letters = [strangers.glyph(font, letter) for font in fonts for letter in strangers.LETTERS]
+    answers = onnxfiles.probabilities(session, np.array(letters))
+    assert (answers.max(1) < card["threshold"]).mean() >= 0.95
+
+
+def test_it_vouches_for_no_noise_and_no_blank_paper(card, session) -> None:
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (100, 28, 28), np.uint8)
+    plain = np.repeat(np.arange(256, dtype=np.uint8), 784).reshape(-1, 28, 28)
+    for images in (noise, plain):
+        answers = onnxfiles.probabilities(session, images)
+        assert (answers.max(1) < card["threshold"]).mean() >= 0.95
