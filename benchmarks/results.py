@@ -186,6 +186,8 @@ def _size_figure(measured: dict[str, dict[str, list[dict[str, Any]]]]) -> None:
         for axes, field in ((seconds, "epoch"), (memory, "megabytes")):
             _curve(axes, measured[what], field, colour, f"{what} ×")
     _curve(cores, measured["cores"], "epoch", BLUE, "")
+    memory.set_yscale("linear")
+    memory.set_ylim(bottom=0)
     for axes, label in ((seconds, "seconds an epoch"), (memory, "MB at the peak")):
         axes.set(xlabel="times the classic experiment", ylabel=label)
         axes.legend(frameon=False)
