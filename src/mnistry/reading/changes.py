@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.reading.normalise import BOX, SIDE
+from mnistry.reading.normalise import BOX, SIDE, depth, with_edge_moved
 
 Image = NDArray[np.uint8]
 
@@ -109,12 +109,10 @@ def _restroked(image: Image) -> Iterator[Change]:
     side = SIDE * _FINE
     fine = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
     mask = (fine > 127).astype(np.uint8)
-    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
-    edge = np.where(mask > 0, inside - 0.5, 0.5 - outside)
+    depths = depth(mask)
     for way, sign in (("thicker", 1), ("thinner", -1)):
         for out in np.arange(0.25, 1.25, 0.25):
-            moved = np.clip(edge + sign * out * _FINE + 0.5, 0, 1).astype(np.float32)
+            moved = with_edge_moved(depths, sign * out * _FINE)
             if 2 * moved.sum() < mask.sum():
                 break  # what is left of its strokes is another thing
             changed = cv2.resize(moved, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

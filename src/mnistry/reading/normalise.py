@@ -131,6 +131,24 @@ def stroke_width(mask: NDArray[np.bool_]) -> float:
     return 4 * float(distance.mean())
 
 
+def depth(mask: NDArray[np.uint8]) -> Strength:
+    """Measure how deep each pixel's middle lies within the ink, in pixels; on paper it is negative.
+
+    Parameters
+    ----------
+    mask
+        ``uint8``, shape ``(height, width)``, 1 for ink.
+    """
+    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
+    return np.asarray(np.where(mask > 0, inside - 0.5, 0.5 - outside), np.float32)
+
+
+def with_edge_moved(depths: Strength, out: float) -> Strength:
+    """Draw ink anew with its edge moved out by so many pixels, softly: strength, 0 to 1."""
+    return np.asarray(np.clip(depths + out + 0.5, 0, 1), np.float32)
+
+
 def _scaled(strength: Strength, box: Box, factor: float) -> Strength:
     """Cut out a box with a margin for its soft edge, and scale it."""
     x, y, width, height = box
@@ -153,10 +171,7 @@ def _with_stroke(fine: Strength) -> Strength:
     # Moving the edge out by d makes the stroke w + 2d and the box b + 2d: solved for their ratio.
     out = (wanted * longer - width) / (2 * (1 - wanted))
     padded = np.pad(mask, max(0, int(np.ceil(out))) + 2).astype(np.uint8)
-    inside = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
-    outside = cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5)
-    edge = np.where(padded > 0, inside - 0.5, 0.5 - outside) + out
-    moved = np.clip(edge + 0.5, 0, 1).astype(np.float32)
+    moved = with_edge_moved(depth(padded), out)
     box = bounds(moved > 0.5)
     return fine if box is None else _scaled(moved, box, BOX * _FINE / max(box[2:]))
 

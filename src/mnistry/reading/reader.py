@@ -20,7 +20,7 @@ from mnistry import files, images, onnxfiles
 from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.reading import choose
 from mnistry.reading.ink import Ink, find_ink
-from mnistry.reading.normalise import formed_box, normalise
+from mnistry.reading.normalise import Box, formed_box, normalise
 from mnistry.reading.segment import Piece, find_lines
 
 # The network that ships, and what is to be said of it.
@@ -29,8 +29,6 @@ CARD = SHIPPED.with_suffix(".json")
 # The threshold of a network that has no card.
 THRESHOLD = 0.5
 _CANDIDATES = 3
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
