@@ -93,6 +93,21 @@ def test_keras_is_imported_without_its_extras_which_stay_importable() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_parts_for_sparse_matrices_and_tpus_are_imported_when_something_in_them_is_used() -> None:
+    code = (
+        "import sys; from mnistry import startup; startup.import_keras()\n"
+        "assert not {'scipy.sparse', 'jax.experimental.pallas'} & set(sys.modules)\n"
+        "from keras.src.backend.jax import nn\n"
+        "assert nn.splash_attention_mask.CausalMask((2, 2))[:2, :2].tolist() == [[1, 0], [1, 1]]\n"
+        "import jax.numpy as jnp\n"
+        "from jax.experimental import sparse\n"
+        "two = sparse.BCSR.fromdense(2 * jnp.eye(3))\n"
+        "solved = sparse.linalg.spsolve(two.data, two.indices, two.indptr, jnp.ones(3))\n"
+        "assert solved.tolist() == [0.5, 0.5, 0.5]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_what_is_imported_is_not_searched_for_garbage_what_comes_later_is() -> None:
     code = (
         "import gc; from mnistry import startup; startup.import_keras()\n"

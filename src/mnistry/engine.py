@@ -201,8 +201,11 @@ def _plain(value: Any) -> Any:
 
 
 def _build_metrics(model: keras.Model, targets: NDArray[Any]) -> None:
-    # Keras makes the metrics' variables at their first use.
-    answer = np.full((1, *model.output_shape[1:]), 1 / model.output_shape[-1], np.float32)
-    model.compute_metrics(None, targets[:1], answer)
-    model.reset_metrics()
+    import jax
+    import keras
+
+    # Keras makes the metrics' variables at their first use, which need not compute anything.
+    answer = jax.ShapeDtypeStruct((1, *model.output_shape[1:]), np.float32)
+    with keras.StatelessScope():
+        jax.eval_shape(functools.partial(model.compute_metrics, None), targets[:1], answer)
     model.optimizer.build(model.trainable_variables)

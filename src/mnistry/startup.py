@@ -11,9 +11,12 @@ import logging
 import os
 import platform
 import sys
+import types
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from mnistry import files, parallel
 from mnistry.errors import UsageError
@@ -21,18 +24,27 @@ from mnistry.signals import put_off
 
 log = logging.getLogger(__name__)
 
-# Keras imports these if they are there, for data frames, scikit-learn wrappers and plots of
-# models; they take longer to import than Keras and JAX together.
-_EXTRAS = ("matplotlib", "pandas", "sklearn")
+# Keras imports these if they are there, for data frames, scikit-learn wrappers, plots, notebooks
+# and reports over the network; they take longer to import than Keras and JAX together.
+_EXTRAS = ("IPython", "cv2", "matplotlib", "pandas", "requests", "sklearn")
+
+# Keras and JAX import these in any case, for sparse matrices and for TPUs: a quarter of the time.
+_SPLASH = "jax.experimental.pallas.ops.tpu.splash_attention"
+_LATER = (
+    "jax.experimental.sparse.linalg",
+    _SPLASH,
+    f"{_SPLASH}.splash_attention_kernel",
+    f"{_SPLASH}.splash_attention_mask",
+)
 
 _MAX_BYTES = 200_000_000
 _PROGRAM, _USED, _DIGEST = "-cache", "-atime", "-sha256"  # the first two are JAX's
 
 
 def import_keras() -> None:
-    """Import Keras as if the packages that it does not need were not installed.
+    """Import Keras without the packages that it does not need.
 
-    They can be imported afterwards.
+    They can be imported afterwards, and what is used of them after all then is.
 
     Raises
     ------
@@ -40,9 +52,9 @@ def import_keras() -> None:
         If ``KERAS_BACKEND`` names one that Keras does not know, or that is not installed.
     """
     backend = os.environ.get("KERAS_BACKEND", "jax")
-    hidden = [name for name in _EXTRAS if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
+    stand_ins: dict[str, Any] = dict.fromkeys(_EXTRAS) | {name: _Later(name) for name in _LATER}
+    stand_ins = {name: it for name, it in stand_ins.items() if name not in sys.modules}
+    sys.modules |= stand_ins
     try:
         # An interrupt in the middle of an import is swallowed by some libraries, and ends others
         # in a crash.
@@ -57,10 +69,20 @@ def import_keras() -> None:
             expected="jax, the default; torch or tensorflow, where they are installed",
         ) from error
     finally:
-        for name in hidden:
+        for name in stand_ins:
             del sys.modules[name]
     if backend == "jax":
         parallel.divide_processor()
+
+
+class _Later(types.ModuleType):
+    """Stands in for a module until something in it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        whole = f"{self.__name__}.{name}"
+        return _Later(whole) if whole in _LATER else getattr(import_module(self.__name__), name)
 
 
 @contextlib.contextmanager
