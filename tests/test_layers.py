@@ -13,8 +13,8 @@ SOURCE = Path(mnistry.__file__).parent
 
 # From the bottom of the house to its roof. A package counts as one floor.
 ORDER = [
-    "errors", "signals", "files", "downloads", "images", "modelfiles", "onnxwire", "onnxfiles",
-    "reading",
+    "errors", "signals", "aligned", "files", "downloads", "images", "modelfiles", "onnxwire",
+    "onnxfiles", "reading",
     "datasets", "concepts", "tensors", "parallel", "layers", "networks", "pens", "augment",
     "additions", "recipes", "history", "models", "checkpoints", "callbacks", "engine", "training",
     "significance", "evaluation", "onnxgraph", "export", "runs", "ledger", "scoring",

@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry import parallel
+from mnistry import aligned, parallel
 from mnistry.layers import accelerated
 from mnistry.signals import put_off
 
 if TYPE_CHECKING:
     import keras
-
-# Bytes: what lies otherwise is copied by JAX, once for each device.
-_ALIGNMENT = 64
 
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
 
@@ -82,7 +79,8 @@ class Engine:
 
     def _give(self, images: NDArray[np.uint8]) -> None:
         self._given = images
-        self._images = self._put(_aligned(images), ())
+        # What is not aligned JAX copies, once for each device.
+        self._images = self._put(aligned.as_aligned(images), ())
 
     def _put(self, array: Any, shape: tuple[int, ...]) -> Any:
         """Lay an array on the devices, parted as an array of weights of this shape is."""
@@ -184,15 +182,6 @@ class Engine:
             compiled = list(pool.map(lambda program: program.compile(), lowered))
         self._loop, self._last = compiled[0], compiled[-1]
         self.compile_seconds = time.perf_counter() - started
-
-
-def _aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """Copy an array to where JAX uses it in place, however many devices of the processor do."""
-    room = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % _ALIGNMENT
-    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
 
 
 def _plain(value: Any) -> Any:

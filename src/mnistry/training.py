@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Often enough for a bar that moves smoothly; rare enough to cost nothing.
-_SECONDS_A_PIECE = 0.1
+_SECONDS_A_PIECE = 0.2
 _EVALUATION_BATCH = 1000
 
 
@@ -91,7 +91,7 @@ def train(
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
     on_progress
-        Called some ten times a second. In the middle of an epoch the state is with the engine,
+        Called some five times a second. In the middle of an epoch the state is with the engine,
         and `model` is void: look at it in a callback's hooks for epochs.
     checkpoint_folder
         Where to keep the state: when the training ends or is interrupted, and every ten seconds at

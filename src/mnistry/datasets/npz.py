@@ -12,6 +12,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry import aligned
 from mnistry.datasets.dataset import KERAS_NAMES, MAX_ARRAY_BYTES, Dataset, as_splits
 from mnistry.errors import DataError
 
@@ -72,7 +73,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArr
     try:
         with archive.open(info) as member:
             dtype, shape, fortran_order = _header(member, where)
-            array = np.empty(_checked_size(dtype, shape, info, member.tell(), where), np.uint8)
+            array = aligned.empty(_checked_size(dtype, shape, info, member.tell(), where))
             _fill(array, member, where)
     except DataError:
         raise
