@@ -20,7 +20,7 @@ Logs = Mapping[str, float] | None
 # Seconds of work that may be lost, at most; ...
 _INTERVAL = 10.0
 # ... less where saving takes so small a part of the time.
-_PART_FOR_SAVING = 0.02
+_PART_FOR_SAVING = 0.005
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 

@@ -60,6 +60,8 @@ class Engine:
         self.compile_seconds = 0.0
         self.step = 0
         self._model = model
+        # By a variable's identity: the value that `write` gave it, and the same as it lies here.
+        self._given_back: dict[int, tuple[Any, Any]] = {}
         self._mesh = parallel.mesh_for(model)
         self._give(images)
         self._targets = self._put(targets, ())
@@ -92,9 +94,12 @@ class Engine:
     def read(self) -> None:
         """Take the state from the model's and the optimizer's variables."""
         self._state: State = tuple(  # type: ignore[assignment]
-            [self._put(variable.value, variable.shape) for variable in variables]
-            for variables in self._variables()
+            [self._taken(variable) for variable in variables] for variables in self._variables()
         )
+
+    def _taken(self, variable: keras.Variable) -> Any:
+        given, ours = self._given_back.get(id(variable), (None, None))
+        return ours if variable.value is given else self._put(variable.value, variable.shape)
 
     def write(self) -> None:
         """Give the state back to the model's and the optimizer's variables."""
@@ -103,6 +108,7 @@ class Engine:
                 for variable, value in zip(variables, values, strict=True):
                     # Whoever uses the model next has one device.
                     variable.assign(value if self._mesh is None else np.asarray(value))
+                    self._given_back[id(variable)] = variable.value, value
 
     def run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
         """Do the steps from `start` to before `stop` of an epoch.
@@ -123,6 +129,7 @@ class Engine:
             return self._run(order, start, stop)
 
     def _run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
+        self._given_back.clear()  # what lies here is void from now on
         logs = self._no_logs
         if start < min(stop, self.full_steps):
             self._state, logs = self._loop(
