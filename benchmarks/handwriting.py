@@ -14,7 +14,6 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from mnistry import images
 from mnistry.reading import Reader
 from mnistry.significance import wilson
 
@@ -46,9 +45,9 @@ def answers(folder: Path, reader: Reader) -> list[Answer]:
     found = []
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            picture = images.read_image(folder / "images" / row["file"])
-            label, read = tuple(row["label"].split(" ")), reader.read(picture).lines
-            size = next(size for size in SIZES if max(picture.shape) <= size)
+            look = reader.look(folder / "images" / row["file"])
+            label, read = tuple(row["label"].split(" ")), look.reading.lines
+            size = next(size for size in SIZES if max(look.size) <= size)
             place = row["file"], row["kind"], row["style"], row["writer"]
             found.append(Answer(*place, size, label, read))
     return found

@@ -58,7 +58,7 @@ def load(name: str) -> dict[str, Any] | None:
 def write() -> None:
     """Write RESULTS.md and its figures."""
     parts = ["# What it costs, and what it reaches"]
-    for name, section in (("peers", peers), ("recipes", recipes), ("size", size)):
+    for name, section in SECTIONS.items():
         found = load(name)
         if found is not None:
             parts.append(section(found))
@@ -148,6 +148,31 @@ def size(found: dict[str, Any]) -> str:
     )
 
 
+def reading(found: dict[str, Any]) -> str:
+    """Lay out what reading costs."""
+    measured, batches = found["measured"], found["batches"]
+    shares = [one["bare"] / one["ours"] for one in batches]
+    whole, one_core, peak = "process", "12 megapixels", "25 megapixels, MB"
+    rows = {
+        "`mnistry read` of one digit, whole process": f"{_median(measured, whole):.2f} s",
+        "a JPEG of 12 megapixels, inside one process, one core": (
+            f"{1000 * _median(measured, one_core):.0f} ms"
+        ),
+        "1,000 arrays of 28×28 at once": (
+            f"{statistics.median(shares):.0%} of ONNX Runtime's own speed on the same file "
+            f"({min(shares):.0%} to {max(shares):.0%})"
+        ),
+        "memory for a JPEG of 25 megapixels": f"{_median(measured, peak):.0f} MB",
+    }
+    return (
+        "## What reading costs\n\n"
+        f"{found['machine']}; medians of {found['rounds']} rounds. The photos hold eleven digits "
+        "in three lines. `python benchmarks/reading.py` repeats it; every measurement is in "
+        "[reading.json](reading.json).\n\n| | |\n|---|---|\n"
+        + "\n".join(f"| {what} | {cost} |" for what, cost in rows.items())
+    )
+
+
 def _median(ones: Sequence[dict[str, Any]], field: str) -> float:
     return statistics.median(one[field] for one in ones)
 
@@ -207,6 +232,8 @@ def _curve(axes: Any, by_factor: dict[str, Any], field: str, colour: str, label:
     axes.yaxis.set_major_formatter("{x:g}")
     axes.spines[["top", "right"]].set_visible(False)
 
+
+SECTIONS = {"peers": peers, "recipes": recipes, "size": size, "reading": reading}
 
 if __name__ == "__main__":
     write()

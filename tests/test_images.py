@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnistry import images
 from mnistry.errors import DataError, Notice
 from mnistry.images import decode_image, read_image
 
@@ -220,3 +221,26 @@ def test_a_phones_second_view_of_a_picture_is_no_second_frame(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", Notice)
         np.testing.assert_allclose(read_image(path), GREYS, atol=6)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_comes_as_small_as_it_is_needed_with_its_whole_size(tmp_path, orientation):
+    steps = np.kron(np.array([[0, 255], [90, 180]], np.uint8), np.ones((301, 500), np.uint8))
+    photo = Image.fromarray(steps).convert("RGB")
+    exif = photo.getexif()
+    exif[0x0112] = orientation
+    photo.save(tmp_path / "photo.jpg", exif=exif)
+    content = (tmp_path / "photo.jpg").read_bytes()
+    whole = decode_image(content, "a photo")
+    grey, size = images.decode_reduced(content, "a photo", 240)
+    assert size == whole.shape == ((602, 1000) if orientation == 1 else (1000, 602))
+    assert sorted(grey.shape) == [151, 250]
+    quarter = whole[: 4 * (size[0] // 4) : 4, : 4 * (size[1] // 4) : 4].astype(int)
+    rows, columns = quarter.shape
+    assert np.median(abs(grey[:rows, :columns] - quarter)) <= 2
+
+
+def test_what_is_no_jpeg_comes_whole(tmp_path):
+    grey, size = images.decode_reduced(save(tmp_path / "a.png", GREYS).read_bytes(), "a picture", 2)
+    np.testing.assert_array_equal(grey, GREYS)
+    assert size == GREYS.shape

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
-import itertools
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +72,7 @@ def perform(
     """
     began = time.perf_counter()
     model, optimizer = _prepare(recipe, dataset, seed)
-    path = free_path(recipe, seed) if path is None else path
+    path = runs.free_path(Path("runs"), recipe.name, seed) if path is None else path
     runs.make_directory(path)
     with runs.hold(path):
         run = Run(
@@ -318,14 +317,6 @@ def _status_on_failure(run: Run) -> Iterator[None]:
         with contextlib.suppress(OSError):
             dataclasses.replace(run, status=status).write()
         raise
-
-
-def free_path(recipe: Recipe, seed: int) -> Path:
-    """Choose the directory of a new run: ``runs/<time>-<recipe>-s<seed>``."""
-    time_ = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    name = f"{time_}-{recipe.name}-s{seed}"
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(path for path in (Path("runs") / name for name in names) if not path.exists())
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,8 @@ or not at all. Knows nothing of how a run comes about.
 
 import contextlib
 import dataclasses
+import datetime
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -298,6 +300,14 @@ def hold(path: Path) -> Iterator[None]:
         yield
 
 
+def free_path(folder: Path, recipe_name: str, seed: int) -> Path:
+    """Choose the directory of a new run: ``<folder>/<time>-<recipe>-s<seed>``."""
+    now = datetime.datetime.now().astimezone()
+    name = f"{now:%Y%m%d-%H%M%S}-{recipe_name}-s{seed}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for path in map(folder.joinpath, names) if not path.exists())
+
+
 def make_directory(path: Path) -> None:
     """Make the directory of a new run.
 
@@ -331,6 +341,21 @@ def refuse_taken(path: Path) -> None:
         where=path,
         remedy=f"choose another -o, or go on with --resume {path}",
     )
+
+
+def onnx_file(path: str | Path) -> Path:
+    """Give an ONNX file as it is; or a run's, if it is the one that the run's record names.
+
+    Raises
+    ------
+    ModelError
+        If `path` is neither, or the run is not done.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".onnx" or path.is_file():
+        return path
+    run = Run.open(path)
+    return run.checked(run.onnx_path)
 
 
 def find_all(folder: Path) -> tuple[list[Run], list[ModelError]]:

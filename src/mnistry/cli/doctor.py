@@ -44,9 +44,10 @@ def doctor(
     from mnistry import files, images
     from mnistry.reading import sheet
     from mnistry.reading.doctor import examine
+    from mnistry.reading.ink import LONG_SIDE
 
-    with notices():
-        picture = images.read_image(path)
+    with notices():  # as large as it is read
+        picture, _ = images.decode_reduced(images.read_content(path), str(path), LONG_SIDE)
     diagnosis = examine(open_reader(model, threshold), picture)
     files.write_bytes(drawn, sheet.png(diagnosis, path.name))
     if as_json:

@@ -98,18 +98,13 @@ def open_reader(model: str | None, threshold: float | None) -> "Reader":
     """Make the reader that the options ask for."""
     from mnistry.reading import Reader
 
-    path = None if model is None else _model_path(model)
+    if model is None:
+        path = None
+    else:
+        from mnistry.runs import onnx_file
+
+        path = onnx_file(model)
     return Reader(path) if threshold is None else Reader(path, threshold=threshold)
-
-
-def _model_path(model: str) -> str | Path:
-    """Take an ONNX file as it is, and a run's if it is the one that the run's record names."""
-    if model.lower().endswith(".onnx") or Path(model).is_file():
-        return model
-    from mnistry.runs import Run
-
-    run = Run.open(model)
-    return run.checked(run.onnx_path)
 
 
 @dataclass(frozen=True)
@@ -161,12 +156,13 @@ def _read(reader: "Reader", picture: _Picture) -> _Picture:
     try:
         with notices():
             if picture.name == _STDIN:
-                content = sys.stdin.buffer.read(images.MAX_BYTES + 1)
-                grey = images.decode_image(content, "standard input")
+                found = reader.read(sys.stdin.buffer.read(images.MAX_BYTES + 1))
             else:
-                grey = images.read_image(Path(picture.name))
-        return _Picture(picture.name, reader.read(grey))
+                found = reader.read(picture.name)
+        return _Picture(picture.name, found)
     except DataError as error:
+        if picture.name == _STDIN:
+            error.where = "standard input"
         return _Picture(picture.name, error=error)
 
 

@@ -164,10 +164,10 @@ def _new(
     path: Path | None,
     start_seconds: float,
 ) -> "Run":
-    from mnistry import experiment
+    from mnistry import experiment, runs
     from mnistry.progress import ProgressBar
 
-    path = path or experiment.free_path(recipe, seed)
+    path = path or runs.free_path(Path("runs"), recipe.name, seed)
     with _say_how_to_go_on(path):
         return experiment.perform(
             recipe,

@@ -1,0 +1,68 @@
+"""Marks on paper of known shade: where there is ink, and how strong."""
+
+import numpy as np
+import pytest
+
+from mnistry.reading.ink import LONG_SIDE, find_ink
+
+
+def page(paper: float = 220, ink: float = 40, height: int = 160, width: int = 240) -> np.ndarray:
+    """Paper with two upright strokes, 8 pixels wide."""
+    grey = np.full((height, width), paper)
+    grey[40:120, 60:68] = grey[40:120, 160:168] = ink
+    return grey
+
+
+def strokes() -> np.ndarray:
+    return page(0, 1).astype(bool)
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink"), [(220, 40), (40, 220), (255, 0), (0, 255), (120, 90), (200, 170)]
+)
+def test_marks_are_ink_be_they_darker_or_lighter_than_the_paper(paper: int, ink: int) -> None:
+    found = find_ink(page(paper, ink).astype(np.uint8))
+    assert found.paper_is_light == (paper > ink)
+    assert ((found.strength > 0.5) == strokes()).all()
+    assert found.scale == 1
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_uniform_paper_has_no_ink(shade: int) -> None:
+    assert not find_ink(np.full((60, 90), shade, np.uint8)).strength.any()
+
+
+def test_a_shadow_across_the_page_is_paper() -> None:
+    light = np.linspace(1, 0.45, 240)
+    found = find_ink((page() * light).astype(np.uint8))
+    assert ((found.strength > 0.5) == strokes()).all()
+
+
+def test_grain_is_paper_and_the_strokes_in_it_are_ink() -> None:
+    grain = np.random.default_rng(0).normal(0, 6, (160, 240))
+    found = find_ink(np.clip(page(210, 90) + grain, 0, 255).astype(np.uint8))
+    assert (found.strength > 0.5)[strokes()].mean() > 0.99
+    assert not (found.strength > 0.5)[:, 70:158].any()
+
+
+def test_what_reflects_four_percent_less_light_is_a_stain_and_ten_percent_is_pencil() -> None:
+    stain = find_ink(page(200, 192).astype(np.uint8))
+    pencil = find_ink(page(200, 180).astype(np.uint8))
+    assert not (stain.strength > 0.5).any()
+    assert ((pencil.strength > 0.5) == strokes()).all()
+
+
+@pytest.mark.parametrize("wide", [10, 60])
+def test_a_dark_table_beside_the_paper_is_no_ink(wide: int) -> None:
+    grey = np.full((160, 240 + wide), 30.0)
+    grey[:, wide:] = page()
+    found = find_ink(grey.astype(np.uint8))
+    assert ((found.strength > 0.5)[:, wide:] == strokes()).all()
+    assert not (found.strength > 0.5)[:, : wide - 2].any()  # its edge may be taken for a rule
+
+
+def test_a_large_picture_is_reduced_and_says_by_how_much() -> None:
+    found = find_ink(np.kron(page(), np.ones((10, 10))).astype(np.uint8))
+    assert max(found.strength.shape) == LONG_SIDE
+    assert found.scale == pytest.approx(LONG_SIDE / 2400)
+    assert found.strength.dtype == np.float32
