@@ -15,6 +15,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import typer.main
+import uvicorn
 
 import mnistry
 from mnistry import cli
@@ -95,6 +96,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     """Run a command in this process and give what it printed."""
     monkeypatch.setenv("COLUMNS", WIDTH)
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)  # until Ctrl-C
 
     def call(arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["mnistry", *arguments.split()])

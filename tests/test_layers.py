@@ -19,7 +19,7 @@ ORDER = [
     "additions", "recipes", "history", "models", "checkpoints", "callbacks", "engine", "training",
     "significance", "evaluation", "onnxgraph", "export", "runs", "ledger", "scoring",
     "experiment", "explain",
-    "pictures", "plots", "figures", "progress", "startup", "cli", "__init__", "__main__",
+    "pictures", "plots", "figures", "progress", "startup", "studio", "cli", "__init__", "__main__",
 ]  # fmt: skip
 
 
@@ -74,6 +74,7 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
         "import mnistry.onnxfiles, mnistry.images",
         "import mnistry.explain",
         "import mnistry.reading.doctor, mnistry.reading.sheet, mnistry.reading.prototypes",
+        "import mnistry.studio.server, mnistry.studio.network",
         "import mnistry.scoring, mnistry.runs, mnistry.ledger, mnistry.pictures",
     ],
 )

@@ -25,6 +25,7 @@ from mnistry.cli.predict import predict
 from mnistry.cli.read import read
 from mnistry.cli.runs import app as runs
 from mnistry.cli.show import show
+from mnistry.cli.studio import studio
 from mnistry.cli.train import train
 from mnistry.errors import MnistryError, ResourceError, UsageError
 
@@ -60,6 +61,7 @@ app.command()(explain)
 app.command()(read)
 app.command()(doctor)
 app.command()(export)
+app.command()(studio)
 app.add_typer(runs, name="runs")
 
 

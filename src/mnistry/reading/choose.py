@@ -23,6 +23,7 @@ _TOUCHING, _TOUCHING_ALONE = 0.05, 0.001
 # A digit's share of ink that is left unread makes a way less probable by e to the power of
 # so many times that share: a tenth, by half.
 _UNREAD = 7.0
+_NO_WAY = (-np.inf, 0, None)
 
 
 def spans(line: Line) -> dict[Span, Piece]:
@@ -38,6 +39,20 @@ def spans(line: Line) -> dict[Span, Piece]:
                 break
             found[first, end] = whole
     return found
+
+
+def whole(line: Line) -> dict[Span, Piece] | None:
+    """Give all of a line as one span if it is a single mark that could be cut, else None."""
+    if len(line.pieces) == 1 or not _alone(line):
+        return None
+    piece = joined(line.pieces)
+    span = {(0, len(line.pieces)): piece}
+    return span if piece.width <= WIDEST * max(piece.height, line.height) else None
+
+
+def is_best(piece: Piece, probabilities: NDArray[np.float32]) -> bool:
+    """Say whether a single mark, read as one digit, is more probable than with any cut."""
+    return bool(_log_fit(piece, probabilities) >= np.log(_TOUCHING_ALONE))
 
 
 def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.float32]) -> list[int]:
@@ -58,8 +73,7 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
         Which of `found` are the line's digits, from left to right.
     """
     pieces = line.pieces
-    alone = sum(not piece.cut_before for piece in pieces) == 1
-    cut = np.log(_TOUCHING_ALONE if alone else _TOUCHING)
+    cut = np.log(_TOUCHING_ALONE if _alone(line) else _TOUCHING)
     digit_area = float(np.median([p.area for p in pieces if 2 * p.height >= line.height] or [1]))
     # The best way up to each piece: its logarithm, where its last step began, and what was read.
     ways: list[tuple[float, int, int | None]] = [(0.0, 0, None)]
@@ -78,7 +92,7 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
         if _may_be_left(line, end - 1):
             unread = _UNREAD * pieces[end - 1].area / digit_area
             steps.append((ways[end - 1][0] - unread, end - 1, None))
-        ways.append(max(steps, key=lambda step: step[0]))
+        ways.append(max(steps, key=lambda step: step[0], default=_NO_WAY))
     chosen: list[int] = []
     end = len(pieces)
     while end:
@@ -86,6 +100,10 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
         if read is not None:
             chosen.append(read)
     return chosen[::-1]
+
+
+def _alone(line: Line) -> bool:
+    return sum(not piece.cut_before for piece in line.pieces) == 1
 
 
 def _log_fit(piece: Piece, probabilities: NDArray[np.float32]) -> float:

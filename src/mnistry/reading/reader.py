@@ -7,7 +7,7 @@ nothing of training, and never imports Keras.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from mnistry import files, images, onnxfiles
 from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.reading import choose
+from mnistry.reading.choose import Span
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
 from mnistry.reading.normalise import Box, formed_box, normalise
-from mnistry.reading.segment import Piece, find_lines
+from mnistry.reading.segment import Line, Piece, find_lines
 
 # The network that ships, and what is to be said of it.
 SHIPPED = Path(__file__).with_name("digits.onnx")
@@ -119,6 +120,26 @@ class Look:
     probabilities: NDArray[np.float32] = field(repr=False)
 
 
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """The spans of a line, each in MNIST's form, and what the network says of each."""
+
+    spans: Mapping[Span, Piece]
+    forms: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+    def is_enough(self, line: Line) -> bool:
+        """Say whether no other span of the line could be part of a more probable way."""
+        if choose.whole(line) is None:
+            return True
+        (piece,) = self.spans.values()
+        return choose.is_best(piece, self.probabilities[0])
+
+
+def _no_answers() -> _Answers:
+    return _Answers({}, np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32))
+
+
 class Reader:
     """Read digits from pictures with one network; any number of threads may share it.
 
@@ -186,27 +207,40 @@ class Reader:
             reading = _reading(self._digits(probabilities, [box]))
             return Look(reading, size, ink, alone, probabilities)
         lines = find_lines(ink.strength)
-        spans = [choose.spans(line) for line in lines]
-        forms = [_form(piece, ink.strength) for found in spans for piece in found.values()]
-        if not forms:
-            nothing = np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32)
-            return Look(Reading((), "", ()), size, ink, *nothing)
-        probabilities = onnxfiles.probabilities(self._session, np.stack(forms))
-        digits: list[Digit] = []
-        read: list[int] = []
-        start = number = 0
+        asked = self._ask([choose.whole(line) or choose.spans(line) for line in lines], ink)
+        doubtful = [i for i, one in enumerate(asked) if not one.is_enough(lines[i])]
+        again = self._ask([choose.spans(lines[i]) for i in doubtful], ink)
+        for i, one in zip(doubtful, again, strict=True):
+            asked[i] = one
         scale = max(ink.strength.shape) / max(size)
-        for line, found in zip(lines, spans, strict=True):
-            end = start + len(found)
-            part = probabilities[start:end]
-            chosen = choose.best(line, found, part)
-            pieces = list(found.values())
+        digits: list[Digit] = []
+        read = [_no_answers()]
+        number = 0
+        for line, one in zip(lines, asked, strict=True):
+            chosen = choose.best(line, one.spans, one.probabilities)
+            pieces = list(one.spans.values())
             boxes = [_box(pieces[i], scale) for i in chosen]
-            digits += self._digits(part[chosen], boxes, number)
-            read += [start + i for i in chosen]
+            digits += self._digits(one.probabilities[chosen], boxes, number)
+            read.append(_Answers({}, one.forms[chosen], one.probabilities[chosen]))
             number += bool(chosen)
-            start = end
-        return Look(_reading(digits), size, ink, np.stack(forms)[read], probabilities[read])
+        return Look(
+            _reading(digits), size, ink,
+            np.concatenate([one.forms for one in read]),
+            np.concatenate([one.probabilities for one in read]),
+        )  # fmt: skip
+
+    def _ask(self, lines: Sequence[Mapping[Span, Piece]], ink: Ink) -> list["_Answers"]:
+        """Bring the spans of all lines to MNIST's form, and ask the network once."""
+        forms = [_form(piece, ink.strength) for spans in lines for piece in spans.values()]
+        if not forms:
+            return [_no_answers() for _ in lines]
+        images = np.stack(forms)
+        probabilities = onnxfiles.probabilities(self._session, images)
+        ends = np.cumsum([len(spans) for spans in lines]).tolist()
+        return [
+            _Answers(spans, images[end - len(spans) : end], probabilities[end - len(spans) : end])
+            for spans, end in zip(lines, ends, strict=True)
+        ]
 
     def read_many(self, images: NDArray[np.uint8]) -> list[Reading]:
         """Read images that are in MNIST's form already, as they are, and so much quicker.

@@ -1,0 +1,94 @@
+"""The runs of one folder, as the API shows them. A run is known by its name there, never a path.
+
+Knows nothing of requests.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from mnistry import runs
+from mnistry.errors import DataError, ModelError
+from mnistry.runs import Run
+from mnistry.studio import schemas
+from mnistry.studio.refusals import Refusal, error_of
+
+
+class Archive:
+    """The runs in a folder.
+
+    Parameters
+    ----------
+    folder
+        Where they are; it need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def all(self, chosen: str | None) -> schemas.Runs:
+        """List every run; `chosen` is the name of the one whose network is in use."""
+        found, broken = runs.find_all(self.folder)
+        summaries = []
+        for run in found:
+            try:
+                summaries.append(_summary(run, chosen))
+            except ModelError as error:  # its scorecard: the other runs are to be seen yet
+                broken.append(error)
+        return schemas.Runs(runs=summaries, broken=[error_of(error) for error in broken])
+
+    def find(self, name: str) -> Run:
+        """Give the run of this name.
+
+        Raises
+        ------
+        Refusal
+            With status 404 if the folder has none.
+        """
+        for run in runs.find_all(self.folder)[0]:
+            if run.path.name == name:
+                return run
+        raise Refusal(404, "no such run", expected="one of /api/runs")
+
+    def detail(self, name: str, chosen: str | None) -> schemas.RunDetail:
+        """Give all that is known of a run."""
+        run = self.find(name)
+        done = run.status == "done"
+        has_epochs = done or (run.path / "history.csv").is_file()
+        return schemas.RunDetail(
+            **_summary(run, chosen).model_dump(),
+            settings=dataclasses.asdict(run.recipe),
+            epochs=[schemas.Epoch(**dataclasses.asdict(one)) for one in run.epochs()]
+            if has_epochs
+            else [],
+            scores=run.scores().to_json() if done else None,
+        )
+
+    def compare(self, a: str, b: str, chosen: str | None) -> schemas.RunComparison:
+        """Put two runs side by side, with McNemar's test where both saw the same test images."""
+        first, second = self.detail(a, chosen), self.detail(b, chosen)
+        test = None
+        if first.scores is not None and second.scores is not None:
+            try:
+                found = runs.compare(self.find(a), self.find(b))
+            except DataError:  # other images: the rest can be compared
+                found = None
+            if found is not None:
+                test = schemas.McNemar(
+                    only_a=found.only_a, only_b=found.only_b, p=found.p_value, verdict=found.verdict
+                )
+        return schemas.RunComparison(a=first, b=second, mcnemar=test)
+
+
+def _summary(run: Run, chosen: str | None) -> schemas.RunSummary:
+    test = run.scores().test if run.status == "done" else None
+    return schemas.RunSummary(
+        name=run.path.name,
+        status=run.status,
+        recipe=run.recipe.name,
+        seed=run.seed,
+        data=run.data.name,
+        test_accuracy=None if test is None else test.accuracy,
+        test_loss=None if test is None else test.loss,
+        created=run.created,
+        chosen=run.path.name == chosen,
+    )

@@ -1,0 +1,79 @@
+"""A page that lists the API, made of its OpenAPI description; it loads nothing.
+
+Knows nothing of what the API does.
+"""
+
+import html
+import json
+from collections.abc import Iterator
+from typing import Any
+
+
+def page(description: dict[str, Any]) -> str:
+    """Write an OpenAPI description as HTML.
+
+    Examples
+    --------
+    >>> "<h2>GET /api/a</h2>" in page({
+    ...     "info": {"title": "T", "version": "1"},
+    ...     "paths": {"/api/a": {"get": {"summary": "S", "responses": {}}}},
+    ... })
+    True
+    """
+    info = description["info"]
+    title = html.escape(f"{info['title']} {info['version']}")
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width">',
+            '<meta name="color-scheme" content="light dark">',
+            f"<title>{title}</title></head><body><main><h1>{title}</h1>",
+            f"<p>{html.escape(info.get('description', ''))}</p>",
+            '<p>For programs: <a href="/api/openapi.json">openapi.json</a></p>',
+            *_operations(description["paths"]),
+            "<h2>Types</h2>",
+            *_types(description.get("components", {}).get("schemas", {})),
+            "</main></body></html>",
+        ]
+    )
+
+
+def _operations(paths: dict[str, Any]) -> Iterator[str]:
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            yield f"<h2>{method.upper()} {html.escape(path)}</h2>"
+            yield f"<p>{html.escape(operation.get('description', operation['summary']))}</p><ul>"
+            for parameter in operation.get("parameters", []):
+                needed = "" if parameter.get("required") else " (optional)"
+                yield f"<li><code>{html.escape(parameter['name'])}</code>{needed}: "
+                yield f"{_kind(parameter['schema'])}</li>"
+            for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+                yield f"<li>body: {html.escape(kind)} {_kind(content.get('schema', {}))}</li>"
+            for status, response in operation["responses"].items():
+                yield f"<li>{html.escape(status)}: {html.escape(response['description'])}"
+                for kind, content in response.get("content", {}).items():
+                    yield f" {html.escape(kind)} {_kind(content.get('schema', {}))}"
+                yield "</li>"
+            yield "</ul>"
+
+
+def _types(schemas: dict[str, Any]) -> Iterator[str]:
+    for name, schema in schemas.items():
+        yield f'<h3 id="{html.escape(name)}">{html.escape(name)}</h3>'
+        yield f"<p>{html.escape(schema.get('description', ''))}</p><ul>"
+        for field, kind in schema.get("properties", {}).items():
+            yield f"<li><code>{html.escape(field)}</code>: {_kind(kind)}</li>"
+        yield "</ul>"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Name a type, with a link where it is one of ours."""
+    if "$ref" in schema:
+        name = html.escape(schema["$ref"].rpartition("/")[2])
+        return f'<a href="#{name}">{name}</a>'
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return html.escape(", ".join(json.dumps(value) for value in schema["enum"]))
+    kind = html.escape(str(schema.get("type", "anything")))
+    return f"{kind} of {_kind(schema['items'])}" if "items" in schema else kind

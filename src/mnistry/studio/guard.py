@@ -1,0 +1,180 @@
+"""Who may ask: this machine's own pages, or whoever has the token; and what a page may load.
+
+A page from elsewhere can make a browser ask us too. Its own address then stands in ``Origin`` or,
+where its name was pointed at this machine (DNS rebinding), in ``Host``. Knows nothing of routes.
+"""
+
+import dataclasses
+import hmac
+import ipaddress
+import socket
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mnistry.studio.refusals import Refusal
+
+COOKIE = "mnistry-studio"
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_OWN_SITE = {"same-origin", "none"}  # none: typed in, or a bookmark
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """Who may ask.
+
+    Attributes
+    ----------
+    host
+        The name or address that the server listens on.
+    token
+        What a client must show; None lets all of this machine in, and is for loopback alone.
+    """
+
+    host: str = "127.0.0.1"
+    token: str | None = dataclasses.field(default=None, repr=False)
+
+    def knows(self, name: str) -> bool:
+        """Say whether a request's ``Host``, without its port, can mean this server.
+
+        An address cannot be pointed elsewhere as a name can. On loopback it must be loopback's.
+
+        Examples
+        --------
+        >>> local, open_ = Access(), Access("0.0.0.0", "secret")
+        >>> [local.knows(name) for name in ("localhost", "[::1]", "192.168.0.7", "evil.example")]
+        [True, True, False, False]
+        >>> open_.knows("192.168.0.7"), open_.knows("evil.example")
+        (True, False)
+        """
+        name = name.lower().rstrip(".")
+        try:
+            address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            names = {"localhost", self.host.lower()}
+            if self.token is not None:
+                names |= {socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
+            return name in names
+        return self.token is not None or address.is_loopback
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a server that listens on `host` can be reached from this machine alone.
+
+    Examples
+    --------
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """Refuses what comes from elsewhere, before anything else sees it, and adds the headers.
+
+    Parameters
+    ----------
+    app
+        What is guarded.
+    access
+        Who may ask.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            early = self._check(scope)
+        except Refusal as refusal:
+            early = refusal.response()
+        await (early or self._app)(scope, receive, send_with_headers)
+
+    def _check(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        host = hosts[0] if len(hosts) == 1 else ""
+        if not self._access.knows(_without_port(host)):
+            raise Refusal(
+                400, "this studio has another name", where="Host", expected="the address it printed"
+            )
+        origin = headers.get("origin")
+        if origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}":
+            raise Refusal(403, "a page from elsewhere asks", where="Origin")
+        site = headers.get("sec-fetch-site", "none")
+        # A link to the page itself may stand anywhere.
+        if site not in _OWN_SITE and scope["path"] != "/":
+            raise Refusal(403, "a page from elsewhere asks", where="Sec-Fetch-Site")
+        return None if self._access.token is None else self._admit(scope, headers)
+
+    def _admit(self, scope: Scope, headers: Headers) -> Response | None:
+        """Check the token: in a header, in the cookie, or once in the address of the page."""
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
+            return None
+        if self._is_token(_cookie(headers)):
+            return None
+        if scope["path"] == "/" and scope["method"] == "GET":
+            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if self._is_token(given):
+                response = RedirectResponse("/", 303)
+                response.set_cookie(COOKIE, given, httponly=True, samesite="strict")
+                return response
+        raise Refusal(
+            401,
+            "a token is needed",
+            expected="the address that the studio printed, or Authorization: Bearer",
+        )
+
+    def _is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), (self._access.token or "").encode())
+
+
+def _cookie(headers: Headers) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return "" if found is None else found.value
+
+
+def _without_port(host: str) -> str:
+    try:
+        parts = urlsplit(f"//{host}")
+        name = parts.hostname or ""
+        parts.port  # noqa: B018  (raises if it is no number)
+    except ValueError:
+        return ""
+    # Whatever else an address may have in it has no place in a Host header.
+    return name if parts.netloc == host and "@" not in host else ""

@@ -1,0 +1,156 @@
+"""The network in use: read with, looked into, and exchanged for another while it is used.
+
+Knows nothing of requests.
+"""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from mnistry import images, onnxfiles
+from mnistry.explain import Explainer
+from mnistry.reading import Reader, doctor, sheet
+from mnistry.reading.ink import LONG_SIDE
+from mnistry.reading.reader import SHIPPED
+from mnistry.runs import Run, onnx_file
+from mnistry.studio import schemas
+
+SHIPPED_NAME = "the one that ships"
+
+_LEAST = np.finfo(np.float32).tiny  # a probability of 0 would cost endlessly many bits
+_DECIMALS = 5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Network:
+    """One network; whoever asks it keeps it until he has his answer, whatever is chosen meanwhile.
+
+    Attributes
+    ----------
+    info
+        What it is.
+    reader, explainer, session
+        The ways to ask it.
+    """
+
+    info: schemas.NetworkInfo
+    reader: Reader
+    explainer: Explainer
+    session: onnxruntime.InferenceSession
+
+    @classmethod
+    def shipped(cls) -> "Network":
+        """Open the network that ships."""
+        return _open(SHIPPED_NAME, None, None)
+
+    @classmethod
+    def from_run(cls, run: Run) -> "Network":
+        """Open a finished run's network.
+
+        Raises
+        ------
+        ModelError
+            If the run is not done, or its file is not what was written.
+        """
+        return _open(run.path.name, run.path.name, run.checked(run.onnx_path))
+
+    @classmethod
+    def from_path(cls, path: str | Path) -> "Network":
+        """Open an ONNX file, or a run's network."""
+        return _open(Path(path).resolve().name, None, onnx_file(path))
+
+    def read(self, content: bytes) -> schemas.Reading:
+        """Read an image file.
+
+        Raises
+        ------
+        DataError
+            If it is none.
+        """
+        look = self.reader.look(content)
+        reading, (height, width) = look.reading, look.size
+        bits = -np.log2(np.maximum(look.probabilities, _LEAST))
+        digits = [
+            schemas.Digit(
+                **dataclasses.asdict(digit),
+                image=form.tolist(),
+                probabilities=shares.tolist(),
+                bits=costs.tolist(),
+            )
+            for digit, form, shares, costs in zip(
+                reading.digits, look.forms, look.probabilities, bits, strict=True
+            )
+        ]
+        return schemas.Reading(
+            lines=list(reading.lines), text=reading.text, digits=digits, width=width, height=height
+        )
+
+    def examine(self, content: bytes) -> bytes:
+        """Draw the doctor's sheet of an image file, as PNG."""
+        grey, _ = images.decode_reduced(content, "the picture", LONG_SIDE)
+        return sheet.png(doctor.examine(self.reader, grey), "the picture")
+
+    def explain(self, image: list[list[int]], label: int | None) -> schemas.Explanation:
+        """Follow one image, 28 rows of 28 values from 0 to 255, through the network."""
+        found = self.explainer.explain(np.array(image, np.uint8), label)
+        first = found.layers[0]
+        return schemas.Explanation(
+            layers=[
+                schemas.LayerValues(**_layer(layer), values=_rounded(layer.values))
+                for layer in found.layers
+            ],
+            hidden=None
+            if first.sums is None
+            else schemas.Hidden(sums=first.sums.tolist(), values=first.values.tolist()),
+            logits=None if found.logits is None else found.logits.tolist(),
+            exponentials=None if found.powers is None else found.powers.tolist(),
+            probabilities=found.probabilities.tolist(),
+            argmax=found.answer,
+            bits=found.to_json()["cost"]["bits"],
+        )
+
+    def unit(self, number: int) -> schemas.Unit | None:
+        """Give the weights of a node of the first layer; None if there is no such node."""
+        network = self.explainer.network
+        if network is None or not 0 <= number < network.layers[0].kernel.shape[1]:
+            return None
+        layer = network.layers[0]
+        return schemas.Unit(
+            weights=layer.kernel[:, number].reshape(28, 28).tolist(), bias=layer.bias[number]
+        )
+
+    def probabilities(self, forms: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Give each class's probability for images in MNIST's form: shape ``(n, 10)``."""
+        return onnxfiles.probabilities(self.session, forms)
+
+
+def _open(name: str, run: str | None, path: Path | None) -> Network:
+    # Requests run beside one another.
+    reader = Reader(path, threads=1)
+    model: str | os.PathLike[str] = SHIPPED if path is None else path
+    explainer = Explainer(model)
+    blank = explainer.explain(np.zeros((28, 28), np.uint8))
+    dense = explainer.network
+    info = schemas.NetworkInfo(
+        name=name,
+        run=run,
+        path=None if path is None else str(path),
+        layers=[schemas.Layer(**_layer(layer)) for layer in blank.layers],
+        units=None if dense is None else dense.layers[0].kernel.shape[1],
+        dense=dense is not None,
+    )
+    return Network(info, reader, explainer, onnxfiles.open_session(model))
+
+
+def _layer(layer: Any) -> dict[str, Any]:
+    return {"name": layer.name, "kind": layer.kind, "shape": list(layer.values.shape)}
+
+
+def _rounded(values: NDArray[np.floating[Any]]) -> list[float]:
+    rounded: list[float] = np.round(values.astype(np.float64), _DECIMALS).ravel().tolist()
+    return rounded

@@ -1,0 +1,77 @@
+/* The studio's HTTP API. What it refuses is thrown as an ApiError with the server's own words. */
+
+const BUSY = 503;
+const TRIES = 3;
+
+export class ApiError extends Error {
+  constructor({ what, where, expected, remedy }) {
+    const parts = [where ? `${where}: ${what}` : what];
+    if (expected) parts.push(`expected ${expected}`);
+    if (remedy) parts.push(remedy);
+    super(parts.join("; "));
+  }
+}
+
+/** Ask, and give the answer's JSON. */
+export async function ask(path, options) {
+  return (await send(path, options)).json();
+}
+
+/** Send values as JSON, and give the answer's JSON. */
+export function tell(method, path, value) {
+  return ask(path, {
+    method,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(value),
+  });
+}
+
+/** Send a picture's bytes, and give the answer's JSON. */
+export function show(path, picture) {
+  return ask(path, pictureRequest(picture));
+}
+
+/** Send a picture's bytes, and give the picture that is the answer. */
+export async function showForPicture(path, picture) {
+  return (await send(path, pictureRequest(picture))).blob();
+}
+
+function pictureRequest(picture) {
+  return {
+    method: "POST",
+    headers: { "Content-Type": picture.type || "application/octet-stream" },
+    body: picture,
+  };
+}
+
+async function send(path, options) {
+  for (let tries = 1; ; tries += 1) {
+    const response = await reach(path, options);
+    if (response.ok) return response;
+    if (response.status === BUSY && tries < TRIES) {
+      const seconds = Number(response.headers.get("Retry-After")) || 1;
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      continue;
+    }
+    throw await refusal(response);
+  }
+}
+
+async function reach(path, options) {
+  try {
+    return await fetch(`api/${path}`, options);
+  } catch {
+    throw new ApiError({
+      what: "the studio does not answer",
+      remedy: "is mnistry studio still running in its terminal?",
+    });
+  }
+}
+
+async function refusal(response) {
+  try {
+    return new ApiError((await response.json()).error);
+  } catch {
+    return new ApiError({ what: `the studio answered ${response.status}` });
+  }
+}

@@ -1,0 +1,26 @@
+/* A row of buttons, one for each digit of the drawing: which is looked at? */
+
+import { element } from "./dom.js";
+import { said } from "./pure/reading.js";
+import { session } from "./session.js";
+
+/** Keep a group of buttons in step with the session. */
+export function makeChoice(group) {
+  session.addEventListener("read", () => {
+    const digits = session.reading?.digits ?? [];
+    group.hidden = digits.length < 2;
+    const held = [...group.children].indexOf(document.activeElement);
+    group.replaceChildren(...digits.map(button));
+    if (held >= 0) group.children[held]?.focus();
+  });
+}
+
+function button(digit, index) {
+  const made = element("button", {
+    type: "button",
+    "aria-pressed": String(index === session.chosen),
+    "aria-label": `Digit ${index + 1}, read as ${said(digit)}`,
+  }, said(digit));
+  made.addEventListener("click", () => session.choose(index));
+  return made;
+}

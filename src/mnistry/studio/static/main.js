@@ -1,0 +1,81 @@
+/* The studio: which view is shown, light or dark, and what goes wrong. */
+
+import * as api from "./api.js";
+import { byId } from "./dom.js";
+import { count, plural } from "./pure/format.js";
+import { session } from "./session.js";
+import * as data from "./views/data.js";
+import * as draw from "./views/draw.js";
+import * as inside from "./views/inside.js";
+import * as photo from "./views/photo.js";
+import * as runs from "./views/runs.js";
+import * as train from "./views/train.js";
+
+const VIEWS = { draw, inside, photo, data, train, runs };
+
+/** What every view is given. */
+const studio = {
+  /** Show an error until it is closed or something else is shown. */
+  report(error) {
+    byId("trouble").querySelector("p").textContent = error.message;
+    byId("trouble").hidden = false;
+    if (!(error instanceof api.ApiError)) throw error; // a bug: let the console have it too
+  },
+  /** Go to a view by name. */
+  go(name) {
+    location.hash = name;
+  },
+  status: null,
+  /** Ask the studio anew which network reads and whether it can train. */
+  async refresh() {
+    studio.status = await api.ask("status");
+    const { version, network } = studio.status;
+    const nodes = network.units === null ? "" : `, ${count(network.units)} nodes in the first`;
+    byId("footer").textContent =
+      `mnistry ${version} · reading with ${network.name}: ${plural(network.layers.length, "layer")}${nodes}`;
+    return studio.status;
+  },
+};
+
+function show() {
+  const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "draw";
+  for (const view of Object.keys(VIEWS)) byId(`view-${view}`).hidden = view !== name;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${name[0].toUpperCase()}${name.slice(1)} · mnistry studio`;
+  byId("trouble").hidden = true;
+  VIEWS[name].shown?.();
+}
+
+function makeTheme() {
+  const root = document.documentElement;
+  const choice = byId("theme");
+  choice.value = root.dataset.theme ?? "";
+  choice.addEventListener("change", () => {
+    if (choice.value) root.dataset.theme = choice.value;
+    else delete root.dataset.theme;
+    try {
+      localStorage.setItem("theme", choice.value);
+    } catch {
+      // A browser that keeps nothing still shows what was chosen.
+    }
+    session.dispatchEvent(new Event("drawn"));
+    session.dispatchEvent(new Event("subject"));
+  });
+}
+
+byId("trouble").querySelector("button").addEventListener("click", () => {
+  byId("trouble").hidden = true;
+});
+session.addEventListener("trouble", (event) => studio.report(event.detail));
+makeTheme();
+for (const view of Object.values(VIEWS)) view.make(studio);
+addEventListener("hashchange", () => {
+  show();
+  byId("main").focus({ preventScroll: true });
+  scrollTo(0, 0);
+});
+show();
+studio.refresh().then(() => VIEWS.train.resume(), studio.report);

@@ -1,0 +1,108 @@
+/* The drawing pad: a canvas for pen, finger and mouse, and for the keyboard too.
+   Several pads show one drawing: the session's. */
+
+import { said } from "./pure/reading.js";
+import { PAD, moved, toPad } from "./pure/strokes.js";
+import { trace } from "./raster.js";
+import { session } from "./session.js";
+
+const STEP = 10; // pad units an arrow key moves the pen; with Shift a fifth
+
+/** Make a canvas a drawing pad.
+    @param {() => number} width  the pen's width in pad units */
+export function makePad(canvas, width) {
+  const pad = { canvas, pen: [PAD.width / 2, PAD.height / 2], down: false, keys: false };
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) return;
+    canvas.setPointerCapture(event.pointerId);
+    pad.keys = pad.down = false;
+    session.begin(width(), place(canvas, event));
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!canvas.hasPointerCapture(event.pointerId)) return;
+    // A browser bundles what a quick pen does between two frames.
+    const all = event.getCoalescedEvents?.() ?? [];
+    for (const one of all.length ? all : [event]) session.extend(place(canvas, one));
+  });
+  canvas.addEventListener("keydown", (event) => {
+    if (press(pad, event, width)) event.preventDefault();
+  });
+  canvas.addEventListener("blur", () => {
+    pad.keys = pad.down = false;
+    draw(pad);
+  });
+  new ResizeObserver(() => draw(pad)).observe(canvas);
+  for (const kind of ["drawn", "read"]) session.addEventListener(kind, () => draw(pad));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(pad));
+}
+
+function place(canvas, event) {
+  return toPad(event.clientX, event.clientY, canvas.getBoundingClientRect());
+}
+
+/** Do what a key on the pad asks for; says whether it asks for anything. */
+function press(pad, event, width) {
+  if (event.key === "z" && (event.ctrlKey || event.metaKey)) session.undo();
+  else if (event.ctrlKey || event.metaKey || event.altKey) return false;
+  else if (event.key === "Delete" || event.key === "Backspace") session.clear();
+  else if (event.key === " ") {
+    pad.keys = true;
+    pad.down = !pad.down;
+    if (pad.down) session.begin(width(), pad.pen);
+    else draw(pad);
+  } else {
+    const next = moved(pad.pen, event.key, event.shiftKey ? STEP / 5 : STEP);
+    if (!next) return false;
+    pad.keys = true;
+    pad.pen = next;
+    if (pad.down) session.extend(next);
+    else draw(pad);
+  }
+  return true;
+}
+
+function draw(pad) {
+  const { canvas } = pad;
+  const box = canvas.getBoundingClientRect();
+  if (!box.width) return; // not on the screen
+  canvas.width = Math.round(box.width * devicePixelRatio);
+  canvas.height = Math.round((canvas.width * PAD.height) / PAD.width);
+  const context = canvas.getContext("2d");
+  const unit = canvas.width / PAD.width;
+  context.scale(unit, unit);
+  trace(context, session.strokes, getComputedStyle(canvas).color);
+  const style = getComputedStyle(canvas);
+  const [accent, warning] = ["--pad-accent", "--pad-warning"].map((name) => style.getPropertyValue(name));
+  const pixel = PAD.width / box.width;
+  session.reading?.digits.forEach((digit, index) => {
+    const chosen = index === session.chosen && session.reading.digits.length > 1;
+    frame(context, digit, digit.digit === null ? warning : accent, chosen, pixel);
+  });
+  if (pad.keys) cross(context, pad, accent, pixel);
+}
+
+/** A box round a digit, and what it is read as; `pixel` is a pixel of the screen in pad units. */
+function frame(context, digit, colour, chosen, pixel) {
+  const [x, y, width, height] = digit.box;
+  const gap = 8 * pixel;
+  context.strokeStyle = context.fillStyle = colour;
+  context.lineWidth = (chosen ? 3 : 1.5) * pixel;
+  context.setLineDash(digit.digit === null ? [6 * pixel, 4 * pixel] : []);
+  context.strokeRect(x - gap, y - gap, width + 2 * gap, height + 2 * gap);
+  context.setLineDash([]);
+  context.font = `600 ${18 * pixel}px system-ui, sans-serif`;
+  const above = y - 2 * gap > 18 * pixel;
+  context.fillText(said(digit), x - gap, above ? y - 1.6 * gap : y + height + gap + 18 * pixel);
+}
+
+/** Where the keyboard's pen is: full on the paper, open above it. */
+function cross(context, pad, colour, pixel) {
+  const [x, y] = pad.pen;
+  context.strokeStyle = context.fillStyle = colour;
+  context.lineWidth = 2 * pixel;
+  context.beginPath();
+  context.arc(x, y, 9 * pixel, 0, 2 * Math.PI);
+  if (pad.down) context.fill();
+  context.stroke();
+}

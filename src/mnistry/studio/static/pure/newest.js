@@ -1,0 +1,46 @@
+/* Ask for the newest of many questions: never two at a time, and no old answer after a new one. */
+
+export class Newest {
+  /** @param {(question) => Promise} ask
+      @param {(answer, question) => void} show
+      @param {(error) => void} fail
+      @param {number} pause  milliseconds of quiet that a question waits for */
+  constructor(ask, show, fail, pause = 0) {
+    Object.assign(this, { ask, show, fail, pause });
+    this.waiting = undefined;
+    this.timer = null;
+    this.busy = false;
+    this.round = 0;
+  }
+
+  /** Ask once there has been a pause, and the answer before has come. */
+  want(question) {
+    this.waiting = question;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.#next(), this.pause);
+  }
+
+  /** Forget what was wanted, and whatever answer is still to come. */
+  forget() {
+    clearTimeout(this.timer);
+    this.waiting = undefined;
+    this.round += 1;
+  }
+
+  async #next() {
+    if (this.busy || this.waiting === undefined) return;
+    const [question, round] = [this.waiting, this.round];
+    this.waiting = undefined;
+    this.busy = true;
+    let give;
+    try {
+      const answer = await this.ask(question);
+      give = () => this.show(answer, question);
+    } catch (error) {
+      give = () => this.fail(error);
+    }
+    this.busy = false;
+    if (round === this.round) give();
+    this.#next();
+  }
+}

@@ -1,0 +1,56 @@
+/* The geometry of the drawing pad: strokes, and how they come from a pointer or from keys.
+   A stroke is {width, points}, points are [x, y] in pad units. Knows nothing of canvases. */
+
+/** The pad's size in its own units. */
+export const PAD = Object.freeze({ width: 640, height: 480 });
+
+/** Pixels of the picture that is read for one unit: more would cost time and tell no more. */
+export const PIXELS = 0.5;
+
+/** What was read in that picture, with boxes in pad units. */
+export function inPadUnits(reading) {
+  const digits = reading.digits.map((digit) => ({ ...digit, box: digit.box.map((side) => side / PIXELS) }));
+  return { ...reading, digits };
+}
+
+/** Where a pointer is on the pad.
+    @param {{left, top, width, height}} box  where the pad is on the screen */
+export function toPad(clientX, clientY, box) {
+  return [
+    ((clientX - box.left) / box.width) * PAD.width,
+    ((clientY - box.top) / box.height) * PAD.height,
+  ];
+}
+
+/** Begin a stroke: the strokes with a new one at the end. */
+export function begin(strokes, width, point) {
+  return [...strokes, { width, points: [point] }];
+}
+
+/** Draw the last stroke on to a point; strokes before it stay the same objects. */
+export function extend(strokes, point) {
+  const last = strokes[strokes.length - 1];
+  return [...strokes.slice(0, -1), { ...last, points: [...last.points, point] }];
+}
+
+/** A smooth line through points, as quadratic curves between the middles of its parts.
+    @returns {{start, curves, end}}  curves are [control x, control y, x, y] */
+export function smooth(points) {
+  const curves = [];
+  for (let i = 1; i < points.length - 1; i += 1) {
+    const [x, y] = points[i];
+    const [nextX, nextY] = points[i + 1];
+    curves.push([x, y, (x + nextX) / 2, (y + nextY) / 2]);
+  }
+  return { start: points[0], curves, end: points[points.length - 1] };
+}
+
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Where a key moves the pen, or null for a key that does not move it. */
+export function moved([x, y], key, step) {
+  const way = STEPS[key];
+  if (!way) return null;
+  const within = (value, most) => Math.min(Math.max(value, 0), most);
+  return [within(x + way[0] * step, PAD.width), within(y + way[1] * step, PAD.height)];
+}

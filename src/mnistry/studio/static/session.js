@@ -1,0 +1,115 @@
+/* What the views share: the drawing, what was read in it, and the digit that is looked into. */
+
+import * as api from "./api.js";
+import { Newest } from "./pure/newest.js";
+import * as strokes from "./pure/strokes.js";
+import { raster } from "./raster.js";
+
+const PAUSE = 15; // milliseconds without a new point before it is read
+
+class Session extends EventTarget {
+  strokes = [];
+  past = [];
+  reading = null;
+  chosen = 0;
+  truth = null;
+  test = null; // an image of a dataset that is looked into instead of the drawing
+
+  #reader = new Newest(
+    async (drawing) => strokes.inPadUnits(await api.show("read", await raster(drawing))),
+    (reading) => this.#read(reading),
+    (error) => this.#tell("trouble", error),
+    PAUSE,
+  );
+
+  begin(width, point) {
+    this.past = [...this.past, this.strokes];
+    this.#draw(strokes.begin(this.strokes, width, point));
+  }
+
+  extend(point) {
+    this.#draw(strokes.extend(this.strokes, point));
+  }
+
+  undo() {
+    if (!this.past.length) return;
+    const before = this.past[this.past.length - 1];
+    this.past = this.past.slice(0, -1);
+    this.#draw(before);
+  }
+
+  clear() {
+    if (!this.strokes.length) return;
+    this.past = [...this.past, this.strokes];
+    this.#draw([]);
+  }
+
+  /** Read the drawing again, as when another network has been chosen. */
+  again() {
+    if (this.strokes.length) this.#reader.want(this.strokes);
+    else this.#tell("subject");
+  }
+
+  /** Choose which of several digits is looked at. */
+  choose(index) {
+    this.chosen = index;
+    this.truth = null;
+    this.test = null;
+    this.#tell("read");
+    this.#tell("subject");
+  }
+
+  /** Tell the truth about the chosen digit; null takes it back. */
+  tell(digit) {
+    this.truth = digit;
+    this.#tell("read");
+    this.#tell("subject");
+  }
+
+  /** Look into an image of a dataset.
+      @param {{image, label, name}} test */
+  look(test) {
+    this.test = test;
+    this.#tell("subject");
+  }
+
+  /** The chosen digit of the drawing, or null. */
+  get digit() {
+    return this.reading?.digits[this.chosen] ?? null;
+  }
+
+  /** The image that is looked into: {image, label, name}, or null. */
+  get subject() {
+    if (this.test) return this.test;
+    return this.digit && { image: this.digit.image, label: this.truth, name: "your drawing" };
+  }
+
+  #draw(now) {
+    this.strokes = now;
+    this.truth = null;
+    this.test = null;
+    this.#tell("drawn");
+    if (now.length) {
+      this.#reader.want(now);
+    } else {
+      this.#reader.forget();
+      this.#read(null);
+    }
+  }
+
+  #read(reading) {
+    const before = this.reading?.digits.length ?? 0;
+    const digits = reading?.digits.length ?? 0;
+    this.reading = reading;
+    // The digit written last is the one that is looked at, until another is chosen.
+    if (digits !== before || this.chosen >= digits) this.chosen = Math.max(0, digits - 1);
+    this.#tell("read");
+    if (!this.test) this.#tell("subject");
+  }
+
+  #tell(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}
+
+export const session = new Session();

@@ -1,0 +1,152 @@
+/* Data: the images of a dataset, by class; the network's mistakes; an image as numbers. */
+
+import * as api from "../api.js";
+import { byId, element, paint } from "../dom.js";
+import { ink, wantsBlack } from "../pure/colours.js";
+import { chance, count, plural } from "../pure/format.js";
+import { session } from "../session.js";
+
+const PAGE = 100;
+
+let studio;
+let offset = 0;
+let total = 0;
+let chosen = null; // {split, item, image}
+let round = 0; // counts questions, so that an old answer is not shown over a new one
+let stale = true;
+
+export function make(given) {
+  studio = given;
+  for (let digit = 0; digit < 10; digit += 1) {
+    byId("data-digit").append(element("option", { value: String(digit) }, String(digit)));
+  }
+  byId("data-form").addEventListener("change", () => {
+    offset = 0;
+    load();
+  });
+  byId("data-form").addEventListener("submit", (event) => event.preventDefault());
+  byId("data-before").addEventListener("click", () => turn(-PAGE));
+  byId("data-after").addEventListener("click", () => turn(PAGE));
+  byId("data-inside").addEventListener("click", () => {
+    const { split, item, image } = chosen;
+    session.look({ image, label: item.label, name: `${split} image ${count(item.index)}` });
+    studio.go("inside");
+  });
+}
+
+export function shown() {
+  if (stale) load();
+}
+
+/** Another network has other mistakes. */
+export function networkChanged() {
+  stale = true;
+}
+
+function turn(by) {
+  offset += by;
+  load();
+}
+
+async function load() {
+  round += 1;
+  const mine = round;
+  const split = byId("data-split").value;
+  const only = byId("data-only").value;
+  const wanted = new URLSearchParams({ split, offset, limit: PAGE });
+  if (byId("data-digit").value) wanted.set("digit", byId("data-digit").value);
+  if (only) wanted.set(only, "true");
+  byId("data-said").textContent = "Looking …";
+  try {
+    const answer = await api.ask(`data?${wanted}`);
+    if (mine !== round) return;
+    stale = false;
+    total = answer.total;
+    byId("data-said").textContent = describe(answer, split, only);
+    showPages(answer.items.length);
+    await showImages(split, answer.items, mine);
+  } catch (error) {
+    if (mine !== round) return;
+    byId("data-said").textContent = "";
+    studio.report(error);
+  }
+}
+
+function describe({ name, total: all, notices }, split, only) {
+  const kind = { "": "", mistakes: " that the network reads wrongly", disputed: " with a disputed label" }[only];
+  const found = `${name}, ${split}: ${plural(all, "image")}${kind}`;
+  return [found, ...notices].join(". ");
+}
+
+function showPages(shownNow) {
+  byId("data-before").disabled = offset === 0;
+  byId("data-after").disabled = offset + PAGE >= total;
+  byId("data-page").textContent = shownNow
+    ? `${count(offset + 1)} to ${count(offset + shownNow)} of ${count(total)}`
+    : "none";
+}
+
+async function showImages(split, items, mine) {
+  const list = byId("data-images");
+  list.replaceChildren();
+  if (!items.length) return;
+  const sheet = new Image();
+  sheet.src = `api/data/${split}/sheet.png?indices=${items.map((item) => item.index).join(",")}`;
+  await sheet.decode();
+  if (mine !== round) return;
+  list.replaceChildren(...items.map((item, i) => element("li", {}, tile(split, item, sheet, i))));
+}
+
+function tile(split, item, sheet, i) {
+  const canvas = element("canvas", { width: 28, height: 28, className: "pixels", "aria-hidden": "true" });
+  canvas.getContext("2d").drawImage(sheet, i * 28, 0, 28, 28, 0, 0, 28, 28);
+  const wrong = item.guess !== null && item.guess !== item.label;
+  const words = [`image ${item.index}, label ${item.label}`];
+  if (wrong) words.push(`read as ${item.guess}`);
+  if (item.disputed) words.push("label disputed");
+  const made = element("button", {
+    type: "button",
+    className: wrong ? "wrong" : "",
+    title: words.join(", "),
+    "aria-label": words.join(", "),
+  }, canvas, element("span", { "aria-hidden": "true" }, wrong ? `${item.label}→${item.guess}` : String(item.label)));
+  made.addEventListener("click", () => open(split, item, made));
+  return made;
+}
+
+async function open(split, item, button) {
+  try {
+    const { image } = await api.ask(`data/${split}/${item.index}`);
+    for (const one of byId("data-images").querySelectorAll("[aria-current]")) one.removeAttribute("aria-current");
+    button.setAttribute("aria-current", "true");
+    chosen = { split, item, image };
+    byId("data-one").hidden = byId("data-numbers").hidden = false;
+    byId("data-title").textContent = `${split} image ${count(item.index)}`;
+    byId("data-about").textContent = about(item);
+    paint(byId("data-large"), image, ink);
+    byId("data-large").setAttribute("aria-label", `Image ${item.index}, a ${item.label}`);
+    showMatrix(image);
+    byId("data-detail").scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    studio.report(error);
+  }
+}
+
+function about({ label, guess, confidence, disputed }) {
+  const parts = [`Its label is ${label}.`];
+  if (guess !== null) parts.push(`The network reads ${guess}, ${chance(confidence)} sure.`);
+  if (disputed) parts.push("People dispute this label.");
+  return parts.join(" ");
+}
+
+function showMatrix(image) {
+  byId("data-matrix").replaceChildren(
+    ...image.map((line) => element("tr", {}, ...line.map((value) => {
+      const cell = element("td", {}, String(value));
+      const colour = ink(value);
+      cell.style.backgroundColor = `rgb(${colour})`;
+      cell.style.color = wantsBlack(colour) ? "#000" : "#fff";
+      return cell;
+    }))),
+  );
+}

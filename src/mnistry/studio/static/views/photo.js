@@ -1,0 +1,212 @@
+/* Photo: the numbers found in a picture, over it; uncertain ones marked, and corrected by hand. */
+
+import * as api from "../api.js";
+import { makeCamera } from "../camera.js";
+import { byId, element, paint } from "../dom.js";
+import { ink } from "../pure/colours.js";
+import { toCsv } from "../pure/csv.js";
+import { chance, plural } from "../pure/format.js";
+import { corrected, lines, removed, said, table, uncertain } from "../pure/reading.js";
+
+let studio;
+let picture = null; // the file as it came
+let name = "";
+let reading = null;
+let fixing = null; // the index of the digit that is looked at
+let round = 0; // counts pictures, so that an old one's answer is not shown over a new one
+
+export function make(given) {
+  studio = given;
+  byId("photo-choose").addEventListener("click", () => byId("photo-file").click());
+  for (const id of ["photo-file", "photo-snap"]) {
+    byId(id).addEventListener("change", (event) => {
+      const [file] = event.target.files;
+      if (file) take(file, file.name);
+      event.target.value = ""; // so that the same file can be chosen again
+    });
+  }
+  makeCamera((photo) => take(photo, "camera.png"), noCamera);
+  makeDrop(byId("view-photo"));
+  document.addEventListener("paste", (event) => {
+    const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+    if (file && !byId("view-photo").hidden) take(file, "pasted.png");
+  });
+  for (let digit = 0; digit < 10; digit += 1) {
+    const key = element("button", { type: "button" }, String(digit));
+    key.addEventListener("click", () => change(corrected(reading, fixing, digit)));
+    byId("photo-digits").append(key);
+  }
+  byId("photo-remove").addEventListener("click", () => {
+    const without = removed(reading, fixing);
+    fixing = null;
+    change(without);
+  });
+  byId("photo-copy").addEventListener("click", copy);
+  byId("photo-download").addEventListener("click", download);
+  byId("photo-doctor").addEventListener("click", examine);
+}
+
+function noCamera(error) {
+  studio.report(new api.ApiError({ what: `no camera: ${error.message}`, remedy: "choose a picture instead" }));
+}
+
+function makeDrop(view) {
+  view.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    byId("photo-stage").classList.add("over");
+  });
+  view.addEventListener("dragleave", () => byId("photo-stage").classList.remove("over"));
+  view.addEventListener("drop", (event) => {
+    event.preventDefault();
+    byId("photo-stage").classList.remove("over");
+    const [file] = event.dataTransfer.files;
+    if (file) take(file, file.name);
+  });
+}
+
+async function take(file, called) {
+  round += 1;
+  const mine = round;
+  byId("photo-said").textContent = "Reading …";
+  try {
+    const [answer, bitmap] = await Promise.all([api.show("read", file), decoded(file)]);
+    if (mine !== round) return;
+    [picture, name, fixing] = [file, called, null];
+    showPicture(bitmap, answer);
+    byId("photo-stages").hidden = true;
+    byId("photo-note").textContent = "";
+    change(answer);
+  } catch (error) {
+    if (mine !== round) return;
+    byId("photo-said").textContent = reading ? summary() : "No picture yet.";
+    studio.report(error);
+  }
+}
+
+/** The picture upright as the browser shows it, or null of a format that it does not know. */
+async function decoded(file) {
+  try {
+    return await createImageBitmap(file);
+  } catch {
+    return null; // the server may know it all the same, or says what is wrong with it
+  }
+}
+
+function showPicture(bitmap, { width, height }) {
+  const canvas = byId("photo-canvas");
+  canvas.width = width;
+  canvas.height = height;
+  if (bitmap) canvas.getContext("2d").drawImage(bitmap, 0, 0, width, height);
+  byId("photo-stage").dataset.empty = "false";
+  byId("photo-hint").hidden = true;
+}
+
+function change(next) {
+  reading = next;
+  byId("photo-canvas").setAttribute("aria-label", `The picture ${name}: ${summary()}`);
+  byId("photo-said").textContent = summary();
+  showBoxes();
+  showLines();
+  showFix();
+  byId("photo-copy").disabled = byId("photo-download").disabled = !reading.digits.length;
+  byId("photo-doctor").disabled = false;
+}
+
+function summary() {
+  const found = reading.digits.length;
+  if (!found) return "No digit found in it. Show how it was read, to see why.";
+  const doubts = uncertain(reading);
+  const rest = doubts ? `; ${plural(doubts, "digit")} uncertain, marked ?` : "";
+  return `${plural(found, "digit")} in ${plural(lines(reading).length, "line")}${rest}`;
+}
+
+function state(digit) {
+  if (digit.by_hand) return "hand";
+  return digit.digit === null ? "unsure" : "sure";
+}
+
+function showBoxes() {
+  const { width, height } = reading;
+  byId("photo-boxes").replaceChildren(
+    ...reading.digits.map((digit, index) => {
+      const box = element("button", {
+        type: "button",
+        className: `box ${state(digit)}`,
+        "aria-label": `Digit ${index + 1}: ${said(digit)}, ${chance(digit.confidence)}; correct it`,
+        "aria-pressed": String(index === fixing),
+      }, element("span", {}, said(digit)));
+      const [x, y, wide, high] = digit.box;
+      // A sixth more on each side: a frame, and room for a finger.
+      const gap = high / 6;
+      box.style.left = `${((x - gap) / width) * 100}%`;
+      box.style.top = `${((y - gap) / height) * 100}%`;
+      box.style.width = `${((wide + 2 * gap) / width) * 100}%`;
+      box.style.height = `${((high + 2 * gap) / height) * 100}%`;
+      box.addEventListener("click", () => {
+        fixing = index;
+        change(reading);
+        byId("photo-digits").firstElementChild.focus({ preventScroll: true });
+      });
+      return box;
+    }),
+  );
+}
+
+function showLines() {
+  byId("photo-lines").replaceChildren(
+    ...lines(reading).map(({ digits }) =>
+      element("li", {}, ...digits.map((digit) =>
+        element("span", { className: state(digit) }, said(digit)),
+      )),
+    ),
+  );
+}
+
+function showFix() {
+  const digit = fixing === null ? null : reading.digits[fixing];
+  byId("photo-fix").hidden = !digit;
+  if (!digit) return;
+  byId("photo-fix-title").textContent = `Digit ${fixing + 1} of ${reading.digits.length}`;
+  paint(byId("photo-input"), digit.image, ink);
+  const guesses = digit.candidates.map((one) => `${one.digit} at ${chance(one.confidence)}`);
+  byId("photo-candidates").textContent = `The network says ${guesses.join(", ")}. What is it really?`;
+  [...byId("photo-digits").children].forEach((key, k) => {
+    key.setAttribute("aria-pressed", String(digit.digit === k));
+  });
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(toCsv(table(name, reading)));
+    byId("photo-note").textContent = "Copied.";
+  } catch (error) {
+    studio.report(new api.ApiError({ what: `nothing was copied: ${error.message}`, remedy: "download it instead" }));
+  }
+}
+
+function download() {
+  const address = URL.createObjectURL(new Blob([toCsv(table(name, reading))], { type: "text/csv" }));
+  const stem = name.replace(/\.[^.]*$/, "") || "numbers";
+  element("a", { href: address, download: `${stem}.csv` }).click();
+  URL.revokeObjectURL(address);
+  byId("photo-note").textContent = `Saved as ${stem}.csv.`;
+}
+
+async function examine() {
+  const mine = round;
+  byId("photo-note").textContent = "Looking into it …";
+  try {
+    const sheet = await createImageBitmap(await api.showForPicture("doctor", picture));
+    if (mine !== round) return;
+    const canvas = byId("photo-sheet");
+    canvas.width = sheet.width;
+    canvas.height = sheet.height;
+    canvas.getContext("2d").drawImage(sheet, 0, 0);
+    byId("photo-stages").hidden = false;
+    byId("photo-stages").scrollIntoView();
+    byId("photo-note").textContent = "";
+  } catch (error) {
+    byId("photo-note").textContent = "";
+    studio.report(error);
+  }
+}

@@ -1,0 +1,245 @@
+"""One training at a time, in a process of its own, watched from here.
+
+The process outlives every page that shows it. It does not outlive the server: when this end of
+its standard input is closed, by whatever end the server comes to, it stops and keeps its run.
+Knows nothing of requests.
+"""
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+import datetime
+import importlib.util
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from mnistry import runs
+from mnistry.errors import UsageError
+from mnistry.studio import worker
+from mnistry.studio.refusals import Refusal
+from mnistry.studio.schemas import Training, TrainSettings
+
+HEARTBEAT = 15.0  # seconds of silence on a stream, after which something is sent
+_MOST_EVENTS = 10_000  # that are kept for pages that come later
+_GRACE = 30.0  # seconds in which a training that is asked to stop must have saved itself
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happened in a training: its number, its kind, and its values."""
+
+    number: int
+    kind: str
+    data: dict[str, Any]
+
+
+class Trainer:
+    """Starts, watches and stops trainings.
+
+    Parameters
+    ----------
+    folder
+        Where runs are made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._events: collections.deque[Event] = collections.deque(maxlen=_MOST_EVENTS)
+        self._numbers = itertools.count(1)
+        self._news = asyncio.Event()
+        self._closed = False
+        self._state: Training | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> Training | None:
+        """The training that runs, or the last one; None if there was none."""
+        return self._state
+
+    @property
+    def running(self) -> bool:
+        """Whether one runs."""
+        return self._state is not None and self._state.status == "running"
+
+    async def start(self, settings: TrainSettings) -> Training:
+        """Begin a training.
+
+        Raises
+        ------
+        UsageError
+            If the network has no such settings.
+        Refusal
+            With status 409 if one runs, or none can run here.
+        """
+        if self.running or self._closed:
+            raise Refusal(409, "a training runs already", remedy="wait for its end, or stop it")
+        if not can_train():
+            raise Refusal(
+                409,
+                "this installation reads only: Keras and JAX are missing",
+                remedy="pip install 'mnistry[train]'",
+            )
+        if settings.network != "dense" and (settings.units, settings.depth) != (512, 1):
+            raise UsageError(
+                f"{settings.network} has no units or depth to choose", expected="the dense network"
+            )
+        kind = "classic" if _is_classic(settings) else "custom"
+        name = runs.free_path(self._folder, kind, settings.seed).name
+        # Set before anything is awaited: two at the same moment would both begin.
+        self._state = Training(
+            run=name,
+            status="running",
+            epoch=1,
+            epochs=settings.epochs,
+            step=0,
+            steps=None,
+            started=datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            settings=settings,
+        )
+        self._events.clear()
+        self._process = None
+        try:
+            self._process = await _start_process(self._task(name, settings))
+        except OSError as error:
+            self._end("failed", error={"what": f"no process can be started: {error.strerror}"})
+            raise Refusal(409, f"no process can be started: {error.strerror}") from error
+        self._watch = asyncio.create_task(self._follow_process(self._process))
+        return self._state
+
+    def stop(self) -> Training:
+        """Ask the training to stop; it says `done` when it has.
+
+        Raises
+        ------
+        Refusal
+            With status 409 if none runs.
+        """
+        if not self.running or self._state is None:
+            raise Refusal(409, "no training runs")
+        if self._process is None or self._process.stdin is None:
+            raise Refusal(409, "its process is only just started", remedy="ask again")
+        self._process.stdin.close()
+        return self._state
+
+    async def close(self) -> str | None:
+        """Stop what runs, end every stream, and give the name of the run that was cut short."""
+        self._closed = True
+        cut = self._state.run if self._state is not None and self.running else None
+        if self._watch is not None and self._process is not None:
+            if cut is not None:
+                self.stop()
+            try:  # one that has said that it is done may not have ended yet
+                await asyncio.wait_for(asyncio.shield(self._watch), _GRACE)
+            except TimeoutError:
+                self._process.kill()
+                await self._watch
+        self._wake()
+        return cut
+
+    async def follow(self, after: int = 0) -> AsyncIterator[Event | None]:
+        """Give every event after that number, those of the past too, up to the last.
+
+        None stands for a time in which nothing happened.
+        """
+        while True:
+            news = self._news
+            missed = [event for event in self._events if event.number > after]
+            for event in missed:
+                yield event
+                after = event.number
+                if event.kind in ("done", "failed"):
+                    return
+            if missed:
+                continue
+            if self._closed:
+                return
+            try:
+                await asyncio.wait_for(news.wait(), HEARTBEAT)
+            except TimeoutError:
+                yield None
+
+    def _task(self, name: str, settings: TrainSettings) -> worker.Task:
+        recipe = settings.model_dump(exclude={"seed", "data"})
+        return worker.Task(str(self._folder / name), recipe, settings.seed, settings.data)
+
+    async def _follow_process(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdout is not None:
+            async for line in process.stdout:
+                self._take(json.loads(line))
+        code = await process.wait()
+        if not self.running or self._state is None:
+            return
+        if code == worker.INTERRUPTED:
+            self._end("interrupted", run=self._state.run)
+        else:
+            self._end(
+                "failed",
+                error={
+                    "what": f"the training ended without a word, with code {code}",
+                    "remedy": "the studio's terminal may say more",
+                },
+            )
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind, data = message["event"], message["data"]
+        if kind in ("done", "failed"):
+            self._end(data.pop("status"), **data)
+            return
+        if kind == "progress" and self._state is not None:
+            values = {name: data[name] for name in ("epoch", "epochs", "step", "steps")}
+            self._state = self._state.model_copy(update=values)
+        self._tell(kind, data)
+
+    def _end(self, status: str, **data: Any) -> None:
+        if self._state is not None:
+            self._state = self._state.model_copy(update={"status": status})
+        self._tell("failed" if "error" in data else "done", {**data, "status": status})
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        self._events.append(Event(next(self._numbers), kind, data))
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def can_train() -> bool:
+    """Say whether what trains is installed, without importing it."""
+    return all(importlib.util.find_spec(name) is not None for name in ("keras", "jax", "onnx"))
+
+
+def _is_classic(settings: TrainSettings) -> bool:
+    return settings == TrainSettings(seed=settings.seed, data=settings.data)
+
+
+async def _start_process(task: worker.Task) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # nothing is imported from the folder that we happen to be in
+        "-m",
+        worker.__name__,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        **_apart(),
+    )
+    if process.stdin is not None:
+        process.stdin.write((json.dumps(dataclasses.asdict(task)) + "\n").encode())
+        with contextlib.suppress(ConnectionError):  # it is dead already: its end will say so
+            await process.stdin.drain()
+    return process
+
+
+def _apart() -> dict[str, Any]:
+    """Keep the terminal's Ctrl-C from the process: the server hears it, and asks it to stop."""
+    if os.name == "nt":
+        return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    return {"start_new_session": True}

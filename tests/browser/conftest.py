@@ -1,0 +1,115 @@
+"""The studio as a person meets it: the command started, and Chromium on its page."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import mnistry
+
+pytest.importorskip("fastapi", reason="the studio needs: pip install 'mnistry[studio]'")
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="the browser's tests need: pip install playwright"
+)
+
+SECONDS = 20  # in which the page must have done what is waited for
+
+Open = Callable[..., "sync_api.Page"]
+Stroke = Callable[["sync_api.Page", str, list[tuple[float, float]]], None]
+
+
+@pytest.fixture(scope="session")
+def address(finished_run: "mnistry.Run", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A studio with two runs, ``small`` and its twin, that may train on the sample."""
+    folder = tmp_path_factory.mktemp("studio")
+    for name in ("small", "twin"):
+        shutil.copytree(finished_run.path, folder / "runs" / name)
+    command = [sys.executable, "-m", "mnistry", "studio", "--port", "0"]
+    environment = {**os.environ, "MNISTRY_HOME": str(folder), "KERAS_HOME": str(folder)}
+    with subprocess.Popen(
+        [*command, "--runs", str(folder / "runs")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as studio:
+        assert studio.stdout is not None
+        found = studio.stdout.readline().strip()
+        assert found, "the studio has not started"
+        yield found
+        studio.terminate()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["sync_api.Browser"]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("the browser's tests need Chromium: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        # Chromium's sandbox needs rights that a container does not give.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
+    """Open a view; at the test's end its console must have had neither error nor warning."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_it(
+        view: str, width: int = 1280, scheme: str = "light", height: int = 900
+    ) -> "sync_api.Page":
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
+        contexts.append(context)
+        context.set_default_timeout(SECONDS * 1000)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text) if said.type in ("error", "warning") else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{address}#{view}")
+        page.wait_for_selector("#footer:not(:empty)")
+        return page
+
+    yield open_it
+    # Whatever network the test has chosen, the next one begins with the one that ships.
+    for context in contexts:
+        context.request.put(f"{address}api/network", data={"run": None})
+        context.close()
+    assert not complaints
+
+
+@pytest.fixture
+def stroke() -> Stroke:
+    """Draw through points, each a part of the pad's width and height."""
+
+    def draw(page: "sync_api.Page", pad: str, points: list[tuple[float, float]]) -> None:
+        box = page.locator(pad).bounding_box()
+        assert box is not None
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place, steps=6)
+        page.mouse.up()
+
+    return draw
+
+
+@pytest.fixture
+def draw_seven(stroke: Stroke) -> Callable[..., None]:
+    """Draw a seven, its left end so far across the pad."""
+
+    def draw(page: "sync_api.Page", pad: str, left: float = 0.2) -> None:
+        stroke(page, pad, [(left, 0.25), (left + 0.25, 0.25), (left + 0.1, 0.8)])
+
+    return draw

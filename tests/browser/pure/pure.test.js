@@ -1,0 +1,253 @@
+/* The studio's functions without a page. `node --test` runs them; tests/browser/test_pure.py starts it. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const STATIC = "../../../src/mnistry/studio/static/pure";
+const chart = await import(`${STATIC}/chart.js`);
+const colours = await import(`${STATIC}/colours.js`);
+const { toCsv } = await import(`${STATIC}/csv.js`);
+const format = await import(`${STATIC}/format.js`);
+const { Newest } = await import(`${STATIC}/newest.js`);
+const node = await import(`${STATIC}/node.js`);
+const readings = await import(`${STATIC}/reading.js`);
+const strokes = await import(`${STATIC}/strokes.js`);
+const training = await import(`${STATIC}/training.js`);
+
+test("a pointer in the middle of the screen's pad is in the middle of the pad", () => {
+  const box = { left: 100, top: 50, width: 320, height: 240 };
+  assert.deepEqual(strokes.toPad(260, 170, box), [320, 240]);
+  assert.deepEqual(strokes.toPad(100, 50, box), [0, 0]);
+});
+
+test("what is read in the smaller picture has its boxes on the pad", () => {
+  const reading = { text: "7", digits: [{ digit: 7, box: [10, 20, 30, 40] }] };
+  assert.deepEqual(strokes.inPadUnits(reading).digits[0].box, [20, 40, 60, 80]);
+});
+
+test("drawing on changes no earlier drawing, so that undo can give it back", () => {
+  const first = strokes.begin([], 20, [1, 2]);
+  const second = strokes.extend(strokes.begin(first, 10, [5, 5]), [6, 6]);
+  assert.deepEqual(first, [{ width: 20, points: [[1, 2]] }]);
+  assert.deepEqual(second[1], { width: 10, points: [[5, 5], [6, 6]] });
+  assert.equal(second[0], first[0]);
+});
+
+test("a smooth line goes from the first point to the last, through the middles", () => {
+  const line = strokes.smooth([[0, 0], [10, 0], [10, 10], [20, 10]]);
+  assert.deepEqual(line.start, [0, 0]);
+  assert.deepEqual(line.curves, [[10, 0, 10, 5], [10, 10, 15, 10]]);
+  assert.deepEqual(line.end, [20, 10]);
+  assert.deepEqual(strokes.smooth([[3, 4]]), { start: [3, 4], curves: [], end: [3, 4] });
+});
+
+test("arrow keys move the pen and never off the pad", () => {
+  assert.deepEqual(strokes.moved([5, 5], "ArrowLeft", 10), [0, 5]);
+  assert.deepEqual(strokes.moved([5, 5], "ArrowDown", 10), [5, 15]);
+  assert.deepEqual(strokes.moved([640, 480], "ArrowRight", 10), [640, 480]);
+  assert.equal(strokes.moved([5, 5], "a", 10), null);
+});
+
+test("weights are white at 0, red above, blue below, and full beyond the limit", () => {
+  assert.deepEqual(colours.signed(0, 2), [255, 255, 255]);
+  assert.deepEqual(colours.signed(9, 2), [178, 24, 43]);
+  assert.deepEqual(colours.signed(-2, 2), [33, 102, 172]);
+  assert.deepEqual(colours.signed(0, 0), [255, 255, 255]);
+});
+
+test("ink is black on white paper", () => {
+  assert.deepEqual(colours.ink(0), [255, 255, 255]);
+  assert.deepEqual(colours.ink(255), [0, 0, 0]);
+});
+
+test("contrast is 21 between black and white, and letters have 4.5 on every grey", () => {
+  assert.equal(colours.contrast([0, 0, 0], [255, 255, 255]), 21);
+  for (let value = 0; value < 256; value += 1) {
+    const grey = colours.ink(value);
+    const letters = colours.wantsBlack(grey) ? [0, 0, 0] : [255, 255, 255];
+    assert.ok(colours.contrast(grey, letters) >= 4.5, `grey ${grey}`);
+  }
+});
+
+test("a quantile is one of the numbers, compared as numbers", () => {
+  assert.equal(colours.quantile([10, 9, 2, 1], 0.5), 9);
+  assert.equal(colours.quantile([10, 9, 2, 1], 1), 10);
+});
+
+test("a browser's colour is read with and without commas", () => {
+  assert.deepEqual(colours.fromCss("rgb(0, 114, 178)"), [0, 114, 178]);
+  assert.deepEqual(colours.fromCss("rgba(1, 2, 3, 0.5)"), [1, 2, 3]);
+});
+
+const plain = (text) => text.replaceAll("\u00a0", " ");
+
+test("rounding makes neither certainty nor impossibility", () => {
+  assert.equal(plain(format.percent(0.97964, 2)), "97.96 %");
+  assert.equal(plain(format.percent(0.99999)), "> 99.9 %");
+  assert.equal(plain(format.percent(0.00001)), "< 0.1 %");
+  assert.equal(plain(format.percent(1)), "100.0 %");
+  assert.equal(plain(format.percent(0)), "0.0 %");
+});
+
+test("negative numbers have a minus sign, and zero has none", () => {
+  assert.equal(format.fixed(-1.234, 2), "−1.23");
+  assert.equal(format.fixed(-0.001, 2), "0.00");
+});
+
+test("small numbers are powers of ten", () => {
+  assert.equal(format.tiny(7.12e-9), "7.1·10⁻⁹");
+  assert.equal(format.tiny(0.00006), "0.0001");
+  assert.equal(format.tiny(0), "0.0000");
+});
+
+test("bits, durations and counts are written as people say them", () => {
+  assert.equal(plain(format.bits(Math.log2(10))), "3.32 bits");
+  assert.equal(plain(format.bits(1)), "1.00 bit");
+  assert.equal(plain(format.bits(0.0001)), "< 0.01 bits");
+  assert.equal(plain(format.duration(59.6)), "1 min 0 s");
+  assert.equal(plain(format.duration(7500)), "2 h 5 min");
+  assert.equal(plain(format.duration(7199)), "2 h 0 min");
+  assert.equal(format.plural(1, "digit"), "1 digit");
+  assert.equal(format.plural(60000, "image"), "60,000 images");
+});
+
+test("CSV quotes what would end a cell, and rows end with CR LF", () => {
+  assert.equal(toCsv([["a,b", 'say "7"', null, 7]]), '"a,b","say ""7""",,7\r\n');
+  assert.equal(toCsv([["two\nlines"]]), '"two\nlines"\r\n');
+});
+
+const digit = (value, line, confidence) => ({ digit: value, line, confidence });
+const READING = { width: 9, digits: [digit(2, 0, 0.9), digit(null, 0, 0.4), digit(7, 1, 0.99)] };
+
+test("an uncertain digit is ?, and each written line is a row", () => {
+  assert.deepEqual(readings.lines(READING).map((line) => line.text), ["2?", "7"]);
+  assert.equal(readings.uncertain(READING), 1);
+  assert.deepEqual(readings.table("a.png", READING), [
+    ["file", "line", "text", "confidence", "corrected"],
+    ["a.png", 1, "2?", "0.4000", 0],
+    ["a.png", 2, "7", "0.9900", 0],
+  ]);
+});
+
+test("a corrected digit is counted, and its confidence is no longer the network's", () => {
+  const mended = readings.corrected(READING, 1, 5);
+  assert.deepEqual(readings.table("a.png", mended)[1], ["a.png", 1, "25", "0.9000", 1]);
+  assert.equal(READING.digits[1].digit, null);
+  assert.equal(readings.least([{ confidence: 0.5, by_hand: true }]), null);
+});
+
+test("a mark that is no digit goes, and a line without digits with it", () => {
+  const rest = readings.removed(READING, 2);
+  assert.deepEqual(readings.lines(rest).map((line) => line.text), ["2?"]);
+});
+
+test("a node's sum is its bias and weight times pixel over 255", () => {
+  const parts = node.terms([[0.5, -1]], [[255, 51]]);
+  assert.deepEqual(parts, [[0.5, -0.2]]);
+  assert.ok(Math.abs(node.total(parts) - 0.3) < 1e-12);
+});
+
+test("the strongest nodes come first, and equals in order", () => {
+  assert.deepEqual(node.strongest([1, 5, 5, 0], 3), [1, 2, 0]);
+});
+
+test("512 nodes are a grid of 32 by 16, and keys stay on it", () => {
+  assert.deepEqual(node.grid(512), { columns: 32, rows: 16 });
+  assert.deepEqual(node.grid(10), { columns: 4, rows: 3 });
+  assert.equal(node.neighbour(0, "ArrowDown", 512), 32);
+  assert.equal(node.neighbour(0, "ArrowUp", 512), 0);
+  assert.equal(node.neighbour(511, "ArrowRight", 512), 511);
+  assert.equal(node.neighbour(7, "End", 512), 511);
+  assert.equal(node.neighbour(7, "a", 512), null);
+});
+
+test("a channel of feature maps is every so-manieth value", () => {
+  const values = [0, 10, 1, 11, 2, 12, 3, 13]; // 2 rows, 2 columns, 2 channels
+  assert.deepEqual(node.channel(values, [2, 2, 2], 1), [[10, 11], [12, 13]]);
+});
+
+test("ticks are round numbers around all values", () => {
+  assert.deepEqual(chart.ticks(0, 0.44, 4), [0, 0.2, 0.4, 0.6]);
+  assert.deepEqual(chart.ticks(0, 5, 5), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(chart.ticks(0.892, 1, 4), [0.85, 0.9, 0.95, 1]);
+  assert.equal(chart.ticks(3, 3, 4)[0], 3);
+});
+
+test("a scale maps ends to ends, and one value alone to the start", () => {
+  assert.equal(chart.scale([0, 10], [100, 0])(2.5), 75);
+  assert.equal(chart.scale([4, 4], [0, 9])(4), 0);
+});
+
+test("a gap lifts the pen of a path", () => {
+  assert.equal(chart.path([[0, 1], [2, 3], null, [4, 5]]), "M0.0 1.0L2.0 3.0M4.0 5.0");
+});
+
+const moment = (epoch, step) => ({ epoch, epochs: 2, step, steps: 10, loss: 1, accuracy: 0.5 });
+
+test("events that come again after a lost connection change nothing", () => {
+  let state = training.started({ run: "r", epochs: 2 });
+  state = training.after(state, "progress", moment(1, 5));
+  state = training.after(state, "progress", moment(1, 10));
+  state = training.after(state, "epoch", { epoch: 1, loss: 0.5 });
+  const again = ["progress", "epoch"].reduce(
+    (now, kind) => training.after(now, kind, kind === "epoch" ? { epoch: 1 } : moment(1, 5)),
+    state,
+  );
+  assert.equal(again, state);
+  assert.deepEqual(state.points.map((point) => point.x), [0.5, 1]);
+});
+
+test("running means of two epochs are not joined", () => {
+  const points = [1, 1, 2].map((epoch, i) => ({ x: i, epoch, loss: i }));
+  assert.deepEqual(training.curve(points, "loss"), [[0, 0], [1, 1], null, [2, 2]]);
+});
+
+test("the end of a training says how it ended", () => {
+  const state = training.started({ run: "r", epochs: 2 });
+  assert.equal(training.after(state, "done", { run: "r", status: "interrupted" }).outcome.kind, "interrupted");
+  assert.equal(training.after(state, "failed", { error: { what: "x" } }).outcome.error.what, "x");
+});
+
+const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+test("of many questions the newest is asked, one at a time, and its answer shown last", async () => {
+  const asked = [];
+  const shown = [];
+  let under_way = 0;
+  const newest = new Newest(
+    async (question) => {
+      asked.push(question);
+      under_way += 1;
+      assert.equal(under_way, 1);
+      await rest(20);
+      under_way -= 1;
+      return question;
+    },
+    (answer) => shown.push(answer),
+    assert.fail,
+  );
+  newest.want(1);
+  await rest(5);
+  for (const question of [2, 3, 4]) newest.want(question);
+  await rest(80);
+  assert.deepEqual(asked, [1, 4]);
+  assert.deepEqual(shown, [1, 4]);
+});
+
+test("what was forgotten is not shown, and what fails is told", async () => {
+  const shown = [];
+  const failed = [];
+  const ask = async (question) => {
+    await rest(10);
+    if (question === "bad") throw new Error("no");
+    return question;
+  };
+  const newest = new Newest(ask, (answer) => shown.push(answer), (error) => failed.push(error.message));
+  newest.want("old");
+  await rest(5);
+  newest.forget();
+  newest.want("bad");
+  await rest(50);
+  assert.deepEqual(shown, []);
+  assert.deepEqual(failed, ["no"]);
+});

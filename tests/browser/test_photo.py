@@ -1,0 +1,111 @@
+import csv
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+import mnistry
+
+NUMBERS = ("2046", "173")
+
+
+@pytest.fixture(scope="module")
+def photo() -> bytes:
+    """Grey paper in uneven light with two numbers of digits from the sample, as PNG."""
+    images, labels = mnistry.load("sample").train
+    draw = np.random.default_rng(7)
+    page = np.linspace(225, 185, 900)[np.newaxis] + draw.normal(0, 2, (460, 900))
+    for line, number in enumerate(NUMBERS):
+        for place, digit in enumerate(number):
+            ink = np.kron(images[labels == int(digit)][3], np.ones((5, 5))) / 255
+            top, left = 40 + 200 * line, 60 + 180 * place
+            page[top : top + 140, left : left + 140] *= 1 - 0.8 * ink
+    file = io.BytesIO()
+    Image.fromarray(page.clip(0, 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def drop(page, content: bytes, name: str) -> None:
+    transfer = page.evaluate_handle(
+        """([bytes, name]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+          return transfer;
+        }""",
+        [list(content), name],
+    )
+    page.dispatch_event("#photo-stage", "drop", {"dataTransfer": transfer})
+
+
+def test_numbers_in_a_dropped_photo_are_read_and_stand_over_it(open_view, photo):
+    page = open_view("photo")
+    drop(page, photo, "form.png")
+    expect(page.locator("#photo-lines li")).to_have_text(NUMBERS)
+    expect(page.locator(".box")).to_have_count(7)
+    stage = page.locator("#photo-stage").bounding_box()
+    first = page.locator(".box").first.bounding_box()
+    centre = first["x"] - stage["x"] + first["width"] / 2
+    assert abs(centre / stage["width"] - 130 / 900) < 0.03
+
+
+def test_a_digit_is_corrected_by_hand_and_saved_as_csv(open_view, photo, tmp_path):
+    page = open_view("photo")
+    drop(page, photo, "form.png")
+    page.locator(".box").nth(1).click()
+    page.locator("#photo-digits").get_by_role("button", name="5", exact=True).click()
+    expect(page.locator("#photo-lines li").first).to_have_text("2546")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    download.value.save_as(tmp_path / "numbers.csv")
+    assert download.value.suggested_filename == "form.csv"
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "numbers.csv").read_text("utf-8"))))
+    assert [(row["line"], row["text"], row["corrected"]) for row in rows] == [
+        ("1", "2546", "1"),
+        ("2", "173", "0"),
+    ]
+
+
+def test_a_mark_that_is_no_digit_is_taken_away(open_view, photo):
+    page = open_view("photo")
+    drop(page, photo, "form.png")
+    page.locator(".box").last.click()
+    page.get_by_role("button", name="It is no digit").click()
+    expect(page.locator("#photo-lines li").last).to_have_text("17")
+
+
+def test_the_doctor_shows_how_it_was_read(open_view, photo):
+    page = open_view("photo")
+    drop(page, photo, "form.png")
+    page.get_by_role("button", name="Show how it was read").click()
+    expect(page.locator("#photo-sheet")).to_be_visible()
+    assert page.evaluate("document.querySelector('#photo-sheet').width") == 1240
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words(chromium, address):
+    # The browser itself puts a refused request on the console, so open_view cannot be asked.
+    page = chromium.new_page()
+    page.goto(f"{address}#photo")
+    page.wait_for_selector("#footer:not(:empty)")
+    drop(page, b"no picture", "x.png")
+    expect(page.locator("#trouble")).to_be_visible()
+    assert len(page.locator("#trouble p").text_content()) > 20
+    page.close()
+
+
+@pytest.fixture
+def real_photo() -> Path:
+    """A photo of somebody's handwriting, where there are any."""
+    if not os.environ.get("MNISTRY_HANDWRITING"):
+        pytest.skip("no MNISTRY_HANDWRITING")
+    photos = Path(os.environ["MNISTRY_HANDWRITING"]).rglob("*")
+    return min(path for path in photos if path.suffix in (".jpg", ".png"))
+
+
+def test_a_real_photo_is_read(real_photo, open_view):
+    page = open_view("photo")
+    page.set_input_files("#photo-file", real_photo)
+    expect(page.locator(".box").first).to_be_visible()

@@ -1,0 +1,20 @@
+"""The page's functions that need no page, in the node that Playwright brings."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_driver = pytest.importorskip(
+    "playwright._impl._driver", reason="the browser's tests need: pip install playwright"
+)
+
+
+def test_the_functions_without_a_page():
+    node, _ = _driver.compute_driver_executable()
+    tests = Path(__file__).with_name("pure") / "pure.test.js"
+    done = subprocess.run(
+        [node, "--test", str(tests)], capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "pass 0" not in done.stdout

@@ -1,0 +1,72 @@
+"""Every view at three widths, light and dark: whole, in time, and open to everybody."""
+
+import pytest
+from playwright.sync_api import expect
+
+axe_playwright = pytest.importorskip(
+    "axe_playwright_python.sync_playwright",
+    reason="the browser's tests need: pip install axe-playwright-python",
+)
+VIEWS = ("draw", "inside", "photo", "data", "train", "runs")
+
+
+def fill(page, view: str, draw_seven) -> None:
+    """Bring something into a view, as its users do."""
+    if view in ("draw", "inside"):
+        draw_seven(page, f"#{view}-pad")
+        answered = "#draw-bars label.best" if view == "draw" else "#inside-table tr.marked"
+        page.locator(answered).wait_for()
+    elif view == "data":
+        page.locator("#data-images button").nth(3).click()
+        expect(page.locator("#data-matrix td")).to_have_count(784)
+    elif view == "runs":
+        page.get_by_role("radio", name="small as A").check()
+        page.get_by_role("radio", name="twin as B").check()
+        expect(page.locator("#runs-verdict")).to_contain_text("no difference")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 900, 1600])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_fits_its_width_and_has_no_barrier(open_view, draw_seven, view, width, scheme):
+    page = open_view(view, width, scheme)
+    fill(page, view, draw_seven)
+    too_wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert too_wide <= 0
+    found = axe_playwright.Axe().run(page)
+    assert not found.violations_count, found.generate_report()
+
+
+def test_the_switch_outlasts_the_page(open_view):
+    page = open_view("draw")
+    page.get_by_label("Light or dark").select_option("dark")
+    dark = "getComputedStyle(document.body).backgroundColor === 'rgb(20, 20, 22)'"
+    assert page.evaluate(dark)
+    page.reload()
+    assert page.evaluate(dark)
+
+
+def test_nothing_is_fetched_from_elsewhere(open_view, address):
+    page = open_view("draw")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    for view in VIEWS:
+        page.get_by_role("navigation").get_by_role("link", name=view.title()).click()
+        expect(page.locator(f"#view-{view} h1")).to_be_visible()
+    assert asked
+    assert all(url.startswith(address) for url in asked)
+
+
+def test_a_data_image_is_shown_as_numbers_and_looked_into(open_view):
+    page = open_view("data")
+    page.locator("#data-digit").select_option("3")
+    expect(page.locator("#data-said")).to_contain_text("test")
+    page.locator("#data-images button").first.click()
+    expect(page.locator("#data-about")).to_contain_text("Its label is 3.")
+    assert page.locator("#data-matrix td").count() == 784
+    page.get_by_role("button", name="Look inside the network").click()
+    expect(page.locator("#inside-subject")).to_contain_text("test image")
+    expect(page.locator("#inside-cost")).to_contain_text("The truth is 3")

@@ -1,0 +1,166 @@
+import contextlib
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import checks
+
+from mnistry import __version__
+from mnistry.studio import training
+from mnistry.studio.app import STATIC, Studio, create
+
+HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "scipy", "requests"}
+HOST = {"Host": "127.0.0.1"}
+
+
+def test_the_status_says_what_the_page_asks_first(client: TestClient) -> None:
+    answer = client.get("/api/status").json()
+    assert answer["version"] == __version__
+    assert answer["network"]["name"] == "the one that ships"
+    assert answer["network"]["layers"][-1]["shape"] == [10]
+    assert (answer["can_train"], answer["training"]) == (True, None)
+
+
+def test_serving_reading_and_explaining_load_nothing_heavy() -> None:
+    code = f"""
+import io, sys
+from pathlib import Path
+from fastapi.testclient import TestClient
+from PIL import Image
+from mnistry import datasets
+from mnistry.studio import server
+from mnistry.studio.app import Studio, create
+from mnistry.studio.network import Network
+datasets.load = datasets.sample.load  # there is nothing to download
+app = create(Studio(Network.shipped(), Path("none")))
+with TestClient(app, base_url="http://127.0.0.1") as client:
+    file = io.BytesIO()
+    drawn = Image.new("L", (60, 60), "white")
+    drawn.paste(0, (28, 10, 33, 50))
+    drawn.save(file, "PNG")
+    for path in ("read", "doctor"):
+        assert client.post("/api/" + path, content=file.getvalue()).status_code == 200
+    body = {{"image": [[0] * 28] * 28}}
+    assert client.post("/api/explain", json=body).status_code == 200
+    for path in ("status", "runs", "data"):
+        assert client.get("/api/" + path).status_code == 200
+assert client.get("/api/docs").status_code == 200
+print(*({HEAVY!r} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_errors_of_addresses_and_methods_are_json_too(client: TestClient) -> None:
+    for response in (client.get("/api/none"), client.get("/none"), client.patch("/api/read")):
+        assert response.status_code in (404, 405)
+        assert response.json()["error"]["what"]
+
+
+def test_a_fault_is_one_json_error_without_its_details(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(studio.network), "unit", lambda *_: 1 / 0)
+    client = TestClient(create(studio), base_url="http://127.0.0.1", raise_server_exceptions=False)
+    response = client.get("/api/units/1")
+    assert response.status_code == 500
+    assert response.json()["error"]["what"] == "a fault in the studio"
+    assert "division" not in response.text
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_the_page_and_its_parts_are_served_and_nothing_beside_them(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.headers["Content-Type"].startswith("text/html")
+    parts = re.findall(r'(?:src|href)="(/?static/[^"]+)"', page.text)
+    assert parts
+    for part in parts:
+        assert client.get("/" + part.lstrip("/")).status_code == 200, part
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/"):
+        assert client.get(path).status_code == 404
+
+
+def test_no_file_of_the_page_names_another_host() -> None:
+    for path in STATIC.rglob("*"):
+        if path.suffix in (".html", ".css", ".js", ".svg"):
+            named = set(re.findall(r"https?://[\w.-]+", path.read_text("utf-8")))
+            assert named <= {"http://www.w3.org"}, path
+
+
+class Links(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.names: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        assert tag not in ("script", "link", "img", "iframe", "style")
+        if tag == "a":
+            self.targets.append(found["href"] or "")
+        if "id" in found:
+            self.names.add(f"#{found['id']}")
+
+
+def test_the_page_of_the_api_lists_every_operation_and_loads_nothing(client: TestClient) -> None:
+    text = client.get("/api/docs").text
+    described = client.get("/api/openapi.json").json()
+    for path, methods in described["paths"].items():
+        for method in methods:
+            assert f"<h2>{method.upper()} {path}</h2>" in text
+    links = Links(text)
+    assert {link for link in links.targets if link.startswith("#")} <= links.names
+
+
+def test_every_operation_is_described_and_says_how_it_refuses(client: TestClient) -> None:
+    for path, methods in client.get("/api/openapi.json").json()["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"].endswith("."), (method, path)
+            assert {"4XX", "503"} <= operation["responses"].keys()
+            assert "422" not in operation["responses"]
+
+
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
+
+
+def test_no_request_gets_an_answer_that_the_description_does_not_have(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "can_train", lambda: False)  # lest hundreds be begun
+    description = schemathesis.openapi.from_asgi("/api/openapi.json", create(studio), headers=HOST)
+    operations = [found.ok() for found in description.get_all_operations()]
+    assert len(operations) == 15
+    for operation in operations:
+        ask_at_random(operation)
+
+
+def ask_at_random(operation: schemathesis.schemas.APIOperation) -> None:
+    """Send an operation what its description allows, and what it does not."""
+    for mode in schemathesis.GenerationMode:
+
+        @settings(
+            max_examples=10,
+            derandomize=True,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def ask(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers=HOST, checks=CHECKS)
+
+        with contextlib.suppress(Unsatisfiable):  # nothing can be wrong where nothing is taken
+            ask()

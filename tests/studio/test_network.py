@@ -1,0 +1,200 @@
+import io
+import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+import mnistry
+from mnistry.errors import ModelError
+from mnistry.explain import Explainer
+from mnistry.studio.app import Studio
+from mnistry.studio.network import Network
+
+
+def test_a_drawing_is_answered_with_all_that_the_page_shows(
+    client: TestClient, drawing: bytes
+) -> None:
+    answer = client.post("/api/read", content=drawing).json()
+    assert (answer["text"], answer["lines"]) == ("4", ["4"])
+    assert (answer["width"], answer["height"]) == (84, 84)
+    (digit,) = answer["digits"]
+    assert digit["digit"] == 4
+    assert digit["candidates"][0] == {"digit": 4, "confidence": digit["confidence"]}
+    assert np.array(digit["image"]).shape == (28, 28)
+    assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert digit["probabilities"][4] == pytest.approx(digit["confidence"], abs=1e-5)
+    x, y, width, height = digit["box"]
+    assert 0 <= x < x + width <= 84
+    assert 0 <= y < y + height <= 84
+
+
+def test_the_cost_in_bits_is_the_logarithm_of_the_probability(
+    client: TestClient, drawing: bytes
+) -> None:
+    (digit,) = client.post("/api/read", content=drawing).json()["digits"]
+    for probability, bits in zip(digit["probabilities"], digit["bits"], strict=True):
+        assert bits == pytest.approx(-math.log2(probability), rel=1e-4, abs=1e-6)
+
+
+def test_the_image_that_is_shown_is_the_one_that_was_read(
+    client: TestClient, studio: Studio, drawing: bytes
+) -> None:
+    (digit,) = client.post("/api/read", content=drawing).json()["digits"]
+    form = np.array([digit["image"]], np.uint8)
+    again = studio.network.reader.read_many(form)[0].digits[0]
+    assert again.confidence == pytest.approx(digit["confidence"], abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [(60, 40), (28, 28), (1, 1), (1, 500)])
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_blank_picture_has_no_digit(client: TestClient, size: tuple[int, int], grey: int) -> None:
+    file = io.BytesIO()
+    Image.new("L", size, grey).save(file, "PNG")
+    answer = client.post("/api/read", content=file.getvalue()).json()
+    assert (answer["text"], answer["lines"], answer["digits"]) == ("", [], [])
+
+
+def test_what_is_no_picture_is_refused_with_the_accepted_formats(client: TestClient) -> None:
+    for path in ("/api/read", "/api/doctor"):
+        response = client.post(path, content=b"%PDF-1.7", headers={"Content-Type": "image/png"})
+        assert response.status_code == 400
+        assert "PNG" in response.json()["error"]["expected"]
+
+
+def test_the_doctor_draws_a_picture(client: TestClient, drawing: bytes) -> None:
+    response = client.post("/api/doctor", content=drawing)
+    assert response.headers["Content-Type"] == "image/png"
+    assert Image.open(io.BytesIO(response.content)).width == 1240
+
+
+@pytest.fixture
+def dense(client: TestClient) -> TestClient:
+    """A studio whose pages use the dense run."""
+    assert client.put("/api/network", json={"run": "small"}).json()["dense"]
+    return client
+
+
+def test_an_explanation_has_the_networks_own_numbers(
+    dense: TestClient, four: np.ndarray, finished_run: "mnistry.Run"
+) -> None:
+    asked = {"image": four.tolist(), "label": 4}
+    answer = dense.post("/api/explain", json=asked).json()
+    expected = Explainer(finished_run.onnx_path).explain(four, 4)
+    assert answer["hidden"]["sums"] == expected.layers[0].sums.tolist()
+    assert answer["hidden"]["values"] == expected.layers[0].values.tolist()
+    assert answer["logits"] == expected.logits.tolist()
+    assert answer["exponentials"] == expected.powers.tolist()
+    assert answer["probabilities"] == expected.probabilities.tolist()
+    assert answer["argmax"] == expected.answer
+    assert answer["bits"] == pytest.approx(expected.cost_bits)
+    np.testing.assert_allclose(answer["layers"][0]["values"], expected.layers[0].values, atol=1e-5)
+
+
+def test_feature_maps_are_given_row_by_row_with_channels_last(
+    client: TestClient, four: np.ndarray
+) -> None:
+    answer = client.post("/api/explain", json={"image": four.tolist()}).json()
+    assert answer["hidden"] is None
+    assert answer["bits"] is None
+    for layer in answer["layers"]:
+        assert len(layer["values"]) == math.prod(layer["shape"])
+    views = Network.shipped().explainer.explain(four).layers
+    maps = next(i for i, view in enumerate(views) if view.values.ndim == 3)
+    flat = answer["layers"][maps]["values"]
+    np.testing.assert_allclose(flat, views[maps].values.ravel(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        [[0] * 28] * 27,
+        [[0] * 27] * 28,
+        [[256] + [0] * 27] + [[0] * 28] * 27,
+        [[-1] + [0] * 27] + [[0] * 28] * 27,
+        [[0.5] + [0] * 27] + [[0] * 28] * 27,
+        [[True] * 28] * 28,
+        [["0"] * 28] * 28,
+    ],
+)
+def test_what_is_no_image_is_not_explained(client: TestClient, image: object) -> None:
+    assert client.post("/api/explain", json={"image": image}).status_code == 400
+
+
+def test_a_nodes_weights_and_bias_give_its_sum(dense: TestClient, four: np.ndarray) -> None:
+    unit = dense.get("/api/units/7").json()
+    answer = dense.post("/api/explain", json={"image": four.tolist()}).json()
+    total = unit["bias"] + (np.array(unit["weights"]) * four / 255).sum()
+    assert total == pytest.approx(answer["hidden"]["sums"][7])
+
+
+def test_a_node_that_there_is_not_is_not_found(dense: TestClient) -> None:
+    for number in (-1, 32):
+        response = dense.get(f"/api/units/{number}")
+        assert response.status_code == 404
+        assert response.json()["error"]["expected"] == "0 to 31"
+
+
+def test_a_network_that_is_not_dense_has_no_nodes_and_says_what_to_do(client: TestClient) -> None:
+    response = client.get("/api/units/0")
+    assert response.status_code == 404
+    assert "dense" in response.json()["error"]["remedy"]
+
+
+def test_a_network_is_chosen_by_the_name_of_a_run_alone(client: TestClient, runs: Path) -> None:
+    for name in ("../runs/small", str(runs / "small"), "small/", ".", "", "small\0"):
+        assert client.put("/api/network", json={"run": name}).status_code == 404
+    assert client.put("/api/network", json={}).status_code == 400
+    assert client.get("/api/status").json()["network"]["run"] is None
+    assert client.put("/api/network", json={"run": "small"}).json()["name"] == "small"
+    assert client.get("/api/status").json()["network"]["run"] == "small"
+    assert client.put("/api/network", json={"run": None}).json()["run"] is None
+
+
+def test_a_damaged_network_is_refused_and_the_one_in_use_stays(
+    client: TestClient, runs: Path
+) -> None:
+    path = runs / "small" / "model.onnx"
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    response = client.put("/api/network", json={"run": "small"})
+    assert response.status_code == 409
+    assert "damaged" in response.json()["error"]["what"]
+    assert client.get("/api/status").json()["network"]["run"] is None
+
+
+def test_case_86_a_network_replaced_under_load_costs_no_answer(
+    served: httpx2.Client, drawing: bytes
+) -> None:
+    names: set[str] = set()
+    stop = threading.Event()
+
+    def ask() -> set[int]:
+        found = set()
+        while not stop.is_set():
+            found.add(served.post("/api/read", content=drawing).status_code)
+            found.add(served.get("/api/data/test/1").status_code)
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(ask) for _ in range(3)]
+        for run in ("small", None) * 4:
+            response = served.put("/api/network", json={"run": run})
+            assert response.status_code == 200
+            names.add(response.json()["name"])
+        stop.set()
+        assert set.union(*(future.result() for future in asking)) == {200}
+    assert names == {"small", "the one that ships"}
+
+
+def test_a_studio_may_begin_with_a_file_or_a_run(runs: Path) -> None:
+    assert Network.from_path(runs / "small").info.name == "small"
+    assert Network.from_path(str(runs / "small" / "model.onnx")).info.name == "model.onnx"
+    with pytest.raises(ModelError):
+        Network.from_path(runs / "none")

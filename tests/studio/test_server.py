@@ -1,0 +1,123 @@
+import socket
+import threading
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from mnistry.errors import ResourceError, UsageError
+from mnistry.studio import server
+from mnistry.studio.app import Studio
+
+
+def connect(address: str) -> socket.socket:
+    parts = urlsplit(address)
+    return socket.create_connection((parts.hostname, parts.port), timeout=10)
+
+
+@pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: 127."])
+def test_case_82_a_request_whose_head_never_ends_is_given_up(
+    head: bytes, served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.PatientProtocol, "HEAD_SECONDS", 0.2)
+    with connect(str(served.base_url)) as connection:
+        connection.sendall(head)
+        assert connection.recv(100) == b""
+
+
+def test_case_82_a_byte_now_and_then_does_not_help(
+    served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.PatientProtocol, "HEAD_SECONDS", 0.3)
+    with connect(str(served.base_url)) as connection:
+        connection.settimeout(0.05)
+        closed = False
+        for _ in range(200):
+            try:
+                connection.sendall(b"G")
+                closed = connection.recv(100) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                closed = True
+            break
+    assert closed
+
+
+def test_case_82_an_answer_that_is_never_taken_is_given_up(
+    serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.PatientProtocol, "TAKE_SECONDS", 0.2)
+    ended = threading.Event()
+
+    async def endless(scope, receive, send) -> None:
+        if scope["type"] == "lifespan":
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1000):
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        await send({"type": "http.response.body"})
+        ended.set()
+
+    with serve(endless) as address, connect(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert ended.wait(10)  # without anybody having read a byte
+
+
+def test_a_request_under_way_is_not_cut_by_the_limit_on_its_head(
+    serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncio
+
+    monkeypatch.setattr(server.PatientProtocol, "HEAD_SECONDS", 0.1)
+
+    async def slow(scope, receive, send) -> None:
+        if scope["type"] == "lifespan":
+            return
+        await asyncio.sleep(0.4)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    with serve(slow) as address, httpx2.Client(base_url=address) as asking:
+        assert [asking.get("/").status_code for _ in range(2)] == [204, 204]
+
+
+def test_a_port_that_is_taken_is_told(studio: Studio) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ResourceError, match=f"127.0.0.1:{port}: another program") as caught:
+            server.serve(studio, "127.0.0.1", port, on_ready=print, say=print)
+    assert caught.value.exit_code == 7
+
+
+@pytest.mark.parametrize(("host", "port"), [("203.0.113.1", 0), ("127.0.0.1", 70_000)])
+def test_an_address_that_is_not_ours_is_told(studio: Studio, host: str, port: int) -> None:
+    with pytest.raises(UsageError, match=host):
+        server.serve(studio, host, port, on_ready=print, say=print)
+
+
+def test_no_answer_is_held_back_until_the_client_has_acknowledged_its_head(serve) -> None:
+    async def plain(scope, receive, send) -> None:
+        if scope["type"] == "lifespan":
+            return
+        transport = receive.__self__.transport
+        option = transport.get_extra_info("socket").getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY
+        )
+        await send({"type": "http.response.start", "status": 200 if option else 500})
+        await send({"type": "http.response.body"})
+
+    with serve(plain) as address:
+        assert httpx2.get(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "address"),
+    [
+        ("127.0.0.1", None, "http://127.0.0.1:80/"),
+        ("::1", None, "http://[::1]:80/"),
+        ("192.168.0.7", "t", "http://192.168.0.7:80/?token=t"),
+    ],
+)
+def test_the_address_that_is_printed_can_be_opened(host, token, address) -> None:
+    assert server._address(host, 80, token) == address

@@ -1,0 +1,212 @@
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import keras
+import pytest
+from fastapi.testclient import TestClient
+
+import mnistry
+from mnistry import networks
+from mnistry.studio import schemas, training
+from mnistry.studio.app import Studio, create
+from mnistry.studio.training import Trainer
+
+SMALL = {"units": 8, "epochs": 2, "data": "sample"}
+LONG = {"units": 8, "epochs": 1000, "data": "sample"}
+Events = Iterator[tuple[str, dict[str, Any]]]
+
+
+def events(response: httpx2.Response) -> Events:
+    """Give the kind and the values of each event of a stream."""
+    kind = ""
+    for line in response.iter_lines():
+        name, _, value = line.partition(": ")
+        if name == "event":
+            kind = value
+        elif name == "data":
+            yield kind, json.loads(value)
+
+
+def follow(asking: httpx2.Client, until: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Follow the training to the first event of a kind, or to its end, and then leave."""
+    found = []
+    with asking.stream("GET", "/api/train/events", timeout=120) as response:
+        for kind, data in events(response):
+            found.append((kind, data))
+            if kind == until:
+                break
+    return found
+
+
+def test_a_training_outlives_its_page_and_ends_in_a_run(served: httpx2.Client, runs: Path) -> None:
+    begun = served.post("/api/train", json=SMALL)
+    assert begun.status_code == 202
+    name = begun.json()["run"]
+    assert follow(served, until="progress")[-1][0] == "progress"  # and the page is closed
+    again = served.post("/api/train", json=SMALL)
+    assert (again.status_code, again.json()["error"]["what"]) == (409, "a training runs already")
+    seen = follow(served)  # another page first gets what it has missed
+    kinds = [kind for kind, _ in seen]
+    assert kinds[0] == "progress"
+    assert kinds.count("epoch") == 2
+    assert seen[-1] == ("done", {"run": name, "status": "done"})
+    last = [data for kind, data in seen if kind == "progress"][-1]
+    assert (last["epoch"], last["step"], last["steps"]) == (2, 32, 32)
+    assert served.get("/api/status").json()["training"]["status"] == "done"
+    run = mnistry.Run.open(runs / name)
+    assert [epoch.loss for epoch in run.epochs()] == [
+        data["loss"] for kind, data in seen if kind == "epoch"
+    ]
+    assert run.recipe == mnistry.Recipe("custom", units=8, epochs=2)
+    assert served.put("/api/network", json={"run": name}).json()["units"] == 8
+    assert follow(served) == seen
+
+
+def test_a_training_that_is_stopped_keeps_its_run(served: httpx2.Client, runs: Path) -> None:
+    name = served.post("/api/train", json=LONG).json()["run"]
+    follow(served, until="epoch")
+    assert served.delete("/api/train").json()["run"] == name
+    assert follow(served)[-1] == ("done", {"run": name, "status": "interrupted"})
+    assert mnistry.Run.open(runs / name).status == "interrupted"
+    assert list((runs / name / "checkpoints").iterdir())
+    assert served.delete("/api/train").status_code == 409
+
+
+def test_the_end_of_the_studio_is_an_orderly_end_of_its_training(
+    studio: Studio, serve, runs: Path
+) -> None:
+    with serve(create(studio)) as address, httpx2.Client(base_url=address) as asking:
+        name = asking.post("/api/train", json=LONG).json()["run"]
+        follow(asking, until="progress")
+    assert mnistry.Run.open(runs / name).status == "interrupted"
+
+
+def test_a_loss_that_is_no_number_is_told(served: httpx2.Client, runs: Path) -> None:
+    name = served.post("/api/train", json={**SMALL, "learning_rate": 1e30}).json()["run"]
+    kind, data = follow(served)[-1]
+    assert (kind, data["status"]) == ("failed", "diverged")
+    assert data["error"]["what"]
+    assert mnistry.Run.open(runs / name).status == "diverged"
+    assert served.get("/api/status").json()["training"]["status"] == "diverged"
+
+
+def test_a_training_that_is_killed_is_told_and_another_can_begin(runs: Path) -> None:
+    async def kill_one() -> tuple[training.Event | None, bool]:
+        trainer = Trainer(runs)
+        await trainer.start(schemas.TrainSettings.model_validate(LONG))
+        assert trainer._process is not None
+        trainer._process.kill()
+        seen = [event async for event in trainer.follow()]
+        return seen[-1], trainer.running
+
+    last, running = asyncio.run(kill_one())
+    assert last is not None
+    assert last.kind == "failed"
+    assert "without a word" in last.data["error"]["what"]
+    assert not running
+
+
+def test_the_studio_does_not_end_before_the_process_that_has_said_it_is_done(runs: Path) -> None:
+    async def code_at_the_end() -> int | None:
+        trainer = Trainer(runs)
+        await trainer.start(schemas.TrainSettings.model_validate({**SMALL, "learning_rate": 1e30}))
+        async for _ in trainer.follow():
+            pass
+        await trainer.close()
+        assert trainer._process is not None
+        return trainer._process.returncode
+
+    assert asyncio.run(code_at_the_end()) == 6
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 0},
+        {"learning_rate": -1},
+        {"learning_rate": 0},
+        {"batch_size": 0},
+        {"seed": -1},
+        {"data": "../secret.npz"},
+        {"network": "huge"},
+        {"network": "convnet", "units": 8},
+        {"optimizer": "none"},
+        {"o": "elsewhere"},
+        {"units": 2.5},
+        [],
+        "classic",
+    ],
+)
+def test_settings_that_make_no_sense_begin_nothing(
+    client: TestClient, settings: object, runs: Path
+) -> None:
+    assert client.post("/api/train", json=settings).status_code == 400
+    assert client.get("/api/status").json()["training"] is None
+    assert [path.name for path in runs.iterdir()] == ["small"]
+
+
+def test_the_settings_left_out_are_the_classic_experiments() -> None:
+    settings = schemas.TrainSettings().model_dump(exclude={"seed", "data"})
+    assert mnistry.Recipe(**settings) == mnistry.Recipe()
+    assert training._is_classic(schemas.TrainSettings(seed=3, data="mnist"))
+
+
+def test_every_network_and_optimizer_of_the_settings_is_one_of_keras() -> None:
+    assert set(schemas.NetworkName.__args__) == set(networks.NETWORKS)
+    assert set(schemas.DataName.__args__) == set(mnistry.datasets.NAMES)
+    for name in schemas.OptimizerName.__args__:
+        assert keras.optimizers.get(name)
+
+
+def test_where_keras_is_missing_the_remedy_is_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "can_train", lambda: False)
+    response = client.post("/api/train", json=SMALL)
+    assert response.status_code == 409
+    assert response.json()["error"]["remedy"] == "pip install 'mnistry[train]'"
+
+
+def test_nothing_can_be_followed_or_stopped_before_the_first_training(client: TestClient) -> None:
+    assert client.get("/api/train/events").status_code == 404
+    assert client.delete("/api/train").status_code == 409
+
+
+def test_a_page_that_comes_back_gets_only_what_it_has_missed(runs: Path) -> None:
+    async def rest() -> list[str]:
+        trainer = Trainer(runs)
+        for epoch in range(3):
+            trainer._tell("epoch", {"epoch": epoch})
+        trainer._tell("done", {})
+        return [event.kind async for event in trainer.follow(after=2) if event is not None]
+
+    assert asyncio.run(rest()) == ["epoch", "done"]
+
+
+def test_a_stream_says_something_now_and_then(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "HEARTBEAT", 0.01)
+
+    async def first() -> training.Event | None:
+        return await anext(Trainer(runs).follow())
+
+    assert asyncio.run(first()) is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_ctrl_c_in_the_terminal_reaches_the_server_alone(runs: Path) -> None:
+    async def group() -> bool:
+        trainer = Trainer(runs)
+        await trainer.start(schemas.TrainSettings.model_validate(LONG))
+        assert trainer._process is not None
+        apart = os.getpgid(trainer._process.pid) != os.getpgid(0)
+        trainer._process.send_signal(signal.SIGKILL)
+        await trainer.close()
+        return apart
+
+    assert asyncio.run(group())

@@ -1,0 +1,116 @@
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import httpx2
+import pytest
+
+from mnistry.studio.app import Studio, create
+from mnistry.studio.network import Network
+from mnistry.studio.work import Work
+
+
+class Gate:
+    """Stands before a computation, counts who comes, and lets nobody through until opened."""
+
+    def __init__(self) -> None:
+        self.came = threading.Semaphore(0)
+        self.count = 0
+        self.open = threading.Event()
+
+    def wait(self) -> None:
+        self.count += 1
+        self.came.release()
+        assert self.open.wait(30)
+
+
+@pytest.fixture
+def gate(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """A studio with room for one that is read and one that waits, and a gate before reading."""
+    gate = Gate()
+    studio.quick = Work(1, 1)
+    read = Network.read
+
+    def slowly(self: Network, content: bytes) -> object:
+        gate.wait()
+        return read(self, content)
+
+    monkeypatch.setattr(Network, "read", slowly)
+    return gate
+
+
+@contextlib.contextmanager
+def clients(address: str) -> Iterator[Callable[[bytes], Future[httpx2.Response]]]:
+    """Give what sends a picture from a client of its own, without waiting for the answer."""
+    with ThreadPoolExecutor() as pool:
+        yield lambda content: pool.submit(
+            httpx2.post, f"{address}/api/read", content=content, timeout=30
+        )
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came about")
+
+
+def full(studio: Studio) -> bool:
+    return studio.quick._room._value == 0
+
+
+def test_case_83_overload_is_refused_at_once_and_what_was_accepted_is_answered(
+    studio: Studio, gate: Gate, serve, drawing: bytes
+) -> None:
+    with serve(create(studio)) as address, clients(address) as send:
+        accepted = [send(drawing), send(drawing)]
+        wait_until(lambda: full(studio))
+        refused = [send(drawing).result() for _ in range(5)]
+        assert not any(answer.done() for answer in accepted)
+        gate.open.set()
+        answers = [answer.result() for answer in accepted]
+    assert {answer.status_code for answer in refused} == {503}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
+    assert [answer.json()["text"] for answer in answers] == ["4", "4"]
+
+
+def test_there_is_room_again_after_the_rush(
+    studio: Studio, gate: Gate, serve, drawing: bytes
+) -> None:
+    gate.open.set()
+    with serve(create(studio)) as address:
+        for _ in range(5):
+            assert httpx2.post(f"{address}/api/read", content=drawing).status_code == 200
+
+
+def test_case_84_what_waits_for_a_client_that_is_gone_is_never_done(
+    studio: Studio, gate: Gate, serve, drawing: bytes
+) -> None:
+    with serve(create(studio)) as address, clients(address) as send:
+        first = send(drawing)
+        gate.came.acquire()
+        with pytest.raises(httpx2.ReadTimeout):  # it waits in the queue, and then leaves
+            httpx2.post(f"{address}/api/read", content=drawing, timeout=0.5)
+        wait_until(lambda: not full(studio))  # its place is free before the first has ended
+        gate.open.set()
+        assert first.result().status_code == 200
+    assert gate.count == 1
+
+
+def test_slow_work_leaves_the_quick_alone(
+    studio: Studio, serve, drawing: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    monkeypatch.setattr(Network, "examine", lambda *_: gate.wait() or b"")
+    with serve(create(studio)) as address, ThreadPoolExecutor() as pool:
+        slow = [
+            pool.submit(httpx2.post, f"{address}/api/doctor", content=drawing, timeout=30)
+            for _ in range(4)
+        ]
+        gate.came.acquire()
+        assert httpx2.post(f"{address}/api/read", content=drawing).json()["text"] == "4"
+        gate.open.set()
+        assert {answer.result().status_code for answer in slow} == {200}

@@ -1,0 +1,49 @@
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import mnistry
+from mnistry.history import Epoch, Progress
+from mnistry.studio import worker
+
+
+def test_a_worker_whose_studio_is_no_more_stops_and_keeps_its_run(tmp_path: Path) -> None:
+    task = {"path": str(tmp_path / "run"), "recipe": {"units": 8, "epochs": 1000}, "seed": 0}
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "mnistry.studio.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps({**task, "data": "sample"}) + "\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["event"] == "progress"
+    process.stdin.close()  # as the system does when the studio is killed
+    process.stdout.close()
+    assert process.wait(60) == worker.INTERRUPTED
+    assert mnistry.Run.open(tmp_path / "run").status == "interrupted"
+
+
+def moment(step: int, finished: Epoch | None = None) -> Progress:
+    return Progress(1, 2, step, 10, 0.5, 0.9, finished)
+
+
+def test_not_every_step_is_reported_but_every_end_of_an_epoch_is(monkeypatch) -> None:
+    clock = iter([100.0, 100.05, 100.2, 100.21])
+    monkeypatch.setattr(worker.time, "monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    report = worker.Reporter(stream)
+    for step in (1, 2, 5):
+        report(moment(step))
+    report(moment(10, Epoch(0.5, 0.9, None, None, 1.5)))
+    said = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(one["event"], one["data"].get("step")) for one in said] == [
+        ("progress", 1), ("progress", 5), ("progress", 10), ("epoch", None),
+    ]  # fmt: skip
+    # 4 of 19 steps took 0.2 s, and 15 are left.
+    assert round(said[1]["data"]["seconds_left"], 6) == 0.75
+    assert said[3]["data"]["seconds"] == 1.5
