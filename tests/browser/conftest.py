@@ -81,8 +81,11 @@ def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
         return page
 
     yield open_it
-    # Whatever network the test has chosen, the next one begins with the one that ships.
+    # Whatever network the test has chosen, the next one begins with the one that ships; pages are
+    # closed before, or they would ask the wrong one.
     for context in contexts:
+        for page in context.pages:
+            page.close()
         context.request.put(f"{address}api/network", data={"run": None})
         context.close()
     assert not complaints
