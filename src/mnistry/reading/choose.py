@@ -23,6 +23,9 @@ _TOUCHING, _TOUCHING_ALONE = 0.05, 0.001
 # A digit's share of ink that is left unread makes a way less probable by e to the power of
 # so many times that share: a tenth, by half.
 _UNREAD = 7.0
+# A digit is cut into no more: cuts are a fifth of its height apart, and no digit is wider than
+# WIDEST allows; a few more are parts of a broken one.
+_MOST_PARTS = 12
 _NO_WAY = (-np.inf, 0, None)
 
 
@@ -31,7 +34,7 @@ def spans(line: Line) -> dict[Span, Piece]:
     found = {}
     pieces = line.pieces
     for first in range(len(pieces)):
-        for end in range(first + 1, len(pieces) + 1):
+        for end in range(first + 1, min(first + _MOST_PARTS, len(pieces)) + 1):
             if end - first > 1 and not _may_join(pieces[end - 2], pieces[end - 1], line):
                 break
             whole = joined(pieces[first:end])

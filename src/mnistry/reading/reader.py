@@ -8,7 +8,7 @@ nothing of training, and never imports Keras.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from mnistry.reading.choose import Span
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
 from mnistry.reading.normalise import Box, formed_box, normalise
 from mnistry.reading.segment import Line, Piece, find_lines
+from mnistry.reading.vouch import vouched
 
 # The network that ships, and what is to be said of it.
 SHIPPED = Path(__file__).with_name("digits.onnx")
@@ -223,6 +224,13 @@ class Reader:
             digits += self._digits(one.probabilities[chosen], boxes, number)
             read.append(_Answers({}, one.forms[chosen], one.probabilities[chosen]))
             number += bool(chosen)
+        sure = [digit.digit is not None for digit in digits]
+        boxes, places = [digit.box for digit in digits], [digit.line for digit in digits]
+        said = vouched(sure, boxes, places, size, scale)
+        digits = [
+            digit if one else replace(digit, digit=None)
+            for digit, one in zip(digits, said, strict=True)
+        ]
         return Look(
             _reading(digits), size, ink,
             np.concatenate([one.forms for one in read]),
