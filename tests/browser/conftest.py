@@ -42,7 +42,8 @@ def address(finished_run: "mnistry.Run", tmp_path_factory: pytest.TempPathFactor
         studio.terminate()
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: as long as Playwright runs, no other test can run an event loop.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator["sync_api.Browser"]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
