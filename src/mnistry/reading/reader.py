@@ -21,7 +21,7 @@ from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.reading import choose
 from mnistry.reading.choose import Span
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
-from mnistry.reading.normalise import Box, formed_box, normalise
+from mnistry.reading.normalise import SIDE, Box, formed_box, normalise
 from mnistry.reading.segment import Line, Piece, find_lines
 from mnistry.reading.vouch import vouched
 
@@ -150,7 +150,8 @@ class Reader:
         An ``.onnx`` file of the contract in `mnistry.onnxfiles`; None takes the one that ships.
     threshold
         A digit whose best candidate is less probable than this, 0 to 1, is ``None``. Without it:
-        what the card of the network that ships says, and 0.5 for any other, the least of which
+        what the card of the network that ships says (more for a picture that has MNIST's size
+        and not its form: something was done to it), and 0.5 for any other, the least of which
         it is true that nothing else is as probable.
     threads
         How many threads the network computes with; None takes one for each core. They wait for
@@ -171,10 +172,10 @@ class Reader:
         threshold: float | None = None,
         threads: int | None = None,
     ) -> None:
-        usual = _card_threshold() if model is None else THRESHOLD
-        self._threshold = usual if threshold is None else threshold
-        if not 0 <= self._threshold <= 1:
+        if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"a threshold of {threshold}", expected="a probability, 0 to 1")
+        usual = _card_thresholds() if model is None else (THRESHOLD, THRESHOLD)
+        self._threshold, self._strict = usual if threshold is None else (threshold, threshold)
         self._session = onnxfiles.open_session(SHIPPED if model is None else model, threads=threads)
 
     def read(self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> Reading:
@@ -196,17 +197,38 @@ class Reader:
     def look(self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> Look:
         """Read one picture, and keep what was seen on the way; see `read`.
 
-        A picture that has MNIST's form already is read as it is.
+        A picture that has MNIST's form already is read as it is; one that has its size alone, as it
+        is and by its marks.
         """
         picture, size = _grey(image)
         ink = find_ink(picture)
-        dark_paper = 255 - picture if ink.paper_is_light else picture
-        box = formed_box(dark_paper)
+        if picture.shape == (SIDE, SIDE):
+            return self._look_at_one(255 - picture if ink.paper_is_light else picture, ink)
+        return self._look_for_marks(ink, size)
+
+    def _look_at_one(self, image: NDArray[np.uint8], ink: Ink) -> Look:
+        """Read a picture of MNIST's size, dark paper and light ink."""
+        size, alone = (SIDE, SIDE), image[np.newaxis]
+        probabilities = onnxfiles.probabilities(self._session, alone)
+        box = formed_box(image)
         if box is not None:
-            alone = dark_paper[np.newaxis]
-            probabilities = onnxfiles.probabilities(self._session, alone)
-            reading = _reading(self._digits(probabilities, [box]))
-            return Look(reading, size, ink, alone, probabilities)
+            digits = self._digits(probabilities, [box], self._threshold)
+            return Look(_reading(digits), size, ink, alone, probabilities)
+        found = self._look_for_marks(ink, size)
+        marks = found.reading.digits
+        if not marks:
+            return found
+        if len(marks) == 1:  # seen twice: what is probable in both
+            both = np.sqrt(probabilities * found.probabilities)
+            probabilities = both / both.sum(axis=1, keepdims=True)
+            alone, box = found.forms, marks[0].box
+        digits = self._digits(probabilities, [box or (0, 0, SIDE, SIDE)], self._strict)
+        if digits[0].digit is None and len(marks) > 1:
+            return found
+        return Look(_reading(_vouched(digits, size)), size, ink, alone, probabilities)
+
+    def _look_for_marks(self, ink: Ink, size: tuple[int, int]) -> Look:
+        """Part ink into lines and marks, and read them."""
         lines = find_lines(ink.strength)
         asked = self._ask([choose.whole(line) or choose.spans(line) for line in lines], ink)
         doubtful = [i for i, one in enumerate(asked) if not one.is_enough(lines[i])]
@@ -221,18 +243,11 @@ class Reader:
             chosen = choose.best(line, one.spans, one.probabilities)
             pieces = list(one.spans.values())
             boxes = [_box(pieces[i], scale) for i in chosen]
-            digits += self._digits(one.probabilities[chosen], boxes, number)
+            digits += self._digits(one.probabilities[chosen], boxes, self._threshold, number)
             read.append(_Answers({}, one.forms[chosen], one.probabilities[chosen]))
             number += bool(chosen)
-        sure = [digit.digit is not None for digit in digits]
-        boxes, places = [digit.box for digit in digits], [digit.line for digit in digits]
-        said = vouched(sure, boxes, places, size, scale)
-        digits = [
-            digit if one else replace(digit, digit=None)
-            for digit, one in zip(digits, said, strict=True)
-        ]
         return Look(
-            _reading(digits), size, ink,
+            _reading(_vouched(digits, size, scale)), size, ink,
             np.concatenate([one.forms for one in read]),
             np.concatenate([one.probabilities for one in read]),
         )  # fmt: skip
@@ -263,10 +278,15 @@ class Reader:
             raise DataError(f"images of shape {images.shape[1:]}", expected="(28, 28)")
         probabilities = onnxfiles.probabilities(self._session, images)
         whole = (0, 0, *images.shape[:0:-1])
-        return [_reading([digit]) for digit in self._digits(probabilities, [whole] * len(images))]
+        digits = self._digits(probabilities, [whole] * len(images), self._threshold)
+        return [_reading([digit]) for digit in digits]
 
     def _digits(
-        self, probabilities: NDArray[np.float32], boxes: Sequence[Box], line: int = 0
+        self,
+        probabilities: NDArray[np.floating],
+        boxes: Sequence[Box],
+        least: float,
+        line: int = 0,
     ) -> list[Digit]:
         """Make digits of a row of probabilities each, all at once: by themselves they take long."""
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_CANDIDATES]
@@ -275,25 +295,38 @@ class Reader:
         for box, answers, confidences in zip(boxes, order.tolist(), ranked, strict=True):
             candidates = tuple(map(Candidate, answers, confidences))
             best = candidates[0]
-            digit = best.digit if best.confidence >= self._threshold else None
+            digit = best.digit if best.confidence >= least else None
             digits.append(Digit(digit, best.confidence, box, line, candidates))
         return digits
 
 
-def _card_threshold() -> float:
-    """Give the threshold on the card of the network that ships, if its bytes are those of the card.
+def _vouched(digits: list[Digit], size: tuple[int, int], scale: float = 1.0) -> list[Digit]:
+    """Leave unsaid what no digit is when marks are seen together."""
+    sure = [digit.digit is not None for digit in digits]
+    boxes, lines = [digit.box for digit in digits], [digit.line for digit in digits]
+    said = vouched(sure, boxes, lines, size, scale)
+    return [
+        digit if one else replace(digit, digit=None)
+        for digit, one in zip(digits, said, strict=True)
+    ]
 
-    ONNX Runtime loads a file with flipped bits in silence; the digest tells.
+
+def _card_thresholds() -> tuple[float, float]:
+    """Give the thresholds of the network that ships, if its bytes are those that its card names.
+
+    One is for all, the other for pictures that have MNIST's size and not its form. ONNX Runtime
+    loads a file with flipped bits in silence; the digest tells.
     """
     try:
         card = json.loads(CARD.read_text("utf-8"))
-        expected, threshold = card["file"]["sha256"], float(card["threshold"])
+        expected = card["file"]["sha256"]
+        thresholds = float(card["threshold"]), float(card["threshold_unformed"])
         found = files.sha256(SHIPPED)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _broken(f"the network that ships, or its card, cannot be read: {error}") from error
     if found != expected:
         raise _broken(f"damaged: its SHA-256 is {found}", expected=expected)
-    return threshold
+    return thresholds
 
 
 def _broken(what: str, expected: str | None = None) -> ModelError:
