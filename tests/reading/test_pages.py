@@ -11,8 +11,11 @@ import pytest
 from PIL import Image
 
 import mnistry
+from mnistry.augment import Distortion, distort
 from mnistry.errors import DataError, ModelError, UsageError
+from mnistry.pens import Pen
 from mnistry.reading import Reader, reader
+from mnistry.reading.normalise import formed_box
 
 LINES = ("2046", "315")
 
@@ -121,6 +124,38 @@ def test_an_image_of_mnists_form_is_read_as_it_is_of_either_polarity(read: Reade
     assert digit.box == (
         columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1
     )  # fmt: skip
+
+
+def test_a_picture_of_mnists_size_that_lost_its_form_is_read_as_it_is_too() -> None:
+    images, labels = mnistry.load("sample").train
+    bent = distort(images[::10], Distortion(rotation=12, scale=0.12, shift=1.5, pen=Pen()), seed=3)
+    formless = [i for i, image in enumerate(bent) if formed_box(image) is None]
+    assert len(formless) > 300
+    guess = Reader(threshold=0)  # by its marks alone one in fifteen is lost
+    right = [
+        [digit.digit for digit in guess.read(bent[i]).digits] == [labels[10 * i]] for i in formless
+    ]
+    assert np.mean(right) > 0.965
+
+
+def test_what_lost_mnists_form_must_be_surer_unless_a_threshold_is_given(monkeypatch) -> None:
+    images, labels = mnistry.load("sample").train
+    seven = np.roll(images[labels == 7][0], 2, axis=1)
+    usual = Reader()
+    (digit,) = usual.read(seven).digits
+    between = digit.confidence + 1e-6
+    monkeypatch.setattr(usual, "_strict", between)
+    assert usual.read(seven).text == "?"
+    assert Reader(threshold=digit.confidence - 1e-6).read(seven).text == "7"
+
+
+def test_two_digits_in_a_picture_of_mnists_size_are_two(read: Reader) -> None:
+    images, labels = mnistry.load("sample").train
+    one = np.asarray(Image.fromarray(images[labels == 4][0]).resize((14, 14)))
+    other = np.asarray(Image.fromarray(images[labels == 2][0]).resize((14, 14)))
+    two = np.zeros((28, 28), np.uint8)
+    two[7:21, :14], two[7:21, 14:] = one, other
+    assert read.read(two).text == "42"
 
 
 def test_below_the_threshold_nothing_is_said_but_the_candidates_are_there(page) -> None:
