@@ -45,5 +45,10 @@ def test_a_low_mark_alone_at_the_edge_is_a_stain_beside_digits_it_is_one() -> No
     assert vouched([True] * 2, [at_edge, inside], [0, 1], SIZE) == [False, True]
 
 
+def test_a_thin_line_along_the_edge_is_none_elsewhere_it_may_be_a_one() -> None:
+    assert vouched([True], [(0, 20, 5, 120)], [0], SIZE) == [False]
+    assert vouched([True], [(9, 20, 5, 120)], [0], SIZE) == [True]
+
+
 def test_no_marks() -> None:
     assert vouched([], [], [], SIZE) == []

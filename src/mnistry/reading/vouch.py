@@ -17,6 +17,8 @@ _FEW = 4
 _LOWEST = 8
 # A mark at the edge, alone in its line and lower than this part of the picture, is a stain.
 _AT_EDGE = 0.25
+# A mark at the edge that is thinner than this part of its length is a rule, or the edge itself.
+_THIN = 0.125
 
 
 def vouched(
@@ -57,7 +59,7 @@ def vouched(
         one
         and box[3] * scale >= _LOWEST
         and not (stripes and _crosses(box, size))
-        and not (in_line[line] == 1 and box[3] < _AT_EDGE * size[0] and _is_at_edge(box, size))
+        and not (_is_at_edge(box, size) and _is_strange_there(box, size, in_line[line] == 1))
         for one, box, line in zip(sure, boxes, lines, strict=True)
     ]
 
@@ -65,6 +67,11 @@ def vouched(
 def _is_at_edge(box: Box, size: tuple[int, int]) -> bool:
     x, y, width, height = box
     return x <= 0 or y <= 0 or x + width >= size[1] or y + height >= size[0]
+
+
+def _is_strange_there(box: Box, size: tuple[int, int], alone: bool) -> bool:
+    _, _, width, height = box
+    return width < _THIN * height or (alone and height < _AT_EDGE * size[0])
 
 
 def _crosses(box: Box, size: tuple[int, int]) -> bool:
