@@ -219,8 +219,7 @@ class Reader:
         if not marks:
             return found
         if len(marks) == 1:  # seen twice: what is probable in both
-            both = np.sqrt(probabilities * found.probabilities)
-            probabilities = both / both.sum(axis=1, keepdims=True)
+            probabilities = _of_both(probabilities, found.probabilities)
             alone, box = found.forms, marks[0].box
         digits = self._digits(probabilities, [box or (0, 0, SIDE, SIDE)], self._strict)
         if digits[0].digit is None and len(marks) > 1:
@@ -298,6 +297,20 @@ class Reader:
             digit = best.digit if best.confidence >= least else None
             digits.append(Digit(digit, best.confidence, box, line, candidates))
         return digits
+
+
+def _of_both(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the geometric mean of two views' probabilities, row by row, brought to a sum of 1.
+
+    Examples
+    --------
+    >>> _of_both(np.float32([[0.9, 0.1]]), np.float32([[0.4, 0.6]])).round(2).tolist()[0][0] > 0.7
+    True
+    >>> _of_both(np.float32([[1, 0]]), np.float32([[0, 1]])).tolist()  # certain, and at odds
+    [[0.5, 0.5]]
+    """
+    both = np.sqrt(one.astype(np.float64) * other + np.finfo(np.float32).tiny)
+    return np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
 
 
 def _vouched(digits: list[Digit], size: tuple[int, int], scale: float = 1.0) -> list[Digit]:
