@@ -96,27 +96,77 @@ def test_a_run_without_its_model_says_how_to_go_on(copy: Run) -> None:
 
 def test_fault_66_a_second_training_in_one_directory_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run"
-    runs.make_directory(path)
-    with runs.hold(path):
+    with runs.begin(path):
         with pytest.raises(ResourceError, match="another training"), runs.hold(path):
             pass
-        with pytest.raises(ResourceError, match="another training"):
-            runs.make_directory(path)
-    with pytest.raises(UsageError, match="exists already"):
-        runs.make_directory(path)
+        with pytest.raises(ResourceError, match="another training"), runs.begin(path):
+            pass
+        (path / "run.json").write_text("{}")
+    with pytest.raises(UsageError, match="exists already"), runs.begin(path):
+        pass
+
+
+def test_fault_66_what_was_done_while_another_waited_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    with runs.begin(path):
+        (path / "run.json").write_text("{}")
+    monkeypatch.setattr(runs, "refuse_taken", lambda path: None)  # it looked before the other came
+    with pytest.raises(UsageError, match="exists already"), runs.begin(path):
+        pass
+
+
+def test_a_directory_in_which_a_killed_training_had_not_begun_is_free(tmp_path: Path) -> None:
+    leftovers = [".lock", ".run.json.0123456789ab.tmp"]
+    for name in leftovers:
+        (tmp_path / name).write_text("half")
+    with runs.begin(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_fault_59_what_a_kill_left_half_written_is_cleared_away(copy: Run) -> None:
+    leftovers = [
+        copy.path / f".model.onnx.{'0' * 12}.tmp",
+        copy.checkpoint_folder / f".x.{'a' * 12}.tmp",
+    ]
+    others = [copy.path / "notes.tmp", copy.checkpoint_folder / ".hidden"]
+    for path in leftovers + others:
+        path.write_text("half")
+    with runs.hold(copy.path):
+        assert [path.exists() for path in leftovers + others] == [False, False, True, True]
+
+
+def test_two_runs_that_begin_in_the_same_second_have_two_names(tmp_path: Path) -> None:
+    with runs.claim(tmp_path, "classic", 0) as first, runs.claim(tmp_path, "classic", 0) as second:
+        assert first != second
+        assert first.is_dir()
+        assert second.is_dir()
+
+
+def test_a_claimed_directory_is_not_left_empty(tmp_path: Path) -> None:
+    for content in (False, True):
+        with pytest.raises(RuntimeError), runs.claim(tmp_path / "runs", "classic", 0) as path:
+            if content:
+                (path / "run.json").write_text("{}")
+            raise RuntimeError
+        assert path.exists() == (tmp_path / "runs").exists() == content
 
 
 def test_a_folder_of_the_users_own_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(UsageError, match="exists already"):
-        runs.make_directory(tmp_path)
+    with pytest.raises(UsageError, match="exists already"), runs.begin(tmp_path):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_directory_that_cannot_be_made_is_a_resource_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ResourceError, match="cannot be made"):
-        runs.make_directory(tmp_path / "file" / "run")
+    with (
+        pytest.raises(ResourceError, match="cannot be made"),
+        runs.begin(tmp_path / "file" / "run"),
+    ):
+        pass
 
 
 def test_listing_gives_whole_runs_and_says_which_are_broken(copy: Run) -> None:

@@ -112,8 +112,7 @@ def sole_writer(path: Path, *, wait: float) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     holder = f"another process writes {path.name}"
     with files.lock(path.with_name(f".{path.name}.lock"), what=holder, wait=wait):
-        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
-            leftover.unlink(missing_ok=True)
+        files.remove_leftovers(path.parent, path.name)
         yield
 
 

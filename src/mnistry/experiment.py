@@ -72,9 +72,10 @@ def perform(
     """
     began = time.perf_counter()
     model, optimizer = _prepare(recipe, dataset, seed)
-    path = runs.free_path(Path("runs"), recipe.name, seed) if path is None else path
-    runs.make_directory(path)
-    with runs.hold(path):
+    with contextlib.ExitStack() as stack:
+        if path is None:
+            path = stack.enter_context(runs.claim(Path("runs"), recipe.name, seed))
+        stack.enter_context(runs.begin(path))
         run = Run(
             path, "running", recipe, seed, DataIdentity.of(dataset, given, transpose),
             datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"), _versions(),

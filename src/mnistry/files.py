@@ -7,12 +7,16 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from mnistry.errors import ResourceError
+
+_TOKEN_BYTES = 6
+_TEMPORARY = re.compile(rf"\.(.+)\.[0-9a-f]{{{2 * _TOKEN_BYTES}}}\.tmp")
 
 
 def cache_dir() -> Path:
@@ -49,7 +53,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     >>> target.read_bytes()
     b'whole'
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.tmp")
     try:
         with temporary.open("xb") as file:
             yield file
@@ -62,6 +66,29 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             error.filename = str(path)  # the system does not say which file a full disk cut short
         raise
     fsync_folder(path.parent)
+
+
+def leftover_of(name: str) -> str | None:
+    """Tell which file `atomic_write` was at when its process was killed; None for other names.
+
+    Examples
+    --------
+    >>> leftover_of(".run.json.0123456789ab.tmp"), leftover_of("run.json"), leftover_of(".my.tmp")
+    ('run.json', None, None)
+    """
+    match = _TEMPORARY.fullmatch(name)
+    return None if match is None else match[1]
+
+
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Remove what killed processes left in a folder, of the file `name` or of every one.
+
+    Only for who is alone in writing there.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        of = leftover_of(path.name)
+        if of is not None and name in (None, of):
+            path.unlink(missing_ok=True)
 
 
 def fsync_folder(folder: Path) -> None:

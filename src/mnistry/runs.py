@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 _RECORD = "run.json"
 _LOCK = ".lock"
+_CHECKPOINTS = "checkpoints"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +222,7 @@ class Run:
     @property
     def checkpoint_folder(self) -> Path:
         """Where the states of the training are kept."""
-        return self.path / "checkpoints"
+        return self.path / _CHECKPOINTS
 
     def model(self) -> "keras.Model":
         """Load the trained Keras model.
@@ -291,52 +292,100 @@ class Run:
 def hold(path: Path) -> Iterator[None]:
     """Hold a run directory against other trainings while the block runs.
 
+    What a killed training left half-written is removed.
+
     Raises
     ------
     ResourceError
         If another training holds it.
     """
     with files.lock(path / _LOCK, what="another training writes to this run"):
+        for folder in (path, path / _CHECKPOINTS):
+            files.remove_leftovers(folder)
         yield
 
 
-def free_path(folder: Path, recipe_name: str, seed: int) -> Path:
-    """Choose the directory of a new run: ``<folder>/<time>-<recipe>-s<seed>``."""
-    now = datetime.datetime.now().astimezone()
-    name = f"{now:%Y%m%d-%H%M%S}-{recipe_name}-s{seed}"
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(path for path in map(folder.joinpath, names) if not path.exists())
-
-
-def make_directory(path: Path) -> None:
-    """Make the directory of a new run.
+@contextlib.contextmanager
+def begin(path: Path) -> Iterator[None]:
+    """Make the directory of a new run, and hold it while the block runs.
 
     Raises
     ------
     UsageError
         If something is there already.
     ResourceError
-        If it cannot be made.
+        If it cannot be made, or another training holds it.
     """
     refuse_taken(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResourceError(f"cannot be made: {error.strerror}", where=path) from error
+    with hold(path):
+        if (path / _RECORD).exists():  # another was quicker, and is done
+            raise _taken(path)
+        yield
+
+
+@contextlib.contextmanager
+def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
+    """Make an empty directory for a new run, ``<folder>/<time>-<recipe>-s<seed>``.
+
+    No other process can get the same. If the block ends with an error before anything is in it,
+    it is removed.
+
+    Raises
+    ------
+    ResourceError
+        If it cannot be made.
+    """
+    now = datetime.datetime.now().astimezone()
+    name = f"{now:%Y%m%d-%H%M%S}-{recipe_name}-s{seed}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = next(path for path in map(folder.joinpath, names) if _make(path))
+    except OSError as error:
+        raise ResourceError(f"cannot be made: {error.strerror}", where=folder) from error
+    try:
+        yield path
+    except BaseException:
+        with contextlib.suppress(OSError):  # something is in it
+            path.rmdir()
+            if new:
+                folder.rmdir()
+        raise
+
+
+def _make(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 def refuse_taken(path: Path) -> None:
-    """Raise `UsageError` if something is where a new run's directory shall be."""
+    """Raise `UsageError` if something is where a new run's directory shall be.
+
+    A training that was killed before it could write its record has left nothing.
+    """
     try:
-        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        names = [entry.name for entry in path.iterdir()] if path.exists() else []
+    except NotADirectoryError:
+        raise _taken(path) from None
     except OSError as error:
         raise ResourceError(f"cannot be read: {error.strerror}", where=path) from error
-    if not taken:
-        return
-    if (path / _LOCK).is_file():
-        with hold(path):
+    if _LOCK in names:
+        with files.lock(path / _LOCK, what="another training writes to this run"):
             pass
-    raise UsageError(
+    if not all(name == _LOCK or files.leftover_of(name) for name in names):
+        raise _taken(path)
+
+
+def _taken(path: Path) -> UsageError:
+    return UsageError(
         "exists already",
         where=path,
         remedy=f"choose another -o, or go on with --resume {path}",

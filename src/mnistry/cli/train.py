@@ -167,8 +167,8 @@ def _new(
     from mnistry import experiment, runs
     from mnistry.progress import ProgressBar
 
-    path = path or runs.free_path(Path("runs"), recipe.name, seed)
-    with _say_how_to_go_on(path):
+    claim = runs.claim(Path("runs"), recipe.name, seed)
+    with contextlib.nullcontext(path) if path else claim as path, _say_how_to_go_on(path):
         return experiment.perform(
             recipe,
             dataset,

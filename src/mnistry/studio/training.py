@@ -92,25 +92,25 @@ class Trainer:
                 f"{settings.network} has no units or depth to choose", expected="the dense network"
             )
         kind = "classic" if _is_classic(settings) else "custom"
-        name = runs.free_path(self._folder, kind, settings.seed).name
-        # Set before anything is awaited: two at the same moment would both begin.
-        self._state = Training(
-            run=name,
-            status="running",
-            epoch=1,
-            epochs=settings.epochs,
-            step=0,
-            steps=None,
-            started=datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
-            settings=settings,
-        )
-        self._events.clear()
-        self._process = None
-        try:
-            self._process = await _start_process(self._task(name, settings))
-        except OSError as error:
-            self._end("failed", error={"what": f"no process can be started: {error.strerror}"})
-            raise Refusal(409, f"no process can be started: {error.strerror}") from error
+        with runs.claim(self._folder, kind, settings.seed) as path:
+            # Set before anything is awaited: two at the same moment would both begin.
+            self._state = Training(
+                run=path.name,
+                status="running",
+                epoch=1,
+                epochs=settings.epochs,
+                step=0,
+                steps=None,
+                started=datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
+                settings=settings,
+            )
+            self._events.clear()
+            self._process = None
+            try:
+                self._process = await _start_process(_task(path, settings))
+            except OSError as error:
+                self._end("failed", error={"what": f"no process can be started: {error.strerror}"})
+                raise Refusal(409, f"no process can be started: {error.strerror}") from error
         self._watch = asyncio.create_task(self._follow_process(self._process))
         return self._state
 
@@ -165,10 +165,6 @@ class Trainer:
                 await asyncio.wait_for(news.wait(), HEARTBEAT)
             except TimeoutError:
                 yield None
-
-    def _task(self, name: str, settings: TrainSettings) -> worker.Task:
-        recipe = settings.model_dump(exclude={"seed", "data"})
-        return worker.Task(str(self._folder / name), recipe, settings.seed, settings.data)
 
     async def _follow_process(self, process: asyncio.subprocess.Process) -> None:
         if process.stdout is not None:
@@ -243,3 +239,8 @@ def _apart() -> dict[str, Any]:
     if os.name == "nt":
         return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
     return {"start_new_session": True}
+
+
+def _task(path: Path, settings: TrainSettings) -> worker.Task:
+    recipe = settings.model_dump(exclude={"seed", "data"})
+    return worker.Task(str(path), recipe, settings.seed, settings.data)

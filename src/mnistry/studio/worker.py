@@ -7,6 +7,7 @@ Knows nothing of HTTP.
 """
 
 import _thread
+import contextlib
 import dataclasses
 import json
 import os
@@ -109,6 +110,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except MnistryError as error:
+        with contextlib.suppress(OSError):  # it was refused before anything was written
+            Path(task.path).rmdir()
         status = "diverged" if isinstance(error, DivergedError) else "failed"
         names = ("what", "where", "expected", "remedy")
         parts = {name: getattr(error, name) for name in names}
