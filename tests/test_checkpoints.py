@@ -1,3 +1,6 @@
+import io
+import json
+import zipfile
 from pathlib import Path
 
 import keras
@@ -100,6 +103,33 @@ def test_fault_63_no_flipped_bit_of_a_header_is_believed_or_raised(tmp_path: Pat
         assert checkpoint is not None
         if not damaged:  # a date, or another field that says nothing of the state
             checkpoints.restore(checkpoint, model, [])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b"", b"no array", b'{"step": "one"}'],
+    ids=["empty", "no array", "of another kind"],
+)
+def test_fault_63_what_is_no_checkpoint_is_damaged_though_its_checksums_are_right(
+    tmp_path: Path, record: bytes
+) -> None:
+    for count in range(2):
+        checkpoints.save(tmp_path, checkpoints.take(compiled(0), [EPOCH] * count, []))
+    newest = tmp_path / "00000001-00000000.npz"
+    with zipfile.ZipFile(newest) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    if record.startswith(b"{"):
+        array = io.BytesIO()
+        whole = json.loads(np.load(io.BytesIO(members["record.npy"])).tobytes())
+        np.save(array, np.frombuffer(json.dumps(whole | json.loads(record)).encode(), np.uint8))
+        record = array.getvalue()
+    with zipfile.ZipFile(newest, "w") as archive:
+        for name, content in (members | {"record.npy": record}).items():
+            archive.writestr(name, content)
+    checkpoint, damaged = checkpoints.newest(tmp_path)
+    assert damaged == [newest]
+    assert checkpoint is not None
+    assert len(checkpoint.epochs) == 0
 
 
 def test_another_networks_state_is_refused_before_anything_changes(tmp_path: Path) -> None:

@@ -468,7 +468,10 @@ def test_weights_that_are_no_hdf5_are_refused(saved, content):
     refused(saved, "is damaged")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+SIGNALLING = np.array(0x7F800001, np.uint32).view(np.float32)[()]  # warns in a cast
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, SIGNALLING])
 def test_fault_71_weights_that_are_not_finite(saved, value):
     def spoil(file):
         file["layers/dense/vars/0"][3, 4] = value

@@ -125,7 +125,9 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     _copy_initializers(skeleton, model)
     for variable in model.variables:
         value = keras.ops.convert_to_numpy(variable)
-        if not np.isfinite(value.astype(np.float64)).all():
+        with np.errstate(invalid="ignore"):  # a signalling NaN in a cast
+            finite = np.isfinite(value.astype(np.float64)).all()
+        if not finite:
             raise ModelError(
                 f"{variable.path} is not a number, or infinite, somewhere",
                 where=where,

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -282,6 +283,18 @@ def test_fault_in_a_picture_is_one_line(
     assert result.err.startswith(f"mnistry: {tmp_path / name}: ")
     assert said in result.err
     assert result.err.count("\n") == 1
+
+
+def test_what_libtiff_says_of_a_damaged_picture_is_not_passed_on(page, tmp_path) -> None:
+    content = bytearray(saved(page("7"), "TIFF", compression="tiff_lzw"))
+    content[20:60] = b"\xff" * 40
+    (tmp_path / "a.tiff").write_bytes(content)
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "a.png").write_bytes((tmp_path / "a.tiff").read_bytes())
+    for command in (["read", "a.tiff"], ["doctor", "a.tiff"], ["data", "."]):
+        result = subprocess.run([*MNISTRY, *command], cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 3
+        assert re.fullmatch(r"mnistry: .*damaged.*\n", result.stderr), command
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")
 
 
 _PIPE_WIDTH = 120
+_STDERR = 2  # the number of the file
 _RUN_FILES = {"run.json", "model.keras", "model.onnx", "history.csv", "scorecard.json", ".lock"}
 
 
@@ -91,7 +93,7 @@ def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":
     """Load a dataset with a progress bar, and print its notices to stderr."""
     from mnistry import datasets
 
-    with warnings.catch_warnings(), _download_bar() as progress:
+    with warnings.catch_warnings(), quiet_libraries(), _download_bar() as progress:
         warnings.simplefilter("ignore", Notice)
         dataset = datasets.load(data, transpose=transpose, progress=progress)
     for notice in dataset.notices:
@@ -116,6 +118,31 @@ def finish(dataset: "Dataset") -> None:
             where=dataset.source,
             remedy="mend or remove them",
         )
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Drop what libraries in C write to stderr meanwhile, as libtiff does of a damaged file."""
+    plain = sys.stderr
+    try:
+        is_ours = plain.fileno() == _STDERR
+    except (AttributeError, OSError, ValueError):  # a notebook's or a test's, that has no number
+        is_ours = False
+    if not is_ours:
+        yield
+        return
+    plain.flush()
+    kept, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
+    with os.fdopen(kept, "w", 1, encoding=plain.encoding, errors=plain.errors) as ours:
+        os.dup2(nowhere, _STDERR)
+        os.close(nowhere)
+        sys.stderr = ours
+        try:
+            yield
+        finally:
+            sys.stderr = plain
+            ours.flush()
+            os.dup2(kept, _STDERR)
 
 
 @contextmanager

@@ -169,7 +169,7 @@ def _read(reader: "Reader", picture: _Picture) -> _Picture:
 @contextlib.contextmanager
 def notices() -> Iterator[None]:
     """Print the notices of the block to stderr."""
-    with warnings.catch_warnings(record=True) as caught:
+    with common.quiet_libraries(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", Notice)
         yield
     for warning in caught:
