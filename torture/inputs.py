@@ -1,0 +1,187 @@
+"""Give every loader, and the reader of pictures, files that are almost right.
+
+Allowed is a result, or one of our own errors; not more than so much memory, and not longer than so
+many seconds. Hypothesis draws the changes and makes what fails small.
+
+    python -m torture.inputs
+    python -m torture.inputs --count 2000 --only csv image
+"""
+
+import argparse
+import collections
+import dataclasses
+import faulthandler
+import json
+import multiprocessing
+import os
+import re
+import resource
+import signal
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings, strategies
+from hypothesis import seed as seeded
+
+from mnistry.errors import MnistryError, Notice
+from torture.mutations import MOST, mutate
+from torture.targets import TARGETS, Target
+
+MAX_SECONDS = 10.0
+MAX_BYTES = 400_000_000  # what a picture of 25 megapixels may take
+_A_BATCH = 2_500  # inputs of one process: libraries keep something of each
+_BEYOND = 4 << 30  # bytes of addresses that a process may take on top: then memory is refused
+
+
+class TooSlow(BaseException):
+    """It took too long. Nothing may catch it on the way."""
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What came of some inputs."""
+
+    counts: collections.Counter[str]
+    slowest: float = 0.0
+    largest: int = 0
+    wrong: tuple[str, ...] = ()
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(
+            self.counts + other.counts,
+            max(self.slowest, other.slowest),
+            max(self.largest, other.largest),
+            self.wrong + other.wrong,
+        )
+
+
+def try_batch(name: str, number: int, count: int) -> Outcome:
+    """Give a target so many inputs, drawn by a seed; call it in a process of its own."""
+    outcome = Outcome(collections.Counter())
+    faulthandler.dump_traceback_later(600, exit=True)
+    warnings.simplefilter("error")
+    warnings.simplefilter("ignore", Notice)
+    # Keras's variables implement NumPy's array protocol of before 2.0.
+    warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+    signal.signal(signal.SIGALRM, _too_slow)
+    target = TARGETS[name]()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for seed in target.seeds:  # unchanged they are right; and all that is lazy is there then
+            target.place(folder)
+            (folder / seed.name).write_bytes(seed.pack(seed.content))
+            target.load(folder / seed.name)
+            (folder / seed.name).unlink()
+        _limit_memory()
+
+        @seeded(number)
+        @settings(
+            max_examples=count, database=None, deadline=None,
+            suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
+        )  # fmt: skip
+        @given(
+            strategies.integers(0, len(target.seeds) - 1),
+            strategies.binary(min_size=8, max_size=MOST),
+        )
+        def one(number: int, recipe: bytes) -> None:
+            seed = target.seeds[number]
+            target.place(folder)
+            path = folder / seed.name
+            path.write_bytes(mutate(seed, recipe))
+            try:
+                _try(target, path, outcome)
+            finally:
+                path.unlink()
+
+        try:
+            one()
+        except BaseException as error:
+            notes = "\n".join(getattr(error, "__notes__", ()))
+            last = traceback.format_exception(error)[-12:]
+            outcome.wrong += (f"{name}, batch {number}: {''.join(last)}{notes}"[-3000:],)
+    faulthandler.cancel_dump_traceback_later()
+    return outcome
+
+
+def _try(target: Target, path: Path, outcome: Outcome) -> None:
+    before = _forget_peak()
+    began = time.perf_counter()
+    signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
+    try:
+        target.load(path)
+        outcome.counts["read"] += 1
+    except MnistryError as error:
+        str(error)
+        outcome.counts[type(error).__name__] += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    outcome.slowest = max(outcome.slowest, time.perf_counter() - began)
+    outcome.largest = max(outcome.largest, _peak() - before)
+    if _peak() - before > MAX_BYTES:
+        raise AssertionError(f"it took {_peak() - before:,} bytes")
+
+
+def _too_slow(*_: object) -> None:
+    raise TooSlow(f"longer than {MAX_SECONDS} s")
+
+
+def _limit_memory() -> None:
+    taken = int(re.search(r"VmSize:\s*(\d+)", Path("/proc/self/status").read_text())[1]) << 10
+    resource.setrlimit(resource.RLIMIT_AS, (taken + _BEYOND, -1))
+
+
+def _forget_peak() -> int:
+    """Let the peak of the memory begin anew, and give what is taken now, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> int:
+    return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) << 10
+
+
+def campaign(
+    count: int = 200_000, only: Sequence[str] = tuple(TARGETS), seed: int = 0, workers: int = 1
+) -> dict[str, Any]:
+    """Give each target so many inputs; count what came of them, and say what is wrong."""
+    result = {}
+    for name in only:
+        began = time.perf_counter()
+        sizes = [min(_A_BATCH, count - start) for start in range(0, count, _A_BATCH)]
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+            batches = pool.map(
+                try_batch, [name] * len(sizes), range(seed, seed + len(sizes)), sizes
+            )
+            whole = sum(batches, Outcome(collections.Counter()))
+        result[name] = {
+            "inputs": sum(whole.counts.values()),
+            "outcomes": dict(whole.counts.most_common()),
+            "slowest, ms": round(1000 * whole.slowest, 1),
+            "largest, MB": round(whole.largest / 1e6, 1),
+            "wrong": list(whole.wrong),
+            "seconds": round(time.perf_counter() - began),
+        }
+        print(name, json.dumps(result[name]), flush=True)
+    return result
+
+
+def main() -> None:
+    """Run the campaign, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=200_000, help="inputs to each")
+    parser.add_argument("--only", nargs="*", choices=list(TARGETS), default=list(TARGETS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    given = parser.parse_args()
+    campaign(given.count, given.only, given.seed, given.workers)
+
+
+if __name__ == "__main__":
+    main()

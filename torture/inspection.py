@@ -1,0 +1,59 @@
+"""Look at a run directory with other programs than mnistry's own."""
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+
+def unsound(run: Path) -> list[str]:
+    """Name the files of a run directory that are not whole, whatever state it is in."""
+    return [
+        f"{path.relative_to(run)}: {problem}"
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and not path.name.startswith(".") and (problem := _problem(path))
+    ]
+
+
+def _problem(path: Path) -> str | None:
+    try:
+        if path.suffix in (".npz", ".keras"):
+            with zipfile.ZipFile(path) as archive:
+                return archive.testzip()
+        elif path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".csv":
+            rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+            return None if len({len(row) for row in rows}) == 1 else "rows of several lengths"
+        elif path.suffix == ".onnx":
+            onnxruntime.InferenceSession(path)
+        else:
+            return "is not known"
+    except Exception as error:
+        return repr(error)
+    return None
+
+
+def outcome(run: Path) -> dict[str, Any] | None:
+    """Give what a training came to, without how long it took; None if it is not done."""
+    record = json.loads((run / "run.json").read_text())
+    if record["status"] != "done":
+        return None
+    with zipfile.ZipFile(run / "model.keras") as archive:
+        weights = archive.read("model.weights.h5")
+    last = max((run / "checkpoints").glob("*.npz"))
+    with np.load(last) as arrays:
+        state = {name: arrays[name].tobytes() for name in arrays.files if name != "record"}
+    with (run / "history.csv").open() as file:
+        rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+    return {
+        "onnx": (run / "model.onnx").read_bytes(),
+        "weights": len(weights),
+        "state": state,
+        "history": rows,
+        "scores": json.loads((run / "scorecard.json").read_text()),
+    }

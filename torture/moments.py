@@ -1,0 +1,177 @@
+"""Kill trainings at random moments, go on with them, and compare what comes of it.
+
+A chain is one training that is killed again and again, after a random time each, until it comes
+to its end; then the next begins. What a kill leaves is looked at with other programs than
+mnistry's own, and each chain must end with the weights of a training that nobody disturbed, bit for
+bit. Lost is the time between the last step that was reported and the last that was saved.
+
+    python -m torture.moments
+    python -m torture.moments --kills 20 --seed 1
+"""
+
+import argparse
+import itertools
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torture.inspection import outcome, unsound
+
+CHILD = "torture.child"
+ROOT = Path(__file__).parents[1]
+# A few seconds of training each, saved as often as users have it.
+TRAININGS = {
+    "dense": ["--data", "sample", "--units", "64", "--epochs", "200"],
+    "stopping": [
+        "--data", "sample", "--units", "128", "--optimizer", "adam", "--epochs", "150",
+        "--validation", "0.2", "--early-stopping", "150",
+    ],
+    "distorted": ["--data", "sample", "--recipe", "fast", "--epochs", "12"],
+}  # fmt: skip
+_LONGEST = 6.0  # seconds until a kill: starting takes one or two of them
+_KILLED = -9
+
+
+@dataclass
+class Chain:
+    """One training and its kills.
+
+    Attributes
+    ----------
+    kills
+        How often it was killed.
+    lost
+        Seconds of training lost, for each kill in which there were any to lose.
+    wrong
+        What was not as it should be.
+    """
+
+    kills: int = 0
+    lost: list[float] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+def command(training: str, run: Path) -> list[str]:
+    """Give the command that begins a training, or goes on with it."""
+    if (run / "run.json").exists():
+        return ["train", "--resume", str(run)]
+    return ["train", *TRAININGS[training], "-o", str(run)]
+
+
+def start(folder: Path, log: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """Start a training that writes down its steps."""
+    return subprocess.Popen(
+        [sys.executable, "-m", CHILD, "--folder", folder, "--log", log, "--", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def lost_seconds(log: Path, run: Path) -> float | None:
+    """Give the seconds from the last step saved to the last reported; None if none was reported."""
+    steps = [entry for entry in map(json.loads, log.read_text().splitlines()) if "epoch" in entry]
+    saved = [path.stem for path in (run / "checkpoints").glob("[0-9]*.npz")]
+    if not steps or not saved:
+        return None
+    epoch, step = map(int, max(saved).split("-"))
+    after = [e["time"] for e in steps if (e["epoch"], e["step"]) > (epoch, step)]
+    before = [e["time"] for e in steps if (e["epoch"], e["step"]) <= (epoch, step)]
+    return max(after) - max(before, default=min(after)) if after else 0.0
+
+
+def run_chain(training: str, folder: Path, seed: int, most: int) -> Chain:
+    """Kill one training at random moments, at most so often, until it ends."""
+    chain, moments, run = Chain(), random.Random(seed), folder / "run"
+    folder.mkdir()
+    for number in itertools.count():
+        log = folder / f"{number}.jsonl"
+        process = start(folder, log, command(training, run))
+        try:
+            _, said = process.communicate(
+                timeout=moments.uniform(0, _LONGEST) if chain.kills < most else None
+            )
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, said = process.communicate()
+        chain.wrong += [f"left {problem}" for problem in unsound(run)]
+        if process.returncode == 0:
+            return chain
+        if process.returncode != _KILLED:
+            chain.wrong.append(f"exit {process.returncode}: {said[-300:]}")
+            return chain
+        chain.kills += 1
+        seconds = lost_seconds(log, run) if log.exists() else None
+        if seconds is not None:
+            chain.lost.append(seconds)
+        # A second kill after the end of the training finds it done.
+        if (run / "run.json").exists() and json.loads((run / "run.json").read_text())[
+            "status"
+        ] == "done":
+            return chain
+    raise AssertionError
+
+
+def campaign(kills: int = 300, seed: int = 0, workers: int = 1) -> dict[str, Any]:
+    """Kill so often; count, and say what is wrong."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as place:
+        work = Path(place)
+        expected = {}
+        for training in TRAININGS:
+            (work / training).mkdir()
+            log = work / f"{training}.jsonl"
+            process = start(work / training, log, command(training, work / training / "run"))
+            if process.wait():
+                raise SystemExit(process.stderr and process.stderr.read())
+            expected[training] = outcome(work / training / "run")
+        chains: list[Chain] = []
+
+        def next_chain(number: int) -> None:
+            done = sum(chain.kills for chain in chains)
+            if done >= kills:
+                return
+            training = list(TRAININGS)[number % len(TRAININGS)]
+            folder = work / str(number)
+            chain = run_chain(training, folder, seed + number, kills - done)
+            if not chain.wrong and outcome(folder / "run") != expected[training]:
+                chain.wrong.append("ends with other weights than an undisturbed training")
+            chains.append(chain)
+            shutil.rmtree(folder)
+
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(next_chain, range(kills)))
+    lost = [seconds for chain in chains for seconds in chain.lost]
+    return {
+        "kills": sum(chain.kills for chain in chains),
+        "trainings": len(chains),
+        "kills in training": len(lost),
+        "most seconds lost": round(max(lost, default=0.0), 2),
+        "wrong": [problem for chain in chains for problem in chain.wrong],
+        "seconds": round(time.perf_counter() - began),
+    }
+
+
+def main() -> None:
+    """Run the campaign, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    given = parser.parse_args()
+    print(json.dumps(campaign(given.kills, given.seed, given.workers), indent=2))
+
+
+if __name__ == "__main__":
+    main()

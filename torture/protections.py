@@ -1,0 +1,114 @@
+"""Take every protection away in turn, and see a test fail.
+
+``protections.toml`` names, for each thing that must be survived, the lines that see to it, what
+stands in their place without the protection, and the test that must then fail. A test that passes
+all the same protects nothing.
+
+    python -m torture.protections
+    python -m torture.protections --only 12 63
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TABLE = Path(__file__).with_name("protections.toml")
+_TESTS_FAILED = 1  # pytest's exit status
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What one fault is survived by.
+
+    Attributes
+    ----------
+    fault, what
+        Its number and its name.
+    test
+        The test that fails without the protection, as pytest names it.
+    edits
+        File below ``src/mnistry``, the lines that protect, and what stands there without them.
+    """
+
+    fault: int
+    what: str
+    test: str
+    edits: tuple[tuple[str, str, str], ...]
+
+    def remove(self, source: Path) -> None:
+        """Take the protection away from a copy of ``src/mnistry``."""
+        for name, lines, without in self.edits:
+            path = source / name
+            text = path.read_text()
+            if text.count(lines) != 1:
+                raise ValueError(f"fault {self.fault}: {name} has not once: {lines!r}")
+            path.write_text(text.replace(lines, without))
+
+
+def table() -> list[Protection]:
+    """Read ``protections.toml``."""
+    faults = tomllib.loads(TABLE.read_text())["fault"]
+    return [
+        Protection(
+            fault["number"],
+            fault["what"],
+            fault["test"],
+            tuple((edit["file"], edit["lines"], edit["without"]) for edit in fault["edit"]),
+        )
+        for fault in faults
+    ]
+
+
+def test(names: Sequence[str], source: Path) -> subprocess.CompletedProcess[str]:
+    """Run tests against the package below `source`."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *names],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def is_missed(protection: Protection) -> bool:
+    """Tell whether the protection's test fails once it is taken away."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "src")
+        shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+        protection.remove(source / "mnistry")
+        return test([protection.test], source).returncode == _TESTS_FAILED
+
+
+def campaign(protections: Sequence[Protection], workers: int) -> dict[str, Any]:
+    """Take each protection away in turn; give how many were, and which nobody missed."""
+    whole = test(sorted({protection.test for protection in protections}), ROOT / "src")
+    if whole.returncode:
+        raise SystemExit(f"with every protection in place:\n{whole.stdout}")
+    with ThreadPoolExecutor(workers) as pool:
+        missed = list(pool.map(is_missed, protections))
+    unmissed = [p.fault for p, seen in zip(protections, missed, strict=True) if not seen]
+    return {"taken away": len(protections), "not missed": unmissed}
+
+
+def main() -> None:
+    """Run the campaign, and print what nobody missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", type=int, nargs="*", help="these faults")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    chosen = [p for p in table() if not arguments.only or p.fault in arguments.only]
+    print(campaign(chosen, arguments.workers))
+
+
+if __name__ == "__main__":
+    main()

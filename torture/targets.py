@@ -1,0 +1,231 @@
+"""What of mnistry reads files, and files that it reads: small, real and right."""
+
+import dataclasses
+import functools
+import io
+import struct
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from torture.mutations import Seed, compressed, png_with_sums, whole_and_members
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Something that reads files.
+
+    Attributes
+    ----------
+    seeds
+        Files that it reads, and their parts.
+    load
+        Reads the file of that path, among those of `place`.
+    place
+        Puts the other files into a folder, before each time.
+    """
+
+    seeds: Sequence[Seed]
+    load: Callable[[Path], object]
+    place: Callable[[Path], None] = lambda _: None
+
+
+@functools.cache
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    from mnistry import datasets
+
+    (images, labels), _ = datasets.load("sample")
+    return images[:20], labels[:20]
+
+
+def _dataset(path: Path) -> object:
+    from mnistry import datasets
+
+    return datasets.load(path)
+
+
+def _npz() -> Target:
+    images, labels = _digits()
+    arrays = {
+        "x_train": images[:15],
+        "y_train": labels[:15],
+        "x_test": images[15:],
+        "y_test": labels[15:],
+    }
+    seeds = []
+    for save in (np.savez, np.savez_compressed):
+        file = io.BytesIO()
+        save(file, **arrays)
+        seeds += whole_and_members("data.npz", file.getvalue())
+    return Target(seeds, _dataset)
+
+
+def _idx() -> Target:
+    images, labels = _digits()
+    train = struct.pack(">4i", 0x803, *images.shape) + images.tobytes()
+    names = struct.pack(">2i", 0x801, len(labels)) + labels.tobytes()
+
+    def place(folder: Path) -> None:
+        (folder / "t10k-images-idx3-ubyte").write_bytes(train)
+        (folder / "t10k-labels-idx1-ubyte").write_bytes(names)
+        (folder / "train-images-idx3-ubyte").write_bytes(train)
+        (folder / "train-labels-idx1-ubyte").write_bytes(names)
+
+    def load(path: Path) -> object:
+        if path.suffix == ".gz":  # in the place of the other, not beside it
+            path.with_suffix("").unlink()
+        return _dataset(path.parent)
+
+    seeds = [Seed("train-images-idx3-ubyte", train), Seed("train-labels-idx1-ubyte", names)]
+    for name, content in (
+        ("train-images-idx3-ubyte.gz", train),
+        ("train-labels-idx1-ubyte.gz", names),
+    ):
+        seeds += compressed(name, content)
+    return Target(seeds, load, place)
+
+
+def _csv() -> Target:
+    images, labels = _digits()
+    header = ",".join(f"pixel{n}" for n in range(784))
+    rows = [",".join(map(str, image.ravel())) for image in images]
+    labelled = "\n".join(
+        [f"label,{header}", *(f"{label},{row}" for label, row in zip(labels, rows, strict=True))]
+    )
+    # In long files most changes meet a zero among thousands.
+    short = f"label,{header}\n{labels[0]},{rows[0]}\n"
+    unlabelled = "\n".join([header, *rows])
+    return Target(
+        [Seed("data.csv", text.encode()) for text in (labelled, short, unlabelled)], _dataset
+    )
+
+
+@functools.cache
+def _pictures(scale: int = 1) -> tuple[Seed, ...]:
+    images, _ = _digits()
+    digit = 255 - np.kron(images[0], np.ones((scale, scale), np.uint8))
+    colours = Image.fromarray(np.dstack([digit, digit, 255 - digit // 4]))
+    seeds = []
+    for form, options in (
+        ("png", {}), ("jpeg", {}), ("jpeg", {"progressive": True}), ("gif", {}), ("bmp", {}),
+        ("tiff", {}), ("tiff", {"compression": "tiff_lzw"}),
+        ("webp", {}), ("webp", {"lossless": True}), ("ppm", {}),
+    ):  # fmt: skip
+        for image in (Image.fromarray(digit), colours):
+            file = io.BytesIO()
+            exif = Image.Exif()
+            exif[0x0112] = 6  # lies on its side
+            turned = {"exif": exif} if form in ("jpeg", "png", "webp", "tiff") else {}
+            image.save(file, form, **options, **turned)
+            seeds.append(
+                Seed(f"digit.{form}", file.getvalue(), png_with_sums if form == "png" else bytes)
+            )
+    frames = [Image.fromarray(digit), Image.fromarray(255 - digit)]
+    for form in ("gif", "tiff", "png", "webp"):
+        file = io.BytesIO()
+        frames[0].save(file, form, save_all=True, append_images=frames[1:])
+        seeds.append(
+            Seed(f"frames.{form}", file.getvalue(), png_with_sums if form == "png" else bytes)
+        )
+    file = io.BytesIO()
+    Image.fromarray(digit.astype(np.uint16) * 257).save(file, "png")
+    seeds.append(Seed("deep.png", file.getvalue(), png_with_sums))
+    transparent = Image.fromarray(digit)
+    transparent.putalpha(Image.fromarray(255 - digit))
+    file = io.BytesIO()
+    transparent.save(file, "png")
+    seeds.append(Seed("transparent.png", file.getvalue(), png_with_sums))
+    return tuple(seeds)
+
+
+def _folder() -> Target:
+    good = next(seed for seed in _pictures() if seed.name == "digit.png").content
+
+    def place(folder: Path) -> None:
+        for digit in "47":
+            (folder / digit).mkdir(exist_ok=True)
+        (folder / "4" / "good.png").write_bytes(good)
+
+    seeds = [dataclasses.replace(seed, name=f"7/{seed.name}") for seed in _pictures()]
+    return Target(seeds, lambda path: _dataset(path.parents[1]), place)
+
+
+def _image() -> Target:
+    from mnistry import Reader
+
+    reader = Reader(threads=1)
+    return Target([*_pictures(1), *_pictures(2)], lambda path: reader.read(path).to_json())
+
+
+@functools.cache
+def _run() -> Path:
+    from mnistry import Recipe, datasets, experiment
+
+    folder = Path(tempfile.mkdtemp())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        experiment.perform(
+            Recipe("small", units=4, epochs=2, validation=0.1, early_stopping=2),
+            datasets.load("sample"), path=folder / "run", given="sample",
+        )  # fmt: skip
+    return folder / "run"
+
+
+def _keras() -> Target:
+    from mnistry import models
+
+    seeds = whole_and_members("model.keras", (_run() / "model.keras").read_bytes())
+    return Target([*seeds], models.load)
+
+
+def _onnx() -> Target:
+    from mnistry import onnxfiles
+
+    content = (_run() / "model.onnx").read_bytes()
+    # The weights are most of it: a second seed is what stands before them.
+    graph = content[: content.index(b"image") + 600] if b"image" in content else content
+    rest = content[len(graph) :]
+    seeds = [Seed("model.onnx", content), Seed("model.onnx", graph, lambda changed: changed + rest)]
+    return Target(seeds, lambda path: onnxfiles.open_session(path, threads=1))
+
+
+def _record() -> Target:
+    from mnistry.runs import Run
+
+    def place(folder: Path) -> None:
+        for name in ("run.json", "scorecard.json", "history.csv"):
+            (folder / name).write_bytes((_run() / name).read_bytes())
+
+    def load(path: Path) -> object:
+        run = Run.open(path.parent)
+        return run.epochs(), run.scores()
+
+    names = ("run.json", "scorecard.json", "history.csv")
+    return Target([Seed(name, (_run() / name).read_bytes()) for name in names], load, place)
+
+
+def _checkpoint() -> Target:
+    from mnistry import checkpoints
+
+    good = max((_run() / "checkpoints").glob("*.npz")).read_bytes()
+
+    def place(folder: Path) -> None:
+        (folder / "00000001-00000000.npz").write_bytes(good)
+
+    def load(path: Path) -> object:
+        found, damaged = checkpoints.newest(path.parent)
+        if found is None or len(damaged) > 1:
+            raise AssertionError("the one before was not found")
+        return found
+
+    return Target([*whole_and_members("00000002-00000000.npz", good)], load, place)
+
+
+TARGETS = {
+    "npz": _npz, "idx": _idx, "csv": _csv, "folder": _folder, "image": _image, "keras": _keras,
+    "onnx": _onnx, "record": _record, "checkpoint": _checkpoint,
+}  # fmt: skip
