@@ -2,6 +2,7 @@ import builtins
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +12,7 @@ import pytest
 
 from mnistry.cli.studio import studio
 from mnistry.errors import ModelError, UsageError
+from torture import processes
 
 
 def test_the_address_is_printed_and_answers(tmp_path: Path) -> None:
@@ -26,6 +28,22 @@ def test_the_address_is_printed_and_answers(tmp_path: Path) -> None:
     if os.name != "nt":
         assert code == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+def test_case_84_broken_and_broken_off_requests_do_not_fill_the_terminal(tmp_path: Path) -> None:
+    form = b"--edge\r\nContent-Disp[osition: form-data\r\n\r\n\r\n--edge--\r\n"
+    with processes.studio(tmp_path / "runs") as served:
+        status, _ = served.ask(
+            "POST", "/api/read", form, **{"Content-Type": "multipart/form-data; boundary=edge"}
+        )
+        assert status == 400
+        host = f"{served.host}:{served.port}"
+        for path in ("read", "explain", "train"):
+            with socket.create_connection((served.host, served.port)) as connection:
+                head = f"POST /api/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n"
+                connection.sendall(f"{head}Content-Type: application/json\r\n\r\nhalf".encode())
+        assert served.ask("GET", "/api/status")[0] == 200
+    assert served.said == [""]
 
 
 def test_a_model_that_there_is_not_is_told_before_anything_is_served(tmp_path: Path) -> None:

@@ -1,19 +1,14 @@
-import contextlib
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 
 import pytest
-import schemathesis
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
-from schemathesis import checks
 
 from mnistry import __version__
-from mnistry.studio import training
 from mnistry.studio.app import STATIC, Studio, create
+from torture import api
 
 HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "scipy", "requests"}
 HOST = {"Host": "127.0.0.1"}
@@ -127,40 +122,7 @@ def test_every_operation_is_described_and_says_how_it_refuses(client: TestClient
             assert "422" not in operation["responses"]
 
 
-CHECKS = [
-    checks.not_a_server_error,
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_schema_conformance,
-]
-
-
-def test_no_request_gets_an_answer_that_the_description_does_not_have(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training, "can_train", lambda: False)  # lest hundreds be begun
-    description = schemathesis.openapi.from_asgi("/api/openapi.json", create(studio), headers=HOST)
-    operations = [found.ok() for found in description.get_all_operations()]
-    assert len(operations) == 15
-    for operation in operations:
-        ask_at_random(operation)
-
-
-def ask_at_random(operation: schemathesis.schemas.APIOperation) -> None:
-    """Send an operation what its description allows, and what it does not."""
-    for mode in schemathesis.GenerationMode:
-
-        @settings(
-            max_examples=10,
-            derandomize=True,
-            deadline=None,
-            database=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(case=operation.as_strategy(generation_mode=mode))
-        def ask(case: schemathesis.Case) -> None:
-            case.call_and_validate(headers=HOST, checks=CHECKS)
-
-        with contextlib.suppress(Unsatisfiable):  # nothing can be wrong where nothing is taken
-            ask()
+def test_no_request_gets_an_answer_that_the_description_does_not_have(studio: Studio) -> None:
+    statuses = api.ask_all(create(studio), 10)
+    assert statuses.total() > 200
+    assert {200, 400, 404} <= set(statuses)

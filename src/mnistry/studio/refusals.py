@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
 
 from mnistry.errors import DataError, MnistryError, UsageError, printable
 from mnistry.studio.schemas import Error, Problem
@@ -58,6 +59,7 @@ def handle(app: FastAPI) -> None:
     app.add_exception_handler(MnistryError, _on_library_error)
     app.add_exception_handler(HTTPException, _on_refusal)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(ClientDisconnect, _on_leaving)
     app.add_exception_handler(Exception, _on_fault)
 
 
@@ -87,6 +89,10 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     first: dict[str, Any] = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return _response(400, Error(what=printable(first["msg"]), where=printable(where)))
+
+
+async def _on_leaving(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # nobody is there to read it
 
 
 async def _on_fault(_: Request, __: Exception) -> JSONResponse:

@@ -6,6 +6,7 @@ and an answer must be taken in time. Knows nothing of routes.
 
 import asyncio
 import errno
+import logging
 import os
 import secrets
 import socket
@@ -130,6 +131,8 @@ def serve(
     cv2.setNumThreads(1)  # requests run beside one another
     # Before uvicorn's threads and ours begin: filters belong to the whole process.
     warnings.simplefilter("ignore", Notice)
+    # Whoever sends broken forms must not fill the terminal.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     with listener:
         on_ready(_address(host, listener.getsockname()[1], access.token))
         _Server(config(create(studio, access)), studio, say).run([listener])

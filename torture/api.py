@@ -1,0 +1,110 @@
+"""Ask every operation of the studio's API for what its description allows, and what it does not.
+
+Each answer must be one that the description has, in form and content; none may be a server's error.
+Schemathesis makes the requests from the description.
+
+    python -m torture.api
+    python -m torture.api --cases 1000
+"""
+
+import argparse
+import collections
+import contextlib
+import json
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import checks
+
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
+HOST = {"Host": "127.0.0.1:8000"}
+
+
+def ask_all(app: FastAPI, cases: int, number: int = 0) -> collections.Counter[int]:
+    """Ask each operation for so many things that are right, and as many that are not.
+
+    Returns
+    -------
+    Counter
+        How often each status was answered.
+    """
+    # Lest hundreds of trainings begin.
+    with mock.patch("mnistry.studio.training.can_train", lambda: False):
+        description = schemathesis.openapi.from_asgi("/api/openapi.json", app, headers=HOST)
+        return sum(
+            (
+                _ask(found.ok(), mode, cases, number)
+                for found in description.get_all_operations()
+                for mode in schemathesis.GenerationMode
+            ),
+            collections.Counter[int](),
+        )
+
+
+def _ask(
+    operation: schemathesis.schemas.APIOperation,
+    mode: schemathesis.GenerationMode,
+    cases: int,
+    number: int,
+) -> collections.Counter[int]:
+    statuses = collections.Counter[int]()
+
+    @seed(number)
+    @settings(
+        max_examples=cases,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: schemathesis.Case) -> None:
+        statuses[case.call_and_validate(headers=HOST, checks=CHECKS).status_code] += 1
+
+    with contextlib.suppress(Unsatisfiable):  # nothing can be wrong where nothing is taken
+        ask()
+    return statuses
+
+
+def campaign(cases: int = 10_000) -> dict[str, Any]:
+    """Ask at least so often in all; count the statuses. Any answer that is wrong is raised."""
+    from mnistry import Recipe, datasets, experiment
+    from mnistry.studio.app import Studio, create
+    from mnistry.studio.network import Network
+
+    statuses = collections.Counter[int]()
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        experiment.perform(
+            Recipe("small", units=16, epochs=1), datasets.load("sample"),
+            path=Path(place, "runs", "small"), given="sample",
+        )  # fmt: skip
+        app = create(Studio(Network.shipped(), Path(place, "runs")))
+        number = 0
+        while statuses.total() < cases:
+            statuses += ask_all(app, 100, number)
+            number += 1
+    return {"cases": statuses.total(), "statuses": dict(sorted(statuses.items()))}
+
+
+def main() -> None:
+    """Run the campaign, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=10_000)
+    print(json.dumps(campaign(parser.parse_args().cases), indent=2))
+
+
+if __name__ == "__main__":
+    main()

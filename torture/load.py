@@ -1,0 +1,202 @@
+"""Load the studio for ten minutes while slow clients hold on to it, and watch what it takes.
+
+Single digits come on a schedule, with pages and pictures between. Meanwhile slow clients keep as
+many connections as they can get: some send the head of a request byte by byte, some a body, some
+ask for much and take none of it. The process's memory, files and threads are read from the system
+meanwhile and after.
+
+    python -m torture.load
+    python -m torture.load --seconds 30
+"""
+
+import argparse
+import collections
+import contextlib
+import http.client
+import io
+import json
+import socket
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import mnistry
+from torture.processes import Served, studio
+
+RATE = 60  # requests a second, of what the quick client does
+SLOW = 60  # slow clients
+_CLIENTS = 16
+_EVERY = 2.0  # seconds between two looks at the process
+_REQUESTS = [
+    ("GET", "/api/status"), ("GET", "/"), ("GET", "/api/runs"), ("GET", "/api/data"),
+    ("GET", "/api/data/test/7"), ("GET", "/api/units/3"),
+]  # fmt: skip
+
+
+def pictures() -> list[bytes]:
+    """Give a hundred training images as PNG, and one that is no picture."""
+    (images, _), _ = mnistry.load("sample")
+    files = []
+    for image in images[:100]:
+        file = io.BytesIO()
+        Image.fromarray(255 - np.kron(image, np.ones((2, 2), np.uint8))).save(file, "PNG")
+        files.append(file.getvalue())
+    return [*files, b"no picture"]
+
+
+class Load:
+    """Quick clients that keep a schedule, and slow ones that keep connections."""
+
+    def __init__(self, served: Served) -> None:
+        self.statuses = collections.Counter[str]()
+        self.latencies: list[float] = []
+        self.ended_by_server = 0
+        self._served, self._ended, self._lock = served, threading.Event(), threading.Lock()
+        self._number, self._began = 0, time.perf_counter()
+        self._pictures = pictures()
+        slow = [self._slow_head, self._slow_body, self._slow_taker]
+        self._threads = [
+            threading.Thread(target=what, daemon=True)
+            for what in [self._quick] * _CLIENTS + slow * (SLOW // len(slow))
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End, and wait until everybody has left."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _quick(self) -> None:
+        connection = http.client.HTTPConnection(self._served.host, self._served.port, timeout=60)
+        while not self._ended.is_set():
+            with self._lock:
+                number = self._number
+                self._number += 1
+            due = self._began + number / RATE
+            self._ended.wait(max(0.0, due - time.perf_counter()))
+            try:
+                if number % 4:
+                    method, path, body = "POST", "/api/read", self._pictures[number % 101]
+                else:
+                    (method, path), body = _REQUESTS[number // 4 % len(_REQUESTS)], None
+                connection.request(method, path, body)
+                response = connection.getresponse()
+                response.read()
+                status = str(response.status)
+            except OSError as error:
+                status = type(error).__name__
+                connection.close()
+            with self._lock:
+                self.statuses[status] += 1
+                self.latencies.append(time.perf_counter() - due)
+        connection.close()
+
+    def _slowly(self, head: bytes, send: bytes, *, take: bool = True) -> None:
+        """Connect, send a head, then a byte now and then, until the server ends it; and again."""
+        while not self._ended.is_set():
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(
+                    (self._served.host, self._served.port), timeout=1
+                ) as connection,
+            ):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+                connection.sendall(head)
+                while not self._ended.wait(0.5):
+                    connection.sendall(send)
+                    if take and _is_closed(connection):
+                        break
+            with self._lock:
+                self.ended_by_server += not self._ended.is_set()
+
+    def _slow_head(self) -> None:
+        self._slowly(b"POST /api/read HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"x")
+
+    def _slow_body(self) -> None:
+        host = f"{self._served.host}:{self._served.port}"
+        head = f"POST /api/read HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000000\r\n\r\n"
+        self._slowly(head.encode(), b"x")
+
+    def _slow_taker(self) -> None:
+        host = f"{self._served.host}:{self._served.port}"
+        head = f"GET /api/data/test/sheet.png?count=200 HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        self._slowly(head.encode() * 20, b"", take=False)
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1024) == b""
+    except BlockingIOError:
+        return False
+    finally:
+        connection.settimeout(1)
+
+
+def watch(served: Served, seconds: float) -> list[dict[str, int]]:
+    """Look at the process now and then for so long."""
+    looks = []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        looks.append(served.taken())
+        time.sleep(_EVERY)
+    return looks
+
+
+def _median(looks: Sequence[dict[str, int]], what: str) -> float:
+    return statistics.median(look[what] for look in looks)
+
+
+def campaign(seconds: float = 600) -> dict[str, Any]:
+    """Load for so long; give what the process took in the first and the last sixth, and after."""
+    with tempfile.TemporaryDirectory() as place, studio(Path(place, "runs")) as served:
+        load = Load(served)
+        load.start()
+        looks = watch(served, seconds)
+        load.stop()
+        time.sleep(3)
+        after = served.taken()
+    sixth = max(1, len(looks) // 6)
+    scales: dict[str, Callable[[float], float]] = {
+        "bytes": lambda n: round(n / 1e6, 1), "files": round, "threads": round
+    }  # fmt: skip
+    taken = {
+        what: [
+            scale(n)
+            for n in (_median(looks[:sixth], what), _median(looks[-sixth:], what), after[what])
+        ]
+        for what, scale in scales.items()
+    }
+    taken["MB"] = taken.pop("bytes")
+    hundredths = statistics.quantiles(load.latencies, n=100)
+    return {
+        "seconds": seconds,
+        "answers": dict(load.statuses),
+        "slow clients ended": load.ended_by_server,
+        "median and p99, ms": [round(1000 * hundredths[k - 1], 1) for k in (50, 99)],
+        "first sixth, last sixth, after": taken,
+        "said": served.said[0][-500:],
+    }
+
+
+def main() -> None:
+    """Run the campaign, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600)
+    print(json.dumps(campaign(parser.parse_args().seconds), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The studio as a process of its own, and questions to it."""
+
+import contextlib
+import http.client
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+_TERMINATED = 128 + signal.SIGTERM
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A studio that runs.
+
+    Attributes
+    ----------
+    pid, host, port
+        Its process, and where it listens.
+    said
+        After its end, what it wrote to stderr.
+    """
+
+    pid: int
+    host: str
+    port: int
+    said: list[str] = field(default_factory=list)
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+        """Send one request over a connection of its own; give status and body."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request(method, path, body or None, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    def json(self, path: str) -> Any:
+        """Give what an address answers."""
+        return json.loads(self.ask("GET", path)[1])
+
+    def taken(self) -> dict[str, int]:
+        """Give the process's memory in bytes, and how many files and threads it has."""
+        process = Path("/proc", str(self.pid))
+        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        return {
+            "bytes": int(status["VmRSS"].split()[0]) << 10,
+            "files": len(list((process / "fd").iterdir())),
+            "threads": int(status["Threads"]),
+        }
+
+
+@contextlib.contextmanager
+def studio(runs: Path) -> Iterator[Served]:
+    """Run a studio on a free port while the block runs; it must end as it is asked to."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "mnistry", "studio", "--port", "0", "--runs", str(runs)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        served = None
+        try:
+            address = urlsplit(process.stdout.readline().strip() if process.stdout else "")
+            served = Served(process.pid, address.hostname or "", address.port or 0)
+            yield served
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=60)
+            if served is not None:
+                served.said.append(said)
+            if process.returncode != _TERMINATED:
+                raise AssertionError(f"ended with {process.returncode}: {said[-2000:]}")
