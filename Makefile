@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test lint lock bench bench-recipes pretrained notebook docs clean
+.PHONY: help train test lint lock bench bench-recipes torture pretrained notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ bench: .venv/train.done ## measure mnistry beside its peers, and cost against si
 
 bench-recipes: .venv/train.done ## train every recipe with several seeds (an hour)
 	$(BIN)/python benchmarks/recipes.py
+
+torture: .venv/test.done ## let everything go wrong that can, and write docs/reliability.md (two hours)
+	$(BIN)/python -m torture
 
 pretrained: .venv/train.done ## train and score the network that ships anew (an hour on two cores)
 	$(BIN)/python benchmarks/pretrained.py

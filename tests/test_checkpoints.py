@@ -22,11 +22,12 @@ def compiled(seed: int) -> keras.Model:
     return model
 
 
-def test_a_state_comes_back_whole(tmp_path: Path) -> None:
+def test_fault_61_a_state_comes_back_whole(tmp_path: Path) -> None:
     model, stopping = compiled(1), keras.callbacks.EarlyStopping(restore_best_weights=True)
     stopping.on_train_begin()
     stopping.wait, stopping.best, stopping.best_weights = 2, 0.25, model.get_weights()
     model.optimizer.learning_rate.assign(0.5)
+    model.optimizer.iterations.assign(7)
     model.stop_training = True
     checkpoints.save(tmp_path, checkpoints.take(model, [EPOCH], [stopping]))
 
@@ -35,7 +36,11 @@ def test_a_state_comes_back_whole(tmp_path: Path) -> None:
     assert checkpoint is not None
     assert not damaged
     checkpoints.restore(checkpoint, other, [later])
-    for a, b in zip(checkpoints.variables(model), checkpoints.variables(other), strict=True):
+    for a, b in zip(
+        [*model.variables, *model.optimizer.variables],
+        [*other.variables, *other.optimizer.variables],
+        strict=True,
+    ):
         np.testing.assert_array_equal(np.array(a), np.array(b))
     assert (later.wait, later.best, other.stop_training) == (2, 0.25, True)
     np.testing.assert_array_equal(later.best_weights[0], stopping.best_weights[0])

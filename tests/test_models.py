@@ -204,10 +204,16 @@ def test_fault_68_web_page_or_empty_file(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "address", ["model.h5", "model.pkl", "https://example.org/model.keras", "hf://a/b"]
+    ("address", "said"),
+    [
+        ("model.h5", "the legacy format is not opened"),
+        ("model.pkl", "a pickle can run any code"),
+        ("https://example.org/model.keras", "a remote address"),
+        ("hf://a/b", "a remote address"),
+    ],
 )
-def test_fault_74_h5_pickle_remote_address(address):
-    with pytest.raises(ModelError, match=r"expected a (local )?\.keras file"):
+def test_fault_74_h5_pickle_remote_address(address, said):
+    with pytest.raises(ModelError, match=said):
         models.load(address)
 
 

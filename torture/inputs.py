@@ -33,6 +33,17 @@ from mnistry.errors import MnistryError, Notice
 from torture.mutations import MOST, mutate
 from torture.targets import TARGETS, Target
 
+TITLES = {
+    "npz": "`.npz` archives",
+    "idx": "IDX files, plain and gzipped",
+    "csv": "tables",
+    "folder": "folders of images",
+    "image": "pictures of seven formats to be read",
+    "keras": "`.keras` models",
+    "onnx": "ONNX models",
+    "record": "a run's records",
+    "checkpoint": "checkpoints",
+}
 MAX_SECONDS = 10.0
 MAX_BYTES = 400_000_000  # what a picture of 25 megapixels may take
 _A_BATCH = 2_500  # inputs of one process: libraries keep something of each

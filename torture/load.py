@@ -33,6 +33,7 @@ from torture.processes import Served, studio
 RATE = 60  # requests a second, of what the quick client does
 SLOW = 60  # slow clients
 _CLIENTS = 16
+_WARM = 60.0  # seconds before the first look: by then everything has been asked for once
 _EVERY = 2.0  # seconds between two looks at the process
 _REQUESTS = [
     ("GET", "/api/status"), ("GET", "/"), ("GET", "/api/runs"), ("GET", "/api/data"),
@@ -164,6 +165,7 @@ def campaign(seconds: float = 600) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place, studio(Path(place, "runs")) as served:
         load = Load(served)
         load.start()
+        time.sleep(min(_WARM, seconds / 2))
         looks = watch(served, seconds)
         load.stop()
         time.sleep(3)

@@ -165,6 +165,7 @@ def campaign(rounds: int = 20) -> dict[str, Any]:
                 found += trial(folder)
             wrong[name] = found
         server.shutdown()
+        server.server_close()
     return {"rounds": rounds, "wrong": wrong}
 
 

@@ -94,15 +94,16 @@ def test_case_79_a_form_without_its_boundary_is_refused(client: TestClient, kind
 def test_case_80_a_clients_file_name_is_never_used(
     client: TestClient, drawing: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    before = sorted(tmp_path.parent.rglob("*"))
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")  # ../../x would be beside it
+    before = sorted(tmp_path.rglob("*"))
     response = client.post("/api/read", files={"file": ("../../x", drawing, "image/png")})
     assert response.json()["text"] == "4"
     assert "../" not in response.text
     refused = client.post("/api/read", files={"file": ("../../x", b"no picture")})
     assert refused.status_code == 400
     assert "../" not in refused.text
-    assert sorted(tmp_path.parent.rglob("*")) == before
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_uploads_are_never_in_a_file(

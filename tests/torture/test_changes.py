@@ -1,0 +1,8 @@
+from torture import changes
+
+
+def test_fault_59_and_62_no_change_to_the_disk_that_goes_wrong_loses_anything() -> None:
+    result = changes.campaign(every=36, seed=1, workers=2)
+    assert result["changes"] > 50
+    assert sum(result["tried"].values()) == 8
+    assert result["wrong"] == {}

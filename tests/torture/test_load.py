@@ -1,0 +1,11 @@
+from torture import load
+
+
+def test_fault_82_and_83_slow_clients_and_load_leave_the_studio_as_it_was() -> None:
+    result = load.campaign(seconds=16)
+    assert set(result["answers"]) == {"200", "400", "404"}
+    assert result["slow clients ended"] >= load.SLOW // 3  # whose heads never end
+    assert result["said"] == ""
+    taken = result["first sixth, last sixth, after"]
+    assert taken["files"][2] <= 20
+    assert taken["MB"][2] < 1.2 * taken["MB"][0]

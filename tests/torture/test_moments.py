@@ -1,0 +1,8 @@
+from torture import moments
+
+
+def test_fault_59_a_training_killed_at_any_moment_ends_as_one_that_was_not() -> None:
+    result = moments.campaign(kills=4, seed=2, workers=2, names=["dense"])
+    assert result["kills"] >= 4
+    assert result["kills in training"] > 0
+    assert result["wrong"] == []

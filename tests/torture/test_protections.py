@@ -1,0 +1,35 @@
+import dataclasses
+import random
+import shutil
+from pathlib import Path
+
+from torture import protections
+
+
+def test_every_fault_has_a_protection_that_can_be_taken_away(tmp_path: Path) -> None:
+    table = protections.table()
+    assert [protection.fault for protection in table] == list(range(1, 87))
+    for protection in table:
+        source = tmp_path / str(protection.fault)
+        for name, _, _ in protection.edits:
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(protections.ROOT / "src" / "mnistry" / name, source / name)
+        protection.remove(source)
+        path, _, name = protection.test.partition("::")
+        assert f"def {name.partition('[')[0]}(" in (protections.ROOT / path).read_text()
+
+
+def test_a_protection_taken_away_is_missed() -> None:
+    # Those whose tests are quick.
+    quick = [
+        p for p in protections.table() if p.test.startswith(("tests/datasets", "tests/test_i"))
+    ]
+    chosen = random.Random(0).sample(quick, 2)  # noqa: S311
+    assert protections.campaign(chosen, 2) == {"taken away": 2, "not missed": []}
+
+
+def test_what_nobody_misses_is_found() -> None:
+    protection = protections.table()[11]
+    name, lines, _ = protection.edits[0]
+    idle = dataclasses.replace(protection, edits=((name, lines, f"{lines}  # still there\n"),))
+    assert not protections.is_missed(idle)
