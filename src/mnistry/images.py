@@ -172,9 +172,6 @@ def _grey(image: "Image.Image", where: str) -> NDArray[np.uint8]:
         drawing = image.convert("RGBA")
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, drawing)
-    if image.mode not in ("1", "L", "RGB"):
-        # By way of RGB, because CMYK, YCbCr and others have no direct way to grey.
-        image = image.convert("RGB")
     return np.array(image if image.mode == "L" else image.convert("L"))
 
 

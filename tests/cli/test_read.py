@@ -239,8 +239,10 @@ def test_a_model_that_is_neither_run_nor_file(mnistry_command, number, tmp_path)
 
 
 def bomb(side: int) -> bytes:
-    header = side.to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"not compressed")
+    header = side.to_bytes(4, "big") * 2 + bytes([1, 0, 0, 0, 0])  # a bit a pixel
+    rows = zlib.compress(bytes(side * (1 + -(-side // 8))), 1)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", rows), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
