@@ -13,13 +13,14 @@ SOURCE = Path(mnistry.__file__).parent
 
 # From the bottom of the house to its roof. A package counts as one floor.
 ORDER = [
-    "errors", "signals", "aligned", "files", "downloads", "images", "modelfiles", "onnxwire",
-    "onnxfiles", "reading",
+    "errors", "signals", "aligned", "files", "downloads", "images", "picture_files",
+    "modelfiles", "onnxwire", "onnxfiles", "reading",
     "datasets", "concepts", "tensors", "parallel", "layers", "networks", "pens", "augment",
     "additions", "recipes", "history", "models", "checkpoints", "callbacks", "engine", "training",
     "significance", "evaluation", "onnxgraph", "export", "runs", "ledger", "scoring",
     "experiment", "explain",
-    "pictures", "plots", "figures", "progress", "startup", "studio", "cli", "__init__", "__main__",
+    "pictures", "plots", "figures", "progress", "startup", "cluster", "studio",
+    "cli", "__init__", "__main__",
 ]  # fmt: skip
 
 

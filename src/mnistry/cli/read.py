@@ -4,7 +4,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import typer
 
 from mnistry.cli import common
 from mnistry.errors import DataError, IncompleteError, Notice, UsageError, printable
+from mnistry.picture_files import ENDINGS, find_pictures
 
 if TYPE_CHECKING:
     from mnistry.reading import Reader, Reading
@@ -40,11 +40,6 @@ Threshold = Annotated[
 ]
 
 _STDIN = "-"
-# What a picture in a folder is called.
-_ENDINGS = {
-    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
-    *(".ppm", ".pgm", ".pbm", ".pnm"),
-}
 
 
 def read(
@@ -61,13 +56,38 @@ def read(
         bool,
         typer.Option("--csv", help="Print a row for each file: file,text,confidence,error."),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read in bulk by all cores of a Ray cluster; local starts one on this machine.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="With --ray: the folder for Parquet tables."
+        ),
+    ] = None,
 ) -> None:
     """Read the digits in pictures: photos, scans, drawings; one or many lines.
 
     What is no digit, or too uncertain to say which, is printed as ?. A folder
     is read with all that is below it, by name; in it, links that lead elsewhere
     and files that are not named like pictures are passed over.
+
+    With --ray, Parquet tables with a column image and lists of paths (.txt) are
+    taken too; what stands in OUT already is not read again.
     """
+    if (ray is None) != (output is None):
+        raise UsageError("--ray and -o go together", remedy="give both, or neither")
+    if ray is not None and output is not None:
+        if as_jsonl or as_csv:
+            raise UsageError("--ray writes Parquet", remedy="leave out --jsonl and --csv")
+        from mnistry.cli.bulk import read_in_bulk
+
+        read_in_bulk(paths, output, ray, network_file(model), threshold)
+        return
     if as_jsonl and as_csv:
         raise UsageError("--jsonl and --csv are two forms of the same", remedy="choose one")
     if paths.count(_STDIN) > 1:
@@ -98,13 +118,16 @@ def open_reader(model: str | None, threshold: float | None) -> "Reader":
     """Make the reader that the options ask for."""
     from mnistry.reading import Reader
 
-    if model is None:
-        path = None
-    else:
-        from mnistry.runs import onnx_file
+    return Reader(network_file(model), threshold=threshold)
 
-        path = onnx_file(model)
-    return Reader(path) if threshold is None else Reader(path, threshold=threshold)
+
+def network_file(model: str | None) -> Path | None:
+    """Give the file of the network that the option names; None for the one that ships."""
+    if model is None:
+        return None
+    from mnistry.runs import onnx_file
+
+    return onnx_file(model)
 
 
 @dataclass(frozen=True)
@@ -120,32 +143,13 @@ def _pictures(path: str) -> list[_Picture]:
     """Give a file, or all pictures in a folder."""
     if path == _STDIN or not Path(path).is_dir():
         return [_Picture(path)]
-    root = Path(path).resolve()
-    found: list[Path] = []
-    passed_over = 0
-    # A folder that cannot be listed is a picture that cannot be read.
-    for folder, folders, files in os.walk(path, onerror=lambda e: found.append(Path(e.filename))):
-        passed_over += sum(Path(folder, name).is_symlink() for name in folders)  # not entered
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for file in [Path(folder, name) for name in files if not name.startswith(".")]:
-            if file.suffix.lower() in _ENDINGS and _is_inside(file, root):
-                found.append(file)
-            else:
-                passed_over += 1
+    found, passed_over = find_pictures(Path(path))
     if passed_over:
         _note(f"{path}: passed over {passed_over:,} files and links that are no pictures in it")
     if found:
-        return [_Picture(str(file)) for file in sorted(found)]
-    endings = ", ".join(sorted(_ENDINGS))
+        return [_Picture(str(file)) for file in found]
+    endings = ", ".join(sorted(ENDINGS))
     return [_Picture(path, error=DataError("no pictures", where=path, expected=endings))]
-
-
-def _is_inside(path: Path, root: Path) -> bool:
-    """Say whether a file lies in a folder even where it is a link."""
-    try:
-        return path.resolve(strict=True).is_relative_to(root)
-    except (OSError, RuntimeError):  # a loop (RuntimeError up to Python 3.12), or nowhere
-        return False
 
 
 def _read(reader: "Reader", picture: _Picture) -> _Picture:

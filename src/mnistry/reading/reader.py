@@ -147,7 +147,8 @@ class Reader:
     Parameters
     ----------
     model
-        An ``.onnx`` file of the contract in `mnistry.onnxfiles`; None takes the one that ships.
+        An ``.onnx`` file of the contract in `mnistry.onnxfiles`, or its content; None takes the
+        one that ships.
     threshold
         A digit whose best candidate is less probable than this, 0 to 1, is ``None``. Without it:
         what the card of the network that ships says (more for a picture that has MNIST's size
@@ -167,7 +168,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | None = None,
+        model: str | os.PathLike[str] | bytes | None = None,
         *,
         threshold: float | None = None,
         threads: int | None = None,

@@ -1,0 +1,58 @@
+"""``mnistry read --ray``: pictures in bulk, by a Ray cluster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mnistry.cli import common
+from mnistry.errors import IncompleteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def read_in_bulk(
+    paths: list[str], output: Path, address: str, model: Path | None, threshold: float | None
+) -> None:
+    """Read pictures into Parquet tables, and say how many."""
+    from mnistry.cluster import bulk, connection
+    from mnistry.reading import Reader
+
+    Reader(model, threshold=threshold)  # what is refused is refused before anything is started
+    settings = bulk.Settings(None if model is None else model.read_bytes(), threshold)
+    with (
+        common.quiet_libraries(),
+        connection.connected(address) as cores,
+        _bar() as show,
+    ):
+        done = bulk.read(paths, output, settings, cores=cores, on_progress=show)
+    now = done.pictures - done.before
+    typer.echo(f"{now:,} pictures read, {done.before:,} were before: {output}")
+    for failure in done.failed:
+        common.stderr().print(failure, soft_wrap=True)
+    if done.failures:
+        raise IncompleteError(
+            f"{done.failures:,} of {now:,} pictures could not be read; the rest was",
+            where=output,
+            remedy="their rows say why; mend them, and read them into another folder",
+        )
+
+
+@contextmanager
+def _bar() -> "Iterator[Callable[[int, int], None]]":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = common.stderr()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+
+        yield show

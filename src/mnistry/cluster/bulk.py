@@ -1,0 +1,279 @@
+"""Read pictures in bulk: every one exactly once, whatever dies on the way.
+
+The pictures are divided into parts. A worker reads a part and writes its results as one Parquet
+file whose name follows from the pictures in it, whole or not at all: done twice, it is the same
+file. What stands in a file is never read again. A part in which a worker dies is tried again; then
+its pictures in smaller parts; at last one by one, so that the one which kills is found, and set
+aside.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnistry import __version__, files
+from mnistry.cluster.connection import import_ray
+from mnistry.cluster.items import Item, Opener, find
+from mnistry.errors import DataError, Notice, ResourceError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+# Pictures in a part: some seconds of work for one core. With fewer, handing over costs more.
+_PARTS = (500, 25, 1)
+# So many parts at most: a cluster's head keeps a little of each.
+_MOST_PARTS = 10_000
+_LOCK = ".lock"
+_TRIES = 2  # of each part, before its pictures are divided
+_RECORD = "_reading.json"  # what begins so is passed over by those who read tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What was read.
+
+    Attributes
+    ----------
+    pictures
+        How many there are.
+    before
+        How many of them had a result before.
+    failed
+        Which of this time's could not be read, and why: the first hundred.
+    failures
+        How many could not.
+    """
+
+    pictures: int
+    before: int
+    failed: tuple[str, ...]
+    failures: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What each worker makes its reader of.
+
+    Attributes
+    ----------
+    model
+        The content of an ``.onnx`` file; None for the network that ships.
+    threshold
+        As `mnistry.Reader` takes it.
+    """
+
+    model: bytes | None = None
+    threshold: float | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Say in JSON's terms what results depend on, beside the pictures."""
+        digest = None if self.model is None else hashlib.sha256(self.model).hexdigest()
+        return {"mnistry": __version__, "model": digest, "threshold": self.threshold}
+
+
+def read(
+    inputs: Iterable[str],
+    out: Path,
+    settings: Settings,
+    *,
+    cores: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Done:
+    """Read pictures by the workers of a Ray cluster to which this process is connected.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders, Parquet tables, lists of paths: see `mnistry.cluster.items.find`. Every
+        worker must find them under the same paths.
+    out
+        A folder for the results, which every worker must find too. What is in it already, of the
+        same settings, is not done again.
+    settings
+        What to read with.
+    cores
+        How many workers, of a core each.
+    on_progress
+        Called with how many pictures are done, and how many there are.
+
+    Raises
+    ------
+    DataError
+        If an input cannot be looked into, or there are no pictures.
+    UsageError
+        If `out` has results of other settings, or other files.
+    ResourceError
+        If another process writes to `out`.
+    """
+    items = find(inputs)
+    if not items:
+        raise DataError("no pictures", where=", ".join(inputs))
+    out.mkdir(parents=True, exist_ok=True)
+    with files.lock(out / _LOCK, what="another process writes there"):
+        files.remove_leftovers(out)
+        _check_record(out, settings)
+        there = done_names(out)
+        before = len(there)
+        failures: list[str] = []
+        for size in _PARTS:
+            missing = [item for item in items if item.name not in there]
+            size = max(size, -(-len(missing) // _MOST_PARTS))
+            for names, failed in _run(_divided(missing, size), out, settings, cores):
+                there.update(names)
+                failures += failed
+                if on_progress is not None:
+                    on_progress(len(there), len(items))
+        deadly = [item for item in items if item.name not in there]
+        for part in _divided(deadly, _PARTS[0]):
+            errors = [str(DataError("whatever reads it dies", where=item.name)) for item in part]
+            rows = [_row(item, None, error) for item, error in zip(part, errors, strict=True)]
+            _write(out, part, rows)
+            failures += errors
+    return Done(len(items), before, tuple(failures[:100]), len(failures))
+
+
+def done_names(out: Path) -> set[str]:
+    """Give the names of the pictures that have a result."""
+    import pyarrow.parquet
+
+    return {
+        name
+        for path in sorted(out.glob("part-*.parquet"))
+        for name in pyarrow.parquet.read_table(path, columns=["file"]).column(0).to_pylist()
+    }
+
+
+def _check_record(out: Path, settings: Settings) -> None:
+    """Write down what results depend on, or compare it with what was written down."""
+    path, identity = out / _RECORD, settings.identity()
+    if path.exists():
+        try:
+            given = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(f"cannot be read: {error}", where=path) from error
+        if given != identity:
+            raise UsageError(
+                "has results of another network or threshold",
+                where=out,
+                expected=json.dumps(given),
+                remedy="choose another -o",
+            )
+        return
+    if any(entry.name != _LOCK for entry in out.iterdir()):
+        raise UsageError("has other files in it", where=out, remedy="choose another -o")
+    files.write_json(path, identity)
+
+
+def _divided(items: Sequence[Item], size: int) -> list[list[Item]]:
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
+
+
+def _run(
+    parts: Sequence[Sequence[Item]], out: Path, settings: Settings, cores: int
+) -> Iterator[tuple[list[str], list[str]]]:
+    """Let the workers do parts; yield the names of each that was done, and why some failed."""
+    if not parts:
+        return
+    ray = import_ray()
+    context = ray.data.DataContext.get_current()
+    context.max_errored_blocks = -1  # what dies is seen by what is missing
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    rows = [{"part": json.dumps([dataclasses.astuple(item) for item in part])} for part in parts]
+    workers = min(cores, len(parts))
+    with warnings.catch_warnings():
+        # Ray 2.60 says that these two will go, and has nothing yet to take their place.
+        warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
+        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            _Worker,
+            fn_constructor_args=(str(out.resolve()), settings, __version__),
+            batch_size=1,
+            num_cpus=1,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
+            max_restarts=-1,
+            max_task_retries=_TRIES - 1,
+        )
+    for row in done.iter_rows():
+        yield json.loads(row["names"]), json.loads(row["failed"])
+
+
+class _Worker:
+    """Reads parts, with one reader for them all."""
+
+    def __init__(self, out: str, settings: Settings, version: str) -> None:
+        from mnistry.reading import Reader
+
+        if version != __version__:
+            raise ResourceError(
+                f"this worker has mnistry {__version__}", expected=f"{version}, as the driver"
+            )
+        import cv2
+
+        cv2.setNumThreads(1)
+        warnings.simplefilter("ignore", Notice)
+        self._out = Path(out)
+        self._reader = Reader(settings.model, threshold=settings.threshold, threads=1)
+        self._opener = Opener()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Do one part."""
+        items = [Item(*fields) for fields in json.loads(batch["part"][0])]
+        rows = [self._read(item) for item in items]
+        _write(self._out, items, rows)
+        failed = [row["error"] for row in rows if row["error"] is not None]
+        return {
+            "names": [json.dumps([row["file"] for row in rows])],
+            "failed": [json.dumps(failed)],
+        }
+
+    def _read(self, item: Item) -> dict[str, Any]:
+        try:
+            found = self._reader.read(self._opener.content(item))
+        except DataError as error:
+            error.where = item.name
+            return _row(item, None, str(error))
+        return _row(item, found.to_json(), None)
+
+
+def _row(item: Item, found: dict[str, Any] | None, error: str | None) -> dict[str, Any]:
+    nothing = {"lines": [], "text": "", "digits": []}
+    return {"file": item.name, **(nothing if found is None else found), "error": error}
+
+
+def _write(out: Path, items: Sequence[Item], rows: list[dict[str, Any]]) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    digest = hashlib.sha256("\n".join(item.name for item in items).encode()).hexdigest()
+    with files.atomic_write(out / f"part-{digest[:16]}.parquet") as file:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, _schema()), file)
+
+
+@functools.cache
+def _schema() -> "pyarrow.Schema":
+    import pyarrow as pa
+
+    candidate = pa.struct([("digit", pa.int8()), ("confidence", pa.float32())])
+    digit = pa.struct(
+        [
+            ("digit", pa.int8()),
+            ("confidence", pa.float32()),
+            ("box", pa.list_(pa.int32())),
+            ("line", pa.int32()),
+            ("candidates", pa.list_(candidate)),
+        ]
+    )
+    return pa.schema(
+        [
+            ("file", pa.string()),
+            ("lines", pa.list_(pa.string())),
+            ("text", pa.string()),
+            ("digits", pa.list_(digit)),
+            ("error", pa.string()),
+        ]
+    )

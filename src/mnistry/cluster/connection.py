@@ -1,0 +1,81 @@
+"""Join a Ray cluster, or start one on this machine for as long as it is needed.
+
+Whoever reaches a Ray cluster can run any code on it, so a token is asked for unless
+``RAY_AUTH_MODE`` says otherwise; and nobody is told that it is used.
+"""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from mnistry.errors import ResourceError, UsageError
+
+LOCAL = "local"
+# Ray reads these when it is first imported. What it says of itself is not for our users.
+_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DATA_LOG_LEVEL": "ERROR",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@contextlib.contextmanager
+def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
+    """Use a Ray cluster while the block runs.
+
+    Parameters
+    ----------
+    address
+        ``"local"`` starts one on this machine; else that of a cluster's head, ``HOST:PORT``, or
+        ``"auto"`` for the one that this machine belongs to.
+    cores
+        How many cores a local one may use; None takes all.
+
+    Yields
+    ------
+    int
+        The cores of the cluster.
+
+    Raises
+    ------
+    UsageError
+        If Ray is not installed.
+    ResourceError
+        If no cluster answers there, or it does not accept our token.
+    """
+    ray = import_ray()
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == LOCAL:
+        options |= {"include_dashboard": False, "num_cpus": cores}
+    try:
+        ray.init(address, **options)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise ResourceError(
+            f"no Ray cluster: {str(error).splitlines()[0]}",
+            where=address,
+            expected=f"{LOCAL}, or the address that ray start --head printed",
+            remedy="see that it runs, and that its token is in ~/.ray/auth_token here too",
+        ) from error
+    try:
+        yield int(ray.cluster_resources().get("CPU", 1))
+    finally:
+        ray.shutdown()
+
+
+def import_ray() -> Any:
+    """Import Ray with our settings where the environment has none."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"a cluster needs the package {error.name}", remedy="pip install 'mnistry[ray]'"
+        ) from None
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    return ray
