@@ -94,6 +94,13 @@ def test_a_run_without_its_model_says_how_to_go_on(copy: Run) -> None:
             results()
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[" * 100_000, '{"train": null}'], ids=str.__len__)
+def test_a_scorecard_that_is_none_is_refused(copy: Run, text: str) -> None:
+    (copy.path / "scorecard.json").write_text(text)
+    with pytest.raises(ModelError, match="no scorecard"):
+        copy.scores()
+
+
 def test_fault_66_a_second_training_in_one_directory_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run"
     with runs.begin(path):

@@ -284,7 +284,7 @@ class Run:
                 Scorecard.from_json(value["train"], path),
                 None if validation is None else Scorecard.from_json(validation, path),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError(f"no scorecard: {error}", where=path) from error
 
 

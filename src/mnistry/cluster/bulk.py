@@ -12,7 +12,7 @@ import functools
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,21 +185,31 @@ def _run(
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     rows = [{"part": json.dumps([dataclasses.astuple(item) for item in part])} for part in parts]
-    workers = min(cores, len(parts))
     with warnings.catch_warnings():
-        # Ray 2.60 says that these two will go, and has nothing yet to take their place.
+        # Ray 2.60 says that max_retries will go, and has nothing yet to take its place.
         warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _Worker,
-            fn_constructor_args=(str(out.resolve()), settings, __version__),
+            _do,
+            fn_args=(_Worker, str(out.resolve()), settings, __version__),
             batch_size=1,
             num_cpus=1,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
-            max_restarts=-1,
-            max_task_retries=_TRIES - 1,
+            compute=ray.data.TaskPoolStrategy(size=min(cores, len(parts))),
+            max_retries=_TRIES - 1,
         )
     for row in done.iter_rows():
         yield json.loads(row["names"]), json.loads(row["failed"])
+
+
+def _do(
+    batch: dict[str, Any], worker: type["_Worker"], *arguments: Hashable
+) -> dict[str, list[str]]:
+    """Do one part. A process of Ray's does many, with one worker for all."""
+    return _made(worker, *arguments).do(batch["part"][0])  # type: ignore[arg-type]
+
+
+@functools.lru_cache(maxsize=1)
+def _made(worker: type["_Worker"], *arguments: Hashable) -> "_Worker":
+    return worker(*arguments)  # type: ignore[arg-type]
 
 
 class _Worker:
@@ -220,9 +230,9 @@ class _Worker:
         self._reader = Reader(settings.model, threshold=settings.threshold, threads=1)
         self._opener = Opener()
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        """Do one part."""
-        items = [Item(*fields) for fields in json.loads(batch["part"][0])]
+    def do(self, part: str) -> dict[str, list[str]]:
+        """Read a part's pictures, and keep what was read."""
+        items = [Item(*fields) for fields in json.loads(part)]
         rows = [self._read(item) for item in items]
         _write(self._out, items, rows)
         failed = [row["error"] for row in rows if row["error"] is not None]

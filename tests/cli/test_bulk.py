@@ -1,0 +1,56 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from PIL import Image
+
+import mnistry
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None:
+    (images, _), _ = mnistry.load("sample")
+    (tmp_path / "in").mkdir()
+    for number, image in enumerate(images[:5]):
+        Image.fromarray(255 - np.kron(image, np.ones((2, 2), np.uint8))).save(
+            tmp_path / "in" / f"{number}.png"
+        )
+    (tmp_path / "in" / "bad.png").write_bytes(b"nonsense")
+    out = tmp_path / "out"
+    result = mnistry_command("read", "--ray", "local", tmp_path / "in", "-o", out)
+    assert result.code == 8
+    assert result.out == f"6 pictures read, 0 were before: {out}\n"
+    assert re.fullmatch(
+        r".*/bad\.png: no image of an accepted format.*\nmnistry: .*1 of 6 pictures.*\n", result.err
+    )
+    assert pyarrow.parquet.read_table(out).num_rows == 6
+    again = mnistry_command("read", "--ray", "local", tmp_path / "in", "-o", out)
+    assert again == (0, f"0 pictures read, 6 were before: {out}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--ray", "local"], "--ray and -o go together"),
+        (["-o", "out"], "--ray and -o go together"),
+        (["--ray", "local", "-o", "out", "--jsonl"], "--ray writes Parquet"),
+    ],
+)
+def test_what_does_not_go_together_is_told(mnistry_command, tmp_path, options, said) -> None:
+    result = mnistry_command("read", tmp_path / "a.png", *options)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_where_no_cluster_answers_is_told(mnistry_command, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
+    (tmp_path / "a.png").write_bytes(b"")
+    result = mnistry_command(
+        "read", tmp_path / "a.png", "--ray", "127.0.0.1:9", "-o", tmp_path / "out"
+    )
+    assert (result.code, result.out) == (7, "")
+    assert "no Ray cluster" in result.err
+    assert not (tmp_path / "out").exists()
