@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test lint lock bench bench-recipes torture pretrained notebook docs clean
+.PHONY: help train test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ bench: .venv/train.done ## measure mnistry beside its peers, and cost against si
 
 bench-recipes: .venv/train.done ## train every recipe with several seeds (an hour)
 	$(BIN)/python benchmarks/recipes.py
+
+bench-cluster: .venv/test.done ## measure reading in bulk by a Ray cluster of this machine
+	$(BIN)/python benchmarks/cluster.py
 
 torture: .venv/test.done ## let everything go wrong that can, and write docs/reliability.md (two hours)
 	$(BIN)/python -m torture

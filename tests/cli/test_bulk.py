@@ -45,8 +45,7 @@ def test_what_does_not_go_together_is_told(mnistry_command, tmp_path, options, s
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_where_no_cluster_answers_is_told(mnistry_command, tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
+def test_where_no_cluster_answers_is_told(mnistry_command, tmp_path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     result = mnistry_command(
         "read", tmp_path / "a.png", "--ray", "127.0.0.1:9", "-o", tmp_path / "out"

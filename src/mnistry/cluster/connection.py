@@ -7,12 +7,14 @@ Whoever reaches a Ray cluster can run any code on it, so a token is asked for un
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 from mnistry.errors import ResourceError, UsageError
 
 LOCAL = "local"
+_PATIENCE = 5.0  # seconds
 # Ray reads these when it is first imported. What it says of itself is not for our users.
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
@@ -52,6 +54,7 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
     if address == LOCAL:
         options |= {"include_dashboard": False, "num_cpus": cores}
     try:
+        _knock(address)
         ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ResourceError(
@@ -64,6 +67,13 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
         yield int(ray.cluster_resources().get("CPU", 1))
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError at once where nobody listens: Ray would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), _PATIENCE).close()
 
 
 def import_ray() -> Any:

@@ -1,0 +1,149 @@
+"""Reading in bulk by a Ray cluster of this machine: pictures a second, and memory.
+
+The pictures are training images of the sample, doubled, as PNG in a Parquet table. A bare process
+reads a tenth of them with one `mnistry.Reader`, before and after each round of the others; a
+cluster reads all with so many workers, counted from the moment when it is there until the last
+table is written. Memory is the most that the driver and all workers together held, less what they
+share; it is taken with a tenth of the pictures too.
+
+    python benchmarks/cluster.py
+    python benchmarks/cluster.py --pictures 20000 --rounds 1
+"""
+
+import argparse
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+from PIL import Image
+
+import mnistry
+
+HERE = Path(__file__).parent
+CORES = (1, 2, 4)
+
+
+def write_pictures(path: Path, count: int) -> None:
+    """Write a table of so many pictures."""
+    (images, _), _ = mnistry.load("sample")
+    files = []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(255 - np.kron(image, np.ones((2, 2), np.uint8))).save(file, "PNG")
+        files.append(file.getvalue())
+    schema = pyarrow.schema([("image", pyarrow.binary())])
+    with pyarrow.parquet.ParquetWriter(path, schema) as table:
+        for start in range(0, count, 2000):
+            rows = [files[n % len(files)] for n in range(start, min(start + 2000, count))]
+            table.write_table(pyarrow.table({"image": rows}, schema))
+
+
+def bare(table: Path, count: int) -> None:
+    """Read the first pictures in this process; print how many a second."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    reader = mnistry.Reader(threads=1)
+    rows = pyarrow.parquet.read_table(table).column(0)[:count].to_pylist()
+    reader.read(rows[0])
+    began = time.perf_counter()
+    for row in rows:
+        reader.read(row)
+    print(json.dumps({"rate": count / (time.perf_counter() - began)}))
+
+
+def by_cluster(table: Path, cores: int) -> None:
+    """Read a table by a cluster; print how many pictures a second, and the memory."""
+    from mnistry.cluster import bulk, connection
+
+    with (
+        tempfile.TemporaryDirectory() as out,
+        connection.connected("local", cores=cores),
+    ):
+        ended, most = threading.Event(), [0]
+        watch = threading.Thread(target=_watch_memory, args=(ended, most))
+        watch.start()
+        began = time.perf_counter()
+        done = bulk.read([str(table)], Path(out), bulk.Settings(), cores=cores)
+        seconds = time.perf_counter() - began
+        ended.set()
+        watch.join()
+    print(json.dumps({"rate": done.pictures / seconds, "megabytes": most[0] / 1e6}))
+
+
+def _watch_memory(ended: threading.Event, most: list[int]) -> None:
+    while not ended.wait(0.5):
+        own = 0
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                name = (process / "cmdline").read_bytes()
+                if int(process.name) == os.getpid() or b"ray::" in name[:5]:
+                    own += _own_memory(process)
+            except OSError:  # it has ended
+                continue
+        most[0] = max(most[0], own)
+
+
+def _own_memory(process: Path) -> int:
+    fields = (process / "statm").read_text().split()
+    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")  # resident, not shared
+
+
+def ask(*arguments: object) -> dict[str, float]:
+    """Measure something in a process of its own."""
+    result = subprocess.run(
+        [sys.executable, __file__, *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
+    )  # fmt: skip
+    found: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.only:
+        what, table, number = given.only
+        (bare if what == "bare" else by_cluster)(Path(table), int(number))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        whole, tenth = Path(folder, "whole.parquet"), Path(folder, "tenth.parquet")
+        write_pictures(whole, given.pictures)
+        write_pictures(tenth, given.pictures // 10)
+        rates: dict[int, list[float]] = {cores: [] for cores in CORES}
+        memory: dict[int, list[float]] = {cores: [] for cores in CORES}
+        alone = [ask("--only", "bare", whole, given.pictures // 10)["rate"]]
+        for _ in range(given.rounds):
+            for cores in CORES:
+                found = ask("--only", "cluster", whole, cores)
+                rates[cores].append(found["rate"])
+                memory[cores].append(found["megabytes"])
+            alone.append(ask("--only", "bare", whole, given.pictures // 10)["rate"])
+        small = ask("--only", "cluster", tenth, CORES[-1])["megabytes"]
+    one = statistics.median(alone)
+    print(f"bare: {one:.0f} pictures a second ({min(alone):.0f} to {max(alone):.0f})")
+    for cores in CORES:
+        rate = statistics.median(rates[cores])
+        print(
+            f"{cores} cores: {rate:.0f} ({min(rates[cores]):.0f} to {max(rates[cores]):.0f}), "
+            f"{rate / cores / one:.0%} of bare processes; {max(memory[cores]):.0f} MB"
+        )
+    print(f"{CORES[-1]} cores, a tenth of the pictures: {small:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

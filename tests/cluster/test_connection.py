@@ -1,0 +1,49 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mnistry.cluster.connection import connected
+from mnistry.errors import ResourceError
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+
+def test_who_has_another_token_is_refused(cluster) -> None:
+    code = (
+        "import sys\n"
+        "from mnistry.cluster.connection import connected\n"
+        "from mnistry.errors import ResourceError\n"
+        "try:\n"
+        "    with connected(sys.argv[1]): print('in')\n"
+        "except ResourceError as error: print(error)\n"
+    )
+    stranger = {**os.environ, "RAY_AUTH_TOKEN": "0" * 32}
+    results = [
+        subprocess.run(
+            [sys.executable, "-c", code, cluster.address],
+            env=environment, capture_output=True, text=True, timeout=120,
+        ).stdout
+        for environment in (dict(os.environ), stranger)
+    ]  # fmt: skip
+    assert results[0] == "in\n"
+    assert "no Ray cluster" in results[1]
+    assert "token" in results[1]
+
+
+def test_a_cluster_of_this_machine_has_the_cores_that_were_asked_for_and_no_dashboard() -> None:
+    with connected("local", cores=1) as cores:
+        import ray
+
+        assert cores == 1
+        assert not ray._private.worker.global_worker.node.webui_url
+    assert not ray.is_initialized()
+
+
+def test_where_nobody_listens_is_found_out_at_once() -> None:
+    with (
+        pytest.raises(ResourceError, match=r"127\.0\.0\.1:9: no Ray cluster"),
+        connected("127.0.0.1:9"),
+    ):
+        pass
