@@ -66,7 +66,8 @@ def _moments(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (
             "a training, killed at random moments",
-            f"{found['kills']} kills of {found['trainings']} trainings",
+            f"{found['kills']} kills of {found['trainings']} trainings, "
+            f"{found['kills in training']} of them past the start",
             f"{_counted(len(found['wrong']))}; at most {found['most seconds lost']} s lost",
         )
     ]

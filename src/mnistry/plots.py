@@ -378,6 +378,75 @@ def _mark_bits(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def sweep(
+    settings: Sequence[Mapping[str, float | str]],
+    accuracies: Sequence[Sequence[float]],
+    stopped: Sequence[bool],
+) -> Figure | None:
+    """Draw accuracy against each setting of a sweep, with the spread over seeds.
+
+    Parameters
+    ----------
+    settings
+        What was varied, by name: at least two values of a setting make a panel.
+    accuracies
+        For each of them, an accuracy, 0 to 1, of each seed.
+    stopped
+        For each of them, whether a training of it was stopped early.
+
+    Returns
+    -------
+    Figure or None
+        None if nothing varies.
+    """
+    varied = [name for name in settings[0] if len({str(one[name]) for one in settings}) > 1]
+    if not varied:
+        return None
+    figure = _figure(4.2 * min(len(varied), 3), 3.6 * math.ceil(len(varied) / 3))
+    panels = figure.subplots(
+        math.ceil(len(varied) / 3), min(len(varied), 3), squeeze=False, sharey=True
+    ).flat
+    means = np.array([np.mean(group) for group in accuracies])
+    below = means - [min(group) for group in accuracies]
+    above = [max(group) for group in accuracies] - means
+    early = np.array(stopped)
+    for axes, name in zip(panels, varied, strict=False):
+        values = [one[name] for one in settings]
+        if any(isinstance(value, str) for value in values):
+            places = sorted({str(value) for value in values})
+            x = np.array([float(places.index(str(value))) for value in values])
+            axes.set_xticks(range(len(places)), places)
+            axes.set_xlim(-0.5, len(places) - 0.5)
+        else:
+            x = np.array(values, float)
+            if x.min() > 0 and x.max() > 10 * x.min():
+                axes.set_xscale("log")
+        for which, colour, face, label in (
+            (~early, _BLUE, _BLUE, "trained to the end"),
+            (early, _GREY, "none", "stopped early"),
+        ):
+            if which.any():
+                axes.errorbar(
+                    x[which], means[which], [below[which], np.array(above)[which]], fmt="o",
+                    color=colour, mfc=face, ms=5, capsize=3, lw=1, label=label,
+                )  # fmt: skip
+        axes.set(xlabel=name.replace("_", " "))
+        axes.yaxis.set_major_formatter(_percent_ticks())
+        axes.grid(alpha=0.3)
+    for axes in list(figure.axes)[len(varied) :]:
+        axes.set_visible(False)
+    figure.axes[0].set_ylabel("accuracy on images set aside,\nmean, least and most of the seeds")
+    shown = {
+        label: it
+        for axes in figure.axes
+        for it, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        shown.values(), shown.keys(), loc="outside upper right", ncols=2, fontsize="small"
+    )
+    return figure
+
+
 def _figure(width: float, height: float) -> Figure:
     """Give an empty figure of so many inches whose parts make room for each other."""
     from matplotlib.figure import Figure

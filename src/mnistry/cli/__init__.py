@@ -26,6 +26,7 @@ from mnistry.cli.read import read
 from mnistry.cli.runs import app as runs
 from mnistry.cli.show import show
 from mnistry.cli.studio import studio
+from mnistry.cli.sweep import sweep
 from mnistry.cli.train import train
 from mnistry.errors import MnistryError, ResourceError, UsageError
 
@@ -62,6 +63,7 @@ app.command()(read)
 app.command()(doctor)
 app.command()(export)
 app.command()(studio)
+app.command()(sweep)
 app.add_typer(runs, name="runs")
 
 

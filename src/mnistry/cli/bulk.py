@@ -26,7 +26,7 @@ def read_in_bulk(
     with (
         common.quiet_libraries(),
         connection.connected(address) as cores,
-        _bar() as show,
+        bar() as show,
     ):
         done = bulk.read(paths, output, settings, cores=cores, on_progress=show)
     now = done.pictures - done.before
@@ -42,7 +42,8 @@ def read_in_bulk(
 
 
 @contextmanager
-def _bar() -> "Iterator[Callable[[int, int], None]]":
+def bar() -> "Iterator[Callable[[int, int], None]]":
+    """Show how much is done of how much."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = common.stderr()

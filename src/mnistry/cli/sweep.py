@@ -1,0 +1,137 @@
+"""``mnistry sweep``: train with many settings, and see which do best."""
+
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistry.cli import common
+from mnistry.cli.bulk import bar
+
+if TYPE_CHECKING:
+    from mnistry.cluster.sweep import Result
+
+_SHOWN = 10  # settings in the printed table
+Values = Annotated[str | None, typer.Option(metavar="VALUES")]
+
+
+def sweep(
+    data: common.Data = None,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME", help="The settings that do not vary.")
+    ] = "classic",
+    network: Values = None,
+    units: Values = None,
+    depth: Values = None,
+    optimizer: Values = None,
+    learning_rate: Values = None,
+    momentum: Values = None,
+    batch_size: Values = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Of a training that is not stopped before.")
+    ] = None,
+    validation: Annotated[
+        float,
+        typer.Option(metavar="F", help="The part of the training images to judge by."),
+    ] = 0.1,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Draw so many settings at random; without it, combine all values."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", help="Train each of them with so many seeds.")
+    ] = 1,
+    ray: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="A Ray cluster; local starts one on this machine."),
+    ] = "local",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="The folder for all of it.")
+    ] = Path("sweep"),
+    as_json: common.Json = False,
+) -> None:
+    """Train with many settings at once, and see which do best on images that were set aside.
+
+    VALUES are separated by commas (32,128,512), or a range (0.1..0.9), with :log for one whose
+    tenths count alike (1e-4..1e-2:log). What falls behind is stopped early. The test images are
+    not looked at. The same command again goes on where it was cut off.
+    """
+    import dataclasses
+
+    from mnistry import recipes
+    from mnistry.cluster import connection, plan
+    from mnistry.cluster import sweep as sweeps
+
+    texts = {
+        "network": network, "units": units, "depth": depth, "optimizer": optimizer,
+        "learning_rate": learning_rate, "momentum": momentum, "batch_size": batch_size,
+    }  # fmt: skip
+    varied = {name: plan.parse(name, text) for name, text in texts.items() if text is not None}
+    fixed: dict[str, Any] = {"validation": validation}
+    if epochs is not None:
+        fixed["epochs"] = epochs
+    chosen = dataclasses.replace(recipes.find(recipe), **fixed)
+    planned = sweeps.make_trials(chosen, plan.configurations(varied, trials), seeds)
+    common.load_dataset(data)  # what is refused is refused before anything is started
+    common.stderr().print(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
+    with common.quiet_libraries(), connection.connected(ray), bar() as show:
+        results = sweeps.run(planned, data, output, on_progress=show)
+    figure = output / "sweep.png"
+    _draw(sweeps.by_settings(results), figure)
+    if as_json:
+        common.print_json([_as_json(result, output) for result in results])
+    else:
+        _print(sweeps.by_settings(results), output)
+        common.stdout().print(f"\nfigure  {figure}\ntable   {output / 'results.csv'}")
+
+
+def _draw(groups: list[tuple[Mapping[str, Any], list["Result"]]], path: Path) -> None:
+    from mnistry import plots
+
+    drawn = plots.sweep(
+        [settings for settings, _ in groups],
+        [[result.accuracy for result in group] for _, group in groups],
+        [any(result.stopped for result in group) for _, group in groups],
+    )
+    if drawn is not None:
+        plots.save(drawn, path)
+
+
+def _print(groups: list[tuple[Mapping[str, Any], list["Result"]]], output: Path) -> None:
+    from rich.table import Table
+
+    names = list(groups[0][0])
+    table = Table(box=None, pad_edge=False)
+    for name in (*names, "accuracy", "± sd", "seeds", "epochs", "the best run"):
+        table.add_column(name, justify="left" if name in ("network", "optimizer") else "right")
+    for settings, group in groups[:_SHOWN]:
+        accuracies = [result.accuracy for result in group]
+        spread = f"{statistics.stdev(accuracies):.2%}" if len(group) > 1 else ""
+        epochs = sorted({result.epochs for result in group})
+        best = max(group, key=lambda result: result.accuracy)
+        table.add_row(
+            *(str(settings[name]) for name in names),
+            f"{statistics.mean(accuracies):.2%}",
+            spread,
+            str(len(group)),
+            f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}",
+            str(output / "runs" / best.trial.name),
+        )
+    common.stdout().print(table)
+    if len(groups) > _SHOWN:
+        common.stdout().print(f"and {len(groups) - _SHOWN:,} more")
+
+
+def _as_json(result: "Result", output: Path) -> dict[str, Any]:
+    return {
+        "run": str(output / "runs" / result.trial.name),
+        "settings": dict(result.trial.settings),
+        "seed": result.trial.seed,
+        "epochs": result.epochs,
+        "stopped": result.stopped,
+        "validation_accuracy": result.accuracy,
+    }

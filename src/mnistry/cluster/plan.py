@@ -1,0 +1,116 @@
+"""What a sweep tries: settings with values to choose from, drawn at random or all combined.
+
+Knows nothing of Ray, nor of training.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mnistry.errors import UsageError
+from mnistry.recipes import Recipe
+
+# What may vary, and what each value is.
+SETTINGS: dict[str, type] = {
+    "network": str, "units": int, "depth": int, "optimizer": str, "learning_rate": float,
+    "momentum": float, "batch_size": int, "epochs": int,
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+    def draw(self, generator: np.random.Generator) -> Any:
+        """Draw one."""
+        return self.values[int(generator.integers(len(self.values)))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Any number between two, evenly, or evenly by its logarithm."""
+
+    low: float
+    high: float
+    logarithmic: bool
+    whole: bool
+
+    def draw(self, generator: np.random.Generator) -> float:
+        """Draw one."""
+        if self.logarithmic:
+            drawn = math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
+        else:
+            drawn = float(generator.uniform(self.low, self.high))
+        return round(drawn) if self.whole else float(f"{drawn:.4g}")
+
+
+def parse(name: str, text: str) -> Choice | Range:
+    """Read the values of a setting: ``512``, ``32,128,512``, ``0.1..0.9``, ``1e-4..1e-2:log``.
+
+    Raises
+    ------
+    UsageError
+        If they are none of that setting.
+
+    Examples
+    --------
+    >>> parse("batch_size", "32,128"), parse("network", "dense")
+    (Choice(values=(32, 128)), Choice(values=('dense',)))
+    >>> parse("learning_rate", "1e-4..1e-2:log")
+    Range(low=0.0001, high=0.01, logarithmic=True, whole=False)
+    """
+    kind = SETTINGS[name]
+    try:
+        if kind is not str and ".." in text:
+            ends, _, scale = text.partition(":")
+            low, high = map(float, ends.split(".."))
+            if not low < high or scale not in ("", "log") or (scale and low <= 0):
+                raise ValueError(text)
+            return Range(low, high, bool(scale), kind is int)
+        return Choice(tuple(kind(value) for value in text.split(",")))
+    except ValueError:
+        example = {str: "dense,convnet", int: "32,128 or 32..512:log"}.get(kind, "1e-4..1e-2:log")
+        raise UsageError(
+            f"{name} {text!r}", expected=f"values separated by commas, or a range: {example}"
+        ) from None
+
+
+def configurations(
+    varied: Mapping[str, Choice | Range], trials: int | None, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Draw so many settings at random; or, if `trials` is None, combine all values.
+
+    The same arguments give the same settings; more trials begin with the same ones.
+
+    Raises
+    ------
+    UsageError
+        If a range has no end of values to combine, or there are no trials.
+
+    Examples
+    --------
+    >>> configurations({"units": Choice((8, 16)), "depth": Choice((1, 2))}, None)[1]
+    {'units': 8, 'depth': 2}
+    """
+    if trials is None:
+        values = [choice.values if isinstance(choice, Choice) else () for choice in varied.values()]
+        if not all(values):
+            raise UsageError("a range has endless values", remedy="say how many: --trials 40")
+        return [dict(zip(varied, chosen, strict=True)) for chosen in itertools.product(*values)]
+    if trials < 1:
+        raise UsageError(f"{trials} trials", expected="at least 1")
+    generator = np.random.default_rng(seed)
+    return [
+        {name: choice.draw(generator) for name, choice in varied.items()} for _ in range(trials)
+    ]
+
+
+def check(recipe: Recipe, settings: Sequence[Mapping[str, Any]]) -> list[Recipe]:
+    """Make the recipe of each, which raises `UsageError` for one that cannot be trained."""
+    return [dataclasses.replace(recipe, name="custom", **one) for one in settings]

@@ -1,0 +1,60 @@
+import math
+
+import pytest
+
+from mnistry.cluster import plan
+from mnistry.cluster.plan import Choice, Range
+from mnistry.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("units", "512", Choice((512,))),
+        ("optimizer", "sgd,adam", Choice(("sgd", "adam"))),
+        ("momentum", "0..0.9", Range(0, 0.9, False, False)),
+        ("batch_size", "32..512:log", Range(32, 512, True, True)),
+    ],
+)
+def test_values_are_read(name: str, text: str, values: Choice | Range) -> None:
+    assert plan.parse(name, text) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("units", "many"), ("units", ""), ("units", "8..4"), ("momentum", "0..1:log"),
+        ("learning_rate", "1..2:cubic"), ("learning_rate", "1..2..3"), ("depth", "1.5"),
+    ],
+)  # fmt: skip
+def test_what_is_no_value_is_refused_with_an_example(name: str, text: str) -> None:
+    with pytest.raises(UsageError, match="expected values separated by commas"):
+        plan.parse(name, text)
+
+
+def test_random_settings_are_the_same_each_time_and_lie_in_their_ranges() -> None:
+    varied = {
+        "learning_rate": Range(1e-4, 1e-2, True, False),
+        "units": Range(10, 20, False, True),
+        "optimizer": Choice(("sgd", "adam")),
+    }
+    drawn = plan.configurations(varied, 200)
+    assert drawn == plan.configurations(varied, 200)
+    assert drawn[:50] == plan.configurations(varied, 50)
+    rates = [one["learning_rate"] for one in drawn]
+    assert all(1e-4 <= rate <= 1e-2 for rate in rates)
+    # As many below the middle of the logarithms as above it, give or take three deviations.
+    below = sum(math.log10(rate) < -3 for rate in rates)
+    assert abs(below - 100) < 3 * math.sqrt(50)
+    assert {one["units"] for one in drawn} == set(range(10, 21))
+    assert {one["optimizer"] for one in drawn} == {"sgd", "adam"}
+
+
+def test_a_grid_has_every_combination_once() -> None:
+    varied = {"units": Choice((8, 16, 32)), "depth": Choice((1, 2))}
+    found = plan.configurations(varied, None)
+    assert len({tuple(one.values()) for one in found}) == len(found) == 6
+    with pytest.raises(UsageError, match="--trials"):
+        plan.configurations({"units": Range(1, 2, False, True)}, None)
+    with pytest.raises(UsageError, match="0 trials"):
+        plan.configurations(varied, 0)
