@@ -392,7 +392,7 @@ def sweep(
     accuracies
         For each of them, an accuracy, 0 to 1, of each seed.
     stopped
-        For each of them, whether a training of it was stopped early.
+        For each of them, whether a training of it was stopped early, or diverged.
 
     Returns
     -------
@@ -423,7 +423,7 @@ def sweep(
                 axes.set_xscale("log")
         for which, colour, face, label in (
             (~early, _BLUE, _BLUE, "trained to the end"),
-            (early, _GREY, "none", "stopped early"),
+            (early, _GREY, "none", "stopped, or diverged"),
         ):
             if which.any():
                 axes.errorbar(

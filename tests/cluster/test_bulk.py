@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from PIL import Image
 
 import mnistry
 from mnistry.cluster import bulk
-from mnistry.errors import UsageError
+from mnistry.errors import ResourceError, UsageError
 from mnistry.reading import Reader
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
@@ -71,6 +72,39 @@ def test_fault_89_each_picture_has_one_row_and_none_is_read_twice(
         bulk.read([str(pictures)], out, bulk.Settings(threshold=0.9), cores=2)
     with pytest.raises(UsageError, match="other files"):
         bulk.read([str(pictures)], pictures, settings, cores=2)
+
+
+def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
+    cluster, pictures: Path, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = bulk._Worker
+
+    class Old(plain):  # type: ignore[misc, valid-type]
+        def __init__(self, out, settings, version):
+            super().__init__(out, settings, "0.0.0")
+
+    class Full(plain):  # type: ignore[misc, valid-type]
+        def do(self, part):
+            if part != "[]":
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().do(part)
+
+    for worker, said in ((Old, "expected 0.0.0"), (Full, "No space left")):
+        monkeypatch.setattr(bulk, "_Worker", worker)
+        with pytest.raises(ResourceError, match=f"a worker cannot work.*{said}"):
+            bulk.read([str(pictures)], tmp_path / "out", bulk.Settings(), cores=2)
+        assert list((tmp_path / "out").glob("*.parquet")) == []
+    monkeypatch.setattr(bulk, "_Worker", plain)
+    assert bulk.read([str(pictures)], tmp_path / "out", bulk.Settings(), cores=2).pictures == 60
+
+
+def test_results_of_other_pictures_in_the_folder_are_not_counted(
+    cluster, pictures: Path, tmp_path: Path
+) -> None:
+    one, other = (str(pictures / name) for name in ("00.png", "01.png"))
+    bulk.read([one], tmp_path / "out", bulk.Settings(), cores=2)
+    done = bulk.read([other], tmp_path / "out", bulk.Settings(), cores=2)
+    assert done == bulk.Done(1, 0, (), 0)
 
 
 def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(

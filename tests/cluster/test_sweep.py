@@ -50,14 +50,14 @@ def test_trials_are_ordinary_runs_and_the_best_are_found(cluster, tmp_path: Path
     groups = sweep.by_settings(results)
     assert [settings["learning_rate"] for settings, _ in groups] == [0.01, 0.003, 1e-6]
     assert [len(group) for _, group in groups] == [2, 2, 2]
-    assert all(result.stopped for result in groups[-1][1])
+    assert {result.end for result in groups[-1][1]} == {"stopped"}
 
     runs, broken = find_all(tmp_path / "out" / "runs")
     assert not broken
     assert len(runs) == 6
     assert {run.data.test for run in runs} == {None}  # none has seen a test image
     best = results[0]
-    assert (best.epochs, best.stopped) == (4, False)
+    assert (best.epochs, best.end) == (4, "done")
     run = Run.open(tmp_path / "out" / "runs" / best.trial.name)
     assert run.status == "done"
     assert run.recipe.learning_rate == best.trial.settings["learning_rate"]
@@ -68,6 +68,21 @@ def test_trials_are_ordinary_runs_and_the_best_are_found(cluster, tmp_path: Path
 
     with pytest.raises(UsageError, match="another sweep"):
         sweep.run(trials()[:2], "sample", tmp_path / "out")
+
+
+def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
+    cluster, tmp_path: Path
+) -> None:
+    settings = [{"optimizer": "sgd", "learning_rate": rate} for rate in (1e30, 0.1)]
+    planned = sweep.make_trials(RECIPE, settings, 1)
+    for _ in range(2):
+        results = sweep.run(planned, "sample", tmp_path / "out")
+        assert [(one.trial.name, one.end) for one in results] == [
+            ("1-s0", "done"),
+            ("0-s0", "diverged"),
+        ]
+        assert results[1].accuracy == 0
+    assert Run.open(tmp_path / "out" / "runs" / "0-s0").status == "diverged"
 
 
 def test_a_sweep_whose_driver_was_killed_goes_on_and_trains_nothing_twice(

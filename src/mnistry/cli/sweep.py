@@ -9,6 +9,7 @@ import typer
 
 from mnistry.cli import common
 from mnistry.cli.bulk import bar
+from mnistry.errors import IncompleteError
 
 if TYPE_CHECKING:
     from mnistry.cluster.sweep import Result
@@ -87,6 +88,12 @@ def sweep(
     else:
         _print(sweeps.by_settings(results), output)
         common.stdout().print(f"\nfigure  {figure}\ntable   {output / 'results.csv'}")
+    if len(results) < len(planned):
+        raise IncompleteError(
+            f"{len(planned) - len(results):,} of {len(planned):,} trainings failed",
+            where=output,
+            remedy="give the same command again: it tries them again",
+        )
 
 
 def _draw(groups: list[tuple[Mapping[str, Any], list["Result"]]], path: Path) -> None:
@@ -95,7 +102,7 @@ def _draw(groups: list[tuple[Mapping[str, Any], list["Result"]]], path: Path) ->
     drawn = plots.sweep(
         [settings for settings, _ in groups],
         [[result.accuracy for result in group] for _, group in groups],
-        [any(result.stopped for result in group) for _, group in groups],
+        [any(result.end != "done" for result in group) for _, group in groups],
     )
     if drawn is not None:
         plots.save(drawn, path)
@@ -132,6 +139,6 @@ def _as_json(result: "Result", output: Path) -> dict[str, Any]:
         "settings": dict(result.trial.settings),
         "seed": result.trial.seed,
         "epochs": result.epochs,
-        "stopped": result.stopped,
+        "end": result.end,
         "validation_accuracy": result.accuracy,
     }

@@ -108,7 +108,8 @@ def read(
     UsageError
         If `out` has results of other settings, or other files.
     ResourceError
-        If another process writes to `out`.
+        If another process writes to `out`; or a worker cannot work, for reasons that are not the
+        pictures': what was read before is kept.
     """
     items = find(inputs)
     if not items:
@@ -117,9 +118,11 @@ def read(
     with files.lock(out / _LOCK, what="another process writes there"):
         files.remove_leftovers(out)
         _check_record(out, settings)
-        there = done_names(out)
+        there = done_names(out) & {item.name for item in items}
         before = len(there)
         failures: list[str] = []
+        if before < len(items):
+            _try_a_worker(out, settings)
         for size in _PARTS:
             missing = [item for item in items if item.name not in there]
             size = max(size, -(-len(missing) // _MOST_PARTS))
@@ -197,14 +200,39 @@ def _run(
             max_retries=_TRIES - 1,
         )
     for row in done.iter_rows():
+        if row["fault"]:
+            raise _cannot_work(row["fault"])
         yield json.loads(row["names"]), json.loads(row["failed"])
+
+
+def _try_a_worker(out: Path, settings: Settings) -> None:
+    """Let one worker do nothing: what keeps all from working is no fault of the pictures."""
+    ray = import_ray()
+    arguments = (str(out.resolve()), settings, __version__)
+    try:
+        done = ray.get(ray.remote(_do).remote({"part": ["[]"]}, _Worker, *arguments))
+    except ray.exceptions.RayError as error:
+        raise _cannot_work(str(error).strip().splitlines()[-1]) from error
+    if done["fault"][0]:
+        raise _cannot_work(done["fault"][0])
+
+
+def _cannot_work(why: str) -> ResourceError:
+    return ResourceError(
+        f"a worker cannot work: {why}",
+        expected=f"mnistry {__version__}, the inputs and the results under the same paths",
+        remedy="mend it, and give the same command again: it goes on",
+    )
 
 
 def _do(
     batch: dict[str, Any], worker: type["_Worker"], *arguments: Hashable
 ) -> dict[str, list[str]]:
     """Do one part. A process of Ray's does many, with one worker for all."""
-    return _made(worker, *arguments).do(batch["part"][0])  # type: ignore[arg-type]
+    try:
+        return {**_made(worker, *arguments).do(batch["part"][0]), "fault": [""]}  # type: ignore[arg-type]
+    except Exception as error:  # only what dies without a word may be the pictures' fault
+        return {"names": ["[]"], "failed": ["[]"], "fault": [f"{type(error).__name__}: {error}"]}
 
 
 @functools.lru_cache(maxsize=1)
@@ -219,9 +247,7 @@ class _Worker:
         from mnistry.reading import Reader
 
         if version != __version__:
-            raise ResourceError(
-                f"this worker has mnistry {__version__}", expected=f"{version}, as the driver"
-            )
+            raise ResourceError(f"it has mnistry {__version__}", expected=version)
         import cv2
 
         cv2.setNumThreads(1)
@@ -234,7 +260,10 @@ class _Worker:
         """Read a part's pictures, and keep what was read."""
         items = [Item(*fields) for fields in json.loads(part)]
         rows = [self._read(item) for item in items]
-        _write(self._out, items, rows)
+        if rows:
+            _write(self._out, items, rows)
+        elif not self._out.is_dir():
+            raise ResourceError("there is no such folder", where=self._out)
         failed = [row["error"] for row in rows if row["error"] is not None]
         return {
             "names": [json.dumps([row["file"] for row in rows])],
@@ -247,6 +276,8 @@ class _Worker:
         except DataError as error:
             error.where = item.name
             return _row(item, None, str(error))
+        except Exception as error:  # one picture must not stop the others, whatever it is
+            return _row(item, None, str(DataError(f"not read: {error!r}", where=item.name)))
         return _row(item, found.to_json(), None)
 
 

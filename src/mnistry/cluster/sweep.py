@@ -18,7 +18,7 @@ from typing import Any
 
 from mnistry import files
 from mnistry.cluster.connection import import_ray
-from mnistry.errors import ResourceError, UsageError
+from mnistry.errors import DivergedError, ResourceError, UsageError
 from mnistry.recipes import Recipe
 
 _PLAN, _TUNE, _RUNS, _RESULTS = "sweep.json", ".tune", "runs", "results.csv"
@@ -64,15 +64,15 @@ class Result:
     epochs
         How many it was trained for.
     accuracy
-        Of the last of them, on the images that were set aside.
-    stopped
-        Whether it fell behind, and was stopped.
+        Of the last of them, on the images that were set aside; 0 if it diverged.
+    end
+        ``"done"``, ``"stopped"`` where it fell behind, or ``"diverged"``.
     """
 
     trial: Trial
     epochs: int
     accuracy: float
-    stopped: bool
+    end: str
 
 
 def make_trials(recipe: Recipe, settings: Sequence[Mapping[str, Any]], seeds: int) -> list[Trial]:
@@ -124,7 +124,8 @@ def run(
     Returns
     -------
     list of Result
-        The best first.
+        The best first. A trial whose worker failed each time is not among them: given again, the
+        sweep tries it again.
 
     Raises
     ------
@@ -235,20 +236,19 @@ def _results(grid: Any) -> list[Result]:
     for one in grid:
         if one.metrics and _SCORE in one.metrics:
             trial = Trial(**one.config["trial"])
-            epochs = int(one.metrics["epoch"])
-            stopped = epochs < trial.recipe["epochs"] and not one.metrics.get("ended")
-            found.append(Result(trial, epochs, float(one.metrics[_SCORE]), stopped))
+            epochs, end = int(one.metrics["epoch"]), one.metrics["end"] or "stopped"
+            found.append(Result(trial, epochs, float(one.metrics[_SCORE]), end))
     return sorted(found, key=lambda result: result.accuracy, reverse=True)
 
 
 def _write_table(out: Path, results: Sequence[Result]) -> None:
     names = list(results[0].trial.settings)
-    lines: list[list[Any]] = [[*names, "seed", "epochs", "stopped", _SCORE, "run"]]
+    lines: list[list[Any]] = [[*names, "seed", "epochs", "end", _SCORE, "run"]]
     for result in results:
         settings = [result.trial.settings[name] for name in names]
         run = f"{_RUNS}/{result.trial.name}"
         lines.append(
-            [*settings, result.trial.seed, result.epochs, result.stopped, result.accuracy, run]
+            [*settings, result.trial.seed, result.epochs, result.end, result.accuracy, run]
         )
     text = "".join(",".join(map(str, line)) + "\n" for line in lines)
     files.write_bytes(out / _RESULTS, text.encode())
@@ -269,32 +269,39 @@ def _train(config: dict[str, Any]) -> None:
         trial = Trial(**config["trial"])
         path = Path(config["out"], _RUNS, trial.name)
 
-        def report(number: int, accuracy: float | None, *, ended: bool = False) -> None:
-            tune.report({"epoch": number, _SCORE: accuracy, "ended": ended})
+        def report(number: int, accuracy: float | None, end: str | None = None) -> None:
+            tune.report({"epoch": number, _SCORE: accuracy, "end": end})
 
         def on_progress(progress: Any) -> None:
             if progress.finished is not None:
                 report(progress.epoch, progress.finished.val_accuracy)
 
+        def go_on(run: Run) -> None:
+            state, _ = checkpoints.newest(run.checkpoint_folder)
+            done = run.epochs() if run.status == "done" else () if state is None else state.epochs
+            for number, epoch in enumerate(done, 1):
+                report(number, epoch.val_accuracy)
+            if run.status not in ("done", "diverged"):
+                experiment.resume(run, dataset, on_progress=on_progress)
+
         dataset = _dataset(config["data"])
-        before = Run.open(path) if (path / "run.json").exists() else None
-        if before is not None and before.status != "done":
-            state, _ = checkpoints.newest(before.checkpoint_folder)
-            for number, epoch in enumerate(() if state is None else state.epochs, 1):
-                report(number, epoch.val_accuracy)
-            experiment.resume(before, dataset, on_progress=on_progress)
-        elif before is not None:
-            for number, epoch in enumerate(before.epochs(), 1):
-                report(number, epoch.val_accuracy)
+        try:
+            if (path / "run.json").exists():
+                go_on(Run.open(path))
+            else:
+                path.parent.mkdir(exist_ok=True)
+                experiment.perform(
+                    Recipe.from_json(dict(trial.recipe)), dataset, seed=trial.seed, path=path,
+                    given=config["data"], on_progress=on_progress,
+                )  # fmt: skip
+        except DivergedError:
+            pass
+        run = Run.open(path)
+        if run.status == "diverged":
+            report(0, 0.0, "diverged")
         else:
-            recipe = Recipe.from_json(dict(trial.recipe))
-            path.parent.mkdir(exist_ok=True)
-            experiment.perform(
-                recipe, dataset, seed=trial.seed, path=path, given=config["data"],
-                on_progress=on_progress,
-            )  # fmt: skip
-        epochs = Run.open(path).epochs()
-        report(len(epochs), epochs[-1].val_accuracy, ended=True)
+            epochs = run.epochs()
+            report(len(epochs), epochs[-1].val_accuracy, "done")
 
 
 @functools.lru_cache(maxsize=1)
