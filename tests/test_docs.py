@@ -176,6 +176,8 @@ def interrupt_a_training(path: Path) -> None:
         )  # fmt: skip
 
 
+# Ray starts its processes by a fork, and other tests have loaded JAX here; the command has not.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 @pytest.mark.parametrize("page", [page for page, text in PAGES.items() if list(examples(text))])
 def test_the_examples_of_a_page_do_what_it_says(
     page: str, request: pytest.FixtureRequest, first: FirstTraining

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 
@@ -32,11 +33,14 @@ def test_who_has_another_token_is_refused(cluster) -> None:
     assert "token" in results[1]
 
 
-def test_a_cluster_of_this_machine_has_the_cores_that_were_asked_for_and_no_dashboard() -> None:
+def test_a_cluster_of_this_machine_is_as_it_was_asked_for_and_leaves_signals_alone() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
     with connected("local", cores=1) as cores:
         import ray
 
         assert cores == 1
+        assert [signal.getsignal(number) for number in numbers] == before
         assert not ray._private.worker.global_worker.node.webui_url
     assert not ray.is_initialized()
 

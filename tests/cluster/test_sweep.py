@@ -47,6 +47,7 @@ def test_trials_are_ordinary_runs_and_the_best_are_found(cluster, tmp_path: Path
     results = sweep.run(trials(), "sample", tmp_path / "out", on_progress=lambda *n: seen.append(n))
     assert len(results) == 6
     assert seen[-1] == (6, 6)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     groups = sweep.by_settings(results)
     assert [settings["learning_rate"] for settings, _ in groups] == [0.01, 0.003, 1e-6]
     assert [len(group) for _, group in groups] == [2, 2, 2]

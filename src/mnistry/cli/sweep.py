@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from mnistry.cluster.sweep import Result
 
 _SHOWN = 10  # settings in the printed table
-Values = Annotated[str | None, typer.Option(metavar="VALUES")]
+
+
+def _values(help_: str) -> Any:
+    return typer.Option(metavar="VALUES", help=help_)
 
 
 def sweep(
@@ -23,13 +26,13 @@ def sweep(
     recipe: Annotated[
         str, typer.Option(metavar="NAME", help="The settings that do not vary.")
     ] = "classic",
-    network: Values = None,
-    units: Values = None,
-    depth: Values = None,
-    optimizer: Values = None,
-    learning_rate: Values = None,
-    momentum: Values = None,
-    batch_size: Values = None,
+    network: Annotated[str | None, _values("dense, linear, convnet, ….")] = None,
+    units: Annotated[str | None, _values("Nodes in each hidden layer.")] = None,
+    depth: Annotated[str | None, _values("Hidden layers.")] = None,
+    optimizer: Annotated[str | None, _values("Keras optimizers: rmsprop, sgd, adam, ….")] = None,
+    learning_rate: Annotated[str | None, _values("The size of a step.")] = None,
+    momentum: Annotated[str | None, _values("What part of a step is carried on.")] = None,
+    batch_size: Annotated[str | None, _values("Images a step.")] = None,
     epochs: Annotated[
         int | None, typer.Option(metavar="N", help="Of a training that is not stopped before.")
     ] = None,

@@ -7,7 +7,9 @@ Whoever reaches a Ray cluster can run any code on it, so a token is asked for un
 import contextlib
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +24,7 @@ _ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_DATA_LOG_LEVEL": "ERROR",
     "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
@@ -56,7 +59,8 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
         options |= {"include_dashboard": False, "num_cpus": cores}
     try:
         _knock(address)
-        ray.init(address, **options)
+        with _signals_kept():
+            ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ResourceError(
             f"no Ray cluster: {str(error).splitlines()[0]}",
@@ -68,6 +72,20 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
         yield int(ray.cluster_resources().get("CPU", 1))
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Let a termination mean what it meant before: Ray puts a handler of its own in its place."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _knock(address: str) -> None:

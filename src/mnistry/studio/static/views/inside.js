@@ -22,7 +22,7 @@ let studio;
 let explained = null; // the answer of /api/explain for `image`
 let image = null;
 let node = 0;
-let unit = null; // {weights, bias} of the node that is looked at
+let unit = null; // {number, weights, bias} of the node last asked for
 let own = false; // whether a person has chosen the node
 let unfolded = null; // names of the layers whose outputs are shown
 
@@ -33,8 +33,8 @@ const explainer = new Newest(
 );
 const weigher = new Newest(
   (which) => api.ask(`units/${which}`),
-  (answer) => {
-    unit = answer;
+  (answer, which) => {
+    unit = { number: which, ...answer };
     showNode();
   },
   (error) => studio.report(error),
@@ -85,6 +85,7 @@ export function shown() {
 
 /** Another network: what was known of the last one's nodes is void. */
 export function networkChanged() {
+  weigher.forget();
   unit = null;
   node = 0;
   own = false;
@@ -253,7 +254,7 @@ function rowsOf(flat) {
 
 function showNode() {
   byId("inside-node-title").textContent = explained ? `Node ${node}` : "One node";
-  if (!unit || !explained?.hidden) {
+  if (unit?.number !== node || !explained?.hidden) {
     for (const id of ["inside-weights", "inside-terms"]) paint(byId(id), BLANK, ink);
     byId("inside-sum").textContent = "v = w₀ + Σ w·x";
     return;
