@@ -5,21 +5,20 @@ import pytest
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_a_sweep_prints_its_table_and_draws_its_figure(mnistry_command, tmp_path: Path) -> None:
-    command = [
+def test_a_sweep_gives_its_results_in_json_and_draws_its_figure(
+    mnistry_command, tmp_path: Path
+) -> None:
+    result = mnistry_command(
         "sweep", "--data", "sample", "--units", "4,8", "--epochs", "2", "--seeds", "2",
-        "-o", tmp_path / "out",
-    ]  # fmt: skip
-    result = mnistry_command(*command)
+        "-o", tmp_path / "out", "--json",
+    )  # fmt: skip
     assert result.code == 0
     assert result.err == "4 trainings of at most 2 epochs\n"
-    lines = result.out.splitlines()
-    assert lines[0].split()[:2] == ["units", "accuracy"]
-    assert {line.split()[0] for line in lines[1:3]} == {"4", "8"}
+    found = json.loads(result.out)
+    assert sorted(one["settings"]["units"] for one in found) == [4, 4, 8, 8]
+    assert {one["seed"] for one in found} == {0, 1}
+    assert all((Path(one["run"]) / "run.json").exists() for one in found)
     assert (tmp_path / "out" / "sweep.png").read_bytes().startswith(b"\x89PNG")
-    again = json.loads(mnistry_command(*command, "--json").out)
-    assert sorted(one["settings"]["units"] for one in again) == [4, 4, 8, 8]
-    assert {one["seed"] for one in again} == {0, 1}
 
 
 @pytest.mark.parametrize(
