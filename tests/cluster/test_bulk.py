@@ -110,9 +110,17 @@ def test_results_of_other_pictures_in_the_folder_are_not_counted(
 def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(
     cluster, pictures: Path, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, once = bulk._Worker, tmp_path / "once"
+    plain, once, late = bulk._Worker, tmp_path / "once", tmp_path / "late"
 
     class Slow(plain):  # type: ignore[misc, valid-type]
+        def do(self, part):
+            failed = super().do(part)
+            if "/35.png" in part and (not late.exists() or len(late.read_text()) < 2):
+                with late.open("a") as file:
+                    file.write("x")
+                os.kill(os.getpid(), signal.SIGKILL)  # written, but not said
+            return failed
+
         def _read(self, item):
             time.sleep(0.2)
             if item.name.endswith("05.png") and not once.exists():
@@ -132,6 +140,7 @@ def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(
         [str(pictures)], tmp_path / "out", bulk.Settings(), cores=2, on_progress=end_a_node
     )
     assert once.exists()
+    assert late.read_text() == "xx"
     assert ended
     assert (done.pictures, done.failures) == (60, 1)
     assert [row["file"] for row in rows(tmp_path / "out")] == [

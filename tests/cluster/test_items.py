@@ -1,4 +1,5 @@
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from mnistry.cluster.items import Item, Opener, find
+from mnistry.cluster.items import Item, Opener, Pictures, unpack
 from mnistry.errors import DataError
 
 
@@ -21,7 +22,9 @@ def table(
     path: Path, contents: list[bytes | None], *, group: int = 100, nested: bool = False
 ) -> Path:
     column = [{"bytes": content, "path": "x"} for content in contents] if nested else contents
-    rows = pyarrow.table({"id": range(len(contents)), "image": column})
+    kind = None if nested else pyarrow.binary()
+    images = pyarrow.array(column, kind)
+    rows = pyarrow.table({"id": range(len(contents)), "image": images})
     pyarrow.parquet.write_table(rows, path, row_group_size=group)
     return path
 
@@ -32,11 +35,29 @@ def test_files_folders_lists_and_tables_give_each_picture_once(tmp_path: Path) -
         (tmp_path / "scans" / name).write_bytes(png(9))
     table(tmp_path / "scans" / "t.parquet", [png(1), png(2)])
     (tmp_path / "list.txt").write_text("scans/a.png\n\nscans/b.png\n")
-    found = find([str(tmp_path / "list.txt"), str(tmp_path / "scans")])
+    pictures = Pictures([str(tmp_path / "list.txt"), str(tmp_path / "scans")])
     scans = str(tmp_path / "scans")
-    assert [item.name.removeprefix(scans) for item in found] == [
+    names = [item.name for item in unpack(pictures.pack(np.arange(len(pictures))))]
+    assert [name.removeprefix(scans) for name in names] == [
         "/a.png", "/b.png", "/more/c.PNG", "/t.parquet#0", "/t.parquet#1",
     ]  # fmt: skip
+    assert [pictures.number(name) for name in names] == [0, 1, 2, 3, 4]
+    for other in ("notes.md", "a.png#1", "t.parquet#2", "t.parquet", "t.parquet#x"):
+        assert pictures.number(f"{scans}/{other}") is None
+
+
+def test_some_pictures_of_some_tables_are_packed_as_spans(tmp_path: Path) -> None:
+    paths = [str(tmp_path / name) for name in ("a.parquet", "none.parquet", "b.parquet", "c#1.png")]
+    for path, count in zip(paths, (4, 0, 5), strict=False):
+        table(Path(path), [png(0)] * count)
+    Path(paths[3]).write_bytes(png(1))
+    pictures = Pictures(paths)
+    assert len(pictures) == 10
+    packed = pictures.pack(np.array([0, 2, 3, 4, 5, 8, 9]))
+    assert json.loads(packed) == [
+        [paths[0], 0, 1], [paths[0], 2, 4], [paths[2], 0, 2], [paths[2], 4, 5], [paths[3], None, 1],
+    ]  # fmt: skip
+    assert [pictures.number(item.name) for item in unpack(packed)] == [0, 2, 3, 4, 5, 8, 9]
 
 
 @pytest.mark.parametrize("nested", [False, True], ids=["bytes", "as Hugging Face has them"])
@@ -67,4 +88,4 @@ def test_what_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
         ("text.parquet", "expected one called image with the bytes"),
     ):
         with pytest.raises(DataError, match=said):
-            find([str(tmp_path / name)])
+            Pictures([str(tmp_path / name)])

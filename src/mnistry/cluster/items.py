@@ -6,10 +6,14 @@ Knows nothing of Ray, nor of what is read in them.
 import bisect
 import contextlib
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mnistry import images
 from mnistry.errors import DataError
@@ -46,38 +50,82 @@ class Item:
         return self.path if self.row is None else f"{self.path}#{self.row}"
 
 
-def find(inputs: Iterable[str]) -> list[Item]:
-    """List the pictures of files, folders, Parquet tables, and lists of paths (``.txt``).
+class Pictures:
+    """The pictures of files, folders, Parquet tables, and lists of paths (``.txt``), numbered.
 
-    Relative paths in a list are meant from where the list lies. Each picture is given once.
+    Relative paths in a list are meant from where the list lies. Each picture is there once. A
+    table takes no more memory for having many rows.
+
+    Parameters
+    ----------
+    inputs
+        Where they are.
 
     Raises
     ------
     DataError
         If an input is not there, or a table has no column of images.
     """
-    found: dict[Item, None] = {}
-    for given in inputs:
-        found |= dict.fromkeys(_items(Path(given)))
-    return list(found)
+
+    def __init__(self, inputs: Iterable[str]) -> None:
+        rows = dict(found for given in inputs for found in _find(Path(given)))
+        self._paths, self._rows = list(rows), list(rows.values())
+        counts = [1 if count is None else count for count in self._rows]
+        self._firsts = np.cumsum([0, *counts])
+        self._index = {path: index for index, path in enumerate(rows)}
+
+    def __len__(self) -> int:
+        """Tell how many there are."""
+        return int(self._firsts[-1])
+
+    def number(self, name: str) -> int | None:
+        """Give the number of the picture of a name; None if it is none of these."""
+        path, _, row = name.rpartition("#")
+        if name in self._index and self._rows[self._index[name]] is None:
+            path, row = name, "0"
+        index = self._index.get(path)
+        if index is None or not row.isdecimal():
+            return None
+        number = int(self._firsts[index]) + int(row)
+        return number if number < self._firsts[index + 1] else None
+
+    def pack(self, numbers: NDArray[np.intp]) -> str:
+        """Write pictures down in short: their numbers must rise."""
+        owners = np.searchsorted(self._firsts, numbers, side="right") - 1
+        cuts = np.flatnonzero((np.diff(numbers) != 1) | (np.diff(owners) != 0)) + 1
+        spans: list[tuple[str, int | None, int]] = []
+        for run, owner in zip(np.split(numbers, cuts), owners[[0, *cuts]], strict=True):
+            start = int(run[0] - self._firsts[owner])
+            first = None if self._rows[owner] is None else start
+            spans.append((self._paths[owner], first, start + len(run)))
+        return json.dumps(spans)
 
 
-def _items(path: Path) -> Iterator[Item]:
+def unpack(text: str) -> list[Item]:
+    """Give the pictures that `Pictures.pack` wrote down."""
+    items: list[Item] = []
+    for path, start, stop in json.loads(text):
+        items += [Item(path)] if start is None else [Item(path, row) for row in range(start, stop)]
+    return items
+
+
+def _find(path: Path) -> Iterator[tuple[str, int | None]]:
+    """Give files, and how many rows each has; None for an image."""
     if path.is_dir():
         pictures, _ = find_pictures(path)
-        yield from map(Item, map(str, pictures))
+        yield from ((str(picture), None) for picture in pictures)
         for table in sorted(path.rglob(f"*{TABLE}")):
-            yield from _items(table)
+            yield from _find(table)
     elif not path.is_file():
         raise DataError("no such file or folder", where=path)
     elif path.suffix.lower() == TABLE:
-        yield from (Item(str(path), row) for row in range(_rows(path)))
+        yield str(path), _rows(path)
     elif path.suffix.lower() == LIST:
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.strip():
-                yield Item(str(path.parent / line.strip()))
+                yield str(path.parent / line.strip()), None
     else:
-        yield Item(str(path))
+        yield str(path), None
 
 
 def _rows(path: Path) -> int:
