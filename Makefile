@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
+.PHONY: help train test cluster-test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,6 +14,9 @@ train: .venv/train.done ## train the classic network on MNIST and score it
 
 test: .venv/test.done ## run every test
 	$(BIN)/pytest
+
+cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones too (ten minutes)
+	$(BIN)/pytest tests/cluster -m "long or not long"
 
 lint: .venv/test.done ## check style and types
 	$(BIN)/ruff check
@@ -36,8 +39,10 @@ bench: .venv/train.done ## measure mnistry beside its peers, and cost against si
 bench-recipes: .venv/train.done ## train every recipe with several seeds (an hour)
 	$(BIN)/python benchmarks/recipes.py
 
-bench-cluster: .venv/test.done ## measure reading in bulk by a Ray cluster of this machine
-	$(BIN)/python benchmarks/cluster.py
+bench-cluster: .venv/test.done ## measure a Ray cluster of this machine: reading, training, a sweep (an hour)
+	$(BIN)/python benchmarks/cluster_reading.py
+	$(BIN)/python benchmarks/cluster_training.py
+	$(BIN)/python benchmarks/cluster_sweep.py
 
 torture: .venv/test.done ## let everything go wrong that can, and write docs/reliability.md (two hours)
 	$(BIN)/python -m torture

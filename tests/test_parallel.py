@@ -25,11 +25,11 @@ def train(**settings):
     return model, history, model.get_weights()
 
 model, history, shared = train()
-assert parallel.mesh_for(model).size == 4
+assert parallel.division_for(model).mesh.size == 4
 _, _, again = train()
 assert all(np.array_equal(a, b) for a, b in zip(shared, again))
 assert model.predict(images, verbose=0).shape == (300, 10)
-parallel.mesh_for = lambda model: None
+parallel.division_for = lambda model: None
 _, whole_history, whole = train()
 assert not all(np.array_equal(a, b) for a, b in zip(shared, whole)), "nothing was shared"
 for a, b in zip(shared, whole):

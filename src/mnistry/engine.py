@@ -62,7 +62,7 @@ class Engine:
         self._model = model
         # By a variable's identity: the value that `write` gave it, and the same as it lies here.
         self._given_back: dict[int, tuple[Any, Any]] = {}
-        self._mesh = parallel.mesh_for(model)
+        self._division = parallel.division_for(model)
         self._give(images)
         self._targets = self._put(targets, ())
         _build_metrics(model, targets)
@@ -88,8 +88,7 @@ class Engine:
         """Lay an array on the devices, parted as an array of weights of this shape is."""
         import jax
 
-        place = None if self._mesh is None else parallel.sharding(self._mesh, shape)
-        return jax.device_put(array, place)
+        return jax.device_put(array) if self._division is None else self._division.put(array, shape)
 
     def read(self) -> None:
         """Take the state from the model's and the optimizer's variables."""
@@ -99,7 +98,9 @@ class Engine:
 
     def _taken(self, variable: keras.Variable) -> Any:
         given, ours = self._given_back.get(id(variable), (None, None))
-        return ours if variable.value is given else self._put(variable.value, variable.shape)
+        if variable.value is given:
+            return ours
+        return self._put(parallel.agreed(variable.value), variable.shape)
 
     def write(self) -> None:
         """Give the state back to the model's and the optimizer's variables."""
@@ -107,7 +108,7 @@ class Engine:
             for variables, values in zip(self._variables(), self._state, strict=True):
                 for variable, value in zip(variables, values, strict=True):
                     # Whoever uses the model next has one device.
-                    variable.assign(value if self._mesh is None else np.asarray(value))
+                    variable.assign(value if self._division is None else np.asarray(value))
                     self._given_back[id(variable)] = variable.value, value
 
     def run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
@@ -160,6 +161,8 @@ class Engine:
         structure = jax.tree.structure(self._state)
 
         def step(state: State, images: Any, targets: Any, rows: Any) -> tuple[State, Any]:
+            if self._division is not None:
+                rows = self._division.share(rows)
             with accelerated(self._model):
                 logs, state = self._model.train_step(state, (images[rows], targets[rows]))
             return jax.tree.unflatten(structure, jax.tree.leaves(state)), logs
@@ -179,7 +182,7 @@ class Engine:
         self._no_logs = jax.tree.map(lambda value: np.zeros(value.shape, value.dtype), shapes)
         zero = np.int32(0)
         # The state comes back to where it was: the next call takes it there.
-        places = None if self._mesh is None else jax.tree.map(lambda a: a.sharding, self._state)
+        places = None if self._division is None else jax.tree.map(lambda a: a.sharding, self._state)
         jit = functools.partial(jax.jit, donate_argnums=0, out_shardings=(places, None))
         lowered = [jit(loop).lower(self._state, self._no_logs, *data, order, zero, zero)]
         if self.rest:

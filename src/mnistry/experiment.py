@@ -105,6 +105,24 @@ def resume(
     ResourceError
         If another training writes to it.
     """
+    began = time.perf_counter()
+    check_resumable(run, dataset)
+    model, optimizer = _prepare(run.recipe, dataset, run.seed)
+    with runs.hold(run.path):
+        run = dataclasses.replace(run, status="running", versions=_versions()).write()
+        if on_start is not None:
+            on_start()
+        start_seconds += time.perf_counter() - began
+        return _train(run, dataset, model, optimizer, (), on_progress, start_seconds)
+
+
+def check(recipe: Recipe, dataset: Dataset, seed: int) -> None:
+    """Raise what `perform` would raise before it makes a directory."""
+    _prepare(recipe, dataset, seed)
+
+
+def check_resumable(run: Run, dataset: Dataset) -> None:
+    """Raise what `resume` would raise of a run that is over, or of other data."""
     if run.status == "done":
         raise UsageError("this run is done", where=run.path, remedy="train a new one")
     if run.status == "diverged":
@@ -113,15 +131,21 @@ def resume(
             where=run.path,
             remedy="train a new one with a smaller --learning-rate",
         )
-    began = time.perf_counter()
     run.data.check(dataset)
-    model, optimizer = _prepare(run.recipe, dataset, run.seed)
-    with runs.hold(run.path):
-        run = dataclasses.replace(run, status="running", versions=_versions()).write()
-        if on_start is not None:
-            on_start()
-        start_seconds += time.perf_counter() - began
-        return _train(run, dataset, model, optimizer, (), on_progress, start_seconds)
+
+
+def accompany(recipe: Recipe, dataset: Dataset, *, seed: int, path: Path) -> None:
+    """Compute along, where JAX computes in several processes and the first performs or resumes.
+
+    Parameters
+    ----------
+    recipe, dataset, seed
+        As in the first process.
+    path
+        The run directory, which is only read.
+    """
+    model, optimizer = _prepare(recipe, dataset, seed)
+    _fit(recipe, dataset, model, optimizer, seed, runs.checkpoint_folder(path))
 
 
 def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> Scorecard:
@@ -218,26 +242,11 @@ def _train(
     on_progress: Callable[[history.Progress], None] | None,
     start_seconds: float,
 ) -> Run:
-    recipe = run.recipe
-    images, labels = _labelled(dataset)
     with _status_on_failure(run):
-        result = training.train(
-            model,
-            images,
-            labels,
-            optimizer=optimizer,
-            loss=recipe.loss,
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            distortion=recipe.distortion,
-            undistorted=round(recipe.undistorted * recipe.epochs),
-            additions=_additions(recipe, images, labels, run.seed),
-            validation=recipe.validation,
-            seed=run.seed,
-            callbacks=[*_early_stopping(recipe), *callbacks],
-            on_progress=on_progress,
-            checkpoint_folder=run.checkpoint_folder,
-        )
+        result = _fit(
+            run.recipe, dataset, model, optimizer, run.seed, run.checkpoint_folder,
+            callbacks, on_progress,
+        )  # fmt: skip
         trained = time.perf_counter()
         files.write_bytes(run.path / "history.csv", history.to_csv(result.epochs).encode())
         models.save(model, run.keras_path)
@@ -250,6 +259,36 @@ def _train(
         }
         digests = {path.name: files.sha256(path) for path in (run.keras_path, run.onnx_path)}
         return dataclasses.replace(run, status="done", seconds=seconds, digests=digests).write()
+
+
+def _fit(
+    recipe: Recipe,
+    dataset: Dataset,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    seed: int,
+    checkpoint_folder: Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_progress: Callable[[history.Progress], None] | None = None,
+) -> history.History:
+    images, labels = _labelled(dataset)
+    return training.train(
+        model,
+        images,
+        labels,
+        optimizer=optimizer,
+        loss=recipe.loss,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        distortion=recipe.distortion,
+        undistorted=round(recipe.undistorted * recipe.epochs),
+        additions=_additions(recipe, images, labels, seed),
+        validation=recipe.validation,
+        seed=seed,
+        callbacks=[*_early_stopping(recipe), *callbacks],
+        on_progress=on_progress,
+        checkpoint_folder=checkpoint_folder,
+    )
 
 
 def _judge(run: Run, model: keras.Model, dataset: Dataset) -> Scores:

@@ -67,7 +67,7 @@ class DataIdentity:
             dataset.name,
             dataset.source,
             dataset.licence,
-            dataset.name if given is None else _found_again(given),
+            dataset.name if given is None else found_again(given),
             transpose,
             None if dataset.train is None else len(dataset.train.images),
             None if dataset.test is None else len(dataset.test.images),
@@ -222,7 +222,7 @@ class Run:
     @property
     def checkpoint_folder(self) -> Path:
         """Where the states of the training are kept."""
-        return self.path / _CHECKPOINTS
+        return checkpoint_folder(self.path)
 
     def model(self) -> "keras.Model":
         """Load the trained Keras model.
@@ -288,6 +288,11 @@ class Run:
             raise ModelError(f"no scorecard: {error}", where=path) from error
 
 
+def checkpoint_folder(path: Path) -> Path:
+    """Give the folder in a run directory where the states of the training are kept."""
+    return path / _CHECKPOINTS
+
+
 @contextlib.contextmanager
 def hold(path: Path) -> Iterator[None]:
     """Hold a run directory against other trainings while the block runs.
@@ -300,7 +305,7 @@ def hold(path: Path) -> Iterator[None]:
         If another training holds it.
     """
     with files.lock(path / _LOCK, what="another training writes to this run"):
-        for folder in (path, path / _CHECKPOINTS):
+        for folder in (path, checkpoint_folder(path)):
             files.remove_leftovers(folder)
         yield
 
@@ -440,7 +445,8 @@ def compare(a: Run, b: Run) -> Comparison:
     return mcnemar(wrong_a, wrong_b, cards[0].count)
 
 
-def _found_again(given: str | Path) -> str:
+def found_again(given: str | Path) -> str:
+    """Give what loads the same data from wherever: a name, or an absolute path."""
     # A name stays a name though a folder may be called the same.
     return str(given) if given in NAMES else str(Path(given).resolve())
 

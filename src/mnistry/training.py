@@ -18,13 +18,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry import augment, checkpoints
+from mnistry import augment, checkpoints, parallel
 from mnistry.additions import Additions
 from mnistry.augment import Distortion
 from mnistry.callbacks import Guard, Records, wants_batches
 from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Labels, Split, as_split
-from mnistry.errors import UsageError
+from mnistry.errors import ResourceError, UsageError
 from mnistry.history import History, Progress
 
 if TYPE_CHECKING:
@@ -113,6 +113,11 @@ def train(
         If the loss becomes infinite or not a number; `model` keeps the weights of the last
         epoch that ended well.
 
+    Notes
+    -----
+    Where JAX computes in several processes (``jax.distributed.initialize``), each must make this
+    same call: every batch is divided among them, and all end with the same weights.
+
     Examples
     --------
     >>> import mnistry
@@ -136,10 +141,12 @@ def train(
     started = time.perf_counter()
     watched = None if aside is None else (aside.images, _targets(aside, model))
     reason = _why_fit(callbacks)
+    checkpoint = (
+        None if checkpoint_folder is None else _newest(checkpoint_folder, reason is not None)
+    )
     records = Records(
         epochs, steps_per_epoch(len(material.images), batch_size), callbacks, on_progress,
-        checkpoint_folder,
-        None if checkpoint_folder is None else _newest(checkpoint_folder, reason is not None),
+        checkpoint_folder if parallel.leads() else None, checkpoint,
     )  # fmt: skip
     done = len(records.done)
     distorted = max(epochs - undistorted - done, 0)
@@ -148,6 +155,8 @@ def train(
         if reason is None:
             compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
         else:
+            if parallel.processes() > 1:
+                raise UsageError(reason, expected="none such where several processes train")
             log.warning("training runs in model.fit: %s", reason)
             compile_seconds = 0.0
             _fit(model, batches, watched, epochs, callbacks, records)
@@ -240,6 +249,7 @@ def _compiled(
     """Run the epochs in the compiled engine; give the seconds that compiling took."""
     from mnistry.engine import Engine
 
+    _must_begin_together(records)
     engine = Engine(model, batches.images, batches.targets, batches.batch_size)
     every = keras.callbacks.CallbackList(
         [Guard(), *callbacks, records],
@@ -267,12 +277,24 @@ def _compiled(
                 return_dict=True,
                 callbacks=every,
             )
-            logs |= {f"val_{name}": value for name, value in judged.items()}
+            judged = parallel.agreed(judged)
+            logs |= {f"val_{name}": float(value) for name, value in judged.items()}
         every.on_epoch_end(epoch, logs)
     # As fit does: an optimizer that averages weights puts the averages in their place.
     model.optimizer.finalize_variable_values(model.trainable_variables)
     every.on_train_end(logs)
     return engine.compile_seconds
+
+
+def _must_begin_together(records: Records) -> None:
+    begins = np.array([len(records.done), records.first_step])
+    first = parallel.agreed(begins)
+    if not np.array_equal(begins, first):
+        raise ResourceError(
+            f"this process would begin after {begins[0]} epochs and {begins[1]} steps",
+            expected=f"{first[0]} and {first[1]}, as in the first process",
+            remedy="let all of them see the same checkpoints",
+        )
 
 
 def _steps(
@@ -307,7 +329,7 @@ def _pieces(
             return logs
         records.report(epoch, engine.step, logs)
         pace = (engine.step - step) / (time.perf_counter() - started)
-        size = max(1, round(pace * _SECONDS_A_PIECE))
+        size = int(parallel.agreed(max(1, round(pace * _SECONDS_A_PIECE))))
         if records.save_is_due():
             engine.write()
             records.save(engine.step)

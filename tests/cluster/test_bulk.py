@@ -80,8 +80,8 @@ def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
     plain = bulk._Worker
 
     class Old(plain):  # type: ignore[misc, valid-type]
-        def __init__(self, out, settings, version):
-            super().__init__(out, settings, "0.0.0")
+        def __init__(self, out, settings, version, folder):
+            super().__init__(out, settings, "0.0.0", folder)
 
     class Full(plain):  # type: ignore[misc, valid-type]
         def do(self, part):
@@ -98,13 +98,14 @@ def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
     assert bulk.read([str(pictures)], tmp_path / "out", bulk.Settings(), cores=2).pictures == 60
 
 
-def test_results_of_other_pictures_in_the_folder_are_not_counted(
-    cluster, pictures: Path, tmp_path: Path
+def test_results_of_other_pictures_are_not_counted_and_paths_may_be_relative(
+    cluster, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = (str(pictures / name) for name in ("00.png", "01.png"))
-    bulk.read([one], tmp_path / "out", bulk.Settings(), cores=2)
-    done = bulk.read([other], tmp_path / "out", bulk.Settings(), cores=2)
+    monkeypatch.chdir(tmp_path)  # the workers are elsewhere
+    bulk.read(["in/00.png"], Path("out"), bulk.Settings(), cores=2)
+    done = bulk.read(["in/01.png"], Path("out"), bulk.Settings(), cores=2)
     assert done == bulk.Done(1, 0, (), 0)
+    assert [row["file"] for row in rows(tmp_path / "out")] == ["in/00.png", "in/01.png"]
 
 
 def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(

@@ -83,6 +83,19 @@ def train(
         Path | None,
         typer.Option(metavar="RUN", help="Go on with a run that was interrupted."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Divide every batch among N workers of a Ray cluster."
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where the workers are; local, the default with --workers: on this machine.",
+        ),
+    ] = None,
     transpose: common.Transpose = False,
     as_json: common.Json = False,
 ) -> None:
@@ -110,17 +123,17 @@ def train(
     from mnistry.runs import Run
 
     run = None if resume is None else Run.open(resume)
-    with startup.compiled_programs():
+    with startup.compiled_programs(), _cluster(ray, workers) as workers:
         startup.import_keras()
         if run is not None:
             dataset = common.load_dataset(run.data.given, run.data.transpose)
-            runs = [_resume(run, dataset)]
+            runs = [_resume(run, dataset, workers)]
         else:
             dataset = common.load_dataset(data, transpose)
             runs = []
             for number, path in _places(output, seed or 0, seeds).items():
                 start = 0.0 if runs else time.perf_counter() - _STARTED
-                runs.append(_new(chosen, dataset, data, transpose, number, path, start))
+                runs.append(_new(chosen, dataset, data, transpose, number, path, start, workers))
     single = seeds in (None, 1)
     if as_json:
         common.print_json(_as_json(runs[0]) if single else _all_as_json(runs))
@@ -129,6 +142,18 @@ def train(
     else:
         _print_all(runs)
     common.finish(dataset)
+
+
+@contextlib.contextmanager
+def _cluster(address: str | None, workers: int | None) -> Iterator[int | None]:
+    """Join a Ray cluster if one is asked for; give how many workers train, or None for none."""
+    if address is None and workers is None:
+        yield None
+        return
+    from mnistry.cluster import connection
+
+    with common.quiet_libraries(), connection.connected(address or connection.LOCAL):
+        yield workers or 1
 
 
 def _recipe(name: str, settings: dict[str, Any]) -> "Recipe":
@@ -163,12 +188,17 @@ def _new(
     seed: int,
     path: Path | None,
     start_seconds: float,
+    workers: int | None,
 ) -> "Run":
     from mnistry import experiment, runs
     from mnistry.progress import ProgressBar
 
     claim = runs.claim(Path("runs"), recipe.name, seed)
     with contextlib.nullcontext(path) if path else claim as path, _say_how_to_go_on(path):
+        if workers is not None:
+            runs.refuse_taken(path)
+            given = dataset.name if data is None else data
+            return _train_by_workers(path, recipe, dataset, seed, given, transpose, workers)
         return experiment.perform(
             recipe,
             dataset,
@@ -182,11 +212,16 @@ def _new(
         )
 
 
-def _resume(run: "Run", dataset: "Dataset") -> "Run":
+def _resume(run: "Run", dataset: "Dataset", workers: int | None) -> "Run":
     from mnistry import experiment
     from mnistry.progress import ProgressBar
 
     with _say_how_to_go_on(run.path):
+        if workers is not None:
+            experiment.check_resumable(run, dataset)
+            return _train_by_workers(
+                run.path, run.recipe, dataset, run.seed, run.data.given, run.data.transpose, workers
+            )
         return experiment.resume(
             run,
             dataset,
@@ -194,6 +229,25 @@ def _resume(run: "Run", dataset: "Dataset") -> "Run":
             on_progress=ProgressBar(),
             start_seconds=time.perf_counter() - _STARTED,
         )
+
+
+def _train_by_workers(
+    path: Path,
+    recipe: "Recipe",
+    dataset: "Dataset",
+    seed: int,
+    data: str,
+    transpose: bool,
+    workers: int,
+) -> "Run":
+    from mnistry import experiment
+    from mnistry.cluster import data_parallel
+    from mnistry.progress import ProgressBar
+
+    experiment.check(recipe, dataset, seed)  # what is refused is refused before workers start
+    _announce(recipe, dataset)
+    task = data_parallel.Task(path, recipe, seed, data, transpose)
+    return data_parallel.train(task, workers, on_progress=ProgressBar())
 
 
 @contextlib.contextmanager

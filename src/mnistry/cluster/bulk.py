@@ -221,7 +221,7 @@ def _run(
         warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             _do,
-            fn_args=(_Worker, str(out.resolve()), settings, __version__),
+            fn_args=(_Worker, *_arguments(out, settings)),
             batch_size=1,
             num_cpus=1,
             compute=ray.data.TaskPoolStrategy(size=min(cores, len(parts))),
@@ -236,13 +236,18 @@ def _run(
 def _try_a_worker(out: Path, settings: Settings) -> None:
     """Let one worker do nothing: what keeps all from working is no fault of the pictures."""
     ray = import_ray()
-    arguments = (str(out.resolve()), settings, __version__)
+    nothing, arguments = {"number": [0], "part": ["[]"]}, _arguments(out, settings)
     try:
-        done = ray.get(ray.remote(_do).remote({"number": [0], "part": ["[]"]}, _Worker, *arguments))
+        done = ray.get(ray.remote(_do).remote(nothing, _Worker, *arguments))
     except ray.exceptions.RayError as error:
         raise _cannot_work(str(error).strip().splitlines()[-1]) from error
     if done["fault"][0]:
         raise _cannot_work(done["fault"][0])
+
+
+def _arguments(out: Path, settings: Settings) -> tuple[str, Settings, str, str]:
+    """Give what a worker is made of, which may be anywhere."""
+    return str(out.resolve()), settings, __version__, str(Path.cwd())
 
 
 def _cannot_work(why: str) -> ResourceError:
@@ -270,7 +275,7 @@ def _made(worker: type["_Worker"], *arguments: Hashable) -> "_Worker":
 class _Worker:
     """Reads parts, with one reader for them all."""
 
-    def __init__(self, out: str, settings: Settings, version: str) -> None:
+    def __init__(self, out: str, settings: Settings, version: str, folder: str) -> None:
         from mnistry.reading import Reader
 
         if version != __version__:
@@ -281,7 +286,7 @@ class _Worker:
         warnings.simplefilter("ignore", Notice)
         self._out = Path(out)
         self._reader = Reader(settings.model, threshold=settings.threshold, threads=1)
-        self._opener = Opener()
+        self._opener = Opener(Path(folder))
 
     def do(self, part: str) -> list[str]:
         """Read a part's pictures, and keep what was read; tell why some could not be."""

@@ -162,9 +162,16 @@ def _holds_bytes(kind: Any) -> bool:
 
 
 class Opener:
-    """Gives the bytes of items; of a table, keeps the group of rows that was read last."""
+    """Gives the bytes of items; of a table, keeps the group of rows that was read last.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    folder
+        Where relative paths begin.
+    """
+
+    def __init__(self, folder: Path = Path()) -> None:
+        self._folder = folder
         self._path, self._first, self._column = "", 0, None
 
     def content(self, item: Item) -> bytes:
@@ -176,7 +183,7 @@ class Opener:
             If it cannot be read.
         """
         if item.row is None:
-            return images.read_content(Path(item.path))
+            return images.read_content(self._folder / item.path)
         held = 0 if self._column is None else len(self._column)
         if item.path != self._path or not 0 <= item.row - self._first < held:
             self._read_group(item.path, item.row)
@@ -190,7 +197,8 @@ class Opener:
         import pyarrow.parquet
 
         self._column = None  # first let go of the one before
-        with _table_errors(Path(path)), pyarrow.parquet.ParquetFile(path) as table:
+        whole = self._folder / path
+        with _table_errors(whole), pyarrow.parquet.ParquetFile(whole) as table:
             counts = [table.metadata.row_group(n).num_rows for n in range(table.num_row_groups)]
             firsts = list(itertools.accumulate(counts, initial=0))
             group = bisect.bisect_right(firsts, row) - 1

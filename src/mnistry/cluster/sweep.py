@@ -8,7 +8,6 @@ sees the test split.
 import dataclasses
 import functools
 import json
-import os
 import shutil
 import statistics
 import warnings
@@ -20,15 +19,11 @@ from mnistry import files
 from mnistry.cluster.connection import import_ray
 from mnistry.errors import DivergedError, ResourceError, UsageError
 from mnistry.recipes import Recipe
+from mnistry.runs import found_again
 
 _PLAN, _TUNE, _RUNS, _RESULTS = "sweep.json", ".tune", "runs", "results.csv"
 _TRIES = 3  # of a trial whose worker dies
 _SCORE = "val_accuracy"
-# One core a training: many small ones side by side are quicker than one after the other.
-_ONE_CORE = (
-    "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false "
-    "intra_op_parallelism_threads=1"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +133,8 @@ def run(
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
+    if data is not None:
+        data = found_again(data)  # workers may be anywhere
     out.mkdir(parents=True, exist_ok=True)
     with files.lock(out / ".lock", what="another sweep writes there"):
         _check_plan(out, trials, data)
@@ -256,11 +253,12 @@ def _write_table(out: Path, results: Sequence[Result]) -> None:
 
 def _train(config: dict[str, Any]) -> None:
     """Train one trial in a worker, or go on with it, and report every epoch."""
-    os.environ.setdefault("XLA_FLAGS", _ONE_CORE)
     from ray import tune
 
-    from mnistry import startup
+    from mnistry import parallel, startup
 
+    # Many small trainings side by side are quicker than one after the other on all cores.
+    parallel.use_cores(1)
     with startup.compiled_programs():
         startup.import_keras()
         from mnistry import checkpoints, experiment

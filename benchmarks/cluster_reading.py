@@ -1,13 +1,14 @@
 """Reading in bulk by a Ray cluster of this machine: pictures a second, and memory.
 
-The pictures are training images of the sample, doubled, as PNG in a Parquet table. A bare process
-reads a tenth of them with one `mnistry.Reader`, before and after each round of the others; a
-cluster reads all with so many workers, counted from the moment when it is there until the last
-table is written. Memory is the most that the driver and all workers together held, less what they
-share; it is taken with a tenth of the pictures too.
+The pictures are training images of the sample, doubled, as PNG in a Parquet table. A cluster of so
+many cores reads all of them, counted from the moment when it is there until the last table is
+written; before and after each of these a bare process reads some with one `mnistry.Reader`.
+Efficiency is a cluster's rate by its cores and by the mean of the two bare ones. Memory is the most
+that the driver and all workers together held, less what they share; it is taken with a tenth of the
+pictures too.
 
-    python benchmarks/cluster.py
-    python benchmarks/cluster.py --pictures 20000 --rounds 1
+    python benchmarks/cluster_reading.py
+    python benchmarks/cluster_reading.py --pictures 20000 --rounds 1
 """
 
 import argparse
@@ -31,6 +32,7 @@ import mnistry
 
 HERE = Path(__file__).parent
 CORES = (1, 2, 4)
+BARE = 6000
 
 
 def write_pictures(path: Path, count: int) -> None:
@@ -124,25 +126,34 @@ def main() -> None:
         whole, tenth = Path(folder, "whole.parquet"), Path(folder, "tenth.parquet")
         write_pictures(whole, given.pictures)
         write_pictures(tenth, given.pictures // 10)
-        rates: dict[int, list[float]] = {cores: [] for cores in CORES}
-        memory: dict[int, list[float]] = {cores: [] for cores in CORES}
-        alone = [ask("--only", "bare", whole, given.pictures // 10)["rate"]]
+        alone = [ask("--only", "bare", whole, BARE)["rate"]]
+        found: dict[int, list[dict[str, float]]] = {cores: [] for cores in CORES}
+        small = []
         for _ in range(given.rounds):
             for cores in CORES:
-                found = ask("--only", "cluster", whole, cores)
-                rates[cores].append(found["rate"])
-                memory[cores].append(found["megabytes"])
-            alone.append(ask("--only", "bare", whole, given.pictures // 10)["rate"])
-        small = ask("--only", "cluster", tenth, CORES[-1])["megabytes"]
-    one = statistics.median(alone)
-    print(f"bare: {one:.0f} pictures a second ({min(alone):.0f} to {max(alone):.0f})")
-    for cores in CORES:
-        rate = statistics.median(rates[cores])
-        print(
-            f"{cores} cores: {rate:.0f} ({min(rates[cores]):.0f} to {max(rates[cores]):.0f}), "
-            f"{rate / cores / one:.0%} of bare processes; {max(memory[cores]):.0f} MB"
+                one = ask("--only", "cluster", whole, cores)
+                alone.append(ask("--only", "bare", whole, BARE)["rate"])
+                one["efficiency"] = one["rate"] / cores / statistics.mean(alone[-2:])
+                found[cores].append(one)
+                print(cores, one, round(alone[-1]), flush=True)
+            small.append(ask("--only", "cluster", tenth, CORES[-1])["megabytes"])
+    print(f"{given.pictures:,} pictures, {given.rounds} rounds: medians (least to most)")
+    print(f"bare: {spread(alone)} pictures a second")
+    for cores, ones in found.items():
+        rates, parts, megabytes = (
+            [one[name] for one in ones] for name in ("rate", "efficiency", "megabytes")
         )
-    print(f"{CORES[-1]} cores, a tenth of the pictures: {small:.0f} MB")
+        print(
+            f"{cores} cores: {spread(rates)} a second, efficiency {spread(parts, '.0%')}, "
+            f"{spread(megabytes)} MB"
+        )
+    print(f"{CORES[-1]} cores, a tenth of the pictures: {spread(small)} MB")
+
+
+def spread(values: list[float], form: str = ",.0f") -> str:
+    """Write the median, and in brackets the least and the most."""
+    median, least, most = (format(f(values), form) for f in (statistics.median, min, max))
+    return f"{median} ({least} to {most})"
 
 
 if __name__ == "__main__":

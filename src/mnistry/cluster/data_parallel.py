@@ -1,0 +1,257 @@
+"""Train one network by several workers of a Ray cluster, each with its part of every batch.
+
+Ray Train starts the workers, and all of them again when one dies. The first of them writes the run
+directory, an ordinary one; from the newest checkpoint in it they all go on.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+import socket
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mnistry import __version__
+from mnistry.cluster.connection import import_ray
+from mnistry.errors import MnistryError, ResourceError, UsageError
+from mnistry.history import Progress
+from mnistry.recipes import Recipe
+from mnistry.runs import Run, found_again
+
+_TRIES = 3  # of a training whose workers die
+_STARTS = 10  # of workers for which there is no room: Ray Train waits a minute each time
+_LOOK = 0.2  # seconds between two looks at how far it is
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is to be trained.
+
+    Attributes
+    ----------
+    path
+        The run directory, which every worker must find: a new one, or one that goes on.
+    recipe, seed
+        As `mnistry.experiment.perform` takes them.
+    data, transpose
+        As `mnistry.load` takes them; every worker must find the same.
+    """
+
+    path: Path
+    recipe: Recipe
+    seed: int
+    data: str
+    transpose: bool = False
+
+
+def train(
+    task: Task, workers: int, *, on_progress: Callable[[Progress], None] | None = None
+) -> Run:
+    """Train by workers of the Ray cluster to which this process is connected.
+
+    The history is that of one process, but for the order in which sums are taken.
+
+    Parameters
+    ----------
+    task
+        What.
+    workers
+        How many. They share the cluster's cores evenly.
+    on_progress
+        As in `mnistry.train`.
+
+    Raises
+    ------
+    UsageError
+        If the cluster has fewer cores than workers.
+    ResourceError
+        If workers died every time, or there was no room for them. What was trained is kept.
+    MnistryError
+        What the training itself raises.
+    """
+    ray = import_ray()
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.v2.jax import JaxTrainer
+
+    cores = cores_each(
+        [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]], workers
+    )
+    here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
+    board = ray.remote(num_cpus=0, label_selector=here)(_Board).remote()
+    absolute = dataclasses.replace(
+        task, path=task.path.resolve(), data=found_again(task.data)
+    )  # workers may be anywhere
+    failed: list[BaseException] = []
+    with tempfile.TemporaryDirectory() as unused:  # Ray's notes: the run directory says it all
+        trainer = JaxTrainer(
+            _work,
+            train_loop_config={"task": absolute, "board": board, "cores": cores},
+            scaling_config=ScalingConfig(num_workers=workers, resources_per_worker={"CPU": cores}),
+            run_config=RunConfig(
+                name="run",
+                storage_path=unused,
+                failure_config=FailureConfig(
+                    max_failures=_TRIES - 1, controller_failure_limit=_STARTS - 1
+                ),
+            ),
+        )
+
+        def fit() -> None:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    trainer.fit()
+            except BaseException as error:  # told below, in the main thread
+                failed.append(error)
+
+        # In a thread of its own: Ray Train would take over what Ctrl-C does.
+        fitting = threading.Thread(target=fit, daemon=True)
+        fitting.start()
+        while fitting.is_alive():
+            fitting.join(_LOOK)
+            for progress in ray.get(board.take.remote()):
+                if on_progress is not None:
+                    on_progress(progress)
+    refused = ray.get(board.error.remote())
+    if refused is not None:
+        raise refused
+    if failed:
+        raise ResourceError(
+            f"the workers failed: {str(failed[0]).strip().splitlines()[-1]}",
+            where=task.path,
+            remedy=f"go on with: mnistry train --resume {task.path}",
+        ) from failed[0]
+    return Run.open(task.path)
+
+
+def cores_each(nodes: Sequence[float], workers: int) -> int:
+    """Give the most cores that each of some workers can have.
+
+    Parameters
+    ----------
+    nodes
+        Each node's cores.
+    workers
+        How many; one worker's cores are all of one node.
+
+    Raises
+    ------
+    UsageError
+        If there is not even one core for each.
+
+    Examples
+    --------
+    >>> cores_each([4, 4], workers=2), cores_each([4, 4, 4], workers=2), cores_each([4], workers=3)
+    (4, 4, 1)
+    """
+    for cores in range(int(max(nodes, default=0)), 0, -1):
+        if sum(int(node) // cores for node in nodes) >= workers:
+            return cores
+    raise UsageError(
+        f"{workers} workers",
+        expected=f"1 to {sum(map(int, nodes))}, the cores of the cluster",
+    )
+
+
+class _Board:
+    """An actor: what the first worker tells, until the driver takes it."""
+
+    def __init__(self) -> None:
+        self._told: list[Progress] = []
+        self._error: MnistryError | None = None
+
+    def tell(self, progress: Progress) -> None:
+        if self._told and not self._told[-1].finished:
+            self._told.pop()
+        self._told.append(progress)
+
+    def take(self) -> list[Progress]:
+        told, self._told = self._told, []
+        return told
+
+    def fail(self, error: MnistryError) -> None:
+        self._error = self._error or error
+
+    def error(self) -> MnistryError | None:
+        return self._error
+
+
+def _work(config: dict[str, Any]) -> None:
+    """Be one of the workers."""
+    import ray
+
+    task, board = config["task"], config["board"]
+    if ray.get(board.error.remote()) is not None:
+        return  # what we refuse we would refuse again
+    try:
+        _train(task, config["cores"], lambda progress: board.tell.remote(progress))
+    except MnistryError as error:
+        ray.get(board.fail.remote(error))
+        raise
+
+
+def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> None:
+    from ray.train import get_context
+    from ray.train.collective import broadcast_from_rank_zero
+
+    from mnistry import datasets, parallel, startup
+
+    rank, count = get_context().get_world_rank(), get_context().get_world_size()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = datasets.load(task.data, transpose=task.transpose)
+    mine = _identity(dataset.digests)
+    before = Run.open(task.path) if (task.path / "run.json").exists() else None
+    done = before is not None and before.status == "done"
+    first = broadcast_from_rank_zero({"at": _free_address(), "has": mine, "done": done})
+    if first["done"]:
+        return  # whoever died had told nobody yet
+    if mine != first["has"]:
+        raise ResourceError(
+            f"worker {rank} has {mine}", expected=f"{first['has']}, as worker 0 has"
+        )
+    with contextlib.ExitStack() as stack:
+        parallel.use_cores(cores)
+        stack.enter_context(startup.compiled_programs())
+        import jax
+
+        jax.config.update("jax_platforms", "cpu")
+        jax.distributed.initialize(first["at"], count, rank)
+        startup.import_keras()
+        from mnistry import experiment
+
+        if rank:
+            experiment.accompany(task.recipe, dataset, seed=task.seed, path=task.path)
+        elif before is not None:
+            experiment.resume(before, dataset, on_progress=on_progress)
+        else:
+            experiment.perform(
+                task.recipe, dataset, seed=task.seed, path=task.path, given=task.data,
+                transpose=task.transpose, on_progress=on_progress,
+            )  # fmt: skip
+        jax.distributed.shutdown()
+
+
+def _identity(digests: Any) -> dict[str, str]:
+    """Say in short what must be the same in all workers."""
+    data = hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
+    versions = {name: importlib.metadata.version(name) for name in ("keras", "jax")}
+    return {
+        "python": platform.python_version(), "mnistry": __version__, **versions, "data": data[:16],
+    }  # fmt: skip
+
+
+def _free_address() -> str:
+    """Give this node's address with a port that is free now."""
+    from ray.util import get_node_ip_address
+
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return f"{get_node_ip_address()}:{probe.getsockname()[1]}"

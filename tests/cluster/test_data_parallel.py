@@ -1,0 +1,194 @@
+import dataclasses
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnistry import datasets, experiment, recipes
+from mnistry.cluster import data_parallel
+from mnistry.cluster.data_parallel import Task
+from mnistry.errors import MnistryError, ResourceError, UsageError
+from mnistry.runs import Run
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+# 4,000 images in batches of 77 and a last one of 73: neither can be halved.
+RECIPE = dataclasses.replace(
+    recipes.find("classic"), name="custom", units=32, batch_size=77, epochs=3, validation=0.0
+)
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder where every worker says what it is, and leaves its weights when it is done."""
+    folder, plain = tmp_path / "watched", data_parallel._work
+    folder.mkdir()
+
+    def work(config):
+        from mnistry import parallel
+
+        divide, seen = parallel.division_for, []
+
+        def division_for(model):
+            import jax
+
+            from mnistry import callbacks
+
+            callbacks._PART_FOR_SAVING = 1e9  # as often as it may
+            division = divide(model)
+            share = (lambda rows: rows) if division is None else division.share
+            mine = jax.jit(share)(np.arange(48)).addressable_shards[0].data
+            states = config["task"].path / "checkpoints"
+            said = {
+                "pid": os.getpid(),
+                "processes": jax.process_count(),
+                "rows": np.asarray(mine).tolist(),
+                "state": max((path.stem for path in states.glob("*")), default=""),
+            }
+            rank = jax.process_index()
+            with (folder / f"{rank}.jsonl").open("a") as file:
+                file.write(json.dumps(said) + "\n")
+            seen.append((rank, model))
+            return division
+
+        parallel.division_for = division_for
+        plain(config)
+        for rank, model in seen:
+            np.savez(folder / f"{rank}.npz", *model.get_weights())
+
+    monkeypatch.setattr(data_parallel, "_work", work)
+    return folder
+
+
+def lives(folder: Path, rank: int) -> list[dict]:
+    path = folder / f"{rank}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def weights(path: Path) -> list[np.ndarray]:
+    with np.load(path) as file:
+        return [file[name] for name in file.files]
+
+
+def check_workers(folder: Path, count: int) -> None:
+    last = [lives(folder, rank)[-1] for rank in range(count)]
+    assert [one["processes"] for one in last] == [count] * count
+    rows = [row for one in last for row in one["rows"]]
+    assert sorted(rows) == list(range(48))  # every row once
+    assert {len(one["rows"]) for one in last} == {48 // count}
+    for rank in range(1, count):
+        for ours, first in zip(
+            weights(folder / f"{rank}.npz"), weights(folder / "0.npz"), strict=True
+        ):
+            assert np.array_equal(ours, first)
+
+
+def check_run(run: Run, alone: Run) -> None:
+    """Make sure that a run is an ordinary one, and like that of one process."""
+    assert run.status == "done"
+    assert (run.recipe, run.seed) == (alone.recipe, alone.seed)
+    assert run.data == alone.data
+    assert {path.name for path in run.path.iterdir()} == {p.name for p in alone.path.iterdir()}
+    for ours, theirs in zip(run.epochs(), alone.epochs(), strict=True):
+        np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
+        np.testing.assert_allclose(ours.accuracy, theirs.accuracy, atol=1e-3)
+    for ours, theirs in zip(run.model().get_weights(), alone.model().get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    assert abs(run.scores().test.accuracy - alone.scores().test.accuracy) <= 0.002
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Run:
+    return experiment.perform(RECIPE, datasets.load("sample"), seed=3, path=tmp_path / "alone")
+
+
+def test_a_worker_dies_and_two_go_on_from_the_last_checkpoint_as_if_one_had_trained(
+    cluster, watched: Path, alone: Run, tmp_path: Path
+) -> None:
+    killed, seen = [], []
+
+    def kill(progress) -> None:
+        seen.append(progress)
+        if progress.epoch >= 2 and not killed:
+            killed.append(lives(watched, 1)[0]["pid"])
+            os.kill(killed[0], signal.SIGKILL)
+
+    recipe = dataclasses.replace(RECIPE, epochs=60)
+    run = data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=kill)
+    assert killed
+    first, second = lives(watched, 1)
+    assert first["pid"] == killed[0] != second["pid"]
+    assert first["state"] in ("", "00000000-00000000")
+    assert second["state"] > "00000001"  # not before the second epoch
+    check_workers(watched, 2)
+    assert (seen[-1].epoch, seen[-1].finished) == (60, run.epochs()[-1])
+    assert len(run.epochs()) == 60
+    for ours, theirs in zip(run.epochs(), alone.epochs(), strict=False):
+        np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
+    with pytest.raises(UsageError, match="expected 1 to 2, the cores"):
+        data_parallel.train(Task(tmp_path / "other", recipe, 3, "sample"), 3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_several_workers_train_as_one_process_does(
+    cluster, watched: Path, alone: Run, tmp_path: Path, workers: int
+) -> None:
+    for _ in range(workers - 2):
+        cluster.add_node(num_cpus=1)
+    run = data_parallel.train(Task(tmp_path / "run", RECIPE, 3, "sample"), workers)
+    check_workers(watched, workers)
+    check_run(run, alone)
+
+
+@pytest.mark.long
+def test_a_node_is_lost_and_training_goes_on_on_another(
+    cluster, watched: Path, alone: Run, tmp_path: Path
+) -> None:
+    lost = []
+
+    def lose(progress) -> None:
+        if progress.epoch >= 2 and not lost:
+            lost.append(progress)
+            cluster.add_node(num_cpus=1)
+            threading.Thread(target=cluster.remove_node, args=(cluster.other, False)).start()
+
+    recipe = dataclasses.replace(RECIPE, epochs=200)
+    run = data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=lose)
+    assert lost
+    assert len(lives(watched, 0)) == 2
+    assert len(run.epochs()) == 200
+    check_workers(watched, 2)
+    for ours, theirs in zip(run.epochs(), alone.epochs(), strict=False):
+        np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
+
+
+@pytest.mark.long
+def test_what_the_training_refuses_is_told_once(cluster, watched: Path, tmp_path: Path) -> None:
+    too_fast = dataclasses.replace(RECIPE, optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(MnistryError, match="loss became"):
+        data_parallel.train(Task(tmp_path / "run", too_fast, 3, "sample"), 2)
+    assert Run.open(tmp_path / "run").status == "diverged"
+    assert len(lives(watched, 0)) == 1  # and not tried again
+
+
+@pytest.mark.long
+def test_workers_that_die_every_time_end_the_training_with_what_there_is(
+    cluster, watched: Path, tmp_path: Path
+) -> None:
+    killed = []
+
+    def kill(progress) -> None:
+        pid = lives(watched, 1)[-1]["pid"]
+        if progress.epoch >= 2 and pid not in killed:
+            killed.append(pid)
+            os.kill(pid, signal.SIGKILL)
+
+    recipe = dataclasses.replace(RECIPE, epochs=100_000)
+    with pytest.raises(ResourceError, match=r"workers failed.*go on with: mnistry train --resume"):
+        data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=kill)
+    assert len(lives(watched, 0)) == 3
