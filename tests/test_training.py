@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import mnistry
-from mnistry import checkpoints, training
+from mnistry import checkpoints, parallel, training
 from mnistry.additions import Additions
 from mnistry.augment import Distortion, distort
 from mnistry.datasets.dataset import Split
-from mnistry.errors import DataError, DivergedError, UsageError
+from mnistry.errors import DataError, DivergedError, ResourceError, UsageError
 from mnistry.history import Epoch, Progress
 
 
@@ -430,3 +430,27 @@ def test_interrupted_in_the_last_steps_hooks_nothing_half_done_is_kept(
     assert state is not None
     assert state.step == 0
     assert len(state.epochs) <= 1
+
+
+def test_one_of_several_processes_that_would_begin_elsewhere_is_refused(
+    digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "agreed", lambda _: np.array([3, 20]))  # the first's
+    with pytest.raises(ResourceError, match="after 0 epochs and 0 steps; expected 3 and 20"):
+        mnistry.train(mnistry.build("linear"), *digits, epochs=4)
+
+
+def test_several_processes_do_not_train_in_fit(digits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "processes", lambda: 2)
+    every_batch = keras.callbacks.LambdaCallback(on_train_batch_end=print)
+    with pytest.raises(UsageError, match="overrides a hook for every batch; expected none such"):
+        mnistry.train(mnistry.build("linear"), *digits, callbacks=[every_batch])
+
+
+def test_only_the_first_of_several_processes_writes(
+    digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for leads in (False, True):
+        monkeypatch.setattr(parallel, "leads", lambda leads=leads: leads)
+        mnistry.train(mnistry.build("linear"), *digits, epochs=1, checkpoint_folder=tmp_path / "c")
+        assert (tmp_path / "c").exists() == leads

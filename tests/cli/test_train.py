@@ -134,3 +134,26 @@ def test_several_seeds_as_json_are_one_object(mnistry_command, tmp_path) -> None
     accuracies = [run["test_accuracy"] for run in value["runs"]]
     assert value["test_accuracy"]["mean"] == pytest.approx(sum(accuracies) / 2)
     assert accuracies[0] != accuracies[1]
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_workers_leave_a_run_like_any_other(mnistry_command, tmp_path) -> None:
+    run = tmp_path / "run"
+    result = mnistry_command("train", *SMALL, "--workers", 2, "-o", run)
+    assert result.code == 0
+    assert "test accuracy" in result.out
+    assert "epoch 1/1: loss" in result.err
+    alone = mnistry_command("train", *SMALL, "-o", tmp_path / "alone", "--json")
+    ours = json.loads(mnistry_command("runs", "show", run, "--json").out)
+    losses = [one["epochs"][0]["loss"] for one in (ours, json.loads(alone.out))]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    again = mnistry_command("train", *SMALL, "--workers", 2, "-o", run)
+    assert again.code == 2
+    assert "exists already" in again.err
+
+
+def test_a_cluster_that_is_not_there_is_refused(mnistry_command, tmp_path) -> None:
+    result = mnistry_command("train", *SMALL, "--ray", "127.0.0.1:9", "-o", tmp_path / "run")
+    assert (result.code, result.out) == (7, "")
+    assert "127.0.0.1:9: no Ray cluster" in result.err
+    assert not (tmp_path / "run").exists()

@@ -32,12 +32,16 @@ def test_who_has_another_token_is_refused(cluster) -> None:
 def test_a_cluster_of_this_machine_is_as_it_was_asked_for_and_leaves_signals_alone() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers]
-    with connected("local", cores=1) as cores:
+    with (
+        pytest.raises(ResourceError, match=r"local: the cluster failed.*its head died"),
+        connected("local", cores=1) as cores,
+    ):
         import ray
 
         assert cores == 1
         assert [signal.getsignal(number) for number in numbers] == before
         assert not ray._private.worker.global_worker.node.webui_url
+        raise ray.exceptions.RaySystemError("its head died")
     assert not ray.is_initialized()
 
 

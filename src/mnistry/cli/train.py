@@ -123,6 +123,7 @@ def train(
     from mnistry.runs import Run
 
     run = None if resume is None else Run.open(resume)
+    places = {} if run is not None else _places(output, seed or 0, seeds)
     with startup.compiled_programs(), _cluster(ray, workers) as workers:
         startup.import_keras()
         if run is not None:
@@ -131,7 +132,7 @@ def train(
         else:
             dataset = common.load_dataset(data, transpose)
             runs = []
-            for number, path in _places(output, seed or 0, seeds).items():
+            for number, path in places.items():
                 start = 0.0 if runs else time.perf_counter() - _STARTED
                 runs.append(_new(chosen, dataset, data, transpose, number, path, start, workers))
     single = seeds in (None, 1)
@@ -168,12 +169,14 @@ def _recipe(name: str, settings: dict[str, Any]) -> "Recipe":
 
 def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Path | None]:
     """Give each seed its run directory, having made sure that none of them is taken."""
-    if seeds in (None, 1) or output is None:
-        return dict.fromkeys(range(first, first + (seeds or 1)), output)
+    numbers = range(first, first + (seeds or 1))
+    if output is None:
+        return dict.fromkeys(numbers)
     from mnistry import runs
 
+    single = len(numbers) == 1
     places = {
-        seed: output.with_name(f"{output.name}-s{seed}") for seed in range(first, first + seeds)
+        seed: output if single else output.with_name(f"{output.name}-s{seed}") for seed in numbers
     }
     for path in places.values():
         runs.refuse_taken(path)
@@ -196,7 +199,6 @@ def _new(
     claim = runs.claim(Path("runs"), recipe.name, seed)
     with contextlib.nullcontext(path) if path else claim as path, _say_how_to_go_on(path):
         if workers is not None:
-            runs.refuse_taken(path)
             given = dataset.name if data is None else data
             return _train_by_workers(path, recipe, dataset, seed, given, transpose, workers)
         return experiment.perform(

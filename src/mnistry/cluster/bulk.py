@@ -125,22 +125,24 @@ def read(
         files.remove_leftovers(out)
         _check_record(out, settings)
         missing = _missing(pictures, out)
-        before = int(np.count_nonzero(~missing))
+        before = done = len(pictures) - int(np.count_nonzero(missing))
         failed: list[str] = []
         failures = 0
-        if missing.any():
+        if done < len(pictures):
             _try_a_worker(out, settings)
         for most in _PARTS:
             parts = divide(np.flatnonzero(missing), most, cores)
             packed = [pictures.pack(part) for part in parts]
             for number, errors in _run(packed, out, settings, cores):
                 missing[parts[number]] = False
+                done += len(parts[number])
                 failures += len(errors)
                 failed += errors[: _TOLD - len(failed)]
                 if on_progress is not None:
-                    on_progress(int(np.count_nonzero(~missing)), len(pictures))
-            if missing.any():  # whoever died may have written before
+                    on_progress(done, len(pictures))
+            if done < len(pictures):  # whoever died may have written before
                 missing = _missing(pictures, out)
+                done = len(pictures) - int(np.count_nonzero(missing))
         for part in divide(np.flatnonzero(missing), _PARTS[0], 1):
             items = unpack(pictures.pack(part))
             errors = [str(DataError("whatever reads it dies", where=item.name)) for item in items]

@@ -51,7 +51,7 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
     UsageError
         If Ray is not installed.
     ResourceError
-        If no cluster answers there, or it does not accept our token.
+        If no cluster answers there, it does not accept our token, or it fails while the block runs.
     """
     ray = import_ray()
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -70,6 +70,12 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
         ) from error
     try:
         yield int(ray.cluster_resources().get("CPU", 1))
+    except ray.exceptions.RayError as error:
+        raise ResourceError(
+            f"the cluster failed: {str(error).strip().splitlines()[0]}",
+            where=address,
+            remedy="see that it runs, and give the same command again: what was done is kept",
+        ) from error
     finally:
         ray.shutdown()
 

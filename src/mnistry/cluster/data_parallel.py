@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import platform
 import socket
 import tempfile
 import threading
@@ -88,7 +87,6 @@ def train(
     absolute = dataclasses.replace(
         task, path=task.path.resolve(), data=found_again(task.data)
     )  # workers may be anywhere
-    failed: list[BaseException] = []
     with tempfile.TemporaryDirectory() as unused:  # Ray's notes: the run directory says it all
         trainer = JaxTrainer(
             _work,
@@ -102,33 +100,43 @@ def train(
                 ),
             ),
         )
-
-        def fit() -> None:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    trainer.fit()
-            except BaseException as error:  # told below, in the main thread
-                failed.append(error)
-
-        # In a thread of its own: Ray Train would take over what Ctrl-C does.
-        fitting = threading.Thread(target=fit, daemon=True)
-        fitting.start()
-        while fitting.is_alive():
-            fitting.join(_LOOK)
-            for progress in ray.get(board.take.remote()):
-                if on_progress is not None:
-                    on_progress(progress)
+        failed = _fit(trainer, board, on_progress)
     refused = ray.get(board.error.remote())
     if refused is not None:
         raise refused
-    if failed:
+    if failed is not None:
         raise ResourceError(
-            f"the workers failed: {str(failed[0]).strip().splitlines()[-1]}",
+            f"the workers failed: {str(failed).strip().splitlines()[-1]}",
             where=task.path,
             remedy=f"go on with: mnistry train --resume {task.path}",
-        ) from failed[0]
+        ) from failed
     return Run.open(task.path)
+
+
+def _fit(
+    trainer: Any, board: Any, on_progress: Callable[[Progress], None] | None
+) -> BaseException | None:
+    """Let Ray train, and tell meanwhile how far it is; give what it failed with."""
+    ray = import_ray()
+    failed: list[BaseException] = []
+
+    def fit() -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                trainer.fit()
+        except BaseException as error:  # given to the main thread
+            failed.append(error)
+
+    # In a thread of its own: Ray Train would take over what Ctrl-C does.
+    fitting = threading.Thread(target=fit, daemon=True)
+    fitting.start()
+    while fitting.is_alive():
+        fitting.join(_LOOK)
+        for progress in ray.get(board.take.remote()):
+            if on_progress is not None:
+                on_progress(progress)
+    return failed[0] if failed else None
 
 
 def cores_each(nodes: Sequence[float], workers: int) -> int:
@@ -243,9 +251,7 @@ def _identity(digests: Any) -> dict[str, str]:
     """Say in short what must be the same in all workers."""
     data = hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
     versions = {name: importlib.metadata.version(name) for name in ("keras", "jax")}
-    return {
-        "python": platform.python_version(), "mnistry": __version__, **versions, "data": data[:16],
-    }  # fmt: skip
+    return {"mnistry": __version__, **versions, "data": data[:16]}
 
 
 def _free_address() -> str:

@@ -1,0 +1,74 @@
+"""One training by 1, 2 and 4 workers of a Ray cluster of this machine: what the exchange costs.
+
+Each worker has one core. Every training is of MNIST, by the same seed; what counts is its last
+epoch, when all is compiled. One worker exchanges nothing: what several need beyond their share of
+its time is the price of the exchange, in which every step's gradients, as many numbers as the
+network has weights, go through the machine's loopback.
+
+    python benchmarks/cluster_training.py
+    python benchmarks/cluster_training.py --rounds 1
+"""
+
+import argparse
+import dataclasses
+import statistics
+import tempfile
+from pathlib import Path
+
+import mnistry
+from mnistry import recipes
+from mnistry.cluster import connection
+from mnistry.cluster.data_parallel import Task, train
+from mnistry.concepts import steps_per_epoch
+
+WORKERS = (1, 2, 4)
+TRAININGS = (  # network, images a step, epochs
+    ("dense", 128, 3),
+    ("dense", 1024, 3),
+    ("convnet", 128, 2),
+)
+
+
+def last_epoch(network: str, batch_size: int, epochs: int, workers: int) -> tuple[float, int]:
+    """Train; give the seconds of the last epoch, and how many weights there are."""
+    recipe = dataclasses.replace(
+        recipes.find("classic"), name="custom", network=network, batch_size=batch_size,
+        epochs=epochs,
+    )  # fmt: skip
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        connection.connected("local", cores=workers),  # so that each has one
+    ):
+        run = train(Task(Path(folder, "run"), recipe, 0, "mnist"), workers)
+        return run.epochs()[-1].seconds, run.model().count_params()
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    (images, _), _ = mnistry.load("mnist")
+    for network, batch_size, epochs in TRAININGS:
+        seconds: dict[int, list[float]] = {workers: [] for workers in WORKERS}
+        weights = 0
+        for _ in range(rounds):
+            for workers in WORKERS:
+                taken, weights = last_epoch(network, batch_size, epochs, workers)
+                seconds[workers].append(taken)
+        steps = steps_per_epoch(len(images), batch_size)
+        print(f"{network}, {weights:,} weights, {batch_size} images a step, {steps} steps an epoch")
+        alone = statistics.median(seconds[1])
+        for workers, times in seconds.items():
+            median = statistics.median(times)
+            exchange = 1000 * (median - alone / workers) / steps
+            print(
+                f"  {workers} workers: {median:.2f} s an epoch ({min(times):.2f} to "
+                f"{max(times):.2f}), {alone / median:.2f} times as quick as one; "
+                f"{exchange:.1f} ms a step beyond its share",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
