@@ -2,8 +2,8 @@
 
 A short sweep and a long one of the same small trainings: what the long one takes longer is of its
 further trainings alone, for starting workers is in both. From that go the seconds that the
-trainings themselves say they took. The rest, by training and core, is the overhead. The driver's own
-seconds of processor are the part of it that does not become less with more cores.
+trainings themselves say they took. The rest, by training and core, is the overhead. What the driver
+computes in it does not become less with more cores.
 
     python benchmarks/cluster_sweep.py
     python benchmarks/cluster_sweep.py --rounds 1

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import zipfile
@@ -112,8 +113,14 @@ def test_fault_63_no_flipped_bit_of_a_header_is_believed_or_raised(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "record",
-    [b"", b"no array", b'{"step": "one"}'],
-    ids=["empty", "no array", "of another kind"],
+    [
+        b"",
+        b"no array",
+        b'{"step": "one"}',
+        b'{"callbacks": [1]}',
+        b'{"callbacks": [{"best": "x"}]}',
+    ],
+    ids=["empty", "no array", "of another kind", "no memory", "no number"],
 )
 def test_fault_63_what_is_no_checkpoint_is_damaged_though_its_checksums_are_right(
     tmp_path: Path, record: bytes
@@ -144,6 +151,23 @@ def test_another_networks_state_is_refused_before_anything_changes(tmp_path: Pat
     other.optimizer.build(other.trainable_variables)
     with pytest.raises(UsageError, match="another network"):
         checkpoints.restore(checkpoint, other, [])
+
+
+@pytest.mark.parametrize("change", [{"callbacks": [{"__class__": 1}]}, {"step": 1}])
+def test_fault_63_a_state_that_does_not_fit_is_refused_before_anything_changes(
+    change: dict[str, object],
+) -> None:
+    model, stopping = compiled(0), keras.callbacks.EarlyStopping()
+    model.evaluate(np.zeros((2, 28, 28)), np.eye(10)[:2], verbose=0)  # makes the metrics
+    stopping.on_train_begin()
+    checkpoint = dataclasses.replace(checkpoints.take(model, [EPOCH], [stopping]), **change)
+    other, later = compiled(1), keras.callbacks.EarlyStopping()
+    other.evaluate(np.zeros((2, 28, 28)), np.eye(10)[:2], verbose=0)
+    before = other.get_weights()
+    with pytest.raises(UsageError, match="another network, optimizer or callbacks"):
+        checkpoints.restore(checkpoint, other, [later])
+    for ours, theirs in zip(other.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_the_best_of_a_model_checkpoint_is_remembered(tmp_path: Path) -> None:

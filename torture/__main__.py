@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CAMPAIGNS))
     names = parser.parse_args().names or list(CAMPAIGNS)
+    if unknown := set(names) - set(CAMPAIGNS):
+        parser.error(f"no campaign is called {', '.join(sorted(unknown))}")
     path = HERE / "results.json"
     record = json.loads(path.read_text()) if path.exists() else {"campaigns": {}}
     for name in names:
@@ -151,7 +154,9 @@ def main() -> None:
         record["machine"] = f"{WORKERS} cores, Python {platform.python_version()}"
         path.write_text(json.dumps(record, indent=1) + "\n")
         print(name, json.dumps(record["campaigns"][name], indent=1), flush=True)
-    write_page(record)
+        write_page(record)
+    if any("**" in cell for row in rows(record["campaigns"]) for cell in row):
+        sys.exit(f"something is wrong: see {PAGE}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """What of mnistry reads files, and files that it reads: small, real and right."""
 
+import atexit
 import dataclasses
 import functools
 import io
+import shutil
 import struct
 import tempfile
 import warnings
@@ -163,9 +165,11 @@ def _image() -> Target:
 
 @functools.cache
 def _run() -> Path:
+    """Train a small run, which is there as long as this process."""
     from mnistry import Recipe, datasets, experiment
 
     folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         experiment.perform(

@@ -105,9 +105,18 @@ def restore(
             expected=f"{len(checkpoint.callbacks)}, as in the one that it goes on with",
         )
     given = [checkpoint.arrays[name].shape for name in _names(checkpoint.arrays)]
-    if given != [tuple(variable.shape) for variable in variables(model)]:
+    expected = [tuple(variable.shape) for variable in variables(model)]
+    metrics = len(model.metrics_variables) if checkpoint.step else 0
+    if (
+        given != expected
+        or any(f"metric_{i}" not in checkpoint.arrays for i in range(metrics))
+        or any(
+            set(memory) != set(_memory(callback))
+            for callback, memory in zip(deciding, checkpoint.callbacks, strict=True)
+        )
+    ):
         raise UsageError(
-            "the checkpoint is of another network or optimizer",
+            "the checkpoint is of another network, optimizer or callbacks",
             expected="one of the training that goes on",
         )
     for i, variable in enumerate(variables(model)):
@@ -188,6 +197,9 @@ def _read(path: Path) -> Checkpoint:
         raise ValueError("not all variables are there")
     if not all(isinstance(record[name], kind) for name, kind in _KINDS.items()):
         raise TypeError("the record is none of a checkpoint")
+    numbers = [value for memory in record["callbacks"] for value in memory.values()]
+    if not all(value is None or isinstance(value, int | float) for value in numbers):
+        raise TypeError("the callbacks remember what is no number")
     epochs = tuple(Epoch(**epoch) for epoch in record["epochs"])
     return Checkpoint(
         epochs, record["step"], record["seconds"], record["stopped"], arrays, record["callbacks"]
