@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from mnistry.runs import Run
+
 SMALL = ("--data", "sample", "--units", 16, "--epochs", 1)
 
 
@@ -143,9 +145,9 @@ def test_workers_leave_a_run_like_any_other(mnistry_command, tmp_path) -> None:
     assert result.code == 0
     assert "test accuracy" in result.out
     assert "epoch 1/1: loss" in result.err
-    alone = mnistry_command("train", *SMALL, "-o", tmp_path / "alone", "--json")
-    ours = json.loads(mnistry_command("runs", "show", run, "--json").out)
-    losses = [one["epochs"][0]["loss"] for one in (ours, json.loads(alone.out))]
+    alone = tmp_path / "alone"
+    mnistry_command("train", *SMALL, "-o", alone)
+    losses = [Run.open(path).epochs()[0].loss for path in (run, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     again = mnistry_command("train", *SMALL, "--workers", 2, "-o", run)
     assert again.code == 2
