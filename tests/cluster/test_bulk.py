@@ -108,6 +108,7 @@ def test_results_of_other_pictures_are_not_counted_and_paths_may_be_relative(
     assert [row["file"] for row in rows(tmp_path / "out")] == ["in/00.png", "in/01.png"]
 
 
+@pytest.mark.long
 def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(
     cluster, pictures: Path, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

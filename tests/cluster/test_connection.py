@@ -11,6 +11,7 @@ from mnistry.errors import ResourceError
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
 
+@pytest.mark.long
 def test_who_has_another_token_is_refused(cluster) -> None:
     code = (
         "import sys\n"
