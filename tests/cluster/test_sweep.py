@@ -1,4 +1,5 @@
 import csv
+import itertools
 import os
 import signal
 import subprocess
@@ -84,6 +85,26 @@ def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
         ]
         assert results[1].accuracy == 0
     assert Run.open(tmp_path / "out" / "runs" / "0-s0").status == "diverged"
+
+
+def test_a_worker_lets_go_of_programs_after_so_many_trainings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import jax
+
+    monkeypatch.setattr(sweep, "_started", itertools.count(1))
+    monkeypatch.setattr(sweep, "_REMEMBERED", 3)
+    compiled: list[int] = []
+
+    @jax.jit
+    def double(number: float) -> float:
+        compiled.append(1)
+        return 2 * number
+
+    for _ in range(7):
+        sweep._forget_programs()
+        double(1.0)
+    assert len(compiled) == 3
 
 
 def test_a_sweep_whose_driver_was_killed_goes_on_and_trains_nothing_twice(

@@ -7,6 +7,7 @@ sees the test split.
 
 import dataclasses
 import functools
+import itertools
 import json
 import shutil
 import statistics
@@ -24,6 +25,8 @@ from mnistry.runs import found_again
 _PLAN, _TUNE, _RUNS, _RESULTS = "sweep.json", ".tune", "runs", "results.csv"
 _TRIES = 3  # of a trial whose worker dies
 _SCORE = "val_accuracy"
+_REMEMBERED = 20  # trainings of a worker whose programs stay in memory, 10 MB or so a network
+_started = itertools.count(1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,6 +264,7 @@ def _train(config: dict[str, Any]) -> None:
     parallel.use_cores(1)
     with startup.compiled_programs():
         startup.import_keras()
+        _forget_programs()
         from mnistry import checkpoints, experiment
         from mnistry.runs import Run
 
@@ -300,6 +304,14 @@ def _train(config: dict[str, Any]) -> None:
         else:
             epochs = run.epochs()
             report(len(epochs), epochs[-1].val_accuracy, "done")
+
+
+def _forget_programs() -> None:
+    """Every so many trainings, let go of what JAX compiled: it would keep all of it for ever."""
+    if next(_started) % _REMEMBERED == 0:
+        import jax
+
+        jax.clear_caches()
 
 
 @functools.lru_cache(maxsize=1)
