@@ -112,18 +112,19 @@ def test_fault_63_no_flipped_bit_of_a_header_is_believed_or_raised(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "record",
+    ("member", "record"),
     [
-        b"",
-        b"no array",
-        b'{"step": "one"}',
-        b'{"callbacks": [1]}',
-        b'{"callbacks": [{"best": "x"}]}',
+        ("record.npy", b""),
+        ("record.npy", b"no array"),
+        ("record.npy", b'{"step": "one"}'),
+        ("record.npy", b'{"callbacks": [1]}'),
+        ("record.npy", b'{"callbacks": [{"best": "x"}]}'),
+        ("variable_0.npy", b"no array"),
+        ("variable_0.npy", b'"no numbers"'),
     ],
-    ids=["empty", "no array", "of another kind", "no memory", "no number"],
 )
 def test_fault_63_what_is_no_checkpoint_is_damaged_though_its_checksums_are_right(
-    tmp_path: Path, record: bytes
+    tmp_path: Path, member: str, record: bytes
 ) -> None:
     for count in range(2):
         checkpoints.save(tmp_path, checkpoints.take(compiled(0), [EPOCH] * count, []))
@@ -135,8 +136,12 @@ def test_fault_63_what_is_no_checkpoint_is_damaged_though_its_checksums_are_righ
         whole = json.loads(np.load(io.BytesIO(members["record.npy"])).tobytes())
         np.save(array, np.frombuffer(json.dumps(whole | json.loads(record)).encode(), np.uint8))
         record = array.getvalue()
+    elif record.startswith(b'"'):
+        array = io.BytesIO()
+        np.save(array, np.full((784, 4), json.loads(record)))
+        record = array.getvalue()
     with zipfile.ZipFile(newest, "w") as archive:
-        for name, content in (members | {"record.npy": record}).items():
+        for name, content in (members | {member: record}).items():
             archive.writestr(name, content)
     checkpoint, damaged = checkpoints.newest(tmp_path)
     assert damaged == [newest]
@@ -168,6 +173,19 @@ def test_fault_63_a_state_that_does_not_fit_is_refused_before_anything_changes(
         checkpoints.restore(checkpoint, other, [later])
     for ours, theirs in zip(other.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["variable_0", "metric_0", "best_0_1"])
+def test_fault_63_an_array_of_another_shape_is_refused(name: str) -> None:
+    model, stopping = compiled(0), keras.callbacks.EarlyStopping(restore_best_weights=True)
+    model.evaluate(np.zeros((2, 28, 28)), np.eye(10)[:2], verbose=0)
+    stopping.on_train_begin()
+    stopping.best_weights = model.get_weights()
+    checkpoint = checkpoints.take(model, [EPOCH], [stopping], step=1)
+    checkpoints.restore(checkpoint, model, [stopping])
+    changed = dataclasses.replace(checkpoint, arrays={**checkpoint.arrays, name: np.zeros((2, 3))})
+    with pytest.raises(UsageError, match="another network, optimizer or callbacks"):
+        checkpoints.restore(changed, model, [stopping])
 
 
 def test_the_best_of_a_model_checkpoint_is_remembered(tmp_path: Path) -> None:

@@ -104,16 +104,16 @@ def restore(
             f"{len(deciding)} callbacks decide in this training",
             expected=f"{len(checkpoint.callbacks)}, as in the one that it goes on with",
         )
-    given = [checkpoint.arrays[name].shape for name in _names(checkpoint.arrays)]
-    expected = [tuple(variable.shape) for variable in variables(model)]
-    metrics = len(model.metrics_variables) if checkpoint.step else 0
-    if (
-        given != expected
-        or any(f"metric_{i}" not in checkpoint.arrays for i in range(metrics))
-        or any(
-            set(memory) != set(_memory(callback))
-            for callback, memory in zip(deciding, checkpoint.callbacks, strict=True)
-        )
+    shapes = {name: array.shape for name, array in checkpoint.arrays.items()}
+    expected = {f"variable_{i}": tuple(v.shape) for i, v in enumerate(variables(model))}
+    if checkpoint.step:
+        expected |= {f"metric_{i}": tuple(v.shape) for i, v in enumerate(model.metrics_variables)}
+    for i in range(len(deciding)):
+        if f"best_{i}_0" in shapes:
+            expected |= {f"best_{i}_{j}": tuple(w.shape) for j, w in enumerate(model.weights)}
+    if shapes != expected or any(
+        set(memory) != set(_memory(callback))
+        for callback, memory in zip(deciding, checkpoint.callbacks, strict=True)
     ):
         raise UsageError(
             "the checkpoint is of another network, optimizer or callbacks",
@@ -145,7 +145,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
         "stopped": checkpoint.stopped,
-        "variables": len(_names(checkpoint.arrays)),
+        "variables": sum(name.startswith("variable_") for name in checkpoint.arrays),
         "callbacks": checkpoint.callbacks,
     }
     buffer = io.BytesIO()
@@ -193,8 +193,11 @@ def _read(path: Path) -> Checkpoint:
         # Reading each member checks its CRC.
         arrays = {name: archive[name] for name in archive.files}
     record = json.loads(arrays.pop("record").tobytes())
-    if _names(arrays) != [f"variable_{i}" for i in range(record["variables"])]:
+    if not {f"variable_{i}" for i in range(record["variables"])} <= arrays.keys():
         raise ValueError("not all variables are there")
+    # What does not begin as an array does is given as bytes.
+    if any(getattr(array, "dtype", np.dtype(str)).kind not in "fiub" for array in arrays.values()):
+        raise TypeError("not all arrays are of numbers")
     if not all(isinstance(record[name], kind) for name, kind in _KINDS.items()):
         raise TypeError("the record is none of a checkpoint")
     numbers = [value for memory in record["callbacks"] for value in memory.values()]
@@ -208,11 +211,6 @@ def _read(path: Path) -> Checkpoint:
 
 def _is_between_epochs(path: Path) -> bool:
     return path.stem.endswith("-00000000")
-
-
-def _names(arrays: Mapping[str, NDArray[Any]]) -> list[str]:
-    names = [name for name in arrays if name.startswith("variable_")]
-    return sorted(names, key=lambda name: int(name.removeprefix("variable_")))
 
 
 def _paths(folder: Path) -> list[Path]:
