@@ -13,7 +13,7 @@ train: .venv/train.done ## train the classic network on MNIST and score it
 	$(BIN)/mnistry train
 
 test: .venv/test.done ## run every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones too (ten minutes)
 	$(BIN)/pytest tests/cluster -m "long or not long"
