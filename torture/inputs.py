@@ -22,7 +22,8 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,16 @@ def try_batch(name: str, number: int, count: int) -> Outcome:
     return outcome
 
 
+def _in_own_process(name: str, number: int, count: int) -> Outcome:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(try_batch, name, number, count).result()
+        except BrokenProcessPool:
+            again = f"--only {name} --seed {number} --count {count}"
+            return Outcome(collections.Counter(), wrong=(f"its process died: {again}",))
+
+
 def _try(target: Target, path: Path, outcome: Outcome) -> None:
     before = _forget_peak()
     began = time.perf_counter()
@@ -165,10 +176,9 @@ def campaign(
     for name in only:
         began = time.perf_counter()
         sizes = [min(_A_BATCH, count - start) for start in range(0, count, _A_BATCH)]
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             batches = pool.map(
-                try_batch, [name] * len(sizes), range(seed, seed + len(sizes)), sizes
+                _in_own_process, [name] * len(sizes), range(seed, seed + len(sizes)), sizes
             )
             whole = sum(batches, Outcome(collections.Counter()))
         result[name] = {

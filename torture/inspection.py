@@ -1,11 +1,13 @@
 """Look at a run directory with other programs than mnistry's own."""
 
 import csv
+import io
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import onnxruntime
 
@@ -44,7 +46,7 @@ def outcome(run: Path) -> dict[str, Any] | None:
     if record["status"] != "done":
         return None
     with zipfile.ZipFile(run / "model.keras") as archive:
-        weights = archive.read("model.weights.h5")
+        weights = _arrays(archive.read("model.weights.h5"))
     last = max((run / "checkpoints").glob("*.npz"))
     with np.load(last) as arrays:
         state = {name: arrays[name].tobytes() for name in arrays.files if name != "record"}
@@ -52,8 +54,21 @@ def outcome(run: Path) -> dict[str, Any] | None:
         rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
     return {
         "onnx": (run / "model.onnx").read_bytes(),
-        "weights": len(weights),
+        "weights": weights,
         "state": state,
         "history": rows,
         "scores": json.loads((run / "scorecard.json").read_text()),
     }
+
+
+def _arrays(content: bytes) -> dict[str, bytes]:
+    """Give the arrays of an HDF5 file, which has the time in it too."""
+    found = {}
+
+    def note(name: str, entry: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(entry, h5py.Dataset):
+            found[name] = entry[()].tobytes()
+
+    with h5py.File(io.BytesIO(content)) as file:
+        file.visititems(note)
+    return found

@@ -15,6 +15,7 @@ import contextlib
 import http.client
 import io
 import json
+import select
 import socket
 import statistics
 import tempfile
@@ -34,6 +35,7 @@ RATE = 60  # requests a second, of what the quick client does
 SLOW = 60  # slow clients
 _CLIENTS = 16
 _WARM = 60.0  # seconds before the first look: by then everything has been asked for once
+_PATIENCE = 60.0  # seconds that a slow client stays, if the server lets it
 _EVERY = 2.0  # seconds between two looks at the process
 _REQUESTS = [
     ("GET", "/api/status"), ("GET", "/"), ("GET", "/api/runs"), ("GET", "/api/data"),
@@ -96,7 +98,7 @@ class Load:
                 response = connection.getresponse()
                 response.read()
                 status = str(response.status)
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 status = type(error).__name__
                 connection.close()
             with self._lock:
@@ -104,9 +106,10 @@ class Load:
                 self.latencies.append(time.perf_counter() - due)
         connection.close()
 
-    def _slowly(self, head: bytes, send: bytes, *, take: bool = True) -> None:
-        """Connect, send a head, then a byte now and then, until the server ends it; and again."""
+    def _slowly(self, head: bytes, send: bytes) -> None:
+        """Connect, send a head, then a byte now and then, take nothing; and again."""
         while not self._ended.is_set():
+            leaves = time.perf_counter() + _PATIENCE
             with (
                 contextlib.suppress(OSError),
                 socket.create_connection(
@@ -115,12 +118,12 @@ class Load:
             ):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
                 connection.sendall(head)
-                while not self._ended.wait(0.5):
+                while not _is_closed(connection) and time.perf_counter() < leaves:
+                    if self._ended.wait(0.5):
+                        return
                     connection.sendall(send)
-                    if take and _is_closed(connection):
-                        break
             with self._lock:
-                self.ended_by_server += not self._ended.is_set()
+                self.ended_by_server += time.perf_counter() < leaves
 
     def _slow_head(self) -> None:
         self._slowly(b"POST /api/read HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"x")
@@ -133,17 +136,14 @@ class Load:
     def _slow_taker(self) -> None:
         host = f"{self._served.host}:{self._served.port}"
         head = f"GET /api/data/test/sheet.png?count=200 HTTP/1.1\r\nHost: {host}\r\n\r\n"
-        self._slowly(head.encode() * 20, b"", take=False)
+        self._slowly(head.encode() * 20, b"")
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    connection.setblocking(False)
-    try:
-        return connection.recv(1024) == b""
-    except BlockingIOError:
-        return False
-    finally:
-        connection.settimeout(1)
+    """Tell whether the server has ended a connection, without taking what it has sent."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)  # and, unasked, errors
+    return bool(poll.poll(0))
 
 
 def watch(served: Served, seconds: float) -> list[dict[str, int]]:

@@ -1,6 +1,8 @@
+import dataclasses
 import errno
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,7 +15,8 @@ from PIL import Image
 
 import mnistry
 from mnistry.cluster import bulk
-from mnistry.errors import ResourceError, UsageError
+from mnistry.cluster.items import Pictures, unpack
+from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.reading import Reader
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
@@ -66,7 +69,8 @@ def test_fault_89_each_picture_has_one_row_and_none_is_read_twice(
         assert [digit["box"] for digit in row["digits"]] == [d["box"] for d in expected["digits"]]
         assert [d["digit"] for d in row["digits"]] == [d["digit"] for d in expected["digits"]]
     assert found[59]["error"] is not None
-    assert bulk.read([str(pictures)], out, settings, cores=2) == bulk.Done(60, 60, (), 0)
+    again = bulk.read([str(pictures)], out, settings, cores=2)
+    assert again == dataclasses.replace(done, before=60)
 
     with pytest.raises(UsageError, match="another network or threshold"):
         bulk.read([str(pictures)], out, bulk.Settings(threshold=0.9), cores=2)
@@ -80,14 +84,14 @@ def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
     plain = bulk._Worker
 
     class Old(plain):  # type: ignore[misc, valid-type]
-        def __init__(self, out, settings, version, folder):
-            super().__init__(out, settings, "0.0.0", folder)
+        def __init__(self, out, settings, version):
+            super().__init__(out, settings, "0.0.0")
 
     class Full(plain):  # type: ignore[misc, valid-type]
-        def do(self, part):
+        def do(self, part, turn):
             if part != "[]":
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return super().do(part)
+            return super().do(part, turn)
 
     for worker, said in ((Old, "expected 0.0.0"), (Full, "No space left")):
         monkeypatch.setattr(bulk, "_Worker", worker)
@@ -98,14 +102,57 @@ def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
     assert bulk.read([str(pictures)], tmp_path / "out", bulk.Settings(), cores=2).pictures == 60
 
 
-def test_results_of_other_pictures_are_not_counted_and_paths_may_be_relative(
+def test_pictures_of_one_name_in_two_folders_are_two_and_what_cannot_be_opened_is_tried_again(
     cluster, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # the workers are elsewhere
-    bulk.read(["in/00.png"], Path("out"), bulk.Settings(), cores=2)
-    done = bulk.read(["in/01.png"], Path("out"), bulk.Settings(), cores=2)
-    assert done == bulk.Done(1, 0, (), 0)
-    assert [row["file"] for row in rows(tmp_path / "out")] == ["in/00.png", "in/01.png"]
+    late, odd = tmp_path / "late.png", tmp_path / os.fsdecode(b"gr\xf6\xdfe.png")
+    shutil.copy(pictures / "02.png", odd)
+    (tmp_path / "list.txt").write_text("late.png\n00.png\n")
+    monkeypatch.chdir(pictures)  # the workers are elsewhere
+    done = bulk.read(["00.png", "../list.txt", str(odd)], Path("../out"), bulk.Settings(), cores=2)
+    assert (done.pictures, done.before, done.failures) == (4, 0, 2)
+    assert [line.partition(": ")[0] for line in done.failed] == [
+        str(late), str(tmp_path / "00.png")
+    ]  # fmt: skip
+    for path in (late, tmp_path / "00.png"):
+        shutil.copy(pictures / "03.png", path)
+    monkeypatch.chdir(tmp_path)
+    done = bulk.read(["00.png", "list.txt"], Path("out"), bulk.Settings(), cores=2)
+    assert done == bulk.Done(2, 0, (), 0)
+    assert [row["file"] for row in rows(tmp_path / "out")] == [
+        str(tmp_path / "00.png"), str(tmp_path / "gr\\xf6\\xdfe.png"), str(pictures / "00.png"),
+        str(late),
+    ]  # fmt: skip
+
+
+def test_one_node_that_cannot_work_stops_the_batch_and_no_picture_is_blamed(
+    cluster, pictures: Path, tmp_path: Path, small_parts: None
+) -> None:
+    (tmp_path / "old" / "mnistry").mkdir(parents=True)
+    (tmp_path / "old" / "mnistry" / "__init__.py").write_text("raise ImportError('no such Python')")
+    cluster.add_node(num_cpus=1, env_vars={"PYTHONPATH": str(tmp_path / "old")})
+    with pytest.raises(ResourceError, match=r"a worker cannot work: ImportError: no such Python"):
+        bulk.read([str(pictures)], tmp_path / "out", bulk.Settings(), cores=3)
+    assert not any(row["error"] for row in rows(tmp_path / "out") if "59.png" not in row["file"])
+
+
+def test_a_result_that_is_damaged_is_told_and_workers_of_another_driver_write_nothing(
+    cluster, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    bulk.read([str(pictures / "00.png")], out, bulk.Settings(), cores=2)
+    (part,) = out.glob("part-*.parquet")
+    whole = part.read_bytes()
+    part.write_bytes(whole[:-9])
+    with pytest.raises(DataError, match=r"part-.*damaged.*delete it"):
+        bulk.read([str(pictures / "01.png")], out, bulk.Settings(), cores=2)
+    part.write_bytes(whole)
+    late = bulk._Worker(str(out), bulk.Settings(), mnistry.__version__)
+    packed = Pictures([str(pictures / "02.png")]).pack(np.array([0]))
+    late.do(packed, "a turn before")
+    assert list(out.glob("part-*.parquet")) == [part]
+    late.do(packed, (out / ".turn").read_text())
+    assert len(list(out.glob("part-*.parquet"))) == 2
 
 
 @pytest.mark.long
@@ -115,20 +162,19 @@ def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(
     plain, once, late = bulk._Worker, tmp_path / "once", tmp_path / "late"
 
     class Slow(plain):  # type: ignore[misc, valid-type]
-        def do(self, part):
-            failed = super().do(part)
-            if "/35.png" in part and (not late.exists() or len(late.read_text()) < 2):
-                with late.open("a") as file:
-                    file.write("x")
+        def do(self, part, turn):
+            denied = super().do(part, turn)
+            if "/35.png" in part and len(unpack(part)) == 10:
+                late.touch()
                 os.kill(os.getpid(), signal.SIGKILL)  # written, but not said
-            return failed
+            return denied
 
-        def _read(self, item):
+        def _read(self, item, content):
             time.sleep(0.2)
             if item.name.endswith("05.png") and not once.exists():
                 once.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super()._read(item)
+            return super()._read(item, content)
 
     monkeypatch.setattr(bulk, "_Worker", Slow)
     ended = []
@@ -142,7 +188,7 @@ def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(
         [str(pictures)], tmp_path / "out", bulk.Settings(), cores=2, on_progress=end_a_node
     )
     assert once.exists()
-    assert late.read_text() == "xx"
+    assert late.exists()
     assert ended
     assert (done.pictures, done.failures) == (60, 1)
     assert [row["file"] for row in rows(tmp_path / "out")] == [
@@ -156,12 +202,12 @@ def test_fault_88_a_picture_that_kills_its_worker_is_set_aside(
     plain, tries = bulk._Worker, tmp_path / "tries"
 
     class Fragile(plain):  # type: ignore[misc, valid-type]
-        def _read(self, item):
+        def _read(self, item, content):
             if item.name.endswith("33.png"):
                 with tries.open("a") as file:
                     file.write("x")
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super()._read(item)
+            return super()._read(item, content)
 
     monkeypatch.setattr(bulk, "_Worker", Fragile)
     done = bulk.read([str(pictures)], tmp_path / "out", bulk.Settings(), cores=2)

@@ -33,16 +33,19 @@ def test_files_folders_lists_and_tables_give_each_picture_once(tmp_path: Path) -
     (tmp_path / "scans" / "more").mkdir(parents=True)
     for name in ("b.png", "a.png", "more/c.PNG", "notes.md", ".hidden.png"):
         (tmp_path / "scans" / name).write_bytes(png(9))
-    table(tmp_path / "scans" / "t.parquet", [png(1), png(2)])
-    (tmp_path / "list.txt").write_text("scans/a.png\n\nscans/b.png\n")
+    table(tmp_path / "scans" / "T.PARQUET", [png(1), png(2)])
+    (tmp_path / "scans" / "out").mkdir()
+    for name in ("out/part-1.parquet", "out/_reading.json"):  # results, of which nothing is read
+        (tmp_path / "scans" / name).write_bytes(b"")
+    (tmp_path / "list.txt").write_bytes(b"scans/a.png\n\nscans/more/../b.png\n")
     pictures = Pictures([str(tmp_path / "list.txt"), str(tmp_path / "scans")])
     scans = str(tmp_path / "scans")
     names = [item.name for item in unpack(pictures.pack(np.arange(len(pictures))))]
     assert [name.removeprefix(scans) for name in names] == [
-        "/a.png", "/b.png", "/more/c.PNG", "/t.parquet#0", "/t.parquet#1",
+        "/a.png", "/b.png", "/more/c.PNG", "/T.PARQUET#0", "/T.PARQUET#1",
     ]  # fmt: skip
     assert [pictures.number(name) for name in names] == [0, 1, 2, 3, 4]
-    for other in ("notes.md", "a.png#1", "t.parquet#2", "t.parquet", "t.parquet#x"):
+    for other in ("notes.md", "a.png#1", "T.PARQUET#2", "T.PARQUET", "T.PARQUET#x"):
         assert pictures.number(f"{scans}/{other}") is None
 
 

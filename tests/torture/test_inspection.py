@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import keras
 import pytest
 
 import mnistry
@@ -27,4 +28,16 @@ def test_other_weights_are_another_outcome(finished_run: "mnistry.Run", tmp_path
     content = bytearray((run / "model.onnx").read_bytes())
     content[-1] ^= 1
     (run / "model.onnx").write_bytes(content)
+    assert outcome(run) != outcome(finished_run.path)
+
+
+def test_other_weights_in_the_keras_file_alone_are_another_outcome(
+    finished_run: "mnistry.Run", tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run.path, tmp_path / "run")
+    model = keras.models.load_model(run / "model.keras")
+    model.save(run / "model.keras")  # with other times in it
+    assert outcome(run) == outcome(finished_run.path)
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    model.save(run / "model.keras")
     assert outcome(run) != outcome(finished_run.path)

@@ -35,9 +35,10 @@ def read_in_bulk(
         common.stderr().print(failure, soft_wrap=True)
     if done.failures:
         raise IncompleteError(
-            f"{done.failures:,} of {now:,} pictures could not be read; the rest was",
+            f"{done.failures:,} of {done.pictures:,} pictures could not be read; the rest was",
             where=output,
-            remedy="their rows say why; mend them, and read them into another folder",
+            remedy="read them into another folder when they are mended; of those that could not be "
+            "opened there is no row: the same command tries them again",
         )
 
 

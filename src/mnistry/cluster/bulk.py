@@ -4,13 +4,14 @@ The pictures are divided into parts. A worker reads a part and writes its result
 file whose name follows from the pictures in it, whole or not at all: done twice, it is the same
 file. What stands in a file is never read again. A part in which a worker dies is tried again; then
 its pictures in smaller parts; at last one by one, so that the one which kills is found, and set
-aside.
+aside. A file that cannot be opened gets no row: the next time it is tried again.
 """
 
 import dataclasses
 import functools
 import hashlib
 import json
+import secrets
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from mnistry import __version__, files
 from mnistry.cluster.connection import import_ray
-from mnistry.cluster.items import Item, Opener, Pictures, unpack
+from mnistry.cluster.items import RECORD, Item, Opener, Pictures, unpack
 from mnistry.errors import DataError, Notice, ResourceError, UsageError
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ _LEAST = 100  # towards the end, when parts grow smaller so that all workers end
 # So many parts at most: a cluster's head keeps a little of each.
 _MOST_PARTS = 10_000
 _LOCK = ".lock"
+_TURN = ".turn"  # names whose workers may write: those of a driver that is no more may not
 _AT_ONCE = 250  # rows that are held as objects of Python's, which are twenty times as large
 _TOLD = 100  # of those that could not be read
 _TRIES = 2  # of each part, before its pictures are divided
-_RECORD = "_reading.json"  # what begins so is passed over by those who read tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Done:
     pictures
         How many there are.
     before
-        How many of them had a result before.
+        How many of them had a row before.
     failed
-        Some of this time's that could not be read, and why: a hundred at most.
+        Some that could not be read, this time or before, and why: a hundred at most.
     failures
         How many could not.
     """
@@ -111,7 +112,7 @@ def read(
     Raises
     ------
     DataError
-        If an input cannot be looked into, or there are no pictures.
+        If an input cannot be looked into, there are no pictures, or a result is damaged.
     UsageError
         If `out` has results of other settings, or other files.
     ResourceError
@@ -125,45 +126,61 @@ def read(
     with files.lock(out / _LOCK, what="another process writes there"):
         files.remove_leftovers(out)
         _check_record(out, settings)
-        missing = _missing(pictures, out)
-        before = done = len(pictures) - int(np.count_nonzero(missing))
-        failed: list[str] = []
-        failures = 0
-        if done < len(pictures):
+        missing = _look(pictures, out).missing
+        before = len(pictures) - int(np.count_nonzero(missing))
+        if missing.any():
             _try_a_worker(out, settings)
+        denied: dict[str, str] = {}
         for most in _PARTS:
             parts = divide(np.flatnonzero(missing), most, cores)
-            packed = [pictures.pack(part) for part in parts]
-            for number, errors in _run(packed, out, settings, cores):
-                missing[parts[number]] = False
+            done = len(pictures) - int(np.count_nonzero(missing))
+            for number, refused in _run([pictures.pack(p) for p in parts], out, settings, cores):
+                denied |= refused
                 done += len(parts[number])
-                failures += len(errors)
-                failed += errors[: _TOLD - len(failed)]
                 if on_progress is not None:
                     on_progress(done, len(pictures))
-            if done < len(pictures):  # whoever died may have written before
-                missing = _missing(pictures, out)
-                done = len(pictures) - int(np.count_nonzero(missing))
+            missing = _look(pictures, out).missing  # whoever died may have written before
+            missing[[n for n in map(pictures.number, denied) if n is not None]] = False
         for part in divide(np.flatnonzero(missing), _PARTS[0], 1):
             items = unpack(pictures.pack(part))
             errors = [str(DataError("whatever reads it dies", where=item.name)) for item in items]
             rows = [_row(item, None, error) for item, error in zip(items, errors, strict=True)]
             _write(out, items, _table(rows))
-            failures += len(errors)
-            failed += errors[: _TOLD - len(failed)]
-    return Done(len(pictures), before, tuple(failed), failures)
+        found = _look(pictures, out)
+    failed = (*found.failed, *denied.values())[:_TOLD]
+    return Done(len(pictures), before, failed, found.failures + len(denied))
 
 
-def _missing(pictures: Pictures, out: Path) -> NDArray[np.bool_]:
-    """Say of each picture whether it has no result."""
+@dataclasses.dataclass
+class _Found:
+    """What there is: of each picture, whether it has no row; some errors in rows, how many."""
+
+    missing: NDArray[np.bool_]
+    failed: list[str]
+    failures: int = 0
+
+
+def _look(pictures: Pictures, out: Path) -> _Found:
     import pyarrow.parquet
 
-    missing = np.ones(len(pictures), bool)
+    found = _Found(np.ones(len(pictures), bool), [])
     for path in sorted(out.glob("part-*.parquet")):
-        column = pyarrow.parquet.read_table(path, columns=["file"]).column(0)
-        numbers = [pictures.number(name) for name in column.to_pylist()]
-        missing[[number for number in numbers if number is not None]] = False
-    return missing
+        try:
+            table = pyarrow.parquet.read_table(path, columns=["file", "error"])
+        except (pyarrow.ArrowException, OSError) as error:
+            raise DataError(
+                f"damaged: {error}", where=path, remedy="delete it, and give the same command again"
+            ) from error
+        columns = (table.column(name).to_pylist() for name in ("file", "error"))
+        for name, failure in zip(*columns, strict=True):
+            number = pictures.number(name)
+            if number is None:
+                continue
+            found.missing[number] = False
+            if failure is not None:
+                found.failures += 1
+                found.failed += [failure][: _TOLD - len(found.failed)]
+    return found
 
 
 def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[np.intp]]:
@@ -188,7 +205,7 @@ def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[n
 
 def _check_record(out: Path, settings: Settings) -> None:
     """Write down what results depend on, or compare it with what was written down."""
-    path, identity = out / _RECORD, settings.identity()
+    path, identity = out / RECORD, settings.identity()
     if path.exists():
         try:
             given = json.loads(path.read_text(encoding="utf-8"))
@@ -209,8 +226,8 @@ def _check_record(out: Path, settings: Settings) -> None:
 
 def _run(
     parts: Sequence[str], out: Path, settings: Settings, cores: int
-) -> Iterator[tuple[int, list[str]]]:
-    """Let the workers do parts; yield the number of each that was done, and why some failed."""
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Let the workers do parts; yield the number of each that was done, and what was not opened."""
     if not parts:
         return
     ray = import_ray()
@@ -218,13 +235,14 @@ def _run(
     context.max_errored_blocks = -1  # what dies is seen by what is missing
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    rows = [{"number": number, "part": part} for number, part in enumerate(parts)]
+    turn = secrets.token_hex(8)
+    files.write_bytes(out / _TURN, turn.encode())
+    rows = [{"number": number, "part": part, "turn": turn} for number, part in enumerate(parts)]
     with warnings.catch_warnings():
         # Ray 2.60 says that max_retries will go, and has nothing yet to take its place.
         warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _do,
-            fn_args=(_Worker, *_arguments(out, settings)),
+            _work(out, settings),
             batch_size=1,
             num_cpus=1,
             compute=ray.data.TaskPoolStrategy(size=min(cores, len(parts))),
@@ -233,41 +251,54 @@ def _run(
     for row in done.iter_rows():
         if row["fault"]:
             raise _cannot_work(row["fault"])
-        yield row["number"], json.loads(row["failed"])
+        yield row["number"], json.loads(row["denied"])
 
 
 def _try_a_worker(out: Path, settings: Settings) -> None:
     """Let one worker do nothing: what keeps all from working is no fault of the pictures."""
     ray = import_ray()
-    nothing, arguments = {"number": [0], "part": ["[]"]}, _arguments(out, settings)
+    nothing = {"number": [0], "part": ["[]"], "turn": [""]}
     try:
-        done = ray.get(ray.remote(_do).remote(nothing, _Worker, *arguments))
+        done = ray.get(ray.remote(_work(out, settings)).remote(nothing))
     except ray.exceptions.RayError as error:
         raise _cannot_work(str(error).strip().splitlines()[-1]) from error
     if done["fault"][0]:
         raise _cannot_work(done["fault"][0])
 
 
-def _arguments(out: Path, settings: Settings) -> tuple[str, Settings, str, str]:
-    """Give what a worker is made of, which may be anywhere."""
-    return str(out.resolve()), settings, __version__, str(Path.cwd())
-
-
 def _cannot_work(why: str) -> ResourceError:
     return ResourceError(
         f"a worker cannot work: {why}",
-        expected=f"mnistry {__version__}, the inputs and the results under the same paths",
+        expected=f"mnistry {__version__} everywhere, the results under the same path",
         remedy="mend it, and give the same command again: it goes on",
     )
 
 
-def _do(batch: dict[str, Any], worker: type["_Worker"], *arguments: Hashable) -> dict[str, Any]:
+def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Give what does one part, and can say so even where mnistry is not installed."""
+    from ray import cloudpickle
+
+    packed = cloudpickle.dumps((_do, _Worker, str(out.resolve()), settings, __version__))
+
+    def work(batch):  # type: ignore[no-untyped-def]  # it takes along all that it names
+        try:
+            from ray import cloudpickle
+
+            do, *arguments = cloudpickle.loads(packed)
+            denied, fault = do(batch, *arguments), ""
+        except Exception as error:  # only what dies without a word may be the pictures' fault
+            import socket
+
+            denied, fault = "{}", f"{type(error).__name__}: {error} (on {socket.gethostname()})"
+        return {"number": batch["number"], "denied": [denied], "fault": [fault]}
+
+    return work
+
+
+def _do(batch: dict[str, Any], worker: type["_Worker"], *arguments: Hashable) -> str:
     """Do one part. A process of Ray's does many, with one worker for all."""
-    try:
-        failed, fault = _made(worker, *arguments).do(batch["part"][0]), ""  # type: ignore[arg-type]
-    except Exception as error:  # only what dies without a word may be the pictures' fault
-        failed, fault = [], f"{type(error).__name__}: {error}"
-    return {"number": batch["number"], "failed": [json.dumps(failed)], "fault": [fault]}
+    made = _made(worker, *arguments)  # type: ignore[arg-type]
+    return json.dumps(made.do(batch["part"][0], batch["turn"][0]))
 
 
 @functools.lru_cache(maxsize=1)
@@ -278,7 +309,7 @@ def _made(worker: type["_Worker"], *arguments: Hashable) -> "_Worker":
 class _Worker:
     """Reads parts, with one reader for them all."""
 
-    def __init__(self, out: str, settings: Settings, version: str, folder: str) -> None:
+    def __init__(self, out: str, settings: Settings, version: str) -> None:
         from mnistry.reading import Reader
 
         if version != __version__:
@@ -289,26 +320,36 @@ class _Worker:
         warnings.simplefilter("ignore", Notice)
         self._out = Path(out)
         self._reader = Reader(settings.model, threshold=settings.threshold, threads=1)
-        self._opener = Opener(Path(folder))
+        self._opener = Opener()
 
-    def do(self, part: str) -> list[str]:
-        """Read a part's pictures, and keep what was read; tell why some could not be."""
+    def do(self, part: str, turn: str) -> dict[str, str]:
+        """Read a part's pictures, and keep what was read; tell which could not be opened."""
         import pyarrow
 
-        items, tables, failed = unpack(part), [], []
+        items, tables, denied = unpack(part), [], {}
         for start in range(0, len(items), _AT_ONCE):
-            rows = [self._read(item) for item in items[start : start + _AT_ONCE]]
-            failed += [row["error"] for row in rows if row["error"] is not None]
+            rows = []
+            for item in items[start : start + _AT_ONCE]:
+                try:
+                    content = self._opener.content(item)
+                except DataError as error:
+                    error.where = item.name
+                    if isinstance(error.__cause__, OSError):
+                        denied[item.name] = str(error)
+                    else:
+                        rows.append(_row(item, None, str(error)))
+                else:
+                    rows.append(self._read(item, content))
             tables.append(_table(rows))
-        if tables:
-            _write(self._out, items, pyarrow.concat_tables(tables))
-        elif not self._out.is_dir():
+        if not self._out.is_dir():
             raise ResourceError("there is no such folder", where=self._out)
-        return failed
+        if len(items) > len(denied) and (self._out / _TURN).read_text() == turn:
+            _write(self._out, items, pyarrow.concat_tables(tables))
+        return denied
 
-    def _read(self, item: Item) -> dict[str, Any]:
+    def _read(self, item: Item, content: bytes) -> dict[str, Any]:
         try:
-            found = self._reader.read(self._opener.content(item))
+            found = self._reader.read(content)
         except DataError as error:
             error.where = item.name
             return _row(item, None, str(error))

@@ -7,10 +7,11 @@ import bisect
 import contextlib
 import itertools
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from mnistry.picture_files import find_pictures
 
 COLUMN = "image"
 TABLE, LIST = ".parquet", ".txt"
+RECORD = "_reading.json"  # lies beside tables that are results, and is passed over by their readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +42,24 @@ class Item:
 
     @property
     def name(self) -> str:
-        """What it is called in results: ``page.png``, or ``scans.parquet#17``.
+        r"""What it is called in results: ``/page.png``, or ``/scans.parquet#17``.
+
+        Bytes of a path that are no UTF-8 are written as ``\xf6``.
 
         Examples
         --------
-        >>> Item("page.png").name, Item("scans.parquet", 17).name
-        ('page.png', 'scans.parquet#17')
+        >>> Item("/page.png").name, Item("/scans.parquet", 17).name
+        ('/page.png', '/scans.parquet#17')
         """
-        return self.path if self.row is None else f"{self.path}#{self.row}"
+        shown = _shown(self.path)
+        return shown if self.row is None else f"{shown}#{self.row}"
 
 
 class Pictures:
     """The pictures of files, folders, Parquet tables, and lists of paths (``.txt``), numbered.
 
-    Relative paths in a list are meant from where the list lies. Each picture is there once. A
-    table takes no more memory for having many rows.
+    Relative paths in a list are meant from where the list lies. Each picture is there once, under
+    its absolute path. A table takes no more memory for having many rows.
 
     Parameters
     ----------
@@ -68,11 +73,11 @@ class Pictures:
     """
 
     def __init__(self, inputs: Iterable[str]) -> None:
-        rows = dict(found for given in inputs for found in _find(Path(given)))
+        rows = dict(found for given in inputs for found in _find(_absolute(given)))
         self._paths, self._rows = list(rows), list(rows.values())
         counts = [1 if count is None else count for count in self._rows]
         self._firsts = np.cumsum([0, *counts])
-        self._index = {path: index for index, path in enumerate(rows)}
+        self._index = {_shown(path): index for index, path in enumerate(rows)}
 
     def __len__(self) -> int:
         """Tell how many there are."""
@@ -109,21 +114,34 @@ def unpack(text: str) -> list[Item]:
     return items
 
 
+def _shown(path: str) -> str:
+    if path.isascii():
+        return path  # and no copy
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _absolute(path: str | Path) -> Path:
+    """Give the path from the root, without ``..``; where it leads is not looked up."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
 def _find(path: Path) -> Iterator[tuple[str, int | None]]:
     """Give files, and how many rows each has; None for an image."""
     if path.is_dir():
         pictures, _ = find_pictures(path)
         yield from ((str(picture), None) for picture in pictures)
-        for table in sorted(path.rglob(f"*{TABLE}")):
+        tables = [file for file in path.rglob("*") if file.suffix.lower() == TABLE]
+        results = {folder for folder in {t.parent for t in tables} if (folder / RECORD).exists()}
+        for table in sorted(table for table in tables if table.parent not in results):
             yield from _find(table)
     elif not path.is_file():
         raise DataError("no such file or folder", where=path)
     elif path.suffix.lower() == TABLE:
         yield str(path), _rows(path)
     elif path.suffix.lower() == LIST:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in os.fsdecode(path.read_bytes()).splitlines():
             if line.strip():
-                yield str(path.parent / line.strip()), None
+                yield str(_absolute(path.parent / line.strip())), None
     else:
         yield str(path), None
 
@@ -131,7 +149,7 @@ def _find(path: Path) -> Iterator[tuple[str, int | None]]:
 def _rows(path: Path) -> int:
     import pyarrow.parquet
 
-    with _table_errors(path), pyarrow.parquet.ParquetFile(path) as table:
+    with _opened(path) as file, pyarrow.parquet.ParquetFile(file) as table:
         kind = table.schema_arrow.field(COLUMN).type if COLUMN in table.schema_arrow.names else None
         if kind is None or not _holds_bytes(kind):
             raise DataError(
@@ -143,14 +161,19 @@ def _rows(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def _table_errors(path: Path) -> Iterator[None]:
-    """Turn what pyarrow raises of a damaged table into ours."""
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a table, and turn what pyarrow raises of a damaged one into ours."""
     import pyarrow
 
     try:
-        yield
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"no Parquet table, or damaged: {error}", where=path) from error
+        file = path.open("rb")
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=path) from error
+    with file:
+        try:
+            yield file
+        except (pyarrow.ArrowException, OSError) as error:
+            raise DataError(f"no Parquet table, or damaged: {error}", where=path) from None
 
 
 def _holds_bytes(kind: Any) -> bool:
@@ -162,16 +185,9 @@ def _holds_bytes(kind: Any) -> bool:
 
 
 class Opener:
-    """Gives the bytes of items; of a table, keeps the group of rows that was read last.
+    """Gives the bytes of items; of a table, keeps the group of rows that was read last."""
 
-    Parameters
-    ----------
-    folder
-        Where relative paths begin.
-    """
-
-    def __init__(self, folder: Path = Path()) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._path, self._first, self._column = "", 0, None
 
     def content(self, item: Item) -> bytes:
@@ -180,10 +196,10 @@ class Opener:
         Raises
         ------
         DataError
-            If it cannot be read.
+            If it cannot be read; because of an `OSError` where the file itself cannot be opened.
         """
         if item.row is None:
-            return images.read_content(self._folder / item.path)
+            return images.read_content(Path(item.path))
         held = 0 if self._column is None else len(self._column)
         if item.path != self._path or not 0 <= item.row - self._first < held:
             self._read_group(item.path, item.row)
@@ -197,8 +213,7 @@ class Opener:
         import pyarrow.parquet
 
         self._column = None  # first let go of the one before
-        whole = self._folder / path
-        with _table_errors(whole), pyarrow.parquet.ParquetFile(whole) as table:
+        with _opened(Path(path)) as file, pyarrow.parquet.ParquetFile(file) as table:
             counts = [table.metadata.row_group(n).num_rows for n in range(table.num_row_groups)]
             firsts = list(itertools.accumulate(counts, initial=0))
             group = bisect.bisect_right(firsts, row) - 1
