@@ -1,6 +1,8 @@
 """What all tests share: real MNIST where there is one, empty caches, and no skip unnoticed."""
 
 import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,14 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "127.0.0.1")
     monkeypatch.setattr(datasets.mnist, "ORIGINS", ("http://127.0.0.1:9/mnist.npz",))
     monkeypatch.setattr(datasets.fashion, "ORIGINS", ("http://127.0.0.1:9/",))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def token_of_the_tests() -> Iterator[None]:
+    """Give Ray a token, so that whoever tests needs none, and gets none, in the home folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -200,5 +200,6 @@ def use_cores(count: int) -> None:
 
     To be called before JAX is imported.
     """
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=1"
+    given = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{given} --xla_force_host_platform_device_count=1".lstrip()
     os.environ["NPROC"] = str(count)  # XLA takes it for the number of cores

@@ -294,7 +294,7 @@ def checkpoint_folder(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path, *, wait: float = 0.0) -> Iterator[None]:
     """Hold a run directory against other trainings while the block runs.
 
     What a killed training left half-written is removed.
@@ -302,9 +302,9 @@ def hold(path: Path) -> Iterator[None]:
     Raises
     ------
     ResourceError
-        If another training holds it.
+        If another training holds it, after so many seconds of waiting.
     """
-    with files.lock(path / _LOCK, what="another training writes to this run"):
+    with files.lock(path / _LOCK, what="another training writes to this run", wait=wait):
         for folder in (path, checkpoint_folder(path)):
             files.remove_leftovers(folder)
         yield

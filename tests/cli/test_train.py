@@ -155,7 +155,22 @@ def test_workers_leave_a_run_like_any_other(mnistry_command, tmp_path) -> None:
 
 
 def test_a_cluster_that_is_not_there_is_refused(mnistry_command, tmp_path) -> None:
-    result = mnistry_command("train", *SMALL, "--ray", "127.0.0.1:9", "-o", tmp_path / "run")
+    cluster = ("--workers", 2, "--ray", "127.0.0.1:9")
+    result = mnistry_command("train", *SMALL, *cluster, "-o", tmp_path / "run")
     assert (result.code, result.out) == (7, "")
     assert "127.0.0.1:9: no Ray cluster" in result.err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--ray", "local"), "--ray without --workers"),
+        (("--ray", "", "--workers", 2), "expected local, auto, or HOST:PORT"),
+        (("--ray", "ray://127.0.0.1:10001", "--workers", 2), "expected local, auto, or HOST:PORT"),
+    ],
+)
+def test_where_to_train_that_makes_no_sense_is_refused(mnistry_command, options, said) -> None:
+    result = mnistry_command("train", *SMALL, *options)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,18 @@ def test_who_has_another_token_is_refused(cluster) -> None:
     ).stdout  # fmt: skip
     assert "no Ray cluster" in refused  # to which this process is connected
     assert "token" in refused
+
+
+def test_whoever_has_no_token_gets_one_for_a_cluster_of_this_machine(tmp_path: Path) -> None:
+    code = "from mnistry.cluster.connection import connected as c\nwith c('local') as n: print(n)"
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_TOKEN"}
+    made = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, "HOME": str(tmp_path)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert int(made.stdout) >= 1
+    assert (tmp_path / ".ray" / "auth_token").stat().st_size >= 32
 
 
 def test_a_cluster_of_this_machine_is_as_it_was_asked_for_and_leaves_signals_alone() -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import os
@@ -31,7 +32,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     def work(config):
         from mnistry import parallel
 
-        divide, seen = parallel.division_for, []
+        divide, seen, shared = parallel.division_for, [], []
 
         def division_for(model):
             import jax
@@ -53,12 +54,23 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
             with (folder / f"{rank}.jsonl").open("a") as file:
                 file.write(json.dumps(said) + "\n")
             seen.append((rank, model))
-            return division
+            return None if division is None else Watched(division)
+
+        class Watched:
+            """Counts how often the engine shares a batch."""
+
+            def __init__(self, division):
+                self.put, self._share = division.put, division.share
+
+            def share(self, rows):
+                shared.append(rows.shape)
+                return self._share(rows)
 
         parallel.division_for = division_for
         plain(config)
         for rank, model in seen:
             np.savez(folder / f"{rank}.npz", *model.get_weights())
+            (folder / f"{rank}.shared").write_text(str(len(shared)))
 
     monkeypatch.setattr(data_parallel, "_work", work)
     return folder
@@ -80,6 +92,8 @@ def check_workers(folder: Path, count: int) -> None:
     rows = [row for one in last for row in one["rows"]]
     assert sorted(rows) == list(range(48))  # every row once
     assert {len(one["rows"]) for one in last} == {48 // count}
+    if count > 1:
+        assert all(int((folder / f"{rank}.shared").read_text()) > 0 for rank in range(count))
     for rank in range(1, count):
         for ours, first in zip(
             weights(folder / f"{rank}.npz"), weights(folder / "0.npz"), strict=True
@@ -146,6 +160,21 @@ def test_several_workers_train_as_one_process_does(
 
 
 @pytest.mark.long
+def test_two_workers_train_a_recipe_with_everything_as_one_process_does(
+    cluster, watched: Path, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(
+        recipes.find("fast"), name="custom", epochs=2, validation=0.1, early_stopping=2
+    )
+    alone = experiment.perform(recipe, datasets.load("sample"), seed=3, path=tmp_path / "alone")
+    run = data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2)
+    check_workers(watched, 2)
+    check_run(run, alone)
+    for ours, theirs in zip(run.epochs(), alone.epochs(), strict=True):
+        np.testing.assert_allclose(ours.val_loss, theirs.val_loss, rtol=1e-3)
+
+
+@pytest.mark.long
 def test_a_node_is_lost_and_training_goes_on_on_another(
     cluster, watched: Path, alone: Run, tmp_path: Path
 ) -> None:
@@ -174,6 +203,37 @@ def test_what_the_training_refuses_is_told_once(cluster, watched: Path, tmp_path
         data_parallel.train(Task(tmp_path / "run", too_fast, 3, "sample"), 2)
     assert Run.open(tmp_path / "run").status == "diverged"
     assert len(lives(watched, 0)) == 1  # and not tried again
+    other = dataclasses.replace(RECIPE, epochs=1)
+    with pytest.raises(UsageError, match="exists already"):
+        data_parallel.train(Task(tmp_path / "run", other, 3, "sample"), 2)
+    assert Run.open(tmp_path / "run").status == "diverged"
+
+
+@pytest.mark.long
+def test_workers_that_look_into_another_folder_are_told(
+    cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = contextlib.nullcontext(tmp_path / "elsewhere" / "mark")
+    monkeypatch.setattr(data_parallel, "_marked", lambda path: elsewhere)
+    with pytest.raises(ResourceError, match=r"worker \d does not see it; expected a folder"):
+        data_parallel.train(Task(tmp_path / "run", RECIPE, 3, "sample"), 2)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.long
+def test_interrupted_it_says_so_and_can_be_gone_on_with(
+    cluster, watched: Path, tmp_path: Path
+) -> None:
+    def interrupt(progress) -> None:
+        if progress.epoch >= 2:
+            raise KeyboardInterrupt
+
+    recipe = dataclasses.replace(RECIPE, epochs=100_000)
+    with pytest.raises(KeyboardInterrupt):
+        data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=interrupt)
+    assert Run.open(tmp_path / "run").status == "interrupted"
+    assert list((tmp_path / "run" / "checkpoints").glob("*.npz"))
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "watched"}  # no mark
 
 
 @pytest.mark.long
@@ -192,3 +252,4 @@ def test_workers_that_die_every_time_end_the_training_with_what_there_is(
     with pytest.raises(ResourceError, match=r"workers failed.*go on with: mnistry train --resume"):
         data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=kill)
     assert len(lives(watched, 0)) == 3
+    assert Run.open(tmp_path / "run").status == "failed"

@@ -25,6 +25,7 @@ def test_values_are_read(name: str, text: str, values: Choice | Range) -> None:
     [
         ("units", "many"), ("units", ""), ("units", "8..4"), ("momentum", "0..1:log"),
         ("learning_rate", "1..2:cubic"), ("learning_rate", "1..2..3"), ("depth", "1.5"),
+        ("learning_rate", "1..inf"), ("units", "1..1e400"), ("momentum", "nan..1"),
     ],
 )  # fmt: skip
 def test_what_is_no_value_is_refused_with_an_example(name: str, text: str) -> None:

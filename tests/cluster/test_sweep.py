@@ -87,6 +87,13 @@ def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
     assert Run.open(tmp_path / "out" / "runs" / "0-s0").status == "diverged"
 
 
+def test_a_sweep_of_other_data_is_another_sweep(tmp_path: Path) -> None:
+    sweep._check_plan(tmp_path, trials(), "mnist", {"train_images": "a"})
+    sweep._check_plan(tmp_path, trials(), "mnist", {"train_images": "a"})
+    with pytest.raises(UsageError, match="holds another sweep"):
+        sweep._check_plan(tmp_path, trials(), "mnist", {"train_images": "b"})
+
+
 def test_a_worker_lets_go_of_programs_after_so_many_trainings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -111,6 +111,8 @@ def train(
         "loss": None if loss is None else _loss_name(loss),
     }  # fmt: skip
     settings = {name: value for name, value in settings.items() if value is not None}
+    if ray is not None and workers is None:
+        raise UsageError("--ray without --workers", remedy="say how many: --workers 4")
     others = (data, output, seed, seeds, recipe)
     if resume is not None and (settings or transpose or any(o is not None for o in others)):
         raise UsageError(
@@ -124,7 +126,7 @@ def train(
 
     run = None if resume is None else Run.open(resume)
     places = {} if run is not None else _places(output, seed or 0, seeds)
-    with startup.compiled_programs(), _cluster(ray, workers) as workers:
+    with startup.compiled_programs(), _cluster("local" if ray is None else ray, workers):
         startup.import_keras()
         if run is not None:
             dataset = common.load_dataset(run.data.given, run.data.transpose)
@@ -146,15 +148,15 @@ def train(
 
 
 @contextlib.contextmanager
-def _cluster(address: str | None, workers: int | None) -> Iterator[int | None]:
-    """Join a Ray cluster if one is asked for; give how many workers train, or None for none."""
-    if address is None and workers is None:
-        yield None
+def _cluster(address: str, workers: int | None) -> Iterator[None]:
+    """Join a Ray cluster if there shall be workers."""
+    if workers is None:
+        yield
         return
     from mnistry.cluster import connection
 
-    with common.quiet_libraries(), connection.connected(address or connection.LOCAL):
-        yield workers or 1
+    with common.quiet_libraries(), connection.connected(address):
+        yield
 
 
 def _recipe(name: str, settings: dict[str, Any]) -> "Recipe":

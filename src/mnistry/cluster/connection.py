@@ -49,10 +49,13 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
     Raises
     ------
     UsageError
-        If Ray is not installed.
+        If Ray is not installed, or the address is none.
     ResourceError
-        If no cluster answers there, it does not accept our token, or it fails while the block runs.
+        If no cluster answers there, it does not accept our token, it has no cores, or it fails
+        while the block runs.
     """
+    if not address or "://" in address:
+        raise UsageError(f"--ray {address!r}", expected=f"{LOCAL}, auto, or HOST:PORT")
     ray = import_ray()
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
@@ -69,7 +72,12 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
             remedy="see that it runs, and that its token is in ~/.ray/auth_token here too",
         ) from error
     try:
-        yield int(ray.cluster_resources().get("CPU", 1))
+        found = int(ray.cluster_resources().get("CPU", 0))
+        if not found:
+            raise ResourceError(
+                "the cluster has no cores", where=address, remedy="wait until its workers are there"
+            )
+        yield found
     except ray.exceptions.RayError as error:
         raise ResourceError(
             f"the cluster failed: {str(error).strip().splitlines()[0]}",
@@ -96,7 +104,7 @@ def _signals_kept() -> Iterator[None]:
 
 def _knock(address: str) -> None:
     """Raise OSError at once where nobody listens: Ray would try for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    host, colon, port = address.rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), _PATIENCE).close()
 

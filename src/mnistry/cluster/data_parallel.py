@@ -9,17 +9,18 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import secrets
 import socket
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnistry import __version__
+from mnistry import __version__, runs
 from mnistry.cluster.connection import import_ray
-from mnistry.errors import MnistryError, ResourceError, UsageError
+from mnistry.errors import DivergedError, MnistryError, ResourceError, UsageError
 from mnistry.history import Progress
 from mnistry.recipes import Recipe
 from mnistry.runs import Run, found_again
@@ -27,6 +28,8 @@ from mnistry.runs import Run, found_again
 _TRIES = 3  # of a training whose workers die
 _STARTS = 10  # of workers for which there is no room: Ray Train waits a minute each time
 _LOOK = 0.2  # seconds between two looks at how far it is
+_LONGEST_END = 3600  # seconds in which the first worker judges the network, and the others wait
+_PATIENCE = 30.0  # seconds until workers that were told to end have done so
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,16 +72,22 @@ def train(
     Raises
     ------
     UsageError
-        If the cluster has fewer cores than workers.
+        If the cluster has fewer cores than workers, or Keras has another backend than JAX.
     ResourceError
-        If workers died every time, or there was no room for them. What was trained is kept.
+        If workers died every time, there was no room for them, or they do not see the folder. What
+        was trained is kept.
     MnistryError
         What the training itself raises.
     """
     ray = import_ray()
+    import keras
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.jax import JaxTrainer
 
+    if keras.backend.backend() != "jax":
+        raise UsageError(
+            f"Keras's backend is {keras.backend.backend()}", expected="jax, to train by workers"
+        )
     cores = cores_each(
         [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]], workers
     )
@@ -87,10 +96,14 @@ def train(
     absolute = dataclasses.replace(
         task, path=task.path.resolve(), data=found_again(task.data)
     )  # workers may be anywhere
-    with tempfile.TemporaryDirectory() as unused:  # Ray's notes: the run directory says it all
+    with (
+        tempfile.TemporaryDirectory() as unused,  # Ray's notes: the run directory says it all
+        _marked(absolute.path) as mark,
+        _ended(absolute),
+    ):
         trainer = JaxTrainer(
             _work,
-            train_loop_config={"task": absolute, "board": board, "cores": cores},
+            train_loop_config={"task": absolute, "board": board, "cores": cores, "mark": mark},
             scaling_config=ScalingConfig(num_workers=workers, resources_per_worker={"CPU": cores}),
             run_config=RunConfig(
                 name="run",
@@ -100,17 +113,61 @@ def train(
                 ),
             ),
         )
-        failed = _fit(trainer, board, on_progress)
-    refused = ray.get(board.error.remote())
-    if refused is not None:
-        raise refused
-    if failed is not None:
-        raise ResourceError(
-            f"the workers failed: {str(failed).strip().splitlines()[-1]}",
-            where=task.path,
-            remedy=f"go on with: mnistry train --resume {task.path}",
-        ) from failed
+        try:
+            failed = _fit(trainer, board, on_progress)
+            refused = ray.get(board.error.remote())
+        except ray.exceptions.RayError as error:
+            raise _failed("the cluster", error, task.path) from error
+        if refused is not None and (failed is not None or _is_final(refused)):
+            raise refused
+        if failed is not None:
+            raise _failed("the workers", failed, task.path) from failed
     return Run.open(task.path)
+
+
+def _failed(who: str, error: BaseException, path: Path) -> ResourceError:
+    return ResourceError(
+        f"{who} failed: {str(error).strip().splitlines()[-1]}",
+        where=path,
+        remedy=f"go on with: mnistry train --resume {path}",
+    )
+
+
+def _is_final(error: MnistryError | None) -> bool:
+    """Say whether workers would raise this again: a folder may come back, a lock be freed."""
+    return error is not None and not isinstance(error, ResourceError)
+
+
+@contextlib.contextmanager
+def _marked(path: Path) -> Iterator[Path]:
+    """Leave a mark beside a run directory: whoever does not see it looks into another folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    mark.touch()
+    try:
+        yield mark
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _ended(task: Task) -> Iterator[None]:
+    """Write down how a training ended where the first worker no longer could."""
+    try:
+        yield
+    except BaseException as error:
+        status = "failed"
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            status = "interrupted"
+            import_ray().shutdown()  # ends the workers
+        # What went wrong first counts.
+        with contextlib.suppress(MnistryError, OSError):
+            if (task.path / "run.json").exists():
+                with runs.hold(task.path, wait=_PATIENCE):
+                    run = Run.open(task.path)
+                    if run.status == "running" and _is_of(run, task):
+                        dataclasses.replace(run, status=status).write()
+        raise
 
 
 def _fit(
@@ -185,7 +242,8 @@ class _Board:
         return told
 
     def fail(self, error: MnistryError) -> None:
-        self._error = self._error or error
+        if not _is_final(self._error):
+            self._error = error
 
     def error(self) -> MnistryError | None:
         return self._error
@@ -194,13 +252,23 @@ class _Board:
 def _work(config: dict[str, Any]) -> None:
     """Be one of the workers."""
     import ray
+    from ray.train import get_context
 
-    task, board = config["task"], config["board"]
-    if ray.get(board.error.remote()) is not None:
-        return  # what we refuse we would refuse again
+    board, rank = config["board"], get_context().get_world_rank()
+    if _is_final(ray.get(board.error.remote())):
+        return
     try:
-        _train(task, config["cores"], lambda progress: board.tell.remote(progress))
+        if not config["mark"].exists():
+            raise ResourceError(
+                f"worker {rank} does not see it",
+                where=config["task"].path.parent,
+                expected="a folder that all machines of the cluster share",
+                remedy="choose an -o in one",
+            )
+        _train(config["task"], config["cores"], lambda progress: board.tell.remote(progress))
     except MnistryError as error:
+        if rank and isinstance(error, DivergedError):
+            return  # the first says so, when it has written it down
         ray.get(board.fail.remote(error))
         raise
 
@@ -217,6 +285,8 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
         dataset = datasets.load(task.data, transpose=task.transpose)
     mine = _identity(dataset.digests)
     before = Run.open(task.path) if (task.path / "run.json").exists() else None
+    if before is not None and not _is_of(before, task):
+        raise UsageError("exists already", where=task.path, remedy="choose another -o")
     done = before is not None and before.status == "done"
     first = broadcast_from_rank_zero({"at": _free_address(), "has": mine, "done": done})
     if first["done"]:
@@ -231,7 +301,7 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
         import jax
 
         jax.config.update("jax_platforms", "cpu")
-        jax.distributed.initialize(first["at"], count, rank)
+        jax.distributed.initialize(first["at"], count, rank, shutdown_timeout_seconds=_LONGEST_END)
         startup.import_keras()
         from mnistry import experiment
 
@@ -245,6 +315,12 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
                 transpose=task.transpose, on_progress=on_progress,
             )  # fmt: skip
         jax.distributed.shutdown()
+
+
+def _is_of(run: Run, task: Task) -> bool:
+    return (run.recipe, run.seed, run.data.given, run.data.transpose) == (
+        task.recipe, task.seed, task.data, task.transpose,
+    )  # fmt: skip
 
 
 def _identity(digests: Any) -> dict[str, str]:

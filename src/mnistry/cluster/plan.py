@@ -6,13 +6,12 @@ Knows nothing of Ray, nor of training.
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mnistry.errors import UsageError
-from mnistry.recipes import Recipe
 
 # What may vary, and what each value is.
 SETTINGS: dict[str, type] = {
@@ -70,7 +69,8 @@ def parse(name: str, text: str) -> Choice | Range:
         if kind is not str and ".." in text:
             ends, _, scale = text.partition(":")
             low, high = map(float, ends.split(".."))
-            if not low < high or scale not in ("", "log") or (scale and low <= 0):
+            finite = math.isfinite(low) and math.isfinite(high)
+            if not finite or low >= high or scale not in ("", "log") or (scale and low <= 0):
                 raise ValueError(text)
             return Range(low, high, bool(scale), kind is int)
         return Choice(tuple(kind(value) for value in text.split(",")))
@@ -109,8 +109,3 @@ def configurations(
     return [
         {name: choice.draw(generator) for name, choice in varied.items()} for _ in range(trials)
     ]
-
-
-def check(recipe: Recipe, settings: Sequence[Mapping[str, Any]]) -> list[Recipe]:
-    """Make the recipe of each, which raises `UsageError` for one that cannot be trained."""
-    return [dataclasses.replace(recipe, name="custom", **one) for one in settings]

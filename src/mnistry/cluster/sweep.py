@@ -14,13 +14,16 @@ import statistics
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnistry import files
+from mnistry import __version__, files
 from mnistry.cluster.connection import import_ray
 from mnistry.errors import DivergedError, ResourceError, UsageError
 from mnistry.recipes import Recipe
 from mnistry.runs import found_again
+
+if TYPE_CHECKING:
+    from mnistry.datasets.dataset import Dataset
 
 _PLAN, _TUNE, _RUNS, _RESULTS = "sweep.json", ".tune", "runs", "results.csv"
 _TRIES = 3  # of a trial whose worker dies
@@ -113,7 +116,7 @@ def run(
     trials
         From `make_trials`.
     data
-        As `mnistry.load` takes it; every worker must find it.
+        As `mnistry.load` takes it; every worker must find the same.
     out
         A folder for the runs, which every worker must find too.
     on_progress
@@ -136,15 +139,17 @@ def run(
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
-    if data is not None:
-        data = found_again(data)  # workers may be anywhere
+    dataset = _load(data)
+    data = dataset.name if data is None else found_again(data)  # workers may be anywhere
     out.mkdir(parents=True, exist_ok=True)
     with files.lock(out / ".lock", what="another sweep writes there"):
-        _check_plan(out, trials, data)
+        _check_plan(out, trials, data, dataset.digests)
         epochs = max(trial.recipe["epochs"] for trial in trials)
         space = {
             "trial": tune.grid_search([dataclasses.asdict(trial) for trial in trials]),
             "data": data,
+            "digests": dict(dataset.digests),
+            "version": __version__,
             "out": str(out.resolve()),
         }
         # What Ray noted of an earlier time is not needed: the runs themselves say how far they are.
@@ -191,9 +196,13 @@ def _mean(group: Sequence[Result]) -> float:
     return statistics.mean(result.accuracy for result in group)
 
 
-def _check_plan(out: Path, trials: Sequence[Trial], data: str | None) -> None:
+def _check_plan(out: Path, trials: Sequence[Trial], data: str, digests: Mapping[str, str]) -> None:
     """Write the plan down, or compare it with the one that was."""
-    plan = {"data": data, "trials": [dataclasses.asdict(trial) for trial in trials]}
+    plan = {
+        "data": data,
+        "digests": dict(digests),
+        "trials": [dataclasses.asdict(trial) for trial in trials],
+    }
     path = out / _PLAN
     if not path.exists():
         if any(not entry.name.startswith(".") for entry in out.iterdir()):
@@ -286,7 +295,9 @@ def _train(config: dict[str, Any]) -> None:
             if run.status not in ("done", "diverged"):
                 experiment.resume(run, dataset, on_progress=on_progress)
 
-        dataset = _dataset(config["data"])
+        dataset = _load(config["data"])
+        if (__version__, dict(dataset.digests)) != (config["version"], config["digests"]):
+            raise ResourceError("this worker has another mnistry, or other data", where=path)
         try:
             if (path / "run.json").exists():
                 go_on(Run.open(path))
@@ -315,8 +326,8 @@ def _forget_programs() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _dataset(data: str | None) -> Any:
-    """Load the data once a worker, without its test split."""
+def _load(data: str | None) -> "Dataset":
+    """Load the data once a process, without its test split."""
     from mnistry import datasets
 
     with warnings.catch_warnings():
