@@ -29,9 +29,9 @@ import pyarrow.parquet
 from PIL import Image
 
 import mnistry
+from mnistry import parallel
 
-HERE = Path(__file__).parent
-CORES = (1, 2, 4)
+CORES = tuple(cores for cores in (1, 2, 4) if cores <= parallel.cores())
 BARE = 6000
 
 

@@ -16,11 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnistry import recipes
+import mnistry
+from mnistry import parallel, recipes
 from mnistry.cluster import connection, sweep
 from mnistry.runs import Run
 
-CORES = 4
+CORES = min(4, parallel.cores())
 SHORT, LONG = 8, 200
 
 
@@ -30,7 +31,8 @@ def run(trainings: int) -> tuple[float, float, float]:
     trials = sweep.make_trials(recipe, [{"units": 64 + n} for n in range(trainings)], 1)
     with tempfile.TemporaryDirectory() as folder, connection.connected("local", cores=CORES):
         began, computed = time.perf_counter(), time.process_time()
-        results = sweep.run(trials, "sample", Path(folder, "sweep"))
+        data = mnistry.load("sample")
+        results = sweep.run(trials, data, Path(folder, "sweep"), given="sample").results
         seconds, driver = time.perf_counter() - began, time.process_time() - computed
         runs = [Run.open(Path(folder, "sweep", "runs", one.trial.name)) for one in results]
     if len(runs) < trainings:

@@ -90,6 +90,18 @@ def test_cores_are_those_that_this_process_may_use() -> None:
     assert run(code).stdout == "1\n"
 
 
+def test_who_is_given_one_core_uses_one_for_everything() -> None:
+    code = (
+        "import os; from mnistry import parallel, startup\n"
+        "parallel.use_cores(1); parallel.use_cores(1)\n"
+        "startup.import_keras()\n"
+        "import jax; print(jax.local_device_count(), parallel.cores(), os.environ['XLA_FLAGS'])"
+    )
+    given, one = "--xla_cpu_enable_fast_math=false", "--xla_force_host_platform_device_count=1"
+    assert run(code, XLA_FLAGS=given).stdout == f"1 1 {given} {one}\n"
+    assert run("from mnistry import parallel; print(parallel.cores())", NPROC="1").stdout == "1\n"
+
+
 @pytest.mark.parametrize(
     ("cores", "flags", "devices"),
     [(1, "", 1), (2, "", 2), (3, "", 2), (4, "", 4), (64, "", 4),

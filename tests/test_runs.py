@@ -144,6 +144,17 @@ def test_fault_59_what_a_kill_left_half_written_is_cleared_away(copy: Run) -> No
         assert [path.exists() for path in leftovers + others] == [False, False, True, True]
 
 
+def test_an_end_is_written_down_for_who_no_longer_could(copy: Run) -> None:
+    for before, after in (("running", "interrupted"), ("done", "done"), ("diverged", "diverged")):
+        dataclasses.replace(copy, status=before).write()
+        runs.note_end(copy.path, "interrupted", wait=0)
+        assert Run.open(copy.path).status == after
+    with runs.hold(copy.path), pytest.raises(ResourceError, match="another training"):
+        runs.note_end(copy.path, "interrupted", wait=0)
+    runs.note_end(copy.path / "none", "interrupted", wait=0)
+    assert not (copy.path / "none").exists()
+
+
 def test_two_runs_that_begin_in_the_same_second_have_two_names(tmp_path: Path) -> None:
     with runs.claim(tmp_path, "classic", 0) as first, runs.claim(tmp_path, "classic", 0) as second:
         assert first != second

@@ -117,6 +117,15 @@ def test_what_is_imported_is_not_searched_for_garbage_what_comes_later_is() -> N
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_asked_for_again_nothing_is_frozen_that_is_garbage_one_day() -> None:
+    code = (
+        "import gc; from mnistry import startup; startup.import_keras()\n"
+        "before = gc.get_freeze_count(); kept = [[] for _ in range(1000)]\n"
+        "startup.import_keras(); assert gc.get_freeze_count() <= before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_backend_that_keras_does_not_know_is_refused_in_one_line() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "mnistry", "train", "--data", "sample"],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mnistry
-from mnistry import checkpoints, parallel, training
+from mnistry import callbacks, checkpoints, parallel, training
 from mnistry.additions import Additions
 from mnistry.augment import Distortion, distort
 from mnistry.datasets.dataset import Split
@@ -430,6 +430,26 @@ def test_interrupted_in_the_last_steps_hooks_nothing_half_done_is_kept(
     assert state is not None
     assert state.step == 0
     assert len(state.epochs) <= 1
+
+
+def test_interrupted_by_who_is_told_of_an_epoch_that_epoch_is_kept(
+    digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "_PART_FOR_SAVING", 1e-9)  # hardly ever by itself
+
+    def stop(progress) -> None:
+        if progress.finished and progress.epoch == 2:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        trained(digits, checkpoint_folder=tmp_path, epochs=3, on_progress=stop)
+    state, _ = checkpoints.newest(tmp_path)
+    assert state is not None
+    assert (len(state.epochs), state.step) == (2, 0)
+    whole, _ = trained(digits, epochs=3)
+    resumed, _ = trained(digits, checkpoint_folder=tmp_path, epochs=3)
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_one_of_several_processes_that_would_begin_elsewhere_is_refused(

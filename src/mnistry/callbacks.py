@@ -114,9 +114,15 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self.done.append(finished)
         last = len(self.done) == self._epochs or self.model.stop_training
-        if last or self.save_is_due():
+        saved = last or self.save_is_due()
+        if saved:
             self.save()
-        self.report(epoch, self._steps, logs, finished)
+        try:
+            self.report(epoch, self._steps, logs, finished)
+        except (KeyboardInterrupt, SystemExit):
+            if not saved:
+                self.save()
+            raise
 
     def report(
         self, epoch: int, step: int, logs: Mapping[str, float], finished: Epoch | None = None

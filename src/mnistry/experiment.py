@@ -118,7 +118,8 @@ def resume(
 
 def check(recipe: Recipe, dataset: Dataset, seed: int) -> None:
     """Raise what `perform` would raise before it makes a directory."""
-    _prepare(recipe, dataset, seed)
+    networks.check(recipe.network, recipe.units, recipe.depth)
+    make_optimizer(recipe, _steps(recipe, dataset, seed))
 
 
 def check_resumable(run: Run, dataset: Dataset) -> None:
@@ -223,14 +224,19 @@ def _prepare(
     recipe: Recipe, dataset: Dataset, seed: int
 ) -> tuple[keras.Model, keras.optimizers.Optimizer]:
     """Make network and optimizer, and find out what cannot work before anything is written."""
+    steps = _steps(recipe, dataset, seed)
+    model = networks.build(recipe.network, seed=seed, units=recipe.units, depth=recipe.depth)
+    return model, make_optimizer(recipe, steps)
+
+
+def _steps(recipe: Recipe, dataset: Dataset, seed: int) -> int:
+    """Give how many steps a training has, if it can be done on this data."""
     if seed < 0:
         raise UsageError(f"seed {seed}", expected="a whole number from 0")
     kept, _ = training.hold_out(Split(*_labelled(dataset)), recipe.validation, seed)
     training.check(len(kept.images), recipe.epochs, recipe.batch_size)
-    model = networks.build(recipe.network, seed=seed, units=recipe.units, depth=recipe.depth)
     count = len(kept.images) + recipe.styled + recipe.strangers
-    steps = steps_per_epoch(count, recipe.batch_size) * recipe.epochs
-    return model, make_optimizer(recipe, steps)
+    return steps_per_epoch(count, recipe.batch_size) * recipe.epochs
 
 
 def _train(

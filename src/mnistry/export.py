@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry import files, models, onnxfiles, onnxgraph
+from mnistry import files, models, onnxfiles, onnxgraph, parallel
 from mnistry.datasets.dataset import Images, as_images
 from mnistry.errors import ModelError
 
@@ -44,7 +44,7 @@ def export(model: keras.Model, path: Path, images: Images) -> NDArray[np.float32
     """
     images = as_images(images, "images")
     content = onnxgraph.to_onnx(model).SerializeToString(deterministic=True)
-    session = onnxfiles.open_session(content)
+    session = onnxfiles.open_session(content, threads=parallel.cores())
     expected = models.predict(model, images)
     _compare(expected, onnxfiles.probabilities(session, images), path)
     files.write_bytes(path, content)

@@ -45,6 +45,18 @@ def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 
     >>> build("dense").count_params()
     407050
     """
+    check(name, units, depth)
+    image = keras.Input((28, 28), dtype="uint8", name="image")
+    scaled = keras.layers.Rescaling(1 / 255, name="scale")(image)
+    body = NETWORKS[name]
+    output = (
+        dense(scaled, _seeds(seed), units, depth) if body is dense else body(scaled, _seeds(seed))
+    )
+    return keras.Model(image, output, name=name)
+
+
+def check(name: str, units: int, depth: int) -> None:
+    """Raise the `UsageError` that `build` would raise."""
     if name not in NETWORKS:
         raise UsageError(
             f"no network is called {name!r}", expected="one of " + ", ".join(sorted(NETWORKS))
@@ -53,13 +65,6 @@ def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 
         raise UsageError(f"{name} has no units or depth to choose", expected="the dense network")
     if units < 1 or depth < 1:
         raise UsageError(f"units {units} and depth {depth}", expected="whole numbers from 1")
-    image = keras.Input((28, 28), dtype="uint8", name="image")
-    scaled = keras.layers.Rescaling(1 / 255, name="scale")(image)
-    body = NETWORKS[name]
-    output = (
-        dense(scaled, _seeds(seed), units, depth) if body is dense else body(scaled, _seeds(seed))
-    )
-    return keras.Model(image, output, name=name)
 
 
 def dense(

@@ -38,10 +38,13 @@ _LEAST_UNITS = 64
 
 
 def cores() -> int:
-    """Tell how many of the processor's cores this process may use."""
+    """Tell how many of the processor's cores this process may use: ``NPROC`` at most, if set."""
     if hasattr(os, "sched_getaffinity"):  # neither macOS nor Windows has it
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        there = len(os.sched_getaffinity(0))
+    else:
+        there = os.cpu_count() or 1
+    most = os.environ.get("NPROC", "")
+    return min(there, int(most)) if most.isdecimal() and int(most) else there
 
 
 def divide_processor() -> None:
@@ -200,6 +203,7 @@ def use_cores(count: int) -> None:
 
     To be called before JAX is imported.
     """
-    given = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"{given} --xla_force_host_platform_device_count=1".lstrip()
-    os.environ["NPROC"] = str(count)  # XLA takes it for the number of cores
+    given, one = os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=1"
+    if one not in given:
+        os.environ["XLA_FLAGS"] = f"{given} {one}".lstrip()
+    os.environ["NPROC"] = str(count)  # XLA takes it for the number of cores, and so does `cores`

@@ -4,6 +4,7 @@ Knows nothing of what is in them.
 """
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 ENDINGS = frozenset(
@@ -14,10 +15,17 @@ ENDINGS = frozenset(
 )
 
 
-def find_pictures(folder: Path) -> tuple[list[Path], int]:
+def find_pictures(folder: Path, endings: Collection[str] = ENDINGS) -> tuple[list[Path], int]:
     """List the pictures in a folder and below it, by name.
 
     A folder that cannot be listed is given as a picture, which cannot be read.
+
+    Parameters
+    ----------
+    folder
+        Where to look.
+    endings
+        How names of pictures end, in lower case.
 
     Returns
     -------
@@ -32,7 +40,7 @@ def find_pictures(folder: Path) -> tuple[list[Path], int]:
         passed_over += sum(Path(below, name).is_symlink() for name in folders)  # not entered
         folders[:] = [name for name in folders if not name.startswith(".")]
         for file in [Path(below, name) for name in files if not name.startswith(".")]:
-            if file.suffix.lower() in ENDINGS and _is_inside(file, root):
+            if file.suffix.lower() in endings and _is_inside(file, root):
                 found.append(file)
             else:
                 passed_over += 1

@@ -310,6 +310,30 @@ def hold(path: Path, *, wait: float = 0.0) -> Iterator[None]:
         yield
 
 
+def note_end(path: Path, status: str, *, wait: float) -> None:
+    """Write down how a training ended that could not do so itself; nothing where it could.
+
+    Parameters
+    ----------
+    path
+        The run directory; there may be none.
+    status
+        ``"failed"`` or ``"interrupted"``.
+    wait
+        Seconds until its process has let go of it.
+
+    Raises
+    ------
+    ResourceError, ModelError
+        If it does not, or the record cannot be read.
+    """
+    if (path / _RECORD).exists():
+        with hold(path, wait=wait):
+            run = Run.open(path)
+            if run.status == "running":
+                dataclasses.replace(run, status=status).write()
+
+
 @contextlib.contextmanager
 def begin(path: Path) -> Iterator[None]:
     """Make the directory of a new run, and hold it while the block runs.

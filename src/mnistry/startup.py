@@ -51,6 +51,13 @@ def import_keras() -> None:
     UsageError
         If ``KERAS_BACKEND`` names one that Keras does not know, or that is not installed.
     """
+    if "keras" not in sys.modules:
+        _import_keras()
+    if sys.modules["keras"].backend.backend() == "jax":
+        parallel.divide_processor()
+
+
+def _import_keras() -> None:
     backend = os.environ.get("KERAS_BACKEND", "jax")
     stand_ins: dict[str, Any] = dict.fromkeys(_EXTRAS) | {name: _Later(name) for name in _LATER}
     stand_ins = {name: it for name, it in stand_ins.items() if name not in sys.modules}
@@ -71,8 +78,6 @@ def import_keras() -> None:
     finally:
         for name in stand_ins:
             del sys.modules[name]
-    if backend == "jax":
-        parallel.divide_processor()
 
 
 class _Later(types.ModuleType):
@@ -110,9 +115,9 @@ def compiled_programs() -> Iterator[None]:
     damaged program, and a program for another processor may crash: so there is a folder for each
     version of JAX and kind of processor, and programs are used only if their SHA-256, written
     when the block ends, is right. Does nothing where ``JAX_COMPILATION_CACHE_DIR`` is set
-    already, or where the folder cannot be written.
+    already, where JAX is imported already, or where the folder cannot be written.
     """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or "jax" in sys.modules:
         yield
         return
     try:

@@ -28,6 +28,16 @@ def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None
     assert pyarrow.parquet.read_table(out).num_rows == 6
     again = mnistry_command("read", "--ray", "local", tmp_path / "in", "-o", out)
     assert again == (8, f"0 pictures read, 6 were before: {out}\n", result.err)
+    (tmp_path / "empty").mkdir()
+    others = (tmp_path / "gone.png", tmp_path / "in" / "0.png", tmp_path / "empty")
+    result = mnistry_command("read", "--ray", "local", *others, "-o", out)
+    assert result.code == 8
+    assert re.fullmatch(
+        r".*/gone\.png: .*No such file.*\n.*/empty: no pictures\nmnistry: .*2 of 3 pictures.*\n",
+        result.err,
+    )
+    result = mnistry_command("read", "--ray", "local", tmp_path / "gone.png", "-o", out)
+    assert (result.code, result.out) == (3, "")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +46,7 @@ def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None
         (["--ray", "local"], "--ray and -o go together"),
         (["-o", "out"], "--ray and -o go together"),
         (["--ray", "local", "-o", "out", "--jsonl"], "--ray writes Parquet"),
+        (["-", "--ray", "local", "-o", "out"], "--ray reads no standard input"),
     ],
 )
 def test_what_does_not_go_together_is_told(mnistry_command, tmp_path, options, said) -> None:

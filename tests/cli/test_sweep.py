@@ -15,10 +15,14 @@ def test_a_sweep_gives_its_results_in_json_and_draws_its_figure(
     assert result.code == 0
     assert result.err == "4 trainings of at most 2 epochs\n"
     found = json.loads(result.out)
-    assert sorted(one["settings"]["units"] for one in found) == [4, 4, 8, 8]
-    assert {one["seed"] for one in found} == {0, 1}
-    assert all((Path(one["run"]) / "run.json").exists() for one in found)
-    assert (tmp_path / "out" / "sweep.png").read_bytes().startswith(b"\x89PNG")
+    assert found["table"] == str(tmp_path / "out" / "results.csv")
+    assert Path(found["figure"]).read_bytes().startswith(b"\x89PNG")
+    assert sorted(one["settings"]["units"] for one in found["settings"]) == [4, 8]
+    for one in found["settings"]:
+        accuracies = [training["validation_accuracy"] for training in one["trainings"]]
+        assert one["validation_accuracy"] == pytest.approx(sum(accuracies) / 2)
+        assert {training["seed"] for training in one["trainings"]} == {0, 1}
+        assert all((Path(it["run"]) / "run.json").exists() for it in one["trainings"])
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,8 @@ def test_a_sweep_gives_its_results_in_json_and_draws_its_figure(
         (["--units", "x"], "values separated by commas"),
         (["--units", "8", "--validation", "0"], "nothing is set aside"),
         (["--recipe", "none"], "no recipe is called"),
+        ([], "nothing varies"),
+        (["--units", "8", "--data", "sample", "--optimizer", "adma"], "a Keras optimizer by name"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(mnistry_command, tmp_path, options, said) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from PIL import Image
 
 import mnistry
 from mnistry.cluster import bulk
-from mnistry.cluster.items import Pictures, unpack
+from mnistry.cluster.items import Opener, Pictures, unpack
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.reading import Reader
 
@@ -102,6 +103,67 @@ def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
     assert bulk.read([str(pictures)], tmp_path / "out", bulk.Settings(), cores=2).pictures == 60
 
 
+def test_a_worker_that_does_not_see_what_is_there_stops_the_reading(
+    cluster, pictures: Path, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = bulk._Worker
+
+    class Blind(plain):  # type: ignore[misc, valid-type]
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self._opener = self
+
+        def content(self, item):
+            raise DataError("cannot be read: No such file") from FileNotFoundError()
+
+    monkeypatch.setattr(bulk, "_Worker", Blind)
+    host = socket.gethostname()
+    said = rf"a worker cannot work: .*\d\d\.png cannot be opened there \(on {host}\), but here"
+    with pytest.raises(ResourceError, match=said):
+        bulk.read([str(pictures)], tmp_path / "out", bulk.Settings(), cores=2)
+    assert list((tmp_path / "out").glob("*.parquet")) == []
+
+
+def test_of_very_many_that_cannot_be_opened_some_are_told_and_all_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_TOLD", 3)
+    (tmp_path / "list.txt").write_text("".join(f"{n}.png\n" for n in range(10)))
+    denied = bulk._Denied(Pictures([str(tmp_path / "list.txt")]))
+    denied.add(np.array([1, 4]), "somewhere")
+    denied.add(np.array([6, 7, 9]), "elsewhere")
+    assert [line.partition(": ")[0] for line in denied.told] == [
+        str(tmp_path / f"{n}.png") for n in (1, 4, 6)
+    ]  # fmt: skip
+    assert np.flatnonzero(denied.mask).tolist() == [1, 4, 6, 7, 9]
+    (tmp_path / "2.png").write_bytes(b"now it is there")
+    with pytest.raises(ResourceError, match=r"2\.png cannot be opened there \(on far\), but here"):
+        denied.add(np.array([2]), "far")
+
+
+def test_want_of_memory_is_the_workers_fault_and_no_pictures(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    packed = Pictures([str(pictures / "00.png")]).pack(np.array([0]))
+    for kind in (Reader, Opener):
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "read" if kind is Reader else "content", full)
+            worker = bulk._Worker(str(tmp_path), bulk.Settings(), mnistry.__version__)
+            with pytest.raises(MemoryError):
+                worker.do(packed, "")
+
+
+def test_of_few_pictures_each_worker_has_some() -> None:
+    sizes = [len(part) for part in bulk.divide(np.arange(60), 4000, workers=4)]
+    assert sum(sizes) == 60
+    assert len(sizes) >= 8
+    assert max(sizes) <= 8
+    assert [len(part) for part in bulk.divide(np.arange(1), 4000, workers=4)] == [1]
+
+
 def test_pictures_of_one_name_in_two_folders_are_two_and_what_cannot_be_opened_is_tried_again(
     cluster, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,9 +173,9 @@ def test_pictures_of_one_name_in_two_folders_are_two_and_what_cannot_be_opened_i
     monkeypatch.chdir(pictures)  # the workers are elsewhere
     done = bulk.read(["00.png", "../list.txt", str(odd)], Path("../out"), bulk.Settings(), cores=2)
     assert (done.pictures, done.before, done.failures) == (4, 0, 2)
-    assert [line.partition(": ")[0] for line in done.failed] == [
+    assert {line.partition(": ")[0] for line in done.failed} == {
         str(late), str(tmp_path / "00.png")
-    ]  # fmt: skip
+    }  # fmt: skip
     for path in (late, tmp_path / "00.png"):
         shutil.copy(pictures / "03.png", path)
     monkeypatch.chdir(tmp_path)
@@ -149,7 +211,8 @@ def test_a_result_that_is_damaged_is_told_and_workers_of_another_driver_write_no
     part.write_bytes(whole)
     late = bulk._Worker(str(out), bulk.Settings(), mnistry.__version__)
     packed = Pictures([str(pictures / "02.png")]).pack(np.array([0]))
-    late.do(packed, "a turn before")
+    with pytest.raises(ResourceError, match="another reading began there"):
+        late.do(packed, "a turn before")
     assert list(out.glob("part-*.parquet")) == [part]
     late.do(packed, (out / ".turn").read_text())
     assert len(list(out.glob("part-*.parquet"))) == 2
@@ -164,7 +227,7 @@ def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(
     class Slow(plain):  # type: ignore[misc, valid-type]
         def do(self, part, turn):
             denied = super().do(part, turn)
-            if "/35.png" in part and len(unpack(part)) == 10:
+            if "/35.png" in part and len(unpack(part)) > 3:
                 late.touch()
                 os.kill(os.getpid(), signal.SIGKILL)  # written, but not said
             return denied

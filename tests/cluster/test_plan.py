@@ -59,3 +59,15 @@ def test_a_grid_has_every_combination_once() -> None:
         plan.configurations({"units": Range(1, 2, False, True)}, None)
     with pytest.raises(UsageError, match="0 trials"):
         plan.configurations(varied, 0)
+
+
+def test_no_setting_is_tried_twice() -> None:
+    assert plan.parse("units", "8, 16,8") == Choice((8, 16))
+    varied = {"units": Choice((8, 16, 32)), "depth": Choice((1, 2))}
+    drawn = plan.configurations(varied, 6)
+    assert len({tuple(one.values()) for one in drawn}) == 6
+    with pytest.raises(UsageError, match=r"7 trials; expected .*there are 6; --trials 6, or --see"):
+        plan.configurations(varied, 7)
+    for trials in (None, 5):
+        with pytest.raises(UsageError, match="nothing varies; say what to try"):
+            plan.configurations({}, trials)

@@ -1,6 +1,9 @@
+import contextlib
 import csv
+import dataclasses
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,26 +12,31 @@ from pathlib import Path
 
 import pytest
 
-from mnistry.cluster import sweep
-from mnistry.cluster.sweep import Trial
-from mnistry.errors import UsageError
+from mnistry import checkpoints, datasets, experiment
+from mnistry.cluster import sweep, trial
+from mnistry.cluster.trial import Place, Trial
+from mnistry.datasets.dataset import Split
+from mnistry.errors import ResourceError, UsageError
 from mnistry.recipes import Recipe
 from mnistry.runs import Run, find_all
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
 RECIPE = Recipe(units=8, epochs=4, validation=0.2)
+SAMPLE = datasets.load("sample")
+PLACE = Place("runs", "sample", False, dataclasses.replace(SAMPLE, test=None).digests)
 SETTINGS = [{"learning_rate": rate} for rate in (0.01, 0.003, 1e-6)]
 
 DRIVER = """
 import sys, warnings
 from pathlib import Path
+from mnistry import datasets
 from mnistry.cluster import connection, sweep
 from mnistry.recipes import Recipe
 warnings.simplefilter("ignore")
 settings = [{"learning_rate": rate} for rate in (0.01, 0.003, 1e-6)]
 trials = sweep.make_trials(Recipe(units=8, epochs=4, validation=0.2), settings, 2)
 with connection.connected("local", cores=2):
-    sweep.run(trials, "sample", Path(sys.argv[1]))
+    sweep.run(trials, datasets.load("sample"), Path(sys.argv[1]), given="sample")
 """
 
 
@@ -45,7 +53,9 @@ def test_a_sweep_without_images_set_aside_or_seeds_is_refused() -> None:
 
 def test_trials_are_ordinary_runs_and_the_best_are_found(cluster, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    results = sweep.run(trials(), "sample", tmp_path / "out", on_progress=lambda *n: seen.append(n))
+    outcome = sweep.run(trials(), SAMPLE, tmp_path / "out", on_progress=lambda *n: seen.append(n))
+    assert not outcome.failures
+    results = outcome.results
     assert len(results) == 6
     assert seen[-1] == (6, 6)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -68,8 +78,49 @@ def test_trials_are_ordinary_runs_and_the_best_are_found(cluster, tmp_path: Path
         rows = list(csv.DictReader(file))
     assert [row["run"] for row in rows] == [f"runs/{result.trial.name}" for result in results]
 
-    with pytest.raises(UsageError, match="another sweep"):
-        sweep.run(trials()[:2], "sample", tmp_path / "out")
+    # Given again, it is done: nothing is trained, nothing is judged anew.
+    before = whole(tmp_path / "out")
+    again = sweep.run(trials(), SAMPLE, tmp_path / "out")
+    assert again == outcome
+    assert whole(tmp_path / "out").keys() == before.keys()
+    assert changed(before, whole(tmp_path / "out")) <= {"ended.jsonl", "results.csv"}
+    with pytest.raises(UsageError, match="holds a sweep with other trials"):
+        sweep.run(trials()[:2], SAMPLE, tmp_path / "out")
+
+
+def whole(folder: Path) -> dict[str, int]:
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in paths}
+
+
+def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
+    return {name for name, time_ in after.items() if before.get(name) != time_}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_no_training_is_cut_off_at_its_end(cluster, tmp_path: Path, epochs: int) -> None:
+    # ASHA judges after 1, 4, 16, … epochs; the worst comes last.
+    recipe = dataclasses.replace(RECIPE, epochs=epochs)
+    planned = sweep.make_trials(recipe, SETTINGS[:2], 2)
+    results = sweep.run(planned, SAMPLE, tmp_path / "out").results
+    ends = {result.epochs: result.end for result in results}
+    assert ends[epochs] == "done"
+    for result in results:
+        run = Run.open(tmp_path / "out" / "runs" / result.trial.name)
+        assert (run.status == "done") == (result.epochs == epochs)
+
+
+@pytest.mark.long
+def test_a_stopped_training_can_be_gone_on_with(cluster, tmp_path: Path) -> None:
+    results = sweep.run(trials(), SAMPLE, tmp_path / "out").results
+    stopped = next(one for one in results if one.end == "stopped")
+    run = Run.open(tmp_path / "out" / "runs" / stopped.trial.name)
+    assert run.status == "interrupted"
+    state, _ = checkpoints.newest(run.checkpoint_folder)
+    assert state is not None
+    assert len(state.epochs) == stopped.epochs
+    assert experiment.resume(run, SAMPLE).status == "done"
 
 
 def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
@@ -77,21 +128,78 @@ def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
 ) -> None:
     settings = [{"optimizer": "sgd", "learning_rate": rate} for rate in (1e30, 0.1)]
     planned = sweep.make_trials(RECIPE, settings, 1)
-    for _ in range(2):
-        results = sweep.run(planned, "sample", tmp_path / "out")
-        assert [(one.trial.name, one.end) for one in results] == [
-            ("1-s0", "done"),
-            ("0-s0", "diverged"),
-        ]
-        assert results[1].accuracy == 0
+    results = sweep.run(planned, SAMPLE, tmp_path / "out").results
+    assert [(one.trial.name, one.end) for one in results] == [
+        ("1-s0", "done"),
+        ("0-s0", "diverged"),
+    ]
+    assert results[1].accuracy == 0
     assert Run.open(tmp_path / "out" / "runs" / "0-s0").status == "diverged"
 
 
+@pytest.mark.long
+def test_what_fails_is_told_and_tried_again_by_the_same_command(cluster, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    sweep._check_plan(out, trials(), PLACE)
+    (out / "runs" / "0-s0").mkdir(parents=True)
+    (out / "runs" / "0-s0" / "notes.md").write_text("mine")
+    outcome = sweep.run(trials(), SAMPLE, out)
+    assert len(outcome.results) == 5
+    ((name, why),) = outcome.failures.items()
+    assert name == "0-s0"
+    assert "exists already" in why
+    shutil.rmtree(out / "runs" / "0-s0")
+    outcome = sweep.run(trials(), SAMPLE, out)
+    assert (len(outcome.results), outcome.failures) == (6, {})
+
+
+def test_a_worker_with_other_data_ends_the_sweep_and_nothing_is_trained(
+    cluster, tmp_path: Path
+) -> None:
+    other = dataclasses.replace(
+        SAMPLE, train=Split(SAMPLE.train.images[1:], SAMPLE.train.labels[1:])
+    )
+    with pytest.raises(ResourceError, match=r"a worker has .*other data"):
+        sweep.run(trials(), other, tmp_path / "out", given="sample")
+    assert not list(tmp_path.glob("out/runs/*"))
+
+
+def test_settings_that_cannot_be_trained_are_refused_before_anything_is_started() -> None:
+    for settings, said in (
+        ({"optimizer": "adma"}, "optimizer 'adma'"),
+        ({"optimizer": "adam", "momentum": 0.9}, "with momentum"),
+        ({"network": "convnet", "units": 64}, "no units"),
+        ({"batch_size": 99_999}, "batch size 99,999"),
+    ):
+        planned = sweep.make_trials(RECIPE, [{"learning_rate": 0.1}, settings], 1)
+        with pytest.raises(UsageError, match=said):
+            sweep.check(planned, SAMPLE)
+    sweep.check(trials(), SAMPLE)
+
+
 def test_a_sweep_of_other_data_is_another_sweep(tmp_path: Path) -> None:
-    sweep._check_plan(tmp_path, trials(), "mnist", {"train_images": "a"})
-    sweep._check_plan(tmp_path, trials(), "mnist", {"train_images": "a"})
-    with pytest.raises(UsageError, match="holds another sweep"):
-        sweep._check_plan(tmp_path, trials(), "mnist", {"train_images": "b"})
+    sweep._check_plan(tmp_path, trials(), PLACE)
+    sweep._check_plan(tmp_path, trials(), PLACE)
+    with pytest.raises(UsageError, match="holds a sweep with other digests; "):
+        sweep._check_plan(tmp_path, trials(), dataclasses.replace(PLACE, digests={"x_train": "b"}))
+    (tmp_path / "sweep.json").write_text("[]")
+    with pytest.raises(UsageError, match="cannot be read"):
+        sweep._check_plan(tmp_path, trials(), PLACE)
+
+
+def test_a_line_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "ended.jsonl"
+    notes = sweep._Notes(path, trials(), None)
+    notes.note("0-s0", {"epoch": 2, "val_accuracy": 0.5, "end": None})
+    notes.note("1-s0", {"epoch": 4, "val_accuracy": 0.75, "end": "done"})
+    path.write_bytes(path.read_bytes()[:-9])
+    notes = sweep._Notes(path, trials(), None)
+    assert [(one.trial.name, one.end) for one in notes.results.values()] == [("0-s0", "stopped")]
+    notes.note("2-s1", {"epoch": 4, "val_accuracy": 0.25, "end": "done"})
+    again = sweep._Notes(path, trials(), None)
+    assert list(again.results) == ["0-s0", "2-s1"]
+    assert [trial.name for trial in again.left] == ["0-s1", "1-s0", "1-s1", "2-s0"]
 
 
 def test_a_worker_lets_go_of_programs_after_so_many_trainings(
@@ -99,8 +207,8 @@ def test_a_worker_lets_go_of_programs_after_so_many_trainings(
 ) -> None:
     import jax
 
-    monkeypatch.setattr(sweep, "_started", itertools.count(1))
-    monkeypatch.setattr(sweep, "_REMEMBERED", 3)
+    monkeypatch.setattr(trial, "_started", itertools.count(1))
+    monkeypatch.setattr(trial, "_REMEMBERED", 3)
     compiled: list[int] = []
 
     @jax.jit
@@ -109,7 +217,7 @@ def test_a_worker_lets_go_of_programs_after_so_many_trainings(
         return 2 * number
 
     for _ in range(7):
-        sweep._forget_programs()
+        trial._forget_programs()
         double(1.0)
     assert len(compiled) == 3
 
@@ -129,7 +237,39 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_trains_nothing_twice(
         os.killpg(driver.pid, signal.SIGKILL)
     time.sleep(2)  # Ray ends the workers of a driver that is gone
     before = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/model.onnx")}
-    results = sweep.run(trials(), "sample", out)
-    assert len(results) == 6
+    ended = (out / "ended.jsonl").read_text().splitlines()
+    outcome = sweep.run(trials(), SAMPLE, out)
+    assert (len(outcome.results), outcome.failures) == (6, {})
     assert before
     assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (out / "ended.jsonl").read_text().splitlines()[: len(ended)] == ended
+
+
+@pytest.mark.long
+def test_a_worker_and_a_node_die_and_every_training_has_its_result(cluster, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, epochs=60)
+    planned = sweep.make_trials(recipe, SETTINGS[:2], 3)
+    killed: list[int] = []
+
+    def kill(done: int, of: int) -> None:
+        if not killed:
+            killed.append(worker())
+            os.kill(killed[0], signal.SIGKILL)
+        elif done == 3:
+            cluster.add_node(num_cpus=1)
+            cluster.remove_node(cluster.other, False)
+
+    outcome = sweep.run(planned, SAMPLE, tmp_path / "out", on_progress=kill)
+    assert killed
+    assert (len(outcome.results), outcome.failures) == (6, {})
+    runs, broken = find_all(tmp_path / "out" / "runs")
+    assert (len(runs), broken) == (6, [])
+
+
+def worker() -> int:
+    """Give the number of a process in which a training runs."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if b"ray::" in path.read_bytes() and b"train" in path.read_bytes():
+                return int(path.parent.name)
+    raise AssertionError

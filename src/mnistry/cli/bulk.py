@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mnistry.cli import common
-from mnistry.errors import IncompleteError
+from mnistry.errors import IncompleteError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,8 @@ def read_in_bulk(
     from mnistry.cluster import bulk, connection
     from mnistry.reading import Reader
 
+    if "-" in paths:
+        raise UsageError("--ray reads no standard input", remedy="write it to a file")
     Reader(model, threshold=threshold)  # what is refused is refused before anything is started
     settings = bulk.Settings(None if model is None else model.read_bytes(), threshold)
     with (

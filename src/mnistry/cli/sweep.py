@@ -1,7 +1,8 @@
 """``mnistry sweep``: train with many settings, and see which do best."""
 
+import contextlib
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,8 @@ from mnistry.errors import IncompleteError
 
 if TYPE_CHECKING:
     from mnistry.cluster.sweep import Result
+
+    Groups = list[tuple[Mapping[str, Any], list[Result]]]
 
 _SHOWN = 10  # settings in the printed table
 
@@ -56,6 +59,7 @@ def sweep(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="The folder for all of it.")
     ] = Path("sweep"),
+    transpose: common.Transpose = False,
     as_json: common.Json = False,
 ) -> None:
     """Train with many settings at once, and see which do best on images that were set aside.
@@ -66,7 +70,7 @@ def sweep(
     """
     import dataclasses
 
-    from mnistry import recipes
+    from mnistry import recipes, startup
     from mnistry.cluster import connection, plan
     from mnistry.cluster import sweep as sweeps
 
@@ -80,26 +84,46 @@ def sweep(
         fixed["epochs"] = epochs
     chosen = dataclasses.replace(recipes.find(recipe), **fixed)
     planned = sweeps.make_trials(chosen, plan.configurations(varied, trials), seeds)
-    common.load_dataset(data)  # what is refused is refused before anything is started
-    common.stderr().print(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
-    with common.quiet_libraries(), connection.connected(ray), bar() as show:
-        results = sweeps.run(planned, data, output, on_progress=show)
-    figure = output / "sweep.png"
-    _draw(sweeps.by_settings(results), figure)
+    dataset = common.load_dataset(data, transpose)
+    with startup.compiled_programs(), common.quiet_libraries(), _say_how_to_go_on(output):
+        startup.import_keras()
+        sweeps.check(planned, dataset)  # what is refused is refused before anything is started
+        common.stderr().print(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
+        with connection.connected(ray), bar() as show:
+            outcome = sweeps.run(
+                planned, dataset, output, given=data, transpose=transpose, on_progress=show
+            )
+    groups = sweeps.by_settings(outcome.results)
+    figure, table = _draw(groups, output / "sweep.png"), output / sweeps.RESULTS
     if as_json:
-        common.print_json([_as_json(result, output) for result in results])
+        common.print_json(_as_json(groups, output, table, figure))
     else:
-        _print(sweeps.by_settings(results), output)
-        common.stdout().print(f"\nfigure  {figure}\ntable   {output / 'results.csv'}")
-    if len(results) < len(planned):
+        _print(groups, output)
+        drawn = "" if figure is None else f"figure  {figure}\n"
+        common.stdout().print(f"\n{drawn}table   {table}")
+    for why in sorted(set(outcome.failures.values())):
+        common.stderr().print(why, soft_wrap=True)
+    if len(outcome.results) < len(planned):
         raise IncompleteError(
-            f"{len(planned) - len(results):,} of {len(planned):,} trainings failed",
+            f"{len(planned) - len(outcome.results):,} of {len(planned):,} trainings failed",
             where=output,
             remedy="give the same command again: it tries them again",
         )
+    common.finish(dataset)
 
 
-def _draw(groups: list[tuple[Mapping[str, Any], list["Result"]]], path: Path) -> None:
+@contextlib.contextmanager
+def _say_how_to_go_on(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if output.is_dir():
+            common.stderr().print("\ninterrupted; the same command again goes on")
+        raise
+
+
+def _draw(groups: "Groups", path: Path) -> Path | None:
+    """Draw the figure; None where nothing varies."""
     from mnistry import plots
 
     drawn = plots.sweep(
@@ -107,11 +131,13 @@ def _draw(groups: list[tuple[Mapping[str, Any], list["Result"]]], path: Path) ->
         [[result.accuracy for result in group] for _, group in groups],
         [any(result.end != "done" for result in group) for _, group in groups],
     )
-    if drawn is not None:
-        plots.save(drawn, path)
+    if drawn is None:
+        return None
+    plots.save(drawn, path)
+    return path
 
 
-def _print(groups: list[tuple[Mapping[str, Any], list["Result"]]], output: Path) -> None:
+def _print(groups: "Groups", output: Path) -> None:
     from rich.table import Table
 
     names = list(groups[0][0])
@@ -136,12 +162,25 @@ def _print(groups: list[tuple[Mapping[str, Any], list["Result"]]], output: Path)
         common.stdout().print(f"and {len(groups) - _SHOWN:,} more")
 
 
-def _as_json(result: "Result", output: Path) -> dict[str, Any]:
+def _as_json(groups: "Groups", output: Path, table: Path, figure: Path | None) -> dict[str, Any]:
+    def of(result: "Result") -> dict[str, Any]:
+        return {
+            "run": str(output / "runs" / result.trial.name),
+            "seed": result.trial.seed,
+            "epochs": result.epochs,
+            "end": result.end,
+            "validation_accuracy": result.accuracy,
+        }
+
     return {
-        "run": str(output / "runs" / result.trial.name),
-        "settings": dict(result.trial.settings),
-        "seed": result.trial.seed,
-        "epochs": result.epochs,
-        "end": result.end,
-        "validation_accuracy": result.accuracy,
+        "table": str(table),
+        "figure": None if figure is None else str(figure),
+        "settings": [
+            {
+                "settings": dict(settings),
+                "validation_accuracy": statistics.mean(one.accuracy for one in group),
+                "trainings": [of(result) for result in group],
+            }
+            for settings, group in groups
+        ],
     }

@@ -4,7 +4,8 @@ The pictures are divided into parts. A worker reads a part and writes its result
 file whose name follows from the pictures in it, whole or not at all: done twice, it is the same
 file. What stands in a file is never read again. A part in which a worker dies is tried again; then
 its pictures in smaller parts; at last one by one, so that the one which kills is found, and set
-aside. A file that cannot be opened gets no row: the next time it is tried again.
+aside. A file that cannot be opened gets no row: the next time it is tried again. If this process
+can open it, the worker is at fault, and the reading stops.
 """
 
 import dataclasses
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 # Pictures in a part, at most. Handing one over takes Ray Data some 0.15 s in which the core waits:
 # of the first, as long as they work ten seconds, that is little.
 _PARTS = (4000, 25, 1)
-_LEAST = 100  # towards the end, when parts grow smaller so that all workers end together
+_LEAST = 100  # towards the end of many, when parts grow smaller so that all workers end together
 # So many parts at most: a cluster's head keeps a little of each.
 _MOST_PARTS = 10_000
 _LOCK = ".lock"
@@ -130,25 +131,27 @@ def read(
         before = len(pictures) - int(np.count_nonzero(missing))
         if missing.any():
             _try_a_worker(out, settings)
-        denied: dict[str, str] = {}
+        denied = _Denied(pictures)
         for most in _PARTS:
-            parts = divide(np.flatnonzero(missing), most, cores)
-            done = len(pictures) - int(np.count_nonzero(missing))
-            for number, refused in _run([pictures.pack(p) for p in parts], out, settings, cores):
-                denied |= refused
+            parts = divide(np.flatnonzero(missing & ~denied.mask), most, cores)
+            done = len(pictures) - sum(map(len, parts))
+            packs = [pictures.pack(part) for part in parts]
+            for number, places, host in _run(packs, out, settings, cores):
+                if places:
+                    denied.add(parts[number][places], host)
                 done += len(parts[number])
                 if on_progress is not None:
                     on_progress(done, len(pictures))
             missing = _look(pictures, out).missing  # whoever died may have written before
-            missing[[n for n in map(pictures.number, denied) if n is not None]] = False
-        for part in divide(np.flatnonzero(missing), _PARTS[0], 1):
+        for part in divide(np.flatnonzero(missing & ~denied.mask), _PARTS[0], 1):
             items = unpack(pictures.pack(part))
             errors = [str(DataError("whatever reads it dies", where=item.name)) for item in items]
             rows = [_row(item, None, error) for item, error in zip(items, errors, strict=True)]
             _write(out, items, _table(rows))
         found = _look(pictures, out)
-    failed = (*found.failed, *denied.values())[:_TOLD]
-    return Done(len(pictures), before, failed, found.failures + len(denied))
+    failed = (*found.failed, *denied.told)[:_TOLD]
+    failures = found.failures + int(np.count_nonzero(denied.mask))
+    return Done(len(pictures), before, failed, failures)
 
 
 @dataclasses.dataclass
@@ -183,6 +186,28 @@ def _look(pictures: Pictures, out: Path) -> _Found:
     return found
 
 
+class _Denied:
+    """Pictures that can be opened neither by a worker nor here: all as a mask, some told."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self._pictures, self._opener = pictures, Opener()
+        self.mask = np.zeros(len(pictures), bool)
+        self.told: list[str] = []
+
+    def add(self, numbers: NDArray[np.intp], host: str) -> None:
+        """Add what a worker there could not open, unless that is the fault of where it works."""
+        for item in unpack(self._pictures.pack(numbers)):
+            try:
+                self._opener.content(item)
+            except DataError as error:
+                if isinstance(error.__cause__, OSError):
+                    error.where = item.name
+                    self.told += [str(error)][: _TOLD - len(self.told)]
+                    continue
+            raise _cannot_work(f"{item.name} cannot be opened there (on {host}), but here it can")
+        self.mask[numbers] = True
+
+
 def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[np.intp]]:
     """Divide work into parts that grow smaller, so that the workers end at about the same time.
 
@@ -192,9 +217,13 @@ def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[n
     --------
     >>> [len(part) for part in divide(np.arange(1000), 300, workers=1)]
     [300, 300, 200, 100, 100]
+    >>> [len(part) for part in divide(np.arange(20), 300, workers=2)]
+    [5, 3, 3, 3, 3, 3]
     """
-    most = max(most, -(-len(numbers) // _MOST_PARTS))
-    least = max(min(_LEAST, most), -(-len(numbers) // _MOST_PARTS))
+    # Few pictures may be large: however few there are, each worker has some parts of them.
+    least = min(_LEAST, -(-len(numbers) // (4 * workers)), most)
+    fewest = -(-len(numbers) // _MOST_PARTS)
+    most, least = max(most, fewest), max(least, fewest)
     parts = []
     while len(numbers):
         size = min(max(len(numbers) // (2 * workers), least), most)
@@ -226,8 +255,8 @@ def _check_record(out: Path, settings: Settings) -> None:
 
 def _run(
     parts: Sequence[str], out: Path, settings: Settings, cores: int
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Let the workers do parts; yield the number of each that was done, and what was not opened."""
+) -> Iterator[tuple[int, list[int], str]]:
+    """Let the workers do parts; yield the number of each, what in it was not opened, and where."""
     if not parts:
         return
     ray = import_ray()
@@ -251,7 +280,7 @@ def _run(
     for row in done.iter_rows():
         if row["fault"]:
             raise _cannot_work(row["fault"])
-        yield row["number"], json.loads(row["denied"])
+        yield row["number"], json.loads(row["denied"]), row["host"]
 
 
 def _try_a_worker(out: Path, settings: Settings) -> None:
@@ -269,7 +298,7 @@ def _try_a_worker(out: Path, settings: Settings) -> None:
 def _cannot_work(why: str) -> ResourceError:
     return ResourceError(
         f"a worker cannot work: {why}",
-        expected=f"mnistry {__version__} everywhere, the results under the same path",
+        expected=f"mnistry {__version__} everywhere, pictures and results under the same paths",
         remedy="mend it, and give the same command again: it goes on",
     )
 
@@ -281,16 +310,17 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
     packed = cloudpickle.dumps((_do, _Worker, str(out.resolve()), settings, __version__))
 
     def work(batch):  # type: ignore[no-untyped-def]  # it takes along all that it names
+        import socket
+
+        host = socket.gethostname()
         try:
             from ray import cloudpickle
 
             do, *arguments = cloudpickle.loads(packed)
             denied, fault = do(batch, *arguments), ""
         except Exception as error:  # only what dies without a word may be the pictures' fault
-            import socket
-
-            denied, fault = "{}", f"{type(error).__name__}: {error} (on {socket.gethostname()})"
-        return {"number": batch["number"], "denied": [denied], "fault": [fault]}
+            denied, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
+        return {"number": batch["number"], "denied": [denied], "fault": [fault], "host": [host]}
 
     return work
 
@@ -322,20 +352,20 @@ class _Worker:
         self._reader = Reader(settings.model, threshold=settings.threshold, threads=1)
         self._opener = Opener()
 
-    def do(self, part: str, turn: str) -> dict[str, str]:
-        """Read a part's pictures, and keep what was read; tell which could not be opened."""
+    def do(self, part: str, turn: str) -> list[int]:
+        """Read a part's pictures, and keep what was read; give places of what was not opened."""
         import pyarrow
 
-        items, tables, denied = unpack(part), [], {}
+        items, tables, denied = unpack(part), [], []
         for start in range(0, len(items), _AT_ONCE):
             rows = []
-            for item in items[start : start + _AT_ONCE]:
+            for place, item in enumerate(items[start : start + _AT_ONCE], start):
                 try:
                     content = self._opener.content(item)
                 except DataError as error:
                     error.where = item.name
                     if isinstance(error.__cause__, OSError):
-                        denied[item.name] = str(error)
+                        denied.append(place)
                     else:
                         rows.append(_row(item, None, str(error)))
                 else:
@@ -343,7 +373,9 @@ class _Worker:
             tables.append(_table(rows))
         if not self._out.is_dir():
             raise ResourceError("there is no such folder", where=self._out)
-        if len(items) > len(denied) and (self._out / _TURN).read_text() == turn:
+        if len(items) > len(denied):
+            if (self._out / _TURN).read_text() != turn:
+                raise ResourceError("another reading began there", where=self._out)
             _write(self._out, items, pyarrow.concat_tables(tables))
         return denied
 
@@ -353,6 +385,8 @@ class _Worker:
         except DataError as error:
             error.where = item.name
             return _row(item, None, str(error))
+        except MemoryError:  # another machine, or a later time, may have enough
+            raise
         except Exception as error:  # one picture must not stop the others, whatever it is
             return _row(item, None, str(DataError(f"not read: {error!r}", where=item.name)))
         return _row(item, found.to_json(), None)

@@ -24,7 +24,9 @@ _ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_DATA_LOG_LEVEL": "ERROR",
     "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
@@ -66,7 +68,7 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
             ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ResourceError(
-            f"no Ray cluster: {str(error).splitlines()[0]}",
+            f"no Ray cluster: {_first_line(error)}",
             where=address,
             expected=f"{LOCAL}, or the address that ray start --head printed",
             remedy="see that it runs, and that its token is in ~/.ray/auth_token here too",
@@ -80,7 +82,7 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
         yield found
     except ray.exceptions.RayError as error:
         raise ResourceError(
-            f"the cluster failed: {str(error).strip().splitlines()[0]}",
+            f"the cluster failed: {_first_line(error)}",
             where=address,
             remedy="see that it runs, and give the same command again: what was done is kept",
         ) from error
@@ -100,6 +102,11 @@ def _signals_kept() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _first_line(error: BaseException) -> str:
+    """Give the first line of what an error says; its kind, if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _knock(address: str) -> None:

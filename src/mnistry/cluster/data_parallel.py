@@ -162,11 +162,8 @@ def _ended(task: Task) -> Iterator[None]:
             import_ray().shutdown()  # ends the workers
         # What went wrong first counts.
         with contextlib.suppress(MnistryError, OSError):
-            if (task.path / "run.json").exists():
-                with runs.hold(task.path, wait=_PATIENCE):
-                    run = Run.open(task.path)
-                    if run.status == "running" and _is_of(run, task):
-                        dataclasses.replace(run, status=status).write()
+            if _is_of(Run.open(task.path), task):
+                runs.note_end(task.path, status, wait=_PATIENCE)
         raise
 
 
@@ -301,7 +298,11 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
         import jax
 
         jax.config.update("jax_platforms", "cpu")
-        jax.distributed.initialize(first["at"], count, rank, shutdown_timeout_seconds=_LONGEST_END)
+        jax.distributed.initialize(
+            first["at"], count, rank,
+            coordinator_bind_address=first["at"] if rank == 0 else None,
+            shutdown_timeout_seconds=_LONGEST_END,
+        )  # fmt: skip
         startup.import_keras()
         from mnistry import experiment
 

@@ -4,6 +4,7 @@ Knows nothing of Ray, nor of what is read in them.
 """
 
 import bisect
+import codecs
 import contextlib
 import itertools
 import json
@@ -11,18 +12,21 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from stat import S_ISDIR, S_ISREG
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistry import images
 from mnistry.errors import DataError
-from mnistry.picture_files import find_pictures
+from mnistry.picture_files import ENDINGS, find_pictures
 
 COLUMN = "image"
 TABLE, LIST = ".parquet", ".txt"
 RECORD = "_reading.json"  # lies beside tables that are results, and is passed over by their readers
+_ROWS = 16  # of a table that are held at once: photographs have megabytes each
+_BUFFER = 1 << 20  # bytes; without one, the images of a whole group of rows are read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Pictures:
     """The pictures of files, folders, Parquet tables, and lists of paths (``.txt``), numbered.
 
     Relative paths in a list are meant from where the list lies. Each picture is there once, under
-    its absolute path. A table takes no more memory for having many rows.
+    its absolute path. A table takes no more memory for having many rows. What is not there, or a
+    folder without pictures, counts as a picture, which cannot be opened.
 
     Parameters
     ----------
@@ -69,11 +74,16 @@ class Pictures:
     Raises
     ------
     DataError
-        If an input is not there, or a table has no column of images.
+        If the only input is not there, or has no pictures; or if a table is damaged, or has no
+        column of images.
     """
 
     def __init__(self, inputs: Iterable[str]) -> None:
-        rows = dict(found for given in inputs for found in _find(_absolute(given)))
+        given = [_absolute(path) for path in inputs]
+        rows = dict(found for path in given for found in _find(path))
+        if len(given) == 1 and [*rows] == [str(given[0])] and not S_ISREG(_mode(given[0])):
+            what = "no pictures" if _mode(given[0]) else "no such file or folder"
+            raise DataError(what, where=given[0])
         self._paths, self._rows = list(rows), list(rows.values())
         counts = [1 if count is None else count for count in self._rows]
         self._firsts = np.cumsum([0, *counts])
@@ -127,29 +137,54 @@ def _absolute(path: str | Path) -> Path:
 
 def _find(path: Path) -> Iterator[tuple[str, int | None]]:
     """Give files, and how many rows each has; None for an image."""
-    if path.is_dir():
-        pictures, _ = find_pictures(path)
-        yield from ((str(picture), None) for picture in pictures)
-        tables = [file for file in path.rglob("*") if file.suffix.lower() == TABLE]
-        results = {folder for folder in {t.parent for t in tables} if (folder / RECORD).exists()}
-        for table in sorted(table for table in tables if table.parent not in results):
-            yield from _find(table)
-    elif not path.is_file():
-        raise DataError("no such file or folder", where=path)
-    elif path.suffix.lower() == TABLE:
-        yield str(path), _rows(path)
-    elif path.suffix.lower() == LIST:
-        for line in os.fsdecode(path.read_bytes()).splitlines():
-            if line.strip():
-                yield str(_absolute(path.parent / line.strip())), None
-    else:
-        yield str(path), None
+    if path.suffix.lower() != LIST or not S_ISREG(_mode(path)):
+        yield from _find_in(path)
+        return
+    for line in _lines(path):
+        if line.suffix.lower() in ENDINGS:  # not looked at: there may be a million, far away
+            yield str(line), None
+        else:
+            yield from _find_in(line)
+
+
+def _lines(path: Path) -> Iterator[Path]:
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    if b"\0" in content:
+        raise DataError("no list of paths", where=path, expected="one on each line, in UTF-8")
+    for line in content.split(b"\n"):  # names may hold whatever else ends a line in Unicode
+        if line.strip():
+            yield _absolute(path.parent / os.fsdecode(line.removesuffix(b"\r")))
+
+
+def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
+    """Give a file, or what is in a folder."""
+    found, mode = [path], _mode(path)
+    if S_ISDIR(mode):
+        inside, _ = find_pictures(path, ENDINGS | {TABLE})
+        # An empty folder stands for itself: there is nothing else to tell it by.
+        found = [file for file in inside if not _is_result(file)] or found
+    elif mode and not S_ISREG(mode):
+        raise DataError("neither a file nor a folder", where=path)
+    for file in found:
+        is_table = file.suffix.lower() == TABLE and S_ISREG(_mode(file))
+        yield str(file), _rows(file) if is_table else None
+
+
+def _mode(path: Path) -> int:
+    """Tell what kind of file it is; 0 where it cannot be looked at."""
+    try:
+        return path.stat().st_mode
+    except OSError:  # whoever reads it tells why
+        return 0
+
+
+def _is_result(path: Path) -> bool:
+    return path.suffix.lower() == TABLE and (path.parent / RECORD).exists()
 
 
 def _rows(path: Path) -> int:
-    import pyarrow.parquet
-
-    with _opened(path) as file, pyarrow.parquet.ParquetFile(file) as table:
+    with _told(path):
+        table = _open(path)
         kind = table.schema_arrow.field(COLUMN).type if COLUMN in table.schema_arrow.names else None
         if kind is None or not _holds_bytes(kind):
             raise DataError(
@@ -160,20 +195,28 @@ def _rows(path: Path) -> int:
         return int(table.metadata.num_rows)
 
 
+def _open(path: Path) -> Any:
+    """Open a table so that it is read in a stream; what lets go of it closes it."""
+    import pyarrow.parquet
+
+    file = pyarrow.OSFile(os.fsencode(path))
+    return pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER)
+
+
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a table, and turn what pyarrow raises of a damaged one into ours."""
+def _told(path: Path) -> Iterator[None]:
+    """Turn what pyarrow raises of a table into ours: an error of the disk is its cause."""
     import pyarrow
 
     try:
-        file = path.open("rb")
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=path) from error
-    with file:
-        try:
-            yield file
-        except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(f"no Parquet table, or damaged: {error}", where=path) from None
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        if isinstance(error, OSError) and error.errno is not None:
+            what = f"cannot be read: {os.strerror(error.errno)}"
+            raise DataError(what, where=path) from error
+        raise DataError(f"no Parquet table, or damaged: {error}", where=path) from None
 
 
 def _holds_bytes(kind: Any) -> bool:
@@ -185,10 +228,10 @@ def _holds_bytes(kind: Any) -> bool:
 
 
 class Opener:
-    """Gives the bytes of items; of a table, keeps the group of rows that was read last."""
+    """Gives the bytes of items; keeps the table open that was read last."""
 
     def __init__(self) -> None:
-        self._path, self._first, self._column = "", 0, None
+        self._table: _Table | None = None
 
     def content(self, item: Item) -> bytes:
         """Read one item's image file.
@@ -199,23 +242,63 @@ class Opener:
             If it cannot be read; because of an `OSError` where the file itself cannot be opened.
         """
         if item.row is None:
-            return images.read_content(Path(item.path))
-        held = 0 if self._column is None else len(self._column)
-        if item.path != self._path or not 0 <= item.row - self._first < held:
-            self._read_group(item.path, item.row)
-        value = self._column[item.row - self._first].as_py()  # type: ignore[index]
+            try:
+                return images.read_content(Path(item.path))
+            except DataError as error:
+                if isinstance(error.__cause__, IsADirectoryError):
+                    error.what = "no pictures"
+                raise
+        if self._table is None or self._table.path != item.path:
+            self._table = None  # first let go of the one before
+            self._table = _Table(item.path)
+        value = self._table.value(item.row)
         content = value.get("bytes") if isinstance(value, dict) else value
         if not isinstance(content, bytes):
             raise DataError("no image in this row", where=item.name)
         return content
 
-    def _read_group(self, path: str, row: int) -> None:
-        import pyarrow.parquet
 
-        self._column = None  # first let go of the one before
-        with _opened(Path(path)) as file, pyarrow.parquet.ParquetFile(file) as table:
-            counts = [table.metadata.row_group(n).num_rows for n in range(table.num_row_groups)]
-            firsts = list(itertools.accumulate(counts, initial=0))
-            group = bisect.bisect_right(firsts, row) - 1
-            column = table.read_row_group(group, columns=[COLUMN]).column(COLUMN)
-        self._path, self._first, self._column = path, firsts[group], column
+class _Table:
+    """An open table, of which some rows are held; those that follow are read on from there."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with _told(Path(path)):
+            self._file = _open(Path(path))
+            groups = self._file.metadata.num_row_groups
+            counts = [self._file.metadata.row_group(n).num_rows for n in range(groups)]
+        self._firsts = list(itertools.accumulate(counts, initial=0))
+        self._group, self._batches = -1, iter(())
+        self._first, self._held = 0, ()
+        self._failed, self._failure = range(0), DataError("")
+
+    def value(self, row: int) -> Any:
+        """Give what stands in a row."""
+        if row in self._failed:  # to find it out again takes as long as all before it
+            raise DataError(self._failure.what, where=self.path) from self._failure.__cause__
+        if row >= self._firsts[-1]:
+            raise DataError("has no such row", where=f"{self.path}#{row}")
+        group = bisect.bisect_right(self._firsts, row) - 1
+        if group != self._group or row < self._first:
+            self._group, self._first, self._held = group, self._firsts[group], ()
+            self._batches = self._file.iter_batches(
+                batch_size=_ROWS, row_groups=[group], columns=[COLUMN], use_threads=False
+            )
+        try:
+            while row >= self._first + len(self._held):
+                self._read_on()
+        except DataError as error:
+            self._failed, self._failure = range(self._first, self._firsts[group + 1]), error
+            raise
+        except MemoryError:
+            self._group = -1  # the stream has ended, but not for want of rows
+            raise
+        return self._held[row - self._first].as_py()
+
+    def _read_on(self) -> None:
+        self._first, self._held = self._first + len(self._held), ()
+        with _told(Path(self.path)):
+            batch = next(self._batches, None)
+        if batch is None:
+            raise DataError("damaged: rows are missing", where=self.path)
+        self._held = batch.column(0)

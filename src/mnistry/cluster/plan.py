@@ -16,8 +16,9 @@ from mnistry.errors import UsageError
 # What may vary, and what each value is.
 SETTINGS: dict[str, type] = {
     "network": str, "units": int, "depth": int, "optimizer": str, "learning_rate": float,
-    "momentum": float, "batch_size": int, "epochs": int,
+    "momentum": float, "batch_size": int,
 }  # fmt: skip
+_DRAWS = 100  # a trial, until one is given up to be new
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,7 @@ def parse(name: str, text: str) -> Choice | Range:
             if not finite or low >= high or scale not in ("", "log") or (scale and low <= 0):
                 raise ValueError(text)
             return Range(low, high, bool(scale), kind is int)
-        return Choice(tuple(kind(value) for value in text.split(",")))
+        return Choice(tuple(dict.fromkeys(kind(value.strip()) for value in text.split(","))))
     except ValueError:
         example = {str: "dense,convnet", int: "32,128 or 32..512:log"}.get(kind, "1e-4..1e-2:log")
         raise UsageError(
@@ -82,22 +83,27 @@ def parse(name: str, text: str) -> Choice | Range:
 
 
 def configurations(
-    varied: Mapping[str, Choice | Range], trials: int | None, seed: int = 0
+    varied: Mapping[str, Choice | Range], trials: int | None
 ) -> list[dict[str, Any]]:
-    """Draw so many settings at random; or, if `trials` is None, combine all values.
+    """Draw so many different settings at random; or, if `trials` is None, combine all values.
 
-    The same arguments give the same settings; more trials begin with the same ones.
+    The same arguments give the same settings.
 
     Raises
     ------
     UsageError
-        If a range has no end of values to combine, or there are no trials.
+        If nothing varies, a range has no end of values to combine, there are no trials, or fewer
+        different settings than trials.
 
     Examples
     --------
     >>> configurations({"units": Choice((8, 16)), "depth": Choice((1, 2))}, None)[1]
     {'units': 8, 'depth': 2}
     """
+    if not varied:
+        raise UsageError(
+            "nothing varies", remedy="say what to try: --learning-rate 1e-4..1e-2:log --trials 20"
+        )
     if trials is None:
         values = [choice.values if isinstance(choice, Choice) else () for choice in varied.values()]
         if not all(values):
@@ -105,7 +111,15 @@ def configurations(
         return [dict(zip(varied, chosen, strict=True)) for chosen in itertools.product(*values)]
     if trials < 1:
         raise UsageError(f"{trials} trials", expected="at least 1")
-    generator = np.random.default_rng(seed)
-    return [
-        {name: choice.draw(generator) for name, choice in varied.items()} for _ in range(trials)
-    ]
+    generator = np.random.default_rng(0)
+    drawn: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for _ in range(_DRAWS * trials):
+        one = {name: choice.draw(generator) for name, choice in varied.items()}
+        drawn.setdefault(tuple(one.values()), one)
+        if len(drawn) == trials:
+            return list(drawn.values())
+    raise UsageError(
+        f"{trials} trials",
+        expected=f"as many different settings; there are {len(drawn)}",
+        remedy=f"--trials {len(drawn)}, or --seeds to train each of them several times",
+    )

@@ -2,56 +2,35 @@
 
 Ray Tune starts the trainings and stops those that fall behind (ASHA: L. Li and others, A System
 for Massively Parallel Hyperparameter Tuning, 2020). Each is an ordinary run directory; none of them
-sees the test split.
+sees the test split. How each ended is written down at once, so that the same sweep, given again,
+has only the rest to train.
 """
 
+import contextlib
 import dataclasses
-import functools
-import itertools
 import json
-import shutil
+import os
 import statistics
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistry import __version__, files
+from mnistry import experiment, files, runs
+from mnistry.cluster import trial as work
 from mnistry.cluster.connection import import_ray
-from mnistry.errors import DivergedError, ResourceError, UsageError
+from mnistry.cluster.trial import Place, Trial
+from mnistry.errors import MnistryError, ResourceError, UsageError
 from mnistry.recipes import Recipe
-from mnistry.runs import found_again
 
 if TYPE_CHECKING:
     from mnistry.datasets.dataset import Dataset
 
-_PLAN, _TUNE, _RUNS, _RESULTS = "sweep.json", ".tune", "runs", "results.csv"
+_PLAN, _ENDED, _RUNS, RESULTS = "sweep.json", "ended.jsonl", "runs", "results.csv"
+_RATES = ("learning_rate", "momentum")
 _TRIES = 3  # of a trial whose worker dies
-_SCORE = "val_accuracy"
-_REMEMBERED = 20  # trainings of a worker whose programs stay in memory, 10 MB or so a network
-_started = itertools.count(1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Trial:
-    """One training of a sweep.
-
-    Attributes
-    ----------
-    name
-        Its run's directory, below ``runs``.
-    settings
-        What was varied.
-    recipe
-        All that it is trained by, as JSON has it.
-    seed
-        Decides weights, order, and which images are set aside.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    seed: int
+_PATIENCE = 30.0  # seconds until a worker that is ended has let go of its run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,13 +55,29 @@ class Result:
     end: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of a sweep.
+
+    Attributes
+    ----------
+    results
+        The best first.
+    failures
+        Why others could not be trained, by name: given again, the sweep tries them again.
+    """
+
+    results: tuple[Result, ...]
+    failures: Mapping[str, str]
+
+
 def make_trials(recipe: Recipe, settings: Sequence[Mapping[str, Any]], seeds: int) -> list[Trial]:
     """Give each of some settings a trial with each of so many seeds.
 
     Raises
     ------
     UsageError
-        If a recipe cannot be trained, or sets nothing aside.
+        If a setting is out of its range, or nothing is set aside.
     """
     if not recipe.validation:
         raise UsageError("nothing is set aside to judge by", remedy="--validation 0.1")
@@ -102,85 +97,75 @@ def make_trials(recipe: Recipe, settings: Sequence[Mapping[str, Any]], seeds: in
     ]
 
 
+def check(trials: Sequence[Trial], dataset: "Dataset") -> None:
+    """Raise what any of the trainings would refuse to begin with."""
+    kinds = {}
+    for trial in trials:
+        # Any rate is as good as another by now; only whether there is one counts.
+        given = [trial.recipe[name] is None for name in _RATES]
+        others = {name: value for name, value in trial.recipe.items() if name not in _RATES}
+        kinds[json.dumps([given, others])] = trial.recipe
+    for recipe in kinds.values():
+        experiment.check(Recipe.from_json(dict(recipe)), dataset, 0)
+
+
 def run(
     trials: Sequence[Trial],
-    data: str | None,
+    dataset: "Dataset",
     out: Path,
     *,
+    given: str | None = None,
+    transpose: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Result]:
+) -> Outcome:
     """Train by the Ray cluster to which this process is connected; or go on with what is in `out`.
 
     Parameters
     ----------
     trials
         From `make_trials`.
-    data
-        As `mnistry.load` takes it; every worker must find the same.
+    dataset
+        What to train on; its test split is not looked at.
     out
         A folder for the runs, which every worker must find too.
+    given, transpose
+        What loaded `dataset`: every worker must come to the same by it.
     on_progress
         Called with how many trials have ended, and how many there are.
-
-    Returns
-    -------
-    list of Result
-        The best first. A trial whose worker failed each time is not among them: given again, the
-        sweep tries it again.
 
     Raises
     ------
     UsageError
         If `out` holds another sweep, or something else.
-    MnistryError
-        If no trial could be trained.
+    ResourceError
+        If no trial could be trained, a worker has other data or another mnistry, or another sweep
+        writes to `out`. What has ended is kept.
     """
-    import_ray()
-    from ray import tune
-    from ray.tune.schedulers import ASHAScheduler
-
-    dataset = _load(data)
-    data = dataset.name if data is None else found_again(data)  # workers may be anywhere
+    data = dataset.name if given is None else runs.found_again(given)  # workers may be anywhere
     out.mkdir(parents=True, exist_ok=True)
+    digests = dict(dataclasses.replace(dataset, test=None).digests)
+    place = Place(str((out / _RUNS).resolve()), data, transpose, digests)
     with files.lock(out / ".lock", what="another sweep writes there"):
-        _check_plan(out, trials, data, dataset.digests)
-        epochs = max(trial.recipe["epochs"] for trial in trials)
-        space = {
-            "trial": tune.grid_search([dataclasses.asdict(trial) for trial in trials]),
-            "data": data,
-            "digests": dict(dataset.digests),
-            "version": __version__,
-            "out": str(out.resolve()),
-        }
-        # What Ray noted of an earlier time is not needed: the runs themselves say how far they are.
-        shutil.rmtree(out / _TUNE, ignore_errors=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            grid = tune.Tuner(
-                tune.with_resources(_train, {"cpu": 1}),
-                param_space=space,
-                tune_config=tune.TuneConfig(
-                    metric=_SCORE,
-                    mode="max",
-                    # One epoch more, for it would cut off the end of those that come to it.
-                    scheduler=ASHAScheduler(
-                        time_attr="epoch", max_t=epochs + 1, grace_period=max(1, epochs // 5)
-                    ),
-                    reuse_actors=True,
-                ),
-                run_config=tune.RunConfig(
-                    name=_TUNE,
-                    storage_path=str(out.resolve()),
-                    verbose=0,
-                    callbacks=[] if on_progress is None else [_watch(on_progress, len(trials))],
-                    failure_config=tune.FailureConfig(max_failures=_TRIES - 1),
-                ),
-            ).fit()
-    results = _results(grid)
+        _check_plan(out, trials, place)
+        notes = _Notes(out / _ENDED, trials, on_progress)
+        try:
+            if notes.left:
+                _tune(notes, place)
+        except BaseException:
+            import_ray().shutdown()  # ends the workers
+            for trial in notes.left:
+                with contextlib.suppress(MnistryError, OSError):
+                    runs.note_end(Path(place.runs, trial.name), "interrupted", wait=_PATIENCE)
+            raise
+        finally:
+            results = sorted(notes.results.values(), key=lambda it: it.accuracy, reverse=True)
+            if results:
+                _write_table(out, results)
     if not results:
-        raise ResourceError(f"no trial could be trained: {grid.errors[0]}", where=out)
-    _write_table(out, results)
-    return results
+        raise ResourceError(
+            "no trial could be trained: " + "; ".join(set(notes.failures.values())), where=out
+        )
+    return Outcome(tuple(results), notes.failures)
 
 
 def by_settings(results: Sequence[Result]) -> list[tuple[Mapping[str, Any], list[Result]]]:
@@ -196,11 +181,12 @@ def _mean(group: Sequence[Result]) -> float:
     return statistics.mean(result.accuracy for result in group)
 
 
-def _check_plan(out: Path, trials: Sequence[Trial], data: str, digests: Mapping[str, str]) -> None:
+def _check_plan(out: Path, trials: Sequence[Trial], place: Place) -> None:
     """Write the plan down, or compare it with the one that was."""
     plan = {
-        "data": data,
-        "digests": dict(digests),
+        "data": place.data,
+        "transpose": place.transpose,
+        "digests": place.digests,
         "trials": [dataclasses.asdict(trial) for trial in trials],
     }
     path = out / _PLAN
@@ -211,125 +197,150 @@ def _check_plan(out: Path, trials: Sequence[Trial], data: str, digests: Mapping[
         return
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        differing = [name for name in plan if before[name] != json.loads(json.dumps(plan[name]))]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise UsageError(f"cannot be read: {error}", where=path) from error
-    if before != json.loads(json.dumps(plan)):
-        raise UsageError("holds another sweep", where=out, remedy="choose another -o")
+    if differing:
+        raise UsageError(
+            f"holds a sweep with other {' and '.join(differing)}",
+            where=out,
+            remedy="choose another -o",
+        )
 
 
-def _watch(on_progress: Callable[[int, int], None], count: int) -> Any:
+class _Notes:
+    """How trials ended, in memory and, a line each, in a file."""
+
+    def __init__(
+        self,
+        path: Path,
+        trials: Sequence[Trial],
+        on_progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self._path, self._trials = path, {trial.name: trial for trial in trials}
+        self._on_progress = on_progress
+        self.failures: dict[str, str] = {}
+        self.fault: ResourceError | None = None
+        self.results = {result.trial.name: result for result in self._read()}
+        lines = map(self._line, self.results.values())
+        files.write_bytes(path, "".join(lines).encode())  # without a line that was cut off
+
+    @property
+    def left(self) -> list[Trial]:
+        """What has no result."""
+        return [trial for name, trial in self._trials.items() if name not in self.results]
+
+    def note(self, name: str, report: Mapping[str, Any]) -> None:
+        """Take up the last report of a trial that has ended."""
+        end = report.get(work.END)
+        if end == work.UNFIT:
+            self.fault = ResourceError(report[work.WHY], expected="the same everywhere")
+        elif end == work.FAILED:
+            self.fail(name, report[work.WHY])
+        elif work.SCORE in report and self.fault is None:
+            result = Result(
+                self._trials[name], report[work.EPOCH], report[work.SCORE], end or "stopped"
+            )
+            self.results[name] = result
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(self._line(result))
+                file.flush()
+                os.fsync(file.fileno())
+        self._tell()
+
+    def fail(self, name: str, why: str) -> None:
+        """Take up why a trial could not be trained."""
+        self.failures[name] = why
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(len(self.results) + len(self.failures), len(self._trials))
+
+    def _line(self, result: Result) -> str:
+        value = dataclasses.asdict(result) | {"trial": result.trial.name}
+        return json.dumps(value) + "\n"
+
+    def _read(self) -> list[Result]:
+        found = []
+        with contextlib.suppress(FileNotFoundError, ValueError, LookupError, TypeError):
+            for line in self._path.read_text(encoding="utf-8").splitlines():
+                value = json.loads(line)
+                found.append(Result(**value | {"trial": self._trials[value["trial"]]}))
+        return found
+
+
+def _tune(notes: _Notes, place: Place) -> None:
+    """Let Ray Tune train what has not ended yet."""
+    import_ray()
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+
+    epochs = max(trial.recipe["epochs"] for trial in notes.left)
+    space = {
+        "trial": tune.grid_search([dataclasses.asdict(trial) for trial in notes.left]),
+        "place": dataclasses.asdict(place),
+    }
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as unused:
+        warnings.simplefilter("ignore")
+        tuner = tune.Tuner(
+            tune.with_resources(work.train, {"cpu": 1}),
+            param_space=space,
+            tune_config=tune.TuneConfig(
+                metric=work.SCORE,
+                mode="max",
+                scheduler=ASHAScheduler(
+                    time_attr=work.EPOCH, max_t=epochs, grace_period=max(1, epochs // 5)
+                ),
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=unused,  # the runs and our own notes say how far they are
+                verbose=0,
+                callbacks=[_callback(notes)],
+                failure_config=tune.FailureConfig(max_failures=_TRIES - 1),
+            ),
+        )
+        try:
+            tuner.fit()
+        except Exception:
+            if notes.fault is not None:
+                raise notes.fault from None
+            raise
+
+
+def _callback(notes: _Notes) -> Any:
     from ray import tune
 
-    class Watch(tune.Callback):  # type: ignore[misc]
-        """Counts the trials that have ended."""
+    class Callback(tune.Callback):  # type: ignore[misc]
+        """Notes how trials end."""
 
-        show: Callable[[int, int], None] | None = None
-        count = 0
-        ended: set[str]
-
-        def __getstate__(self) -> dict[str, Any]:
-            return {}  # Ray keeps a copy that is not needed; of a terminal there is none
+        def __reduce__(self) -> Any:
+            return (tune.Callback, ())  # Ray keeps a copy, which is not needed
 
         def on_trial_complete(self, trial: Any, **_: Any) -> None:
-            self.ended.add(trial.trial_id)
-            if self.show is not None:
-                self.show(len(self.ended), self.count)
+            notes.note(trial.config["trial"]["name"], trial.last_result)
 
-    watch = Watch()
-    watch.show, watch.count, watch.ended = on_progress, count, set()
-    return watch
+        def on_trial_error(self, trial: Any, **_: Any) -> None:
+            text = Path(trial.error_file).read_text(encoding="utf-8").strip()
+            notes.fail(trial.config["trial"]["name"], text.rpartition("\n")[2].strip())
 
+        def on_step_end(self, **_: Any) -> None:
+            if notes.fault is not None:
+                raise notes.fault
 
-def _results(grid: Any) -> list[Result]:
-    found = []
-    for one in grid:
-        if one.metrics and _SCORE in one.metrics:
-            trial = Trial(**one.config["trial"])
-            epochs, end = int(one.metrics["epoch"]), one.metrics["end"] or "stopped"
-            found.append(Result(trial, epochs, float(one.metrics[_SCORE]), end))
-    return sorted(found, key=lambda result: result.accuracy, reverse=True)
+    return Callback()
 
 
 def _write_table(out: Path, results: Sequence[Result]) -> None:
     names = list(results[0].trial.settings)
-    lines: list[list[Any]] = [[*names, "seed", "epochs", "end", _SCORE, "run"]]
+    lines: list[list[Any]] = [[*names, "seed", "epochs", "end", work.SCORE, "run"]]
     for result in results:
         settings = [result.trial.settings[name] for name in names]
-        run = f"{_RUNS}/{result.trial.name}"
+        path = f"{_RUNS}/{result.trial.name}"
         lines.append(
-            [*settings, result.trial.seed, result.epochs, result.end, result.accuracy, run]
+            [*settings, result.trial.seed, result.epochs, result.end, result.accuracy, path]
         )
     text = "".join(",".join(map(str, line)) + "\n" for line in lines)
-    files.write_bytes(out / _RESULTS, text.encode())
-
-
-def _train(config: dict[str, Any]) -> None:
-    """Train one trial in a worker, or go on with it, and report every epoch."""
-    from ray import tune
-
-    from mnistry import parallel, startup
-
-    # Many small trainings side by side are quicker than one after the other on all cores.
-    parallel.use_cores(1)
-    with startup.compiled_programs():
-        startup.import_keras()
-        _forget_programs()
-        from mnistry import checkpoints, experiment
-        from mnistry.runs import Run
-
-        trial = Trial(**config["trial"])
-        path = Path(config["out"], _RUNS, trial.name)
-
-        def report(number: int, accuracy: float | None, end: str | None = None) -> None:
-            tune.report({"epoch": number, _SCORE: accuracy, "end": end})
-
-        def on_progress(progress: Any) -> None:
-            if progress.finished is not None:
-                report(progress.epoch, progress.finished.val_accuracy)
-
-        def go_on(run: Run) -> None:
-            state, _ = checkpoints.newest(run.checkpoint_folder)
-            done = run.epochs() if run.status == "done" else () if state is None else state.epochs
-            for number, epoch in enumerate(done, 1):
-                report(number, epoch.val_accuracy)
-            if run.status not in ("done", "diverged"):
-                experiment.resume(run, dataset, on_progress=on_progress)
-
-        dataset = _load(config["data"])
-        if (__version__, dict(dataset.digests)) != (config["version"], config["digests"]):
-            raise ResourceError("this worker has another mnistry, or other data", where=path)
-        try:
-            if (path / "run.json").exists():
-                go_on(Run.open(path))
-            else:
-                path.parent.mkdir(exist_ok=True)
-                experiment.perform(
-                    Recipe.from_json(dict(trial.recipe)), dataset, seed=trial.seed, path=path,
-                    given=config["data"], on_progress=on_progress,
-                )  # fmt: skip
-        except DivergedError:
-            pass
-        run = Run.open(path)
-        if run.status == "diverged":
-            report(0, 0.0, "diverged")
-        else:
-            epochs = run.epochs()
-            report(len(epochs), epochs[-1].val_accuracy, "done")
-
-
-def _forget_programs() -> None:
-    """Every so many trainings, let go of what JAX compiled: it would keep all of it for ever."""
-    if next(_started) % _REMEMBERED == 0:
-        import jax
-
-        jax.clear_caches()
-
-
-@functools.lru_cache(maxsize=1)
-def _load(data: str | None) -> "Dataset":
-    """Load the data once a process, without its test split."""
-    from mnistry import datasets
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return dataclasses.replace(datasets.load(data), test=None)
+    files.write_bytes(out / RESULTS, text.encode())
