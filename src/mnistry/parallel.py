@@ -199,11 +199,12 @@ def agreed(numbers: Any) -> Any:
 
 
 def use_cores(count: int) -> None:
-    """Let this process compute on so many of the processor's cores, as one device.
+    """Let this process compute on so many of the processor's cores, as one device, and no other.
 
     To be called before JAX is imported.
     """
+    os.environ["JAX_PLATFORMS"] = "cpu"
     given, one = os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=1"
-    if one not in given:
+    if one not in given.split():
         os.environ["XLA_FLAGS"] = f"{given} {one}".lstrip()
     os.environ["NPROC"] = str(count)  # XLA takes it for the number of cores, and so does `cores`

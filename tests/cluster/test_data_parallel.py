@@ -214,7 +214,7 @@ def test_workers_that_look_into_another_folder_are_told(
     cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = contextlib.nullcontext(tmp_path / "elsewhere" / "mark")
-    monkeypatch.setattr(data_parallel, "_marked", lambda path: elsewhere)
+    monkeypatch.setattr(data_parallel.shared, "marked", lambda folder: elsewhere)
     with pytest.raises(ResourceError, match=r"worker \d does not see it; expected a folder"):
         data_parallel.train(Task(tmp_path / "run", RECIPE, 3, "sample"), 2)
     assert not (tmp_path / "run").exists()

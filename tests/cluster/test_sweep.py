@@ -1,6 +1,7 @@
 import contextlib
 import csv
 import dataclasses
+import errno
 import itertools
 import os
 import shutil
@@ -23,7 +24,7 @@ from mnistry.runs import Run, find_all
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
 RECIPE = Recipe(units=8, epochs=4, validation=0.2)
 SAMPLE = datasets.load("sample")
-PLACE = Place("runs", "sample", False, dataclasses.replace(SAMPLE, test=None).digests)
+PLACE = Place("runs", "mark", "sample", False, dataclasses.replace(SAMPLE, test=None).digests)
 SETTINGS = [{"learning_rate": rate} for rate in (0.01, 0.003, 1e-6)]
 
 DRIVER = """
@@ -114,12 +115,14 @@ def test_no_training_is_cut_off_at_its_end(cluster, tmp_path: Path, epochs: int)
 @pytest.mark.long
 def test_a_stopped_training_can_be_gone_on_with(cluster, tmp_path: Path) -> None:
     results = sweep.run(trials(), SAMPLE, tmp_path / "out").results
-    stopped = next(one for one in results if one.end == "stopped")
-    run = Run.open(tmp_path / "out" / "runs" / stopped.trial.name)
-    assert run.status == "interrupted"
-    state, _ = checkpoints.newest(run.checkpoint_folder)
-    assert state is not None
-    assert len(state.epochs) == stopped.epochs
+    stopped = [one for one in results if one.end == "stopped"]
+    assert stopped
+    for one in stopped:
+        run = Run.open(tmp_path / "out" / "runs" / one.trial.name)
+        assert run.status == "interrupted"
+        state, _ = checkpoints.newest(run.checkpoint_folder)
+        assert state is not None
+        assert len(state.epochs) == one.epochs
     assert experiment.resume(run, SAMPLE).status == "done"
 
 
@@ -200,6 +203,36 @@ def test_a_line_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
     again = sweep._Notes(path, trials(), None)
     assert list(again.results) == ["0-s0", "2-s1"]
     assert [trial.name for trial in again.left] == ["0-s1", "1-s0", "1-s1", "2-s0"]
+    damaged = path.read_bytes().replace(b"0.5", b"0.5x")
+    path.write_bytes(damaged)
+    with pytest.raises(UsageError, match=r"ended\.jsonl: cannot be read"):
+        sweep._Notes(path, trials(), None)
+    assert path.read_bytes() == damaged
+
+
+@pytest.mark.long
+def test_what_cannot_be_written_down_ends_the_sweep(
+    cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sweep._Notes, "note", full)
+    with pytest.raises(OSError, match="No space left"):
+        sweep.run(trials()[:2], SAMPLE, tmp_path / "out")
+    assert (tmp_path / "out" / "ended.jsonl").read_text() == ""
+
+
+@pytest.mark.long
+def test_workers_that_look_into_another_folder_end_the_sweep(
+    cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = contextlib.nullcontext(tmp_path / "elsewhere" / "mark")
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(sweep.shared, "marked", lambda folder: elsewhere)
+    with pytest.raises(ResourceError, match="a worker does not see it; expected a folder that all"):
+        sweep.run(trials(), SAMPLE, tmp_path / "out")
+    assert not list(tmp_path.glob("out/runs/*"))
 
 
 def test_a_worker_lets_go_of_programs_after_so_many_trainings(

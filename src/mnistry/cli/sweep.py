@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Groups = list[tuple[Mapping[str, Any], list[Result]]]
 
-_SHOWN = 10  # settings in the printed table
+_SHOWN = 10  # settings in the printed table, and reasons of failures
 
 
 def _values(help_: str) -> Any:
@@ -85,7 +85,7 @@ def sweep(
     chosen = dataclasses.replace(recipes.find(recipe), **fixed)
     planned = sweeps.make_trials(chosen, plan.configurations(varied, trials), seeds)
     dataset = common.load_dataset(data, transpose)
-    with startup.compiled_programs(), common.quiet_libraries(), _say_how_to_go_on(output):
+    with common.quiet_libraries(), _say_how_to_go_on(output):
         startup.import_keras()
         sweeps.check(planned, dataset)  # what is refused is refused before anything is started
         common.stderr().print(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
@@ -101,8 +101,8 @@ def sweep(
         _print(groups, output)
         drawn = "" if figure is None else f"figure  {figure}\n"
         common.stdout().print(f"\n{drawn}table   {table}")
-    for why in sorted(set(outcome.failures.values())):
-        common.stderr().print(why, soft_wrap=True)
+    for name, why in list(outcome.failures.items())[:_SHOWN]:
+        common.stderr().print(f"{name}: {why}", soft_wrap=True)
     if len(outcome.results) < len(planned):
         raise IncompleteError(
             f"{len(planned) - len(outcome.results):,} of {len(planned):,} trainings failed",

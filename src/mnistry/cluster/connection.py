@@ -128,4 +128,5 @@ def import_ray() -> Any:
             f"a cluster needs the package {error.name}", remedy="pip install 'mnistry[ray]'"
         ) from None
     logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what fails is told by us
     return ray

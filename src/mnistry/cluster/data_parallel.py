@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import secrets
 import socket
 import tempfile
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistry import __version__, runs
+from mnistry.cluster import shared
 from mnistry.cluster.connection import import_ray
 from mnistry.errors import DivergedError, MnistryError, ResourceError, UsageError
 from mnistry.history import Progress
@@ -98,7 +98,7 @@ def train(
     )  # workers may be anywhere
     with (
         tempfile.TemporaryDirectory() as unused,  # Ray's notes: the run directory says it all
-        _marked(absolute.path) as mark,
+        shared.marked(absolute.path.parent) as mark,
         _ended(absolute),
     ):
         trainer = JaxTrainer(
@@ -136,18 +136,6 @@ def _failed(who: str, error: BaseException, path: Path) -> ResourceError:
 def _is_final(error: MnistryError | None) -> bool:
     """Say whether workers would raise this again: a folder may come back, a lock be freed."""
     return error is not None and not isinstance(error, ResourceError)
-
-
-@contextlib.contextmanager
-def _marked(path: Path) -> Iterator[Path]:
-    """Leave a mark beside a run directory: whoever does not see it looks into another folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mark = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    mark.touch()
-    try:
-        yield mark
-    finally:
-        mark.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -255,13 +243,7 @@ def _work(config: dict[str, Any]) -> None:
     if _is_final(ray.get(board.error.remote())):
         return
     try:
-        if not config["mark"].exists():
-            raise ResourceError(
-                f"worker {rank} does not see it",
-                where=config["task"].path.parent,
-                expected="a folder that all machines of the cluster share",
-                remedy="choose an -o in one",
-            )
+        shared.must_see(config["mark"], f"worker {rank}")
         _train(config["task"], config["cores"], lambda progress: board.tell.remote(progress))
     except MnistryError as error:
         if rank and isinstance(error, DivergedError):
@@ -297,7 +279,6 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
         stack.enter_context(startup.compiled_programs())
         import jax
 
-        jax.config.update("jax_platforms", "cpu")
         jax.distributed.initialize(
             first["at"], count, rank,
             coordinator_bind_address=first["at"] if rank == 0 else None,

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistry import experiment, files, runs
+from mnistry import files, runs
+from mnistry.cluster import shared
 from mnistry.cluster import trial as work
 from mnistry.cluster.connection import import_ray
 from mnistry.cluster.trial import Place, Trial
@@ -105,6 +106,8 @@ def check(trials: Sequence[Trial], dataset: "Dataset") -> None:
         given = [trial.recipe[name] is None for name in _RATES]
         others = {name: value for name, value in trial.recipe.items() if name not in _RATES}
         kinds[json.dumps([given, others])] = trial.recipe
+    from mnistry import experiment
+
     for recipe in kinds.values():
         experiment.check(Recipe.from_json(dict(recipe)), dataset, 0)
 
@@ -142,30 +145,34 @@ def run(
         writes to `out`. What has ended is kept.
     """
     data = dataset.name if given is None else runs.found_again(given)  # workers may be anywhere
-    out.mkdir(parents=True, exist_ok=True)
     digests = dict(dataclasses.replace(dataset, test=None).digests)
-    place = Place(str((out / _RUNS).resolve()), data, transpose, digests)
-    with files.lock(out / ".lock", what="another sweep writes there"):
+    with (
+        shared.marked(out) as mark,
+        files.lock(out / ".lock", what="another sweep writes there"),
+    ):
+        folder = out.resolve() / _RUNS
+        place = Place(str(folder), str(mark), data, transpose, digests)
         _check_plan(out, trials, place)
+        folder.mkdir(exist_ok=True)
         notes = _Notes(out / _ENDED, trials, on_progress)
         try:
             if notes.left:
                 _tune(notes, place)
         except BaseException:
             import_ray().shutdown()  # ends the workers
-            for trial in notes.left:
-                with contextlib.suppress(MnistryError, OSError):
-                    runs.note_end(Path(place.runs, trial.name), "interrupted", wait=_PATIENCE)
+            with contextlib.suppress(OSError):  # what went wrong first counts
+                notes.write_table(out)
             raise
         finally:
-            results = sorted(notes.results.values(), key=lambda it: it.accuracy, reverse=True)
-            if results:
-                _write_table(out, results)
-    if not results:
-        raise ResourceError(
-            "no trial could be trained: " + "; ".join(set(notes.failures.values())), where=out
-        )
-    return Outcome(tuple(results), notes.failures)
+            for trial in trials:
+                status = "failed" if trial.name in notes.failures else "interrupted"
+                with contextlib.suppress(MnistryError, OSError):
+                    runs.note_end(folder / trial.name, status, wait=_PATIENCE)
+        for trial in notes.left:
+            notes.failures.setdefault(trial.name, "its worker could not be used again")
+        if not notes.results:
+            raise ResourceError(f"no trial could be trained: {notes.failure()}", where=out)
+        return Outcome(notes.write_table(out), notes.failures)
 
 
 def by_settings(results: Sequence[Result]) -> list[tuple[Mapping[str, Any], list[Result]]]:
@@ -220,7 +227,7 @@ class _Notes:
         self._path, self._trials = path, {trial.name: trial for trial in trials}
         self._on_progress = on_progress
         self.failures: dict[str, str] = {}
-        self.fault: ResourceError | None = None
+        self.fault: Exception | None = None
         self.results = {result.trial.name: result for result in self._read()}
         lines = map(self._line, self.results.values())
         files.write_bytes(path, "".join(lines).encode())  # without a line that was cut off
@@ -234,24 +241,42 @@ class _Notes:
         """Take up the last report of a trial that has ended."""
         end = report.get(work.END)
         if end == work.UNFIT:
-            self.fault = ResourceError(report[work.WHY], expected="the same everywhere")
+            self.fault = ResourceError(report[work.WHY], remedy="mend it; what was done is kept")
         elif end == work.FAILED:
             self.fail(name, report[work.WHY])
         elif work.SCORE in report and self.fault is None:
             result = Result(
                 self._trials[name], report[work.EPOCH], report[work.SCORE], end or "stopped"
             )
-            self.results[name] = result
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(self._line(result))
                 file.flush()
                 os.fsync(file.fileno())
+            self.results[name] = result
         self._tell()
 
     def fail(self, name: str, why: str) -> None:
         """Take up why a trial could not be trained."""
         self.failures[name] = why
         self._tell()
+
+    def failure(self) -> str:
+        """Say why trials failed: one of the reasons, and how many more there are."""
+        reasons = sorted(set(self.failures.values()))
+        return reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
+
+    def write_table(self, out: Path) -> tuple[Result, ...]:
+        """Write all results as a table, and give them, the best first."""
+        results = sorted(self.results.values(), key=lambda it: it.accuracy, reverse=True)
+        names = list(results[0].trial.settings) if results else []
+        lines: list[list[Any]] = [[*names, "seed", "epochs", "end", work.SCORE, "run"]]
+        for one in results:
+            settings = [one.trial.settings[name] for name in names]
+            path = f"{_RUNS}/{one.trial.name}"
+            lines.append([*settings, one.trial.seed, one.epochs, one.end, one.accuracy, path])
+        text = "".join(",".join(map(str, line)) + "\n" for line in lines)
+        files.write_bytes(out / RESULTS, text.encode())
+        return tuple(results)
 
     def _tell(self) -> None:
         if self._on_progress is not None:
@@ -262,12 +287,17 @@ class _Notes:
         return json.dumps(value) + "\n"
 
     def _read(self) -> list[Result]:
-        found = []
-        with contextlib.suppress(FileNotFoundError, ValueError, LookupError, TypeError):
-            for line in self._path.read_text(encoding="utf-8").splitlines():
-                value = json.loads(line)
-                found.append(Result(**value | {"trial": self._trials[value["trial"]]}))
-        return found
+        if not self._path.exists():
+            return []
+        # A line that has no end was cut off.
+        whole, _, _ = self._path.read_bytes().rpartition(b"\n")
+        try:
+            values = [json.loads(line) for line in whole.decode().splitlines()]
+            return [Result(**one | {"trial": self._trials[one["trial"]]}) for one in values]
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise UsageError(
+                f"cannot be read: {error!r}", where=self._path, remedy="choose another -o"
+            ) from error
 
 
 def _tune(notes: _Notes, place: Place) -> None:
@@ -281,7 +311,10 @@ def _tune(notes: _Notes, place: Place) -> None:
         "trial": tune.grid_search([dataclasses.asdict(trial) for trial in notes.left]),
         "place": dataclasses.asdict(place),
     }
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as unused:
+    with (
+        warnings.catch_warnings(),
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as unused,
+    ):
         warnings.simplefilter("ignore")
         tuner = tune.Tuner(
             tune.with_resources(work.train, {"cpu": 1}),
@@ -304,10 +337,9 @@ def _tune(notes: _Notes, place: Place) -> None:
         )
         try:
             tuner.fit()
-        except Exception:
-            if notes.fault is not None:
-                raise notes.fault from None
-            raise
+        except tune.TuneError as error:
+            last = str(error).strip().rpartition("\n")[2]
+            raise notes.fault or ResourceError(f"the sweep failed: {last}") from error
 
 
 def _callback(notes: _Notes) -> Any:
@@ -320,7 +352,10 @@ def _callback(notes: _Notes) -> Any:
             return (tune.Callback, ())  # Ray keeps a copy, which is not needed
 
         def on_trial_complete(self, trial: Any, **_: Any) -> None:
-            notes.note(trial.config["trial"]["name"], trial.last_result)
+            try:
+                notes.note(trial.config["trial"]["name"], trial.last_result)
+            except Exception as error:  # Tune would try the trial again
+                notes.fault = error
 
         def on_trial_error(self, trial: Any, **_: Any) -> None:
             text = Path(trial.error_file).read_text(encoding="utf-8").strip()
@@ -331,16 +366,3 @@ def _callback(notes: _Notes) -> Any:
                 raise notes.fault
 
     return Callback()
-
-
-def _write_table(out: Path, results: Sequence[Result]) -> None:
-    names = list(results[0].trial.settings)
-    lines: list[list[Any]] = [[*names, "seed", "epochs", "end", work.SCORE, "run"]]
-    for result in results:
-        settings = [result.trial.settings[name] for name in names]
-        path = f"{_RUNS}/{result.trial.name}"
-        lines.append(
-            [*settings, result.trial.seed, result.epochs, result.end, result.accuracy, path]
-        )
-    text = "".join(",".join(map(str, line)) + "\n" for line in lines)
-    files.write_bytes(out / RESULTS, text.encode())

@@ -3,17 +3,21 @@
 Knows nothing of the other trainings.
 """
 
+import atexit
 import dataclasses
 import functools
 import itertools
 import os
+import socket
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistry import __version__
-from mnistry.errors import DivergedError, MnistryError
+from mnistry.cluster import shared
+from mnistry.errors import DivergedError, MnistryError, ResourceError
 from mnistry.history import Progress
 from mnistry.recipes import Recipe
 
@@ -26,8 +30,9 @@ if TYPE_CHECKING:
 EPOCH, SCORE, END, WHY = "epoch", "val_accuracy", "end", "why"
 DONE, DIVERGED, FAILED, UNFIT = "done", "diverged", "failed", "unfit"
 _REMEMBERED = 20  # trainings of a worker whose programs stay in memory, 10 MB or so a network
-_LONGEST_END = "600"  # seconds until a training that is stopped has saved its state
+_PATIENCE = 60.0  # seconds until a training that is stopped has saved its state
 _started = itertools.count(1)
+_training: list[threading.Thread] = []  # the newest of this process
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +64,9 @@ class Place:
     Attributes
     ----------
     runs
-        The folder of the run directories.
+        The folder of the run directories, which is there.
+    mark
+        A file that whoever sees the same folder sees.
     data, transpose
         As `mnistry.load` takes them.
     digests
@@ -69,6 +76,7 @@ class Place:
     """
 
     runs: str
+    mark: str
     data: str
     transpose: bool
     digests: Mapping[str, str]
@@ -86,11 +94,18 @@ def train(config: Mapping[str, Any]) -> None:
     from ray import tune
 
     # After two seconds, as it would be, Tune takes the next trial for lost too.
-    os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", _LONGEST_END)
+    os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", str(int(_PATIENCE)))
+    _training[:] = [threading.current_thread()]
     trial, place = Trial(**config["trial"]), Place(**config["place"])
+    stopped = False
 
     def report(epoch: int, score: float | None, end: str | None = None, why: str = "") -> None:
-        tune.report({EPOCH: epoch, SCORE: score, END: end, WHY: why})
+        nonlocal stopped
+        try:
+            tune.report({EPOCH: epoch, SCORE: score, END: end, WHY: why})
+        except SystemExit:
+            stopped = True
+            raise
 
     def on_progress(progress: Progress) -> None:
         # The last epoch is reported when all of the run is written: it may be stopped then.
@@ -98,19 +113,39 @@ def train(config: Mapping[str, Any]) -> None:
             report(progress.epoch, progress.finished.val_accuracy)
 
     try:
-        dataset = load(place.data, place.transpose)
-        if (place.version, dict(place.digests)) != (__version__, dict(dataset.digests)):
-            report(0, 0.0, UNFIT, f"a worker has mnistry {__version__}, or other data")
-            return
+        dataset = _fit_for(place)
+    except MnistryError as error:
+        report(0, 0.0, UNFIT, f"{error} (on {socket.gethostname()})")
+        return
+    try:
         run = _perform(trial, dataset, place, on_progress)
     except DivergedError:
         report(0, 0.0, DIVERGED)
     except Exception as error:  # only for a worker that dies is there a next time
-        kind = "" if isinstance(error, MnistryError) else f"{type(error).__name__}: "
-        report(0, 0.0, FAILED, f"{kind}{error}")
+        if not stopped:  # nobody listens any more
+            kind = "" if isinstance(error, MnistryError) else f"{type(error).__name__}: "
+            report(0, 0.0, FAILED, f"{kind}{error}")
     else:
         epochs = run.epochs()
         report(len(epochs), epochs[-1].val_accuracy, DONE)
+
+
+@atexit.register
+def _let_it_save() -> None:
+    """Wait for a training that was stopped: its process ends with Tune's interest in it."""
+    for thread in _training:
+        thread.join(_PATIENCE)
+
+
+def _fit_for(place: Place) -> "Dataset":
+    """Give the data, if this worker has what the others have."""
+    shared.must_see(Path(place.mark), "a worker")
+    if place.version != __version__:
+        raise ResourceError(f"a worker has mnistry {__version__}", expected=place.version)
+    dataset = load(place.data, place.transpose)
+    if dict(place.digests) != dict(dataset.digests):
+        raise ResourceError("a worker has other data", where=dataset.source)
+    return dataset
 
 
 def _perform(trial: Trial, dataset: "Dataset", place: Place, on_progress: Any) -> "Run":
@@ -122,12 +157,14 @@ def _perform(trial: Trial, dataset: "Dataset", place: Place, on_progress: Any) -
     with startup.compiled_programs():
         startup.import_keras()
         _forget_programs()
-        from mnistry import checkpoints, experiment
+        from mnistry import checkpoints, experiment, runs
         from mnistry.runs import Run
 
         path = Path(place.runs, trial.name)
+        if path.exists():
+            with runs.hold(path, wait=_PATIENCE):  # until a worker that was told to end has
+                pass
         if not (path / "run.json").exists():
-            path.parent.mkdir(exist_ok=True)
             return experiment.perform(
                 Recipe.from_json(dict(trial.recipe)), dataset, seed=trial.seed, path=path,
                 given=place.data, transpose=place.transpose, on_progress=on_progress,
