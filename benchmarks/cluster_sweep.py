@@ -55,12 +55,14 @@ def run(trainings: int) -> tuple[float, float]:
 def bare() -> None:
     """Do the same trainings in this process, on one core; print the seconds of each."""
     parallel.use_cores(1)
-    from mnistry import experiment, startup
+    from mnistry import startup
 
     warnings.simplefilter("ignore")
     seconds = []
     with startup.compiled_programs(), tempfile.TemporaryDirectory() as folder:
         startup.import_keras()
+        from mnistry import experiment
+
         data = dataclasses.replace(mnistry.load("sample"), test=None)
         for trial in make_trials(WARM + BARE):
             began = time.perf_counter()
@@ -95,7 +97,10 @@ def main() -> None:
         further = LONG - SHORT
         overheads.append((long - short) * CORES / further - statistics.mean(alone[-2:]))
         drivers.append((long_driver - short_driver) / further)
-        print(f"{SHORT} trainings {short:.1f} s, {LONG} {long:.1f} s, bare {alone[-1]:.2f} s each")
+        print(
+            f"{SHORT} trainings {short:.1f} s, {LONG} {long:.1f} s, bare {alone[-1]:.2f} s each",
+            flush=True,
+        )
     print(
         f"{CORES} cores; a bare training {statistics.median(alone):.2f} s ({min(alone):.2f} to "
         f"{max(alone):.2f}); overhead of one in a sweep {statistics.median(overheads):.2f} s "
