@@ -85,11 +85,11 @@ def sweep(
     chosen = dataclasses.replace(recipes.find(recipe), **fixed)
     planned = sweeps.make_trials(chosen, plan.configurations(varied, trials), seeds)
     dataset = common.load_dataset(data, transpose)
-    with common.quiet_libraries(), _say_how_to_go_on(output):
-        startup.import_keras()
-        sweeps.check(planned, dataset)  # what is refused is refused before anything is started
+    with common.quiet_libraries(), _say_how_to_go_on(output), connection.connected(ray):
+        startup.import_keras()  # after Ray, which starts processes, and JAX warns of that
+        sweeps.check(planned, dataset)  # what is refused is refused before anything is trained
         common.stderr().print(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
-        with connection.connected(ray), bar() as show:
+        with bar() as show:
             outcome = sweeps.run(
                 planned, dataset, output, given=data, transpose=transpose, on_progress=show
             )
