@@ -160,11 +160,14 @@ def test_several_workers_train_as_one_process_does(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "settings", [{}, {"network": "convnet"}], ids=["batch normalisation", "dropout"]
+)
 def test_two_workers_train_a_recipe_with_everything_as_one_process_does(
-    cluster, watched: Path, tmp_path: Path
+    cluster, watched: Path, tmp_path: Path, settings: dict[str, str]
 ) -> None:
     recipe = dataclasses.replace(
-        recipes.find("fast"), name="custom", epochs=2, validation=0.1, early_stopping=2
+        recipes.find("fast"), name="custom", epochs=2, validation=0.1, early_stopping=2, **settings
     )
     alone = experiment.perform(recipe, datasets.load("sample"), seed=3, path=tmp_path / "alone")
     run = data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2)
