@@ -82,10 +82,12 @@ def _together(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _api(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    faults = sum(n for status, n in found["statuses"].items() if int(status) >= 500)
+    wrong = len(found.get("wrong", ())) or faults  # a record of before has statuses alone
     statuses = ", ".join(f"{n:,} x {status}" for status, n in found["statuses"].items())
     return [
         ("the studio's API, asked for right and wrong things", f"{found['cases']:,} requests",
-         f"{_counted(len(found['wrong']))}; {statuses}")
+         f"{_counted(wrong)}; {statuses}")
     ]  # fmt: skip
 
 

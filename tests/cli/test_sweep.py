@@ -33,7 +33,6 @@ def test_a_sweep_gives_its_results_in_json_and_draws_its_figure(
         (["--units", "8", "--validation", "0"], "nothing is set aside"),
         (["--recipe", "none"], "no recipe is called"),
         ([], "nothing varies"),
-        (["--units", "8", "--data", "sample", "--optimizer", "adma"], "a Keras optimizer by name"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(mnistry_command, tmp_path, options, said) -> None:

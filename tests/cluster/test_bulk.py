@@ -79,6 +79,7 @@ def test_fault_89_each_picture_has_one_row_and_none_is_read_twice(
         bulk.read([str(pictures)], pictures, settings, cores=2)
 
 
+@pytest.mark.long
 def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
     cluster, pictures: Path, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +188,7 @@ def test_pictures_of_one_name_in_two_folders_are_two_and_what_cannot_be_opened_i
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_one_node_that_cannot_work_stops_the_batch_and_no_picture_is_blamed(
     cluster, pictures: Path, tmp_path: Path, small_parts: None
 ) -> None:

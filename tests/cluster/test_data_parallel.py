@@ -120,6 +120,7 @@ def alone(tmp_path: Path) -> Run:
     return experiment.perform(RECIPE, datasets.load("sample"), seed=3, path=tmp_path / "alone")
 
 
+@pytest.mark.long
 def test_a_worker_dies_and_two_go_on_from_the_last_checkpoint_as_if_one_had_trained(
     cluster, watched: Path, alone: Run, tmp_path: Path
 ) -> None:

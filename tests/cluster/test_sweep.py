@@ -126,6 +126,7 @@ def test_a_stopped_training_can_be_gone_on_with(cluster, tmp_path: Path) -> None
     assert experiment.resume(run, SAMPLE).status == "done"
 
 
+@pytest.mark.long
 def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
     cluster, tmp_path: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_what_fails_is_told_and_tried_again_by_the_same_command(cluster, tmp_pat
     assert (len(outcome.results), outcome.failures) == (6, {})
 
 
+@pytest.mark.long
 def test_a_worker_with_other_data_ends_the_sweep_and_nothing_is_trained(
     cluster, tmp_path: Path
 ) -> None:
@@ -255,6 +257,7 @@ def test_a_worker_lets_go_of_programs_after_so_many_trainings(
     assert len(compiled) == 3
 
 
+@pytest.mark.long
 def test_a_sweep_whose_driver_was_killed_goes_on_and_trains_nothing_twice(
     cluster, tmp_path: Path
 ) -> None:
