@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,13 +163,16 @@ def test_several_workers_train_as_one_process_does(
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "settings", [{}, {"network": "convnet"}], ids=["batch normalisation", "dropout"]
+    "settings",
+    # A step of Adam's is as long for a gradient that is nothing but rounding.
+    [{"epochs": 2}, {"epochs": 1, "network": "convnet", "optimizer": "sgd"}],
+    ids=["batch normalisation", "dropout"],
 )
 def test_two_workers_train_a_recipe_with_everything_as_one_process_does(
-    cluster, watched: Path, tmp_path: Path, settings: dict[str, str]
+    cluster, watched: Path, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     recipe = dataclasses.replace(
-        recipes.find("fast"), name="custom", epochs=2, validation=0.1, early_stopping=2, **settings
+        recipes.find("fast"), name="custom", validation=0.1, early_stopping=2, **settings
     )
     alone = experiment.perform(recipe, datasets.load("sample"), seed=3, path=tmp_path / "alone")
     run = data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2)
