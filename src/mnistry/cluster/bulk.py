@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry import __version__, files
-from mnistry.cluster.connection import import_ray
+from mnistry.cluster.connection import import_ray, last_line
 from mnistry.cluster.items import RECORD, Item, Opener, Pictures, unpack
 from mnistry.errors import DataError, Notice, ResourceError, UsageError
 
@@ -290,7 +290,7 @@ def _try_a_worker(out: Path, settings: Settings) -> None:
     try:
         done = ray.get(ray.remote(_work(out, settings)).remote(nothing))
     except ray.exceptions.RayError as error:
-        raise _cannot_work(str(error).strip().splitlines()[-1]) from error
+        raise _cannot_work(last_line(str(error))) from error
     if done["fault"][0]:
         raise _cannot_work(done["fault"][0])
 

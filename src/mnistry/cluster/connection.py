@@ -109,6 +109,17 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def last_line(text: str) -> str:
+    r"""Give the last line of what Ray tells of a failure: the reason, below the traceback.
+
+    Examples
+    --------
+    >>> last_line("Traceback\n  where it was\nValueError: why\n")
+    'ValueError: why'
+    """
+    return text.strip().rpartition("\n")[2].strip()
+
+
 def _knock(address: str) -> None:
     """Raise OSError at once where nobody listens: Ray would try for minutes."""
     host, colon, port = address.rpartition(":")

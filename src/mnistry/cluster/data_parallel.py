@@ -19,7 +19,7 @@ from typing import Any
 
 from mnistry import __version__, runs
 from mnistry.cluster import shared
-from mnistry.cluster.connection import import_ray
+from mnistry.cluster.connection import import_ray, last_line
 from mnistry.errors import DivergedError, MnistryError, ResourceError, UsageError
 from mnistry.history import Progress
 from mnistry.recipes import Recipe
@@ -127,7 +127,7 @@ def train(
 
 def _failed(who: str, error: BaseException, path: Path) -> ResourceError:
     return ResourceError(
-        f"{who} failed: {str(error).strip().splitlines()[-1]}",
+        f"{who} failed: {last_line(str(error))}",
         where=path,
         remedy=f"go on with: mnistry train --resume {path}",
     )

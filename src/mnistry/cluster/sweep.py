@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mnistry import files, runs
 from mnistry.cluster import shared
 from mnistry.cluster import trial as work
-from mnistry.cluster.connection import import_ray
+from mnistry.cluster.connection import import_ray, last_line
 from mnistry.cluster.trial import Place, Trial
 from mnistry.errors import MnistryError, ResourceError, UsageError
 from mnistry.recipes import Recipe
@@ -338,8 +338,8 @@ def _tune(notes: _Notes, place: Place) -> None:
         try:
             tuner.fit()
         except tune.TuneError as error:
-            last = str(error).strip().rpartition("\n")[2]
-            raise notes.fault or ResourceError(f"the sweep failed: {last}") from error
+            failed = ResourceError(f"the sweep failed: {last_line(str(error))}")
+            raise notes.fault or failed from error
 
 
 def _callback(notes: _Notes) -> Any:
@@ -358,8 +358,8 @@ def _callback(notes: _Notes) -> Any:
                 notes.fault = error
 
         def on_trial_error(self, trial: Any, **_: Any) -> None:
-            text = Path(trial.error_file).read_text(encoding="utf-8").strip()
-            notes.fail(trial.config["trial"]["name"], text.rpartition("\n")[2].strip())
+            text = Path(trial.error_file).read_text(encoding="utf-8")
+            notes.fail(trial.config["trial"]["name"], last_line(text))
 
         def on_step_end(self, **_: Any) -> None:
             if notes.fault is not None:
