@@ -20,7 +20,7 @@ import numpy as np
 from layers import IMAGES, loop
 
 import mnistry
-from mnistry.augment import Distortion, distort, epochs
+from mnistry.augmentation.distort import Distortion, distort, epochs
 
 BATCH_SIZE = 128
 

@@ -12,12 +12,12 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from mnistry import startup
+from mnistry.training import startup
 
 startup.import_keras()
 
 import mnistry  # noqa: E402  (Keras comes first)
-from mnistry import checkpoints  # noqa: E402
+from mnistry.training import checkpoints  # noqa: E402
 
 
 def seconds(images: object, labels: object, epochs: int, folder: Path | None) -> float:

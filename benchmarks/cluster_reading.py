@@ -29,9 +29,8 @@ import pyarrow.parquet
 from PIL import Image
 
 import mnistry
-from mnistry import parallel
 
-CORES = tuple(cores for cores in (1, 2, 4) if cores <= parallel.cores())
+CORES = tuple(cores for cores in (1, 2, 4) if cores <= cores.cores())
 BARE = 6000
 
 
@@ -66,7 +65,7 @@ def bare(table: Path, count: int) -> None:
 
 def by_cluster(table: Path, cores: int) -> None:
     """Read a table by a cluster; print how many pictures a second, and the memory."""
-    from mnistry.cluster import bulk, connection
+    from mnistry.cluster import bulk_reading, connection
 
     with (
         tempfile.TemporaryDirectory() as out,
@@ -76,7 +75,7 @@ def by_cluster(table: Path, cores: int) -> None:
         watch = threading.Thread(target=_watch_memory, args=(ended, most))
         watch.start()
         began = time.perf_counter()
-        done = bulk.read([str(table)], Path(out), bulk.Settings(), cores=cores)
+        done = bulk_reading.read([str(table)], Path(out), bulk_reading.Settings(), cores=cores)
         seconds = time.perf_counter() - began
         ended.set()
         watch.join()

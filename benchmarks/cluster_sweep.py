@@ -22,10 +22,11 @@ import warnings
 from pathlib import Path
 
 import mnistry
-from mnistry import parallel, recipes
+from mnistry import recipes
 from mnistry.cluster.trial import Trial
+from mnistry.system import cores
 
-CORES = min(4, parallel.cores())
+CORES = min(4, cores.cores())
 SHORT, LONG = 8, 200
 WARM, BARE = 5, 30
 
@@ -54,14 +55,14 @@ def run(trainings: int) -> tuple[float, float]:
 
 def bare() -> None:
     """Do the same trainings in this process, on one core; print the seconds of each."""
-    parallel.use_cores(1)
-    from mnistry import startup
+    cores.use_cores(1)
+    from mnistry.training import startup
 
     warnings.simplefilter("ignore")
     seconds = []
     with startup.compiled_programs(), tempfile.TemporaryDirectory() as folder:
         startup.import_keras()
-        from mnistry import experiment
+        from mnistry.runs import experiment
 
         data = dataclasses.replace(mnistry.load("sample"), test=None)
         for trial in make_trials(WARM + BARE):

@@ -16,12 +16,13 @@ import tempfile
 from pathlib import Path
 
 import mnistry
-from mnistry import parallel, recipes
+from mnistry import recipes
 from mnistry.cluster import connection
 from mnistry.cluster.data_parallel import Task, train
 from mnistry.concepts import steps_per_epoch
+from mnistry.system import cores
 
-WORKERS = tuple(workers for workers in (1, 2, 4) if workers <= parallel.cores())
+WORKERS = tuple(workers for workers in (1, 2, 4) if workers <= cores.cores())
 TRAININGS = (  # network, images a step, epochs
     ("dense", 128, 3),
     ("dense", 1024, 3),

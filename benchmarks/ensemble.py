@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper
 
-from mnistry import files, onnxfiles
+from mnistry.inference import onnx_session
+from mnistry.system import files
 
 # Smaller constants, such as shapes and biases, stay as they are.
 _LARGE = 1000
@@ -26,7 +27,7 @@ def join(members: Sequence[Path], path: Path, *, temperature: float = 1.0) -> No
     Parameters
     ----------
     members
-        ONNX files as `mnistry.export` writes them, each with a softmax at its end.
+        ONNX files as `mnistry.networks.export` writes them, each with a softmax at its end.
     path
         Where to write it; checked as every model that is to be used.
     temperature
@@ -56,7 +57,7 @@ def join(members: Sequence[Path], path: Path, *, temperature: float = 1.0) -> No
     joined = helper.make_model(graph, opset_imports=first.opset_import, ir_version=first.ir_version)
     onnx.checker.check_model(joined, full_check=True)
     content = joined.SerializeToString()
-    onnxfiles.open_session(content)
+    onnx_session.open_session(content)
     files.write_bytes(path, content)
 
 

@@ -14,8 +14,8 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from mnistry.evaluation.statistics import wilson
 from mnistry.reading import Reader
-from mnistry.significance import wilson
 
 VARIABLE = "MNISTRY_HANDWRITING"
 # Long sides in pixels, up to which pictures are put together.

@@ -19,7 +19,7 @@ import jax
 import keras
 import numpy as np
 
-from mnistry.layers import accelerated
+from mnistry.networks.fast_layers import accelerated
 
 IMAGES = 60_000
 L = keras.layers

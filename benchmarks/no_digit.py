@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mnistry.additions.strangers import LETTERS
+from mnistry.augmentation.non_digits import LETTERS
+from mnistry.evaluation.statistics import wilson
 from mnistry.reading import Reader
-from mnistry.significance import wilson
 
 Picture = NDArray[np.uint8]
 Random = np.random.Generator

@@ -21,15 +21,19 @@ from PIL import Image
 from scipy import cluster, optimize
 
 import mnistry
-from mnistry import augment, experiment, files, onnxfiles, recipes, training
-from mnistry.additions import strangers, styles
-from mnistry.augment import Distortion
+from mnistry import recipes
+from mnistry.augmentation import distort, non_digits, styles
+from mnistry.augmentation.distort import Distortion
+from mnistry.augmentation.strokes import Pen
 from mnistry.datasets import Dataset, Split
-from mnistry.pens import Pen
+from mnistry.evaluation.statistics import wilson
+from mnistry.inference import onnx_session
 from mnistry.reading import Reader
-from mnistry.runs import DataIdentity, Run
-from mnistry.scoring import score_split
-from mnistry.significance import wilson
+from mnistry.runs import experiment
+from mnistry.runs.directory import DataIdentity, Run
+from mnistry.runs.scoring import score_split
+from mnistry.system import files
+from mnistry.training import fit
 
 SEED = 0
 MEMBERS = 3  # networks, with seeds from 0 on
@@ -74,7 +78,7 @@ def train(dataset: Dataset, seed: int, path: Path) -> Run:
 
 def distorted(split: Split, *seeds: int) -> Split:
     """Distort images as far as `SEVERITY` says, once for each seed."""
-    made = [augment.distort(split.images, SEVERITY, seed=(SEED, 3, seed)) for seed in seeds]
+    made = [distort.distort(split.images, SEVERITY, seed=(SEED, 3, seed)) for seed in seeds]
     return Split(np.concatenate(made), np.tile(np.asarray(split.labels), len(seeds)))
 
 
@@ -177,7 +181,7 @@ class DigitScores:
 
 def read(images: NDArray[np.uint8], path: Path = ONNX) -> Floats:
     """Give the probabilities of the network that ships, or another."""
-    return onnxfiles.probabilities(onnxfiles.open_session(path), images)
+    return onnx_session.probabilities(onnx_session.open_session(path), images)
 
 
 def strict(bent: Split) -> float:
@@ -245,9 +249,9 @@ class FileScores:
 
 def unsaid(test: Split, sure: float) -> dict[str, Share]:
     """Say what is left unsaid of each kind of image that is no digit."""
-    digits = strangers.Digits(test.images, np.asarray(test.labels))
-    kinds = strangers.make(digits, 10_000, np.random.default_rng([SEED, 6]))
-    letters = [strangers.glyph(font, letter) for font in FONTS for letter in strangers.LETTERS]
+    digits = non_digits.Digits(test.images, np.asarray(test.labels))
+    kinds = non_digits.make(digits, 10_000, np.random.default_rng([SEED, 6]))
+    letters = [non_digits.glyph(font, letter) for font in FONTS for letter in non_digits.LETTERS]
     kinds["letters of other fonts"] = np.array(letters)
     return {name: Share.of_all(read(images).max(1) < sure) for name, images in kinds.items()}
 
@@ -307,7 +311,7 @@ def main() -> None:
     dataset = mnistry.load("mnist")
     with files.atomic_write(PROTOTYPES) as file:
         np.savez_compressed(file, **prototypes(dataset.train))
-    kept, aside = training.hold_out(dataset.train, ASIDE, SEED)
+    kept, aside = fit.hold_out(dataset.train, ASIDE, SEED)
     alone = dataclasses.replace(dataset, train=kept, test=None)
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.runs or Path(name)

@@ -33,7 +33,7 @@ def child(data: int, units: int, cores: int) -> None:
     import numpy as np
 
     import mnistry
-    from mnistry import startup
+    from mnistry.training import startup
 
     startup.import_keras()
     (images, labels), _ = mnistry.load("mnist")

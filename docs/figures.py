@@ -19,7 +19,8 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 import mnistry
-from mnistry import concepts, significance
+from mnistry import concepts
+from mnistry.evaluation import statistics
 
 Floats = NDArray[np.floating]
 Layer = tuple[Floats, Floats]  # weights and biases
@@ -318,7 +319,7 @@ def intervals() -> Figure:
     counts = (100, 1_000, 10_000, 100_000)
     for row, count in enumerate(counts):
         correct = round(0.98 * count)
-        low, high = significance.wilson(correct, count)
+        low, high = statistics.wilson(correct, count)
         axes.plot([100 * low, 100 * high], [row, row], color=BLUE, linewidth=3)
         axes.plot(100 * correct / count, row, "o", color=ORANGE)
     axes.set_yticks(range(len(counts)), [f"{count:,} images" for count in counts])

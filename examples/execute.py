@@ -14,7 +14,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
-from mnistry.files import write_bytes
+from mnistry.system.files import write_bytes
 
 NOTEBOOK = Path(__file__).with_name("mnist_with_keras.ipynb")
 

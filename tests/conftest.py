@@ -10,7 +10,7 @@ import pytest
 
 import mnistry  # chooses Keras's backend before anything imports Keras
 from mnistry import datasets
-from mnistry.files import cache_dir
+from mnistry.system.files import cache_dir
 
 # With CI=true a test may be skipped only for one of these reasons.
 ALLOWED_SKIPS = {
@@ -94,7 +94,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> "mnistry.Run":
     """A small run on the sample: 32 hidden units, two epochs, a tenth set aside."""
-    from mnistry import experiment
+    from mnistry.runs import experiment
 
     return experiment.perform(
         mnistry.Recipe("small", units=32, epochs=2, validation=0.1),

@@ -163,7 +163,7 @@ def interrupt_a_training(path: Path) -> None:
     """Leave behind what Ctrl-C leaves in the third of six epochs."""
     import keras
 
-    from mnistry import experiment
+    from mnistry.runs import experiment
 
     def interrupt(epoch: int, logs: object) -> None:
         if epoch == 2:

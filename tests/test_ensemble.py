@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import mnistry
-from mnistry import export, onnxfiles
+from mnistry.inference import onnx_session
+from mnistry.networks import export
 
 ENSEMBLE = Path(__file__).parents[1] / "benchmarks" / "ensemble.py"
 
@@ -70,4 +71,4 @@ def test_what_does_not_end_with_a_softmax_is_refused(ensemble, members, tmp_path
 
 
 def answer(path: Path, images: np.ndarray) -> np.ndarray:
-    return onnxfiles.probabilities(onnxfiles.open_session(path), images)
+    return onnx_session.probabilities(onnx_session.open_session(path), images)

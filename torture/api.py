@@ -85,7 +85,8 @@ def _ask(
 
 def campaign(cases: int = 10_000) -> dict[str, Any]:
     """Ask at least so often in all; count the statuses, and say which were wrong."""
-    from mnistry import Recipe, datasets, experiment
+    from mnistry import Recipe, datasets
+    from mnistry.runs import experiment
     from mnistry.studio.app import Studio, create
     from mnistry.studio.network import Network
 

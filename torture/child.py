@@ -138,7 +138,7 @@ def _counted(disk: Disk, kind: str, function: Callable[..., Any]) -> Callable[..
 
 def report_steps(disk: Disk, often: bool) -> None:
     """Log how far a training is; save a checkpoint `often`, which is after every piece."""
-    from mnistry import startup
+    from mnistry.training import startup
 
     plain_import = startup.import_keras
 
@@ -150,7 +150,7 @@ def report_steps(disk: Disk, often: bool) -> None:
 
 
 def _watch_training(disk: Disk, often: bool) -> None:
-    from mnistry import callbacks, training
+    from mnistry.training import callbacks, fit
 
     plain = callbacks.Records.report
 
@@ -160,7 +160,7 @@ def _watch_training(disk: Disk, often: bool) -> None:
 
     callbacks.Records.report = report  # type: ignore[method-assign]
     if often:
-        callbacks._INTERVAL = training._SECONDS_A_PIECE = 0.0
+        callbacks._INTERVAL = fit._SECONDS_A_PIECE = 0.0
 
 
 def main() -> None:

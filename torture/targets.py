@@ -166,7 +166,8 @@ def _image() -> Target:
 @functools.cache
 def _run() -> Path:
     """Train a small run, which is there as long as this process."""
-    from mnistry import Recipe, datasets, experiment
+    from mnistry import Recipe, datasets
+    from mnistry.runs import experiment
 
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -180,25 +181,25 @@ def _run() -> Path:
 
 
 def _keras() -> Target:
-    from mnistry import models
+    from mnistry.networks import keras_files
 
     seeds = whole_and_members("model.keras", (_run() / "model.keras").read_bytes())
-    return Target([*seeds], models.load)
+    return Target([*seeds], keras_files.load)
 
 
 def _onnx() -> Target:
-    from mnistry import onnxfiles
+    from mnistry.inference import onnx_session
 
     content = (_run() / "model.onnx").read_bytes()
     # The weights are most of it: a second seed is what stands before them.
     graph = content[: content.index(b"image") + 600] if b"image" in content else content
     rest = content[len(graph) :]
     seeds = [Seed("model.onnx", content), Seed("model.onnx", graph, lambda changed: changed + rest)]
-    return Target(seeds, lambda path: onnxfiles.open_session(path, threads=1))
+    return Target(seeds, lambda path: onnx_session.open_session(path, threads=1))
 
 
 def _record() -> Target:
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
 
     def place(folder: Path) -> None:
         for name in ("run.json", "scorecard.json", "history.csv"):
@@ -215,10 +216,11 @@ def _record() -> Target:
 def _checkpoint() -> Target:
     import keras
 
-    from mnistry import checkpoints, networks
     from mnistry.errors import DataError
+    from mnistry.networks import zoo
+    from mnistry.training import checkpoints
 
-    model = networks.build(units=4)
+    model = zoo.build(units=4)
     model.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
     stopping = keras.callbacks.EarlyStopping("val_loss")

@@ -91,7 +91,7 @@ class _Slowly(http.server.BaseHTTPRequestHandler):
 def downloads_of_one_file(address: str, folder: Path) -> list[str]:
     """Begin two downloads: one fetches, both have the file."""
     program = (
-        "import pathlib, sys; from mnistry.downloads import download; "
+        "import pathlib, sys; from mnistry.system.downloads import download; "
         "download([sys.argv[1]], path=pathlib.Path('file'), sha256=sys.argv[2], max_bytes=10**8)"
     )
     arguments = ["-c", program, f"{address}/{folder.name}", hashlib.sha256(_BODY).hexdigest()]

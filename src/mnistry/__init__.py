@@ -16,7 +16,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from mnistry.version import __version__ as __version__
 
 # Keras chooses its backend at its first import. A keras.json is no choice of the user's: Keras
 # writes one by itself, with another backend in it.
@@ -25,27 +25,27 @@ if "keras" not in sys.modules:
 
 if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Split, load
-    from mnistry.experiment import evaluate
-    from mnistry.history import History
-    from mnistry.networks import build
-    from mnistry.progress import ProgressBar
+    from mnistry.display.progress import ProgressBar
+    from mnistry.networks.zoo import build
     from mnistry.reading import Reader
     from mnistry.recipes import Recipe
-    from mnistry.runs import Run
-    from mnistry.training import train
+    from mnistry.runs.directory import Run
+    from mnistry.runs.experiment import evaluate
+    from mnistry.training.fit import train
+    from mnistry.training.history import History
 
 _HOMES = {
     "Dataset": "mnistry.datasets",
-    "History": "mnistry.history",
-    "ProgressBar": "mnistry.progress",
+    "History": "mnistry.training.history",
+    "ProgressBar": "mnistry.display.progress",
     "Reader": "mnistry.reading",
     "Recipe": "mnistry.recipes",
-    "Run": "mnistry.runs",
+    "Run": "mnistry.runs.directory",
     "Split": "mnistry.datasets",
-    "build": "mnistry.networks",
-    "evaluate": "mnistry.experiment",
+    "build": "mnistry.networks.zoo",
+    "evaluate": "mnistry.runs.experiment",
     "load": "mnistry.datasets",
-    "train": "mnistry.training",
+    "train": "mnistry.training.fit",
 }
 __all__ = [
     "Dataset",

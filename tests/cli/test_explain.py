@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 import mnistry
-from mnistry import experiment
 from mnistry.datasets import Split
-from mnistry.explain import Explainer, learning, story
-from mnistry.runs import Run
+from mnistry.explain import Explainer, learning, narrative
+from mnistry.runs import experiment
+from mnistry.runs.directory import Run
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_every_name_and_number_of_every_table_is_whole(
     )  # fmt: skip
     tables = [
         part
-        for section in [*story.forward(told, ""), *story.learning(step)]
+        for section in [*narrative.forward(told, ""), *narrative.learning(step)]
         for part in section.parts
-        if isinstance(part, story.Table)
+        if isinstance(part, narrative.Table)
     ]
     assert len(tables) == 6
     for table in tables:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mnistry.ledger import Ledger
-from mnistry.runs import Run
+from mnistry.evaluation.ledger import Ledger
+from mnistry.runs.directory import Run
 
 # In mnistry.cli the name is the command's function.
 command = importlib.import_module("mnistry.cli.ledger")

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from mnistry.cli import report
-from mnistry.evaluation import score
-from mnistry.history import Epoch
+from mnistry.evaluation.scorecard import score
+from mnistry.training.history import Epoch
 
 
 def card(right: int, wrong: int, confidence: float):

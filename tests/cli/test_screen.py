@@ -7,7 +7,7 @@ from rich.console import Console
 
 from mnistry.cli import screen
 from mnistry.explain.colours import Picture, grey, signed
-from mnistry.explain.story import Formula, Section, Table
+from mnistry.explain.narrative import Formula, Section, Table
 
 
 def printed(part, *, encoding="utf-8", **settings) -> str:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mnistry.runs import Run
+from mnistry.runs.directory import Run
 
 SMALL = ("--data", "sample", "--units", 16, "--epochs", 1)
 

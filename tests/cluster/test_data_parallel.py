@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnistry import datasets, experiment, recipes
+from mnistry import datasets, recipes
 from mnistry.cluster import data_parallel
 from mnistry.cluster.data_parallel import Task
 from mnistry.errors import MnistryError, ResourceError, UsageError
-from mnistry.runs import Run
+from mnistry.runs import experiment
+from mnistry.runs.directory import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -31,14 +32,14 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder.mkdir()
 
     def work(config):
-        from mnistry import parallel
+        from mnistry.training import sharding
 
-        divide, seen, shared = parallel.division_for, [], []
+        divide, seen, shared = sharding.division_for, [], []
 
         def division_for(model):
             import jax
 
-            from mnistry import callbacks
+            from mnistry.training import callbacks
 
             callbacks._PART_FOR_SAVING = 1e9  # as often as it may
             division = divide(model)
@@ -67,7 +68,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
                 shared.append(rows.shape)
                 return self._share(rows)
 
-        parallel.division_for = division_for
+        sharding.division_for = division_for
         plain(config)
         for rank, model in seen:
             np.savez(folder / f"{rank}.npz", *model.get_weights())

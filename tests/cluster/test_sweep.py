@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from mnistry import checkpoints, datasets, experiment
+from mnistry import datasets
 from mnistry.cluster import sweep, trial
 from mnistry.cluster.trial import Place, Trial
 from mnistry.datasets.dataset import Split
 from mnistry.errors import ResourceError, UsageError
 from mnistry.recipes import Recipe
-from mnistry.runs import Run, find_all
+from mnistry.runs import experiment
+from mnistry.runs.directory import Run, find_all
+from mnistry.training import checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
 RECIPE = Recipe(units=8, epochs=4, validation=0.2)

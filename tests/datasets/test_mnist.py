@@ -8,7 +8,7 @@ from mnistry.datasets import caches
 from mnistry.datasets import mnist as module
 from mnistry.datasets.dataset import Dataset, Split
 from mnistry.errors import CacheError, DownloadError
-from mnistry.files import sha256
+from mnistry.system.files import sha256
 
 
 @pytest.fixture(scope="module")

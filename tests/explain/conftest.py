@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mnistry
-from mnistry import onnxgraph
+from mnistry.networks import onnx_graph
 
 
 class Subject(NamedTuple):
@@ -23,7 +23,7 @@ def subject(model: keras.Model) -> Subject:
     for variable in model.trainable_variables:
         spread = 0.1 if len(variable.shape) == 1 else np.prod(variable.shape[:-1]) ** -0.5
         variable.assign(generator.normal(0, spread, variable.shape))
-    return Subject(model, onnxgraph.to_onnx(model).SerializeToString())
+    return Subject(model, onnx_graph.to_onnx(model).SerializeToString())
 
 
 def dense_network(*units: int, activation: str = "relu") -> keras.Model:

@@ -10,9 +10,9 @@ import pytest
 from onnx import helper, numpy_helper
 from PIL import Image
 
-from mnistry import onnxfiles
 from mnistry.errors import DataError, ModelError
 from mnistry.explain import Explainer, read_digit
+from mnistry.inference import onnx_session
 
 
 def keras_layers(model, image):
@@ -125,7 +125,7 @@ def test_a_file_by_others_with_the_same_contract_is_explained_operator_by_operat
     )
     explanation = Explainer(content).explain(digits[0][4])
     assert [view.name for view in explanation.layers] == ["f", "x", "product", "out"]
-    expected = onnxfiles.probabilities(onnxfiles.open_session(content), digits[0][4:5])[0]
+    expected = onnx_session.probabilities(onnx_session.open_session(content), digits[0][4:5])[0]
     np.testing.assert_allclose(explanation.probabilities, expected, atol=1e-6)
 
 

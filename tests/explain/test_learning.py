@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 import mnistry
-from mnistry import checkpoints, concepts, experiment, files, models
+from mnistry import concepts
 from mnistry.datasets import Split
 from mnistry.errors import ModelError
 from mnistry.explain import Explainer, gradients, learning
+from mnistry.networks import keras_files
+from mnistry.runs import experiment
+from mnistry.system import files
+from mnistry.training import checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +97,7 @@ def test_losses_before_and_after_are_those_of_the_keras_model(finished_run, digi
     model = finished_run.model()
 
     def loss():
-        answer = models.predict(model, digits[0][5:6])
+        answer = keras_files.predict(model, digits[0][5:6])
         return float(keras.losses.sparse_categorical_crossentropy(np.array([5]), answer)[0])
 
     assert step.before == pytest.approx(loss(), rel=1e-4)
@@ -159,7 +163,7 @@ def test_nothing_of_the_run_is_changed(finished_run, network, digits):
 def test_a_run_without_the_optimizers_state_says_so(finished_run, gradient, tmp_path):
     shutil.copytree(finished_run.path, tmp_path / "run")
     run = dataclasses.replace(finished_run, path=tmp_path / "run")
-    models.save(finished_run.model(), run.keras_path)  # loaded models are not compiled
+    keras_files.save(finished_run.model(), run.keras_path)  # loaded models are not compiled
     digests = {**run.digests, run.keras_path.name: files.sha256(run.keras_path)}
     made = learning.own_step(dataclasses.replace(run, digests=digests), gradient)
     assert not made.remembers

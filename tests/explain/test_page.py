@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistry.explain import Explainer, learning, page, story
-from mnistry.explain.story import Formula, Section, Table
+from mnistry.explain import Explainer, learning, narrative, page
+from mnistry.explain.narrative import Formula, Section, Table
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -44,7 +44,7 @@ class Parsed(HTMLParser):
 def sections(finished_run, digits):
     explanation = Explainer(finished_run.onnx_path).explain(digits[0][5], 5)
     step = learning.learn(finished_run, explanation.network, digits[0][5], 5)
-    return [*story.forward(explanation, "a five"), *story.learning(step)]
+    return [*narrative.forward(explanation, "a five"), *narrative.learning(step)]
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_the_curves_take_the_pages_colour_of_text(text):
 
 
 def drawn(sections, **changes):
-    part = next(p for s in sections for p in s.parts if isinstance(p, story.Drawing))
+    part = next(p for s in sections for p in s.parts if isinstance(p, narrative.Drawing))
     curve = dataclasses.replace(part.step.curve, **changes)
     return page.loss_figure(dataclasses.replace(part.step, curve=curve), "images of mine")
 

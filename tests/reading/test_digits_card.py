@@ -7,9 +7,11 @@ import numpy as np
 import onnx
 import pytest
 
-from mnistry import files, onnxfiles, recipes
-from mnistry.additions import strangers
+from mnistry import recipes
+from mnistry.augmentation import non_digits
+from mnistry.inference import onnx_session
 from mnistry.reading import reader
+from mnistry.system import files
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def card() -> dict:
 
 @pytest.fixture(scope="module")
 def session():
-    return onnxfiles.open_session(reader.SHIPPED)
+    return onnx_session.open_session(reader.SHIPPED)
 
 
 def test_the_file_is_the_one_that_was_scored_and_small(card) -> None:
@@ -64,7 +66,7 @@ def test_its_figures_make_sense_and_its_shares_are_their_counts(card) -> None:
 
 
 def test_it_reads_mnist_s_test_images_as_well_as_its_card_says(card, session, mnist) -> None:
-    answers = onnxfiles.probabilities(session, mnist["x_test"])
+    answers = onnx_session.probabilities(session, mnist["x_test"])
     right = answers.argmax(1) == mnist["y_test"]
     # Another processor may round two equal candidates another way.
     assert abs(int(right.sum()) - card["digits"]["test"]["right"]["count"]) <= 2
@@ -75,8 +77,8 @@ def test_it_reads_mnist_s_test_images_as_well_as_its_card_says(card, session, mn
 
 def test_it_vouches_for_no_letter_of_a_font_that_it_never_saw(card, session) -> None:
     fonts = ("DejaVuSans", "DejaVuSerif-Italic", "DejaVuSansMono-Bold")
-    letters = [strangers.glyph(font, letter) for font in fonts for letter in strangers.LETTERS]
-    answers = onnxfiles.probabilities(session, np.array(letters))
+    letters = [non_digits.glyph(font, letter) for font in fonts for letter in non_digits.LETTERS]
+    answers = onnx_session.probabilities(session, np.array(letters))
     assert (answers.max(1) < card["threshold"]).mean() >= 0.95
 
 
@@ -85,5 +87,5 @@ def test_it_vouches_for_no_noise_and_no_blank_paper(card, session) -> None:
     noise = random.integers(0, 256, (100, 28, 28), np.uint8)
     plain = np.repeat(np.arange(256, dtype=np.uint8), 784).reshape(-1, 28, 28)
     for images in (noise, plain):
-        answers = onnxfiles.probabilities(session, images)
+        answers = onnx_session.probabilities(session, images)
         assert (answers.max(1) < card["threshold"]).mean() >= 0.95

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 import mnistry
-from mnistry.augment import Distortion, distort
+from mnistry.augmentation.distort import Distortion, distort
+from mnistry.augmentation.strokes import Pen
 from mnistry.errors import DataError, ModelError, UsageError
-from mnistry.pens import Pen
+from mnistry.images.mnist_form import formed_box
 from mnistry.reading import Reader, reader
-from mnistry.reading.normalise import formed_box
 
 LINES = ("2046", "315")
 

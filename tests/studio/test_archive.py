@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import mnistry
-from mnistry import runs as run_directories
+from mnistry.runs import directory as run_directories
 
 
 def test_the_runs_of_the_folder_are_listed_with_their_scores(

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from mnistry.images import MAX_BYTES
+from mnistry.images.decode import MAX_BYTES
 from mnistry.studio import bodies
 from mnistry.studio.app import Studio
 

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 import mnistry
-from mnistry.evaluation import DISPUTED_MNIST_TEST
+from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST
 from mnistry.studio.app import Studio
 
 

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import mnistry
-from mnistry import networks
+from mnistry.networks import zoo
 from mnistry.studio import schemas, training
 from mnistry.studio.app import Studio, create
 from mnistry.studio.training import Trainer
@@ -158,7 +158,7 @@ def test_the_settings_left_out_are_the_classic_experiments() -> None:
 
 
 def test_every_network_and_optimizer_of_the_settings_is_one_of_keras() -> None:
-    assert set(schemas.NetworkName.__args__) == set(networks.NETWORKS)
+    assert set(schemas.NetworkName.__args__) == set(zoo.NETWORKS)
     assert set(schemas.DataName.__args__) == set(mnistry.datasets.NAMES)
     for name in schemas.OptimizerName.__args__:
         assert keras.optimizers.get(name)

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import mnistry
-from mnistry.history import Epoch, Progress
 from mnistry.studio import worker
+from mnistry.training.history import Epoch, Progress
 
 
 def test_a_worker_whose_studio_is_no_more_stops_and_keeps_its_run(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def _version(
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
-        from mnistry import __version__
+        from mnistry.version import __version__
 
         typer.echo(f"mnistry {__version__}")
         raise typer.Exit

@@ -18,19 +18,19 @@ def read_in_bulk(
     paths: list[str], output: Path, address: str, model: Path | None, threshold: float | None
 ) -> None:
     """Read pictures into Parquet tables, and say how many."""
-    from mnistry.cluster import bulk, connection
+    from mnistry.cluster import bulk_reading, connection
     from mnistry.reading import Reader
 
     if "-" in paths:
         raise UsageError("--ray reads no standard input", remedy="write it to a file")
     Reader(model, threshold=threshold)  # what is refused is refused before anything is started
-    settings = bulk.Settings(None if model is None else model.read_bytes(), threshold)
+    settings = bulk_reading.Settings(None if model is None else model.read_bytes(), threshold)
     with (
         common.quiet_libraries(),
         connection.connected(address) as cores,
         bar() as show,
     ):
-        done = bulk.read(paths, output, settings, cores=cores, on_progress=show)
+        done = bulk_reading.read(paths, output, settings, cores=cores, on_progress=show)
     now = done.pictures - done.before
     typer.echo(f"{now:,} pictures read, {done.before:,} were before: {output}")
     for failure in done.failed:

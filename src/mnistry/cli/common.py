@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mnistry.datasets import Dataset
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
 
 Data = Annotated[
     str | None,

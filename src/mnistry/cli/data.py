@@ -38,7 +38,7 @@ def data(
 def _facts(dataset: "Dataset") -> dict[str, object]:
     import dataclasses
 
-    from mnistry.tensors import describe
+    from mnistry.datasets.arrays import describe
 
     return {
         "name": dataset.name,
@@ -88,7 +88,7 @@ def _print(dataset: "Dataset") -> None:
 
 def _arrays(dataset: "Dataset") -> "Table":
     from mnistry.cli import report
-    from mnistry.tensors import describe
+    from mnistry.datasets.arrays import describe
 
     table = report.table("array", "rank", "axes", "shape", "dtype", "range", "MB", left=6)
     for name, array in dataset.arrays().items():
@@ -119,7 +119,7 @@ def _classes(dataset: "Dataset", counts: "dict[str, np.ndarray]") -> "Table":
 def _preview(dataset: "Dataset") -> object:
     import numpy as np
 
-    from mnistry.pictures import DigitPictures
+    from mnistry.display.terminal import DigitPictures
 
     split = dataset.train or dataset.test
     if split is None:

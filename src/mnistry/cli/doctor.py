@@ -10,7 +10,7 @@ from mnistry.cli.read import Model, Threshold, notices, open_reader
 from mnistry.errors import UsageError, printable
 
 if TYPE_CHECKING:
-    from mnistry.reading.doctor import Case, Diagnosis
+    from mnistry.doctor.examine import Case, Diagnosis
 
 _CHANGES = 3  # that are printed for a digit
 _WIDTH = 34  # of the names before what was read
@@ -41,13 +41,14 @@ def doctor(
     if drawn.suffix.lower() != ".png":
         raise UsageError("a PNG file is written", where=drawn, remedy="call it .png")
     common.check_output(drawn, path)
-    from mnistry import files, images
-    from mnistry.reading import sheet
-    from mnistry.reading.doctor import examine
+    from mnistry.doctor import sheet
+    from mnistry.doctor.examine import examine
+    from mnistry.images import decode
     from mnistry.reading.ink import LONG_SIDE
+    from mnistry.system import files
 
     with notices():  # as large as it is read
-        picture, _ = images.decode_reduced(images.read_content(path), str(path), LONG_SIDE)
+        picture, _ = decode.decode_reduced(decode.read_content(path), str(path), LONG_SIDE)
     diagnosis = examine(open_reader(model, threshold), picture)
     files.write_bytes(drawn, sheet.png(diagnosis, path.name))
     if as_json:
@@ -69,7 +70,7 @@ def _is_drawn(path: Path) -> bool:
     """Say whether a file was written by this command."""
     from PIL import Image
 
-    from mnistry.reading import sheet
+    from mnistry.doctor import sheet
 
     try:
         with Image.open(path, formats=("PNG",)) as image:
@@ -79,7 +80,7 @@ def _is_drawn(path: Path) -> bool:
 
 
 def _print(path: Path, diagnosis: "Diagnosis") -> None:
-    from mnistry.reading.doctor import said
+    from mnistry.doctor.examine import said
 
     reading = diagnosis.reading
     paper = "light" if diagnosis.ink.paper_is_light else "dark"
@@ -95,7 +96,7 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
 
 
 def _print_case(case: "Case") -> None:
-    from mnistry.reading.doctor import percent, said
+    from mnistry.doctor.examine import percent, said
 
     others = ", ".join(f"{c.digit}  {percent(c.confidence)}" for c in case.digit.candidates[1:])
     typer.echo(f"\ndigit {case.number}: {said(case.digit)}, then {others}")

@@ -8,8 +8,8 @@ from mnistry.errors import MnistryError
 
 if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Split
-    from mnistry.evaluation import Scorecard
-    from mnistry.runs import Run
+    from mnistry.evaluation.scorecard import Scorecard
+    from mnistry.runs.directory import Run
 
 
 def evaluate(
@@ -19,9 +19,9 @@ def evaluate(
     as_json: common.Json = False,
 ) -> None:
     """Score a run on its own test images, or on others by --data."""
-    from mnistry import scoring
     from mnistry.datasets import checks
-    from mnistry.runs import Run
+    from mnistry.runs import scoring
+    from mnistry.runs.directory import Run
 
     run = Run.open(run_path)
     trained_on: Dataset | None = None
@@ -57,7 +57,7 @@ def _print(
     run: "Run", dataset: "Dataset", name: str, split: "Split", card: "Scorecard", own: bool
 ) -> None:
     from mnistry.cli import report
-    from mnistry.pictures import DigitPictures
+    from mnistry.display.terminal import DigitPictures
 
     console = common.stdout()
     rows: list[tuple[str, Any]] = [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Split
     from mnistry.explain import Explanation
     from mnistry.explain.learning import LearningStep
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
 
 _OTHERS = 1000  # images on which to see what a step does to the rest
 
@@ -54,7 +54,7 @@ def explain(
 ) -> None:
     """Follow one image through a run's network, and work out one step of learning, in numbers."""
     from mnistry.explain import Explainer
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
 
     if image is not None and not (index is None and split is None and data is None):
         raise UsageError(
@@ -131,7 +131,7 @@ def _from_data(
     index: int,
     label: int | None,
 ) -> _Chosen:
-    from mnistry import tensors
+    from mnistry.datasets import arrays
 
     dataset = common.load_own_data(run) if data is None else common.load_dataset(data, transpose)
     if split is None:
@@ -139,7 +139,7 @@ def _from_data(
     chosen = dataset.test if split is SplitName.test else dataset.train
     if chosen is None:
         raise UsageError(f"this data has no {split} images", where=dataset.source)
-    tensors.check_indices([index], len(chosen.images))
+    arrays.check_indices([index], len(chosen.images))
     if chosen.labels is not None:
         if label is not None:
             raise UsageError(
@@ -189,28 +189,28 @@ class _Report:
         }
 
     def write(self, path: Path) -> None:
-        from mnistry import files
-        from mnistry.explain import page, story
+        from mnistry.explain import narrative, page
+        from mnistry.system import files
 
-        sections = story.forward(self.explanation, self.chosen.about)
+        sections = narrative.forward(self.explanation, self.chosen.about)
         if self.step is not None:
-            sections += story.learning(self.step, self._others())
+            sections += narrative.learning(self.step, self._others())
         text = page.render(self._title(), sections, self._missing() or "")
         files.write_bytes(path, text.encode())
 
     def print(self) -> None:
         from mnistry.cli import screen
-        from mnistry.explain import story
+        from mnistry.explain import narrative
 
         console = common.stdout()
         console.print(printable(self._title()), style="bold")
         if not screen.has_colours(console):
             console.print("Pictures in colour are left out: -o PAGE.html draws them.", style="dim")
-        sections = story.forward(self.explanation, self.chosen.about)
+        sections = narrative.forward(self.explanation, self.chosen.about)
         for number, section in enumerate(sections, start=1):
             screen.print_section(console, number, section)
         if self.step is not None:
-            after = story.learning(self.step, self._others())
+            after = narrative.learning(self.step, self._others())
             for number, section in enumerate(after, start=len(sections) + 1):
                 screen.print_section(console, number, section)
         else:
@@ -238,8 +238,8 @@ class _Report:
         network, label = self.explanation.network, self.explanation.label
         if network is None or label is None or self._missing() is not None:
             return None
-        from mnistry import startup
         from mnistry.explain import learning
+        from mnistry.training import startup
 
         startup.import_keras()
         return learning.learn(self.run, network, self.explanation.image, label, self.chosen.others)

@@ -28,8 +28,8 @@ def export(
     ] = None,
 ) -> None:
     """Copy a run's network to a file, checked against the run's record."""
-    from mnistry import files
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
+    from mnistry.system import files
 
     common.check_output(output)
     ending = output.suffix.lower().removeprefix(".")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.measure import Measurement
     from rich.table import Table
 
-    from mnistry.ledger import Entry, Ledger
+    from mnistry.evaluation.ledger import Entry, Ledger
 
 _COLOURS = "#0072B2", "#D55E00"  # the figures' own: seen well on white and on black
 _BLOCKS, _ASCII = ("█", "▒"), ("#", "-")
@@ -32,8 +32,8 @@ def ledger(run_path: common.RunPath, as_json: common.Json = False) -> None:
     From log2(10) = 3.32 bits an image (knows nothing) to 0: in all, by epoch, class by class.
     """
     from mnistry.cli import report
-    from mnistry.ledger import Ledger
-    from mnistry.runs import Run
+    from mnistry.evaluation.ledger import Ledger
+    from mnistry.runs.directory import Run
 
     run = Run.open(run_path)
     book = Ledger.of(run.epochs(), run.scores(), run.recipe.loss)

@@ -5,8 +5,8 @@ from mnistry.cli import common
 
 def plot(run_path: common.RunPath) -> None:
     """Draw curves, ledger, confusion matrix, mistakes, calibration and weights into RUN/figures."""
-    from mnistry import figures
-    from mnistry.runs import Run
+    from mnistry.display import figures
+    from mnistry.runs.directory import Run
 
     run = Run.open(run_path)
     dataset = common.load_own_data(run)

@@ -24,8 +24,9 @@ def predict(
 
     Of data with several splits the test images are labelled.
     """
-    from mnistry import files, scoring
-    from mnistry.runs import Run
+    from mnistry.runs import scoring
+    from mnistry.runs.directory import Run
+    from mnistry.system import files
 
     if output is not None:
         common.check_output(output)

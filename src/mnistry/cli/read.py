@@ -15,7 +15,7 @@ import typer
 
 from mnistry.cli import common
 from mnistry.errors import DataError, IncompleteError, Notice, UsageError, printable
-from mnistry.picture_files import ENDINGS, find_pictures
+from mnistry.images.find import ENDINGS, find_pictures
 
 if TYPE_CHECKING:
     from mnistry.reading import Reader, Reading
@@ -125,7 +125,7 @@ def network_file(model: str | None) -> Path | None:
     """Give the file of the network that the option names; None for the one that ships."""
     if model is None:
         return None
-    from mnistry.runs import onnx_file
+    from mnistry.runs.directory import onnx_file
 
     return onnx_file(model)
 
@@ -153,14 +153,14 @@ def _pictures(path: str) -> list[_Picture]:
 
 
 def _read(reader: "Reader", picture: _Picture) -> _Picture:
-    from mnistry import images
+    from mnistry.images import decode
 
     if picture.error is not None:
         return picture
     try:
         with notices():
             if picture.name == _STDIN:
-                found = reader.read(sys.stdin.buffer.read(images.MAX_BYTES + 1))
+                found = reader.read(sys.stdin.buffer.read(decode.MAX_BYTES + 1))
             else:
                 found = reader.read(picture.name)
         return _Picture(picture.name, found)

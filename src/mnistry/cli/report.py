@@ -13,8 +13,8 @@ from mnistry.errors import printable
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from mnistry.evaluation import ReliabilityBin, Score, Scorecard
-    from mnistry.history import Epoch
+    from mnistry.evaluation.scorecard import ReliabilityBin, Score, Scorecard
+    from mnistry.training.history import Epoch
 
 
 _NAME = 24  # characters beyond which a name, such as a path, may be folded

@@ -9,7 +9,7 @@ from mnistry.cli import common
 from mnistry.errors import printable
 
 if TYPE_CHECKING:
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
 
 app = typer.Typer(
     help="List, show and compare runs.", no_args_is_help=True, rich_markup_mode="rich"
@@ -20,10 +20,10 @@ Folder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the
 @app.command("list")
 def list_runs(folder: Folder = Path("runs"), as_json: common.Json = False) -> None:
     """List the runs of a folder with their scores, the oldest first."""
-    from mnistry import runs
     from mnistry.cli import report
+    from mnistry.runs import directory
 
-    found, broken = runs.find_all(folder)
+    found, broken = directory.find_all(folder)
     for error in broken:
         common.stderr().print(str(error), soft_wrap=True, style="yellow")
     if as_json:
@@ -52,7 +52,7 @@ def show_run(run_path: common.RunPath, as_json: common.Json = False) -> None:
     import dataclasses
 
     from mnistry.cli import report
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
 
     run = Run.open(run_path)
     if as_json:
@@ -89,11 +89,11 @@ def compare_runs(
     """Say by McNemar's test whether two runs differ on the same test images."""
     import dataclasses
 
-    from mnistry import runs
     from mnistry.cli import report
+    from mnistry.runs import directory
 
-    a, b = runs.Run.open(first), runs.Run.open(second)
-    comparison = runs.compare(a, b)
+    a, b = directory.Run.open(first), directory.Run.open(second)
+    comparison = directory.compare(a, b)
     if as_json:
         common.print_json(
             {

@@ -11,13 +11,13 @@ from rich.text import Text
 from mnistry.cli import report
 from mnistry.errors import printable
 from mnistry.explain.colours import Picture
-from mnistry.explain.story import Drawing, Formula, Section, Table
+from mnistry.explain.narrative import Drawing, Formula, Section, Table
 
 _LINE = 100  # characters that are read with ease
 _BAR = 20  # characters for a share of 1
 _GAP = 2  # columns between two pictures
 
-# Without colours, indexed by 2 * upper + lower pixel; as in mnistry.pictures.
+# Without colours, indexed by 2 * upper + lower pixel; as in mnistry.display.terminal.
 _BLOCKS, _ASCII = " ▄▀█", " .'#"
 # What a story says, in encodings that have only ASCII.
 _PLAIN = str.maketrans({"“": '"', "”": '"', "×": "x", "…": "...", "–": "-"})

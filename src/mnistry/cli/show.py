@@ -42,7 +42,7 @@ def show(
     transpose: common.Transpose = False,
 ) -> None:
     """Show digits as pictures, in the terminal or in a file, or as the numbers that they are."""
-    from mnistry import tensors
+    from mnistry.datasets import arrays
 
     if output is not None:
         common.check_output(output)
@@ -59,22 +59,22 @@ def show(
             remedy=f"--split {'train' if split is SplitName.test else 'test'}",
         )
     images, labels = chosen
-    tensors.check_indices(indices, len(images))
+    arrays.check_indices(indices, len(images))
     if crop is not None:
-        images = tensors.crop(images, crop)
+        images = arrays.crop(images, crop)
     console = common.stdout()
     if matrix:
         for index in indices:
             label = "" if labels is None else f", label {dataset.classes[labels[index]]}"
             console.print(f"image {index}{label}", style="bold")
-            console.print(tensors.image_matrix(images[index]), soft_wrap=True)
+            console.print(arrays.image_matrix(images[index]), soft_wrap=True)
     elif output is not None:
-        from mnistry import plots
+        from mnistry.display import plots
 
         plots.save(plots.digits(images, labels, indices, dataset.classes), output)
         common.stderr().print(f"wrote {output}", soft_wrap=True)
     else:
-        from mnistry.pictures import DigitPictures
+        from mnistry.display.terminal import DigitPictures
 
         console.print(DigitPictures(images, labels, indices, dataset.classes))
     common.finish(dataset)

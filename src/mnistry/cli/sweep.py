@@ -70,9 +70,10 @@ def sweep(
     """
     import dataclasses
 
-    from mnistry import recipes, startup
+    from mnistry import recipes
     from mnistry.cluster import connection, plan
     from mnistry.cluster import sweep as sweeps
+    from mnistry.training import startup
 
     texts = {
         "network": network, "units": units, "depth": depth, "optimizer": optimizer,
@@ -124,7 +125,7 @@ def _say_how_to_go_on(output: Path) -> Iterator[None]:
 
 def _draw(groups: "Groups", path: Path) -> Path | None:
     """Draw the figure; None where nothing varies."""
-    from mnistry import plots
+    from mnistry.display import plots
 
     drawn = plots.sweep(
         [settings for settings, _ in groups],

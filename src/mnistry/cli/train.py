@@ -13,9 +13,9 @@ from mnistry.errors import UsageError
 
 if TYPE_CHECKING:
     from mnistry.datasets import Dataset
+    from mnistry.evaluation.statistics import Spread
     from mnistry.recipes import Recipe
-    from mnistry.runs import Run
-    from mnistry.significance import Spread
+    from mnistry.runs.directory import Run
 
 # When the process began: until here it has done nothing but compute.
 _STARTED = time.perf_counter() - time.process_time()
@@ -121,8 +121,8 @@ def train(
             remedy="leave out the other options",
         )
     chosen = _recipe(recipe or "classic", settings)
-    from mnistry import startup
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
+    from mnistry.training import startup
 
     run = None if resume is None else Run.open(resume)
     places = {} if run is not None else _places(output, seed or 0, seeds)
@@ -174,14 +174,14 @@ def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Pat
     numbers = range(first, first + (seeds or 1))
     if output is None:
         return dict.fromkeys(numbers)
-    from mnistry import runs
+    from mnistry.runs import directory
 
     single = len(numbers) == 1
     places = {
         seed: output if single else output.with_name(f"{output.name}-s{seed}") for seed in numbers
     }
     for path in places.values():
-        runs.refuse_taken(path)
+        directory.refuse_taken(path)
     return dict(places)
 
 
@@ -195,10 +195,10 @@ def _new(
     start_seconds: float,
     workers: int | None,
 ) -> "Run":
-    from mnistry import experiment, runs
-    from mnistry.progress import ProgressBar
+    from mnistry.display.progress import ProgressBar
+    from mnistry.runs import directory, experiment
 
-    claim = runs.claim(Path("runs"), recipe.name, seed)
+    claim = directory.claim(Path("runs"), recipe.name, seed)
     with contextlib.nullcontext(path) if path else claim as path, _say_how_to_go_on(path):
         if workers is not None:
             given = dataset.name if data is None else data
@@ -217,8 +217,8 @@ def _new(
 
 
 def _resume(run: "Run", dataset: "Dataset", workers: int | None) -> "Run":
-    from mnistry import experiment
-    from mnistry.progress import ProgressBar
+    from mnistry.display.progress import ProgressBar
+    from mnistry.runs import experiment
 
     with _say_how_to_go_on(run.path):
         if workers is not None:
@@ -244,9 +244,9 @@ def _train_by_workers(
     transpose: bool,
     workers: int,
 ) -> "Run":
-    from mnistry import experiment
     from mnistry.cluster import data_parallel
-    from mnistry.progress import ProgressBar
+    from mnistry.display.progress import ProgressBar
+    from mnistry.runs import experiment
 
     experiment.check(recipe, dataset, seed)  # what is refused is refused before workers start
     _announce(recipe, dataset)
@@ -271,7 +271,7 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     if dataset.train is None:
         return
     from mnistry.concepts import gradient_descent_kind, steps_per_epoch
-    from mnistry.training import held_out_count
+    from mnistry.training.fit import held_out_count
 
     labels = dataset.train.labels
     aside = 0 if labels is None else held_out_count(labels, recipe.validation)
@@ -379,7 +379,7 @@ def _all_as_json(runs: list["Run"]) -> dict[str, Any]:
 
 
 def _spread(runs: list["Run"]) -> "Spread | None":
-    from mnistry.significance import spread
+    from mnistry.evaluation.statistics import spread
 
     accuracies = [test.accuracy for run in runs if (test := run.scores().test) is not None]
     return spread(accuracies) if len(accuracies) > 1 else None

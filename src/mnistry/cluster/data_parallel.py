@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnistry import __version__, runs
-from mnistry.cluster import shared
+from mnistry.cluster import shared_folder
 from mnistry.cluster.connection import import_ray, last_line
 from mnistry.errors import DivergedError, MnistryError, ResourceError, UsageError
-from mnistry.history import Progress
 from mnistry.recipes import Recipe
-from mnistry.runs import Run, found_again
+from mnistry.runs import directory
+from mnistry.runs.directory import Run, found_again
+from mnistry.training.history import Progress
+from mnistry.version import __version__
 
 _TRIES = 3  # of a training whose workers die
 _STARTS = 10  # of workers for which there is no room: Ray Train waits a minute each time
@@ -41,7 +42,7 @@ class Task:
     path
         The run directory, which every worker must find: a new one, or one that goes on.
     recipe, seed
-        As `mnistry.experiment.perform` takes them.
+        As `mnistry.runs.experiment.perform` takes them.
     data, transpose
         As `mnistry.load` takes them; every worker must find the same.
     """
@@ -98,7 +99,7 @@ def train(
     )  # workers may be anywhere
     with (
         tempfile.TemporaryDirectory() as unused,  # Ray's notes: the run directory says it all
-        shared.marked(absolute.path.parent) as mark,
+        shared_folder.marked(absolute.path.parent) as mark,
         _ended(absolute),
     ):
         trainer = JaxTrainer(
@@ -151,7 +152,7 @@ def _ended(task: Task) -> Iterator[None]:
         # What went wrong first counts.
         with contextlib.suppress(MnistryError, OSError):
             if _is_of(Run.open(task.path), task):
-                runs.note_end(task.path, status, wait=_PATIENCE)
+                directory.note_end(task.path, status, wait=_PATIENCE)
         raise
 
 
@@ -243,7 +244,7 @@ def _work(config: dict[str, Any]) -> None:
     if _is_final(ray.get(board.error.remote())):
         return
     try:
-        shared.must_see(config["mark"], f"worker {rank}")
+        shared_folder.must_see(config["mark"], f"worker {rank}")
         _train(config["task"], config["cores"], lambda progress: board.tell.remote(progress))
     except MnistryError as error:
         if rank and isinstance(error, DivergedError):
@@ -256,7 +257,9 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
     from ray.train import get_context
     from ray.train.collective import broadcast_from_rank_zero
 
-    from mnistry import datasets, parallel, startup
+    from mnistry import datasets
+    from mnistry.system.cores import use_cores
+    from mnistry.training import startup
 
     rank, count = get_context().get_world_rank(), get_context().get_world_size()
     with warnings.catch_warnings():
@@ -275,7 +278,7 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
             f"worker {rank} has {mine}", expected=f"{first['has']}, as worker 0 has"
         )
     with contextlib.ExitStack() as stack:
-        parallel.use_cores(cores)
+        use_cores(cores)
         stack.enter_context(startup.compiled_programs())
         import jax
 
@@ -285,7 +288,7 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
             shutdown_timeout_seconds=_LONGEST_END,
         )  # fmt: skip
         startup.import_keras()
-        from mnistry import experiment
+        from mnistry.runs import experiment
 
         if rank:
             experiment.accompany(task.recipe, dataset, seed=task.seed, path=task.path)

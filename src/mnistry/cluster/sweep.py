@@ -17,13 +17,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistry import files, runs
-from mnistry.cluster import shared
+from mnistry.cluster import shared_folder
 from mnistry.cluster import trial as work
 from mnistry.cluster.connection import import_ray, last_line
 from mnistry.cluster.trial import Place, Trial
 from mnistry.errors import MnistryError, ResourceError, UsageError
 from mnistry.recipes import Recipe
+from mnistry.runs import directory
+from mnistry.system import files
 
 if TYPE_CHECKING:
     from mnistry.datasets.dataset import Dataset
@@ -106,7 +107,7 @@ def check(trials: Sequence[Trial], dataset: "Dataset") -> None:
         given = [trial.recipe[name] is None for name in _RATES]
         others = {name: value for name, value in trial.recipe.items() if name not in _RATES}
         kinds[json.dumps([given, others])] = trial.recipe
-    from mnistry import experiment
+    from mnistry.runs import experiment
 
     for recipe in kinds.values():
         experiment.check(Recipe.from_json(dict(recipe)), dataset, 0)
@@ -144,10 +145,11 @@ def run(
         If no trial could be trained, a worker has other data or another mnistry, or another sweep
         writes to `out`. What has ended is kept.
     """
-    data = dataset.name if given is None else runs.found_again(given)  # workers may be anywhere
+    # workers may be anywhere
+    data = dataset.name if given is None else directory.found_again(given)
     digests = dict(dataclasses.replace(dataset, test=None).digests)
     with (
-        shared.marked(out) as mark,
+        shared_folder.marked(out) as mark,
         files.lock(out / ".lock", what="another sweep writes there"),
     ):
         folder = out.resolve() / _RUNS
@@ -167,7 +169,7 @@ def run(
             for trial in trials:
                 status = "failed" if trial.name in notes.failures else "interrupted"
                 with contextlib.suppress(MnistryError, OSError):
-                    runs.note_end(folder / trial.name, status, wait=_PATIENCE)
+                    directory.note_end(folder / trial.name, status, wait=_PATIENCE)
         for trial in notes.left:
             notes.failures.setdefault(trial.name, "its worker could not be used again")
         if not notes.results:

@@ -15,15 +15,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistry import __version__
-from mnistry.cluster import shared
+from mnistry.cluster import shared_folder
 from mnistry.errors import DivergedError, MnistryError, ResourceError
-from mnistry.history import Progress
 from mnistry.recipes import Recipe
+from mnistry.training.history import Progress
+from mnistry.version import __version__
 
 if TYPE_CHECKING:
     from mnistry.datasets.dataset import Dataset
-    from mnistry.runs import Run
+    from mnistry.runs.directory import Run
 
 # What a worker reports: after how many epochs, the accuracy on the images that were set aside; how
 # the training ended, if it did; and in words why it failed.
@@ -139,7 +139,7 @@ def _let_it_save() -> None:
 
 def _fit_for(place: Place) -> "Dataset":
     """Give the data, if this worker has what the others have."""
-    shared.must_see(Path(place.mark), "a worker")
+    shared_folder.must_see(Path(place.mark), "a worker")
     if place.version != __version__:
         raise ResourceError(f"a worker has mnistry {__version__}", expected=place.version)
     dataset = load(place.data, place.transpose)
@@ -150,19 +150,21 @@ def _fit_for(place: Place) -> "Dataset":
 
 def _perform(trial: Trial, dataset: "Dataset", place: Place, on_progress: Any) -> "Run":
     """Train, or go on from the newest checkpoint, or give what is done already."""
-    from mnistry import parallel, startup
+    from mnistry.system import cores
+    from mnistry.training import startup
 
     # Many small trainings side by side are quicker than one after the other on all cores.
-    parallel.use_cores(1)
+    cores.use_cores(1)
     with startup.compiled_programs():
         startup.import_keras()
         _forget_programs()
-        from mnistry import checkpoints, experiment, runs
-        from mnistry.runs import Run
+        from mnistry.runs import directory, experiment
+        from mnistry.runs.directory import Run
+        from mnistry.training import checkpoints
 
         path = Path(place.runs, trial.name)
         if path.exists():
-            with runs.hold(path, wait=_PATIENCE):  # until a worker that was told to end has
+            with directory.hold(path, wait=_PATIENCE):  # until a worker that was told to end has
                 pass
         if not (path / "run.json").exists():
             return experiment.perform(

@@ -11,8 +11,8 @@ import numpy as np
 
 from mnistry.datasets import checks, csv, fashion, folder, idx, mnist, npz, sample
 from mnistry.datasets.dataset import Dataset, Split
-from mnistry.downloads import Progress
 from mnistry.errors import CacheError, DataError, DownloadError, Notice, UsageError
+from mnistry.system.downloads import Progress
 
 __all__ = ["NAMES", "Dataset", "Split", "load"]
 

@@ -6,7 +6,7 @@ Knows nothing of what is in them.
 import os
 from pathlib import Path
 
-from mnistry.files import cache_dir
+from mnistry.system.files import cache_dir
 
 
 def own() -> Path:

@@ -6,11 +6,11 @@ Learning Algorithms", arXiv:1708.07747; copyright Zalando SE, MIT licence.
 
 from pathlib import Path
 
-from mnistry import files
 from mnistry.datasets import caches, idx
 from mnistry.datasets.dataset import Dataset, as_splits
-from mnistry.downloads import Progress, download
 from mnistry.errors import DownloadError
+from mnistry.system import files
+from mnistry.system.downloads import Progress, download
 
 ORIGINS = (
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
@@ -57,7 +57,7 @@ def load(progress: Progress | None = None) -> Dataset:
     Parameters
     ----------
     progress
-        See `mnistry.downloads.download`; called for each of the four files.
+        See `mnistry.system.downloads.download`; called for each of the four files.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnistry.datasets.dataset import DIGITS, Dataset, Images, Split
 from mnistry.errors import DataError
-from mnistry.images import read_image
+from mnistry.images.decode import read_image
 
 PARTS = ("train", "test")
 

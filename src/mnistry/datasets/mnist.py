@@ -13,9 +13,9 @@ import numpy as np
 
 from mnistry.datasets import caches, npz
 from mnistry.datasets.dataset import Dataset, Split
-from mnistry.downloads import Progress, download, sole_writer
 from mnistry.errors import DataError, DownloadError, MnistryError
-from mnistry.files import atomic_write
+from mnistry.system.downloads import Progress, download, sole_writer
+from mnistry.system.files import atomic_write
 
 LICENCE = "CC BY-SA 3.0"
 ORIGINS = (
@@ -44,7 +44,7 @@ def load(progress: Progress | None = None) -> Dataset:
     Parameters
     ----------
     progress
-        See `mnistry.downloads.download`.
+        See `mnistry.system.downloads.download`.
 
     Raises
     ------

@@ -12,9 +12,9 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry import aligned
 from mnistry.datasets.dataset import KERAS_NAMES, MAX_ARRAY_BYTES, Dataset, as_splits
 from mnistry.errors import DataError
+from mnistry.system import aligned
 
 CHUNK = 1 << 20
 MAX_RATIO = 1032  # deflate cannot shrink further: 258 bytes to 2 bits

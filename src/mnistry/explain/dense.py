@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry import concepts
-from mnistry.explain.inside import Inside, Node
+from mnistry.inference.inside import Inside, Node
 
 Floats = NDArray[np.floating[Any]]
 
@@ -104,9 +104,9 @@ def as_inputs(images: NDArray[np.uint8]) -> Floats:
 def read(inside: Inside) -> DenseNetwork | None:
     """Read the layers of an ONNX model; None if it is no dense network.
 
-    Recognised is what `mnistry.onnxgraph` writes: a chain of ``Gemm`` operators, each followed by
-    its activation function. Our models hold the first layer's weights divided by 255, which saves
-    dividing every image; here they are multiplied by it again.
+    Recognised is what `mnistry.networks.onnx_graph` writes: a chain of ``Gemm`` operators,
+    each followed by its activation function. Our models hold the first layer's weights divided
+    by 255, which saves dividing every image; here they are multiplied by it again.
     """
     weights = inside.weights()
     layers: list[DenseLayer] = []

@@ -19,8 +19,8 @@ from mnistry.datasets.dataset import DIGITS, as_images
 from mnistry.errors import DataError, ModelError
 from mnistry.explain import dense
 from mnistry.explain.dense import DenseNetwork, Floats
-from mnistry.explain.inside import Inside, Node
-from mnistry.images import read_image
+from mnistry.images.decode import read_image
+from mnistry.inference.inside import Inside, Node
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
@@ -183,7 +183,7 @@ class Explainer:
     Raises
     ------
     ModelError
-        As `mnistry.onnxfiles.open_session` does.
+        As `mnistry.inference.onnx_session.open_session` does.
     """
 
     def __init__(self, model: str | os.PathLike[str] | bytes) -> None:

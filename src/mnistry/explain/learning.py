@@ -22,7 +22,7 @@ from mnistry.errors import ModelError
 from mnistry.explain import dense, gradients
 from mnistry.explain.dense import DenseNetwork, Floats
 from mnistry.explain.gradients import Changes
-from mnistry.runs import Run
+from mnistry.runs.directory import Run
 
 SHOWN = 3  # weights of each layer
 _FACTORS, _HALVINGS = (0, 0.01, 0.1, 1), 4  # of the table: its first rows, and those up to too far
@@ -232,7 +232,7 @@ def own_step(run: Run, gradient: Changes) -> OptimizerStep:
     """
     import keras
 
-    from mnistry import experiment
+    from mnistry.runs import experiment
 
     flat = [array for pair in gradient for array in pair]
     variables = run.model().trainable_variables
@@ -259,7 +259,7 @@ def own_step(run: Run, gradient: Changes) -> OptimizerStep:
 
 
 def _saved_state(path: Path) -> list[NDArray[Any]]:
-    """Read an optimizer's variables from a ``.keras`` file that `mnistry.models` has checked."""
+    """Read an optimizer's variables from a ``.keras`` file that has been checked."""
     import h5py
 
     with (

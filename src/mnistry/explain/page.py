@@ -13,16 +13,16 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mnistry import __version__
 from mnistry.explain.colours import Picture
-from mnistry.explain.story import Drawing, Formula, Part, Section, Table
+from mnistry.explain.narrative import Drawing, Formula, Part, Section, Table
+from mnistry.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mnistry.explain.learning import LearningStep
 
-# As in mnistry.plots: from the colour-blind safe set of M. Okabe and K. Ito, 2008.
+# As in mnistry.display.plots: from the colour-blind safe set of M. Okabe and K. Ito, 2008.
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
 # What is drawn in this colour takes the page's colour of text, in light and in dark.
 _TEXT = "#010203"
@@ -37,7 +37,7 @@ def render(title: str, sections: Sequence[Section], note: str = "") -> str:
     title
         The heading of the page.
     sections
-        From `mnistry.explain.story`; numbered in this order.
+        From `mnistry.explain.narrative`; numbered in this order.
     note
         A last sentence; empty for none.
 

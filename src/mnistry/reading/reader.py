@@ -16,14 +16,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry import files, images, onnxfiles
 from mnistry.errors import DataError, ModelError, UsageError
-from mnistry.reading import choose
-from mnistry.reading.choose import Span
+from mnistry.images import decode
+from mnistry.images.mnist_form import SIDE, Box, formed_box, normalise
+from mnistry.inference import onnx_session
+from mnistry.reading import lattice
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
-from mnistry.reading.normalise import SIDE, Box, formed_box, normalise
+from mnistry.reading.lattice import Span
+from mnistry.reading.reject import vouched
 from mnistry.reading.segment import Line, Piece, find_lines
-from mnistry.reading.vouch import vouched
+from mnistry.system import files
 
 # The network that ships, and what is to be said of it.
 SHIPPED = Path(__file__).with_name("digits.onnx")
@@ -131,10 +133,10 @@ class _Answers:
 
     def is_enough(self, line: Line) -> bool:
         """Say whether no other span of the line could be part of a more probable way."""
-        if choose.whole(line) is None:
+        if lattice.whole(line) is None:
             return True
         (piece,) = self.spans.values()
-        return choose.is_best(piece, self.probabilities[0])
+        return lattice.is_best(piece, self.probabilities[0])
 
 
 def _no_answers() -> _Answers:
@@ -147,8 +149,8 @@ class Reader:
     Parameters
     ----------
     model
-        An ``.onnx`` file of the contract in `mnistry.onnxfiles`, or its content; None takes the
-        one that ships.
+        An ``.onnx`` file of the contract in `mnistry.inference.onnx_session`, or its content;
+        None takes the one that ships.
     threshold
         A digit whose best candidate is less probable than this, 0 to 1, is ``None``. Without it:
         what the card of the network that ships says (more for a picture that has MNIST's size
@@ -177,7 +179,9 @@ class Reader:
             raise UsageError(f"a threshold of {threshold}", expected="a probability, 0 to 1")
         usual = _card_thresholds() if model is None else (THRESHOLD, THRESHOLD)
         self._threshold, self._strict = usual if threshold is None else (threshold, threshold)
-        self._session = onnxfiles.open_session(SHIPPED if model is None else model, threads=threads)
+        self._session = onnx_session.open_session(
+            SHIPPED if model is None else model, threads=threads
+        )
 
     def read(self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> Reading:
         """Read one picture.
@@ -210,7 +214,7 @@ class Reader:
     def _look_at_one(self, image: NDArray[np.uint8], ink: Ink) -> Look:
         """Read a picture of MNIST's size, dark paper and light ink."""
         size, alone = (SIDE, SIDE), image[np.newaxis]
-        probabilities = onnxfiles.probabilities(self._session, alone)
+        probabilities = onnx_session.probabilities(self._session, alone)
         box = formed_box(image)
         if box is not None:
             digits = self._digits(probabilities, [box], self._threshold)
@@ -230,9 +234,9 @@ class Reader:
     def _look_for_marks(self, ink: Ink, size: tuple[int, int]) -> Look:
         """Part ink into lines and marks, and read them."""
         lines = find_lines(ink.strength)
-        asked = self._ask([choose.whole(line) or choose.spans(line) for line in lines], ink)
+        asked = self._ask([lattice.whole(line) or lattice.spans(line) for line in lines], ink)
         doubtful = [i for i, one in enumerate(asked) if not one.is_enough(lines[i])]
-        again = self._ask([choose.spans(lines[i]) for i in doubtful], ink)
+        again = self._ask([lattice.spans(lines[i]) for i in doubtful], ink)
         for i, one in zip(doubtful, again, strict=True):
             asked[i] = one
         scale = max(ink.strength.shape) / max(size)
@@ -240,7 +244,7 @@ class Reader:
         read = [_no_answers()]
         number = 0
         for line, one in zip(lines, asked, strict=True):
-            chosen = choose.best(line, one.spans, one.probabilities)
+            chosen = lattice.best(line, one.spans, one.probabilities)
             pieces = list(one.spans.values())
             boxes = [_box(pieces[i], scale) for i in chosen]
             digits += self._digits(one.probabilities[chosen], boxes, self._threshold, number)
@@ -258,7 +262,7 @@ class Reader:
         if not forms:
             return [_no_answers() for _ in lines]
         images = np.stack(forms)
-        probabilities = onnxfiles.probabilities(self._session, images)
+        probabilities = onnx_session.probabilities(self._session, images)
         ends = np.cumsum([len(spans) for spans in lines]).tolist()
         return [
             _Answers(spans, images[end - len(spans) : end], probabilities[end - len(spans) : end])
@@ -276,7 +280,7 @@ class Reader:
         _check(images, 3)
         if images.shape[1:] != (28, 28):
             raise DataError(f"images of shape {images.shape[1:]}", expected="(28, 28)")
-        probabilities = onnxfiles.probabilities(self._session, images)
+        probabilities = onnx_session.probabilities(self._session, images)
         whole = (0, 0, *images.shape[:0:-1])
         digits = self._digits(probabilities, [whole] * len(images), self._threshold)
         return [_reading([digit]) for digit in digits]
@@ -364,9 +368,9 @@ def _grey(
         _check(image, 2)
         return image, (image.shape[0], image.shape[1])
     if isinstance(image, bytes):
-        return images.decode_reduced(image, "the image", LONG_SIDE)
+        return decode.decode_reduced(image, "the image", LONG_SIDE)
     path = Path(image)
-    return images.decode_reduced(images.read_content(path), str(path), LONG_SIDE)
+    return decode.decode_reduced(decode.read_content(path), str(path), LONG_SIDE)
 
 
 def _check(image: NDArray[np.generic], ndim: int) -> None:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.reading.normalise import bounds, stroke_width
+from mnistry.images.mnist_form import bounds, stroke_width
 
 Mask = NDArray[np.bool_]
 

@@ -7,7 +7,7 @@ Its settings were chosen by training images held out; but the search for them we
 test score, of 99.64 % with one seed, before the last epochs were left undistorted.
 """
 
-from mnistry.augment import Distortion
+from mnistry.augmentation.distort import Distortion
 from mnistry.recipes.recipe import Recipe
 
 RECIPE = Recipe(

@@ -5,7 +5,7 @@
 repeats it.
 """
 
-from mnistry.augment import Distortion
+from mnistry.augmentation.distort import Distortion
 from mnistry.recipes.recipe import Recipe
 
 RECIPE = Recipe(

@@ -5,7 +5,7 @@ deviation 0.07. The two epochs took 4.0 s (median; 4.3 at most) on four cores of
 compiling 1.0 s, the whole process 7.9. `python benchmarks/recipes.py fast` repeats it.
 """
 
-from mnistry.augment import Distortion
+from mnistry.augmentation.distort import Distortion
 from mnistry.recipes.recipe import Recipe
 
 RECIPE = Recipe(

@@ -6,8 +6,8 @@ ensemble). The epochs of one take 11 to 18 minutes on two cores of an AMD EPYC. 
 repeats it.
 """
 
-from mnistry.augment import Distortion
-from mnistry.pens import Pen
+from mnistry.augmentation.distort import Distortion
+from mnistry.augmentation.strokes import Pen
 from mnistry.recipes.recipe import Recipe
 
 RECIPE = Recipe(

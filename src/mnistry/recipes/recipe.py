@@ -8,9 +8,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-from mnistry.augment import Distortion
+from mnistry.augmentation.distort import Distortion
+from mnistry.augmentation.strokes import Pen
 from mnistry.errors import UsageError
-from mnistry.pens import Pen
 
 # Far beyond what makes sense, and below what overflows.
 _MOST = {
@@ -56,7 +56,8 @@ class Recipe:
         The part of the epochs, 0 to 1, that takes the images as they are nevertheless, at the end:
         what the network has learned from distorted ones is fitted to those that it will meet.
     styled
-        How many digits in styles that MNIST lacks are trained besides; see `mnistry.additions`.
+        How many digits in styles that MNIST lacks are trained besides; see
+        `mnistry.augmentation.extra`.
     strangers
         How many images that are no digit are trained besides, towards the same probability for
         each digit.

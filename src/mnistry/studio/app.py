@@ -19,7 +19,6 @@ from starlette.responses import FileResponse, HTMLResponse, Response, StreamingR
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from mnistry import __version__
 from mnistry.errors import Notice
 from mnistry.studio import docs, refusals, schemas
 from mnistry.studio.archive import Archive
@@ -30,6 +29,7 @@ from mnistry.studio.network import Network
 from mnistry.studio.refusals import Refusal
 from mnistry.studio.training import Event, Trainer, can_train
 from mnistry.studio.work import Work
+from mnistry.version import __version__
 
 STATIC = Path(__file__).with_name("static")
 PICTURES = frozenset({"/api/read", "/api/doctor"})

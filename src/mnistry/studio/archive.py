@@ -6,9 +6,9 @@ Knows nothing of requests.
 import dataclasses
 from pathlib import Path
 
-from mnistry import runs
 from mnistry.errors import DataError, ModelError
-from mnistry.runs import Run
+from mnistry.runs import directory
+from mnistry.runs.directory import Run
 from mnistry.studio import schemas
 from mnistry.studio.refusals import Refusal, error_of
 
@@ -27,7 +27,7 @@ class Archive:
 
     def all(self, chosen: str | None) -> schemas.Runs:
         """List every run; `chosen` is the name of the one whose network is in use."""
-        found, broken = runs.find_all(self.folder)
+        found, broken = directory.find_all(self.folder)
         summaries = []
         for run in found:
             try:
@@ -44,7 +44,7 @@ class Archive:
         Refusal
             With status 404 if the folder has none.
         """
-        for run in runs.find_all(self.folder)[0]:
+        for run in directory.find_all(self.folder)[0]:
             if run.path.name == name:
                 return run
         raise Refusal(404, "no such run", expected="one of /api/runs")
@@ -69,7 +69,7 @@ class Archive:
         test = None
         if first.scores is not None and second.scores is not None:
             try:
-                found = runs.compare(self.find(a), self.find(b))
+                found = directory.compare(self.find(a), self.find(b))
             except DataError:  # other images: the rest can be compared
                 found = None
             if found is not None:

@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnistry.images import MAX_BYTES
+from mnistry.images.decode import MAX_BYTES
 from mnistry.studio.refusals import Refusal, busy
 
 SECONDS = 30.0  # for a whole body: 10 MB over a telephone's uplink

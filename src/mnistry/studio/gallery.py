@@ -15,7 +15,7 @@ from mnistry import datasets
 from mnistry.datasets import Dataset, Split
 from mnistry.datasets.mnist import is_mnist_test
 from mnistry.errors import DataError, UsageError
-from mnistry.evaluation import DISPUTED_MNIST_TEST
+from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST
 from mnistry.studio import schemas
 from mnistry.studio.network import Network
 

@@ -12,12 +12,14 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from mnistry import images, onnxfiles
+from mnistry.doctor import examine, sheet
 from mnistry.explain import Explainer
-from mnistry.reading import Reader, doctor, sheet
+from mnistry.images import decode
+from mnistry.inference import onnx_session
+from mnistry.reading import Reader
 from mnistry.reading.ink import LONG_SIDE
 from mnistry.reading.reader import SHIPPED
-from mnistry.runs import Run, onnx_file
+from mnistry.runs.directory import Run, onnx_file
 from mnistry.studio import schemas
 
 SHIPPED_NAME = "the one that ships"
@@ -92,8 +94,8 @@ class Network:
 
     def examine(self, content: bytes) -> bytes:
         """Draw the doctor's sheet of an image file, as PNG."""
-        grey, _ = images.decode_reduced(content, "the picture", LONG_SIDE)
-        return sheet.png(doctor.examine(self.reader, grey), "the picture")
+        grey, _ = decode.decode_reduced(content, "the picture", LONG_SIDE)
+        return sheet.png(examine.examine(self.reader, grey), "the picture")
 
     def explain(self, image: list[list[int]], label: int | None) -> schemas.Explanation:
         """Follow one image, 28 rows of 28 values from 0 to 255, through the network."""
@@ -126,7 +128,7 @@ class Network:
 
     def probabilities(self, forms: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give each class's probability for images in MNIST's form: shape ``(n, 10)``."""
-        return onnxfiles.probabilities(self.session, forms)
+        return onnx_session.probabilities(self.session, forms)
 
 
 def _open(name: str, run: str | None, path: Path | None) -> Network:
@@ -144,7 +146,7 @@ def _open(name: str, run: str | None, path: Path | None) -> Network:
         units=None if dense is None else dense.layers[0].kernel.shape[1],
         dense=dense is not None,
     )
-    return Network(info, reader, explainer, onnxfiles.open_session(model))
+    return Network(info, reader, explainer, onnx_session.open_session(model))
 
 
 def _layer(layer: Any) -> dict[str, Any]:

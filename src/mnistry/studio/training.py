@@ -20,8 +20,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from mnistry import runs
 from mnistry.errors import UsageError
+from mnistry.runs import directory
 from mnistry.studio import worker
 from mnistry.studio.refusals import Refusal
 from mnistry.studio.schemas import Training, TrainSettings
@@ -92,7 +92,7 @@ class Trainer:
                 f"{settings.network} has no units or depth to choose", expected="the dense network"
             )
         kind = "classic" if _is_classic(settings) else "custom"
-        with runs.claim(self._folder, kind, settings.seed) as path:
+        with directory.claim(self._folder, kind, settings.seed) as path:
             # Set before anything is awaited: two at the same moment would both begin.
             self._state = Training(
                 run=path.name,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mnistry.errors import DivergedError, MnistryError
-from mnistry.history import Progress
+from mnistry.training.history import Progress
 
 INTERRUPTED = 130
 _PAUSE = 0.1  # seconds between two reports
@@ -126,12 +126,13 @@ def _wait_for_end() -> None:
 
 
 def _train(task: Task, reporter: Reporter) -> None:
-    from mnistry import startup
+    from mnistry.training import startup
 
     started = time.perf_counter()
     with startup.compiled_programs():
         startup.import_keras()
-        from mnistry import Recipe, datasets, experiment
+        from mnistry import Recipe, datasets
+        from mnistry.runs import experiment
 
         recipe = Recipe(**task.recipe)
         classic = Recipe()

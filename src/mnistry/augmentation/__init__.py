@@ -1,0 +1,1 @@
+"""Seeded distortions of images, and images that MNIST lacks."""

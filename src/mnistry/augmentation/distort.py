@@ -1,0 +1,259 @@
+"""Seeded distortions of ``uint8`` images: the same digits as other hands would write them.
+
+P. Simard, D. Steinkraus, J. Platt: Best Practices for Convolutional Neural Networks Applied to
+Visual Document Analysis, 2003, section 2. Knows nothing of labels and training.
+"""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.augmentation import strokes
+from mnistry.augmentation.strokes import Pen
+from mnistry.datasets.dataset import Images, as_images
+from mnistry.errors import UsageError
+from mnistry.system import cores
+
+SIDE = 28
+CENTRE = (SIDE - 1) / 2
+# Images lie side by side in a strip that OpenCV distorts at once; a blank column parts them. It
+# reads from nothing wider than 32,767 pixels. The length is a part of what a seed means.
+STRIP = 500
+PITCH = SIDE + 1
+
+Floats = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Distortion:
+    """How far images may be distorted. Each image draws its own, evenly, within these limits.
+
+    Attributes
+    ----------
+    rotation
+        Degrees to either side, about the centre.
+    scale
+        Part of their size by which width and height, each by itself, grow or shrink.
+    shear
+        Pixels to either side by which a row moves for each row between it and the middle.
+    shift
+        Pixels to either side and up or down.
+    elastic
+        Pixels by which each pixel is pulled along each axis, normally distributed: the standard
+        deviation. In the paper's terms ``alpha / (sigma * sqrt(12 * pi))``: 1.4 for its 34 and 4.
+    sigma
+        Pixels: the standard deviation of the Gaussian that smooths the pull. The larger, the
+        gentler the bends.
+    pen
+        What pen, paper and camera do to it afterwards; None leaves the strokes as they are.
+
+    Raises
+    ------
+    UsageError
+        If a value is negative or no number, `scale` is not below 1 or `sigma` is below 1.
+    """
+
+    rotation: float = 10.0
+    scale: float = 0.1
+    shear: float = 0.1
+    shift: float = 1.0
+    elastic: float = 1.0
+    sigma: float = 4.0
+    pen: Pen | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rotation", "scale", "shear", "shift", "elastic", "sigma"):
+            value = getattr(self, name)
+            low = 1 if name == "sigma" else 0
+            high = 1 if name == "scale" else math.inf
+            if not low <= value < high:
+                wanted = f"from {low}" + (f" to below {high}" if high < math.inf else "")
+                raise UsageError(f"{name} {value}", expected=f"a number {wanted}")
+
+
+def distort(
+    images: Images, distortion: Distortion, *, seed: int | Sequence[int], threads: int | None = None
+) -> Images:
+    """Distort each image in its own way.
+
+    Parameters
+    ----------
+    images
+        ``uint8``, shape ``(n, 28, 28)``, 0 for paper.
+    distortion
+        How far.
+    seed
+        A whole number from 0, or several, where zeros at the end make no difference. The same
+        seed gives the same bytes on any number of threads.
+    threads
+        None takes as many as there are processors.
+
+    Returns
+    -------
+    ndarray
+        ``uint8``, shape ``(n, 28, 28)``. Ink that leaves the picture is lost.
+
+    Raises
+    ------
+    DataError
+        If `images` are none.
+
+    Examples
+    --------
+    >>> dot = np.zeros((1, 28, 28), np.uint8)
+    >>> dot[0, 14, 14] = 255
+    >>> moved = distort(dot, Distortion(), seed=1)
+    >>> moved.shape, bool((moved == dot).all())
+    ((1, 28, 28), False)
+    """
+    images = as_images(images, "images to distort")
+    distorted = np.empty_like(images)
+
+    def strip(number: int) -> None:
+        part = slice(number * STRIP, (number + 1) * STRIP)
+        count = len(images[part])
+        sequence = np.random.SeedSequence(seed, spawn_key=(number,))
+        random = np.random.Generator(np.random.SFC64(sequence))
+        matrices = _matrices(distortion, count, random)
+        bends = _bends(distortion.sigma)
+        modes = bends.shape[1]
+        pulls = random.standard_normal((2, count, modes, modes), np.float32)
+        warped = _warped(images[part], matrices, pulls * distortion.elastic, bends)
+        pen = distortion.pen
+        distorted[part] = warped if pen is None else strokes.write(warped, pen, random)
+
+    with ThreadPoolExecutor(threads or cores.cores()) as pool:
+        list(pool.map(strip, range(math.ceil(len(images) / STRIP))))
+    return distorted
+
+
+def epochs(
+    images: Images, distortion: Distortion, *, seed: int, start: int = 0
+) -> Generator[Images, None, None]:
+    """Distort the images anew for each epoch, one epoch ahead, in the background.
+
+    Parameters
+    ----------
+    images, distortion
+        As in `distort`.
+    seed
+        A whole number from 0. What an epoch's images are depends on it and the epoch alone.
+    start
+        The first epoch to give, from 0: a training that resumes goes on where it was.
+
+    Yields
+    ------
+    ndarray
+        The images of one epoch after the other, without end, as `distort` gives them. Closing the
+        generator ends its thread.
+    """
+    pool = ThreadPoolExecutor(1, "distortions")
+
+    def prepare(epoch: int) -> Future[Images]:
+        return pool.submit(distort, images, distortion, seed=(seed, epoch))
+
+    # Not in the generator: its body would begin only when the first images are asked for.
+    return _one_ahead(pool, prepare, prepare(start), start)
+
+
+def _one_ahead(
+    pool: ThreadPoolExecutor,
+    prepare: Callable[[int], Future[Images]],
+    first: Future[Images],
+    start: int,
+) -> Generator[Images, None, None]:
+    with pool:
+        ready = first
+        for epoch in itertools.count(start + 1):
+            images = ready.result()
+            ready = prepare(epoch)
+            yield images
+
+
+def _matrices(distortion: Distortion, count: int, random: np.random.Generator) -> Floats:
+    """Draw for each image the matrix that finds a pixel's place in the undistorted image.
+
+    Places are ``(column, row, 1)``, counted from the centre. Where ``R`` rotates, ``H`` shears,
+    ``S`` scales and ``t`` shifts, ink goes from ``p`` to ``R H S p + t``; the matrix is the way
+    back. Shape ``(count, 2, 3)``.
+    """
+    angle = np.radians(distortion.rotation) * random.uniform(-1, 1, count)
+    width, height = 1 + distortion.scale * random.uniform(-1, 1, (2, count))
+    shear = distortion.shear * random.uniform(-1, 1, count)
+    shift = distortion.shift * random.uniform(-1, 1, (count, 2, 1))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    back = np.array([
+        [(cosine + shear * sine) / width, (sine - shear * cosine) / width],
+        [-sine / height, cosine / height],
+    ]).transpose(2, 0, 1)  # fmt: skip
+    return np.concatenate([back, -back @ shift], axis=2).astype(np.float32)
+
+
+@functools.cache
+def _bends(sigma: float) -> Floats:
+    """Give the shapes of which smooth random curves of 28 points are sums; shape ``(28, modes)``.
+
+    White noise smoothed by a Gaussian is normal with covariance ``exp(-d**2 / (4 * sigma**2))`` at
+    distance ``d``. The eigenvectors of that (Karhunen-Loève) with the largest eigenvalues, up to
+    99 % of the variance, times normal numbers give such noise without smoothing any; and since a
+    Gaussian is the product of one along the rows and one along the columns, in two dimensions too.
+    """
+    distance = np.subtract.outer(np.arange(SIDE), np.arange(SIDE))
+    values, vectors = np.linalg.eigh(np.exp(-(distance**2) / (4 * sigma**2)))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    modes = 1 + np.searchsorted(np.cumsum(values), 0.99 * values.sum())
+    bends = vectors[:, :modes] * np.sqrt(values[:modes])
+    # What was left out is given back, so that every point has variance 1.
+    bends /= np.linalg.norm(bends, axis=1, keepdims=True)
+    return np.asarray(bends, np.float32)
+
+
+def _warped(images: Images, matrices: Floats, pulls: Floats, bends: Floats) -> Images:
+    """Look up each pixel at ``matrix @ (column, row, 1)`` plus its pull, between the pixels.
+
+    Parameters
+    ----------
+    images
+        At most `STRIP`.
+    matrices
+        As `_matrices` gives them.
+    pulls
+        Weights of the products of two bends, along columns and along rows: shape
+        ``(2, n, modes, modes)``, the first for columns.
+    bends
+        Shape ``(28, modes)``.
+    """
+    import cv2
+
+    count, modes = len(images), bends.shape[1]
+    # One pair of matrix products gives the places of a whole strip: besides the bends there are
+    # the constant and the distance from the centre, of which the matrices are weights.
+    shapes = np.column_stack([bends, np.ones(SIDE), np.arange(SIDE) - CENTRE]).astype(np.float32)
+    weights = np.zeros((2, count, modes + 2, modes + 2), np.float32)
+    weights[:, :, :modes, :modes] = pulls
+    across, down, constant = matrices.transpose(2, 1, 0)
+    weights[:, :, modes, modes + 1] = across
+    weights[:, :, modes + 1, modes] = down
+    weights[:, :, modes, modes] = constant + CENTRE
+    left = PITCH * np.arange(count, dtype=np.float32)
+    weights[0, :, modes, modes] += left
+    places = np.empty((2, SIDE, count, SIDE), np.float32)
+    np.matmul(shapes, weights @ shapes.T, out=places.transpose(0, 2, 1, 3))
+
+    # No place may lie beyond the blank column on either side.
+    columns, rows = places.reshape(2, SIDE, -1)
+    np.maximum(columns, np.repeat(left - 1, SIDE), out=columns)
+    np.minimum(columns, np.repeat(left + SIDE, SIDE), out=columns)
+    strip = np.zeros((SIDE, count, PITCH), np.uint8)
+    strip[:, :, :SIDE] = images.transpose(1, 0, 2)
+    warped = cv2.remap(
+        strip.reshape(SIDE, -1), columns, rows, cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=0,
+    )  # fmt: skip
+    return np.asarray(warped.reshape(SIDE, count, SIDE).transpose(1, 0, 2), np.uint8)

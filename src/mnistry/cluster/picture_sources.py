@@ -1,0 +1,304 @@
+"""Pictures in bulk: files, and rows of Parquet tables, each with a name of its own.
+
+Knows nothing of Ray, nor of what is read in them.
+"""
+
+import bisect
+import codecs
+import contextlib
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.errors import DataError
+from mnistry.images import decode
+from mnistry.images.find import ENDINGS, find_pictures
+
+COLUMN = "image"
+TABLE, LIST = ".parquet", ".txt"
+RECORD = "_reading.json"  # lies beside tables that are results, and is passed over by their readers
+_ROWS = 16  # of a table that are held at once: photographs have megabytes each
+_BUFFER = 1 << 20  # bytes; without one, the images of a whole group of rows are read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture.
+
+    Attributes
+    ----------
+    path
+        An image file; or a Parquet file with a column ``image`` of whole image files.
+    row
+        Which row of the table, from 0; None for an image file.
+    """
+
+    path: str
+    row: int | None = None
+
+    @property
+    def name(self) -> str:
+        r"""What it is called in results: ``/page.png``, or ``/scans.parquet#17``.
+
+        Bytes of a path that are no UTF-8 are written as ``\xf6``.
+
+        Examples
+        --------
+        >>> Item("/page.png").name, Item("/scans.parquet", 17).name
+        ('/page.png', '/scans.parquet#17')
+        """
+        shown = _shown(self.path)
+        return shown if self.row is None else f"{shown}#{self.row}"
+
+
+class Pictures:
+    """The pictures of files, folders, Parquet tables, and lists of paths (``.txt``), numbered.
+
+    Relative paths in a list are meant from where the list lies. Each picture is there once, under
+    its absolute path. A table takes no more memory for having many rows. What is not there, or a
+    folder without pictures, counts as a picture, which cannot be opened.
+
+    Parameters
+    ----------
+    inputs
+        Where they are.
+
+    Raises
+    ------
+    DataError
+        If the only input is not there, or has no pictures; or if a table is damaged, or has no
+        column of images.
+    """
+
+    def __init__(self, inputs: Iterable[str]) -> None:
+        given = [_absolute(path) for path in inputs]
+        rows = dict(found for path in given for found in _find(path))
+        if len(given) == 1 and [*rows] == [str(given[0])] and not S_ISREG(_mode(given[0])):
+            what = "no pictures" if _mode(given[0]) else "no such file or folder"
+            raise DataError(what, where=given[0])
+        self._paths, self._rows = list(rows), list(rows.values())
+        counts = [1 if count is None else count for count in self._rows]
+        self._firsts = np.cumsum([0, *counts])
+        self._index = {_shown(path): index for index, path in enumerate(rows)}
+
+    def __len__(self) -> int:
+        """Tell how many there are."""
+        return int(self._firsts[-1])
+
+    def number(self, name: str) -> int | None:
+        """Give the number of the picture of a name; None if it is none of these."""
+        path, _, row = name.rpartition("#")
+        if name in self._index and self._rows[self._index[name]] is None:
+            path, row = name, "0"
+        index = self._index.get(path)
+        if index is None or not row.isdecimal():
+            return None
+        number = int(self._firsts[index]) + int(row)
+        return number if number < self._firsts[index + 1] else None
+
+    def pack(self, numbers: NDArray[np.intp]) -> str:
+        """Write pictures down in short: their numbers must rise."""
+        owners = np.searchsorted(self._firsts, numbers, side="right") - 1
+        cuts = np.flatnonzero((np.diff(numbers) != 1) | (np.diff(owners) != 0)) + 1
+        spans: list[tuple[str, int | None, int]] = []
+        for run, owner in zip(np.split(numbers, cuts), owners[[0, *cuts]], strict=True):
+            start = int(run[0] - self._firsts[owner])
+            first = None if self._rows[owner] is None else start
+            spans.append((self._paths[owner], first, start + len(run)))
+        return json.dumps(spans)
+
+
+def unpack(text: str) -> list[Item]:
+    """Give the pictures that `Pictures.pack` wrote down."""
+    items: list[Item] = []
+    for path, start, stop in json.loads(text):
+        items += [Item(path)] if start is None else [Item(path, row) for row in range(start, stop)]
+    return items
+
+
+def _shown(path: str) -> str:
+    if path.isascii():
+        return path  # and no copy
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _absolute(path: str | Path) -> Path:
+    """Give the path from the root, without ``..``; where it leads is not looked up."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _find(path: Path) -> Iterator[tuple[str, int | None]]:
+    """Give files, and how many rows each has; None for an image."""
+    if path.suffix.lower() != LIST or not S_ISREG(_mode(path)):
+        yield from _find_in(path)
+        return
+    for line in _lines(path):
+        if line.suffix.lower() in ENDINGS:  # not looked at: there may be a million, far away
+            yield str(line), None
+        else:
+            yield from _find_in(line)
+
+
+def _lines(path: Path) -> Iterator[Path]:
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    if b"\0" in content:
+        raise DataError("no list of paths", where=path, expected="one on each line, in UTF-8")
+    for line in content.split(b"\n"):  # names may hold whatever else ends a line in Unicode
+        if line.strip():
+            yield _absolute(path.parent / os.fsdecode(line.removesuffix(b"\r")))
+
+
+def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
+    """Give a file, or what is in a folder."""
+    found, mode = [path], _mode(path)
+    if S_ISDIR(mode):
+        inside, _ = find_pictures(path, ENDINGS | {TABLE})
+        # An empty folder stands for itself: there is nothing else to tell it by.
+        found = [file for file in inside if not _is_result(file)] or found
+    elif mode and not S_ISREG(mode):
+        raise DataError("neither a file nor a folder", where=path)
+    for file in found:
+        is_table = file.suffix.lower() == TABLE and S_ISREG(_mode(file))
+        yield str(file), _rows(file) if is_table else None
+
+
+def _mode(path: Path) -> int:
+    """Tell what kind of file it is; 0 where it cannot be looked at."""
+    try:
+        return path.stat().st_mode
+    except OSError:  # whoever reads it tells why
+        return 0
+
+
+def _is_result(path: Path) -> bool:
+    return path.suffix.lower() == TABLE and (path.parent / RECORD).exists()
+
+
+def _rows(path: Path) -> int:
+    with _told(path):
+        table = _open(path)
+        kind = table.schema_arrow.field(COLUMN).type if COLUMN in table.schema_arrow.names else None
+        if kind is None or not _holds_bytes(kind):
+            raise DataError(
+                f"its columns are {', '.join(table.schema_arrow.names[:9])}",
+                where=path,
+                expected=f"one called {COLUMN} with the bytes of an image file in each row",
+            )
+        return int(table.metadata.num_rows)
+
+
+def _open(path: Path) -> Any:
+    """Open a table so that it is read in a stream; what lets go of it closes it."""
+    import pyarrow.parquet
+
+    file = pyarrow.OSFile(os.fsencode(path))
+    return pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what pyarrow raises of a table into ours: an error of the disk is its cause."""
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        if isinstance(error, OSError) and error.errno is not None:
+            what = f"cannot be read: {os.strerror(error.errno)}"
+            raise DataError(what, where=path) from error
+        raise DataError(f"no Parquet table, or damaged: {error}", where=path) from None
+
+
+def _holds_bytes(kind: Any) -> bool:
+    import pyarrow
+
+    if pyarrow.types.is_struct(kind):  # as the libraries of Hugging Face write them
+        return bool(kind.get_field_index("bytes") >= 0)
+    return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
+
+
+class Opener:
+    """Gives the bytes of items; keeps the table open that was read last."""
+
+    def __init__(self) -> None:
+        self._table: _Table | None = None
+
+    def content(self, item: Item) -> bytes:
+        """Read one item's image file.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read; because of an `OSError` where the file itself cannot be opened.
+        """
+        if item.row is None:
+            try:
+                return decode.read_content(Path(item.path))
+            except DataError as error:
+                if isinstance(error.__cause__, IsADirectoryError):
+                    error.what = "no pictures"
+                raise
+        if self._table is None or self._table.path != item.path:
+            self._table = None  # first let go of the one before
+            self._table = _Table(item.path)
+        value = self._table.value(item.row)
+        content = value.get("bytes") if isinstance(value, dict) else value
+        if not isinstance(content, bytes):
+            raise DataError("no image in this row", where=item.name)
+        return content
+
+
+class _Table:
+    """An open table, of which some rows are held; those that follow are read on from there."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with _told(Path(path)):
+            self._file = _open(Path(path))
+            groups = self._file.metadata.num_row_groups
+            counts = [self._file.metadata.row_group(n).num_rows for n in range(groups)]
+        self._firsts = list(itertools.accumulate(counts, initial=0))
+        self._group, self._batches = -1, iter(())
+        self._first, self._held = 0, ()
+        self._failed, self._failure = range(0), DataError("")
+
+    def value(self, row: int) -> Any:
+        """Give what stands in a row."""
+        if row in self._failed:  # to find it out again takes as long as all before it
+            raise DataError(self._failure.what, where=self.path) from self._failure.__cause__
+        if row >= self._firsts[-1]:
+            raise DataError("has no such row", where=f"{self.path}#{row}")
+        group = bisect.bisect_right(self._firsts, row) - 1
+        if group != self._group or row < self._first:
+            self._group, self._first, self._held = group, self._firsts[group], ()
+            self._batches = self._file.iter_batches(
+                batch_size=_ROWS, row_groups=[group], columns=[COLUMN], use_threads=False
+            )
+        try:
+            while row >= self._first + len(self._held):
+                self._read_on()
+        except DataError as error:
+            self._failed, self._failure = range(self._first, self._firsts[group + 1]), error
+            raise
+        except MemoryError:
+            self._group = -1  # the stream has ended, but not for want of rows
+            raise
+        return self._held[row - self._first].as_py()
+
+    def _read_on(self) -> None:
+        self._first, self._held = self._first + len(self._held), ()
+        with _told(Path(self.path)):
+            batch = next(self._batches, None)
+        if batch is None:
+            raise DataError("damaged: rows are missing", where=self.path)
+        self._held = batch.column(0)

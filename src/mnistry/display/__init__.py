@@ -1,0 +1,1 @@
+"""Digits in a terminal, figures, and progress."""

@@ -1,0 +1,504 @@
+"""Figures of digits, training and scores, drawn with matplotlib's own objects.
+
+Each function gives a figure that belongs to no window: ``matplotlib.pyplot``, its global state
+and its start-up time are left alone. Knows nothing of run directories.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.arrays import check_indices
+from mnistry.datasets.dataset import DIGITS, Images, Labels
+from mnistry.errors import UsageError
+from mnistry.evaluation.ledger import Entry, Ledger
+from mnistry.evaluation.scorecard import Scorecard
+from mnistry.system.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter
+
+_DPI = 150
+
+# From the colour-blind safe set of M. Okabe and K. Ito, "Color Universal Design", 2008.
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
+_BITS = "bits an image, logarithmic"
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, SVG or PDF, whole or not at all, the same bytes each time.
+
+    Raises
+    ------
+    UsageError
+        If the name ends in none of these, or its folder does not exist.
+    """
+    import matplotlib
+
+    suffix = path.suffix.lower().removeprefix(".")
+    # What these formats would otherwise write of the time of day.
+    undated: dict[str, dict[str, None]] = {
+        "png": {},
+        "svg": {"Date": None},
+        "pdf": {"CreationDate": None},
+    }
+    if suffix not in undated:
+        raise UsageError(
+            "not the name of a figure",
+            where=path,
+            expected="a name that ends in .png, .svg or .pdf",
+        )
+    if not path.parent.is_dir():
+        raise UsageError(
+            "there is no such folder", where=path.parent, remedy="make it, or choose another"
+        )
+    with matplotlib.rc_context({"svg.hashsalt": "mnistry"}), atomic_write(path) as file:
+        figure.savefig(file, format=suffix, dpi=_DPI, metadata=undated[suffix])
+
+
+def digits(
+    images: Images,
+    labels: Labels | None,
+    indices: Sequence[int],
+    classes: Sequence[str] = DIGITS,
+) -> Figure:
+    """Picture images side by side, ink black on white, with index and label beneath.
+
+    Parameters
+    ----------
+    images
+        ``uint8``, shape ``(n, rows, columns)``, 28x28 or cropped.
+    labels
+        Integers, shape ``(n,)``; None where there are none.
+    indices
+        Which of the images, in the order of drawing.
+    classes
+        The name of each label.
+
+    Raises
+    ------
+    UsageError
+        If there is no image of that index.
+    """
+    check_indices(indices, len(images))
+    captions = [
+        f"image {i}" if labels is None else f"image {i}\nlabel {classes[labels[i]]}"
+        for i in indices
+    ]
+    return _gallery([images[i] for i in indices], captions)
+
+
+def curves(history: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw loss and accuracy by epoch, of training and, where there, of validation.
+
+    Parameters
+    ----------
+    history
+        One number an epoch under ``"loss"`` and ``"accuracy"`` and, where part of the training
+        images was held back, ``"val_loss"`` and ``"val_accuracy"``.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(9, 3.8)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for key, label, colour, marker in (
+            (name, "training, mean over the epoch", _BLUE, "o"),
+            (f"val_{name}", "validation, after the epoch", _ORANGE, "s"),
+        ):
+            if key in history:
+                epochs = range(1, len(history[key]) + 1)
+                axes.plot(epochs, history[key], color=colour, marker=marker, ms=4, label=label)
+        axes.set(title=name.capitalize(), xlabel="epoch", xlim=(0.5, len(history[name]) + 0.5))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    loss_axes, accuracy_axes = figure.axes
+    loss_axes.set_ylabel("cross-entropy (nats)")
+    accuracy_axes.set_ylabel("images answered correctly")
+    accuracy_axes.yaxis.set_major_formatter(_percent_ticks())
+    return figure
+
+
+def confusion(scorecard: Scorecard) -> Figure:
+    """Draw the confusion matrix: a row a label, a column an answer.
+
+    The right answers on the diagonal stay grey, so that the colours, which end at the most
+    frequent mistake, show the mistakes.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    counts = np.array(scorecard.confusion)
+    right = np.eye(len(counts), dtype=bool)
+    most = max(1, int(counts[~right].max()))
+    figure = _figure(7.6, 6.6)
+    axes = figure.add_subplot()
+    shown = axes.imshow(np.ma.masked_array(counts, right), cmap="Oranges", vmin=0, vmax=most)
+    axes.set_facecolor("0.85")
+    for (label, answer), count in np.ndenumerate(counts):
+        dark = label != answer and count > 0.7 * most
+        colour = "white" if dark else "black" if count else "0.7"
+        axes.text(answer, label, f"{count}", ha="center", va="center", color=colour, fontsize=9)
+    _name_classes(axes, scorecard.classes)
+    wrong = scorecard.count - scorecard.correct
+    axes.set(
+        title=f"{wrong:,} of {scorecard.count:,} images answered wrongly",
+        xlabel="answer",
+        ylabel="label",
+    )
+    figure.colorbar(shown, label="mistakes", shrink=0.8, ticks=MaxNLocator(integer=True))
+    return figure
+
+
+def mistakes(scorecard: Scorecard, images: Images, count: int = 20) -> Figure:
+    """Picture the images answered wrongly, the surest first.
+
+    Parameters
+    ----------
+    scorecard
+        The answers to `images`.
+    images
+        ``uint8``, shape ``(n, 28, 28)``: all that were scored.
+    count
+        How many mistakes to picture at most.
+
+    Raises
+    ------
+    UsageError
+        If `images` are not as many as were scored.
+    """
+    if len(images) != scorecard.count:
+        raise UsageError(
+            f"{len(images):,} images", expected=f"the {scorecard.count:,} that were scored"
+        )
+    shown = scorecard.mistakes[:count]
+    names = scorecard.classes
+    joint = ", " if _are_short(names) else "\n"
+    captions = [
+        f"image {mistake.index}\n"
+        f"label {names[mistake.label]}{joint}answer {names[mistake.answer]}\n"
+        f"{_percent(mistake.confidence)} sure"
+        for mistake in shown
+    ]
+    title = f"Mistakes, the surest first: {len(shown)} of {len(scorecard.mistakes):,}"
+    return _gallery([images[mistake.index] for mistake in shown], captions, title=title)
+
+
+def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
+    """Draw the first dense layer's weights as one image a unit: where ink speaks for it or against.
+
+    Parameters
+    ----------
+    kernel
+        Weights from 784 pixels to each unit, shape ``(784, units)``.
+    count
+        How many units at most; of more, those with the largest Euclidean norm.
+
+    Raises
+    ------
+    UsageError
+        If the layer is not one from 784 pixels.
+    """
+    if kernel.ndim != 2 or kernel.shape[0] != 784:
+        raise UsageError(
+            f"first-layer weights of shape {kernel.shape}",
+            expected="(784, units), a dense layer",
+            remedy="choose a dense or linear network",
+        )
+    units = kernel.shape[1]
+    if units <= count:
+        chosen = np.arange(units)
+        title = f"First-layer weights of all {units} units"
+    else:
+        chosen = np.argsort(-np.linalg.norm(kernel, axis=0), kind="stable")[:count]
+        title = f"First-layer weights: the {count} of {units} units with the largest norm"
+    weights = kernel.T[chosen].reshape(-1, 28, 28)
+    # A few extreme weights would wash out all others; beyond this the colour stays the same.
+    limit = float(np.quantile(np.abs(weights), 0.995))
+    abreast = 5 if len(chosen) <= 10 else 8
+    rows = -(-len(chosen) // abreast)
+    figure = _figure(1.1 * abreast, 1.25 * rows + 1)
+    grid = figure.subplots(rows, abreast, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, unit, image in zip(grid.flat, chosen, weights, strict=False):
+        shown = axes.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axes.set_title(f"unit {unit}", fontsize=8, pad=2)
+    figure.suptitle(title)
+    figure.colorbar(
+        shown,
+        ax=grid,
+        location="bottom",
+        aspect=40,
+        extend="both",
+        label="weight: ink here lowers (blue) or raises (red) the unit's value",
+    )
+    return figure
+
+
+def reliability(scorecard: Scorecard) -> Figure:
+    """Draw accuracy by confidence, and how many images there are at each confidence.
+
+    Dots on the diagonal belong to a network that is right as often as it claims; below it, to
+    one that is too sure.
+    """
+    filled = [part for part in scorecard.bins if part.count]
+    lows = [part.low for part in filled]
+    width = 1 / len(scorecard.bins)
+    accuracies = [part.accuracy for part in filled]
+    confidences = [part.confidence for part in filled]
+    figure = _figure(5.6, 6)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    above.bar(
+        lows, accuracies, width, align="edge", color=_BLUE, edgecolor="white", label="accuracy"
+    )
+    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="as sure as right")
+    above.scatter(
+        confidences, accuracies, color=_ORANGE, zorder=3, clip_on=False, label="mean confidence"
+    )
+    error = _percent(scorecard.calibration_error, places=2)
+    above.set(title=f"Expected calibration error {error}", ylabel="accuracy", ylim=(0, 1))
+    below.bar(
+        lows, [part.count for part in filled], width, align="edge", color=_GREY, edgecolor="white"
+    )
+    below.set(
+        xlabel="confidence: probability of the answer",
+        ylabel="images",
+        xlim=(0, 1),
+        yscale="log",
+        ylim=(0.5, None),
+    )
+    above.yaxis.set_major_formatter(_percent_ticks())
+    below.xaxis.set_major_formatter(_percent_ticks())
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def ledger(book: Ledger) -> Figure:
+    """Draw what an image costs in bits: all in all, by epoch, and class by class.
+
+    The bar on top is true to scale. The panels are logarithmic, so that a hundredth of a bit can
+    be read beside the 3.32 bits of knowing nothing. There are no epochs where their losses are
+    no bits an image.
+    """
+    figure = _figure(10 if book.epochs else 8, 6.4)
+    panels = ["epochs", "classes"] if book.epochs else ["classes"]
+    mosaic = [["whole"] * len(panels), panels]
+    axes = figure.subplot_mosaic(mosaic, height_ratios=(1, 8))  # type: ignore[arg-type]
+    _draw_whole(axes["whole"], book)
+    if book.epochs:
+        _draw_epochs(axes["epochs"], book)
+    _draw_classes(axes["classes"], book)
+    return figure
+
+
+def _draw_whole(axes: Axes, book: Ledger) -> None:
+    """Draw one bar from knowing nothing to 0, in the parts that were learned and were not."""
+    gap = max(0.0, book.gap or 0.0)
+    start = book.nothing
+    for cost, colour, what in (
+        (book.learned, _BLUE, "learned"),
+        (gap, _ORANGE, "generalisation gap"),
+        (book.left - gap, _GREY, "still to ask"),
+    ):
+        if cost > 0:
+            axes.barh(0, -cost, left=start, color=colour, label=f"{what}: {cost:.3f}")
+        start -= cost
+    axes.set(
+        title=f"An image costs {book.nothing:.2f} bits if you know nothing, 0 if you know it",
+        xlim=(max(book.nothing, book.left), 0),
+        yticks=[],
+    )
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.4), ncols=3, frameon=False)
+
+
+def _draw_epochs(axes: Axes, book: Ledger) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = range(1, len(book.epochs) + 1)
+    train, unseen = _columns(book.epochs)
+    axes.plot(epochs, train, color=_BLUE, marker="o", ms=4, label="training, mean over the epoch")
+    if book.best_epoch is not None:
+        axes.plot(
+            epochs, unseen, color=_ORANGE, marker="s", ms=4, label="validation, after the epoch"
+        )
+        dearer = unseen > train
+        axes.fill_between(
+            epochs, train, unseen, where=dearer, interpolate=True, color=_ORANGE, alpha=0.2, lw=0
+        )
+    axes.axhline(book.nothing, color=_GREY, linestyle="--", label="knows nothing")
+    axes.set(title="By epoch", xlabel="epoch", ylabel=_BITS, yscale="log")
+    axes.set_xlim(0.5, len(epochs) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _mark_bits(axes.yaxis)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
+
+
+def _draw_classes(axes: Axes, book: Ledger) -> None:
+    """Draw a row a class: from what its training images cost to what others do."""
+    rows = np.arange(len(book.by_class))
+    train, unseen = _columns(book.by_class)
+    colours = np.where(unseen > train, _ORANGE, _GREY)
+    axes.hlines(rows, train, unseen, color=colours, alpha=0.4, lw=4)
+    axes.scatter(train, rows, color=_BLUE, zorder=3, label="training images")
+    if book.split is not None:
+        what = f"{book.split} images"
+        axes.scatter(unseen, rows, color=_ORANGE, marker="s", zorder=3, label=what)
+    axes.axvline(book.nothing, color=_GREY, linestyle="--", label="knows nothing")
+    axes.set(title="Class by class, by the final weights", xlabel=_BITS, xscale="log")
+    axes.set_yticks(rows, [entry.name for entry in book.by_class])
+    axes.invert_yaxis()
+    _mark_bits(axes.xaxis)
+    axes.grid(alpha=0.3, axis="x")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+
+
+def _columns(entries: Sequence[Entry]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give what training and unseen images cost; NaN, which is not drawn, where there are none."""
+    train = np.array([entry.train for entry in entries], float)
+    return train, np.array([entry.unseen for entry in entries], float)
+
+
+def _mark_bits(axis: Axis) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 5) if high < 1000 * low else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=7))
+    axis.set_major_formatter(FuncFormatter(lambda bits, _: f"{bits:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def sweep(
+    settings: Sequence[Mapping[str, float | str]],
+    accuracies: Sequence[Sequence[float]],
+    stopped: Sequence[bool],
+) -> Figure | None:
+    """Draw accuracy against each setting of a sweep, with the spread over seeds.
+
+    Parameters
+    ----------
+    settings
+        What was varied, by name: at least two values of a setting make a panel.
+    accuracies
+        For each of them, an accuracy, 0 to 1, of each seed.
+    stopped
+        For each of them, whether a training of it was stopped early, or diverged.
+
+    Returns
+    -------
+    Figure or None
+        None if nothing varies.
+    """
+    varied = [name for name in settings[0] if len({str(one[name]) for one in settings}) > 1]
+    if not varied:
+        return None
+    figure = _figure(4.2 * min(len(varied), 3), 3.6 * math.ceil(len(varied) / 3))
+    panels = figure.subplots(
+        math.ceil(len(varied) / 3), min(len(varied), 3), squeeze=False, sharey=True
+    ).flat
+    means = np.array([np.mean(group) for group in accuracies])
+    below = means - [min(group) for group in accuracies]
+    above = [max(group) for group in accuracies] - means
+    early = np.array(stopped)
+    for axes, name in zip(panels, varied, strict=False):
+        values = [one[name] for one in settings]
+        if any(isinstance(value, str) for value in values):
+            places = sorted({str(value) for value in values})
+            x = np.array([float(places.index(str(value))) for value in values])
+            axes.set_xticks(range(len(places)), places)
+            axes.set_xlim(-0.5, len(places) - 0.5)
+        else:
+            x = np.array(values, float)
+            if x.min() > 0 and x.max() > 10 * x.min():
+                axes.set_xscale("log")
+        for which, colour, face, label in (
+            (~early, _BLUE, _BLUE, "trained to the end"),
+            (early, _GREY, "none", "stopped, or diverged"),
+        ):
+            if which.any():
+                axes.errorbar(
+                    x[which], means[which], [below[which], np.array(above)[which]], fmt="o",
+                    color=colour, mfc=face, ms=5, capsize=3, lw=1, label=label,
+                )  # fmt: skip
+        axes.set(xlabel=name.replace("_", " "))
+        axes.yaxis.set_major_formatter(_percent_ticks())
+        axes.grid(alpha=0.3)
+    for axes in list(figure.axes)[len(varied) :]:
+        axes.set_visible(False)
+    figure.axes[0].set_ylabel("accuracy on images set aside,\nmean, least and most of the seeds")
+    shown = {
+        label: it
+        for axes in figure.axes
+        for it, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        shown.values(), shown.keys(), loc="outside upper right", ncols=2, fontsize="small"
+    )
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Give an empty figure of so many inches whose parts make room for each other."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _gallery(
+    images: Sequence[NDArray[np.uint8]], captions: Sequence[str], title: str = ""
+) -> Figure:
+    """Picture images of one shape, five abreast, each with its caption beneath."""
+    if not images:
+        figure = _figure(4, 0.6)
+        figure.suptitle(title)
+        return figure
+    columns = min(5, len(images))
+    rows = -(-len(images) // columns)
+    height, width = images[0].shape
+    caption_lines = max(caption.count("\n") + 1 for caption in captions)
+    cell_height = 1.6 * min(1, height / width) + 0.15 * caption_lines + 0.25
+    figure = _figure(max(1.65 * columns, 0.09 * len(title)), rows * cell_height + 0.3 * bool(title))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(images) :]:
+        axes.axis("off")
+    for axes, image, caption in zip(grid.flat, images, captions, strict=False):
+        axes.imshow(image, cmap="binary", vmin=0, vmax=255)
+        axes.set(xticks=[], yticks=[], anchor="N")
+        axes.set_xlabel(caption, fontsize=9)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
+    places = range(len(classes))
+    axes.set_yticks(places, classes)
+    if _are_short(classes):
+        axes.set_xticks(places, classes)
+    else:
+        axes.set_xticks(places, classes, rotation=45, ha="right", rotation_mode="anchor")
+
+
+def _are_short(classes: Sequence[str]) -> bool:
+    return max(map(len, classes)) <= 2
+
+
+def _percent(share: float, places: int = 1) -> str:
+    """Give a percentage, cut off rather than rounded: 99.96 % is not 100.0 %."""
+    return f"{math.floor(share * 100 * 10**places) / 10**places:.{places}f} %"
+
+
+def _percent_ticks() -> Formatter:
+    from matplotlib.ticker import PercentFormatter
+
+    return PercentFormatter(1, symbol=" %")

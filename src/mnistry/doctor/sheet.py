@@ -1,0 +1,267 @@
+"""A diagnosis as one picture: the photo, its ink, every digit's way, and what would change it.
+
+Drawn with Pillow in its own typeface, which has the letters of English alone. Knows nothing of how
+a diagnosis is made.
+"""
+
+import io
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from mnistry.doctor.examine import Case, Diagnosis, percent, said
+from mnistry.reading.reader import Digit
+
+MADE_BY = "mnistry doctor"  # stands in the file, which by that is no photo
+
+_WIDTH, _EDGE, _GAP = 1240, 28, 20
+_PANEL, _TWO_PANELS = (
+    (480, 400),
+    980,
+)  # the photo and its ink each fit into this, or above each other
+_TILE = 112  # 28 pixels, each four times as wide
+_ROW = 194
+_CAPTION = 40  # leaves room for the numbers of digits at the upper edge
+_STAGES = 196  # where a row's stages begin
+_NEAREST = _STAGES + 4 * (_TILE + _GAP) + 12
+_CHANGE = _NEAREST + _TILE + 4 + _TILE // 2 + 32
+_SMALL, _MIDDLE, _LARGE, _HUGE = 15, 17, 32, 50
+_BLACK, _GREY, _FAINT, _BLUE, _ORANGE = "#1a1a1a", "#5c5c5c", "#c4c4c4", "#0072B2", "#C24E00"
+
+
+def png(diagnosis: Diagnosis, title: str) -> bytes:
+    """Draw a diagnosis.
+
+    Parameters
+    ----------
+    diagnosis
+        From `mnistry.reading.doctor.examine`.
+    title
+        Stands above it: the picture's name.
+
+    Returns
+    -------
+    bytes
+        A PNG file, 1240 pixels wide.
+    """
+    sheet = _Sheet(2 * _EDGE + 600 + _ROW * len(diagnosis.cases))
+    bottom = _draw_top(sheet, diagnosis, title)
+    if diagnosis.cases:
+        bottom = _draw_headings(sheet, bottom + 24, diagnosis)
+    for case in diagnosis.cases:
+        bottom = _draw_case(sheet, bottom, case)
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Software", MADE_BY)
+    file = io.BytesIO()
+    sheet.image.crop((0, 0, _WIDTH, round(bottom) + _EDGE)).save(file, "PNG", pnginfo=about)
+    return file.getvalue()
+
+
+class _Sheet:
+    """Paper, and a pen for it."""
+
+    def __init__(self, height: int) -> None:
+        self.image = Image.new("RGB", (_WIDTH, height), "white")
+        self.pen = ImageDraw.Draw(self.image)
+
+    def text(
+        self, x: float, y: float, text: str, size: int = _MIDDLE, colour: str = _BLACK, **how: Any
+    ) -> None:
+        """Write a line from its upper left corner on, unless `how` has another anchor."""
+        self.pen.text((x, y), _known(text), colour, _font(size), **{"anchor": "la", **how})
+
+    def paragraph(
+        self, x: float, y: float, text: str, width: float, size: int = _SMALL, colour: str = _BLACK
+    ) -> float:
+        """Write lines of this width at most, and give where the next one would stand."""
+        line = ""
+        for word in _known(text).split():
+            longer = f"{line} {word}".strip()
+            if line and _font(size).getlength(longer) > width:
+                self.text(x, y, line, size, colour)
+                y, longer = y + 1.3 * size, word
+            line = longer
+        self.text(x, y, line, size, colour)
+        return y + 1.3 * size
+
+    def paste(self, x: float, y: float, picture: Image.Image) -> None:
+        """Lay a picture down in a thin frame."""
+        left, top = round(x), round(y)
+        self.image.paste(picture, (left, top))
+        frame = (left - 1, top - 1, left + picture.width, top + picture.height)
+        self.pen.rectangle(frame, outline=_FAINT)
+
+
+@cache
+def _font(size: int) -> Any:
+    return ImageFont.load_default(size)
+
+
+def _known(text: str) -> str:
+    """Replace letters that the typeface lacks."""
+    return "".join(c if c.isascii() or c in "°…–±“”·" else "?" for c in text)
+
+
+def _fitting(text: str, width: float, size: int) -> str:
+    """Cut the middle out of a text that is too long."""
+    text = _known(text)
+    kept = len(text)
+    short = text
+    while kept > 2 and _font(size).getlength(short) > width:
+        kept -= 1
+        short = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+    return short
+
+
+def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
+    """Draw what was read, the photo and its ink, and the naive way."""
+    room = _WIDTH - 2 * _EDGE
+    sheet.text(_EDGE, _EDGE, _fitting(title, room, _MIDDLE), _MIDDLE, _GREY)
+    text = " / ".join(diagnosis.reading.lines) or "no digit"
+    sheet.text(_EDGE, _EDGE + 24, _fitting(text, room, _LARGE), _LARGE)
+    top = _EDGE + 24 + _LARGE + 24
+    right, bottom = _draw_panels(sheet, top, diagnosis)
+    x, y = right + _GAP, top
+    sheet.text(x, y, "what the naive way reads", _SMALL, _GREY)
+    y += _CAPTION
+    for asked in diagnosis.naive:
+        sheet.paste(x, y, _tile(asked.image))
+        _draw_answer(sheet, x, y + _TILE + 4, asked.digit, _BLACK)
+        y = round(sheet.paragraph(x, y + _TILE + 28, asked.name, _TILE + _GAP, _SMALL, _GREY)) + 12
+    return max(bottom, y)
+
+
+def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, float]:
+    """Draw the photo and its ink, and give the right and the lower end."""
+    height, width = diagnosis.picture.shape
+    is_wide = width > 2 * height  # then one below the other
+    most = (_TWO_PANELS, _PANEL[1] // 2 - _CAPTION) if is_wide else _PANEL
+    paper = "light" if diagnosis.ink.paper_is_light else "dark"
+    ink = np.rint(255 * diagnosis.ink.strength).astype(np.uint8)
+    x, right, bottom = float(_EDGE), 0.0, 0.0
+    for caption, values in (
+        (f"the picture, upright and grey: {width} x {height} pixels", diagnosis.picture),
+        (f"its ink, found on {paper} paper", ink),
+    ):
+        shown = _panel(values, most)
+        sheet.text(x, y, caption, _SMALL, _GREY)
+        top = y + _CAPTION
+        sheet.paste(x, top, shown)
+        _draw_boxes(sheet, x, top, diagnosis, shown.width / width, numbered=values is not ink)
+        right = max(right, x + max(shown.width, _font(_SMALL).getlength(caption)))
+        bottom = top + shown.height
+        if is_wide:
+            y = bottom + _GAP
+        else:
+            x = right + _GAP
+    return right, bottom
+
+
+def _panel(values: NDArray[np.uint8], most: tuple[int, int]) -> Image.Image:
+    """Fit a picture into a panel; pixels of a small one stay squares."""
+    picture = Image.fromarray(values)
+    factor = min(most[0] / picture.width, most[1] / picture.height)
+    if factor > 1:
+        factor = min(int(factor), 12)
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    way = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX
+    return picture.resize(size, way)
+
+
+def _draw_boxes(
+    sheet: _Sheet, x: float, y: float, diagnosis: Diagnosis, factor: float, *, numbered: bool
+) -> None:
+    """Draw a box around each digit, with its number above if it has a row below."""
+    numbers = {case.number for case in diagnosis.cases} if numbered else set()
+    lowest = min((factor * case.digit.box[3] for case in diagnosis.cases), default=0)
+    size = _SMALL if lowest > _SMALL else 11
+    for number, digit in enumerate(diagnosis.reading.digits, start=1):
+        left, top, width, height = (value * factor for value in digit.box)
+        left, top = x + left, y + top
+        frame = (left - 2, top - 2, left + width + 1, top + height + 1)
+        sheet.pen.rectangle(frame, outline=_colour(digit), width=2)
+        if number in numbers:
+            halo: dict[str, Any] = {"anchor": "ls", "stroke_width": 2, "stroke_fill": "white"}
+            sheet.text(left, top - 4, str(number), size, _colour(digit), **halo)
+
+
+def _draw_headings(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
+    drawn, count = len(diagnosis.cases), len(diagnosis.reading.digits)
+    if drawn < count:
+        sheet.text(_EDGE, y, f"the {drawn} least sure of {count} digits", _MIDDLE)
+        y += 34
+    for number, stage in enumerate(diagnosis.cases[0].stages):
+        x = _STAGES + number * (_TILE + _GAP)
+        sheet.paragraph(x, y, stage.name, _TILE + _GAP / 2, _SMALL, _GREY)
+    sheet.paragraph(_NEAREST, y, "nearest of MNIST's prototypes", _TILE + _TILE / 2, _SMALL, _GREY)
+    sheet.paragraph(
+        _CHANGE,
+        y,
+        "the smallest change that is read otherwise",
+        _WIDTH - _EDGE - _CHANGE,
+        _SMALL,
+        _GREY,
+    )
+    return y + 48
+
+
+def _draw_case(sheet: _Sheet, y: float, case: Case) -> float:
+    """Draw one digit's row, and give where the next one begins."""
+    sheet.pen.line((_EDGE, y, _WIDTH - _EDGE, y), _FAINT)
+    y += 14
+    sheet.text(_EDGE, y, f"digit {case.number}", _SMALL, _GREY)
+    sheet.text(_EDGE, y + 22, str(case.digit), _HUGE, _colour(case.digit))
+    for row, candidate in enumerate(case.digit.candidates):
+        text = f"{candidate.digit}  {percent(candidate.confidence)}"
+        sheet.text(_EDGE + 52, y + 24 + 20 * row, text, _SMALL, _BLACK if row == 0 else _GREY)
+    for number, asked in enumerate(case.stages):
+        x = _STAGES + number * (_TILE + _GAP)
+        sheet.paste(x, y, _tile(asked.image))
+        same = asked.digit.digit == case.digit.digit
+        _draw_answer(sheet, x, y + _TILE + 4, asked.digit, _BLACK if same else _ORANGE)
+    _draw_nearest(sheet, y, case)
+    _draw_change(sheet, y, case)
+    if case.mattered is not None:
+        text = f"what changed the answer: {case.mattered}"
+        sheet.text(_STAGES, y + _TILE + 32, text, _SMALL, _BLACK)
+    return y + _ROW - 14
+
+
+def _draw_nearest(sheet: _Sheet, y: float, case: Case) -> None:
+    first, *others = case.nearest
+    sheet.paste(_NEAREST, y, _tile(first.image))
+    sheet.text(_NEAREST, y + _TILE + 4, f"a {first.label}", _MIDDLE)
+    for row, other in enumerate(others):
+        x, top = _NEAREST + _TILE + 6, y + row * (_TILE // 2 + 2)
+        sheet.paste(x, top, _tile(other.image, 2).crop((0, 1, 56, 55)))
+        sheet.text(x + 62, top + 20, str(other.label), _SMALL, _GREY)
+
+
+def _draw_change(sheet: _Sheet, y: float, case: Case) -> None:
+    if not case.changes:
+        sheet.paragraph(
+            _CHANGE, y, "none of those tried changes the answer", _WIDTH - _EDGE - _CHANGE, _SMALL
+        )
+        return
+    change = case.changes[0]
+    sheet.paste(_CHANGE, y, _tile(change.image))
+    _draw_answer(sheet, _CHANGE, y + _TILE + 4, change.digit, _ORANGE)
+    x = _CHANGE + _TILE + 10
+    sheet.paragraph(x, y, change.name, _WIDTH - _EDGE - x, _SMALL)
+
+
+def _draw_answer(sheet: _Sheet, x: float, y: float, digit: Digit, colour: str) -> None:
+    sheet.text(x, y, said(digit), _MIDDLE, colour)
+
+
+def _colour(digit: Digit) -> str:
+    return _ORANGE if digit.digit is None else _BLUE
+
+
+def _tile(image: NDArray[np.uint8], factor: int = 4) -> Image.Image:
+    """Enlarge a 28x28 image as the network is given it: 0 black, 255 white."""
+    size = (factor * image.shape[1], factor * image.shape[0])
+    return Image.fromarray(image).resize(size, Image.Resampling.NEAREST)

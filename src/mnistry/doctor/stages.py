@@ -1,0 +1,154 @@
+"""The 28x28 images that lie between a picture and a digit in MNIST's form, and what ails each.
+
+Knows nothing of the network.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.images.mnist_form import BOX, CENTRE, SIDE, THICK, THIN, Box, stroke_width
+from mnistry.reading.ink import Ink
+
+Image = NDArray[np.uint8]
+
+_MARGIN = SIDE / BOX  # MNIST's images are so many times as long as their digits
+_NOTICEABLE = 1.5  # pixels
+_FINE = 4  # strokes are measured on a grid so many times finer
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One image on the way.
+
+    Attributes
+    ----------
+    name
+        What was done to come here.
+    ailment
+        What was wrong with the image before, and is mended here; empty for the first.
+    image
+        ``uint8``, shape ``(28, 28)``, as a network may be given it.
+    """
+
+    name: str
+    ailment: str
+    image: Image = field(repr=False)
+
+
+def naive(picture: Image) -> list[Stage]:
+    """Do what programs do that do nothing more: resize, and invert where the border is light.
+
+    Parameters
+    ----------
+    picture
+        ``uint8``, shape ``(height, width)``: grey values.
+    """
+    image = _resized(picture)
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    inverted = 255 - image if border.mean() > 127 else image
+    return [
+        Stage("resized to 28x28", "", image),
+        Stage("inverted if its border is light", "ink and paper were swapped", inverted),
+    ]
+
+
+def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
+    """Go from one digit in a picture to its form.
+
+    Parameters
+    ----------
+    picture
+        ``uint8``, shape ``(height, width)``: grey values.
+    ink
+        The picture's ink.
+    box
+        The digit's ``(x, y, width, height)`` in the picture.
+    form
+        ``uint8``, shape ``(28, 28)``: what came of it in the end.
+    """
+    dark_paper = 255 - picture if ink.paper_is_light else picture
+    inked, ink_box = 255 * _strength_inside(ink, box), _scaled_box(box, ink.scale)
+    alone = _squared(inked, ink_box)
+    width = stroke_width(_squared(inked, ink_box, _FINE * SIDE) > 127) / _FINE
+    down, right = _off_centre(alone)
+    centred = np.roll(alone, (-down, -right), (0, 1))
+    return [
+        Stage("cut out", _out_of_place(box, picture.shape), _squared(dark_paper, box)),
+        Stage("its ink alone", "its paper was not black, or other things stood near", alone),
+        Stage("its mass in the middle", _said([down, right]) or "its place", centred),
+        Stage("strokes as MNIST has them", _stroke_ailment(width), form),
+    ]
+
+
+def _resized(values: NDArray[Any], side: int = SIDE) -> Image:
+    """Scale to a square, whatever the shape."""
+    method = cv2.INTER_AREA if min(values.shape) >= side else cv2.INTER_LINEAR
+    scaled = cv2.resize(values, (side, side), interpolation=method)
+    return np.asarray(np.rint(np.clip(scaled, 0, 255)), np.uint8)
+
+
+def _squared(values: NDArray[Any], box: Box, size: int = SIDE) -> Image:
+    """Cut out a square in which the box is as large as a digit in MNIST's images, and scale it."""
+    x, y, width, height = box
+    side = max(4, round(_MARGIN * max(width, height)))
+    left, top = round(x + (width - side) / 2), round(y + (height - side) / 2)
+    padded = cv2.copyMakeBorder(values, side, side, side, side, cv2.BORDER_REPLICATE)
+    return _resized(padded[top + side : top + 2 * side, left + side : left + 2 * side], size)
+
+
+def _scaled_box(box: Box, scale: float) -> Box:
+    x, y, width, height = (round(value * scale) for value in box)
+    return x, y, max(1, width), max(1, height)
+
+
+def _strength_inside(ink: Ink, box: Box) -> NDArray[np.float32]:
+    x, y, width, height = _scaled_box(box, ink.scale)
+    inside = np.zeros_like(ink.strength)
+    rows, columns = slice(max(0, y - 1), y + height + 1), slice(max(0, x - 1), x + width + 1)
+    inside[rows, columns] = ink.strength[rows, columns]
+    return inside
+
+
+def _off_centre(image: Image) -> tuple[int, int]:
+    """Say how many pixels too low, and too far to the right, the centre of mass is."""
+    mass = float(image.sum())
+    if not mass:
+        return 0, 0
+    down, right = (
+        float(image.sum(axis=1 - axis) @ np.arange(SIDE)) / mass - CENTRE for axis in (0, 1)
+    )
+    return round(down), round(right)
+
+
+def _out_of_place(box: Box, shape: tuple[int, ...]) -> str:
+    """Say how a digit's size and place differ from MNIST's when the whole picture is resized."""
+    x, y, width, height = box
+    rows, columns = shape
+    down, right = SIDE * ((y + height / 2) / rows - 0.5), SIDE * ((x + width / 2) / columns - 0.5)
+    long = SIDE * max(width / columns, height / rows)
+    size = f"{long:.0f} pixels long, not {BOX}" if abs(long - BOX) > _NOTICEABLE else ""
+    squeezed = "squeezed" if max(shape) > 1.1 * min(shape) else ""
+    place = _said([down, right])
+    return ", ".join(filter(None, [size, squeezed, place])) or "its surroundings"
+
+
+def _said(off: list[float]) -> str:
+    """Put (down, right) into words, where there is something to say."""
+    words = (("too low", "too high"), ("too far right", "too far left"))
+    return ", ".join(
+        f"{abs(value):.0f} pixel{'s' if round(abs(value)) != 1 else ''} {way[value < 0]}"
+        for value, way in zip(off, words, strict=True)
+        if round(abs(value))
+    )
+
+
+def _stroke_ailment(width: float) -> str:
+    if THIN <= width <= THICK:
+        return "the edges of its strokes were rough"
+    way = "thin" if width < THIN else "thick"
+    usual = f"{THIN:.1f} to {THICK:.1f}"
+    return f"strokes too {way}: {width:.1f} pixels, where half of MNIST's have {usual}"

@@ -1,0 +1,1 @@
+"""Labels and probabilities -> figures with their uncertainty."""

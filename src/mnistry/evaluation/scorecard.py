@@ -1,0 +1,448 @@
+"""Labels and probabilities to a scorecard.
+
+Knows nothing of networks, files or figures.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.arrays import check_labels
+from mnistry.datasets.dataset import DIGITS
+from mnistry.errors import DataError, ModelError, UsageError
+from mnistry.evaluation.statistics import Interval, wilson
+
+DISPUTED_MNIST_TEST = (
+    *(947, 1621, 1901, 2130, 2462, 2597, 2654, 3520),
+    *(3558, 5937, 6651, 6783, 8527, 9679, 9729),
+)
+"""Indices of MNIST's test images whose label people dispute.
+
+Of five people who were shown each image, fewer than three chose its label: cleanlab/label-errors,
+``mturk/mnist_mturk.json``, of Northcutt, Athalye, Mueller, "Pervasive Label Errors in Test Sets
+Destabilize Machine Learning Benchmarks", NeurIPS 2021. The indices mean nothing in another
+split. The labels are never changed: a score is given with and without them.
+"""
+
+_EPSILON = 1e-7  # keras.config.epsilon(): probabilities are clipped to [1e-7, 1 - 1e-7]
+_SUM_TOLERANCE = 1e-3  # softmax rows in float32, or in float16, sum to 1 within this
+_BINS = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """How many images were answered rightly, and at what loss.
+
+    Attributes
+    ----------
+    count
+        Number of images, at least 1.
+    correct
+        How many of them were answered with their label.
+    loss
+        Mean categorical cross-entropy in nats.
+    """
+
+    count: int
+    correct: int
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images that were answered with their label, 0 to 1."""
+        return self.correct / self.count
+
+    @property
+    def interval(self) -> Interval:
+        """Where the accuracy on more such images would lie; see `wilson`."""
+        return wilson(self.correct, self.count)
+
+    @property
+    def loss_bits(self) -> float:
+        """Mean cross-entropy in bits: nats divided by ln 2."""
+        return self.loss / math.log(2)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields and all that follows from them as plain values."""
+        return {
+            "count": self.count,
+            "correct": self.correct,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "loss": self.loss,
+            "loss_bits": self.loss_bits,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassScore:
+    """How one class fared; None where nothing can be said.
+
+    Attributes
+    ----------
+    name
+        The class's name.
+    images
+        How many images have this label.
+    precision
+        Of the images answered with this class, the share that has its label.
+    recall
+        Of the images with this label, the share that was answered with it.
+    f1
+        Harmonic mean of precision and recall.
+    loss_bits
+        Mean cross-entropy of the images with this label, in bits.
+    """
+
+    name: str
+    images: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    loss_bits: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """How many images with this label were answered with that other class."""
+
+    label: int
+    answer: int
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+    """One image that was answered wrongly, and the probability given to that answer."""
+
+    index: int
+    label: int
+    answer: int
+    confidence: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ReliabilityBin:
+    """Images whose top probability fell between `low` (excluded) and `high` (included).
+
+    `confidence` is the mean of these probabilities and `accuracy` the share answered rightly;
+    None in an empty bin.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scorecard(Score):
+    """All that is kept of a network's answers to labelled images.
+
+    Attributes
+    ----------
+    classes
+        The name of each label.
+    confusion
+        Row the label, column the answer: how many images, 10 rows of 10.
+    by_class
+        A score for each class.
+    mistakes
+        All images answered wrongly, the surest first.
+    bins
+        Equal parts of the range of confidence, for a reliability diagram.
+    disputed
+        Indices of the images whose label is disputed.
+    undisputed
+        The score without these; None if none are known.
+    """
+
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    by_class: tuple[ClassScore, ...]
+    mistakes: tuple[Mistake, ...]
+    bins: tuple[ReliabilityBin, ...]
+    disputed: tuple[int, ...] = ()
+    undisputed: Score | None = None
+
+    @property
+    def most_confused(self) -> tuple[Confusion, ...]:
+        """Every pair of label and wrong answer that occurred, the most frequent first."""
+        pairs = [
+            Confusion(label, answer, count)
+            for label, row in enumerate(self.confusion)
+            for answer, count in enumerate(row)
+            if count and label != answer
+        ]
+        return tuple(sorted(pairs, key=lambda pair: -pair.count))
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error, 0 to 1: how far confidence lies from accuracy on average.
+
+        Mean over the bins, weighted by their images, of the distance between accuracy and mean
+        confidence; equation 3 of Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural
+        Networks", ICML 2017, with their 15 bins of equal width.
+        """
+        return math.fsum(
+            part.count / self.count * abs(part.accuracy - part.confidence)
+            for part in self.bins
+            if part.accuracy is not None and part.confidence is not None
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the scorecard as plain values, all finite, with what follows from the fields."""
+        return {
+            **super().to_json(),
+            "calibration_error": self.calibration_error,
+            **dataclasses.asdict(self),
+            "most_confused": [dataclasses.asdict(pair) for pair in self.most_confused],
+            "undisputed": None if self.undisputed is None else self.undisputed.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], where: object = "scorecard") -> Self:
+        """Read back what `to_json` gave.
+
+        Raises
+        ------
+        ModelError
+            If `value`, which came from the file `where`, is no scorecard.
+        """
+        try:
+            undisputed = value["undisputed"]
+            card = cls(
+                **_score_fields(value),
+                classes=tuple(value["classes"]),
+                confusion=tuple(tuple(row) for row in value["confusion"]),
+                by_class=tuple(ClassScore(**one) for one in value["by_class"]),
+                mistakes=tuple(Mistake(**mistake) for mistake in value["mistakes"]),
+                bins=tuple(ReliabilityBin(**part) for part in value["bins"]),
+                disputed=tuple(value["disputed"]),
+                undisputed=None if undisputed is None else Score(**_score_fields(undisputed)),
+            )
+            wrong = card.count - card.correct
+            if not 0 < card.count == sum(map(sum, card.confusion)) or wrong != len(card.mistakes):
+                raise ValueError("its figures contradict one another")
+            if [one.images for one in card.by_class] != [sum(row) for row in card.confusion]:
+                raise ValueError("its classes contradict its figures")
+            losses = [one.loss_bits for one in card.by_class if one.images]
+            if not all(loss is not None and 0 <= loss < math.inf for loss in (card.loss, *losses)):
+                raise ValueError("a loss that is none")
+            return card
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"not a whole scorecard ({type(error).__name__}: {error})",
+                where=where,
+                remedy="evaluate the run again",
+            ) from error
+
+
+def _score_fields(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value[name] for name in ("count", "correct", "loss")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a finished run is worth.
+
+    Attributes
+    ----------
+    test
+        Scored on images never seen in training; None if the data had none.
+    train
+        The final weights scored on the training images. Their accuracy differs from the
+        history's, which is a mean over an epoch in which the weights were still changing.
+        Images set aside for validation are not among them.
+    validation
+        Scored on the images set aside; None if there were none.
+    """
+
+    test: Scorecard | None
+    train: Scorecard
+    validation: Scorecard | None = None
+
+    @property
+    def gap(self) -> float | None:
+        """Accuracy on the training images less that on the test images: the generalisation gap."""
+        return None if self.test is None else self.train.accuracy - self.test.accuracy
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the scorecards as plain values."""
+        cards = {"test": self.test, "train": self.train, "validation": self.validation}
+        values = {name: None if card is None else card.to_json() for name, card in cards.items()}
+        return {"gap": self.gap, **values}
+
+
+def score(
+    labels: NDArray[np.integer],
+    probabilities: NDArray[np.floating],
+    *,
+    disputed: Sequence[int] = (),
+    classes: Sequence[str] = DIGITS,
+) -> Scorecard:
+    """Compare a network's answers with the labels.
+
+    The answer is the class of the highest probability, the first of equals. The loss is computed
+    as Keras's ``categorical_crossentropy`` does: rows divided by their sum, probabilities clipped
+    to [1e-7, 1 - 1e-7], natural logarithm.
+
+    Parameters
+    ----------
+    labels
+        Integers from 0 to 9, shape ``(n,)``.
+    probabilities
+        A softmax output, shape ``(n, 10)``: rows from 0 to 1 that sum to 1.
+    disputed
+        Indices whose label is disputed, `DISPUTED_MNIST_TEST` for MNIST's test split; they are
+        scored both with and without.
+    classes
+        The name of each label.
+
+    Raises
+    ------
+    DataError
+        If the labels are none, or not one for each row of probabilities.
+    ModelError
+        If the probabilities are not numbers, have another shape or do not sum to 1.
+    UsageError
+        If a disputed index is no image's, or nothing else is left.
+
+    Examples
+    --------
+    >>> answers = np.full((3, 10), 0.05)
+    >>> answers[[0, 1, 2], [7, 2, 1]] = 0.55
+    >>> card = score(np.array([7, 2, 0]), answers)
+    >>> card.correct, card.count, round(card.loss_bits, 3)
+    (2, 3, 2.016)
+    >>> card.most_confused
+    (Confusion(label=0, answer=1, count=1),)
+    """
+    rows = _as_probabilities(probabilities, classes=len(classes))
+    check_labels(labels, classes=len(classes))
+    if len(labels) != len(rows) or not len(rows):
+        raise DataError(
+            f"{len(labels):,} labels for {len(rows):,} answers",
+            expected="one label an answer, and at least one",
+        )
+    given = rows[np.arange(len(rows)), labels]
+    losses = -np.log(np.clip(given, _EPSILON, 1 - _EPSILON))
+    answers = rows.argmax(axis=1)
+    confidences = rows.max(axis=1)
+    right = answers == labels
+    confusion = np.zeros((len(classes), len(classes)), int)
+    np.add.at(confusion, (labels, answers), 1)
+    return Scorecard(
+        **dataclasses.asdict(_summary(right, losses)),
+        classes=tuple(classes),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        by_class=_by_class(classes, confusion, labels, losses),
+        mistakes=_mistakes(labels, answers, confidences),
+        bins=_reliability(confidences, right),
+        disputed=tuple(int(index) for index in disputed),
+        undisputed=_undisputed(right, losses, disputed),
+    )
+
+
+def _as_probabilities(probabilities: NDArray[np.floating], *, classes: int) -> NDArray[np.float64]:
+    """Check a softmax output, and give it in double precision with rows that sum to 1."""
+    rows = np.asarray(probabilities, np.float64)
+    if rows.ndim != 2 or rows.shape[1] != classes:
+        raise ModelError(
+            f"probabilities of shape {rows.shape}", expected=f"(n, {classes}), one row an image"
+        )
+    sums = rows.sum(axis=1)
+    # Written so that NaN, for which every comparison is false, counts as wrong too.
+    good = (rows >= 0).all(axis=1) & (np.abs(sums - 1) <= _SUM_TOLERANCE)
+    if not good.all():
+        index = int(np.flatnonzero(~good)[0])
+        raise ModelError(
+            f"no probabilities: smallest {rows[index].min():.6g}, sum {sums[index]:.6g}",
+            where=f"answer to image {index}",
+            expected="0 to 1, with the sum 1",
+            remedy="use a network that ends in softmax and whose weights are finite",
+        )
+    normalised: NDArray[np.float64] = rows / sums[:, np.newaxis]
+    return normalised
+
+
+def _summary(right: NDArray[np.bool_], losses: NDArray[np.float64]) -> Score:
+    return Score(count=len(right), correct=int(right.sum()), loss=float(losses.mean()))
+
+
+def _undisputed(
+    right: NDArray[np.bool_], losses: NDArray[np.float64], disputed: Sequence[int]
+) -> Score | None:
+    if len(disputed) == 0:
+        return None
+    count = len(right)
+    kept = np.ones(count, bool)
+    for index in disputed:
+        if not 0 <= index < count:
+            raise UsageError(f"disputed label {index} of {count}", expected=f"0 to {count - 1}")
+        kept[index] = False
+    if not kept.any():
+        raise UsageError("every label is disputed", expected="at least one that is not")
+    return _summary(right[kept], losses[kept])
+
+
+def _by_class(
+    classes: Sequence[str],
+    confusion: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    losses: NDArray[np.float64],
+) -> tuple[ClassScore, ...]:
+    images = confusion.sum(axis=1).tolist()
+    answered = confusion.sum(axis=0).tolist()
+    hits = confusion.diagonal().tolist()
+    bits = np.bincount(labels, weights=losses / math.log(2), minlength=len(classes)).tolist()
+    return tuple(
+        ClassScore(
+            name=name,
+            images=images[k],
+            precision=_share(hits[k], answered[k]),
+            recall=_share(hits[k], images[k]),
+            f1=_share(2 * hits[k], images[k] + answered[k]),
+            loss_bits=_share(bits[k], images[k]),
+        )
+        for k, name in enumerate(classes)
+    )
+
+
+def _share(part: float, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _mistakes(
+    labels: NDArray[np.integer], answers: NDArray[np.intp], confidences: NDArray[np.float64]
+) -> tuple[Mistake, ...]:
+    wrong = np.flatnonzero(answers != labels)
+    surest_first = wrong[np.argsort(-confidences[wrong], kind="stable")]
+    return tuple(
+        Mistake(int(i), int(labels[i]), int(answers[i]), float(confidences[i]))
+        for i in surest_first
+    )
+
+
+def _reliability(
+    confidences: NDArray[np.float64], right: NDArray[np.bool_]
+) -> tuple[ReliabilityBin, ...]:
+    numbers = np.clip(np.ceil(confidences * _BINS).astype(int) - 1, 0, _BINS - 1)
+    counts = np.bincount(numbers, minlength=_BINS).tolist()
+    sure = np.bincount(numbers, weights=confidences, minlength=_BINS).tolist()
+    hits = np.bincount(numbers, weights=right, minlength=_BINS).tolist()
+    return tuple(
+        ReliabilityBin(
+            low=k / _BINS,
+            high=(k + 1) / _BINS,
+            count=counts[k],
+            confidence=_share(sure[k], counts[k]),
+            accuracy=_share(hits[k], counts[k]),
+        )
+        for k in range(_BINS)
+    )

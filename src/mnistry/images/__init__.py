@@ -1,0 +1,1 @@
+"""Picture files -> arrays, and digits -> MNIST's form."""

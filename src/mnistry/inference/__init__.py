@@ -1,0 +1,1 @@
+"""ONNX files, checked and run, without Keras."""

@@ -1,0 +1,145 @@
+"""Open ONNX models with suspicion, and run them.
+
+A model of ours is one file of operators from ONNX's default domain, with the input ``image``
+(``uint8``, ``[N, 28, 28]``), the output ``probabilities`` (``float32``, ``[N, 10]``) and N free.
+Knows nothing of how it was trained, and needs neither Keras nor the onnx package.
+
+Not defended: a model whose operators ask for endless memory, faults in ONNX Runtime's own
+parser, and weights that were changed to others (the digest in a run's manifest tells those).
+"""
+
+import os
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from mnistry.errors import ModelError
+from mnistry.inference import model_bytes, onnx_wire
+
+MAX_BYTES = 256 << 20
+
+
+def open_session(
+    model: str | os.PathLike[str] | bytes, *, threads: int | None = None
+) -> onnxruntime.InferenceSession:
+    """Check an ONNX model and make it ready to run on the CPU.
+
+    Parameters
+    ----------
+    model
+        An ``.onnx`` file of at most 256 MiB, or its content.
+    threads
+        Threads that share one run; None lets ONNX Runtime take one for each physical core.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, is not ONNX, keeps weights in other files, uses operators that are
+        not ONNX's own, has another input or output than a model of ours, or gives what is no
+        probabilities.
+    """
+    if isinstance(model, bytes):
+        where, content = "the ONNX model", model
+    else:
+        where, content = os.fspath(model), model_bytes.read(model, ".onnx", MAX_BYTES)
+    if len(content) > MAX_BYTES:
+        raise ModelError(
+            f"it has {len(content) >> 20} MiB", where=where, expected=f"{MAX_BYTES >> 20} at most"
+        )
+    onnx_wire.inspect(content, where)
+    session = start_session(content, where, threads)
+    _check_contract(session, where)
+    _probe(session, where)
+    return session
+
+
+def probabilities(
+    session: onnxruntime.InferenceSession,
+    images: NDArray[np.uint8],
+    *,
+    batch_size: int = 1000,
+) -> NDArray[np.float32]:
+    """Give each class's probability for each image.
+
+    Parameters
+    ----------
+    session
+        From `open_session`.
+    images
+        ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; n may be 0.
+    batch_size
+        Images in one run: bounds the memory, and changes the result by rounding at most.
+
+    Returns
+    -------
+    ndarray
+        ``float32``, shape ``(n, 10)``; each row sums to 1.
+    """
+    result = np.empty((len(images), 10), np.float32)
+    for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        result[part] = session.run(["probabilities"], {"image": images[part]})[0]
+    return result
+
+
+def start_session(content: bytes, where: str, threads: int | None) -> onnxruntime.InferenceSession:
+    """Give a model that has been checked to ONNX Runtime; see `open_session`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 4  # what fails is raised; the library never prints
+    # ONNX Runtime would also take a file in its own format, which onnxwire does not know.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        # From bytes, so that there is no folder in which other files could be looked for.
+        # Without a fallback, which would try once more and print that it does.
+        return onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
+    except Exception as error:  # ONNX Runtime's error classes share no other base
+        raise ModelError(
+            f"ONNX Runtime refuses it: {error}", where=where, remedy="export the model again"
+        ) from error
+
+
+def _check_contract(session: onnxruntime.InferenceSession, where: str) -> None:
+    for what, values, name, kind, shape in (
+        ("input", session.get_inputs(), "image", "tensor(uint8)", [28, 28]),
+        ("output", session.get_outputs(), "probabilities", "tensor(float)", [10]),
+    ):
+        try:
+            found = [(value.name, value.type, value.shape) for value in values]
+        except UnicodeDecodeError as error:
+            raise ModelError(f"its {what} has a name that is no text", where=where) from error
+        if not (
+            len(found) == 1
+            and found[0][:2] == (name, kind)
+            and found[0][2][1:] == shape
+            and not isinstance(found[0][2][0], int)
+        ):
+            raise ModelError(
+                f"its {what} is " + " and ".join(f"{n} {k} {s}" for n, k, s in found),
+                where=where,
+                expected=f"{name} {kind} {['N', *shape]}",
+                remedy="give a model.onnx that mnistry exported",
+            )
+
+
+def _probe(session: onnxruntime.InferenceSession, where: str) -> None:
+    """Run a blank, a full and a striped image: what comes out must be probabilities."""
+    images = np.zeros((3, 28, 28), np.uint8)
+    images[1] = 255
+    images[2, ::3] = 200
+    try:
+        given = session.run(["probabilities"], {"image": images})[0]
+    except Exception as error:  # as in start_session
+        raise ModelError(f"it does not run: {error}", where=where) from error
+    # Written so that NaN, for which every comparison is false, counts as wrong too.
+    right = given.shape == (3, 10) and (given >= 0).all() and (abs(given.sum(1) - 1) < 1e-3).all()
+    if not right:
+        raise ModelError(
+            "it does not give probabilities",
+            where=where,
+            expected="ten finite numbers an image, none negative, with the sum 1",
+            remedy="train it again, or end the network with softmax",
+        )

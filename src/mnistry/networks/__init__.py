@@ -1,0 +1,1 @@
+"""Keras models: built, saved, and exported to ONNX."""

@@ -1,0 +1,386 @@
+"""Keras model files: written whole, read with suspicion, and run on images.
+
+A file from elsewhere may be made to do harm when Keras rebuilds it. `load` refuses, and all but
+the weights' values before Keras reads the file:
+
+- what is no ``.keras`` file: web pages, ``.h5``, pickles, remote addresses;
+- zip members other than Keras's three, twice the same, damaged, compressed or too large;
+- every class but the stock ones listed here, so no Lambda, function, custom or registered object,
+  nothing that reads files (vocabularies, SavedModels) and no model inside a model;
+- HDF5 links, external or virtual storage, and arrays that are larger than what is stored of them;
+- a network that would ask for more memory than one for digits does, found out by building it
+  without weights;
+- an input or output that is not ours, and weights that are not finite.
+
+Not defended: faults in the parsers of zip, JSON and HDF5 themselves. Knows nothing of training.
+"""
+
+import contextlib
+import copy
+import io
+import json
+import math
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.dataset import Images, as_images
+from mnistry.errors import ModelError
+from mnistry.inference import model_bytes
+from mnistry.system import files
+
+MAX_BYTES = 1 << 30
+MAX_PARAMETERS = 1 << 26  # 256 MiB of float32, what an ONNX file may hold
+MAX_LAYER_VALUES = 1 << 18  # 64 channels of 28 x 28 are 50,176
+
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_MEMBERS = {_CONFIG: 1 << 20, _METADATA: 1 << 16, _WEIGHTS: MAX_BYTES}
+_MAX_HDF5_GROUPS = 10_000
+_AGAIN = "get the file again from where it came from"
+
+_MODELS = {("keras.src.models.functional", "Functional"), ("keras", "Sequential")}
+_STOCK = {
+    (module, name)
+    for module, names in {
+        "keras": "DTypePolicy",
+        "keras.layers": """
+            Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D Dense
+            DepthwiseConv2D Dropout ELU Flatten GaussianDropout GaussianNoise
+            GlobalAveragePooling2D GlobalMaxPooling2D GroupNormalization Identity InputLayer
+            LayerNormalization LeakyReLU MaxPooling2D Maximum Multiply PReLU ReLU Rescaling
+            Reshape SeparableConv2D Softmax SpatialDropout2D ZeroPadding2D
+            """,
+        "keras.initializers": """
+            Constant GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones
+            Orthogonal RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+            """,
+        "keras.regularizers": "L1 L1L2 L2",
+        "keras.constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm",
+    }.items()
+    for name in names.split()
+}
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write a model as a ``.keras`` file, whole or not at all.
+
+    Raises
+    ------
+    ModelError
+        If the name does not end in ``.keras``: Keras would not open it.
+    OSError
+        If the disk is full or the folder cannot be written; what was at `path` stays.
+    """
+    if path.suffix != ".keras":
+        raise ModelError(f"the ending {path.suffix!r}", where=path, expected="a .keras file")
+    # Keras writes in place, so it writes elsewhere first.
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder, "model.keras")
+        model.save(whole)
+        files.write_bytes(path, whole.read_bytes())
+
+
+def load(path: str | os.PathLike[str]) -> keras.Model:
+    """Read a ``.keras`` file that may come from anywhere.
+
+    Parameters
+    ----------
+    path
+        A local file that holds stock Keras layers alone; see the module's description.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled. Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, 10)``.
+
+    Raises
+    ------
+    ModelError
+        If it is not such a file, or damaged.
+    """
+    where = os.fspath(path)
+    members = _read_members(model_bytes.read(path, ".keras", MAX_BYTES), where)
+    config = _read_config(members[_CONFIG], where)
+    _check_hdf5(members[_WEIGHTS], where)
+    skeleton = _build_without_weights(config, where)
+    check_contract(skeleton, where)
+    _check_size(skeleton, where)
+    members[_CONFIG] = json.dumps(_with_zeros(config)).encode()
+    # Written anew, so that Keras reads what was checked and nothing else.
+    with tempfile.TemporaryDirectory() as folder:
+        checked = Path(folder, "model.keras")
+        with zipfile.ZipFile(checked, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        with _keras_errors(where):
+            model = keras.saving.load_model(checked, compile=False, safe_mode=True)
+    _copy_initializers(skeleton, model)
+    for variable in model.variables:
+        value = keras.ops.convert_to_numpy(variable)
+        with np.errstate(invalid="ignore"):  # a signalling NaN in a cast
+            finite = np.isfinite(value.astype(np.float64)).all()
+        if not finite:
+            raise ModelError(
+                f"{variable.path} is not a number, or infinite, somewhere",
+                where=where,
+                expected="finite weights",
+                remedy="train it again, with a lower learning rate",
+            )
+    return model
+
+
+def check_contract(model: keras.Model, where: object = "the model") -> None:
+    """Check that a model takes ``uint8`` images and gives ten values each.
+
+    Raises
+    ------
+    ModelError
+        If it has another input or output; the message says which.
+    """
+    try:
+        inputs, outputs = model.inputs, model.outputs
+    except AttributeError:  # so says a Sequential without a first shape
+        inputs = outputs = None
+    for what, found, dtype, shape in (
+        ("input", inputs, "uint8", (None, 28, 28)),
+        ("output", outputs, "float32", (None, 10)),
+    ):
+        tensors = found or []
+        if [(tensor.dtype, tensor.shape) for tensor in tensors] != [(dtype, shape)]:
+            raise ModelError(
+                f"its {what} is "
+                + (" and ".join(f"{t.dtype} {t.shape}" for t in tensors) or "not defined"),
+                where=where,
+                expected=f"{dtype} {shape}",
+                remedy='start with keras.Input((28, 28), dtype="uint8") and Rescaling(1/255)'
+                if what == "input"
+                else "end with one softmax of ten classes",
+            )
+
+
+def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> NDArray[np.float32]:
+    """Give each class's probability for each image.
+
+    Parameters
+    ----------
+    model
+        Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, 10)``; need not be compiled.
+    images
+        ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; n at least 1.
+    batch_size
+        Images in one step: bounds the memory, and changes the result by rounding at most.
+
+    Returns
+    -------
+    ndarray
+        ``float32``, shape ``(n, 10)``.
+
+    Raises
+    ------
+    DataError
+        If `images` are no images, or divided by 255 already.
+    """
+    images = as_images(images, "images")
+    # Every batch gets one shape, because each new shape would be compiled for.
+    size = min(batch_size, 1 << (len(images) - 1).bit_length())
+    result = np.empty((len(images), 10), np.float32)
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        padding = np.zeros((size - len(batch), 28, 28), np.uint8)
+        given = model.predict_on_batch(np.concatenate([batch, padding]) if len(padding) else batch)
+        result[start : start + size] = given[: len(batch)]
+    return result
+
+
+def _read_members(content: bytes, where: str) -> dict[str, bytes]:
+    with (
+        _errors("a damaged archive", where, _AGAIN),
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+    ):
+        _check_members(archive.infolist(), where)
+        return {name: archive.read(name) for name in _MEMBERS}
+
+
+def _check_members(members: list[zipfile.ZipInfo], where: str) -> None:
+    if sorted(member.filename for member in members) != sorted(_MEMBERS):
+        raise ModelError(
+            "the archive holds " + (", ".join(m.filename for m in members[:5]) or "nothing"),
+            where=where,
+            expected=f"{', '.join(_MEMBERS)}, each once",
+            remedy="save the model again in Keras 3",
+        )
+    for member in members:
+        # Keras does not compress. What is stored plainly cannot be larger than the file.
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+            raise ModelError(
+                f"{member.filename} is compressed or encrypted",
+                where=where,
+                expected="an archive as Keras writes it",
+            )
+        if member.file_size > _MEMBERS[member.filename]:
+            raise ModelError(
+                f"{member.filename} has {member.file_size:,} bytes",
+                where=where,
+                expected=f"at most {_MEMBERS[member.filename]:,}",
+            )
+
+
+def _read_config(content: bytes, where: str) -> dict[str, Any]:
+    """Read the network's description, without how it was trained, and check every class in it."""
+    try:
+        config = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{_CONFIG} is no JSON", where=where) from error
+    if not isinstance(config, dict) or _identity(config) not in _MODELS:
+        raise ModelError(
+            f"{_CONFIG} describes no model", where=where, expected="a Functional or Sequential one"
+        )
+    config.pop("compile_config", None)
+    _refuse_registered(config, where)
+    parts: list[Any] = list(config.values())
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            # A class is what Keras takes for one: any dictionary with this key.
+            if "class_name" in part:
+                if _identity(part) not in _STOCK | {(None, "__keras_tensor__")}:
+                    raise _unknown_class(part, where)
+                _refuse_registered(part, where)
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return config
+
+
+def _identity(part: dict[str, Any]) -> tuple[str | None, str]:
+    module, name = part.get("module"), part.get("class_name")
+    return None if module is None else str(module), str(name)
+
+
+def _refuse_registered(part: dict[str, Any], where: str) -> None:
+    # Keras looks a registered name up among custom objects first, whatever the class.
+    if part.get("registered_name") not in (None, part["class_name"]):
+        raise _unknown_class(part, where)
+
+
+def _unknown_class(part: dict[str, Any], where: str) -> ModelError:
+    module, name = _identity(part)
+    return ModelError(
+        f"the class {module}.{name} in {_CONFIG}",
+        where=where,
+        expected="stock Keras layers that run no code from the file and read no other",
+        remedy="build the network with such layers and save it again",
+    )
+
+
+def _check_hdf5(content: bytes, where: str) -> None:
+    """Check that every array of a weights file lies in it, whole and plain."""
+    with (
+        _errors(f"{_WEIGHTS} is damaged", where, _AGAIN),
+        h5py.File(io.BytesIO(content), "r") as file,
+    ):
+        groups = [file]
+        for _ in range(_MAX_HDF5_GROUPS):  # hard links can lead in a circle
+            if not groups:
+                return
+            group = groups.pop()
+            for name in group:
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise ModelError(f"{_WEIGHTS} links to {name} elsewhere", where=where)
+                if isinstance(group[name], h5py.Group):
+                    groups.append(group[name])
+                else:
+                    _check_hdf5_array(group[name], where)
+    raise ModelError(
+        f"{_WEIGHTS} has too many groups", where=where, expected=f"at most {_MAX_HDF5_GROUPS}"
+    )
+
+
+def _check_hdf5_array(array: h5py.Dataset, where: str) -> None:
+    # Compressed or never written arrays store less than they announce, and virtual ones nothing.
+    if (
+        not isinstance(array, h5py.Dataset)
+        or array.external
+        or array.dtype.hasobject
+        or array.id.get_storage_size() != array.nbytes
+    ):
+        raise ModelError(
+            f"{array.name} in {_WEIGHTS} is no array stored whole",
+            where=where,
+            expected="arrays as Keras writes them",
+        )
+
+
+def _build_without_weights(config: dict[str, Any], where: str) -> keras.Model:
+    """Build a network whose variables have shapes but no values, which takes no memory."""
+
+    def build() -> keras.Model:
+        with keras.StatelessScope(initialize_variables=False):
+            return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
+
+    # Keras keeps a list, one a thread, of variables to be given values later. These never are.
+    with _keras_errors(where), ThreadPoolExecutor(1) as thread:
+        return thread.submit(build).result()
+
+
+def _with_zeros(part: Any) -> Any:
+    """Replace every initializer: what it makes is overwritten, and making it takes a second."""
+    if isinstance(part, dict):
+        return {
+            key: "zeros" if key.endswith("_initializer") else _with_zeros(value)
+            for key, value in part.items()
+        }
+    return [_with_zeros(value) for value in part] if isinstance(part, list) else part
+
+
+def _copy_initializers(source: keras.Model, target: keras.Model) -> None:
+    for described, layer in zip(source.layers, target.layers, strict=True):
+        for name, value in vars(described).items():
+            if name.endswith("_initializer"):
+                setattr(layer, name, value)
+
+
+def _check_size(model: keras.Model, where: str) -> None:
+    parameters = sum(math.prod(variable.shape) for variable in model.variables)
+    if parameters > MAX_PARAMETERS:
+        raise ModelError(
+            f"it has {parameters:,} parameters", where=where, expected=f"at most {MAX_PARAMETERS:,}"
+        )
+    for layer in model.layers:
+        for tensor in keras.tree.flatten(layer.output):
+            values = math.prod(tensor.shape[1:])
+            if values > MAX_LAYER_VALUES:
+                raise ModelError(
+                    f"its layer {layer.name} gives {values:,} values an image",
+                    where=where,
+                    expected=f"at most {MAX_LAYER_VALUES:,}",
+                )
+
+
+def _keras_errors(where: str) -> contextlib.AbstractContextManager[None]:
+    return _errors(
+        f"Keras {keras.__version__} cannot rebuild it",
+        where,
+        "save it again, or with this version of Keras",
+    )
+
+
+@contextlib.contextmanager
+def _errors(what: str, where: str, remedy: str) -> Iterator[None]:
+    """Turn whatever hostile bytes make a parser raise, which is anything, into a ModelError."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"{what}: {lines[0][:200]}", where=where, remedy=remedy) from error

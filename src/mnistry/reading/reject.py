@@ -1,0 +1,79 @@
+"""Which of the marks that look like digits are vouched for, seen together and in their picture.
+
+Noise, textures and words have marks by the dozen, and by chance one of them looks like a digit.
+Knows nothing of how sure the network is; only whether it is.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from mnistry.images.mnist_form import Box
+
+# Where no more of the marks than this look like digits, those that do are chance, ...
+_CHANCE = 0.25
+# ... of so many marks at least.
+_FEW = 4
+# Pixels: what is lower cannot be told from dirt.
+_LOWEST = 8
+# A mark at the edge, alone in its line and lower than this part of the picture, is a stain.
+_AT_EDGE = 0.25
+# A mark at the edge that is thinner than this part of its length is a rule, or the edge itself.
+_THIN = 0.125
+
+
+def vouched(
+    sure: Sequence[bool],
+    boxes: Sequence[Box],
+    lines: Sequence[int],
+    size: tuple[int, int],
+    scale: float = 1.0,
+) -> list[bool]:
+    """Say for each mark whether it is called a digit.
+
+    Parameters
+    ----------
+    sure
+        Whether the network is sure of it.
+    boxes
+        Where it is, in pixels of the picture.
+    lines
+        Which line it stands in.
+    size
+        Height and width of the picture.
+    scale
+        Pixels that were looked at for one pixel of the picture, at most 1.
+
+    Examples
+    --------
+    >>> boxes = [(20, 20, 10, 30), (50, 20, 10, 30), (80, 20, 10, 30), (110, 20, 10, 30)]
+    >>> vouched([True, True, False, True], boxes, [0] * 4, (100, 150))
+    [True, True, False, True]
+    >>> vouched([True, False, False, False], boxes, [0] * 4, (100, 150))
+    [False, False, False, False]
+    """
+    if len(sure) >= _FEW and sum(sure) <= _CHANCE * len(sure):
+        return [False] * len(sure)
+    in_line = Counter(lines)
+    stripes = sum(_crosses(box, size) for box in boxes) > 1
+    return [
+        one
+        and box[3] * scale >= _LOWEST
+        and not (stripes and _crosses(box, size))
+        and not (_is_at_edge(box, size) and _is_strange_there(box, size, in_line[line] == 1))
+        for one, box, line in zip(sure, boxes, lines, strict=True)
+    ]
+
+
+def _is_at_edge(box: Box, size: tuple[int, int]) -> bool:
+    x, y, width, height = box
+    return x <= 0 or y <= 0 or x + width >= size[1] or y + height >= size[0]
+
+
+def _is_strange_there(box: Box, size: tuple[int, int], alone: bool) -> bool:
+    _, _, width, height = box
+    return width < _THIN * height or (alone and height < _AT_EDGE * size[0])
+
+
+def _crosses(box: Box, size: tuple[int, int]) -> bool:
+    """Say whether a mark goes from the picture's upper to its lower edge."""
+    return box[1] <= 0 and box[1] + box[3] >= size[0]

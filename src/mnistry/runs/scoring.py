@@ -1,0 +1,61 @@
+"""Score a run without Keras: its ONNX file on a split of a dataset."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.inference import onnx_session
+from mnistry.datasets.dataset import DIGITS, Dataset, Images, Split
+from mnistry.datasets.mnist import is_mnist_test
+from mnistry.errors import DataError
+from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST, Scorecard, score
+from mnistry.runs.directory import Run
+
+
+def choose_split(dataset: Dataset) -> tuple[str, Split]:
+    """Give the labelled test images of a dataset, or what labelled images it has.
+
+    Raises
+    ------
+    DataError
+        If no image has a label.
+    """
+    for name, split in (("test", dataset.test), ("train", dataset.train)):
+        if split is not None and split.labels is not None:
+            return name, split
+    raise DataError(
+        "images without labels cannot be scored",
+        where=dataset.source,
+        remedy="use mnistry predict",
+    )
+
+
+def predict(run: Run, images: Images) -> NDArray[np.float32]:
+    """Give a run's probabilities for images.
+
+    Returns
+    -------
+    ndarray
+        ``float32``, shape ``(n, 10)``.
+    """
+    session = onnx_session.open_session(run.checked(run.onnx_path))
+    return onnx_session.probabilities(session, images)
+
+
+def score_run(run: Run, split: Split, classes: Sequence[str] = DIGITS) -> Scorecard:
+    """Score a run's ONNX file on a labelled split."""
+    return score_split(split, predict(run, split.images), classes)
+
+
+def score_split(
+    split: Split, probabilities: NDArray[np.floating], classes: Sequence[str] = DIGITS
+) -> Scorecard:
+    """Score probabilities for a labelled split.
+
+    MNIST's own test images are recognised and scored with and without the disputed labels.
+    """
+    if split.labels is None:
+        raise DataError("images without labels cannot be scored", remedy="use mnistry predict")
+    disputed = DISPUTED_MNIST_TEST if is_mnist_test(split) else ()
+    return score(split.labels, probabilities, disputed=disputed, classes=classes)

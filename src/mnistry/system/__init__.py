@@ -1,0 +1,1 @@
+"""Files, downloads, signals, cores and memory: what every other package may use."""

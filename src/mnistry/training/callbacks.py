@@ -1,0 +1,179 @@
+"""Keras callbacks that ride along with every training: a guard, and a keeper of records.
+
+They are the same whether the steps run in the compiled engine or in ``model.fit``.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from mnistry.errors import DivergedError
+from mnistry.training import checkpoints
+from mnistry.training.history import Epoch, Progress
+
+Logs = Mapping[str, float] | None
+# Seconds of work that may be lost, at most; ...
+_INTERVAL = 10.0
+# ... less where saving takes so small a part of the time.
+_PART_FOR_SAVING = 0.005
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+class Guard(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a training whose figures are no numbers, giving back the weights before that epoch.
+
+    Comes before the caller's callbacks, so that none of them keeps such weights as the best.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Keep the weights that the epoch begins with."""
+        self._good = [np.array(variable.numpy()) for variable in checkpoints.variables(self.model)]
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Raise `DivergedError` if a loss is infinite or not a number."""
+        for name, value in (logs or {}).items():
+            if name in ("loss", "val_loss") and not math.isfinite(value):
+                good = zip(checkpoints.variables(self.model), self._good, strict=True)
+                for variable, weights in good:
+                    variable.assign(weights)
+                raise DivergedError(
+                    f"{name} became {value} in epoch {epoch + 1}",
+                    remedy="try a smaller learning rate; the state before that epoch is kept",
+                )
+
+
+class Records(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps each epoch's figures, tells whoever shows them, and writes the checkpoints.
+
+    Comes after the caller's callbacks, so that a checkpoint holds what they decided.
+
+    Parameters
+    ----------
+    epochs, steps
+        How many epochs there will be at most, and steps an epoch.
+    others
+        The caller's callbacks: what they remember belongs to a checkpoint.
+    on_progress
+        Called with each `Progress`.
+    folder
+        Where checkpoints are kept; None keeps none.
+    checkpoint
+        The state to go on from; None begins anew.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        steps: int,
+        others: Sequence[keras.callbacks.Callback],
+        on_progress: Callable[[Progress], None] | None,
+        folder: Path | None,
+        checkpoint: checkpoints.Checkpoint | None,
+    ) -> None:
+        super().__init__()
+        self.done = [] if checkpoint is None else list(checkpoint.epochs)
+        self._epochs, self._steps, self._others = epochs, steps, others
+        self._on_progress, self._folder, self._checkpoint = on_progress, folder, checkpoint
+        self._saved = self._saving = 0.0  # when it ended, and how long it took
+
+    @property
+    def first_step(self) -> int:
+        """How many steps of the first epoch were done before."""
+        return 0 if self._checkpoint is None else self._checkpoint.step
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the training that goes on had been asked to stop."""
+        return self._checkpoint is not None and self._checkpoint.stopped
+
+    def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
+        """Take up the checkpoint after the callbacks have reset themselves, or make the first."""
+        if self._checkpoint is not None:
+            checkpoints.restore(self._checkpoint, self.model, self._others)
+        else:
+            self.save()
+        self._ended = time.perf_counter()
+        if self._checkpoint is not None:
+            self._ended -= self._checkpoint.seconds
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Keep the epoch's figures and its state, then report it."""
+        logs = logs or {}
+        before, self._ended = self._ended, time.perf_counter()
+        finished = Epoch(
+            logs["loss"],
+            logs.get("accuracy", math.nan),
+            logs.get("val_loss"),
+            logs.get("val_accuracy"),
+            self._ended - before,
+        )
+        self.done.append(finished)
+        last = len(self.done) == self._epochs or self.model.stop_training
+        saved = last or self.save_is_due()
+        if saved:
+            self.save()
+        try:
+            self.report(epoch, self._steps, logs, finished)
+        except (KeyboardInterrupt, SystemExit):
+            if not saved:
+                self.save()
+            raise
+
+    def report(
+        self, epoch: int, step: int, logs: Mapping[str, float], finished: Epoch | None = None
+    ) -> None:
+        """Tell whoever shows it how far the training is; `epoch` counts from 0."""
+        if self._on_progress is not None:
+            accuracy = logs.get("accuracy", math.nan)
+            self._on_progress(
+                Progress(
+                    epoch + 1, self._epochs, step, self._steps, logs["loss"], accuracy, finished
+                )
+            )
+
+    def save_is_due(self) -> bool:
+        """Whether so much would be lost by now that it is worth the time that saving takes."""
+        since = time.perf_counter() - self._saved
+        return self._folder is not None and since > min(_INTERVAL, self._saving / _PART_FOR_SAVING)
+
+    def save(self, step: int = 0) -> None:
+        """Write a checkpoint, so many steps into the epoch after those done."""
+        if self._folder is None:
+            return
+        started = time.perf_counter()
+        seconds = started - self._ended if step else 0.0
+        checkpoint = checkpoints.take(
+            self.model, self.done, self._others, step=step, seconds=seconds
+        )
+        checkpoints.save(self._folder, checkpoint)
+        self._saved = time.perf_counter()
+        self._saving = self._saved - started
+
+
+def wants_batches(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback overrides a hook that is called for every batch.
+
+    `keras.callbacks.ModelCheckpoint` overrides one only to look at ``save_freq``: it counts
+    only where that is a number of batches.
+
+    Examples
+    --------
+    >>> wants_batches(keras.callbacks.EarlyStopping())
+    False
+    >>> wants_batches(keras.callbacks.LambdaCallback(on_train_batch_end=print))
+    True
+    """
+    if type(callback) is keras.callbacks.ModelCheckpoint and callback.save_freq == "epoch":
+        return False
+    return any(_overrides(callback, hook) for hook in _BATCH_HOOKS)
+
+
+def _overrides(callback: Any, hook: str) -> bool:
+    # A LambdaCallback holds its hooks as attributes of the instance, which have no __func__.
+    method = getattr(getattr(callback, hook), "__func__", None)
+    return method is not getattr(keras.callbacks.Callback, hook)

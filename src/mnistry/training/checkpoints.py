@@ -1,0 +1,236 @@
+"""Checkpoints: the whole state of a training in one file, written atomically.
+
+Weights, optimizer, seed generators, callbacks and the figures so far are one unit: all of a
+moment, or none. Knows nothing of how the training goes on from there.
+"""
+
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.errors import UsageError
+from mnistry.system import files
+from mnistry.training.history import Epoch
+
+KEPT = 2
+# Epochs done, and steps of the next one: the names are in the order of time.
+_NAME = re.compile(r"(\d{8})-(\d{8})\.npz")
+_KINDS = {"step": int, "seconds": float, "stopped": bool, "callbacks": list}
+# What the callbacks of Keras that decide something remember from epoch to epoch.
+_MEMORY: dict[type, tuple[str, ...]] = {
+    keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
+    keras.callbacks.ModelCheckpoint: ("best",),
+    keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """One complete state, after an epoch or in the middle of one.
+
+    Attributes
+    ----------
+    epochs
+        The figures of the epochs done.
+    step, seconds
+        How many steps of the next epoch are done, and how long they took.
+    stopped
+        Whether a callback had asked to stop.
+    arrays
+        Weights, optimizer variables, the running metrics of an epoch that has begun, and
+        callbacks' weights, by name.
+    callbacks
+        What each callback that decides something remembers, in order.
+    """
+
+    epochs: tuple[Epoch, ...]
+    step: int
+    seconds: float
+    stopped: bool
+    arrays: Mapping[str, NDArray[Any]]
+    callbacks: Sequence[Mapping[str, Any]]
+
+
+def variables(model: keras.Model) -> list[keras.Variable]:
+    """Give every variable that a training changes: the model's and the optimizer's."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def take(
+    model: keras.Model,
+    epochs: Iterable[Epoch],
+    callbacks: Sequence[keras.callbacks.Callback],
+    *,
+    step: int = 0,
+    seconds: float = 0.0,
+) -> Checkpoint:
+    """Copy the state of a compiled model and of its callbacks; see `Checkpoint`."""
+    arrays = {f"variable_{i}": np.array(v.numpy()) for i, v in enumerate(variables(model))}
+    if step:
+        metrics = enumerate(model.metrics_variables)
+        arrays |= {f"metric_{i}": np.array(v.numpy()) for i, v in metrics}
+    deciding = _deciding(callbacks)
+    for i, callback in enumerate(deciding):
+        for j, weight in enumerate(getattr(callback, "best_weights", None) or ()):
+            arrays[f"best_{i}_{j}"] = np.array(weight)
+    memories = [
+        {name: _plain(getattr(callback, name)) for name in _memory(callback)}
+        for callback in deciding
+    ]
+    return Checkpoint(tuple(epochs), step, seconds, bool(model.stop_training), arrays, memories)
+
+
+def restore(
+    checkpoint: Checkpoint, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]
+) -> None:
+    """Give a state back to a model and callbacks made in the same way as those it came from.
+
+    Raises
+    ------
+    UsageError
+        If other callbacks decided in the training that it came from.
+    """
+    deciding = _deciding(callbacks)
+    if len(deciding) != len(checkpoint.callbacks):
+        raise UsageError(
+            f"{len(deciding)} callbacks decide in this training",
+            expected=f"{len(checkpoint.callbacks)}, as in the one that it goes on with",
+        )
+    shapes = {name: array.shape for name, array in checkpoint.arrays.items()}
+    expected = {f"variable_{i}": tuple(v.shape) for i, v in enumerate(variables(model))}
+    if checkpoint.step:
+        expected |= {f"metric_{i}": tuple(v.shape) for i, v in enumerate(model.metrics_variables)}
+    for i in range(len(deciding)):
+        if f"best_{i}_0" in shapes:
+            expected |= {f"best_{i}_{j}": tuple(w.shape) for j, w in enumerate(model.weights)}
+    if shapes != expected or any(
+        set(memory) != set(_memory(callback))
+        for callback, memory in zip(deciding, checkpoint.callbacks, strict=True)
+    ):
+        raise UsageError(
+            "the checkpoint is of another network, optimizer or callbacks",
+            expected="one of the training that goes on",
+        )
+    for i, variable in enumerate(variables(model)):
+        variable.assign(checkpoint.arrays[f"variable_{i}"])
+    if checkpoint.step:
+        for i, variable in enumerate(model.metrics_variables):
+            variable.assign(checkpoint.arrays[f"metric_{i}"])
+    model.stop_training = checkpoint.stopped
+    for i, (callback, memory) in enumerate(zip(deciding, checkpoint.callbacks, strict=True)):
+        for name, value in memory.items():
+            setattr(callback, name, value)
+        best = [name for name in checkpoint.arrays if name.startswith(f"best_{i}_")]
+        if best:
+            callback.best_weights = [checkpoint.arrays[f"best_{i}_{j}"] for j in range(len(best))]
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all, and drop all but the last two.
+
+    The last that stands between two epochs stays as well: who cannot begin in the middle of an
+    epoch begins there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "epochs": [dataclasses.asdict(epoch) for epoch in checkpoint.epochs],
+        "step": checkpoint.step,
+        "seconds": checkpoint.seconds,
+        "stopped": checkpoint.stopped,
+        "variables": sum(name.startswith("variable_") for name in checkpoint.arrays),
+        "callbacks": checkpoint.callbacks,
+    }
+    buffer = io.BytesIO()
+    text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    np.savez(buffer, allow_pickle=False, record=text, **checkpoint.arrays)
+    name = f"{len(checkpoint.epochs):08d}-{checkpoint.step:08d}.npz"
+    files.write_bytes(folder / name, buffer.getvalue())
+    paths = _paths(folder)
+    between = [path for path in paths if _is_between_epochs(path)][-1:]
+    for old in paths[:-KEPT]:
+        if old not in between:
+            old.unlink(missing_ok=True)
+
+
+def newest(folder: Path, *, between_epochs: bool = False) -> tuple[Checkpoint | None, list[Path]]:
+    """Read the newest checkpoint that is whole.
+
+    Parameters
+    ----------
+    folder
+        Where they are; it may be missing.
+    between_epochs
+        Whether to pass over those in the middle of an epoch.
+
+    Returns
+    -------
+    checkpoint, damaged
+        None if there is no whole one; and the newer files that were damaged and passed over.
+    """
+    damaged: list[Path] = []
+    for path in reversed(_paths(folder)):
+        if between_epochs and not _is_between_epochs(path):
+            continue
+        try:
+            return _read(path), damaged
+        # NumPy and zipfile have another error for each flipped bit, some of no class they name.
+        except Exception:
+            damaged.append(path)
+    return None, damaged
+
+
+def _read(path: Path) -> Checkpoint:
+    # Opened here: of a damaged file NumPy would leave it open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        # Reading each member checks its CRC.
+        arrays = {name: archive[name] for name in archive.files}
+    record = json.loads(arrays.pop("record").tobytes())
+    if not {f"variable_{i}" for i in range(record["variables"])} <= arrays.keys():
+        raise ValueError("not all variables are there")
+    # What does not begin as an array does is given as bytes.
+    if any(getattr(array, "dtype", np.dtype(str)).kind not in "fiub" for array in arrays.values()):
+        raise TypeError("not all arrays are of numbers")
+    if not all(isinstance(record[name], kind) for name, kind in _KINDS.items()):
+        raise TypeError("the record is none of a checkpoint")
+    numbers = [value for memory in record["callbacks"] for value in memory.values()]
+    if not all(value is None or isinstance(value, int | float) for value in numbers):
+        raise TypeError("the callbacks remember what is no number")
+    epochs = tuple(Epoch(**epoch) for epoch in record["epochs"])
+    return Checkpoint(
+        epochs, record["step"], record["seconds"], record["stopped"], arrays, record["callbacks"]
+    )
+
+
+def _is_between_epochs(path: Path) -> bool:
+    return path.stem.endswith("-00000000")
+
+
+def _paths(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _deciding(
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> list[keras.callbacks.Callback]:
+    return [callback for callback in callbacks if _memory(callback)]
+
+
+def _memory(callback: keras.callbacks.Callback) -> tuple[str, ...]:
+    for kind, names in _MEMORY.items():
+        if isinstance(callback, kind):
+            return names
+    return ()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic | np.ndarray) else value

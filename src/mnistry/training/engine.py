@@ -1,0 +1,211 @@
+"""Whole stretches of training compiled into one program, on Keras's JAX backend.
+
+Keras's own training step is a pure function on JAX: state and batch in, metrics and state out.
+Here it runs inside a compiled loop over a shuffled order, with the images on the device as
+``uint8``, so that no Python and no copying stands between two steps. Knows nothing of epochs,
+callbacks or validation.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.networks.fast_layers import accelerated
+from mnistry.system import aligned
+from mnistry.system.signals import put_off
+from mnistry.training import processes, sharding
+
+if TYPE_CHECKING:
+    import keras
+
+State = tuple[list[Any], list[Any], list[Any], list[Any]]
+
+
+class Engine:
+    """A compiled model's training on arrays that stay on the device.
+
+    Between `read` and `write` the state lives here and the model's variables are void.
+
+    Parameters
+    ----------
+    model
+        Compiled by ``model.compile``; built.
+    images
+        ``uint8``, shape ``(n, 28, 28)``.
+    targets
+        What the model's loss takes, a row an image: labels ``(n,)`` or one-hot rows ``(n, 10)``.
+    batch_size
+        Images a step, at most `n`; the last step of an epoch may have fewer.
+
+    Attributes
+    ----------
+    step
+        How many steps of its epoch the state has behind it: 0 until `run` has moved it on.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        images: NDArray[np.uint8],
+        targets: NDArray[Any],
+        batch_size: int,
+    ) -> None:
+        self.batch_size = batch_size
+        self.full_steps, self.rest = divmod(len(images), batch_size)
+        self.compile_seconds = 0.0
+        self.step = 0
+        self._model = model
+        # By a variable's identity: the value that `write` gave it, and the same as it lies here.
+        self._given_back: dict[int, tuple[Any, Any]] = {}
+        self._division = sharding.division_for(model)
+        self._give(images)
+        self._targets = self._put(targets, ())
+        _build_metrics(model, targets)
+        self.read()
+        self._compile()
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch, the last partial batch among them."""
+        return self.full_steps + (self.rest > 0)
+
+    def feed(self, images: NDArray[np.uint8]) -> None:
+        """Go on with other images of the same shape for the same targets."""
+        if images is not self._given:
+            self._give(images)
+
+    def _give(self, images: NDArray[np.uint8]) -> None:
+        self._given = images
+        # What is not aligned JAX copies, once for each device.
+        self._images = self._put(aligned.as_aligned(images), ())
+
+    def _put(self, array: Any, shape: tuple[int, ...]) -> Any:
+        """Lay an array on the devices, parted as an array of weights of this shape is."""
+        import jax
+
+        return jax.device_put(array) if self._division is None else self._division.put(array, shape)
+
+    def read(self) -> None:
+        """Take the state from the model's and the optimizer's variables."""
+        self._state: State = tuple(  # type: ignore[assignment]
+            [self._taken(variable) for variable in variables] for variables in self._variables()
+        )
+
+    def _taken(self, variable: keras.Variable) -> Any:
+        given, ours = self._given_back.get(id(variable), (None, None))
+        if variable.value is given:
+            return ours
+        return self._put(processes.broadcast(variable.value), variable.shape)
+
+    def write(self) -> None:
+        """Give the state back to the model's and the optimizer's variables."""
+        with put_off():
+            for variables, values in zip(self._variables(), self._state, strict=True):
+                for variable, value in zip(variables, values, strict=True):
+                    # Whoever uses the model next has one device.
+                    variable.assign(value if self._division is None else np.asarray(value))
+                    self._given_back[id(variable)] = variable.value, value
+
+    def run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
+        """Do the steps from `start` to before `stop` of an epoch.
+
+        Parameters
+        ----------
+        order
+            Indices of the images in the order of their use, shape ``(n,)``.
+        start, stop
+            Steps, from 0 to `steps`.
+
+        Returns
+        -------
+        dict
+            Keras's metrics after the last of these steps: running means since the epoch began.
+        """
+        with put_off():  # the state that is handed over is void until the new one is taken
+            return self._run(order, start, stop)
+
+    def _run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
+        self._given_back.clear()  # what lies here is void from now on
+        logs = self._no_logs
+        if start < min(stop, self.full_steps):
+            self._state, logs = self._loop(
+                self._state, self._no_logs, self._images, self._targets,
+                order, np.int32(start), np.int32(min(stop, self.full_steps)),
+            )  # fmt: skip
+        if self.rest and stop == self.steps:
+            self._state, logs = self._last(
+                self._state, self._images, self._targets, order[-self.rest :]
+            )
+        self.step = stop
+        return {name: _plain(value) for name, value in logs.items()}
+
+    def _variables(self) -> tuple[list[keras.Variable], ...]:
+        model = self._model
+        return (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+
+    def _compile(self) -> None:
+        import jax
+
+        started = time.perf_counter()
+        batch_size = self.batch_size
+        structure = jax.tree.structure(self._state)
+
+        def step(state: State, images: Any, targets: Any, rows: Any) -> tuple[State, Any]:
+            if self._division is not None:
+                rows = self._division.share(rows)
+            with accelerated(self._model):
+                logs, state = self._model.train_step(state, (images[rows], targets[rows]))
+            return jax.tree.unflatten(structure, jax.tree.leaves(state)), logs
+
+        def loop(
+            state: State, logs: Any, images: Any, targets: Any, order: Any, start: Any, stop: Any
+        ) -> Any:
+            def body(index: Any, carry: Any) -> Any:
+                rows = jax.lax.dynamic_slice_in_dim(order, index * batch_size, batch_size)
+                return step(carry[0], images, targets, rows)
+
+            return jax.lax.fori_loop(start, stop, body, (state, logs))
+
+        order = np.zeros(len(self._images), np.int32)
+        data = (self._images, self._targets)
+        shapes = jax.eval_shape(step, self._state, *data, order[:batch_size])[1]
+        self._no_logs = jax.tree.map(lambda value: np.zeros(value.shape, value.dtype), shapes)
+        zero = np.int32(0)
+        # The state comes back to where it was: the next call takes it there.
+        places = None if self._division is None else jax.tree.map(lambda a: a.sharding, self._state)
+        jit = functools.partial(jax.jit, donate_argnums=0, out_shardings=(places, None))
+        lowered = [jit(loop).lower(self._state, self._no_logs, *data, order, zero, zero)]
+        if self.rest:
+            lowered.append(jit(step).lower(self._state, *data, order[: self.rest]))
+        # XLA compiles outside Python's lock: both programs at once.
+        with ThreadPoolExecutor() as pool:
+            compiled = list(pool.map(lambda program: program.compile(), lowered))
+        self._loop, self._last = compiled[0], compiled[-1]
+        self.compile_seconds = time.perf_counter() - started
+
+
+def _plain(value: Any) -> Any:
+    array = np.asarray(value)
+    return array if array.ndim else array.item()
+
+
+def _build_metrics(model: keras.Model, targets: NDArray[Any]) -> None:
+    import jax
+    import keras
+
+    # Keras makes the metrics' variables at their first use, which need not compute anything.
+    answer = jax.ShapeDtypeStruct((1, *model.output_shape[1:]), np.float32)
+    with keras.StatelessScope():
+        jax.eval_shape(functools.partial(model.compute_metrics, None), targets[:1], answer)
+    model.optimizer.build(model.trainable_variables)

@@ -1,0 +1,467 @@
+"""Fit a network to arrays: epochs, batches, validation, callbacks, checkpoints.
+
+Is given training images and never a test split. On Keras's JAX backend the steps run in the
+compiled engine; on others, and for callbacks that want every batch, in ``model.fit`` over the
+same batches in the same order.
+"""
+
+import contextlib
+import itertools
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.augmentation import distort
+from mnistry.augmentation.distort import Distortion
+from mnistry.augmentation.extra import Additions
+from mnistry.concepts import one_hot, steps_per_epoch
+from mnistry.datasets.dataset import Images, Labels, Split, as_split
+from mnistry.errors import ResourceError, UsageError
+from mnistry.training import checkpoints, processes
+from mnistry.training.callbacks import Guard, Records, wants_batches
+from mnistry.training.history import History, Progress
+
+if TYPE_CHECKING:
+    from mnistry.training.engine import Engine
+
+log = logging.getLogger(__name__)
+
+# Often enough for a bar that moves smoothly; rare enough to cost nothing.
+_SECONDS_A_PIECE = 0.2
+_EVALUATION_BATCH = 1000
+
+
+def train(
+    model: keras.Model,
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    optimizer: str | keras.optimizers.Optimizer = "rmsprop",
+    loss: str = "categorical_crossentropy",
+    epochs: int = 5,
+    batch_size: int = 128,
+    distortion: Distortion | None = None,
+    undistorted: int = 0,
+    additions: Additions | None = None,
+    validation: float = 0.0,
+    seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+    checkpoint_folder: Path | None = None,
+) -> History:
+    """Compile a network and fit it; the defaults are the classic experiment's.
+
+    Parameters
+    ----------
+    model
+        Takes ``uint8`` images ``(n, 28, 28)``, gives ten probabilities: see `mnistry.build`.
+        A model that is compiled already keeps its optimizer, loss and metrics.
+    images
+        Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 for paper to 255 for ink. *Not* divided by 255:
+        the network does that.
+    labels
+        Shape ``(n,)``, 0 to 9.
+    optimizer
+        A Keras optimizer, or its name for Keras's default settings.
+    loss
+        ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` or
+        ``"binary_crossentropy"``.
+    epochs, batch_size
+        Times that every image is used; images a step.
+    distortion
+        How far the images are distorted, anew for each epoch, while the one before it is trained.
+    undistorted
+        How many epochs at the end take the images as they are.
+    additions
+        More images to train on, with targets of their own: see `mnistry.augmentation.extra`. The
+        running loss and accuracy count them too, and of what is no digit only the answer 0 as
+        right.
+    validation
+        The part of the images, 0 to below 1, to set aside and only watch: the same share of
+        every class, drawn by `seed`.
+    seed
+        Decides the order of the images, their distortion, and which are set aside. The same
+        seed, on the same machine and from the same weights, gives the same weights, bit for bit.
+    callbacks
+        Any Keras callbacks. One that overrides a hook for every batch makes the training run
+        in ``model.fit``.
+    on_progress
+        Called some five times a second. In the middle of an epoch the state is with the engine,
+        and `model` is void: look at it in a callback's hooks for epochs.
+    checkpoint_folder
+        Where to keep the state: when the training ends or is interrupted, and every ten seconds at
+        least, in the middle of an epoch too; where ``model.fit`` trains, between epochs only. A
+        state found there is gone on from.
+
+    Returns
+    -------
+    History
+        The figures of every epoch. The trained weights are in `model`.
+
+    Raises
+    ------
+    DataError
+        If images or labels have the wrong shape, dtype or range.
+    UsageError
+        If a setting is out of its range.
+    DivergedError
+        If the loss becomes infinite or not a number; `model` keeps the weights of the last
+        epoch that ended well.
+
+    Notes
+    -----
+    Where JAX computes in several processes (``jax.distributed.initialize``), each must make this
+    same call: every batch is divided among them, and all end with the same weights.
+
+    Examples
+    --------
+    >>> import mnistry
+    >>> images = np.zeros((100, 28, 28), np.uint8)
+    >>> labels = np.arange(100) % 10
+    >>> model = mnistry.build("linear")
+    >>> history = mnistry.train(model, images, labels, epochs=2, batch_size=50)
+    >>> history.steps, len(history.epochs)
+    (2, 2)
+    """
+    kept, aside = hold_out(
+        as_split(np.asarray(images), np.asarray(labels), "training data"), validation, seed
+    )
+    check(len(kept.images), epochs, batch_size, undistorted, seed)
+    if not model.built:
+        raise UsageError("the model is not built", remedy="begin it with keras.Input((28, 28))")
+    if not model.compiled:
+        _compile(model, optimizer, loss)
+    model.optimizer.build(model.trainable_variables)
+    material = _material(kept, additions, model)
+    started = time.perf_counter()
+    watched = None if aside is None else (aside.images, _targets(aside, model))
+    reason = _why_fit(callbacks)
+    checkpoint = (
+        None if checkpoint_folder is None else _newest(checkpoint_folder, reason is not None)
+    )
+    records = Records(
+        epochs, steps_per_epoch(len(material.images), batch_size), callbacks, on_progress,
+        checkpoint_folder if processes.is_main_process() else None, checkpoint,
+    )  # fmt: skip
+    done = len(records.done)
+    distorted = max(epochs - undistorted - done, 0)
+    with _epochs(material.images, distortion, distorted, seed, start=done) as epoch_images:
+        batches = _Batches(material.targets, batch_size, seed, epoch_images, done)
+        if reason is None:
+            compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
+        else:
+            if processes.process_count() > 1:
+                raise UsageError(reason, expected="none such where several processes train")
+            log.warning("training runs in model.fit: %s", reason)
+            compile_seconds = 0.0
+            _fit(model, batches, watched, epochs, callbacks, records)
+    seconds = time.perf_counter() - started
+    return History(tuple(records.done), len(batches), compile_seconds, seconds - compile_seconds)
+
+
+def check(count: int, epochs: int, batch_size: int, undistorted: int = 0, seed: int = 0) -> None:
+    """Raise `UsageError` if `count` images cannot be trained on so often and in such batches."""
+    if epochs != int(epochs) or epochs < 1:
+        raise UsageError(f"epochs {epochs}", expected="a whole number from 1")
+    if not 0 <= undistorted <= epochs:
+        raise UsageError(f"undistorted {undistorted}", expected=f"0 to {epochs}, of the epochs")
+    if seed < 0:
+        raise UsageError(f"seed {seed}", expected="a whole number from 0")
+    if not 1 <= batch_size <= count:
+        raise UsageError(
+            f"batch size {batch_size:,} for {count:,} training images",
+            expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
+        )
+
+
+def hold_out(split: Split, part: float, seed: int) -> tuple[Split, Split | None]:
+    """Set a part of a split aside, with the same share of every class, drawn by `seed`.
+
+    Returns
+    -------
+    kept, aside
+        Both in the order of `split`; `aside` is None if `part` is 0.
+
+    Raises
+    ------
+    UsageError
+        If `part` is out of range or leaves one side empty.
+    """
+    if not 0 <= part < 1:
+        raise UsageError(f"validation {part:g}", expected="0 to below 1")
+    if part == 0:
+        return split, None
+    images, labels = split
+    if labels is None:
+        raise UsageError("no part can be set aside by class: the images have no labels")
+    generator = np.random.default_rng([seed, 1])
+    aside = np.zeros(len(labels), bool)
+    for digit, count in enumerate(_aside_by_class(labels, part)):
+        aside[generator.permutation(np.flatnonzero(labels == digit))[:count]] = True
+    if aside.all() or not aside.any():
+        raise UsageError(
+            f"validation {part:g} of {len(labels):,} images",
+            expected="at least one image of some class on each side",
+        )
+    return Split(images[~aside], labels[~aside]), Split(images[aside], labels[aside])
+
+
+def held_out_count(labels: Labels, part: float) -> int:
+    """Tell how many images `hold_out` sets aside."""
+    return sum(_aside_by_class(labels, part))
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
+    """Give the shuffled order of `count` images in an epoch (from 0), decided by `seed`."""
+    return np.random.default_rng([seed, 0, epoch]).permutation(count).astype(np.int32)
+
+
+def _aside_by_class(labels: Labels, part: float) -> list[int]:
+    # Largest remainders: the counts add up to the part of the whole, rounded.
+    shares = part * np.bincount(labels)
+    counts = np.floor(shares).astype(int)
+    missing = round(part * len(labels)) - int(counts.sum())
+    counts[np.argsort(counts - shares, kind="stable")[:missing]] += 1
+    return [int(count) for count in counts]
+
+
+def _compile(model: keras.Model, optimizer: Any, loss: str) -> None:
+    try:
+        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+        keras.losses.get(loss)  # compile does not look
+    except ValueError as error:
+        raise UsageError(f"optimizer {optimizer!r} and loss {loss!r}: {error}") from error
+
+
+def _compiled(
+    model: keras.Model,
+    batches: "_Batches",
+    watched: tuple[Images, NDArray[Any]] | None,
+    epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+    records: Records,
+) -> float:
+    """Run the epochs in the compiled engine; give the seconds that compiling took."""
+    from mnistry.training.engine import Engine
+
+    _must_begin_together(records)
+    engine = Engine(model, batches.images, batches.targets, batches.batch_size)
+    every = keras.callbacks.CallbackList(
+        [Guard(), *callbacks, records],
+        add_history=True, model=model, epochs=epochs, steps=engine.steps, verbose=0,
+    )  # fmt: skip
+    model.stop_training = False
+    every.on_train_begin()
+    logs: dict[str, float] = {}
+    first = len(records.done)
+    for epoch in range(first, epochs):
+        if model.stop_training:
+            break
+        engine.step = records.first_step if epoch == first else 0
+        try:
+            logs = _steps(engine, batches, every, epoch, records)
+        except (KeyboardInterrupt, SystemExit):
+            if engine.step < engine.steps:  # after the last, callbacks are in the middle of theirs
+                records.save(engine.step)
+            raise
+        if watched is not None and math.isfinite(logs["loss"]):
+            judged = model.evaluate(
+                *watched,
+                batch_size=_EVALUATION_BATCH,
+                verbose=0,
+                return_dict=True,
+                callbacks=every,
+            )
+            judged = processes.broadcast(judged)
+            logs |= {f"val_{name}": float(value) for name, value in judged.items()}
+        every.on_epoch_end(epoch, logs)
+    # As fit does: an optimizer that averages weights puts the averages in their place.
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    every.on_train_end(logs)
+    return engine.compile_seconds
+
+
+def _must_begin_together(records: Records) -> None:
+    begins = np.array([len(records.done), records.first_step])
+    first = processes.broadcast(begins)
+    if not np.array_equal(begins, first):
+        raise ResourceError(
+            f"this process would begin after {begins[0]} epochs and {begins[1]} steps",
+            expected=f"{first[0]} and {first[1]}, as in the first process",
+            remedy="let all of them see the same checkpoints",
+        )
+
+
+def _steps(
+    engine: "Engine",
+    batches: "_Batches",
+    every: keras.callbacks.CallbackList,
+    epoch: int,
+    records: Records,
+) -> dict[str, float]:
+    """Run an epoch's steps, with the state in the engine meanwhile; give the last running means."""
+    if not engine.step:
+        every.model.reset_metrics()
+    every.on_epoch_begin(epoch)
+    engine.read()
+    try:
+        return _pieces(engine, batches, epoch, records)
+    finally:
+        engine.write()
+
+
+def _pieces(
+    engine: "Engine", batches: "_Batches", epoch: int, records: Records
+) -> dict[str, float]:
+    """Run an epoch in pieces of equal time, with a report after each but the last."""
+    batches.begin(epoch)
+    engine.feed(batches.images)
+    size = min(8, engine.steps)
+    while True:
+        started, step = time.perf_counter(), engine.step
+        logs = engine.run(batches.order, step, min(step + size, engine.steps))
+        if engine.step == engine.steps or not math.isfinite(logs["loss"]):
+            return logs
+        records.report(epoch, engine.step, logs)
+        pace = (engine.step - step) / (time.perf_counter() - started)
+        size = int(processes.broadcast(max(1, round(pace * _SECONDS_A_PIECE))))
+        if records.save_is_due():
+            engine.write()
+            records.save(engine.step)
+
+
+def _fit(
+    model: keras.Model,
+    batches: "_Batches",
+    watched: tuple[Images, NDArray[Any]] | None,
+    epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+    records: Records,
+) -> None:
+    model.fit(
+        batches,
+        epochs=epochs,
+        initial_epoch=epochs if records.stopped else len(records.done),
+        shuffle=False,  # _Batches shuffles
+        verbose=0,
+        validation_data=watched,
+        validation_batch_size=_EVALUATION_BATCH,
+        callbacks=[_EveryBatch(batches, records), Guard(), *callbacks, records],
+    )
+
+
+class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The training images batch by batch; their order and distortion are new in each epoch."""
+
+    def __init__(
+        self,
+        targets: NDArray[Any],
+        batch_size: int,
+        seed: int,
+        epoch_images: Iterator[Images],
+        first_epoch: int,
+    ) -> None:
+        super().__init__()
+        self.targets = targets
+        self.batch_size = batch_size
+        self._seed, self._epoch_images = seed, epoch_images
+        self._epoch = -1
+        self.begin(first_epoch)
+
+    def begin(self, epoch: int) -> None:
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self.images = next(self._epoch_images)
+            self.order = epoch_order(len(self.images), self._seed, epoch)
+
+    def __len__(self) -> int:
+        return steps_per_epoch(len(self.images), self.batch_size)
+
+    def __getitem__(self, step: int) -> tuple[Images, NDArray[Any]]:
+        rows = self.order[step * self.batch_size : (step + 1) * self.batch_size]
+        return self.images[rows], self.targets[rows]
+
+
+class _EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
+    """What the compiled loop does around an epoch's steps, for ``model.fit``."""
+
+    def __init__(self, batches: _Batches, records: Records) -> None:
+        super().__init__()
+        self._batches, self._records = batches, records
+        self._epoch, self._reported = 0, 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self._epoch = epoch
+        self._batches.begin(epoch)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        now = time.perf_counter()
+        if now - self._reported > _SECONDS_A_PIECE and batch + 1 < len(self._batches):
+            self._reported = now
+            self._records.report(self._epoch, batch + 1, logs)
+
+
+@contextlib.contextmanager
+def _epochs(
+    images: Images, distortion: Distortion | None, distorted: int, seed: int, start: int
+) -> Iterator[Iterator[Images]]:
+    """Give the images of each epoch from the epoch `start` on, the first of them distorted."""
+    if distortion is None or not distorted:
+        yield itertools.repeat(images)
+        return
+    with contextlib.closing(distort.epochs(images, distortion, seed=seed, start=start)) as epochs:
+        yield itertools.chain(itertools.islice(epochs, distorted), itertools.repeat(images))
+
+
+def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
+    # A sparse loss takes the labels themselves, the others one-hot rows.
+    loss = keras.losses.get(model.loss)
+    name = getattr(loss, "__name__", type(loss).__name__)
+    labels = np.asarray(split.labels)
+    if "sparse" in name.lower():
+        return labels.astype(np.int32)
+    classes: int = model.output_shape[-1]
+    return one_hot(labels, classes)
+
+
+def _material(split: Split, additions: Additions | None, model: keras.Model) -> Additions:
+    """Give all that is trained on, the additions last."""
+    targets = _targets(split, model)
+    if additions is None:
+        return Additions(split.images, targets)
+    if targets.ndim == 1:
+        raise UsageError(
+            "additions with a sparse loss, which knows labels only",
+            expected="categorical_crossentropy",
+        )
+    return Additions(
+        np.concatenate([split.images, additions.images]),
+        np.concatenate([targets, additions.targets]),
+    )
+
+
+def _why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
+    if keras.backend.backend() != "jax":
+        return f"Keras's backend is {keras.backend.backend()}"
+    for callback in callbacks:
+        if wants_batches(callback):
+            return f"{type(callback).__name__} overrides a hook for every batch"
+    return None
+
+
+def _newest(folder: Path, between_epochs: bool) -> checkpoints.Checkpoint | None:
+    checkpoint, damaged = checkpoints.newest(folder, between_epochs=between_epochs)
+    for path in damaged:
+        log.warning("%s is damaged: going on from the checkpoint before it", path)
+    if between_epochs and checkpoint is not None:
+        newest, _ = checkpoints.newest(folder)
+        if newest is not None and newest.step:
+            log.warning("model.fit goes on from the start of epoch %d", len(checkpoint.epochs) + 1)
+    return checkpoint

@@ -1,0 +1,148 @@
+"""How a training is divided over devices: a network's units in one process, or images over several.
+
+**Units** (tensor parallelism): each core keeps its own part of a dense network's units. A unit's
+weights, their gradients and what the optimizer remembers of them stay in one core's own cache, and
+all that passes between cores in a step is the sums that the next layer takes over all units.
+M. Shoeybi and others: Megatron-LM, 2019, section 3.
+
+**Images** (data parallelism): each process computes the gradients of its own part of every batch,
+and all of them keep the same weights, moved by the sum. What is computed is what one process would
+compute, but for the order of the sums.
+
+Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mnistry.training.processes import process_count
+
+if TYPE_CHECKING:
+    import keras
+    from jax.sharding import Mesh
+
+# Weights of the largest layer in each part: with fewer, waiting for each other costs more than
+# the parts save.
+_LEAST_WEIGHTS = 50_000
+# A side with fewer rows or columns in each part stays whole.
+_LEAST_UNITS = 64
+
+
+class Division(Protocol):
+    """Where the arrays of a training lie, and who computes what."""
+
+    def put(self, array: Any, shape: tuple[int, ...]) -> Any:
+        """Lay an array where weights of this shape, or what is remembered of them, have a place."""
+
+    def share(self, rows: Any) -> Any:
+        """Give each device its part of a batch, in what JAX traces."""
+
+
+def division_for(model: keras.Model) -> Division | None:
+    """Say how a model's training is divided; None if it is not.
+
+    Images are, where JAX computes in several processes. Units are, where it has several devices of
+    the processor in this one, Keras distributes nothing itself, and it `is_worthwhile`.
+
+    Parameters
+    ----------
+    model
+        Built, on Keras's JAX backend.
+    """
+    import jax
+    import keras
+    from jax.sharding import Mesh
+
+    if process_count() > 1:
+        return DataParallel(keras.distribution.DataParallel(auto_shard_dataset=False))
+    devices = jax.local_devices()
+    if (
+        devices[0].platform != "cpu"
+        or keras.distribution.distribution() is not None
+        or not is_worthwhile(
+            [tuple(variable.shape) for variable in model.trainable_variables], len(devices)
+        )
+    ):
+        return None
+    return TensorParallel(Mesh(np.array(devices), ("units",)))
+
+
+@dataclass(frozen=True)
+class TensorParallel:
+    """Each device of this process has a part of the units."""
+
+    mesh: Mesh
+
+    def put(self, array: Any, shape: tuple[int, ...]) -> Any:
+        """See `Division`."""
+        import jax
+        from jax.sharding import NamedSharding, PartitionSpec
+
+        axis = shared_axis(shape, self.mesh.size)
+        names = ["units" if number == axis else None for number in range(len(shape))]
+        return jax.device_put(array, NamedSharding(self.mesh, PartitionSpec(*names)))
+
+    def share(self, rows: Any) -> Any:
+        """Every unit sees the whole batch."""
+        return rows
+
+
+@dataclass(frozen=True)
+class DataParallel:
+    """Each process has a part of every batch; the state is the same in all."""
+
+    distribution: keras.distribution.DataParallel
+
+    def put(self, array: Any, shape: tuple[int, ...]) -> Any:  # noqa: ARG002
+        """See `Division`; every process must give the same array."""
+        import jax
+        from jax.sharding import NamedSharding, PartitionSpec
+
+        whole = NamedSharding(self.distribution.device_mesh.backend_mesh, PartitionSpec())
+        return jax.make_array_from_process_local_data(whole, np.asarray(array))
+
+    def share(self, rows: Any) -> Any:
+        """See `Division`; parts need not be equal, and there may be fewer rows than processes."""
+        import jax
+
+        layout = self.distribution.get_data_layout(rows.shape).backend_layout
+        return jax.lax.with_sharding_constraint(rows, layout)
+
+
+def is_worthwhile(shapes: Sequence[tuple[int, ...]], parts: int) -> bool:
+    """Say whether a network with weights of these shapes is quicker in so many parts.
+
+    Its layers must be dense, and the units of the largest must come out even and be many.
+
+    Examples
+    --------
+    >>> is_worthwhile([(784, 512), (512,), (512, 10), (10,)], parts=4)
+    True
+    >>> is_worthwhile([(784, 10), (10,)], parts=4)
+    False
+    """
+    kernels = [shape for shape in shapes if len(shape) == 2]
+    if parts == 1 or not kernels or any(len(shape) > 2 for shape in shapes):
+        return False
+    largest = max(kernels, key=math.prod)
+    return shared_axis(largest, parts) == 1 and math.prod(largest) >= _LEAST_WEIGHTS * parts
+
+
+def shared_axis(shape: tuple[int, ...], parts: int) -> int | None:
+    """Give the last axis of an array that can be shared, or None where it stays whole.
+
+    Examples
+    --------
+    >>> shared_axis((784, 512), 4), shared_axis((512, 10), 4), shared_axis((10,), 4)
+    (1, 0, None)
+    """
+    for axis in reversed(range(len(shape))):
+        if shape[axis] % parts == 0 and shape[axis] >= _LEAST_UNITS * parts:
+            return axis
+    return None

@@ -1,0 +1,187 @@
+"""A quick start for a process that trains: Keras without its extras, programs compiled before.
+
+For processes of our own. A program that uses mnistry keeps its Keras, and its JAX settings, whole.
+"""
+
+import contextlib
+import gc
+import hashlib
+import importlib.metadata
+import logging
+import os
+import platform
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mnistry.errors import UsageError
+from mnistry.system import cores, files
+from mnistry.system.signals import put_off
+
+log = logging.getLogger(__name__)
+
+# Keras imports these if they are there, for data frames, scikit-learn wrappers, plots, notebooks
+# and reports over the network; they take longer to import than Keras and JAX together.
+_EXTRAS = ("IPython", "cv2", "matplotlib", "pandas", "requests", "sklearn")
+
+# Keras and JAX import these in any case, for sparse matrices and for TPUs: a quarter of the time.
+_SPLASH = "jax.experimental.pallas.ops.tpu.splash_attention"
+_LATER = (
+    "jax.experimental.sparse.linalg",
+    _SPLASH,
+    f"{_SPLASH}.splash_attention_kernel",
+    f"{_SPLASH}.splash_attention_mask",
+)
+
+_MAX_BYTES = 200_000_000
+_PROGRAM, _USED, _DIGEST = "-cache", "-atime", "-sha256"  # the first two are JAX's
+
+
+def import_keras() -> None:
+    """Import Keras without the packages that it does not need.
+
+    They can be imported afterwards, and what is used of them after all then is.
+
+    Raises
+    ------
+    UsageError
+        If ``KERAS_BACKEND`` names one that Keras does not know, or that is not installed.
+    """
+    if "keras" not in sys.modules:
+        _import_keras()
+    if sys.modules["keras"].backend.backend() == "jax":
+        cores.divide_processor()
+
+
+def _import_keras() -> None:
+    backend = os.environ.get("KERAS_BACKEND", "jax")
+    stand_ins: dict[str, Any] = dict.fromkeys(_EXTRAS) | {name: _Later(name) for name in _LATER}
+    stand_ins = {name: it for name, it in stand_ins.items() if name not in sys.modules}
+    sys.modules |= stand_ins
+    try:
+        # An interrupt in the middle of an import is swallowed by some libraries, and ends others
+        # in a crash.
+        with put_off(), _without_garbage():
+            import keras  # noqa: F401
+    except (ValueError, ModuleNotFoundError) as error:
+        if backend == "jax" or getattr(error, "name", backend) != backend:
+            raise
+        raise UsageError(
+            f"KERAS_BACKEND is {backend!r}, which "
+            + ("is not installed" if isinstance(error, ImportError) else "Keras does not know"),
+            expected="jax, the default; torch or tensorflow, where they are installed",
+        ) from error
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
+class _Later(types.ModuleType):
+    """Stands in for a module until something in it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        whole = f"{self.__name__}.{name}"
+        return _Later(whole) if whole in _LATER else getattr(import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def _without_garbage() -> Iterator[None]:
+    """Do not look for garbage among what is imported meanwhile: neither now, nor at the end.
+
+    Modules stay until the process ends; to look through all that they hold takes a quarter of the
+    time of Keras's import, and a third of a second when the process ends.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def compiled_programs() -> Iterator[None]:
+    """Let JAX keep what it compiles in our cache folder, and find it there the next time.
+
+    To be entered before JAX is imported. JAX bounds the folder and locks it, but never replaces a
+    damaged program, and a program for another processor may crash: so there is a folder for each
+    version of JAX and kind of processor, and programs are used only if their SHA-256, written
+    when the block ends, is right. Does nothing where ``JAX_COMPILATION_CACHE_DIR`` is set
+    already, where JAX is imported already, or where the folder cannot be written.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or "jax" in sys.modules:
+        yield
+        return
+    try:
+        folder = files.cache_dir() / "compiled" / _machine()
+        folder.mkdir(parents=True, exist_ok=True)
+        _drop_damaged(folder)
+        files.write_bytes(folder / "in-use", b"")  # a full or read-only disk shows here
+    except (OSError, importlib.metadata.PackageNotFoundError) as error:
+        log.info("compiled programs are not kept: %s", error)
+        yield
+        return
+    settings = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(_MAX_BYTES),
+        # Many small programs make the start, each quicker than JAX's thresholds.
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    os.environ |= settings  # JAX reads them when it is imported
+    # A disk that fills up in between costs time and no more.
+    warnings.filterwarnings("ignore", message=".*persistent compilation cache")
+    try:
+        yield
+    finally:
+        for name in settings:
+            os.environ.pop(name, None)
+        with contextlib.suppress(OSError):  # without digests they are compiled again, no more
+            _vouch(folder)
+
+
+def _drop_damaged(folder: Path) -> None:
+    """Delete every program that has not the bytes, or not the companions, that it should have."""
+    for program in folder.glob(f"*{_PROGRAM}"):
+        used, digest = _companions(program)
+        if not used.is_file() or not digest.is_file() or digest.read_text() != _sha256(program):
+            for path in (program, used, digest):
+                path.unlink(missing_ok=True)
+    for digest in folder.glob(f"*{_DIGEST}"):
+        if not digest.with_name(digest.name.removesuffix(_DIGEST) + _PROGRAM).is_file():
+            digest.unlink(missing_ok=True)  # JAX has dropped the program
+
+
+def _vouch(folder: Path) -> None:
+    """Write the digest of every program that has none."""
+    for program in folder.glob(f"*{_PROGRAM}"):
+        _, digest = _companions(program)
+        if not digest.is_file():
+            files.write_bytes(digest, _sha256(program).encode())
+
+
+def _companions(program: Path) -> tuple[Path, Path]:
+    key = program.name.removesuffix(_PROGRAM)
+    return program.with_name(key + _USED), program.with_name(key + _DIGEST)
+
+
+def _sha256(path: Path) -> str:
+    return files.sha256(path) if path.is_file() else ""
+
+
+def _machine() -> str:
+    """Name the version of the compiler and the kind of processor that it compiles for."""
+    features = [platform.machine(), platform.processor(), str(os.cpu_count())]
+    with contextlib.suppress(OSError):  # only Linux has it
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        features += sorted({line for line in lines if line.startswith(("flags", "model name"))})
+    digest = hashlib.sha256("\n".join(features).encode()).hexdigest()[:12]
+    return f"jaxlib-{importlib.metadata.version('jaxlib')}-{digest}"

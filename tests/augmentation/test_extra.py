@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from mnistry.augmentation import extra
+from mnistry.datasets import Split
+from mnistry.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def split(mnist) -> Split:
+    return Split(mnist["x_train"][:2000], mnist["y_train"][:2000])
+
+
+def test_digits_have_their_label_and_strangers_every_digit_alike(split) -> None:
+    made = extra.make(split, styled=30, strangers=50, seed=0)
+    assert made.images.shape == (80, 28, 28)
+    assert made.targets.dtype == np.float32
+    assert made.targets.sum(1) == pytest.approx(np.ones(80))
+    assert np.bincount(made.targets[:30].argmax(1), minlength=10)[[1, 7, 2]].tolist() == [16, 7, 7]
+    assert (made.targets[:30].max(1) == 1).all()
+    assert np.unique(made.targets[30:]) == pytest.approx(0.1)
+
+
+def test_the_seed_decides(split) -> None:
+    one, again, other = (extra.make(split, styled=9, strangers=30, seed=s) for s in (1, 1, 2))
+    assert np.array_equal(one.images, again.images)
+    assert not np.array_equal(one.images, other.images)
+
+
+def test_none_of_either_is_none(split) -> None:
+    assert len(extra.make(split, styled=0, strangers=0, seed=0).images) == 0
+
+
+@pytest.mark.parametrize("labels", [None, np.zeros(2000, np.uint8)])
+def test_images_without_every_digit_are_refused(split, labels) -> None:
+    with pytest.raises(UsageError, match="every digit"):
+        extra.make(Split(split.images, labels), styled=1, strangers=1, seed=0)

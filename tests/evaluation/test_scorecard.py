@@ -1,0 +1,258 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from mnistry.errors import DataError, ModelError, UsageError
+from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST, Confusion, Scorecard, score
+from mnistry.evaluation.statistics import wilson
+
+
+def sure(answers, confidence=0.91):
+    """Rows that give `confidence` to each answer and share the rest."""
+    rows = np.full((len(answers), 10), (1 - confidence) / 9)
+    rows[np.arange(len(answers)), answers] = confidence
+    return rows
+
+
+# Six images: 0 1 1 2 2 2, of which a 1 is taken for 2 and two 2s for 1.
+LABELS = np.array([0, 1, 1, 2, 2, 2], np.uint8)
+ANSWERS = [0, 1, 2, 2, 1, 1]
+
+
+@pytest.fixture
+def card():
+    return score(LABELS, sure(ANSWERS))
+
+
+def test_counts_and_accuracy(card):
+    assert (card.count, card.correct, card.accuracy) == (6, 3, 0.5)
+
+
+def test_loss_in_nats_and_bits_by_hand(card):
+    # Three images at 0.91 and three at 0.01.
+    assert card.loss == pytest.approx(-(3 * math.log(0.91) + 3 * math.log(0.01)) / 6)
+    assert card.loss_bits == pytest.approx(-(3 * math.log2(0.91) + 3 * math.log2(0.01)) / 6)
+
+
+def test_confusion_has_a_row_a_label_and_a_column_an_answer(card):
+    assert card.confusion[0] == (1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    assert card.confusion[1] == (0, 1, 1, 0, 0, 0, 0, 0, 0, 0)
+    assert card.confusion[2] == (0, 2, 1, 0, 0, 0, 0, 0, 0, 0)
+    assert sum(map(sum, card.confusion)) == 6
+
+
+def test_classes_by_hand(card):
+    one, two, three = card.by_class[1:4]
+    assert (one.name, one.images) == ("1", 2)
+    assert (one.precision, one.recall, one.f1) == (1 / 3, 1 / 2, 2 / 5)
+    assert one.loss_bits == pytest.approx(-(math.log2(0.91) + math.log2(0.01)) / 2)
+    assert (two.precision, two.recall, two.f1) == (1 / 2, 1 / 3, 2 / 5)
+    # No image has this label and none was answered with it: nothing can be said.
+    assert (three.images, three.precision, three.recall, three.f1) == (0, None, None, None)
+    assert three.loss_bits is None
+
+
+def test_most_confused_pairs_are_ordered_by_count(card):
+    assert card.most_confused == (Confusion(2, 1, 2), Confusion(1, 2, 1))
+
+
+def test_mistakes_stand_surest_first_and_equals_by_index():
+    rows = np.concatenate([sure([1, 1], 0.5), sure([1], 0.9), sure([0], 0.99)])
+    found = score(np.zeros(4, np.uint8), rows).mistakes
+    assert [mistake.index for mistake in found] == [2, 0, 1]
+    assert (found[0].label, found[0].answer) == (0, 1)
+    assert found[0].confidence == pytest.approx(0.9)
+
+
+def test_mistakes_of_equal_confidence_stand_in_the_order_of_the_images():
+    rows = np.stack([sure([1] * 100, 0.5), sure([1] * 100, 0.9)], axis=1).reshape(200, 10)
+    found = score(np.zeros(200, np.uint8), rows).mistakes
+    assert [mistake.index for mistake in found] == [*range(1, 200, 2), *range(0, 200, 2)]
+
+
+def test_the_first_of_equal_probabilities_is_the_answer():
+    assert score(np.array([0, 1]), np.full((2, 10), 0.1)).correct == 1
+
+
+def test_calibration_error_by_hand():
+    # Bin (0.8, 0.8667]: 2 images, confidence 0.85, accuracy 0.5. Last bin: 2, 0.95, 1.
+    rows = np.concatenate([sure([0, 1], 0.85), sure([0, 0], 0.95)])
+    found = score(np.zeros(4, np.uint8), rows)
+    assert found.calibration_error == pytest.approx(0.5 * 0.35 + 0.5 * 0.05)
+    assert len(found.bins) == 15
+    assert [part.count for part in found.bins if part.count] == [2, 2]
+    assert (found.bins[12].count, found.bins[12].accuracy) == (2, 0.5)
+    assert found.bins[12].confidence == pytest.approx(0.85)
+    assert (found.bins[0].confidence, found.bins[0].accuracy) == (None, None)
+
+
+def test_certainty_belongs_to_the_last_bin():
+    found = score(np.arange(10), np.eye(10))
+    assert found.bins[-1].count == 10
+    assert found.calibration_error == 0
+
+
+def test_a_confidence_between_two_bins_belongs_to_the_lower():
+    rows = np.zeros((1, 10))
+    rows[0, :2] = 0.8, 0.2
+    assert [part.count for part in score(np.array([0]), rows).bins].index(1) == 11
+
+
+def test_rows_that_miss_the_sum_1_by_rounding_are_scaled_to_it():
+    exact, found = score(LABELS, sure(ANSWERS)), score(LABELS, sure(ANSWERS) * 1.0005)
+    assert found.loss == pytest.approx(exact.loss, rel=1e-12)
+    assert found.mistakes[0].confidence == pytest.approx(0.91, rel=1e-12)
+
+
+def test_certain_mistakes_have_a_finite_loss():
+    found = score(np.array([1]), np.eye(10)[[0]])
+    assert found.loss == pytest.approx(-math.log(1e-7))
+
+
+def test_loss_and_accuracy_are_those_of_keras():
+    import keras
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 500)
+    logits = rng.normal(size=(500, 10)) * 8
+    rows = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    rows = rows.astype(np.float32)
+    rows[0] = np.eye(10)[labels[0]]
+    rows[1] = np.eye(10)[(labels[1] + 1) % 10]
+    truth = np.eye(10)[labels]
+    found = score(labels, rows)
+    assert found.loss == pytest.approx(
+        float(np.mean(keras.losses.categorical_crossentropy(truth, rows))), rel=1e-5
+    )
+    assert found.accuracy == pytest.approx(
+        float(np.mean(keras.metrics.categorical_accuracy(truth, rows)))
+    )
+
+
+def test_fault_42_disputed_labels_are_scored_both_ways_and_not_changed():
+    labels = np.zeros(10_000, np.uint8)
+    answers = np.zeros(10_000, int)
+    answers[list(DISPUTED_MNIST_TEST[:5])] = 3
+    answers[0] = 3
+    before = labels.copy()
+    found = score(labels, sure(answers), disputed=DISPUTED_MNIST_TEST)
+    assert (found.correct, found.count) == (9_994, 10_000)
+    assert (found.undisputed.correct, found.undisputed.count) == (9_984, 9_985)
+    assert found.undisputed.loss < found.loss
+    assert np.array_equal(labels, before)
+
+
+def test_disputed_indices_point_at_the_labels_that_people_disputed(mnist_path):
+    with np.load(mnist_path) as arrays:
+        labels = arrays["y_test"][list(DISPUTED_MNIST_TEST)]
+    # given_original_label of these indices in cleanlab's mturk/mnist_mturk.json.
+    assert labels.tolist() == [8, 0, 9, 4, 2, 5, 6, 6, 5, 5, 0, 1, 4, 6, 5]
+
+
+def test_no_disputed_labels_give_no_second_score(card):
+    assert card.undisputed is None
+    assert card.to_json()["undisputed"] is None
+
+
+def test_disputed_indices_must_be_of_the_images():
+    with pytest.raises(UsageError, match="disputed label 6 of 6"):
+        score(LABELS, sure(ANSWERS), disputed=[6])
+    with pytest.raises(UsageError, match="every label is disputed"):
+        score(LABELS, sure(ANSWERS), disputed=range(6))
+
+
+@pytest.mark.parametrize("disputed", [(), (4,), np.array([1, 4])])
+def test_json_and_back_is_the_same_scorecard(disputed):
+    before = score(LABELS, sure(ANSWERS), disputed=disputed, classes=tuple("abcdefghij"))
+    text = json.dumps(before.to_json(), allow_nan=False)
+    assert Scorecard.from_json(json.loads(text)) == before
+
+
+def test_json_leads_with_what_one_looks_for(card):
+    value = card.to_json()
+    assert list(value)[:6] == ["count", "correct", "accuracy", "interval", "loss", "loss_bits"]
+    assert value["interval"] == list(wilson(3, 6))
+    assert value["most_confused"][0] == {"label": 2, "answer": 1, "count": 2}
+    assert value["mistakes"][0] == {
+        "index": 2,
+        "label": 1,
+        "answer": 2,
+        "confidence": pytest.approx(0.91),
+    }
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda value: value.pop("confusion"),
+        lambda value: value.update(by_class=3),
+        lambda value: value["mistakes"].pop(),
+        lambda value: value.update(count=7),
+        lambda value: value["mistakes"][0].update(colour="red"),
+        lambda value: value.update(confusion=[["a"]]),
+        lambda value: value["by_class"].pop(),
+        lambda value: value["by_class"][1].update(images=3),
+        lambda value: value["by_class"][1].update(loss_bits=None),
+        lambda value: value["by_class"][1].update(loss_bits="0.5"),
+        lambda value: value["by_class"][1].update(loss_bits=math.nan),
+        lambda value: value.update(loss=-1.0),
+    ],
+)
+def test_a_damaged_scorecard_is_refused(card, damage):
+    value = json.loads(json.dumps(card.to_json()))
+    damage(value)
+    with pytest.raises(ModelError, match=r"^scorecard.json: not a whole scorecard"):
+        Scorecard.from_json(value, "scorecard.json")
+
+
+@pytest.mark.parametrize("value", [None, [], "text"])
+def test_json_that_is_no_scorecard_is_refused(value):
+    with pytest.raises(ModelError, match="evaluate the run again"):
+        Scorecard.from_json(value)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -0.1, 0.5])
+def test_probabilities_that_are_none_are_refused(number):
+    rows = sure(ANSWERS)
+    rows[4, 7] = number
+    with pytest.raises(ModelError, match="answer to image 4: no probabilities"):
+        score(LABELS, rows)
+
+
+def test_a_negative_probability_is_refused_also_where_the_sum_is_1():
+    rows = sure(ANSWERS)
+    rows[4, 7:9] += -0.1, 0.1
+    with pytest.raises(ModelError, match="image 4: no probabilities: smallest -"):
+        score(LABELS, rows)
+
+
+def test_logits_are_refused():
+    with pytest.raises(ModelError, match="softmax"):
+        score(LABELS, np.eye(10)[ANSWERS] * 12)
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 9), (6, 10, 1)])
+def test_probabilities_of_another_shape_are_refused(shape):
+    with pytest.raises(ModelError, match=r"expected \(n, 10\)"):
+        score(LABELS, np.full(shape, 0.1))
+
+
+def test_half_precision_rows_are_accepted():
+    assert score(LABELS, sure(ANSWERS).astype(np.float16)).correct == 3
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_labels_out_of_range_are_refused(label):
+    labels = LABELS.astype(int)
+    labels[2] = label
+    with pytest.raises(DataError, match=f"label 2: {label} is no label"):
+        score(labels, sure(ANSWERS))
+
+
+def test_labels_and_answers_must_be_as_many_and_some():
+    with pytest.raises(DataError, match="5 labels for 6 answers"):
+        score(LABELS[:5], sure(ANSWERS))
+    with pytest.raises(DataError, match="0 labels for 0 answers"):
+        score(LABELS[:0], np.zeros((0, 10)))

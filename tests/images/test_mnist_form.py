@@ -1,0 +1,77 @@
+"""A digit's ink brought to MNIST's form: size, place, stroke."""
+
+import numpy as np
+import pytest
+
+import mnistry
+from mnistry.images.mnist_form import (  # fmt: skip
+    CENTRE,
+    THICK,
+    THIN,
+    depth,
+    formed_box,
+    normalise,
+    stroke_width,
+    with_edge_moved,
+)
+
+
+def stroke(height: int, width: int, thick: int) -> np.ndarray:
+    """An upright stroke and a foot, as an L."""
+    ink = np.zeros((height + 40, width + 40), np.float32)
+    ink[20 : 20 + height, 20 : 20 + thick] = 1
+    ink[20 + height - thick : 20 + height, 20 : 20 + width] = 1
+    return ink
+
+
+def extent(image: np.ndarray) -> tuple[int, int]:
+    rows, columns = np.nonzero(image > 127)
+    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 150), (60, 30), (150, 300)])
+def test_the_longer_side_becomes_twenty_pixels_and_the_shape_stays(height, width) -> None:
+    rows, columns = extent(normalise(stroke(height, width, max(height, width) // 8)))
+    assert abs(max(rows, columns) - 20) <= 1
+    assert abs(rows / columns - height / width) < 0.15 * height / width
+
+
+def test_the_centre_of_mass_is_in_the_middle() -> None:
+    image = normalise(stroke(300, 150, 30)).astype(float)
+    for axis in (0, 1):
+        at = (image.sum(1 - axis) @ np.arange(28)) / image.sum()
+        assert at == pytest.approx(CENTRE, abs=0.2)
+
+
+@pytest.mark.parametrize("thick", [4, 16, 30, 70])
+def test_a_pen_too_thin_or_too_thick_is_brought_to_what_mnist_has(thick: int) -> None:
+    width = stroke_width(normalise(stroke(300, 200, thick)) > 127)
+    assert THIN - 0.4 < width < THICK + 0.6
+
+
+def test_no_ink_gives_a_blank_image() -> None:
+    assert not normalise(np.zeros((40, 30), np.float32)).any()
+    assert normalise(np.zeros((40, 30), np.float32)).shape == (28, 28)
+
+
+def test_mnists_own_images_have_its_form_and_shifted_ones_have_not() -> None:
+    images, _ = mnistry.load("sample").train
+    formed = [formed_box(image) is not None for image in images[:500]]
+    shifted = [formed_box(np.roll(image, 2, axis=0)) is not None for image in images[:500]]
+    assert np.mean(formed) > 0.98
+    assert not any(shifted)
+
+
+def test_an_image_of_mnists_form_is_changed_little() -> None:
+    images, _ = mnistry.load("sample").train
+    for image in images[:50]:
+        again = normalise(image.astype(np.float32) / 255)
+        assert abs(again.astype(int) - image).mean() < 6
+
+
+def test_moving_the_edge_out_by_a_pixel_widens_a_stroke_by_two() -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[5:35, 18:22] = 1
+    assert with_edge_moved(depth(mask), 0)[20].sum() == pytest.approx(4)
+    assert with_edge_moved(depth(mask), 1)[20].sum() == pytest.approx(6)
+    assert with_edge_moved(depth(mask), -1)[20].sum() == pytest.approx(2)

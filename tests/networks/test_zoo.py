@@ -1,0 +1,74 @@
+import keras
+import numpy as np
+import pytest
+
+import mnistry
+from mnistry.errors import UsageError
+from mnistry.networks import zoo
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    # 784*512 + 512 + 512*10 + 10; 784*10 + 10; Keras prints 34,826 for its example.
+    [
+        ("dense", 407_050),
+        ("linear", 7_850),
+        ("convnet", 34_826),
+        # The same with the four numbers a filter of each normalisation.
+        ("strided", 29_658),
+        ("strided-large", 246_954),
+    ],
+)
+def test_each_network_has_the_known_number_of_parameters(name: str, parameters: int) -> None:
+    model = mnistry.build(name)
+    assert model.count_params() == parameters
+    assert model.input_shape == (None, 28, 28)
+    assert model.inputs[0].dtype == "uint8"
+    assert model.output_shape == (None, 10)
+    assert not model.compiled
+
+
+def test_units_and_depth_shape_the_dense_network() -> None:
+    # 784*32 + 32, 32*32 + 32, 32*10 + 10
+    assert mnistry.build("dense", units=32, depth=2).count_params() == 25_120 + 1_056 + 330
+
+
+def test_pixels_are_scaled_inside_the_network() -> None:
+    model = mnistry.build("linear")
+    images = np.full((1, 28, 28), 255, np.uint8)
+    kernel, bias = model.get_weights()
+    logits = np.ones(784) @ kernel + bias
+    expected = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(model.predict(images, verbose=0)[0], expected, rtol=1e-5)
+
+
+def test_the_seed_alone_decides_the_weights() -> None:
+    first = mnistry.build("convnet", seed=7).get_weights()
+    keras.utils.set_random_seed(1)
+    again, other = mnistry.build("convnet", seed=7), mnistry.build("convnet", seed=8)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again.get_weights(), strict=True))
+    assert not np.array_equal(first[0], other.get_weights()[0])
+    wide = mnistry.build("dense", units=784, depth=2).get_weights()
+    assert not np.array_equal(wide[0], wide[2])  # each layer has a seed of its own
+
+
+def test_the_first_weights_lie_within_glorots_bound() -> None:
+    kernel = mnistry.build("dense").get_weights()[0]
+    bound = np.float32(np.sqrt(6 / (784 + 512)))
+    assert np.abs(kernel).max() <= bound
+    assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.01)
+
+
+def test_every_layer_is_stock_keras() -> None:
+    for name in zoo.NETWORKS:
+        for layer in mnistry.build(name).layers:
+            assert type(layer).__module__.startswith("keras.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"name": "resnet"}, {"units": 0}, {"depth": 0}, {"name": "linear", "units": 3}],
+)
+def test_an_impossible_network_is_refused(arguments: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        mnistry.build(**arguments)

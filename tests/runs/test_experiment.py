@@ -1,0 +1,310 @@
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+
+import mnistry
+from mnistry.training import checkpoints
+from mnistry.runs import experiment
+from mnistry.augmentation.distort import Distortion
+from mnistry.errors import DataError, DivergedError, UsageError
+from mnistry.recipes import Recipe
+from mnistry.runs.directory import Run
+
+SMALL = Recipe("small", units=32, epochs=2)
+
+
+def test_a_run_directory_holds_what_it_promises(finished_run: Run) -> None:
+    names = {path.name for path in finished_run.path.iterdir()}
+    assert names == {
+        "run.json", "history.csv", "model.keras", "model.onnx", "scorecard.json",
+        "checkpoints", ".lock",
+    }  # fmt: skip
+    assert len(finished_run.epochs()) == 2
+    assert finished_run.epochs()[0].val_loss is not None
+
+
+def test_the_scores_are_those_of_keras_own_evaluate(finished_run: Run) -> None:
+    _, (images, labels) = mnistry.load("sample")
+    model = finished_run.model()
+    model.compile(loss="categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = model.evaluate(images, np.eye(10)[labels], verbose=0)
+    test = finished_run.scores().test
+    assert test is not None
+    assert test.loss == pytest.approx(loss, rel=1e-4)
+    assert test.accuracy == pytest.approx(accuracy, abs=1e-6)
+
+
+def test_images_set_aside_are_scored_apart_from_those_trained_on(finished_run: Run) -> None:
+    scores = finished_run.scores()
+    assert scores.validation is not None
+    assert (scores.train.count, scores.validation.count) == (3600, 400)
+    last = finished_run.epochs()[-1]
+    assert scores.validation.accuracy == pytest.approx(last.val_accuracy, abs=1e-6)
+    assert scores.validation.loss == pytest.approx(last.val_loss, rel=1e-4)
+
+
+def test_the_keras_file_opens_with_nothing_of_ours(finished_run: Run) -> None:
+    code = (
+        "import sys, keras; model = keras.models.load_model(sys.argv[1]); "
+        "assert 'mnistry' not in sys.modules; print(model.count_params())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(finished_run.keras_path)],
+        capture_output=True, text=True, check=True, env={"KERAS_BACKEND": "jax", "PATH": ""},
+    )  # fmt: skip
+    assert result.stdout.split()[-1] == str(784 * 32 + 32 + 32 * 10 + 10)
+
+
+def test_the_onnx_file_keeps_its_contract(finished_run: Run) -> None:
+    session = onnxruntime.InferenceSession(finished_run.onnx_path)
+    (given,), (answer,) = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.type, given.shape[1:]) == ("image", "tensor(uint8)", [28, 28])
+    assert (answer.name, answer.type, answer.shape[1:]) == ("probabilities", "tensor(float)", [10])
+    _, (images, _) = mnistry.load("sample")
+    ours = session.run(None, {"image": images})[0]
+    keras_s = finished_run.model().predict(images, verbose=0)
+    np.testing.assert_allclose(ours, keras_s, atol=1e-4)
+    np.testing.assert_array_equal(ours.argmax(axis=1), keras_s.argmax(axis=1))
+
+
+def test_the_same_seed_gives_a_run_with_the_same_weights(finished_run: Run, tmp_path: Path) -> None:
+    again = experiment.perform(
+        finished_run.recipe, mnistry.load("sample"), path=tmp_path / "again", given="sample"
+    )
+    assert again.digests["model.onnx"] == finished_run.digests["model.onnx"]
+    for a, b in zip(again.model().get_weights(), finished_run.model().get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_test_images_are_looked_at_once_and_after_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = mnistry.load("sample")
+    order = []
+
+    def noting(module, name: str) -> None:
+        real = getattr(module, name)
+
+        def call(*arguments, **settings):
+            order.extend(
+                (name, split)
+                for argument in arguments
+                for split in ("train", "test")
+                if argument is getattr(dataset, split).images
+            )
+            return real(*arguments, **settings)
+
+        monkeypatch.setattr(module, name, call)
+
+    noting(experiment.training, "train")
+    noting(experiment.export, "export")
+    noting(experiment.models, "predict")
+    experiment.perform(SMALL, dataset, path=tmp_path / "run", given="sample")
+    assert order == [("train", "train"), ("export", "test"), ("predict", "train")]
+
+
+def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(
+    finished_run: Run, tmp_path: Path
+) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    dataset = mnistry.load("sample")
+    with pytest.raises(KeyboardInterrupt):
+        experiment.perform(
+            finished_run.recipe, dataset, path=tmp_path / "run", given="sample",
+            callbacks=[Interrupt()],
+        )  # fmt: skip
+    run = Run.open(tmp_path / "run")
+    assert run.status == "interrupted"
+    # The interrupter is not there any more: a checkpoint follows the recipe's callbacks alone.
+    state, _ = checkpoints.newest(run.checkpoint_folder)
+    assert state is not None
+    assert len(state.epochs) == 1
+    done = experiment.resume(run, dataset)
+    assert done.status == "done"
+    assert done.digests["model.onnx"] == finished_run.digests["model.onnx"]
+    with pytest.raises(UsageError, match="this run is done"):
+        experiment.resume(done, dataset)
+
+
+def test_a_recipe_with_everything_resumes_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def network(seed: int) -> keras.Model:
+        layers = keras.layers
+        return keras.Sequential(
+            [
+                keras.Input((28, 28), dtype="uint8"),
+                layers.Rescaling(1 / 255),
+                layers.Flatten(),
+                layers.Dense(32, kernel_initializer=keras.initializers.GlorotUniform(seed)),
+                layers.BatchNormalization(),
+                layers.ReLU(),
+                layers.Dropout(0.3, seed=seed),
+                layers.Dense(10, "softmax", kernel_initializer=keras.initializers.Zeros()),
+            ]
+        )
+
+    monkeypatch.setattr(experiment.networks, "build", lambda _, *, seed, **__: network(seed))
+    # All that an epoch's end leaves behind: the schedule's step, averages, seeds, undistorted ends.
+    recipe = Recipe(
+        "all", optimizer="adamw", learning_rate=0.01, warmup=0.2, weight_decay=0.01, epochs=4,
+        batch_size=256, distortion=Distortion(), undistorted=0.25, styled=30, strangers=60,
+        validation=0.1,
+    )  # fmt: skip
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    dataset = mnistry.load("sample")
+    whole = experiment.perform(recipe, dataset, path=tmp_path / "whole", given="sample")
+    with pytest.raises(KeyboardInterrupt):
+        experiment.perform(
+            recipe, dataset, path=tmp_path / "cut", given="sample", callbacks=[Interrupt()]
+        )
+    resumed = experiment.resume(Run.open(tmp_path / "cut"), dataset)
+    for a, b in zip(whole.model().get_weights(), resumed.model().get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [e.loss for e in resumed.epochs()] == [e.loss for e in whole.epochs()]
+
+
+def test_fault_65_a_run_does_not_go_on_with_other_data(tmp_path: Path, finished_run: Run) -> None:
+    unfinished = dataclasses.replace(finished_run, status="interrupted")
+    dataset = mnistry.load("sample")
+    assert dataset.train is not None
+    other = dataclasses.replace(
+        dataset, train=mnistry.Split(255 - dataset.train.images, dataset.train.labels)
+    )
+    with pytest.raises(DataError, match="not what the run was trained on"):
+        experiment.resume(unfinished, other)
+
+
+def test_fault_58_a_diverged_run_keeps_its_last_state(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError):
+        experiment.perform(
+            dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e38),
+            mnistry.load("sample"),
+            path=tmp_path / "run",
+        )
+    run = Run.open(tmp_path / "run")
+    assert run.status == "diverged"
+    state, damaged = checkpoints.newest(run.checkpoint_folder)
+    assert state is not None
+    assert not damaged
+    assert all(np.isfinite(array).all() for array in state.arrays.values())
+    assert not run.keras_path.exists()
+    with pytest.raises(UsageError, match="would do so again"):
+        experiment.resume(run, mnistry.load("sample"))
+
+
+def test_fault_29_images_without_labels_are_not_trained_on(tmp_path: Path) -> None:
+    dataset = mnistry.load("sample")
+    assert dataset.train is not None
+    unlabelled = dataclasses.replace(
+        dataset, train=None, test=mnistry.Split(dataset.train.images, None)
+    )
+    with pytest.raises(DataError, match="no labelled training images"):
+        experiment.perform(SMALL, unlabelled, path=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_without_test_images_trains_and_is_not_scored_on_any(tmp_path: Path) -> None:
+    dataset = dataclasses.replace(mnistry.load("sample"), test=None)
+    run = experiment.perform(SMALL, dataset, path=tmp_path / "run", given="sample")
+    assert run.scores().test is None
+    assert run.scores().gap is None
+    assert run.scores().train.count == 4000
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"optimizer": "magic"}, {"optimizer": "adam", "momentum": 0.9}],
+    ids=["unknown", "takes no momentum"],
+)
+def test_an_optimizer_that_keras_cannot_make_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="Keras optimizer"):
+        experiment.make_optimizer(Recipe(**settings), 100)
+
+
+def test_learning_rate_and_momentum_reach_the_optimizer() -> None:
+    made = experiment.make_optimizer(Recipe(optimizer="SGD", learning_rate=0.25, momentum=0.5), 100)
+    assert isinstance(made, keras.optimizers.SGD)
+    assert (float(made.learning_rate.numpy()), made.momentum) == (0.25, 0.5)
+    default = experiment.make_optimizer(Recipe(), 100)
+    assert isinstance(default, keras.optimizers.RMSprop)
+    assert float(default.learning_rate.numpy()) == pytest.approx(0.001)
+
+
+def test_the_learning_rate_rises_and_falls_as_the_recipe_says() -> None:
+    recipe = Recipe(optimizer="adamw", learning_rate=0.5, warmup=0.2, weight_decay=0.25)
+    made = experiment.make_optimizer(recipe, 1000)
+    assert made.weight_decay == 0.25
+    rates = [float(made._learning_rate(step)) for step in (0, 100, 200, 600, 1000)]
+    # From 1/25 straight to the peak; half way down the cosine in the middle; 1/1000 at the end.
+    assert rates == pytest.approx([0.02, 0.26, 0.5, 0.25025, 0.0005], rel=1e-5)
+
+
+def test_every_setting_reaches_the_network_and_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+
+    def train(model, images, labels, **settings):
+        seen.update(settings, model=model, images=images)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment.training, "train", train)
+    recipe = Recipe(
+        "all", units=8, depth=3, optimizer="sgd", learning_rate=0.25, momentum=0.5,
+        loss="binary_crossentropy", epochs=7, batch_size=50, validation=0.2, early_stopping=4,
+        distortion=Distortion(rotation=3), undistorted=0.3, styled=6, strangers=9,
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        experiment.perform(recipe, mnistry.load("sample"), seed=9, path=tmp_path / "run")
+    # 784*8 + 8, twice 8*8 + 8, 8*10 + 10
+    assert seen["model"].count_params() == 6280 + 72 + 72 + 90
+    assert (float(seen["optimizer"].learning_rate.numpy()), seen["optimizer"].momentum) == (
+        0.25,
+        0.5,
+    )
+    assert seen["loss"] == "binary_crossentropy"
+    assert (seen["distortion"].rotation, seen["undistorted"]) == (3, 2)
+    assert len(seen["additions"].images) == 15
+    assert (seen["epochs"], seen["batch_size"], seen["validation"], seen["seed"]) == (7, 50, 0.2, 9)
+    (stopping,) = seen["callbacks"]
+    assert isinstance(stopping, keras.callbacks.EarlyStopping)
+    assert (stopping.monitor, stopping.patience) == ("val_loss", 4)
+    assert stopping.restore_best_weights
+
+
+@pytest.mark.parametrize("part", ["models.save", "export.export", "files.write_json"])
+def test_a_run_is_done_only_when_everything_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    module, name = part.split(".")
+    real = getattr(getattr(experiment, module), name)
+
+    def fail(*arguments, **settings):
+        if name == "write_json" and "scorecard" not in str(arguments[0]):
+            return real(*arguments, **settings)  # the record itself is still written
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(getattr(experiment, module), name, fail)
+    with pytest.raises(OSError, match="No space"):
+        experiment.perform(SMALL, mnistry.load("sample"), path=tmp_path / "run", given="sample")
+    monkeypatch.undo()
+    run = Run.open(tmp_path / "run")
+    assert run.status == "failed"
+    # The training itself is not lost: resuming only has to finish.
+    assert experiment.resume(run, mnistry.load("sample")).status == "done"

@@ -1,0 +1,92 @@
+"""Imports point one way: a module imports only modules above it in ORDER."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mnistry
+
+SOURCE = Path(mnistry.__file__).parent
+
+# From the bottom of the house to its roof. A package counts as one floor.
+ORDER = [
+    "errors", "version", "concepts", "system", "images", "inference", "reading", "datasets",
+    "doctor", "networks", "augmentation", "recipes", "training", "evaluation", "runs", "display",
+    "explain", "cluster", "studio", "cli", "__init__", "__main__",
+]  # fmt: skip
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def floor(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            names |= {node.module, *whole}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    parts = {name.split(".")[1] for name in names if name.startswith("mnistry.")}
+    return parts & set(ORDER)
+
+
+def test_every_module_has_its_floor() -> None:
+    assert {floor(path) for path in modules()} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
+    if floor(path) == "__init__":
+        return  # the package's front door names them all, for type checkers and lazily
+    above = ORDER[ORDER.index(floor(path)) + 1 :]
+    assert not imported(path) & set(above)
+
+
+def loaded_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sorted(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.split())
+
+
+HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import mnistry",
+        "import mnistry.cli",
+        "import mnistry.inference.onnx_session, mnistry.images.decode",
+        "import mnistry.explain",
+        "import mnistry.doctor.examine, mnistry.doctor.sheet, mnistry.doctor.prototypes",
+        "import mnistry.studio.server, mnistry.studio.network",
+        "import mnistry.runs.scoring, mnistry.runs.directory, mnistry.display.terminal",
+    ],
+)
+def test_nothing_heavy_is_imported_for(statement: str) -> None:
+    assert not loaded_after(statement) & HEAVY
+
+
+def test_the_command_line_starts_without_numpy() -> None:
+    assert "numpy" not in loaded_after("import mnistry.cli")
+
+
+def test_no_module_imports_pyplot() -> None:
+    for path in modules():
+        nodes = ast.walk(ast.parse(path.read_text()))
+        assert not any("pyplot" in ast.unparse(n) for n in nodes if _is_import(n)), path
+
+
+def _is_import(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
