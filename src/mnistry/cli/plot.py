@@ -1,15 +1,65 @@
 """``mnistry plot``: the figures of a run, into its folder ``figures``."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from mnistry.cli import common
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mnistry.datasets.dataset import Dataset
+    from mnistry.runs.directory import Run
 
 
 def plot(run_path: common.RunPath) -> None:
     """Draw curves, ledger, confusion matrix, mistakes, calibration and weights into RUN/figures."""
-    from mnistry.display import figures
     from mnistry.runs.directory import Run
 
     run = Run.open(run_path)
     dataset = common.load_own_data(run)
-    for path in figures.draw(run, dataset):
+    for path in draw(run, dataset):
         common.stdout().print(str(path), soft_wrap=True)
     common.finish(dataset)
+
+
+def draw(run: "Run", dataset: "Dataset") -> list[Path]:
+    """Draw a run's curves, ledger and weights, and its scores if there are labelled test images.
+
+    Parameters
+    ----------
+    run
+        A run that is done.
+    dataset
+        The data that it was trained on.
+
+    Returns
+    -------
+    list of Path
+        The files written, ``RUN/figures/*.png``.
+    """
+    from mnistry.display import plots
+    from mnistry.evaluation.ledger import Ledger
+    from mnistry.runs import scoring
+    from mnistry.training import history
+
+    epochs = run.epochs()
+    figures: dict[str, Figure] = {
+        "curves": plots.curves(history.curves(epochs)),
+        "ledger": plots.ledger(Ledger.of(epochs, run.scores(), run.recipe.loss)),
+    }
+    if dataset.test is not None and dataset.test.labels is not None:
+        card = scoring.score_run(run, dataset.test, dataset.classes)
+        figures["confusion"] = plots.confusion(card)
+        figures["mistakes"] = plots.mistakes(card, dataset.test.images)
+        figures["reliability"] = plots.reliability(card)
+    weights = run.model().get_weights()
+    if weights and weights[0].ndim == 2:
+        figures["first_layer"] = plots.first_layer(weights[0])
+    folder = run.path / "figures"
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for name, figure in figures.items():
+        paths.append(folder / f"{name}.png")
+        plots.save(figure, paths[-1])
+    return paths
