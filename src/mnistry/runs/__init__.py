@@ -1,0 +1,1 @@
+"""The run directory, and how one comes about."""
