@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import mnistry
-from mnistry.runs import directory
 from mnistry.errors import DataError, ModelError, ResourceError, UsageError
+from mnistry.runs import directory
 from mnistry.runs.directory import Run
 
 
@@ -119,7 +119,8 @@ def test_fault_66_what_was_done_while_another_waited_is_kept(
     path = tmp_path / "run"
     with directory.begin(path):
         (path / "run.json").write_text("{}")
-    monkeypatch.setattr(directory, "refuse_taken", lambda path: None)  # it looked before the other came
+    # It looked before the other came.
+    monkeypatch.setattr(directory, "refuse_taken", lambda path: None)
     with pytest.raises(UsageError, match="exists already"), directory.begin(path):
         pass
 
@@ -156,7 +157,10 @@ def test_an_end_is_written_down_for_who_no_longer_could(copy: Run) -> None:
 
 
 def test_two_runs_that_begin_in_the_same_second_have_two_names(tmp_path: Path) -> None:
-    with directory.claim(tmp_path, "classic", 0) as first, directory.claim(tmp_path, "classic", 0) as second:
+    with (
+        directory.claim(tmp_path, "classic", 0) as first,
+        directory.claim(tmp_path, "classic", 0) as second,
+    ):
         assert first != second
         assert first.is_dir()
         assert second.is_dir()

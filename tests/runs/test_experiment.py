@@ -9,12 +9,12 @@ import onnxruntime
 import pytest
 
 import mnistry
-from mnistry.training import checkpoints
-from mnistry.runs import experiment
 from mnistry.augmentation.distort import Distortion
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.recipes import Recipe
+from mnistry.runs import experiment
 from mnistry.runs.directory import Run
+from mnistry.training import checkpoints
 
 SMALL = Recipe("small", units=32, epochs=2)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import mnistry
-from mnistry.runs import scoring
 from mnistry.errors import DataError
 from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST
+from mnistry.runs import scoring
 from mnistry.runs.directory import Run
 
 

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mnistry.system import files
-from mnistry.training import history
 from mnistry.datasets import NAMES
 from mnistry.datasets.dataset import Dataset
 from mnistry.errors import DataError, ModelError, ResourceError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
-from mnistry.recipes import Recipe
 from mnistry.evaluation.statistics import Comparison, mcnemar
+from mnistry.recipes import Recipe
+from mnistry.system import files
+from mnistry.training import history
 
 if TYPE_CHECKING:
     import keras

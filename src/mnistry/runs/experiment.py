@@ -17,20 +17,19 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
-from mnistry.version import __version__
 from mnistry.augmentation import extra
-from mnistry.networks import export, keras_files, zoo
-from mnistry.system import files
-from mnistry.training import history, fit
-from mnistry.runs import directory
 from mnistry.concepts import steps_per_epoch
 from mnistry.datasets.dataset import Dataset, Split, as_split
 from mnistry.errors import DataError, DivergedError, UsageError
-from mnistry.evaluation.scorecard import Scorecard
+from mnistry.evaluation.scorecard import Scorecard, Scores
+from mnistry.networks import export, keras_files, zoo
 from mnistry.recipes import Recipe
-from mnistry.evaluation.scorecard import Scores
+from mnistry.runs import directory
 from mnistry.runs.directory import DataIdentity, Run
 from mnistry.runs.scoring import score_split
+from mnistry.system import files
+from mnistry.training import fit, history
+from mnistry.version import __version__
 
 
 def perform(

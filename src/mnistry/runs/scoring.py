@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.inference import onnx_session
 from mnistry.datasets.dataset import DIGITS, Dataset, Images, Split
 from mnistry.datasets.mnist import is_mnist_test
 from mnistry.errors import DataError
 from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST, Scorecard, score
+from mnistry.inference import onnx_session
 from mnistry.runs.directory import Run
 
 
