@@ -5,13 +5,13 @@ from pathlib import Path
 from PIL import Image
 
 import mnistry
-from mnistry.cli import plot
+from mnistry.cli.plot import draw
 from mnistry.runs.directory import Run
 
 
 def test_every_figure_of_a_run_is_a_picture(finished_run: Run, tmp_path: Path) -> None:
     shutil.copytree(finished_run.path, tmp_path / "run")
-    paths = plot.draw(Run.open(tmp_path / "run"), mnistry.load("sample"))
+    paths = draw(Run.open(tmp_path / "run"), mnistry.load("sample"))
     assert {path.name for path in paths} == {
         "curves.png", "ledger.png", "confusion.png", "mistakes.png", "reliability.png",
         "first_layer.png",
@@ -26,5 +26,5 @@ def test_data_without_test_images_gives_the_other_figures(
 ) -> None:
     shutil.copytree(finished_run.path, tmp_path / "run")
     dataset = dataclasses.replace(mnistry.load("sample"), test=None)
-    paths = plot.draw(Run.open(tmp_path / "run"), dataset)
+    paths = draw(Run.open(tmp_path / "run"), dataset)
     assert {path.stem for path in paths} == {"curves", "ledger", "first_layer"}
