@@ -3,11 +3,10 @@ import pytest
 
 from mnistry.datasets.arrays import (
     check_indices,
+    check_labels,
     crop,
     describe,
-    from_one_hot,
     image_matrix,
-    one_hot,
 )
 from mnistry.errors import DataError, UsageError
 
@@ -60,40 +59,16 @@ def test_describe_real_mnist(mnist_path):
     assert (facts.smallest, facts.largest, facts.nbytes) == (0, 255, 47_040_000)
 
 
-def test_one_hot_rows_are_float32():
-    rows = one_hot(np.array([7, 0], np.uint8))
-    assert rows.dtype == np.float32
-    assert rows.tolist() == [[0, 0, 0, 0, 0, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
-
-
-def test_one_hot_and_back():
-    labels = np.arange(10, dtype=np.uint8)[::-1]
-    back = from_one_hot(one_hot(labels))
-    assert back.dtype == np.uint8
-    assert back.tolist() == labels.tolist()
-
-
 @pytest.mark.parametrize("label", [-1, 10])
-def test_one_hot_refuses_a_label_out_of_range(label):
+def test_a_label_out_of_range_is_refused(label):
     with pytest.raises(DataError, match=f"label 1: {label} is no label"):
-        one_hot(np.array([3, label]))
+        check_labels(np.array([3, label]))
 
 
 @pytest.mark.parametrize("labels", [np.array([0.0, 1.0]), np.array([[0], [1]])])
-def test_one_hot_refuses_what_are_no_labels(labels):
+def test_what_are_no_labels_are_refused(labels):
     with pytest.raises(DataError, match="expected whole numbers from 0 to 9"):
-        one_hot(labels)
-
-
-@pytest.mark.parametrize("row", [[0, 0, 0], [1, 1, 0], [1, 0, 0.5], [np.nan, 1, 0], [0, 2, 0]])
-def test_from_one_hot_refuses_a_row_that_is_not(row):
-    with pytest.raises(DataError, match="row 1: not a one-hot row"):
-        from_one_hot(np.array([[0, 1, 0], row]))
-
-
-def test_from_one_hot_refuses_plain_labels():
-    with pytest.raises(DataError, match=r"shape \(2,\)"):
-        from_one_hot(np.array([3, 1]))
+        check_labels(labels)
 
 
 def test_image_matrix_holds_every_number_within_100_characters(mnist_path):

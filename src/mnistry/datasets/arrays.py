@@ -1,4 +1,4 @@
-"""What an array is: its axes, shape, dtype and range; labels as one-hot rows; images as matrices.
+"""What an array is: its axes, shape, dtype and range; an image as a matrix.
 
 Knows nothing of where arrays come from and draws nothing.
 """
@@ -11,8 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry import concepts
-from mnistry.datasets.dataset import Images, Labels
+from mnistry.datasets.dataset import Images
 from mnistry.errors import DataError, UsageError
 
 _PAGE = 100  # characters: what a terminal or a page of code holds side by side
@@ -79,35 +78,6 @@ def describe(name: str, array: NDArray[np.generic]) -> ArrayFacts:
     )
 
 
-def one_hot(labels: NDArray[np.integer], classes: int = 10) -> NDArray[np.float32]:
-    """Turn each label into a row that is 1 in the label's column and 0 elsewhere.
-
-    Parameters
-    ----------
-    labels
-        Integers from 0 to ``classes - 1``, shape ``(n,)``.
-    classes
-        Number of columns.
-
-    Returns
-    -------
-    ``float32``, shape ``(n, classes)``.
-
-    Raises
-    ------
-    DataError
-        If the labels are no integers in that range.
-
-    Examples
-    --------
-    >>> one_hot(np.array([2, 0]), classes=3)
-    array([[0., 0., 1.],
-           [1., 0., 0.]], dtype=float32)
-    """
-    check_labels(labels, classes)
-    return concepts.one_hot(labels, classes)
-
-
 def check_labels(labels: NDArray[np.integer], classes: int = 10) -> None:
     """Check that labels are integers from 0 to ``classes - 1``, of shape ``(n,)``.
 
@@ -124,39 +94,6 @@ def check_labels(labels: NDArray[np.integer], classes: int = 10) -> None:
         raise DataError(
             f"{labels[wrong[0]]} is no label", where=f"label {wrong[0]}", expected=expected
         )
-
-
-def from_one_hot(rows: NDArray[np.generic]) -> Labels:
-    """Turn one-hot rows back into labels: the column that holds the 1.
-
-    Parameters
-    ----------
-    rows
-        Shape ``(n, classes)``, a single 1 in each row and 0 elsewhere.
-
-    Returns
-    -------
-    ``uint8``, shape ``(n,)``.
-
-    Raises
-    ------
-    DataError
-        If a row is not one-hot.
-
-    Examples
-    --------
-    >>> from_one_hot(one_hot(np.array([2, 0])))
-    array([2, 0], dtype=uint8)
-    """
-    if rows.ndim != 2:
-        raise DataError(f"one-hot labels of shape {rows.shape}", expected="(n, classes)")
-    ones = rows == 1
-    wrong = np.flatnonzero((ones.sum(axis=1) != 1) | (ones != (rows != 0)).any(axis=1))
-    if wrong.size:
-        raise DataError(
-            "not a one-hot row", where=f"row {wrong[0]}", expected="a single 1 and else 0"
-        )
-    return concepts.from_one_hot(ones).astype(np.uint8)
 
 
 def image_matrix(image: NDArray[np.integer]) -> str:
