@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test cluster-test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
+.PHONY: help train test test-all cluster-test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,11 +12,14 @@ help: ## say what there is
 train: .venv/train.done ## train the classic network on MNIST and score it
 	$(BIN)/mnistry train
 
-test: .venv/test.done ## run every test
+test: .venv/test.done ## run the quick tests, nearly all of them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
+test-all: .venv/test.done ## run the slow tests too
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not long"
+
 cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones too (ten minutes)
-	$(BIN)/pytest tests/cluster -m "long or not long"
+	$(BIN)/pytest tests/cluster -m "long or slow or not slow"
 
 lint: .venv/test.done ## check style and types
 	$(BIN)/ruff check
