@@ -15,7 +15,7 @@ SOURCE = Path(mnistry.__file__).parent
 ORDER = [
     "errors", "version", "concepts", "system", "images", "inference", "reading", "datasets",
     "doctor", "networks", "augmentation", "recipes", "training", "evaluation", "runs", "display",
-    "explain", "cluster", "studio", "cli", "__init__", "__main__",
+    "explain", "cluster", "server", "studio", "cli", "__init__", "__main__",
 ]  # fmt: skip
 
 
@@ -70,7 +70,8 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
         "import mnistry.inference.onnx_session, mnistry.images.decode",
         "import mnistry.explain",
         "import mnistry.doctor.examine, mnistry.doctor.sheet, mnistry.doctor.prototypes",
-        "import mnistry.studio.server, mnistry.studio.network",
+        "import mnistry.server.app, mnistry.server.serve",
+        "import mnistry.studio.app",
         "import mnistry.runs.scoring, mnistry.runs.directory, mnistry.display.terminal",
     ],
 )

@@ -1,27 +1,19 @@
 """A studio with the network that ships and one run, asked in this process or over a socket."""
 
-import contextlib
-import io
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
-import numpy as np
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
-from PIL import Image
 
 import mnistry
-from mnistry.studio import server
 from mnistry.studio.app import Studio, create
 from mnistry.studio.network import Network
+from tests.serving import drawing, four, serve
 
-Serve = Callable[[Any], contextlib.AbstractContextManager[str]]
+__all__ = ["drawing", "four"]
 
 
 @pytest.fixture(scope="session")
@@ -49,49 +41,8 @@ def client(studio: Studio) -> Iterator[TestClient]:
         yield asking
 
 
-@contextlib.contextmanager
-def _serve(app: Any) -> Iterator[str]:
-    listener = server._listen("127.0.0.1", 0)
-    running = uvicorn.Server(server.config(app))
-    thread = threading.Thread(target=running.run, args=([listener],))
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        running.should_exit = True
-        thread.join()
-        listener.close()
-
-
-@pytest.fixture
-def serve() -> Serve:
-    """Serve an application on a free port while a block runs."""
-    return _serve
-
-
 @pytest.fixture
 def served(studio: Studio) -> Iterator[httpx2.Client]:
     """Ask a studio over a socket."""
-    with _serve(create(studio)) as address, httpx2.Client(base_url=address, timeout=30) as asking:
+    with serve(create(studio)) as address, httpx2.Client(base_url=address, timeout=30) as asking:
         yield asking
-
-
-def png(image: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return file.getvalue()
-
-
-@pytest.fixture(scope="session")
-def four() -> np.ndarray:
-    """A four of MNIST's training images, 28x28."""
-    images, labels = mnistry.load("sample").train
-    return images[labels == 4][0]
-
-
-@pytest.fixture(scope="session")
-def drawing(four: np.ndarray) -> bytes:
-    """The same as a picture of 84x84 pixels, dark on light, as PNG."""
-    return png(255 - np.kron(four, np.ones((3, 3), np.uint8)))

@@ -11,7 +11,7 @@ from mnistry.studio.app import STATIC, Studio, create
 from torture import api
 
 HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "scipy", "requests"}
-HOST = {"Host": "127.0.0.1"}
+JSON = {"Content-Type": "application/json"}
 
 
 def test_the_status_says_what_the_page_asks_first(client: TestClient) -> None:
@@ -29,7 +29,6 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from PIL import Image
 from mnistry import datasets
-from mnistry.studio import server
 from mnistry.studio.app import Studio, create
 from mnistry.studio.network import Network
 datasets.load = datasets.sample.load  # there is nothing to download
@@ -65,7 +64,7 @@ def test_a_fault_is_one_json_error_without_its_details(
     client = TestClient(create(studio), base_url="http://127.0.0.1", raise_server_exceptions=False)
     response = client.get("/api/units/1")
     assert response.status_code == 500
-    assert response.json()["error"]["what"] == "a fault in the studio"
+    assert response.json()["error"]["what"] == "internal error"
     assert "division" not in response.text
     assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
@@ -86,6 +85,34 @@ def test_no_file_of_the_page_names_another_host() -> None:
         if path.suffix in (".html", ".css", ".js", ".svg"):
             named = set(re.findall(r"https?://[\w.-]+", path.read_text("utf-8")))
             assert named <= {"http://www.w3.org"}, path
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"image": [',
+        b"[" * 60_000,
+        b'{"a":' * 10_000,
+        b'{"image": NaN}',
+        b'{"image": [], "label": Infinity}',
+        b"\xff\xfe{}",
+        b"9" * 5000,
+        b"",
+        b'{"image": "\\ud800"}',
+    ],
+)
+def test_case_77_malformed_json_is_refused(client: TestClient, body: bytes) -> None:
+    response = client.post("/api/explain", content=body, headers=JSON)
+    assert response.status_code == 400
+    assert response.json()["error"]["what"]
+
+
+def test_case_77_numbers_that_are_none_are_refused_where_numbers_are_due(
+    client: TestClient,
+) -> None:
+    for text in ("NaN", "Infinity", "-Infinity", "1e999"):
+        body = f'{{"learning_rate": {text}}}'.encode()
+        assert client.post("/api/train", content=body, headers=JSON).status_code == 400
 
 
 class Links(HTMLParser):

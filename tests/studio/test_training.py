@@ -16,6 +16,7 @@ from mnistry.networks import zoo
 from mnistry.studio import schemas, training
 from mnistry.studio.app import Studio, create
 from mnistry.studio.training import Trainer
+from tests.serving import serve
 
 SMALL = {"units": 8, "epochs": 2, "data": "sample"}
 LONG = {"units": 8, "epochs": 1000, "data": "sample"}
@@ -79,7 +80,7 @@ def test_a_training_that_is_stopped_keeps_its_run(served: httpx2.Client, runs: P
 
 
 def test_the_end_of_the_studio_is_an_orderly_end_of_its_training(
-    studio: Studio, serve, runs: Path
+    studio: Studio, runs: Path
 ) -> None:
     with serve(create(studio)) as address, httpx2.Client(base_url=address) as asking:
         name = asking.post("/api/train", json=LONG).json()["run"]
@@ -108,7 +109,7 @@ def test_a_training_that_is_killed_is_told_and_another_can_begin(runs: Path) -> 
     last, running = asyncio.run(kill_one())
     assert last is not None
     assert last.kind == "failed"
-    assert "without a word" in last.data["error"]["what"]
+    assert "unexpectedly" in last.data["error"]["what"]
     assert not running
 
 

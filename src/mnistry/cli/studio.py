@@ -34,8 +34,7 @@ def studio(
     is closed, and stops, to be gone on with, when this command ends.
     """
     try:
-        from mnistry.studio import server
-        from mnistry.studio.app import Studio
+        from mnistry.studio.app import Studio, serve
         from mnistry.studio.network import Network
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
@@ -45,7 +44,7 @@ def studio(
             remedy="pip install 'mnistry[studio]'",
         ) from error
     network = Network.shipped() if model is None else Network.from_path(model)
-    server.serve(
+    serve(
         Studio(network, runs),
         host,
         port,

@@ -1,71 +1,41 @@
-"""The routes: what each address of the studio takes and gives.
+"""The studio's routes, added to the server's application.
 
 A route reads its request, lets another module compute, and answers. `create` makes the whole
-application; `mnistry.studio.server` runs it.
+application; `serve` runs it.
 """
 
 import contextlib
 import re
-import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 from pydantic_core import to_json
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
-from mnistry.errors import Notice
-from mnistry.studio import docs, refusals, schemas
+from mnistry.server import app as server_app
+from mnistry.server import serve as server_loop
+from mnistry.server.app import ERRORS, PNG, Service, operation_id
+from mnistry.server.errors import ApiError, too_busy
+from mnistry.server.guard import Access
+from mnistry.studio import docs, schemas
 from mnistry.studio.archive import Archive
-from mnistry.studio.bodies import Limits, picture
 from mnistry.studio.gallery import Gallery
-from mnistry.studio.guard import Access, Guard
 from mnistry.studio.network import Network
-from mnistry.studio.refusals import Refusal
 from mnistry.studio.training import Event, Trainer, can_train
-from mnistry.studio.work import Work
 from mnistry.version import __version__
 
 STATIC = Path(__file__).with_name("static")
-PICTURES = frozenset({"/api/read", "/api/doctor"})
 
-_MOST_PAGES = 16  # that follow a training at once
-_MOST_ON_A_SHEET = 200
-_SMALL = 200_000  # bytes of a picture that is read in milliseconds
-_QUEUE = 32  # quick computations that wait: what a tenth of a second can do
+_MAX_FOLLOWERS = 16  # pages that follow a training at once
+_MAX_SHEET = 200  # images on a sheet
 _INDICES = re.compile(r"\d{1,9}(,\d{1,9})*")
 
-# What a picture's body may be; FastAPI has no type for a body of bytes.
-_PICTURE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                    "required": ["file"],
-                }
-            },
-        },
-    }
-}
-_PNG: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A picture", "content": {"image/png": {}}}
-}
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {"description": "Events", "content": {"text/event-stream": {}}}
-}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "What is wrong", "model": schemas.Problem},
-    503: {"description": "Too much at once: ask again later", "model": schemas.Problem},
 }
 
 
@@ -75,36 +45,34 @@ class Studio:
     Parameters
     ----------
     network
-        The one to begin with.
+        The network to begin with.
     runs
         The folder of the runs.
     """
 
     def __init__(self, network: Network, runs: Path) -> None:
-        self.first = self.network = network
+        self._first = self._network = network
+        self.service = Service(network.reader)
         self.archive, self.gallery = Archive(runs), Gallery()
         self.trainer = Trainer(runs)
-        self.pages = 0  # that follow a training
-        # One alone: half of what reading takes holds Python's lock, and threads that wait for it
-        # by turns answer fewer requests a second than one does.
-        self.quick = Work(1, _QUEUE)
-        # Seconds of work must not stand in the way of milliseconds.
-        self.slow = Work(2, _QUEUE // 4)
+        self.followers = 0  # pages that follow a training
+
+    @property
+    def network(self) -> Network:
+        """The network that every page uses."""
+        return self._network
+
+    @network.setter
+    def network(self, network: Network) -> None:
+        self._network, self.service.reader = network, network.reader
 
     def open(self, run: str | None) -> Network:
         """Open a run's network by its name; None is the one that the studio began with."""
-        return self.first if run is None else Network.from_run(self.archive.find(run))
-
-    async def close(self) -> str | None:
-        """End all work; gives the name of the run that was cut short, if one was."""
-        cut = await self.trainer.close()
-        self.quick.close()
-        self.slow.close()
-        return cut
+        return self._first if run is None else Network.from_run(self.archive.find(run))
 
 
-def create(studio: Studio, access: Access | None = None) -> ASGIApp:
-    """Make the application.
+def create(studio: Studio, access: Access | None = None) -> FastAPI:
+    """Make the application: the server's, with the studio's pages and routes.
 
     Parameters
     ----------
@@ -113,38 +81,66 @@ def create(studio: Studio, access: Access | None = None) -> ASGIApp:
     access
         Who may ask; None lets this machine in.
     """
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # A notice is for those who ask, and would only stand in the terminal.
-        warnings.simplefilter("ignore", Notice)
-        yield
-        await studio.close()
-
-    app = FastAPI(
-        title="mnistry studio",
-        version=__version__,
-        description="Read, explain and train handwritten-digit networks on this machine.",
-        openapi_url="/api/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        lifespan=lifespan,
-        # Nobody else is told of what is asked, whatever the environment has set up.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-    )
+    app = server_app.create(studio.service, access)
+    app.title = "mnistry studio"
+    app.description = "Read, explain and train handwritten-digit networks on this machine."
     app.state.studio = studio
-    refusals.handle(app)
     app.include_router(_api)
     app.add_api_route("/", _index, include_in_schema=False)
     app.add_api_route("/api/docs", _docs, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
-    app.add_middleware(Limits, pictures=PICTURES)
-    # Outside of all, so that even the answer to a fault of ours carries its headers.
-    return Guard(app, access or Access())
+    return app
 
 
-def _name(route: APIRoute) -> str:
-    return route.name
+def serve(
+    studio: Studio,
+    host: str,
+    port: int,
+    *,
+    on_ready: Callable[[str], None],
+    say: Callable[[str], None],
+) -> None:
+    """Serve the studio until an interrupt or a termination.
+
+    A training that runs is stopped first, and with it the streams that follow it.
+
+    Parameters
+    ----------
+    studio
+        What is served.
+    host, port
+        Where to listen; port 0 takes a free one. Beyond loopback a token is made.
+    on_ready
+        Called with the address to open, before the first request is answered.
+    say
+        Called with what the user should know at the end.
+
+    Raises
+    ------
+    ResourceError
+        If the port is taken.
+    UsageError
+        If this machine has no such host or port.
+    """
+    trainer = studio.trainer
+
+    async def stop_training() -> None:
+        if trainer.running and trainer.state is not None:
+            say(f"stopping the training {trainer.state.run}")
+        run = await trainer.close()
+        if run is not None:
+            say(f"interrupted; go on with: mnistry train --resume {studio.archive.folder / run}")
+
+    access = Access.listening_on(host)
+    server_loop.serve(
+        create(studio, access), access, port, on_ready=on_ready, on_shutdown=stop_training
+    )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.studio.trainer.close()
 
 
 def _studio(request: Request) -> Studio:
@@ -152,7 +148,9 @@ def _studio(request: Request) -> Studio:
 
 
 TheStudio = Annotated[Studio, Depends(_studio)]
-_api = APIRouter(prefix="/api", responses=_PROBLEMS, generate_unique_id_function=_name)
+_api = APIRouter(
+    prefix="/api", responses=ERRORS, generate_unique_id_function=operation_id, lifespan=_lifespan
+)
 
 
 async def _index() -> FileResponse:
@@ -165,7 +163,7 @@ async def _docs(request: Request) -> HTMLResponse:
 
 @_api.get("/status")
 async def status(studio: TheStudio) -> schemas.StudioStatus:
-    """Give the version, the network in use, and the training that runs."""
+    """Return the version, the network in use, and the training that runs."""
     return schemas.StudioStatus(
         version=__version__,
         network=studio.network.info,
@@ -174,37 +172,21 @@ async def status(studio: TheStudio) -> schemas.StudioStatus:
     )
 
 
-@_api.post("/read", openapi_extra=_PICTURE_BODY)
-async def read(request: Request, studio: TheStudio) -> schemas.Reading:
-    """Read the digits in a picture: a photo, a scan or a drawing."""
-    content = await picture(request)
-    work = studio.quick if len(content) <= _SMALL else studio.slow
-    return await work.do(request, studio.network.read, content)
-
-
-@_api.post("/doctor", response_class=Response, responses=_PNG, openapi_extra=_PICTURE_BODY)
-async def doctor(request: Request, studio: TheStudio) -> Response:
-    """Draw why the digits of a picture are read as they are."""
-    content = await picture(request)
-    drawn = await studio.slow.do(request, studio.network.examine, content)
-    return Response(drawn, media_type="image/png")
-
-
 @_api.post("/explain")
 async def explain(
     request: Request, asked: schemas.ExplainRequest, studio: TheStudio
 ) -> schemas.Explanation:
     """Follow one image through the network in use."""
-    return await studio.quick.do(request, studio.network.explain, asked.image, asked.label)
+    return await studio.service.quick.run(request, studio.network.explain, asked.image, asked.label)
 
 
 @_api.get("/units/{number}")
 async def unit(number: int, studio: TheStudio) -> schemas.Unit:
-    """Give a node of a dense network's first layer."""
+    """Return a node of a dense network's first layer."""
     found = studio.network.unit(number)
     if found is None:
         count = studio.network.info.units
-        raise Refusal(
+        raise ApiError(
             404,
             "no such node",
             where=f"unit {number}",
@@ -223,10 +205,10 @@ async def data(
     mistakes: bool = False,
     disputed: bool = False,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    limit: Annotated[int, Query(ge=1, le=_MOST_ON_A_SHEET)] = 100,
+    limit: Annotated[int, Query(ge=1, le=_MAX_SHEET)] = 100,
 ) -> schemas.Items:
-    """List images of the dataset, with what the network in use answers."""
-    return await studio.slow.do(
+    """List images of the dataset, with the answers of the network in use."""
+    return await studio.service.slow.run(
         request,
         studio.gallery.items,
         studio.network,
@@ -240,12 +222,12 @@ async def data(
 
 
 def _indices(text: str) -> str:
-    if not _INDICES.fullmatch(text) or text.count(",") >= _MOST_ON_A_SHEET:
-        raise ValueError(f"expected up to {_MOST_ON_A_SHEET} numbers with commas between them")
+    if not _INDICES.fullmatch(text) or text.count(",") >= _MAX_SHEET:
+        raise ValueError(f"expected up to {_MAX_SHEET} numbers with commas between them")
     return text
 
 
-@_api.get("/data/{split}/sheet.png", response_class=Response, responses=_PNG)
+@_api.get("/data/{split}/sheet.png", response_class=Response, responses=PNG)
 async def sheet(
     request: Request,
     studio: TheStudio,
@@ -254,7 +236,7 @@ async def sheet(
 ) -> Response:
     """Draw images of the dataset in one row, dark ink on white, 28 pixels each."""
     numbers = [int(number) for number in indices.split(",")]
-    drawn = await studio.slow.do(request, studio.gallery.sheet, split, numbers)
+    drawn = await studio.service.slow.run(request, studio.gallery.sheet, split, numbers)
     return Response(drawn, media_type="image/png")
 
 
@@ -262,13 +244,13 @@ async def sheet(
 async def image(
     request: Request, studio: TheStudio, split: schemas.SplitName, index: int
 ) -> schemas.LabelledImage:
-    """Give one image of the dataset as numbers."""
-    return await studio.slow.do(request, studio.gallery.image, split, index)
+    """Return one image of the dataset as numbers."""
+    return await studio.service.slow.run(request, studio.gallery.image, split, index)
 
 
 @_api.post("/train", status_code=202)
 async def train(settings: schemas.TrainSettings, studio: TheStudio) -> schemas.Training:
-    """Begin a training; it goes on when its page is closed."""
+    """Start a training; it goes on when its page is closed."""
     return await studio.trainer.start(settings)
 
 
@@ -280,46 +262,50 @@ async def stop(studio: TheStudio) -> schemas.Training:
 
 @_api.get("/train/events", response_class=StreamingResponse, responses=_STREAM)
 async def events(request: Request, studio: TheStudio) -> StreamingResponse:
-    """Follow a training: `progress`, `epoch`, `done` and `failed`, those of the past first."""
+    """Stream a training's events, past ones first: `progress`, `epoch`, `done` and `failed`."""
     if studio.trainer.state is None:
-        raise Refusal(404, "no training has been started")
-    if studio.pages >= _MOST_PAGES:
-        raise refusals.busy()
+        raise ApiError(404, "no training has been started")
+    if studio.followers >= _MAX_FOLLOWERS:
+        raise too_busy()
     last = request.headers.get("last-event-id", "")
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
     return StreamingResponse(_stream(studio, after), media_type="text/event-stream")
 
 
 async def _stream(studio: Studio, after: int) -> AsyncIterator[str]:
-    studio.pages += 1
+    studio.followers += 1
     try:
         async for event in studio.trainer.follow(after):
-            yield ": nothing new\n\n" if event is None else _written(event)
+            yield ": nothing new\n\n" if event is None else _format_event(event)
     finally:
-        studio.pages -= 1
+        studio.followers -= 1
 
 
-def _written(event: Event) -> str:
-    data = to_json(event.data, inf_nan_mode="null").decode()  # JSON knows no NaN
+def _format_event(event: Event) -> str:
+    data = to_json(event.data, inf_nan_mode="null").decode()  # JSON has no NaN
     return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n"
 
 
 @_api.get("/runs")
 async def runs(request: Request, studio: TheStudio) -> schemas.Runs:
     """List the runs."""
-    return await studio.slow.do(request, studio.archive.all, studio.network.info.run)
+    return await studio.service.slow.run(request, studio.archive.all, studio.network.info.run)
 
 
 @_api.get("/runs/compare")
 async def compare(request: Request, studio: TheStudio, a: str, b: str) -> schemas.RunComparison:
-    """Put two runs side by side."""
-    return await studio.slow.do(request, studio.archive.compare, a, b, studio.network.info.run)
+    """Compare two runs."""
+    return await studio.service.slow.run(
+        request, studio.archive.compare, a, b, studio.network.info.run
+    )
 
 
 @_api.get("/runs/{name}")
 async def run(request: Request, studio: TheStudio, name: str) -> schemas.RunDetail:
-    """Give a run's settings, epochs and scorecards."""
-    return await studio.slow.do(request, studio.archive.detail, name, studio.network.info.run)
+    """Return a run's settings, epochs and scorecards."""
+    return await studio.service.slow.run(
+        request, studio.archive.detail, name, studio.network.info.run
+    )
 
 
 @_api.put("/network")
@@ -327,5 +313,5 @@ async def choose(
     request: Request, choice: schemas.Choice, studio: TheStudio
 ) -> schemas.NetworkInfo:
     """Choose the network that every page uses from now on."""
-    studio.network = await studio.slow.do(request, studio.open, choice.run)
+    studio.network = await studio.service.slow.run(request, studio.open, choice.run)
     return studio.network.info

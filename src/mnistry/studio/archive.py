@@ -1,4 +1,4 @@
-"""The runs of one folder, as the API shows them. A run is known by its name there, never a path.
+"""The runs of one folder, as the API shows them: by their names, never by a path.
 
 Knows nothing of requests.
 """
@@ -9,8 +9,8 @@ from pathlib import Path
 from mnistry.errors import DataError, ModelError
 from mnistry.runs import directory
 from mnistry.runs.directory import Run
+from mnistry.server.errors import ApiError, error_of
 from mnistry.studio import schemas
-from mnistry.studio.refusals import Refusal, error_of
 
 
 class Archive:
@@ -32,25 +32,25 @@ class Archive:
         for run in found:
             try:
                 summaries.append(_summary(run, chosen))
-            except ModelError as error:  # its scorecard: the other runs are to be seen yet
+            except ModelError as error:  # a damaged scorecard must not hide the other runs
                 broken.append(error)
         return schemas.Runs(runs=summaries, broken=[error_of(error) for error in broken])
 
     def find(self, name: str) -> Run:
-        """Give the run of this name.
+        """Return the run of this name.
 
         Raises
         ------
-        Refusal
-            With status 404 if the folder has none.
+        ApiError
+            404 if the folder has none.
         """
         for run in directory.find_all(self.folder)[0]:
             if run.path.name == name:
                 return run
-        raise Refusal(404, "no such run", expected="one of /api/runs")
+        raise ApiError(404, "no such run", expected="one of /api/runs")
 
     def detail(self, name: str, chosen: str | None) -> schemas.RunDetail:
-        """Give all that is known of a run."""
+        """Return a run's settings, epochs and scores."""
         run = self.find(name)
         done = run.status == "done"
         has_epochs = done or (run.path / "history.csv").is_file()
@@ -64,7 +64,7 @@ class Archive:
         )
 
     def compare(self, a: str, b: str, chosen: str | None) -> schemas.RunComparison:
-        """Put two runs side by side, with McNemar's test where both saw the same test images."""
+        """Compare two runs, by McNemar's test where both were scored on the same test images."""
         first, second = self.detail(a, chosen), self.detail(b, chosen)
         test = None
         if first.scores is not None and second.scores is not None:

@@ -1,4 +1,4 @@
-"""A page that lists the API, made of its OpenAPI description; it loads nothing.
+"""A page that lists the API, written from its OpenAPI description; it loads no other file.
 
 Knows nothing of what the API does.
 """

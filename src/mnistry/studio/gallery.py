@@ -1,4 +1,4 @@
-"""One dataset to browse: by split and class, by what a network gets wrong, by disputed labels.
+"""A dataset to browse: by split, by class, by a network's mistakes, by disputed labels.
 
 Knows nothing of requests, nor which network is in use.
 """
@@ -23,7 +23,7 @@ Answers = dict[str, NDArray[np.float32]]
 
 
 class Gallery:
-    """MNIST, or where it is not to be had the sample; loaded when it is first looked at."""
+    """MNIST, or the sample where MNIST cannot be found or downloaded; loaded at its first use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,13 +51,13 @@ class Gallery:
         split
             ``"train"`` or ``"test"``.
         digit
-            Only those with this label; None gives all.
+            Only images with this label; None lists all.
         mistakes
-            Only those that the network answers otherwise than their label.
+            Only images whose label is not the network's answer.
         disputed
-            Only those whose label is disputed.
+            Only images whose label is disputed.
         offset, limit
-            Leave out so many of the list, then give so many.
+            Where in the list to begin, and how many images to return.
         """
         dataset = self._load()
         images, labels = _split(dataset, split)
@@ -92,7 +92,7 @@ class Gallery:
         )
 
     def image(self, split: str, index: int) -> schemas.LabelledImage:
-        """Give one image as numbers."""
+        """Return one image as numbers."""
         images, labels = _split(self._load(), split)
         _check([index], len(images))
         label = None if labels is None else int(labels[index])
@@ -119,7 +119,7 @@ class Gallery:
             return self._dataset
 
     def _all(self, network: Network, split: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give a network's answers to a whole split, computed once."""
+        """Return a network's answers to a whole split, computed once."""
         with self._lock:
             answers = self._answers.setdefault(network, {})
             if split not in answers:

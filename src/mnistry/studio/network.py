@@ -1,4 +1,4 @@
-"""The network in use: read with, looked into, and exchanged for another while it is used.
+"""A network as the pages use it: its reader, its values layer by layer, its answers to a dataset.
 
 Knows nothing of requests.
 """
@@ -12,32 +12,28 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from mnistry.doctor import examine, sheet
 from mnistry.explain import Explainer
-from mnistry.images import decode
 from mnistry.inference import onnx_session
 from mnistry.reading import Reader
-from mnistry.reading.ink import LONG_SIDE
 from mnistry.reading.reader import SHIPPED
 from mnistry.runs.directory import Run, onnx_file
 from mnistry.studio import schemas
 
 SHIPPED_NAME = "the one that ships"
 
-_LEAST = np.finfo(np.float32).tiny  # a probability of 0 would cost endlessly many bits
 _DECIMALS = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Network:
-    """One network; whoever asks it keeps it until he has his answer, whatever is chosen meanwhile.
+    """One network. It is immutable, so that a request may keep it while another is chosen.
 
     Attributes
     ----------
     info
-        What it is.
+        Its name and layers.
     reader, explainer, session
-        The ways to ask it.
+        What reads pictures, computes each layer, and answers many images at once.
     """
 
     info: schemas.NetworkInfo
@@ -66,39 +62,8 @@ class Network:
         """Open an ONNX file, or a run's network."""
         return _open(Path(path).resolve().name, None, onnx_file(path))
 
-    def read(self, content: bytes) -> schemas.Reading:
-        """Read an image file.
-
-        Raises
-        ------
-        DataError
-            If it is none.
-        """
-        look = self.reader.look(content)
-        reading, (height, width) = look.reading, look.size
-        bits = -np.log2(np.maximum(look.probabilities, _LEAST))
-        digits = [
-            schemas.Digit(
-                **dataclasses.asdict(digit),
-                image=form.tolist(),
-                probabilities=shares.tolist(),
-                bits=costs.tolist(),
-            )
-            for digit, form, shares, costs in zip(
-                reading.digits, look.forms, look.probabilities, bits, strict=True
-            )
-        ]
-        return schemas.Reading(
-            lines=list(reading.lines), text=reading.text, digits=digits, width=width, height=height
-        )
-
-    def examine(self, content: bytes) -> bytes:
-        """Draw the doctor's sheet of an image file, as PNG."""
-        grey, _ = decode.decode_reduced(content, "the picture", LONG_SIDE)
-        return sheet.png(examine.examine(self.reader, grey), "the picture")
-
     def explain(self, image: list[list[int]], label: int | None) -> schemas.Explanation:
-        """Follow one image, 28 rows of 28 values from 0 to 255, through the network."""
+        """Compute every layer for one image, 28 rows of 28 values from 0 to 255."""
         found = self.explainer.explain(np.array(image, np.uint8), label)
         first = found.layers[0]
         return schemas.Explanation(
@@ -117,7 +82,7 @@ class Network:
         )
 
     def unit(self, number: int) -> schemas.Unit | None:
-        """Give the weights of a node of the first layer; None if there is no such node."""
+        """Return the weights of a node of the first layer; None if there is no such node."""
         network = self.explainer.network
         if network is None or not 0 <= number < network.layers[0].kernel.shape[1]:
             return None
@@ -127,12 +92,12 @@ class Network:
         )
 
     def probabilities(self, forms: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give each class's probability for images in MNIST's form: shape ``(n, 10)``."""
+        """Return each class's probability for images in MNIST's form: shape ``(n, 10)``."""
         return onnx_session.probabilities(self.session, forms)
 
 
 def _open(name: str, run: str | None, path: Path | None) -> Network:
-    # Requests run beside one another.
+    # One thread: requests run beside one another.
     reader = Reader(path, threads=1)
     model: str | os.PathLike[str] = SHIPPED if path is None else path
     explainer = Explainer(model)

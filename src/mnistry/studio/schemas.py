@@ -1,11 +1,13 @@
-"""What the studio's API takes and gives, as types; its OpenAPI page is made of them.
+"""The types of the studio's requests and answers, beside the server's.
 
-Knows nothing of routes, nor of how an answer comes about.
+Knows nothing of routes, nor of how an answer is computed.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
+
+from mnistry.server.schemas import Answer, Error, RequestBody
 
 Label = Annotated[int, Field(ge=0, le=9)]
 Grey = Annotated[int, Field(strict=True, ge=0, le=255)]
@@ -23,44 +25,19 @@ DataName = Literal["mnist", "fashion-mnist", "sample"]
 Status = Literal["running", "done", "interrupted", "diverged", "failed"]
 
 
-class _Given(BaseModel):
-    """What a client sends: nothing that has no name here."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Error(_Answer):
-    """What happened, where, what was expected, and the remedy."""
-
-    what: str
-    where: str | None = None
-    expected: str | None = None
-    remedy: str | None = None
-
-
-class Problem(_Answer):
-    """The body of every answer that is none."""
-
-    error: Error
-
-
-class Layer(_Answer):
-    """A layer of the network in use, and the shape of what it gives for one image."""
+class Layer(Answer):
+    """A layer of the network in use, and the shape of its output for one image."""
 
     name: str
     kind: str
     shape: list[int]
 
 
-class NetworkInfo(_Answer):
+class NetworkInfo(Answer):
     """The network that every page uses.
 
-    `run` is the name of its run, None for the one that the studio was started with; `units` the
-    nodes of its first layer, None if it is not dense.
+    `run` is the name of its run, null for the network that the studio was started with; `units` is
+    the number of nodes in its first layer, null if that is not dense.
     """
 
     name: str
@@ -71,8 +48,8 @@ class NetworkInfo(_Answer):
     dense: bool
 
 
-class TrainSettings(_Given):
-    """A training; what is left out is as in the classic experiment."""
+class TrainSettings(RequestBody):
+    """A training's settings; the defaults are the classic experiment's."""
 
     network: NetworkName = "dense"
     units: int = Field(default=512, ge=1, le=8192)
@@ -89,7 +66,7 @@ class TrainSettings(_Given):
     )
 
 
-class Training(_Answer):
+class Training(Answer):
     """The training that runs, or the last one that ran."""
 
     run: str
@@ -102,8 +79,8 @@ class Training(_Answer):
     settings: TrainSettings
 
 
-class StudioStatus(_Answer):
-    """What the page asks first."""
+class StudioStatus(Answer):
+    """The version, the network in use and the training: what the page asks first."""
 
     version: str
     network: NetworkInfo
@@ -111,42 +88,7 @@ class StudioStatus(_Answer):
     training: Training | None
 
 
-class Candidate(_Answer):
-    """What a digit may be, and how probable that is, 0 to 1."""
-
-    digit: int
-    confidence: float
-
-
-class Digit(_Answer):
-    """A digit that was found in a picture.
-
-    `digit` is None where it is too uncertain to vouch for; `box` is x, y, width and height in the
-    upright picture's pixels; `image` is what the network was given; `bits[k]` is what the answer
-    costs if the truth is k.
-    """
-
-    digit: int | None
-    confidence: float
-    box: tuple[int, int, int, int]
-    line: int
-    candidates: list[Candidate]
-    image: list[list[int]]
-    probabilities: list[float]
-    bits: list[float]
-
-
-class Reading(_Answer):
-    """What was read in a picture of so many pixels."""
-
-    lines: list[str]
-    text: str
-    digits: list[Digit]
-    width: int
-    height: int
-
-
-class ExplainRequest(_Given):
+class ExplainRequest(RequestBody):
     """An image in MNIST's form, and its true class where it is known."""
 
     image: Image
@@ -154,23 +96,24 @@ class ExplainRequest(_Given):
 
 
 class LayerValues(Layer):
-    """What a layer gives for one image, row by row, channels last, to five decimals."""
+    """A layer's output for one image, row by row, channels last, to five decimals."""
 
     values: list[float]
 
 
-class Hidden(_Answer):
-    """The first layer of a dense network: each node's sum, and what it passes on."""
+class Hidden(Answer):
+    """The first layer of a dense network: each node's weighted sum, and its activation."""
 
     sums: list[float]
     values: list[float]
 
 
-class Explanation(_Answer):
-    """One image's way through the network in use.
+class Explanation(Answer):
+    """The values of every layer for one image.
 
-    `logits` and `exponentials` are None if the network does not end with softmax; `exponentials`
-    are e to the power of each logit less the largest; `bits` is what the answer costs.
+    `logits` and `exponentials` are null if the network does not end with softmax; `exponentials`
+    are e to the power of each logit minus the largest; `bits` is the loss in bits, null without a
+    label.
     """
 
     layers: list[LayerValues]
@@ -182,15 +125,15 @@ class Explanation(_Answer):
     bits: float | None
 
 
-class Unit(_Answer):
+class Unit(Answer):
     """A node of a dense network's first layer: a weight for each pixel, and the bias."""
 
     weights: list[list[float]]
     bias: float
 
 
-class Item(_Answer):
-    """An image of the dataset, and what the network in use answers."""
+class Item(Answer):
+    """An image of the dataset, and the answer of the network in use."""
 
     index: int
     label: int | None
@@ -199,7 +142,7 @@ class Item(_Answer):
     disputed: bool
 
 
-class Items(_Answer):
+class Items(Answer):
     """Part of a list of images; `total` counts the whole list."""
 
     name: str
@@ -209,14 +152,14 @@ class Items(_Answer):
     items: list[Item]
 
 
-class LabelledImage(_Answer):
-    """One image of the dataset as the numbers that it is."""
+class LabelledImage(Answer):
+    """One image of the dataset: 28 rows of 28 values."""
 
     label: int | None
     image: list[list[int]]
 
 
-class RunSummary(_Answer):
+class RunSummary(Answer):
     """A run in the folder; `chosen` if it is the network in use."""
 
     name: str
@@ -230,15 +173,15 @@ class RunSummary(_Answer):
     chosen: bool
 
 
-class Runs(_Answer):
-    """Every run in the folder, the oldest first, and why others cannot be read."""
+class Runs(Answer):
+    """Every run in the folder, the oldest first, and the errors of those that cannot be read."""
 
     runs: list[RunSummary]
     broken: list[Error]
 
 
-class Epoch(_Answer):
-    """What one epoch came to."""
+class Epoch(Answer):
+    """The figures of one epoch."""
 
     loss: float
     accuracy: float
@@ -255,8 +198,8 @@ class RunDetail(RunSummary):
     scores: dict[str, Any] | None
 
 
-class McNemar(_Answer):
-    """Whether two runs differ: images that only one of them got wrong, and McNemar's test."""
+class McNemar(Answer):
+    """McNemar's test of two runs, with the number of images that only one of them got wrong."""
 
     only_a: int
     only_b: int
@@ -264,15 +207,15 @@ class McNemar(_Answer):
     verdict: str
 
 
-class RunComparison(_Answer):
-    """Two runs; `mcnemar` is None if they were not scored on the same test images."""
+class RunComparison(Answer):
+    """Two runs; `mcnemar` is null if they were not scored on the same test images."""
 
     a: RunDetail
     b: RunDetail
     mcnemar: McNemar | None
 
 
-class Choice(_Given):
+class Choice(RequestBody):
     """The name of a run; null for the network that the studio was started with."""
 
     run: str | None = Field(max_length=255)

@@ -1,7 +1,7 @@
-"""One training at a time, in a process of its own, watched from here.
+"""One training at a time, in a process of its own: how the server starts, follows and stops it.
 
-The process outlives every page that shows it. It does not outlive the server: when this end of
-its standard input is closed, by whatever end the server comes to, it stops and keeps its run.
+The process outlives every page that shows it, but not the server: when its standard input is
+closed, however the server ends, it stops and keeps its run.
 Knows nothing of requests.
 """
 
@@ -22,18 +22,18 @@ from typing import Any
 
 from mnistry.errors import UsageError
 from mnistry.runs import directory
+from mnistry.server.errors import ApiError
 from mnistry.studio import worker
-from mnistry.studio.refusals import Refusal
 from mnistry.studio.schemas import Training, TrainSettings
 
-HEARTBEAT = 15.0  # seconds of silence on a stream, after which something is sent
-_MOST_EVENTS = 10_000  # that are kept for pages that come later
+HEARTBEAT = 15.0  # seconds of silence on a stream, after which a comment is sent
+_MAX_EVENTS = 10_000  # kept for pages that are opened later
 _GRACE = 30.0  # seconds in which a training that is asked to stop must have saved itself
 
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """Something that happened in a training: its number, its kind, and its values."""
+    """An event of a training: its number, its kind, and its values."""
 
     number: int
     kind: str
@@ -41,7 +41,7 @@ class Event:
 
 
 class Trainer:
-    """Starts, watches and stops trainings.
+    """Starts, follows and stops trainings.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Trainer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._events: collections.deque[Event] = collections.deque(maxlen=_MOST_EVENTS)
+        self._events: collections.deque[Event] = collections.deque(maxlen=_MAX_EVENTS)
         self._numbers = itertools.count(1)
         self._news = asyncio.Event()
         self._closed = False
@@ -61,28 +61,28 @@ class Trainer:
 
     @property
     def state(self) -> Training | None:
-        """The training that runs, or the last one; None if there was none."""
+        """The training that runs, or the last one; None before the first."""
         return self._state
 
     @property
     def running(self) -> bool:
-        """Whether one runs."""
+        """Whether a training runs."""
         return self._state is not None and self._state.status == "running"
 
     async def start(self, settings: TrainSettings) -> Training:
-        """Begin a training.
+        """Start a training.
 
         Raises
         ------
         UsageError
             If the network has no such settings.
-        Refusal
-            With status 409 if one runs, or none can run here.
+        ApiError
+            409 if a training runs, or Keras and JAX are not installed.
         """
         if self.running or self._closed:
-            raise Refusal(409, "a training runs already", remedy="wait for its end, or stop it")
+            raise ApiError(409, "a training runs already", remedy="wait for its end, or stop it")
         if not can_train():
-            raise Refusal(
+            raise ApiError(
                 409,
                 "this installation reads only: Keras and JAX are missing",
                 remedy="pip install 'mnistry[train]'",
@@ -93,7 +93,7 @@ class Trainer:
             )
         kind = "classic" if _is_classic(settings) else "custom"
         with directory.claim(self._folder, kind, settings.seed) as path:
-            # Set before anything is awaited: two at the same moment would both begin.
+            # Set before anything is awaited: else two requests could both start a training.
             self._state = Training(
                 run=path.name,
                 status="running",
@@ -110,33 +110,33 @@ class Trainer:
                 self._process = await _start_process(_task(path, settings))
             except OSError as error:
                 self._end("failed", error={"what": f"no process can be started: {error.strerror}"})
-                raise Refusal(409, f"no process can be started: {error.strerror}") from error
+                raise ApiError(409, f"no process can be started: {error.strerror}") from error
         self._watch = asyncio.create_task(self._follow_process(self._process))
         return self._state
 
     def stop(self) -> Training:
-        """Ask the training to stop; it says `done` when it has.
+        """Ask the training to stop; its `done` event says when it has.
 
         Raises
         ------
-        Refusal
-            With status 409 if none runs.
+        ApiError
+            409 if no training runs.
         """
         if not self.running or self._state is None:
-            raise Refusal(409, "no training runs")
+            raise ApiError(409, "no training runs")
         if self._process is None or self._process.stdin is None:
-            raise Refusal(409, "its process is only just started", remedy="ask again")
+            raise ApiError(409, "its process is only just started", remedy="ask again")
         self._process.stdin.close()
         return self._state
 
     async def close(self) -> str | None:
-        """Stop what runs, end every stream, and give the name of the run that was cut short."""
+        """Stop the training, end every stream, and return the name of the interrupted run."""
         self._closed = True
         cut = self._state.run if self._state is not None and self.running else None
         if self._watch is not None and self._process is not None:
             if cut is not None:
                 self.stop()
-            try:  # one that has said that it is done may not have ended yet
+            try:  # after its `done` the process may need a moment to end
                 await asyncio.wait_for(asyncio.shield(self._watch), _GRACE)
             except TimeoutError:
                 self._process.kill()
@@ -145,9 +145,9 @@ class Trainer:
         return cut
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event | None]:
-        """Give every event after that number, those of the past too, up to the last.
+        """Yield every event after that number, past ones first, up to the last.
 
-        None stands for a time in which nothing happened.
+        None stands for `HEARTBEAT` seconds without an event.
         """
         while True:
             news = self._news
@@ -179,8 +179,8 @@ class Trainer:
             self._end(
                 "failed",
                 error={
-                    "what": f"the training ended without a word, with code {code}",
-                    "remedy": "the studio's terminal may say more",
+                    "what": f"the training's process ended unexpectedly, with code {code}",
+                    "remedy": "the server's terminal may say more",
                 },
             )
 
@@ -209,7 +209,7 @@ class Trainer:
 
 
 def can_train() -> bool:
-    """Say whether what trains is installed, without importing it."""
+    """Return whether Keras, JAX and onnx are installed, without importing them."""
     return all(importlib.util.find_spec(name) is not None for name in ("keras", "jax", "onnx"))
 
 
@@ -220,22 +220,24 @@ def _is_classic(settings: TrainSettings) -> bool:
 async def _start_process(task: worker.Task) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-P",  # nothing is imported from the folder that we happen to be in
+        "-P",  # imports nothing from the working directory
         "-m",
         worker.__name__,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        **_apart(),
+        **_separate_group(),
     )
     if process.stdin is not None:
         process.stdin.write((json.dumps(dataclasses.asdict(task)) + "\n").encode())
-        with contextlib.suppress(ConnectionError):  # it is dead already: its end will say so
+        with contextlib.suppress(
+            ConnectionError
+        ):  # the process has ended: `_follow_process` reports it
             await process.stdin.drain()
     return process
 
 
-def _apart() -> dict[str, Any]:
-    """Keep the terminal's Ctrl-C from the process: the server hears it, and asks it to stop."""
+def _separate_group() -> dict[str, Any]:
+    """Keep the terminal's Ctrl-C from the process: the server gets it, and stops the process."""
     if os.name == "nt":
         return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
     return {"start_new_session": True}

@@ -1,8 +1,8 @@
 """The process that trains for the studio: ``python -m mnistry.studio.worker``.
 
-It is given one line of JSON, a `Task`, on its standard input, and says how far it is by one line of
-JSON for each `Event` on its standard output. When its input ends, because the training shall stop
-or because the studio is no more, it stops as at Ctrl-C: the run is kept and can be gone on with.
+Its standard input holds one line of JSON, a `Task`; its standard output, one line of JSON for each
+event. When its input is closed, because the training is stopped or the studio has ended, it stops
+as at Ctrl-C: the run is kept and can be resumed.
 Knows nothing of HTTP.
 """
 
@@ -45,26 +45,26 @@ class Task:
 
 
 class Reporter:
-    """Writes events, not too many, and stops the training where nobody reads them.
+    """Writes events at a limited rate, and stops the training when nobody reads them.
 
     Parameters
     ----------
     stream
-        Where to.
+        Where to write.
     """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._said = self._started = 0.0
+        self._last = self._started = 0.0
         self._first = 0
 
-    def say(self, event: str, **values: Any) -> None:
+    def write(self, event: str, **values: Any) -> None:
         """Write one event.
 
         Raises
         ------
         KeyboardInterrupt
-            If nobody reads any more.
+            If the stream's reader is gone.
         """
         try:
             self._stream.write(json.dumps({"event": event, "data": values}) + "\n")
@@ -73,16 +73,16 @@ class Reporter:
             raise KeyboardInterrupt from None
 
     def __call__(self, progress: Progress) -> None:
-        """Report a moment of a training, unless another was just reported."""
+        """Report a training's progress, unless it was reported less than `_PAUSE` seconds ago."""
         now = time.monotonic()
         done = (progress.epoch - 1) * progress.steps + progress.step
         if not self._started:
             self._started, self._first = now, done
-        if progress.finished is None and now < self._said + _PAUSE:
+        if progress.finished is None and now < self._last + _PAUSE:
             return
-        self._said = now
+        self._last = now
         pace = (now - self._started) / max(1, done - self._first)
-        self.say(
+        self.write(
             "progress",
             epoch=progress.epoch,
             epochs=progress.epochs,
@@ -93,12 +93,12 @@ class Reporter:
             seconds_left=pace * (progress.epochs * progress.steps - done),
         )
         if progress.finished is not None:
-            self.say("epoch", epoch=progress.epoch, **dataclasses.asdict(progress.finished))
+            self.write("epoch", epoch=progress.epoch, **dataclasses.asdict(progress.finished))
 
 
 def main() -> int:
-    """Train what standard input asks for, and give the exit code."""
-    # What libraries print must not come among the events.
+    """Run the task on standard input, and return the exit code."""
+    # What libraries print must not mix with the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     reporter = Reporter(events)
@@ -106,16 +106,18 @@ def main() -> int:
         task = Task(**json.loads(sys.stdin.readline()))
         threading.Thread(target=_wait_for_end, daemon=True).start()
         _train(task, reporter)
-        reporter.say("done", run=Path(task.path).name, status="done")
+        reporter.write("done", run=Path(task.path).name, status="done")
     except KeyboardInterrupt:
         return INTERRUPTED
     except MnistryError as error:
-        with contextlib.suppress(OSError):  # it was refused before anything was written
+        with contextlib.suppress(
+            OSError
+        ):  # empty if the task was refused before anything was written
             Path(task.path).rmdir()
         status = "diverged" if isinstance(error, DivergedError) else "failed"
         names = ("what", "where", "expected", "remedy")
         parts = {name: getattr(error, name) for name in names}
-        reporter.say("failed", error=parts, status=status)
+        reporter.write("failed", error=parts, status=status)
         return error.exit_code
     return 0
 

@@ -1,6 +1,6 @@
-"""What the API answers when it does not: the library's errors, as status and JSON.
+"""Map errors to HTTP statuses and JSON.
 
-Every such body is a `mnistry.studio.schemas.Problem`. Knows nothing of routes.
+Every error body is a `mnistry.server.schemas.ErrorBody`. Knows nothing of routes.
 """
 
 from typing import Any
@@ -12,15 +12,24 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from mnistry.errors import DataError, MnistryError, UsageError, printable
-from mnistry.studio.schemas import Error, Problem
+from mnistry.server.schemas import Error, ErrorBody
 
 RETRY_SECONDS = 1
 
-_CLOSES = {408, 413}  # what the client has yet to send is not waited for
+_CLOSES = {408, 413}  # the rest of these requests' bodies is not waited for
 
 
-class Refusal(HTTPException):
-    """A request that is not answered, with the status that says why."""
+class ApiError(HTTPException):
+    """An HTTP error with the parts of a `mnistry.errors.MnistryError`.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    what, where, expected, remedy
+        What happened, which part of the request it concerns, what would have been right, and
+        what the client can do.
+    """
 
     def __init__(
         self,
@@ -38,52 +47,52 @@ class Refusal(HTTPException):
         self.error = Error(what=what, where=where, expected=expected, remedy=remedy)
 
     def response(self) -> JSONResponse:
-        """Give it as an answer."""
+        """Return the error as an HTTP response."""
         return _response(self.status_code, self.error, dict(self.headers or {}))
 
 
-def busy() -> Refusal:
-    """Refuse what is more than can be done soon."""
-    return Refusal(503, "too much is asked at once", remedy="ask again in a second")
+def too_busy() -> ApiError:
+    """Return the error for requests beyond the server's capacity."""
+    return ApiError(503, "too many requests at once", remedy="ask again in a second")
 
 
 def error_of(error: MnistryError) -> Error:
-    """Give an error's parts; characters that no screen shows are replaced."""
+    """Return an error's parts; unprintable characters are replaced."""
     parts = (error.what, error.where, error.expected, error.remedy)
     names = ("what", "where", "expected", "remedy")
     return Error(**{name: printable(part) for name, part in zip(names, parts, strict=True) if part})
 
 
-def handle(app: FastAPI) -> None:
-    """Let an application answer every error as a `Problem`."""
+def add_handlers(app: FastAPI) -> None:
+    """Make an application answer every error with an `ErrorBody`."""
     app.add_exception_handler(MnistryError, _on_library_error)
-    app.add_exception_handler(HTTPException, _on_refusal)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(ClientDisconnect, _on_leaving)
-    app.add_exception_handler(Exception, _on_fault)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_bug)
 
 
 def _response(status: int, error: Error, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(Problem(error=error).model_dump(), status, headers)
+    return JSONResponse(ErrorBody(error=error).model_dump(), status, headers)
 
 
 async def _on_library_error(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, MnistryError):
         raise error
-    # What the client gave is wrong; or it is right, and something here is in its way.
+    # 400: the client's input is wrong. 409: the input is right, the server's state is not.
     status = 400 if isinstance(error, DataError | UsageError) else 409
     return _response(status, error_of(error))
 
 
-async def _on_refusal(_: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, Refusal):
+async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, ApiError):
         return error.response()
     if not isinstance(error, HTTPException):
         raise error
     return _response(error.status_code, Error(what=error.detail), dict(error.headers or {}))
 
 
-async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
+async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     first: dict[str, Any] = error.errors()[0]
@@ -91,11 +100,12 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     return _response(400, Error(what=printable(first["msg"]), where=printable(where)))
 
 
-async def _on_leaving(_: Request, __: Exception) -> Response:
-    return Response(status_code=400)  # nobody is there to read it
+async def _on_disconnect(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # nobody will read it
 
 
-async def _on_fault(_: Request, __: Exception) -> JSONResponse:
+async def _on_bug(_: Request, __: Exception) -> JSONResponse:
     return _response(
-        500, Error(what="a fault in the studio", remedy="its terminal says more; please report it")
+        500,
+        Error(what="internal error", remedy="the server's terminal says more; please report it"),
     )

@@ -7,9 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx2
 import pytest
 
-from mnistry.studio.app import Studio, create
-from mnistry.studio.network import Network
-from mnistry.studio.work import Work
+from mnistry import Reader
+from mnistry.server import pictures
+from mnistry.server.app import Service, create
+from mnistry.server.work import WorkQueue
+from tests.serving import serve
 
 
 class Gate:
@@ -27,17 +29,17 @@ class Gate:
 
 
 @pytest.fixture
-def gate(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """A studio with room for one that is read and one that waits, and a gate before reading."""
+def gate(service: Service, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """A server with room for one that is read and one that waits, and a gate before reading."""
     gate = Gate()
-    studio.quick = Work(1, 1)
-    read = Network.read
+    service.quick = WorkQueue(1, 1)
+    read = pictures.read
 
-    def slowly(self: Network, content: bytes) -> object:
+    def slowly(reader: Reader, content: bytes) -> object:
         gate.wait()
-        return read(self, content)
+        return read(reader, content)
 
-    monkeypatch.setattr(Network, "read", slowly)
+    monkeypatch.setattr(pictures, "read", slowly)
     return gate
 
 
@@ -58,16 +60,12 @@ def wait_until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never came about")
 
 
-def full(studio: Studio) -> bool:
-    return studio.quick._room._value == 0
-
-
 def test_case_83_overload_is_refused_at_once_and_what_was_accepted_is_answered(
-    studio: Studio, gate: Gate, serve, drawing: bytes
+    service: Service, gate: Gate, drawing: bytes
 ) -> None:
-    with serve(create(studio)) as address, clients(address) as send:
+    with serve(create(service)) as address, clients(address) as send:
         accepted = [send(drawing), send(drawing)]
-        wait_until(lambda: full(studio))
+        wait_until(lambda: service.quick.is_full)
         refused = [send(drawing).result() for _ in range(5)]
         assert not any(answer.done() for answer in accepted)
         gate.open.set()
@@ -77,35 +75,35 @@ def test_case_83_overload_is_refused_at_once_and_what_was_accepted_is_answered(
     assert [answer.json()["text"] for answer in answers] == ["4", "4"]
 
 
-def test_there_is_room_again_after_the_rush(
-    studio: Studio, gate: Gate, serve, drawing: bytes
-) -> None:
+def test_there_is_room_again_after_the_rush(service: Service, gate: Gate, drawing: bytes) -> None:
     gate.open.set()
-    with serve(create(studio)) as address:
+    with serve(create(service)) as address:
         for _ in range(5):
             assert httpx2.post(f"{address}/api/read", content=drawing).status_code == 200
 
 
 def test_case_84_what_waits_for_a_client_that_is_gone_is_never_done(
-    studio: Studio, gate: Gate, serve, drawing: bytes
+    service: Service, gate: Gate, drawing: bytes
 ) -> None:
-    with serve(create(studio)) as address, clients(address) as send:
+    with serve(create(service)) as address, clients(address) as send:
         first = send(drawing)
         gate.came.acquire()
         with pytest.raises(httpx2.ReadTimeout):  # it waits in the queue, and then leaves
             httpx2.post(f"{address}/api/read", content=drawing, timeout=0.5)
-        wait_until(lambda: not full(studio))  # its place is free before the first has ended
+        wait_until(
+            lambda: not service.quick.is_full
+        )  # its place is free before the first has ended
         gate.open.set()
         assert first.result().status_code == 200
     assert gate.count == 1
 
 
 def test_slow_work_leaves_the_quick_alone(
-    studio: Studio, serve, drawing: bytes, monkeypatch: pytest.MonkeyPatch
+    service: Service, drawing: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
-    monkeypatch.setattr(Network, "examine", lambda *_: gate.wait() or b"")
-    with serve(create(studio)) as address, ThreadPoolExecutor() as pool:
+    monkeypatch.setattr(pictures, "doctor_sheet", lambda *_: gate.wait() or b"")
+    with serve(create(service)) as address, ThreadPoolExecutor() as pool:
         slow = [
             pool.submit(httpx2.post, f"{address}/api/doctor", content=drawing, timeout=30)
             for _ in range(4)

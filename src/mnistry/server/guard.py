@@ -1,23 +1,26 @@
-"""Who may ask: this machine's own pages, or whoever has the token; and what a page may load.
+"""Access control: this machine's own pages, or whoever has the token; and the security headers.
 
-A page from elsewhere can make a browser ask us too. Its own address then stands in ``Origin`` or,
-where its name was pointed at this machine (DNS rebinding), in ``Host``. Knows nothing of routes.
+A page of another site can make a browser send requests to this server. Its own address then stands
+in ``Origin`` or, where its name resolves to this machine (DNS rebinding), in ``Host``. Knows
+nothing of routes.
 """
 
 import dataclasses
 import hmac
 import ipaddress
+import secrets
 import socket
 from http.cookies import CookieError, SimpleCookie
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnistry.studio.refusals import Refusal
+from mnistry.server.errors import ApiError
 
-COOKIE = "mnistry-studio"
+COOKIE = "mnistry"
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -31,7 +34,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_OWN_SITE = {"same-origin", "none"}  # none: typed in, or a bookmark
+_OTHER_SITE = "requests from other sites are refused"
+_OWN_SITE = {"same-origin", "none"}  # none: the address was typed in, or is a bookmark
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,23 +47,30 @@ class Access:
     host
         The name or address that the server listens on.
     token
-        What a client must show; None lets all of this machine in, and is for loopback alone.
+        What a client must show; None lets everyone on this machine in, and is for loopback alone.
     """
 
     host: str = "127.0.0.1"
     token: str | None = dataclasses.field(default=None, repr=False)
 
-    def knows(self, name: str) -> bool:
-        """Say whether a request's ``Host``, without its port, can mean this server.
+    @classmethod
+    def listening_on(cls, host: str) -> Self:
+        """Make the access of a server that listens on `host`: beyond loopback, with a new token."""
+        return cls(host, None if is_loopback(host) else secrets.token_urlsafe())
 
-        An address cannot be pointed elsewhere as a name can. On loopback it must be loopback's.
+    def is_own_name(self, name: str) -> bool:
+        """Return whether a request's ``Host``, without its port, can mean this server.
+
+        Anybody can make a name resolve to this machine, but not an address. On loopback only
+        loopback's addresses are its own.
 
         Examples
         --------
         >>> local, open_ = Access(), Access("0.0.0.0", "secret")
-        >>> [local.knows(name) for name in ("localhost", "[::1]", "192.168.0.7", "evil.example")]
+        >>> names = ("localhost", "[::1]", "192.168.0.7", "evil.example")
+        >>> [local.is_own_name(name) for name in names]
         [True, True, False, False]
-        >>> open_.knows("192.168.0.7"), open_.knows("evil.example")
+        >>> open_.is_own_name("192.168.0.7"), open_.is_own_name("evil.example")
         (True, False)
         """
         name = name.lower().rstrip(".")
@@ -74,7 +85,7 @@ class Access:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a server that listens on `host` can be reached from this machine alone.
+    """Return whether a server that listens on `host` is reachable from this machine alone.
 
     Examples
     --------
@@ -88,12 +99,12 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Refuses what comes from elsewhere, before anything else sees it, and adds the headers.
+    """Middleware that refuses foreign requests and adds the security headers.
 
     Parameters
     ----------
     app
-        What is guarded.
+        The application behind it.
     access
         Who may ask.
     """
@@ -102,7 +113,7 @@ class Guard:
         self._app, self._access = app, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -117,29 +128,32 @@ class Guard:
 
         try:
             early = self._check(scope)
-        except Refusal as refusal:
-            early = refusal.response()
+        except ApiError as error:
+            early = error.response()
         await (early or self._app)(scope, receive, send_with_headers)
 
     def _check(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         host = hosts[0] if len(hosts) == 1 else ""
-        if not self._access.knows(_without_port(host)):
-            raise Refusal(
-                400, "this studio has another name", where="Host", expected="the address it printed"
+        if not self._access.is_own_name(_without_port(host)):
+            raise ApiError(
+                400,
+                "not this server's name",
+                where="Host",
+                expected="the address that the server printed",
             )
         origin = headers.get("origin")
         if origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}":
-            raise Refusal(403, "a page from elsewhere asks", where="Origin")
+            raise ApiError(403, _OTHER_SITE, where="Origin")
         site = headers.get("sec-fetch-site", "none")
-        # A link to the page itself may stand anywhere.
+        # Other sites may link to the page itself.
         if site not in _OWN_SITE and scope["path"] != "/":
-            raise Refusal(403, "a page from elsewhere asks", where="Sec-Fetch-Site")
-        return None if self._access.token is None else self._admit(scope, headers)
+            raise ApiError(403, _OTHER_SITE, where="Sec-Fetch-Site")
+        return None if self._access.token is None else self._check_token(scope, headers)
 
-    def _admit(self, scope: Scope, headers: Headers) -> Response | None:
-        """Check the token: in a header, in the cookie, or once in the address of the page."""
+    def _check_token(self, scope: Scope, headers: Headers) -> Response | None:
+        """Accept the token in a header, in the cookie, or once in the address of the page."""
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
             return None
@@ -151,10 +165,10 @@ class Guard:
                 response = RedirectResponse("/", 303)
                 response.set_cookie(COOKIE, given, httponly=True, samesite="strict")
                 return response
-        raise Refusal(
+        raise ApiError(
             401,
             "a token is needed",
-            expected="the address that the studio printed, or Authorization: Bearer",
+            expected="the address that the server printed, or Authorization: Bearer",
         )
 
     def _is_token(self, given: str) -> bool:
@@ -173,8 +187,8 @@ def _without_port(host: str) -> str:
     try:
         parts = urlsplit(f"//{host}")
         name = parts.hostname or ""
-        parts.port  # noqa: B018  (raises if it is no number)
+        parts.port  # noqa: B018  (raises if it is not a number)
     except ValueError:
         return ""
-    # Whatever else an address may have in it has no place in a Host header.
+    # A user, a path or a query has no place in a Host header.
     return name if parts.netloc == host and "@" not in host else ""

@@ -1,3 +1,4 @@
+import asyncio
 import socket
 import threading
 from urllib.parse import urlsplit
@@ -6,8 +7,10 @@ import httpx2
 import pytest
 
 from mnistry.errors import ResourceError, UsageError
-from mnistry.studio import server
-from mnistry.studio.app import Studio
+from mnistry.server import serve as server_loop
+from mnistry.server.app import Service, create
+from mnistry.server.guard import Access
+from tests.serving import serve
 
 
 def connect(address: str) -> socket.socket:
@@ -19,7 +22,7 @@ def connect(address: str) -> socket.socket:
 def test_case_82_a_request_whose_head_never_ends_is_given_up(
     head: bytes, served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.PatientProtocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.2)
     with connect(str(served.base_url)) as connection:
         connection.sendall(head)
         assert connection.recv(100) == b""
@@ -28,7 +31,7 @@ def test_case_82_a_request_whose_head_never_ends_is_given_up(
 def test_case_82_a_byte_now_and_then_does_not_help(
     served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.PatientProtocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.3)
     with connect(str(served.base_url)) as connection:
         connection.settimeout(0.05)
         closed = False
@@ -45,9 +48,9 @@ def test_case_82_a_byte_now_and_then_does_not_help(
 
 
 def test_case_82_an_answer_that_is_never_taken_is_given_up(
-    serve, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server.PatientProtocol, "TAKE_SECONDS", 0.2)
+    monkeypatch.setattr(server_loop.PatientProtocol, "WRITE_SECONDS", 0.2)
     ended = threading.Event()
 
     async def endless(scope, receive, send) -> None:
@@ -65,11 +68,9 @@ def test_case_82_an_answer_that_is_never_taken_is_given_up(
 
 
 def test_a_request_under_way_is_not_cut_by_the_limit_on_its_head(
-    serve, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import asyncio
-
-    monkeypatch.setattr(server.PatientProtocol, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.1)
 
     async def slow(scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -82,21 +83,21 @@ def test_a_request_under_way_is_not_cut_by_the_limit_on_its_head(
         assert [asking.get("/").status_code for _ in range(2)] == [204, 204]
 
 
-def test_a_port_that_is_taken_is_told(studio: Studio) -> None:
+def test_a_port_that_is_taken_is_told(service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(ResourceError, match=f"127.0.0.1:{port}: another program") as caught:
-            server.serve(studio, "127.0.0.1", port, on_ready=print, say=print)
+            server_loop.serve(create(service), Access(), port, on_ready=print)
     assert caught.value.exit_code == 7
 
 
 @pytest.mark.parametrize(("host", "port"), [("203.0.113.1", 0), ("127.0.0.1", 70_000)])
-def test_an_address_that_is_not_ours_is_told(studio: Studio, host: str, port: int) -> None:
+def test_an_address_that_is_not_ours_is_told(service: Service, host: str, port: int) -> None:
     with pytest.raises(UsageError, match=host):
-        server.serve(studio, host, port, on_ready=print, say=print)
+        server_loop.serve(create(service), Access(host), port, on_ready=print)
 
 
-def test_no_answer_is_held_back_until_the_client_has_acknowledged_its_head(serve) -> None:
+def test_no_answer_is_held_back_until_the_client_has_acknowledged_its_head() -> None:
     async def plain(scope, receive, send) -> None:
         if scope["type"] == "lifespan":
             return
@@ -120,4 +121,4 @@ def test_no_answer_is_held_back_until_the_client_has_acknowledged_its_head(serve
     ],
 )
 def test_the_address_that_is_printed_can_be_opened(host, token, address) -> None:
-    assert server._address(host, 80, token) == address
+    assert server_loop.url(Access(host, token), 80) == address

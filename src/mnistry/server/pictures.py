@@ -1,0 +1,56 @@
+"""Read a picture, and draw how it was read: the answers of the API's two picture routes.
+
+Knows nothing of HTTP.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from mnistry.doctor import examine, sheet
+from mnistry.images import decode
+from mnistry.reading import Reader
+from mnistry.reading.ink import LONG_SIDE
+from mnistry.server import schemas
+
+_WHERE = "the picture"  # the client's file name is never used
+_SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
+
+
+def read(reader: Reader, content: bytes) -> schemas.Reading:
+    """Read the digits in an image file's content.
+
+    Raises
+    ------
+    DataError
+        If it is not an image in an accepted format.
+    """
+    look = reader.look(content)
+    reading, (height, width) = look.reading, look.size
+    bits = -np.log2(np.maximum(look.probabilities, _SMALLEST))
+    digits = [
+        schemas.Digit(
+            **dataclasses.asdict(digit),
+            image=image.tolist(),
+            probabilities=probabilities.tolist(),
+            bits=costs.tolist(),
+        )
+        for digit, image, probabilities, costs in zip(
+            reading.digits, look.forms, look.probabilities, bits, strict=True
+        )
+    ]
+    return schemas.Reading(
+        lines=list(reading.lines), text=reading.text, digits=digits, width=width, height=height
+    )
+
+
+def doctor_sheet(reader: Reader, content: bytes) -> bytes:
+    """Draw every step from an image file's content to its digits, as PNG.
+
+    Raises
+    ------
+    DataError
+        If it is not an image in an accepted format.
+    """
+    grey, _ = decode.decode_reduced(content, _WHERE, LONG_SIDE)
+    return sheet.png(examine.examine(reader, grey), _WHERE)

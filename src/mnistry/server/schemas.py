@@ -1,0 +1,68 @@
+"""The types of the API's requests and answers; its OpenAPI description is made of them.
+
+Knows nothing of routes, nor of how an answer is computed.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class RequestBody(BaseModel):
+    """Base of request bodies: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """Base of answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Error(Answer):
+    """What happened, where, what was expected, and the remedy."""
+
+    what: str
+    where: str | None = None
+    expected: str | None = None
+    remedy: str | None = None
+
+
+class ErrorBody(Answer):
+    """Error body."""
+
+    error: Error
+
+
+class Candidate(Answer):
+    """A possible digit, and its probability, 0 to 1."""
+
+    digit: int
+    confidence: float
+
+
+class Digit(Answer):
+    """A digit that was found in a picture.
+
+    `digit` is null where the best candidate is too uncertain; `box` is x, y, width and height in
+    the upright picture's pixels; `image` is the network's input, 28 rows of 28 values; `bits[k]` is
+    the loss in bits if the truth is k.
+    """
+
+    digit: int | None
+    confidence: float
+    box: tuple[int, int, int, int]
+    line: int
+    candidates: list[Candidate]
+    image: list[list[int]]
+    probabilities: list[float]
+    bits: list[float]
+
+
+class Reading(Answer):
+    """The digits of a picture, and its size in pixels."""
+
+    lines: list[str]
+    text: str
+    digits: list[Digit]
+    width: int
+    height: int

@@ -1,0 +1,199 @@
+"""Run an application: its socket, its address, its shutdown, and the limits on slow connections.
+
+uvicorn limits idle connections alone. Here a request's head must also arrive in time, and the
+client must take its answer in time. Knows nothing of routes.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Awaitable, Callable
+
+import cv2
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mnistry.errors import Notice, ResourceError, UsageError
+from mnistry.server.guard import Access
+
+_GRACE = 2  # seconds in which answers under way may end at a shutdown
+_HEAD_BYTES = 1 << 14
+_BACKLOG = 128
+_MAX_PORT = 65_535
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 with time limits for slow clients."""
+
+    HEAD_SECONDS = 10.0  # from the connection, or the last answer, to the end of a request's head
+    WRITE_SECONDS = 30.0  # in which a client takes nothing of an answer that is ready
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the timer for the first request's head."""
+        super().connection_made(transport)
+        self._update_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel the timers."""
+        super().connection_lost(exc)
+        for timer in (self._head_timer, self._write_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Handle bytes from the client."""
+        super().data_received(data)
+        self._update_head_timer()
+
+    def on_response_complete(self) -> None:
+        """Start the timer for the next request's head."""
+        super().on_response_complete()
+        self._update_head_timer()
+
+    def pause_writing(self) -> None:
+        """Start the timer for a client that does not read."""
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(self.WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Cancel the timer: the client reads again."""
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+
+    def _update_head_timer(self) -> None:
+        # Not restarted by every byte: a byte now and then would extend it for ever.
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering and self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        elif not answering and self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.HEAD_SECONDS, self.transport.abort)
+
+
+class _Server(uvicorn.Server):
+    """Runs a function at a shutdown, before the connections are closed."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_shutdown: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        super().__init__(config)
+        self._on_shutdown = on_shutdown
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._on_shutdown is not None:
+            await self._on_shutdown()
+        await super().shutdown(sockets)
+
+
+def serve(
+    app: ASGIApp,
+    access: Access,
+    port: int,
+    *,
+    on_ready: Callable[[str], None],
+    on_shutdown: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serve an application until an interrupt or a termination.
+
+    Parameters
+    ----------
+    app
+        The application, made with the same `access`.
+    access
+        Where to listen, and the token if there is one.
+    port
+        0 takes a free one.
+    on_ready
+        Called with the address to open, before the first request is answered.
+    on_shutdown
+        Called at the end, while connections are still open.
+
+    Raises
+    ------
+    ResourceError
+        If the port is taken.
+    UsageError
+        If this machine has no such host or port.
+    """
+    listener = listen(access.host, port)
+    cv2.setNumThreads(1)  # requests run beside one another
+    # Set before any thread starts: warning filters belong to the whole process.
+    warnings.simplefilter("ignore", Notice)
+    # Malformed forms must not fill the terminal.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    with listener:
+        on_ready(url(access, listener.getsockname()[1]))
+        _Server(config(app), on_shutdown).run([listener])
+
+
+def config(app: ASGIApp) -> uvicorn.Config:
+    """Return uvicorn's settings for an application."""
+    return uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=_GRACE,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket; port 0 takes a free one.
+
+    Raises
+    ------
+    ResourceError
+        If the port is taken.
+    UsageError
+        If this machine has no such host or port.
+    """
+    where = f"{host}:{port}"
+    if not 0 <= port <= _MAX_PORT:
+        raise UsageError("no such port", where=where, expected=f"0 to {_MAX_PORT}")
+    listener = None
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # Only where a socket says that it is TCP does asyncio turn off Nagle's algorithm, which
+        # holds the second part of an answer back until the client has acknowledged the first.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        if os.name != "nt":  # there it would let two programs listen
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ResourceError(
+                "another program listens there", where=where, remedy="choose another --port"
+            ) from error
+        raise UsageError(f"cannot listen there: {error.strerror}", where=where) from error
+    return listener
+
+
+def url(access: Access, port: int) -> str:
+    """Return the address to open in a browser, with the token if there is one.
+
+    Examples
+    --------
+    >>> url(Access("::1"), 8000), url(Access("192.168.0.7", "t"), 8000)
+    ('http://[::1]:8000/', 'http://192.168.0.7:8000/?token=t')
+    """
+    any_address = ("0.0.0.0", "::")  # noqa: S104
+    name = socket.gethostname() if access.host in any_address else access.host
+    if ":" in name:
+        name = f"[{name}]"
+    return f"http://{name}:{port}/" + ("" if access.token is None else f"?token={access.token}")

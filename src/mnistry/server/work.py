@@ -1,0 +1,79 @@
+"""A queue of computations in threads: beyond a fixed length, requests are refused.
+
+A queue without an end would answer everybody too late. Knows nothing of what is computed.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from starlette.requests import Request
+
+from mnistry.server.errors import ApiError, too_busy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class WorkQueue:
+    """Runs functions for requests in a few threads.
+
+    Parameters
+    ----------
+    threads
+        How many functions run at once.
+    waiting
+        How many more may wait for a thread.
+    """
+
+    def __init__(self, threads: int, waiting: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, "server")
+        self._room = threading.Semaphore(threads + waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next call of `run` would be refused."""
+        free = self._room.acquire(blocking=False)
+        if free:
+            self._room.release()
+        return not free
+
+    async def run(
+        self, request: Request, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function for a request whose body has been read, and return its result.
+
+        On disconnect, queued work is cancelled and a running result is dropped.
+
+        Raises
+        ------
+        ApiError
+            503 if the queue is full; 400 if the client has disconnected.
+        """
+        if not self._room.acquire(blocking=False):
+            raise too_busy()
+        running = self._threads.submit(function, *args, **kwargs)
+        running.add_done_callback(lambda _: self._room.release())
+        answer = asyncio.wrap_future(running)
+        disconnect = asyncio.ensure_future(_disconnect(request))
+        try:
+            either: set[asyncio.Future[Any]] = {answer, disconnect}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise ApiError(400, "the client has disconnected")
+            return answer.result()
+        finally:
+            disconnect.cancel()
+            answer.cancel()
+
+    def close(self) -> None:
+        """Cancel what waits; what runs is left to end by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _disconnect(request: Request) -> None:
+    """Wait until the client disconnects."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

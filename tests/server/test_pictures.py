@@ -1,0 +1,65 @@
+import io
+import math
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from mnistry.server.app import Service
+
+
+def test_a_drawing_is_answered_with_all_that_the_page_shows(
+    client: TestClient, drawing: bytes
+) -> None:
+    answer = client.post("/api/read", content=drawing).json()
+    assert (answer["text"], answer["lines"]) == ("4", ["4"])
+    assert (answer["width"], answer["height"]) == (84, 84)
+    (digit,) = answer["digits"]
+    assert digit["digit"] == 4
+    assert digit["candidates"][0] == {"digit": 4, "confidence": digit["confidence"]}
+    assert np.array(digit["image"]).shape == (28, 28)
+    assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert digit["probabilities"][4] == pytest.approx(digit["confidence"], abs=1e-5)
+    x, y, width, height = digit["box"]
+    assert 0 <= x < x + width <= 84
+    assert 0 <= y < y + height <= 84
+
+
+def test_the_cost_in_bits_is_the_logarithm_of_the_probability(
+    client: TestClient, drawing: bytes
+) -> None:
+    (digit,) = client.post("/api/read", content=drawing).json()["digits"]
+    for probability, bits in zip(digit["probabilities"], digit["bits"], strict=True):
+        assert bits == pytest.approx(-math.log2(probability), rel=1e-4, abs=1e-6)
+
+
+def test_the_image_that_is_shown_is_the_one_that_was_read(
+    client: TestClient, service: Service, drawing: bytes
+) -> None:
+    (digit,) = client.post("/api/read", content=drawing).json()["digits"]
+    form = np.array([digit["image"]], np.uint8)
+    again = service.reader.read_many(form)[0].digits[0]
+    assert again.confidence == pytest.approx(digit["confidence"], abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [(60, 40), (28, 28), (1, 1), (1, 500)])
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_blank_picture_has_no_digit(client: TestClient, size: tuple[int, int], grey: int) -> None:
+    file = io.BytesIO()
+    Image.new("L", size, grey).save(file, "PNG")
+    answer = client.post("/api/read", content=file.getvalue()).json()
+    assert (answer["text"], answer["lines"], answer["digits"]) == ("", [], [])
+
+
+def test_what_is_no_picture_is_refused_with_the_accepted_formats(client: TestClient) -> None:
+    for path in ("/api/read", "/api/doctor"):
+        response = client.post(path, content=b"%PDF-1.7", headers={"Content-Type": "image/png"})
+        assert response.status_code == 400
+        assert "PNG" in response.json()["error"]["expected"]
+
+
+def test_the_doctor_draws_a_picture(client: TestClient, drawing: bytes) -> None:
+    response = client.post("/api/doctor", content=drawing)
+    assert response.headers["Content-Type"] == "image/png"
+    assert Image.open(io.BytesIO(response.content)).width == 1240
