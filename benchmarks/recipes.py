@@ -15,7 +15,7 @@ from pathlib import Path
 import processes
 import results
 
-from mnistry.recipes import RECIPES
+from mnistry.recipes import NAMES
 
 SEEDS = {"classic": 10, "fast": 10, "classic-plus": 5, "best": 3}
 
@@ -40,7 +40,7 @@ def train(recipe: str, seed: int, folder: Path) -> dict[str, float]:
 def main() -> None:
     """Measure, and write what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", nargs="*", choices=list(RECIPES), default=list(SEEDS))
+    parser.add_argument("recipe", nargs="*", choices=NAMES, default=list(SEEDS))
     parser.add_argument("--seeds", type=int, help="else " + str(SEEDS))
     arguments = parser.parse_args()
     measured = (results.load("recipes") or {"measured": {}})["measured"]
@@ -54,7 +54,7 @@ def main() -> None:
                 measured[recipe].append(run)
             mean = statistics.mean(run["accuracy"] for run in measured[recipe])
             print(f"{recipe}: mean {mean:.3%} of {count} seeds")
-            ordered = {name: measured[name] for name in RECIPES if name in measured}
+            ordered = {name: measured[name] for name in NAMES if name in measured}
             results.save("recipes", {"measured": ordered})
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import click
 import numpy as np
 import pytest
-import typer.main
 import uvicorn
 
 import mnistry
@@ -34,12 +34,23 @@ WIDTH = "80"
 Command = Callable[[str], str]
 
 
-def commands() -> list[str]:
-    found = []
-    for name, command in typer.main.get_command(cli.app).commands.items():
-        inner = getattr(command, "commands", None)
-        found += [f"{name} {sub}" for sub in inner] if inner else [name]
-    return found
+def module(name: str) -> ModuleType:
+    """Import one of the scripts that build the site."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def contexts() -> dict[str, click.Context]:
+    """Every command by what follows mnistry, without the groups."""
+    found = module("commands").walk(click.Context(cli.app, info_name="mnistry"))
+    return {
+        context.command_path.removeprefix("mnistry "): context
+        for context in found if not isinstance(context.command, click.Group)
+    }  # fmt: skip
 
 
 def examples(text: str) -> Iterator[tuple[str, str]]:
@@ -235,7 +246,7 @@ def test_a_comparison_allows_only_what_a_machine_decides(expected, found, right)
     assert same(expected, found) is right
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", contexts())
 def test_every_command_is_shown_at_work_on_some_page(name: str) -> None:
     assert any(
         example.startswith(f"{PROMPT}{name}") for text in PAGES.values()
@@ -245,37 +256,23 @@ def test_every_command_is_shown_at_work_on_some_page(name: str) -> None:
 
 def test_every_command_and_option_is_in_the_reference() -> None:
     reference = module("commands").reference()
-    for name in commands():
+    for name, context in contexts().items():
         assert f"# `mnistry {name}`\n" in reference
         section = reference.split(f"# `mnistry {name}`\n")[1].split("\n#")[0]
-        command = typer.main.get_command(cli.app)
-        for part in name.split():
-            command = command.commands[part]
-        for parameter in command.params:
+        for parameter in context.command.params:
             shown = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.metavar
             told = re.search(rf"^\* `(.*, )?{re.escape(shown)}[ `,].*: \w", section, re.MULTILINE)
             assert told, f"{name} {shown}"
 
 
 def test_every_mention_of_a_command_is_of_one_that_there_is() -> None:
-    known = {name.split()[0] for name in commands()} | {
+    known = {name.split()[0] for name in contexts()} | {
         "--version",
         "--help",
-        "--install-completion",
     }
     for page, text in PAGES.items():
         for mentioned in re.findall(r"(?:`|\$ )mnistry ([a-z-]+)", text):
             assert mentioned in known, f"{page}: mnistry {mentioned}"
-
-
-def module(name: str) -> ModuleType:
-    """Import one of the scripts that build the site."""
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
 
 
 @pytest.fixture(scope="module")

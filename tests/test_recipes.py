@@ -1,11 +1,13 @@
 import dataclasses
 import json
 
+import keras
 import pytest
 
 from mnistry import recipes
 from mnistry.errors import UsageError
 from mnistry.recipes import Recipe
+from mnistry.recipes.recipe import OPTIMIZERS
 
 
 def test_the_default_recipe_is_the_classic_experiment() -> None:
@@ -48,14 +50,14 @@ def test_fault_67_a_setting_out_of_range_is_refused(setting: dict[str, object]) 
         dataclasses.replace(Recipe(), **setting)
 
 
-@pytest.mark.parametrize("name", recipes.RECIPES)
+@pytest.mark.parametrize("name", recipes.NAMES)
 def test_a_recipe_survives_json(name: str) -> None:
     recipe = recipes.find(name)
     assert recipe.name == name
     assert Recipe.from_json(json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
 
 
-@pytest.mark.parametrize("name", recipes.RECIPES)
+@pytest.mark.parametrize("name", recipes.NAMES)
 def test_any_number_of_epochs_goes_with_a_recipe(name: str) -> None:
     assert dataclasses.replace(recipes.find(name), epochs=1).epochs == 1
 
@@ -71,3 +73,8 @@ def test_classic_plus_has_the_classic_network() -> None:
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="classic"):
         recipes.find("secret")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_keras_has_every_optimizer_that_is_named(name: str) -> None:
+    assert keras.optimizers.get(name).name.replace("_", "") == name

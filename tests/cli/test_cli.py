@@ -2,23 +2,30 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 
+import click
 import pytest
-import typer.main
 
-from mnistry import cli, datasets
+from mnistry import cli, datasets, recipes
 from mnistry.errors import MnistryError
+from mnistry.networks import names
+from mnistry.recipes.recipe import OPTIMIZERS
 
 
-def commands() -> list[tuple[str, ...]]:
-    group = typer.main.get_command(cli.app)
-    found: list[tuple[str, ...]] = []
-    for name, command in group.commands.items():
-        inner = getattr(command, "commands", None)
-        found += [(name, sub) for sub in inner] if inner else [(name,)]
+def commands(
+    group: click.Group = cli.app, above: tuple[str, ...] = ()
+) -> dict[tuple[str, ...], click.Command]:
+    context = click.Context(group)
+    found: dict[tuple[str, ...], click.Command] = {}
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        below = (*above, name)
+        found |= commands(command, below) if isinstance(command, click.Group) else {below: command}
     return found
 
 
@@ -27,12 +34,10 @@ def test_every_command_and_option_has_help(mnistry_command, command) -> None:
     result = mnistry_command(*command, "--help")
     assert result.code == 0
     assert "Usage: mnistry" in result.out
-    made = typer.main.get_command(cli.app)
-    for name in command:
-        made = made.commands[name]
+    made = commands()[command]
     assert made.help
     for parameter in made.params:
-        assert getattr(parameter, "help", None), parameter.name
+        assert parameter.help, parameter.name
 
 
 def test_the_version_is_printed(mnistry_command) -> None:
@@ -82,7 +87,7 @@ def test_each_kind_of_failure_has_its_exit_code(
         ("--help",),
         ("show", "--data", "sample", *map(str, range(400))),  # rich finds the pipe closed
         ("show", "--data", "sample", "--matrix", "0"),  # found when the last lines are flushed
-        ("data", "sample", "--json"),  # typer finds it closed, or the last flush
+        ("data", "sample", "--json"),  # click finds it closed, or the last flush
     ],
     ids=lambda value: " ".join(value[:4]),
 )
@@ -108,12 +113,105 @@ def test_a_bug_shows_its_traceback(monkeypatch) -> None:
         cli.main()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("nonsense",), "mnistry: no such command 'nonsense'; see mnistry --help"),
+        (
+            ("train", "--colour"),
+            "mnistry: train: no such option '--colour'; see mnistry train --help",
+        ),
+        (
+            ("runs", "show"),
+            "mnistry: runs show: missing argument 'RUN'; see mnistry runs show --help",
+        ),
+        (
+            ("train", "--epochs", "many"),
+            "mnistry: train --epochs: 'many' is not a valid integer; see mnistry train --help",
+        ),
+        (
+            ("show", "1", "--split", "tset"),
+            "mnistry: show --split: 'tset' is not one of 'train', 'test'; see mnistry show --help",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_wrong_usage_points_to_the_help_of_its_command(mnistry_command, arguments, line) -> None:
+    assert mnistry_command(*arguments).err == f"{line}\n"
+
+
+def test_without_a_command_the_help_is_printed(mnistry_command) -> None:
+    result = mnistry_command()
+    assert result.code == 2
+    assert result.out.startswith("Usage: mnistry")
+    assert not result.err
+
+
+def test_the_help_lists_every_command_with_the_first_sentence_of_its_own(mnistry_command) -> None:
+    listed = " ".join(mnistry_command("--help").out.split())
+    for (name, *_), command in commands().items():
+        if name != "runs":
+            sentence = " ".join(command.help.split("\n\n")[0].split()).rstrip(".")
+            assert f" {name} {sentence}. " in listed
+
+
+def test_the_help_of_train_names_every_choice_and_default(mnistry_command) -> None:
+    text = " ".join(mnistry_command("train", "--help").out.split())
+    for choices in (recipes.NAMES, names.NAMES, OPTIMIZERS):
+        assert ", ".join(choices) in text
+    assert "categorical, sparse-categorical, binary" in text
+    for option, default in [
+        ("--recipe", "classic"), ("--network", "dense"), ("--units", "512"), ("--depth", "1"),
+        ("--optimizer", "rmsprop"), ("--loss", "categorical"), ("--epochs", "5"),
+        ("--learning-rate", "Keras's for the optimizer; rmsprop: 0.001"),
+        ("--batch-size", "128"), ("--validation", "0.0"), ("--early-stopping", "never"),
+        ("--seed", "0"), ("--seeds", "1"),
+    ]:  # fmt: skip
+        assert re.search(rf" {option} [^[]*\[default: \({re.escape(default)}\)", text), option
+
+
+def test_the_shell_completes_commands_options_and_names() -> None:
+    def completed(*words: str) -> list[str]:
+        result = subprocess.run(
+            [sys.executable, "-m", "mnistry"], check=True, capture_output=True, text=True,
+            env={**os.environ, "_MNISTRY_COMPLETE": "bash_complete",
+                 "COMP_WORDS": " ".join(("mnistry", *words)), "COMP_CWORD": str(len(words))},
+        )  # fmt: skip
+        return [line.removeprefix("plain,") for line in result.stdout.split()]
+
+    assert completed("ex") == ["explain", "export"]
+    assert completed("train", "--se") == ["--seed", "--seeds"]
+    assert completed("train", "--network", "str") == ["strided", "strided-large"]
+
+
+def test_help_is_in_colour_unless_that_is_not_wanted(monkeypatch) -> None:
+    context = cli.app.make_context("mnistry", [], resilient_parsing=True)
+    assert "\x1b[1m" in context.get_help()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in context.get_help()
+
+
+def test_a_command_imports_no_other_command() -> None:
+    every = {name for name, *_ in commands()}
+    code = (
+        "import sys; from mnistry import cli\n"
+        "sys.argv = ['mnistry', 'read', '--help']\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "loaded = {name.split('.')[2] for name in sys.modules if name.startswith('mnistry.cli.')}\n"
+        f"assert loaded & {every} == {{'read'}}\n"
+        "assert not {'rich', 'pydantic'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from mnistry import cli\n"
         "sys.argv = ['mnistry', '--help']\n"
         "try: cli.main()\n"
         "except SystemExit: pass\n"
-        "assert not {'numpy', 'keras', 'jax', 'cv2', 'onnxruntime'} & set(sys.modules)"
+        "heavy = {'numpy', 'keras', 'jax', 'cv2', 'onnxruntime', 'rich', 'pydantic'}\n"
+        "assert not heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

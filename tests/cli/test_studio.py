@@ -49,7 +49,7 @@ def test_case_84_broken_and_broken_off_requests_do_not_fill_the_terminal(tmp_pat
 def test_a_model_that_there_is_not_is_told_before_anything_is_served(tmp_path: Path) -> None:
     for model in (tmp_path / "none.onnx", tmp_path):
         with pytest.raises(ModelError):
-            studio(model=str(model), port=0)
+            studio.main(["--model", str(model), "--port", "0"], standalone_mode=False)
 
 
 def test_without_its_extra_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,4 +62,4 @@ def test_without_its_extra_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(builtins, "__import__", bare)
     with pytest.raises(UsageError, match=r"pip install 'mnistry\[studio\]'"):
-        studio()
+        studio.main([], standalone_mode=False)

@@ -4,7 +4,11 @@ import pytest
 
 import mnistry
 from mnistry.errors import UsageError
-from mnistry.networks import zoo
+from mnistry.networks import names, zoo
+
+
+def test_the_names_are_those_of_the_networks_that_can_be_built() -> None:
+    assert set(names.NAMES) == set(zoo.NETWORKS)
 
 
 @pytest.mark.parametrize(

@@ -12,23 +12,11 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-import typer
+import click
 
-from mnistry.cli.data import data
-from mnistry.cli.doctor import doctor
-from mnistry.cli.evaluate import evaluate
-from mnistry.cli.explain import explain
-from mnistry.cli.export import export
-from mnistry.cli.ledger import ledger
-from mnistry.cli.plot import plot
-from mnistry.cli.predict import predict
-from mnistry.cli.read import read
-from mnistry.cli.runs import app as runs
-from mnistry.cli.show import show
-from mnistry.cli.studio import studio
-from mnistry.cli.sweep import sweep
-from mnistry.cli.train import train
+from mnistry.cli.framework import LazyGroup
 from mnistry.errors import MnistryError, ResourceError, UsageError
+from mnistry.version import __version__
 
 # Modules that the bare install lacks.
 _TRAINING_EXTRA = {
@@ -43,39 +31,27 @@ _DISK = {
 # What a shell says of a program that SIGPIPE ended; Windows lacks the signal.
 _SIGPIPE = 128 + 13
 
-app = typer.Typer(
-    name="mnistry",
-    help="Train, understand and use handwritten-digit networks with Keras.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+
+@click.group(
+    cls=LazyGroup,
+    package="mnistry.cli",
+    sections={
+        "Look at data": ("data", "show"),
+        "Train": ("train", "sweep", "runs"),
+        "See what a network has learned": ("evaluate", "explain", "ledger", "plot"),
+        "Use a network": ("read", "doctor", "predict", "export", "studio"),
+    },
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
+    epilog="Commands and options are completed by the shell after eval "
+    '"$(_MNISTRY_COMPLETE=bash_source mnistry)"; in zsh zsh_source, in fish fish_source.',
 )
-app.command()(data)
-app.command()(show)
-app.command()(train)
-app.command()(evaluate)
-app.command()(predict)
-app.command()(ledger)
-app.command()(plot)
-app.command()(explain)
-app.command()(read)
-app.command()(doctor)
-app.command()(export)
-app.command()(studio)
-app.command()(sweep)
-app.add_typer(runs, name="runs")
-
-
-@app.callback(invoke_without_command=True)
-def _version(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
-) -> None:
-    if version:
-        from mnistry.version import __version__
-
-        typer.echo(f"mnistry {__version__}")
-        raise typer.Exit
+@click.version_option(__version__, message="mnistry %(version)s", help="Print the version.")
+def app() -> None:
+    """Train, understand and use handwritten-digit networks with Keras."""
 
 
 def main() -> NoReturn:
@@ -83,13 +59,14 @@ def main() -> NoReturn:
     # The system takes all memory back at once; Python would search it for garbage before, for as
     # long as reading a digit takes.
     atexit.register(gc.freeze)
+    stdout = sys.stdout
     try:
         _run()
     except BrokenPipeError:
         _unread()
     except SystemExit as end:
-        # What rich and typer make of a pipe that is closed: an end with code 1, without a word.
-        if isinstance(end.__context__, BrokenPipeError):
+        # Rich and Click end with code 1 where a pipe is closed; Click has replaced stdout by then.
+        if isinstance(end.__context__, BrokenPipeError) or sys.stdout is not stdout:
             _unread()
         raise
 
@@ -102,11 +79,12 @@ def _run() -> NoReturn:
             stream.reconfigure(errors="replace")  # a "…" must not end a program in the C locale
     try:
         code = app(standalone_mode=False, prog_name="mnistry")
-    except typer.TyperException as error:
-        if not error.format_message():  # no command was given, and the help has been printed
-            sys.exit(2)
-        _fail(UsageError(error.format_message(), remedy="see mnistry --help"))
-    except typer.Abort:
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.message)
+        sys.exit(2)
+    except click.UsageError as error:
+        _fail(_translate(error))
+    except click.Abort:
         sys.exit(130)
     except MnistryError as error:
         _fail(error)
@@ -135,9 +113,20 @@ def _run() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _translate(error: click.UsageError) -> UsageError:
+    """Give Click's error in our form: what, where, and whose help says more."""
+    program = "mnistry" if error.ctx is None else error.ctx.command_path
+    where, what = program.removeprefix("mnistry").strip(), error.format_message()
+    if isinstance(error, click.BadParameter) and error.message and error.param is not None:
+        option = error.param.get_error_hint(error.ctx).replace("'", "")
+        where, what = f"{where} {option}", error.message
+    what = what[:1].lower() + what[1:].rstrip(".")
+    return UsageError(what, where=where or None, remedy=f"see {program} --help")
+
+
 def _fail(error: MnistryError) -> NoReturn:
     sys.stdout.flush()
-    typer.echo(f"mnistry: {error}", err=True)
+    click.echo(f"mnistry: {error}", err=True)
     sys.exit(error.exit_code)
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from mnistry.cli import common
 from mnistry.errors import IncompleteError, UsageError
@@ -32,7 +32,7 @@ def read_in_bulk(
     ):
         done = bulk_reading.read(paths, output, settings, cores=cores, on_progress=show)
     now = done.pictures - done.before
-    typer.echo(f"{now:,} pictures read, {done.before:,} were before: {output}")
+    click.echo(f"{now:,} pictures read, {done.before:,} were before: {output}")
     for failure in done.failed:
         common.stderr().print(failure, soft_wrap=True)
     if done.failures:

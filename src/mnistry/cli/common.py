@@ -1,4 +1,4 @@
-"""What the commands share: consoles, options, loading data with its notices."""
+"""What the commands share: consoles, checks of outputs, loading data with its notices."""
 
 import json
 import os
@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from mnistry.errors import IncompleteError, Notice, UsageError
 
@@ -18,23 +18,6 @@ if TYPE_CHECKING:
 
     from mnistry.datasets import Dataset
     from mnistry.runs.directory import Run
-
-Data = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        metavar="NAME|PATH",
-        help="mnist, fashion-mnist, sample, or the path of an .npz, a .csv, a folder of IDX "
-        "files or a folder of images a class. Without it: MNIST, or offline the sample.",
-        show_default=False,
-    ),
-]
-Transpose = Annotated[
-    bool, typer.Option("--transpose", help="Exchange rows and columns, as EMNIST needs it.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
-
 
 _PIPE_WIDTH = 120
 _STDERR = 2  # the number of the file
@@ -60,7 +43,7 @@ def stderr() -> "Console":
 
 def print_json(value: Any) -> None:
     """Print a value as the one JSON object of stdout."""
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def check_output(path: Path, *inputs: str | Path | None) -> None:

@@ -1,10 +1,11 @@
 """``mnistry data``: where a dataset came from, and what its arrays are."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from mnistry.cli import common
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,19 +14,16 @@ if TYPE_CHECKING:
     from mnistry.datasets import Dataset
 
 
-def data(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[NAME|PATH]",
-            help="mnist, fashion-mnist, sample, or a path. Without it: MNIST, or offline the "
-            "sample.",
-            show_default=False,
-        ),
-    ] = None,
-    transpose: common.Transpose = False,
-    as_json: common.Json = False,
-) -> None:
+@click.command(cls=Command)
+@click.argument(
+    "name",
+    metavar="[NAME|PATH]",
+    required=False,
+    help="mnist, fashion-mnist, sample, or a path. Without it: MNIST, or offline the sample.",
+)
+@options.TRANSPOSE
+@options.JSON
+def data(name: str | None, transpose: bool, as_json: bool) -> None:
     """Tell where a dataset came from, its shapes, axes, dtype, range, classes and licence."""
     dataset = common.load_dataset(name, transpose)
     if as_json:

@@ -1,12 +1,13 @@
 """``mnistry doctor``: why a picture's digits were read as they were, as text and as one picture."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from mnistry.cli import common
-from mnistry.cli.read import Model, Threshold, notices, open_reader
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
+from mnistry.cli.read import notices, open_reader
 from mnistry.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -16,21 +17,21 @@ _CHANGES = 3  # that are printed for a digit
 _WIDTH = 34  # of the names before what was read
 
 
+@click.command(cls=Command)
+@click.argument("path", metavar="FILE", type=options.PATH, help="A picture.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="PICTURE.png",
+    type=options.PATH,
+    help="Where to draw it.",
+    show_default="FILE's name with -doctor.png, in this folder",
+)
+@options.MODEL
+@options.THRESHOLD
+@options.JSON
 def doctor(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A picture.")],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="PICTURE.png",
-            help="Where to draw it.",
-            show_default="FILE's name with -doctor.png, in this folder",
-        ),
-    ] = None,
-    model: Model = None,
-    threshold: Threshold = None,
-    as_json: common.Json = False,
+    path: Path, output: Path | None, model: str | None, threshold: float | None, as_json: bool
 ) -> None:
     """Show why digits are read as they are, from the photo to the 28x28 image.
 
@@ -84,13 +85,13 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
 
     reading = diagnosis.reading
     paper = "light" if diagnosis.ink.paper_is_light else "dark"
-    typer.echo(f"{printable(str(path))}: {' / '.join(reading.lines) or 'no digit'}")
-    typer.echo(f"{_count(len(reading.digits), 'digit')} on {paper} paper\n")
-    typer.echo("the naive way: the whole picture")
+    click.echo(f"{printable(str(path))}: {' / '.join(reading.lines) or 'no digit'}")
+    click.echo(f"{_count(len(reading.digits), 'digit')} on {paper} paper\n")
+    click.echo("the naive way: the whole picture")
     for stage in diagnosis.naive:
-        typer.echo(f"  {stage.name:{_WIDTH}}{said(stage.digit)}")
+        click.echo(f"  {stage.name:{_WIDTH}}{said(stage.digit)}")
     if len(diagnosis.cases) < len(reading.digits):
-        typer.echo(f"\nthe {len(diagnosis.cases)} least sure digits")
+        click.echo(f"\nthe {len(diagnosis.cases)} least sure digits")
     for case in diagnosis.cases:
         _print_case(case)
 
@@ -99,16 +100,16 @@ def _print_case(case: "Case") -> None:
     from mnistry.doctor.examine import percent, said
 
     others = ", ".join(f"{c.digit}  {percent(c.confidence)}" for c in case.digit.candidates[1:])
-    typer.echo(f"\ndigit {case.number}: {said(case.digit)}, then {others}")
+    click.echo(f"\ndigit {case.number}: {said(case.digit)}, then {others}")
     for stage in case.stages:
-        typer.echo(f"  {stage.name:{_WIDTH}}{said(stage.digit)}")
+        click.echo(f"  {stage.name:{_WIDTH}}{said(stage.digit)}")
     if case.mattered is not None:
-        typer.echo(f"  {'what changed the answer':{_WIDTH}}{case.mattered}")
+        click.echo(f"  {'what changed the answer':{_WIDTH}}{case.mattered}")
     labels = ", ".join(str(prototype.label) for prototype in case.nearest)
-    typer.echo(f"  {'nearest of the prototypes':{_WIDTH}}{labels}")
-    typer.echo(f"  what would change it{'' if case.changes else ': nothing that was tried'}")
+    click.echo(f"  {'nearest of the prototypes':{_WIDTH}}{labels}")
+    click.echo(f"  what would change it{'' if case.changes else ': nothing that was tried'}")
     for change in case.changes[:_CHANGES]:
-        typer.echo(f"    {change.name:{_WIDTH - 2}}{said(change.digit)}")
+        click.echo(f"    {change.name:{_WIDTH - 2}}{said(change.digit)}")
 
 
 def _count(count: int, what: str) -> str:

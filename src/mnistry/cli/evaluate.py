@@ -1,9 +1,13 @@
 """``mnistry evaluate``: the scorecard of a run."""
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistry.cli import common
+import click
+
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 from mnistry.errors import MnistryError
 
 if TYPE_CHECKING:
@@ -12,12 +16,12 @@ if TYPE_CHECKING:
     from mnistry.runs.directory import Run
 
 
-def evaluate(
-    run_path: common.RunPath,
-    data: common.Data = None,
-    transpose: common.Transpose = False,
-    as_json: common.Json = False,
-) -> None:
+@click.command(cls=Command)
+@options.RUN
+@options.OWN_DATA
+@options.TRANSPOSE
+@options.JSON
+def evaluate(run_path: Path, data: str | None, transpose: bool, as_json: bool) -> None:
     """Score a run on its own test images, or on others by --data."""
     from mnistry.datasets import checks
     from mnistry.runs import scoring

@@ -4,12 +4,12 @@ import dataclasses
 import importlib.util
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from mnistry.cli import common
-from mnistry.cli.show import SplitName
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 from mnistry.errors import MnistryError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -24,33 +24,49 @@ if TYPE_CHECKING:
 _OTHERS = 1000  # images on which to see what a step does to the rest
 
 
+@click.command(cls=Command)
+@options.RUN
+@click.option(
+    "--index", metavar="N", type=int, help="Which image, counted from 0.", show_default="0"
+)
+@click.option(
+    "--split",
+    type=options.SPLITS,
+    help="Take it from the training or the test images.",
+    show_default="test",
+)
+@click.option(
+    "--image",
+    metavar="FILE",
+    type=options.PATH,
+    help="Explain a picture file of 28x28 pixels instead.",
+)
+@click.option(
+    "--label",
+    metavar="N",
+    type=click.IntRange(0, 9),
+    help="The true class, where the data has none.",
+)
+@options.OWN_DATA
+@options.TRANSPOSE
+@click.option(
+    "-o",
+    "--output",
+    metavar="PAGE.html",
+    type=options.PATH,
+    help="Write a page with figures instead.",
+)
+@options.JSON
 def explain(
-    run_path: common.RunPath,
-    index: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Which image, counted from 0.", show_default="0"),
-    ] = None,
-    split: Annotated[
-        SplitName | None,
-        typer.Option(help="Take it from the training or the test images.", show_default="test"),
-    ] = None,
-    image: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Explain a picture file of 28x28 pixels instead."),
-    ] = None,
-    label: Annotated[
-        int | None,
-        typer.Option(min=0, max=9, metavar="N", help="The true class, where the data has none."),
-    ] = None,
-    data: common.Data = None,
-    transpose: common.Transpose = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="PAGE.html", help="Write a page with figures instead."
-        ),
-    ] = None,
-    as_json: common.Json = False,
+    run_path: Path,
+    index: int | None,
+    split: str | None,
+    image: Path | None,
+    label: int | None,
+    data: str | None,
+    transpose: bool,
+    output: Path | None,
+    as_json: bool,
 ) -> None:
     """Follow one image through a run's network, and work out one step of learning, in numbers."""
     from mnistry.explain import Explainer
@@ -127,7 +143,7 @@ def _from_data(
     run: "Run",
     data: str | None,
     transpose: bool,
-    split: SplitName | None,
+    split: str | None,
     index: int,
     label: int | None,
 ) -> _Chosen:
@@ -135,8 +151,8 @@ def _from_data(
 
     dataset = common.load_own_data(run) if data is None else common.load_dataset(data, transpose)
     if split is None:
-        split = SplitName.train if dataset.test is None else SplitName.test
-    chosen = dataset.test if split is SplitName.test else dataset.train
+        split = "train" if dataset.test is None else "test"
+    chosen = dataset.test if split == "test" else dataset.train
     if chosen is None:
         raise UsageError(f"this data has no {split} images", where=dataset.source)
     arrays.check_indices([index], len(chosen.images))
@@ -150,10 +166,10 @@ def _from_data(
         chosen.images[index],
         label,
         f"image {index} of the {split} images of {dataset.name}",
-        {"data": dataset.name, "source": dataset.source, "split": str(split), "index": index},
+        {"data": dataset.name, "source": dataset.source, "split": split, "index": index},
         dataset.name,
         dataset.classes,
-        _others(dataset, index if split is SplitName.train else None),
+        _others(dataset, index if split == "train" else None),
         dataset,
     )
 

@@ -3,9 +3,13 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistry.cli import common
+import click
+
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -26,7 +30,10 @@ _NOT_SEEN = {
 }
 
 
-def ledger(run_path: common.RunPath, as_json: common.Json = False) -> None:
+@click.command(cls=Command)
+@options.RUN
+@options.JSON
+def ledger(run_path: Path, as_json: bool) -> None:
     """Show in bits what a run has learned, what it has yet to ask, and what others cost more.
 
     From log2(10) = 3.32 bits an image (knows nothing) to 0: in all, by epoch, class by class.

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistry.cli import common
+import click
+
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -12,7 +15,9 @@ if TYPE_CHECKING:
     from mnistry.runs.directory import Run
 
 
-def plot(run_path: common.RunPath) -> None:
+@click.command(cls=Command)
+@options.RUN
+def plot(run_path: Path) -> None:
     """Draw curves, ledger, confusion matrix, mistakes, calibration and weights into RUN/figures."""
     from mnistry.runs.directory import Run
 

@@ -1,25 +1,27 @@
 """``mnistry predict``: labels for images that have none, as Kaggle wants them."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from mnistry.cli import common
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 from mnistry.errors import DataError
 
 
-def predict(
-    run_path: common.RunPath,
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A name or a path, as for mnistry data.")
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE.csv", help="Write there instead of stdout."),
-    ] = None,
-    transpose: common.Transpose = False,
-) -> None:
+@click.command(cls=Command)
+@options.RUN
+@click.argument("data", metavar="DATA", help="A name or a path, as for mnistry data.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE.csv",
+    type=options.PATH,
+    help="Where to write.",
+    show_default="stdout",
+)
+@options.TRANSPOSE
+def predict(run_path: Path, data: str, output: Path | None, transpose: bool) -> None:
     """Write a CSV with a label for each image: ImageId from 1, Label.
 
     Of data with several splits the test images are labelled.
@@ -39,7 +41,7 @@ def predict(
     lines = ["ImageId,Label", *(f"{i},{label}" for i, label in enumerate(answers, start=1))]
     text = "\n".join(lines) + "\n"
     if output is None:
-        typer.echo(text, nl=False)
+        click.echo(text, nl=False)
     else:
         files.write_bytes(output, text.encode())
         common.stderr().print(f"wrote {len(answers):,} labels to {output}", soft_wrap=True)

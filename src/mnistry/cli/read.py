@@ -9,66 +9,57 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from mnistry.cli import common
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 from mnistry.errors import DataError, IncompleteError, Notice, UsageError, printable
 from mnistry.images.find import ENDINGS, find_pictures
 
 if TYPE_CHECKING:
     from mnistry.reading import Reader, Reading
 
-Model = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RUN|FILE.onnx",
-        help="Read with this network, not with the one that ships.",
-        show_default=False,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        max=1,
-        metavar="F",
-        help="Print ? for a digit that is less probable than this, from 0 to 1.",
-        show_default="the network's own",
-    ),
-]
-
 _STDIN = "-"
 
 
+@click.command(cls=Command)
+@click.argument(
+    "paths",
+    metavar="FILE…|DIR|-",
+    nargs=-1,
+    required=True,
+    help="Pictures, folders of them, or - for stdin.",
+)
+@options.MODEL
+@options.THRESHOLD
+@click.option(
+    "--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object for each file, on its own line."
+)
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print a row for each file: file,text,confidence,error."
+)
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Read in bulk by all cores of a Ray cluster; local starts one on this machine.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=options.PATH,
+    help="With --ray: the folder for Parquet tables.",
+)
 def read(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE…|DIR|-", help="Pictures, folders of them, or - for stdin."),
-    ],
-    model: Model = None,
-    threshold: Threshold = None,
-    as_jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="Print a JSON object for each file, on its own line.")
-    ] = False,
-    as_csv: Annotated[
-        bool,
-        typer.Option("--csv", help="Print a row for each file: file,text,confidence,error."),
-    ] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Read in bulk by all cores of a Ray cluster; local starts one on this machine.",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="OUT", help="With --ray: the folder for Parquet tables."
-        ),
-    ] = None,
+    paths: tuple[str, ...],
+    model: str | None,
+    threshold: float | None,
+    as_jsonl: bool,
+    as_csv: bool,
+    ray: str | None,
+    output: Path | None,
 ) -> None:
     """Read the digits in pictures: photos, scans, drawings; one or many lines.
 
@@ -86,7 +77,7 @@ def read(
             raise UsageError("--ray writes Parquet", remedy="leave out --jsonl and --csv")
         from mnistry.cli.bulk import read_in_bulk
 
-        read_in_bulk(paths, output, ray, network_file(model), threshold)
+        read_in_bulk(list(paths), output, ray, network_file(model), threshold)
         return
     if as_jsonl and as_csv:
         raise UsageError("--jsonl and --csv are two forms of the same", remedy="choose one")
@@ -188,7 +179,7 @@ def _print_json(picture: _Picture) -> None:
         "error": None if error is None else str(error),
     }
     # In ASCII alone: a file's name survives whatever encoding the pipe has.
-    typer.echo(json.dumps(value, allow_nan=False))
+    click.echo(json.dumps(value, allow_nan=False))
 
 
 def _csv() -> Callable[[_Picture], None]:
@@ -199,7 +190,7 @@ def _csv() -> Callable[[_Picture], None]:
     def echo(row: list[object]) -> None:
         line = io.StringIO(newline="")
         csv.writer(line).writerow(row)
-        typer.echo(line.getvalue(), nl=False)
+        click.echo(line.getvalue(), nl=False)
 
     def print_row(picture: _Picture) -> None:
         reading, error = picture.reading, picture.error
@@ -231,7 +222,7 @@ class _Text:
             return
         name = printable(picture.name)
         for line in picture.reading.lines:
-            typer.echo(f"{name}: {line}" if self._several else line)
+            click.echo(f"{name}: {line}" if self._several else line)
         if not picture.reading.lines:
             _note(f"{name}: no digit found")
         if not self._explained and "?" in picture.reading.text:
@@ -244,7 +235,7 @@ def _note(text: str) -> None:
 
 
 def _say(text: str) -> None:
-    # By way of sys.stderr, of which a bar takes hold while it is drawn: typer.echo passes it by.
+    # By way of sys.stderr, of which a bar takes hold while it is drawn: click.echo passes it by.
     sys.stderr.write(f"{text}\n")
 
 

@@ -1,24 +1,27 @@
 """``mnistry runs``: what has been trained, and whether two of them differ."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from mnistry.cli import common
+from mnistry.cli import common, options
+from mnistry.cli.framework import Group
 from mnistry.errors import printable
 
 if TYPE_CHECKING:
     from mnistry.runs.directory import Run
 
-app = typer.Typer(
-    help="List, show and compare runs.", no_args_is_help=True, rich_markup_mode="rich"
-)
-Folder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the runs are.")]
+
+@click.group(cls=Group)
+def runs() -> None:
+    """List, show and compare runs."""
 
 
-@app.command("list")
-def list_runs(folder: Folder = Path("runs"), as_json: common.Json = False) -> None:
+@runs.command("list")
+@options.FOLDER
+@options.JSON
+def list_runs(folder: Path, as_json: bool) -> None:
     """List the runs of a folder with their scores, the oldest first."""
     from mnistry.cli import report
     from mnistry.runs import directory
@@ -46,8 +49,10 @@ def list_runs(folder: Folder = Path("runs"), as_json: common.Json = False) -> No
     common.stdout().print(table)
 
 
-@app.command("show")
-def show_run(run_path: common.RunPath, as_json: common.Json = False) -> None:
+@runs.command("show")
+@options.RUN
+@options.JSON
+def show_run(run_path: Path, as_json: bool) -> None:
     """Show a run's settings, data, versions and score."""
     import dataclasses
 
@@ -80,12 +85,11 @@ def show_run(run_path: common.RunPath, as_json: common.Json = False) -> None:
     common.stdout().print(report.facts(*rows))
 
 
-@app.command("compare")
-def compare_runs(
-    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
-    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another.")],
-    as_json: common.Json = False,
-) -> None:
+@runs.command("compare")
+@click.argument("first", metavar="RUN", type=options.PATH, help="A run directory.")
+@click.argument("second", metavar="RUN", type=options.PATH, help="Another.")
+@options.JSON
+def compare_runs(first: Path, second: Path, as_json: bool) -> None:
     """Say by McNemar's test whether two runs differ on the same test images."""
     import dataclasses
 

@@ -1,45 +1,52 @@
 """``mnistry show``: images of a dataset as pictures or as matrices of numbers."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from mnistry.cli import common
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 from mnistry.errors import UsageError
 
 
-class SplitName(StrEnum):
-    """The part of a dataset to look at."""
-
-    train = "train"
-    test = "test"
-
-
+@click.command(cls=Command)
+@click.argument(
+    "indices",
+    metavar="INDEX…",
+    type=int,
+    nargs=-1,
+    required=True,
+    help="Which images, counted from 0.",
+)
+@options.DATA
+@click.option(
+    "--split",
+    type=options.SPLITS,
+    default="train",
+    help="Take them from the training or the test images.",
+)
+@click.option(
+    "--crop",
+    metavar="ROWS,COLUMNS",
+    help="Cut out a part, in NumPy's notation: 14:,14: is the lower right quarter.",
+)
+@click.option("--matrix", is_flag=True, help="Print the numbers instead of pictures.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=options.PATH,
+    help="Write a PNG, SVG or PDF instead.",
+)
+@options.TRANSPOSE
 def show(
-    indices: Annotated[
-        list[int], typer.Argument(metavar="INDEX…", help="Which images, counted from 0.")
-    ],
-    data: common.Data = None,
-    split: Annotated[
-        SplitName, typer.Option(help="Take them from the training or the test images.")
-    ] = SplitName.train,
-    crop: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ROWS,COLUMNS",
-            help="Cut out a part, in NumPy's notation: 14:,14: is the lower right quarter.",
-        ),
-    ] = None,
-    matrix: Annotated[
-        bool, typer.Option("--matrix", help="Print the numbers instead of pictures.")
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write a PNG, SVG or PDF instead."),
-    ] = None,
-    transpose: common.Transpose = False,
+    indices: tuple[int, ...],
+    data: str | None,
+    split: str,
+    crop: str | None,
+    matrix: bool,
+    output: Path | None,
+    transpose: bool,
 ) -> None:
     """Show digits as pictures, in the terminal or in a file, or as the numbers that they are."""
     from mnistry.datasets import arrays
@@ -51,12 +58,12 @@ def show(
                 "--matrix prints numbers; --output writes pictures", remedy="choose one"
             )
     dataset = common.load_dataset(data, transpose)
-    chosen = dataset.test if split is SplitName.test else dataset.train
+    chosen = dataset.test if split == "test" else dataset.train
     if chosen is None:
         raise UsageError(
             f"this data has no {split} images",
             where=dataset.source,
-            remedy=f"--split {'train' if split is SplitName.test else 'test'}",
+            remedy=f"--split {'train' if split == 'test' else 'test'}",
         )
     images, labels = chosen
     arrays.check_indices(indices, len(images))

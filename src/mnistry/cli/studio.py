@@ -1,33 +1,37 @@
 """``mnistry studio``: a web page to draw, read, look inside and train."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from mnistry.cli import common
-from mnistry.cli.read import Model
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
 from mnistry.errors import UsageError
 
 # What the studio's extra brings.
 _EXTRA = {"anyio", "fastapi", "h11", "pydantic", "python_multipart", "starlette", "uvicorn"}
 
 
-def studio(
-    host: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Where to listen. Beyond this machine the address has a token in it, and all "
-            "that is sent can be read on the way.",
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65_535, metavar="N", help="0 takes one that is free.")
-    ] = 8000,
-    model: Model = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs are.")] = Path("runs"),
-) -> None:
+@click.command(cls=Command)
+@click.option(
+    "--host",
+    metavar="NAME",
+    default="127.0.0.1",
+    help="Where to listen. Beyond this machine the address has a token in it, and all that is "
+    "sent can be read on the way.",
+)
+@click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    help="0 takes one that is free.",
+)
+@options.MODEL
+@click.option(
+    "--runs", metavar="DIR", type=options.PATH, default="runs", help="Where the runs are."
+)
+def studio(host: str, port: int, model: str | None, runs: Path) -> None:
     """Serve a page on which to draw digits, look inside the network, and train another.
 
     Everything stays on this machine; pictures are never stored. A training goes on when the page
@@ -48,6 +52,6 @@ def studio(
         Studio(network, runs),
         host,
         port,
-        on_ready=typer.echo,
+        on_ready=click.echo,
         say=lambda text: common.stderr().print(text, soft_wrap=True),
     )

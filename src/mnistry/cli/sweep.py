@@ -4,12 +4,14 @@ import contextlib
 import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from mnistry.cli import common
+from mnistry import recipes
+from mnistry.cli import common, options, recipe_options
 from mnistry.cli.bulk import bar
+from mnistry.cli.framework import Command
 from mnistry.errors import IncompleteError
 
 if TYPE_CHECKING:
@@ -20,47 +22,62 @@ if TYPE_CHECKING:
 _SHOWN = 10  # settings in the printed table, and reasons of failures
 
 
-def _values(help_: str) -> Any:
-    return typer.Option(metavar="VALUES", help=help_)
-
-
+@click.command(cls=Command)
+@options.DATA
+@recipe_options.RECIPE
+@recipe_options.setting("network", several=True)
+@recipe_options.setting("units", several=True)
+@recipe_options.setting("depth", several=True)
+@recipe_options.setting("optimizer", several=True)
+@recipe_options.setting("learning_rate", several=True)
+@recipe_options.setting("momentum", several=True)
+@recipe_options.setting("batch_size", several=True)
+@recipe_options.setting("epochs")
+@click.option(
+    "--validation",
+    metavar="F",
+    type=float,
+    default=0.1,
+    help="The part of the training images to judge by.",
+)
+@click.option(
+    "--trials",
+    metavar="N",
+    type=int,
+    help="Draw so many settings at random.",
+    show_default="every combination",
+)
+@click.option(
+    "--seeds", metavar="N", type=int, default=1, help="Train each of them with so many seeds."
+)
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    default="local",
+    help="A Ray cluster; local starts one on this machine.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=options.PATH,
+    default="sweep",
+    help="The folder for all of it.",
+)
+@options.TRANSPOSE
+@options.JSON
 def sweep(
-    data: common.Data = None,
-    recipe: Annotated[
-        str, typer.Option(metavar="NAME", help="The settings that do not vary.")
-    ] = "classic",
-    network: Annotated[str | None, _values("dense, linear, convnet, ….")] = None,
-    units: Annotated[str | None, _values("Nodes in each hidden layer.")] = None,
-    depth: Annotated[str | None, _values("Hidden layers.")] = None,
-    optimizer: Annotated[str | None, _values("Keras optimizers: rmsprop, sgd, adam, ….")] = None,
-    learning_rate: Annotated[str | None, _values("The size of a step.")] = None,
-    momentum: Annotated[str | None, _values("What part of a step is carried on.")] = None,
-    batch_size: Annotated[str | None, _values("Images a step.")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Of a training that is not stopped before.")
-    ] = None,
-    validation: Annotated[
-        float,
-        typer.Option(metavar="F", help="The part of the training images to judge by."),
-    ] = 0.1,
-    trials: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Draw so many settings at random; without it, combine all values."
-        ),
-    ] = None,
-    seeds: Annotated[
-        int, typer.Option(metavar="N", help="Train each of them with so many seeds.")
-    ] = 1,
-    ray: Annotated[
-        str,
-        typer.Option(metavar="ADDRESS", help="A Ray cluster; local starts one on this machine."),
-    ] = "local",
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="The folder for all of it.")
-    ] = Path("sweep"),
-    transpose: common.Transpose = False,
-    as_json: common.Json = False,
+    data: str | None,
+    recipe: str | None,
+    epochs: int | None,
+    validation: float,
+    trials: int | None,
+    seeds: int,
+    ray: str,
+    output: Path,
+    transpose: bool,
+    as_json: bool,
+    **texts: str | None,
 ) -> None:
     """Train with many settings at once, and see which do best on images that were set aside.
 
@@ -70,20 +87,15 @@ def sweep(
     """
     import dataclasses
 
-    from mnistry import recipes
     from mnistry.cluster import connection, plan
     from mnistry.cluster import sweep as sweeps
     from mnistry.training import startup
 
-    texts = {
-        "network": network, "units": units, "depth": depth, "optimizer": optimizer,
-        "learning_rate": learning_rate, "momentum": momentum, "batch_size": batch_size,
-    }  # fmt: skip
     varied = {name: plan.parse(name, text) for name, text in texts.items() if text is not None}
     fixed: dict[str, Any] = {"validation": validation}
     if epochs is not None:
         fixed["epochs"] = epochs
-    chosen = dataclasses.replace(recipes.find(recipe), **fixed)
+    chosen = dataclasses.replace(recipes.find(recipe or "classic"), **fixed)
     planned = sweeps.make_trials(chosen, plan.configurations(varied, trials), seeds)
     dataset = common.load_dataset(data, transpose)
     with common.quiet_libraries(), _say_how_to_go_on(output), connection.connected(ray):

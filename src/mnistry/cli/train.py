@@ -4,11 +4,13 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from mnistry.cli import common
+from mnistry import recipes
+from mnistry.cli import common, options, recipe_options
+from mnistry.cli.framework import Command
 from mnistry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,106 +23,94 @@ if TYPE_CHECKING:
 _STARTED = time.perf_counter() - time.process_time()
 
 
+@click.command(cls=Command)
+@options.DATA
+@recipe_options.RECIPE
+@recipe_options.setting("network")
+@recipe_options.setting("units")
+@recipe_options.setting("depth")
+@recipe_options.setting("optimizer")
+@recipe_options.setting("loss")
+@recipe_options.setting("learning_rate")
+@recipe_options.setting("momentum")
+@recipe_options.setting("epochs")
+@recipe_options.setting("batch_size")
+@recipe_options.setting("validation")
+@recipe_options.setting("early_stopping")
+@click.option(
+    "--seed",
+    metavar="N",
+    type=int,
+    help="Decides weights and order: the same seed, the same run.",
+    show_default="0",
+)
+@click.option(
+    "--seeds",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Train with N seeds, a run each.",
+    show_default="1",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="RUN",
+    type=options.PATH,
+    help="The run directory to make; RUN-s0, … with seeds.",
+    show_default="a new one in runs",
+)
+@click.option(
+    "--resume",
+    metavar="RUN",
+    type=options.PATH,
+    help="Go on with a run that was interrupted.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Divide every batch among N workers of a Ray cluster.",
+    show_default="none",
+)
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Where the workers are; local: on this machine.",
+    show_default="local, with --workers",
+)
+@options.TRANSPOSE
+@options.JSON
 def train(
-    data: common.Data = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The settings to start from: classic (the default), fast, classic-plus, best or "
-            "reading.",
-        ),
-    ] = None,
-    network: Annotated[
-        str | None, typer.Option(metavar="NAME", help="dense, linear, convnet, ….")
-    ] = None,
-    units: Annotated[
-        int | None, typer.Option(metavar="N", help="Nodes in each hidden layer.")
-    ] = None,
-    depth: Annotated[int | None, typer.Option(metavar="N", help="Hidden layers.")] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A Keras optimizer: rmsprop, sgd, adam, ….")
-    ] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="categorical, sparse-categorical (the same numbers) or binary cross-entropy.",
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(metavar="F", help="The size of a step.")
-    ] = None,
-    momentum: Annotated[
-        float | None, typer.Option(metavar="F", help="What part of a step is carried on.")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Times that every image is used.")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Images a step.")] = None,
-    validation: Annotated[
-        float | None,
-        typer.Option(metavar="F", help="The part of the training images to set aside and watch."),
-    ] = None,
-    early_stopping: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Stop after N epochs without a smaller watched loss."),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Decides weights and order: the same seed, the same run."),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Train with N seeds, a run each.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="RUN", help="The run directory to make; RUN-s0, … with seeds."
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN", help="Go on with a run that was interrupted."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Divide every batch among N workers of a Ray cluster."
-        ),
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Where the workers are; local, the default with --workers: on this machine.",
-        ),
-    ] = None,
-    transpose: common.Transpose = False,
-    as_json: common.Json = False,
+    data: str | None,
+    recipe: str | None,
+    seed: int | None,
+    seeds: int | None,
+    output: Path | None,
+    resume: Path | None,
+    workers: int | None,
+    ray: str | None,
+    transpose: bool,
+    as_json: bool,
+    **changes: Any,
 ) -> None:
     """Train a network and score it; without options, the classic experiment.
 
     784 inputs, 512 ReLU, 10 softmax; RMSprop, categorical cross-entropy; 5 epochs in batches of
     128: about 98 % on images that it has never seen.
     """
-    settings: dict[str, Any] = {
-        "network": network, "units": units, "depth": depth, "optimizer": optimizer,
-        "learning_rate": learning_rate, "momentum": momentum, "epochs": epochs,
-        "batch_size": batch_size, "validation": validation, "early_stopping": early_stopping,
-        "loss": None if loss is None else _loss_name(loss),
-    }  # fmt: skip
-    settings = {name: value for name, value in settings.items() if value is not None}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if "loss" in changes:
+        changes["loss"] = recipe_options.full_loss_name(changes["loss"])
     if ray is not None and workers is None:
         raise UsageError("--ray without --workers", remedy="say how many: --workers 4")
     others = (data, output, seed, seeds, recipe)
-    if resume is not None and (settings or transpose or any(o is not None for o in others)):
+    if resume is not None and (changes or transpose or any(o is not None for o in others)):
         raise UsageError(
             "--resume goes on with the run's own settings",
             where=resume,
             remedy="leave out the other options",
         )
-    chosen = _recipe(recipe or "classic", settings)
+    chosen = _recipe(recipe or "classic", changes)
     from mnistry.runs.directory import Run
     from mnistry.training import startup
 
@@ -159,13 +149,11 @@ def _cluster(address: str, workers: int | None) -> Iterator[None]:
         yield
 
 
-def _recipe(name: str, settings: dict[str, Any]) -> "Recipe":
+def _recipe(name: str, changes: dict[str, Any]) -> "Recipe":
     import dataclasses
 
-    from mnistry import recipes
-
     found = recipes.find(name)
-    changed = dataclasses.replace(found, **settings)
+    changed = dataclasses.replace(found, **changes)
     return found if changed == found else dataclasses.replace(changed, name="custom")
 
 
@@ -383,8 +371,3 @@ def _spread(runs: list["Run"]) -> "Spread | None":
 
     accuracies = [test.accuracy for run in runs if (test := run.scores().test) is not None]
     return spread(accuracies) if len(accuracies) > 1 else None
-
-
-def _loss_name(name: str) -> str:
-    name = name.lower().replace("-", "_")
-    return name if name.endswith("_crossentropy") else f"{name}_crossentropy"

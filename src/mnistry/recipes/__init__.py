@@ -1,13 +1,16 @@
-"""Recipes by name, a page each: what to train, how, and what came of it."""
+"""Recipes by name, a page each: what to train, how, and what came of it.
+
+A recipe's page is imported when it is asked for: the command line names them all at once.
+"""
+
+import importlib
 
 from mnistry.errors import UsageError
-from mnistry.recipes import best, classic, classic_plus, fast, reading
 from mnistry.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Recipe", "find"]
+__all__ = ["NAMES", "Recipe", "find"]
 
-_PAGES = (classic.RECIPE, fast.RECIPE, classic_plus.RECIPE, best.RECIPE, reading.RECIPE)
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _PAGES}
+NAMES = ("classic", "fast", "classic-plus", "best", "reading")
 
 
 def find(name: str) -> Recipe:
@@ -23,6 +26,8 @@ def find(name: str) -> Recipe:
     >>> find("classic").epochs
     5
     """
-    if name not in RECIPES:
-        raise UsageError(f"no recipe is called {name!r}", expected="one of " + ", ".join(RECIPES))
-    return RECIPES[name]
+    if name not in NAMES:
+        raise UsageError(f"no recipe is called {name!r}", expected="one of " + ", ".join(NAMES))
+    page = importlib.import_module(f"mnistry.recipes.{name.replace('-', '_')}")
+    found: Recipe = page.RECIPE
+    return found

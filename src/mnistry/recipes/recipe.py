@@ -6,11 +6,12 @@ A recipe is plain data. Nothing here turns it into a network or a training.
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from mnistry.augmentation.distort import Distortion
-from mnistry.augmentation.strokes import Pen
 from mnistry.errors import UsageError
+
+if TYPE_CHECKING:  # it imports NumPy, and the command line shows names and defaults without
+    from mnistry.augmentation.distort import Distortion
 
 # Far beyond what makes sense, and below what overflows.
 _MOST = {
@@ -21,7 +22,12 @@ _MOST = {
     "early_stopping": 1_000_000,
 }
 _MOST_ADDED = 1_000_000
-_LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
+LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
+# Keras's optimizers that make a step from the gradients of one batch.
+OPTIMIZERS = (
+    *("rmsprop", "sgd", "adam", "adamw", "nadam", "adamax", "adagrad", "adadelta", "adafactor"),
+    *("ftrl", "lion", "muon"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +96,7 @@ class Recipe:
     loss: str = "categorical_crossentropy"
     epochs: int = 5
     batch_size: int = 128
-    distortion: Distortion | None = None
+    distortion: "Distortion | None" = None
     undistorted: float = 0.0
     styled: int = 0
     strangers: int = 0
@@ -134,8 +140,8 @@ class Recipe:
                 _says("validation", self.validation),
                 expected="0 to below 1: the part of the training images to set aside",
             )
-        if self.loss not in _LOSSES:
-            raise UsageError(_says("loss", self.loss), expected="one of " + ", ".join(_LOSSES))
+        if self.loss not in LOSSES:
+            raise UsageError(_says("loss", self.loss), expected="one of " + ", ".join(LOSSES))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -146,6 +152,9 @@ class Recipe:
         TypeError, UsageError
             If it is none.
         """
+        from mnistry.augmentation.distort import Distortion
+        from mnistry.augmentation.strokes import Pen
+
         distortion = value.get("distortion")
         if distortion is not None:
             pen = distortion.get("pen")

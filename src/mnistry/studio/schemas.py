@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
+from mnistry.networks.names import NetworkName
 from mnistry.server.schemas import Answer, Error, RequestBody
 
 Label = Annotated[int, Field(ge=0, le=9)]
@@ -17,7 +18,6 @@ Image = Annotated[
     Field(min_length=28, max_length=28, description="28 rows of 28 values: 0 paper, 255 ink"),
 ]
 SplitName = Literal["train", "test"]
-NetworkName = Literal["dense", "linear", "convnet", "strided", "strided-large"]
 OptimizerName = Literal[
     "rmsprop", "sgd", "adam", "adamw", "nadam", "adamax", "adagrad", "adadelta", "lion"
 ]

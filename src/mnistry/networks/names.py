@@ -1,0 +1,6 @@
+"""The names of the networks, without Keras; `mnistry.networks.zoo` builds them."""
+
+from typing import Literal, get_args
+
+NetworkName = Literal["dense", "linear", "convnet", "strided", "strided-large"]
+NAMES: tuple[str, ...] = get_args(NetworkName)
