@@ -20,7 +20,7 @@ generator = np.random.default_rng(0)
 model.set_weights([generator.normal(0, 0.05, w.shape) for w in model.get_weights()])
 history = mnistry.train(
     model, images[:1000], labels[:1000], epochs=4, validation=0.2,
-    distortion=distort.Distortion(), undistorted=1,
+    distortion=distort.Distortion(), plain_epochs=1,
     callbacks=[keras.callbacks.EarlyStopping("loss", patience=1, start_from_epoch=9)],
 )
 figures = [(e.loss, e.accuracy, e.val_loss, e.val_accuracy) for e in history.epochs]

@@ -34,11 +34,11 @@ def test_the_default_recipe_is_the_classic_experiment() -> None:
         {"learning_rate": 0.1, "warmup": 1.0},
         {"learning_rate": 0.1, "warmup": float("nan")},
         {"warmup": 0.1},
-        {"undistorted": 1.1},
-        {"undistorted": -0.1},
+        {"plain_epochs": 1.1},
+        {"plain_epochs": -0.1},
         {"styled": -1},
-        {"strangers": -1},
-        {"strangers": 10, "loss": "sparse_categorical_crossentropy"},
+        {"non_digits": -1},
+        {"non_digits": 10, "loss": "sparse_categorical_crossentropy"},
         {"validation": 1.0},
         {"validation": -0.1},
         {"early_stopping": 0},
@@ -78,3 +78,10 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_keras_has_every_optimizer_that_is_named(name: str) -> None:
     assert keras.optimizers.get(name).name.replace("_", "") == name
+
+
+def test_a_recipe_of_version_0_1_is_read_by_its_new_names() -> None:
+    old = dataclasses.asdict(recipes.find("best")) | {"undistorted": 0.25, "strangers": 30}
+    del old["plain_epochs"], old["non_digits"]
+    recipe = Recipe.from_json(old)
+    assert (recipe.plain_epochs, recipe.non_digits) == (0.25, 30)

@@ -11,8 +11,8 @@ def split(mnist) -> Split:
     return Split(mnist["x_train"][:2000], mnist["y_train"][:2000])
 
 
-def test_digits_have_their_label_and_strangers_every_digit_alike(split) -> None:
-    made = extra.make(split, styled=30, strangers=50, seed=0)
+def test_digits_have_their_label_and_non_digits_every_digit_alike(split) -> None:
+    made = extra.make(split, styled=30, non_digits=50, seed=0)
     assert made.images.shape == (80, 28, 28)
     assert made.targets.dtype == np.float32
     assert made.targets.sum(1) == pytest.approx(np.ones(80))
@@ -22,16 +22,16 @@ def test_digits_have_their_label_and_strangers_every_digit_alike(split) -> None:
 
 
 def test_the_seed_decides(split) -> None:
-    one, again, other = (extra.make(split, styled=9, strangers=30, seed=s) for s in (1, 1, 2))
+    one, again, other = (extra.make(split, styled=9, non_digits=30, seed=s) for s in (1, 1, 2))
     assert np.array_equal(one.images, again.images)
     assert not np.array_equal(one.images, other.images)
 
 
 def test_none_of_either_is_none(split) -> None:
-    assert len(extra.make(split, styled=0, strangers=0, seed=0).images) == 0
+    assert len(extra.make(split, styled=0, non_digits=0, seed=0).images) == 0
 
 
 @pytest.mark.parametrize("labels", [None, np.zeros(2000, np.uint8)])
 def test_images_without_every_digit_are_refused(split, labels) -> None:
     with pytest.raises(UsageError, match="every digit"):
-        extra.make(Split(split.images, labels), styled=1, strangers=1, seed=0)
+        extra.make(Split(split.images, labels), styled=1, non_digits=1, seed=0)

@@ -49,8 +49,8 @@ def test_every_setting_reaches_the_run(mnistry_command, tmp_path) -> None:
         "name": "custom", "network": "dense", "units": 8, "depth": 2, "optimizer": "SGD",
         "learning_rate": 0.1, "momentum": 0.5, "weight_decay": None, "warmup": None,
         "loss": "sparse_categorical_crossentropy",
-        "epochs": 2, "batch_size": 4, "distortion": None, "undistorted": 0.0,
-        "styled": 0, "strangers": 0, "validation": 0.5, "early_stopping": 3,
+        "epochs": 2, "batch_size": 4, "distortion": None, "plain_epochs": 0.0,
+        "styled": 0, "non_digits": 0, "validation": 0.5, "early_stopping": 3,
     }  # fmt: skip
 
 

@@ -155,10 +155,10 @@ def test_a_recipe_with_everything_resumes_to_the_same_weights(
         )
 
     monkeypatch.setattr(experiment.networks, "build", lambda _, *, seed, **__: network(seed))
-    # All that an epoch's end leaves behind: the schedule's step, averages, seeds, undistorted ends.
+    # What the end of an epoch leaves: the schedule's step, averages, seeds, the plain epochs.
     recipe = Recipe(
         "all", optimizer="adamw", learning_rate=0.01, warmup=0.2, weight_decay=0.01, epochs=4,
-        batch_size=256, distortion=Distortion(), undistorted=0.25, styled=30, strangers=60,
+        batch_size=256, distortion=Distortion(), plain_epochs=0.25, styled=30, non_digits=60,
         validation=0.1,
     )  # fmt: skip
 
@@ -268,7 +268,7 @@ def test_every_setting_reaches_the_network_and_the_training(
     recipe = Recipe(
         "all", units=8, depth=3, optimizer="sgd", learning_rate=0.25, momentum=0.5,
         loss="binary_crossentropy", epochs=7, batch_size=50, validation=0.2, early_stopping=4,
-        distortion=Distortion(rotation=3), undistorted=0.3, styled=6, strangers=9,
+        distortion=Distortion(rotation=3), plain_epochs=0.3, styled=6, non_digits=9,
     )  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
         experiment.perform(recipe, mnistry.load("sample"), seed=9, path=tmp_path / "run")
@@ -279,7 +279,7 @@ def test_every_setting_reaches_the_network_and_the_training(
         0.5,
     )
     assert seen["loss"] == "binary_crossentropy"
-    assert (seen["distortion"].rotation, seen["undistorted"]) == (3, 2)
+    assert (seen["distortion"].rotation, seen["plain_epochs"]) == (3, 2)
     assert len(seen["additions"].images) == 15
     assert (seen["epochs"], seen["batch_size"], seen["validation"], seen["seed"]) == (7, 50, 0.2, 9)
     (stopping,) = seen["callbacks"]

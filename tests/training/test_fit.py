@@ -10,10 +10,10 @@ import pytest
 
 import mnistry
 from mnistry.augmentation.distort import Distortion, distort
-from mnistry.augmentation.extra import Additions
+from mnistry.augmentation.extra import ExtraImages
 from mnistry.datasets.dataset import Split
 from mnistry.errors import DataError, DivergedError, ResourceError, UsageError
-from mnistry.training import callbacks, checkpoints, fit, processes
+from mnistry.training import batches, callbacks, checkpoints, fit, processes
 from mnistry.training.history import Epoch, Progress
 
 
@@ -54,30 +54,30 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(digits) 
     assert not same(first, other)
 
 
-def test_additions_are_trained_on_with_targets_of_their_own(digits) -> None:
-    grey = Additions(np.full((300, 28, 28), 200, np.uint8), np.full((300, 10), 0.1, np.float32))
+def test_extra_images_are_trained_on_with_targets_of_their_own(digits) -> None:
+    grey = ExtraImages(np.full((300, 28, 28), 200, np.uint8), np.full((300, 10), 0.1, np.float32))
     plain, plain_figures = trained(digits)
-    honest, figures = trained(digits, additions=grey)
+    honest, figures = trained(digits, extra=grey)
     assert (plain_figures.steps, figures.steps) == (8, 11)
     sure, unsure = (model.predict(grey.images[:1], verbose=0).max() for model in (plain, honest))
     assert unsure < 0.2 < sure
 
 
-def test_additions_are_not_set_aside(digits) -> None:
-    nines = Additions(digits[0][:100], np.eye(10, dtype=np.float32)[[9] * 100])
-    with_nines = trained(digits, additions=nines, validation=0.5)[1]
+def test_extra_images_are_not_set_aside(digits) -> None:
+    nines = ExtraImages(digits[0][:100], np.eye(10, dtype=np.float32)[[9] * 100])
+    with_nines = trained(digits, extra=nines, validation=0.5)[1]
     without = trained(digits, validation=0.5)[1]
     assert (with_nines.steps, without.steps) == (5, 4)
 
 
-def test_additions_and_a_sparse_loss_are_refused(digits) -> None:
-    grey = Additions(np.zeros((1, 28, 28), np.uint8), np.full((1, 10), 0.1, np.float32))
+def test_extra_images_and_a_sparse_loss_are_refused(digits) -> None:
+    grey = ExtraImages(np.zeros((1, 28, 28), np.uint8), np.full((1, 10), 0.1, np.float32))
     with pytest.raises(UsageError, match="sparse"):
-        trained(digits, additions=grey, loss="sparse_categorical_crossentropy")
+        trained(digits, extra=grey, loss="sparse_categorical_crossentropy")
 
 
 def test_each_image_is_used_once_an_epoch_in_another_order() -> None:
-    orders = [fit.epoch_order(1000, 0, epoch) for epoch in (0, 1)]
+    orders = [batches.epoch_order(1000, 0, epoch) for epoch in (0, 1)]
     assert all(sorted(order) == list(range(1000)) for order in orders)
     assert not np.array_equal(*orders)
 
@@ -88,7 +88,7 @@ def test_the_last_partial_batch_is_trained_too() -> None:
     labels = np.array([0, 1, 2])
     model = mnistry.build("linear")
     start = model.get_weights()
-    order = fit.epoch_order(3, 0, 0)
+    order = batches.epoch_order(3, 0, 0)
     kernel, bias = (w.astype(np.float64) for w in start)
     for rows in (order[:2], order[2:]):
         x = images[rows].reshape(-1, 784) / 255
@@ -246,7 +246,7 @@ def test_distorted_images_take_the_place_of_the_given_ones_anew_in_each_epoch(di
     by_hand.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     for epoch in range(2):
         seen = distort(images, distortion, seed=(0, epoch))
-        order = fit.epoch_order(1000, 0, epoch)
+        order = batches.epoch_order(1000, 0, epoch)
         by_hand.fit(seen[order], np.eye(10)[labels[order]], 128, shuffle=False, verbose=0)
     for a, b in zip(model.get_weights(), by_hand.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -255,11 +255,11 @@ def test_distorted_images_take_the_place_of_the_given_ones_anew_in_each_epoch(di
 
 def test_the_last_epochs_take_the_images_as_they_are(digits) -> None:
     images, labels = digits
-    model, _ = trained(digits, distortion=Distortion(), undistorted=1, optimizer="sgd")
+    model, _ = trained(digits, distortion=Distortion(), plain_epochs=1, optimizer="sgd")
     by_hand = mnistry.build("dense", units=32, seed=0)
     by_hand.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     for epoch, seen in enumerate((distort(images, Distortion(), seed=(0, 0)), images)):
-        order = fit.epoch_order(1000, 0, epoch)
+        order = batches.epoch_order(1000, 0, epoch)
         by_hand.fit(seen[order], np.eye(10)[labels[order]], 128, shuffle=False, verbose=0)
     for a, b in zip(model.get_weights(), by_hand.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -307,7 +307,7 @@ def test_a_models_own_loss_gets_the_targets_that_it_takes(digits, loss) -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        {"undistorted": 3}, {"undistorted": -1}, {"seed": -1}, {"epochs": 1.5},
+        {"plain_epochs": 3}, {"plain_epochs": -1}, {"seed": -1}, {"epochs": 1.5},
         {"loss": "categorical"}, {"optimizer": "magic"},
     ],
     ids=str,
@@ -342,7 +342,7 @@ def cut_off(how: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("how", "stopping", "undistorted"),
+    ("how", "stopping", "plain_epochs"),
     [
         ("between", False, 0),
         ("between", True, 4),
@@ -353,7 +353,7 @@ def cut_off(how: str) -> dict[str, object]:
     ],
 )
 def test_fault_60_a_training_cut_off_goes_on_to_the_same_weights(
-    digits, tmp_path: Path, how: str, stopping: bool, undistorted: int, monkeypatch
+    digits, tmp_path: Path, how: str, stopping: bool, plain_epochs: int, monkeypatch
 ) -> None:
     monkeypatch.setattr("mnistry.training.callbacks._INTERVAL", 0.0)
     monkeypatch.setattr(fit, "_SECONDS_A_PIECE", 0.0)
@@ -371,7 +371,7 @@ def test_fault_60_a_training_cut_off_goes_on_to_the_same_weights(
         "epochs": 6,
         "batch_size": 32,
         "distortion": Distortion(),
-        "undistorted": undistorted,
+        "plain_epochs": plain_epochs,
     }
     whole, figures = trained(digits, callbacks=callbacks(), **settings)
 

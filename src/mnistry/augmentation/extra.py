@@ -1,6 +1,10 @@
-"""Training images that MNIST lacks: digits in other styles, and what is no digit.
+"""Training images that MNIST lacks: digits in other styles, and non-digits.
 
-Made from training images and a seed, once; distorted anew for each epoch like all others.
+A network that is also trained to answer non-digits with the same probability for every class is
+less sure of what it has never seen: outlier exposure, of D. Hendrycks, M. Mazeika, T. Dietterich:
+Deep Anomaly Detection with Outlier Exposure, ICLR 2019.
+
+Made once from training images and a seed; distorted anew for each epoch like all others.
 """
 
 from typing import NamedTuple
@@ -9,37 +13,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.augmentation.non_digits import Digits
-from mnistry.augmentation.non_digits import make as make_strangers
+from mnistry.augmentation.non_digits import make as make_non_digits
 from mnistry.augmentation.styles import make as make_styled
 from mnistry.concepts import one_hot
 from mnistry.datasets.dataset import Images, Split
 from mnistry.errors import UsageError
 
 
-class Additions(NamedTuple):
-    """Images, and what a network shall answer to them.
+class ExtraImages(NamedTuple):
+    """Images to train on, and the probabilities that a network should give for each.
 
     Attributes
     ----------
     images
         ``uint8``, shape ``(n, 28, 28)``.
     targets
-        ``float32``, shape ``(n, 10)``: one-hot, or 0.1 ten times for what is no digit.
+        ``float32``, shape ``(n, 10)``: one-hot, or 0.1 for every class for a non-digit.
     """
 
     images: Images
     targets: NDArray[np.float32]
 
 
-def make(split: Split, *, styled: int, strangers: int, seed: int) -> Additions:
-    """Make images to train on besides these.
+def make(split: Split, *, styled: int, non_digits: int, seed: int) -> ExtraImages:
+    """Make more images to train on.
 
     Parameters
     ----------
     split
         Training images with labels, among which is every digit.
-    styled, strangers
-        How many digits in other styles, and how many images that are no digit.
+    styled, non_digits
+        How many digits in other styles, and how many non-digits.
     seed
         A whole number from 0.
 
@@ -51,14 +55,14 @@ def make(split: Split, *, styled: int, strangers: int, seed: int) -> Additions:
     labels = np.asarray(split.labels)
     if split.labels is None or len(np.unique(labels)) < 10:
         raise UsageError(
-            "strangers and other styles without every digit", expected="labels from 0 to 9, each"
+            "non-digits and other styles without every digit", expected="labels from 0 to 9, each"
         )
     random = np.random.default_rng([seed, 2])
     more = make_styled(split.images, labels, styled, random)
-    none = make_strangers(Digits(split.images, labels), strangers, random)
-    return Additions(
-        np.concatenate([more.images, *none.values()]),
+    non = make_non_digits(Digits(split.images, labels), non_digits, random)
+    return ExtraImages(
+        np.concatenate([more.images, *non.values()]),
         np.concatenate(
-            [one_hot(np.asarray(more.labels)), np.full((strangers, 10), 0.1, np.float32)]
+            [one_hot(np.asarray(more.labels)), np.full((non_digits, 10), 0.1, np.float32)]
         ),
     )

@@ -22,5 +22,5 @@ RECIPE = Recipe(
     distortion=Distortion(rotation=12, scale=0.12, shear=0.15, shift=1.5, elastic=1, pen=Pen()),
     # Without closed twos and long upstrokes among them, other people's were read as 9 and 7.
     styled=4500,
-    strangers=8000,
+    non_digits=8000,
 )

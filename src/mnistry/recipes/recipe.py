@@ -21,7 +21,8 @@ _MOST = {
     "batch_size": 1_000_000_000,
     "early_stopping": 1_000_000,
 }
-_MOST_ADDED = 1_000_000
+_MOST_EXTRA = 1_000_000
+_RENAMED = {"undistorted": "plain_epochs", "strangers": "non_digits"}  # since version 0.1
 LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
 # Keras's optimizers that make a step from the gradients of one batch.
 OPTIMIZERS = (
@@ -58,15 +59,15 @@ class Recipe:
     distortion
         How far the training images are distorted, anew for each epoch; None leaves them as they
         are.
-    undistorted
-        The part of the epochs, 0 to 1, that takes the images as they are nevertheless, at the end:
-        what the network has learned from distorted ones is fitted to those that it will meet.
+    plain_epochs
+        The share of the epochs, 0 to 1, the last ones, that use the images without distortion: what
+        the network has learned from distorted images is fitted to images as it will meet them.
     styled
-        How many digits in styles that MNIST lacks are trained besides; see
+        How many digits in styles that MNIST lacks to train on as well; see
         `mnistry.augmentation.extra`.
-    strangers
-        How many images that are no digit are trained besides, towards the same probability for
-        each digit.
+    non_digits
+        How many images of no digit to train on as well, with the same probability for each digit
+        as the target.
     validation
         The part of the training images, 0 to below 1, that is set aside and only watched.
     early_stopping
@@ -97,9 +98,9 @@ class Recipe:
     epochs: int = 5
     batch_size: int = 128
     distortion: "Distortion | None" = None
-    undistorted: float = 0.0
+    plain_epochs: float = 0.0
     styled: int = 0
-    strangers: int = 0
+    non_digits: int = 0
     validation: float = 0.0
     early_stopping: int | None = None
 
@@ -122,17 +123,17 @@ class Recipe:
                 _says("warmup", self.warmup),
                 expected="0 to below 1, and a learning rate to rise to",
             )
-        if not 0 <= self.undistorted <= 1:
-            raise UsageError(_says("undistorted", self.undistorted), expected="0 to 1")
-        for setting in ("styled", "strangers"):
-            if not 0 <= getattr(self, setting) <= _MOST_ADDED:
+        if not 0 <= self.plain_epochs <= 1:
+            raise UsageError(_says("plain_epochs", self.plain_epochs), expected="0 to 1")
+        for setting in ("styled", "non_digits"):
+            if not 0 <= getattr(self, setting) <= _MOST_EXTRA:
                 raise UsageError(
                     _says(setting, getattr(self, setting)),
-                    expected=f"a whole number from 0 to {_MOST_ADDED:,}",
+                    expected=f"a whole number from 0 to {_MOST_EXTRA:,}",
                 )
-        if self.strangers and "sparse" in self.loss:
+        if self.non_digits and "sparse" in self.loss:
             raise UsageError(
-                f"the loss {self.loss} with strangers, for which it has no label",
+                f"the loss {self.loss} with non-digits, for which it has no label",
                 expected="categorical_crossentropy",
             )
         if not 0 <= self.validation < 1:
@@ -147,6 +148,8 @@ class Recipe:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Take up a recipe from the plain values that `dataclasses.asdict` gives.
 
+        Records of version 0.1, which have two settings under other names, are read too.
+
         Raises
         ------
         TypeError, UsageError
@@ -159,7 +162,8 @@ class Recipe:
         if distortion is not None:
             pen = distortion.get("pen")
             distortion = Distortion(**{**distortion, "pen": None if pen is None else Pen(**pen)})
-        return cls(**{**value, "distortion": distortion})
+        settings = {_RENAMED.get(name, name): setting for name, setting in value.items()}
+        return cls(**{**settings, "distortion": distortion})
 
 
 def _says(setting: str, value: object) -> str:

@@ -240,7 +240,7 @@ def _steps(recipe: Recipe, dataset: Dataset, seed: int) -> int:
         raise UsageError(f"seed {seed}", expected="a whole number from 0")
     kept, _ = fit.hold_out(Split(*_labelled(dataset)), recipe.validation, seed)
     fit.check(len(kept.images), recipe.epochs, recipe.batch_size)
-    count = len(kept.images) + recipe.styled + recipe.strangers
+    count = len(kept.images) + recipe.styled + recipe.non_digits
     return steps_per_epoch(count, recipe.batch_size) * recipe.epochs
 
 
@@ -292,8 +292,8 @@ def _fit(
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         distortion=recipe.distortion,
-        undistorted=round(recipe.undistorted * recipe.epochs),
-        additions=_additions(recipe, images, labels, seed),
+        plain_epochs=round(recipe.plain_epochs * recipe.epochs),
+        extra=_extra(recipe, images, labels, seed),
         validation=recipe.validation,
         seed=seed,
         callbacks=[*_early_stopping(recipe), *callbacks],
@@ -333,14 +333,14 @@ def _labelled(dataset: Dataset) -> tuple[NDArray[Any], NDArray[Any]]:
     return dataset.train.images, dataset.train.labels
 
 
-def _additions(
+def _extra(
     recipe: Recipe, images: NDArray[Any], labels: NDArray[Any], seed: int
-) -> extra.Additions | None:
-    if not recipe.styled and not recipe.strangers:
+) -> extra.ExtraImages | None:
+    if not recipe.styled and not recipe.non_digits:
         return None
     # Made of nothing that is set aside.
     kept, _ = fit.hold_out(Split(images, labels), recipe.validation, seed)
-    return extra.make(kept, styled=recipe.styled, strangers=recipe.strangers, seed=seed)
+    return extra.make(kept, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed)
 
 
 def _early_stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:

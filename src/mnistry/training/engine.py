@@ -30,7 +30,9 @@ State = tuple[list[Any], list[Any], list[Any], list[Any]]
 class Engine:
     """A compiled model's training on arrays that stay on the device.
 
-    Between `read` and `write` the state lives here and the model's variables are void.
+    Call `compile` once; then, for each epoch, `begin_epoch`, `load_state`, `run` as often as
+    wanted, and `store_state`. Between `load_state` and `store_state` the state lives here and the
+    model's variables are void.
 
     Parameters
     ----------
@@ -42,11 +44,6 @@ class Engine:
         What the model's loss takes, a row an image: labels ``(n,)`` or one-hot rows ``(n, 10)``.
     batch_size
         Images a step, at most `n`; the last step of an epoch may have fewer.
-
-    Attributes
-    ----------
-    step
-        How many steps of its epoch the state has behind it: 0 until `run` has moved it on.
     """
 
     def __init__(
@@ -56,71 +53,76 @@ class Engine:
         targets: NDArray[Any],
         batch_size: int,
     ) -> None:
-        self.batch_size = batch_size
-        self.full_steps, self.rest = divmod(len(images), batch_size)
-        self.compile_seconds = 0.0
-        self.step = 0
-        self._model = model
-        # By a variable's identity: the value that `write` gave it, and the same as it lies here.
-        self._given_back: dict[int, tuple[Any, Any]] = {}
+        self._model, self._batch_size = model, batch_size
+        self._full_steps, self._rest = divmod(len(images), batch_size)
         self._division = sharding.division_for(model)
-        self._give(images)
         self._targets = self._put(targets, ())
+        # By a variable's identity: the value that it was given, and the same as it lies here.
+        self._stored: dict[int, tuple[Any, Any]] = {}
+        self._set_images(images)
+        self._step = 0
         _build_metrics(model, targets)
-        self.read()
-        self._compile()
 
     @property
     def steps(self) -> int:
         """Steps an epoch, the last partial batch among them."""
-        return self.full_steps + (self.rest > 0)
+        return self._full_steps + (self._rest > 0)
 
-    def feed(self, images: NDArray[np.uint8]) -> None:
-        """Go on with other images of the same shape for the same targets."""
-        if images is not self._given:
-            self._give(images)
+    @property
+    def step(self) -> int:
+        """How many steps of the epoch the state has behind it."""
+        return self._step
 
-    def _give(self, images: NDArray[np.uint8]) -> None:
-        self._given = images
-        # What is not aligned JAX copies, once for each device.
+    def begin_epoch(self, first_step: int = 0) -> None:
+        """Begin an epoch of which `first_step` steps are done already."""
+        self._step = first_step
+
+    def set_images(self, images: NDArray[np.uint8]) -> None:
+        """Put other images of the same shape in the place of the images, for the same targets."""
+        if images is not self._given_images:
+            self._set_images(images)
+
+    def _set_images(self, images: NDArray[np.uint8]) -> None:
+        self._given_images = images
+        # JAX copies an array that is not aligned, once for each device.
         self._images = self._put(aligned.as_aligned(images), ())
 
     def _put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """Lay an array on the devices, parted as an array of weights of this shape is."""
+        """Put an array on the devices, divided as an array of weights of this shape is."""
         import jax
 
         return jax.device_put(array) if self._division is None else self._division.put(array, shape)
 
-    def read(self) -> None:
+    def load_state(self) -> None:
         """Take the state from the model's and the optimizer's variables."""
         self._state: State = tuple(  # type: ignore[assignment]
-            [self._taken(variable) for variable in variables] for variables in self._variables()
+            [self._load(variable) for variable in variables] for variables in self._variables()
         )
 
-    def _taken(self, variable: keras.Variable) -> Any:
-        given, ours = self._given_back.get(id(variable), (None, None))
-        if variable.value is given:
+    def _load(self, variable: keras.Variable) -> Any:
+        stored, ours = self._stored.get(id(variable), (None, None))
+        if variable.value is stored:
             return ours
         return self._put(processes.broadcast(variable.value), variable.shape)
 
-    def write(self) -> None:
-        """Give the state back to the model's and the optimizer's variables."""
+    def store_state(self) -> None:
+        """Put the state back into the model's and the optimizer's variables."""
         with put_off():
             for variables, values in zip(self._variables(), self._state, strict=True):
                 for variable, value in zip(variables, values, strict=True):
                     # Whoever uses the model next has one device.
                     variable.assign(value if self._division is None else np.asarray(value))
-                    self._given_back[id(variable)] = variable.value, value
+                    self._stored[id(variable)] = variable.value, value
 
-    def run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
-        """Do the steps from `start` to before `stop` of an epoch.
+    def run(self, order: NDArray[np.int32], stop: int) -> dict[str, float]:
+        """Run the epoch's steps from `step` to before `stop`.
 
         Parameters
         ----------
         order
             Indices of the images in the order of their use, shape ``(n,)``.
-        start, stop
-            Steps, from 0 to `steps`.
+        stop
+            From `step` to `steps`.
 
         Returns
         -------
@@ -128,21 +130,22 @@ class Engine:
             Keras's metrics after the last of these steps: running means since the epoch began.
         """
         with put_off():  # the state that is handed over is void until the new one is taken
-            return self._run(order, start, stop)
+            return self._run(order, stop)
 
-    def _run(self, order: NDArray[np.int32], start: int, stop: int) -> dict[str, float]:
-        self._given_back.clear()  # what lies here is void from now on
+    def _run(self, order: NDArray[np.int32], stop: int) -> dict[str, float]:
+        self._stored.clear()  # what lies here is void from now on
         logs = self._no_logs
-        if start < min(stop, self.full_steps):
-            self._state, logs = self._loop(
+        last_full = min(stop, self._full_steps)
+        if self._step < last_full:
+            self._state, logs = self._run_steps(
                 self._state, self._no_logs, self._images, self._targets,
-                order, np.int32(start), np.int32(min(stop, self.full_steps)),
+                order, np.int32(self._step), np.int32(last_full),
             )  # fmt: skip
-        if self.rest and stop == self.steps:
-            self._state, logs = self._last(
-                self._state, self._images, self._targets, order[-self.rest :]
+        if self._rest and stop == self.steps:
+            self._state, logs = self._run_last_step(
+                self._state, self._images, self._targets, order[-self._rest :]
             )
-        self.step = stop
+        self._step = stop
         return {name: _plain(value) for name, value in logs.items()}
 
     def _variables(self) -> tuple[list[keras.Variable], ...]:
@@ -154,11 +157,13 @@ class Engine:
             model.metrics_variables,
         )
 
-    def _compile(self) -> None:
+    def compile(self) -> float:
+        """Compile the steps for the shapes of these arrays; return the seconds that it took."""
         import jax
 
+        self.load_state()
         started = time.perf_counter()
-        batch_size = self.batch_size
+        batch_size = self._batch_size
         structure = jax.tree.structure(self._state)
 
         def step(state: State, images: Any, targets: Any, rows: Any) -> tuple[State, Any]:
@@ -168,7 +173,7 @@ class Engine:
                 logs, state = self._model.train_step(state, (images[rows], targets[rows]))
             return jax.tree.unflatten(structure, jax.tree.leaves(state)), logs
 
-        def loop(
+        def steps(
             state: State, logs: Any, images: Any, targets: Any, order: Any, start: Any, stop: Any
         ) -> Any:
             def body(index: Any, carry: Any) -> Any:
@@ -177,22 +182,21 @@ class Engine:
 
             return jax.lax.fori_loop(start, stop, body, (state, logs))
 
-        order = np.zeros(len(self._images), np.int32)
+        order, zero = np.zeros(len(self._images), np.int32), np.int32(0)
         data = (self._images, self._targets)
         shapes = jax.eval_shape(step, self._state, *data, order[:batch_size])[1]
         self._no_logs = jax.tree.map(lambda value: np.zeros(value.shape, value.dtype), shapes)
-        zero = np.int32(0)
         # The state comes back to where it was: the next call takes it there.
         places = None if self._division is None else jax.tree.map(lambda a: a.sharding, self._state)
         jit = functools.partial(jax.jit, donate_argnums=0, out_shardings=(places, None))
-        lowered = [jit(loop).lower(self._state, self._no_logs, *data, order, zero, zero)]
-        if self.rest:
-            lowered.append(jit(step).lower(self._state, *data, order[: self.rest]))
+        lowered = [jit(steps).lower(self._state, self._no_logs, *data, order, zero, zero)]
+        if self._rest:
+            lowered.append(jit(step).lower(self._state, *data, order[: self._rest]))
         # XLA compiles outside Python's lock: both programs at once.
         with ThreadPoolExecutor() as pool:
             compiled = list(pool.map(lambda program: program.compile(), lowered))
-        self._loop, self._last = compiled[0], compiled[-1]
-        self.compile_seconds = time.perf_counter() - started
+        self._run_steps, self._run_last_step = compiled[0], compiled[-1]
+        return time.perf_counter() - started
 
 
 def _plain(value: Any) -> Any:

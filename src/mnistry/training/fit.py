@@ -5,12 +5,10 @@ compiled engine; on others, and for callbacks that want every batch, in ``model.
 same batches in the same order.
 """
 
-import contextlib
-import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +16,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.augmentation import distort
 from mnistry.augmentation.distort import Distortion
-from mnistry.augmentation.extra import Additions
+from mnistry.augmentation.extra import ExtraImages
 from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Labels, Split, as_split
 from mnistry.errors import ResourceError, UsageError
 from mnistry.training import checkpoints, processes
+from mnistry.training.batches import Batches, epoch_images
 from mnistry.training.callbacks import Guard, Records, wants_batches
 from mnistry.training.history import History, Progress
 
@@ -48,8 +46,8 @@ def train(
     epochs: int = 5,
     batch_size: int = 128,
     distortion: Distortion | None = None,
-    undistorted: int = 0,
-    additions: Additions | None = None,
+    plain_epochs: int = 0,
+    extra: ExtraImages | None = None,
     validation: float = 0.0,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -77,12 +75,12 @@ def train(
         Times that every image is used; images a step.
     distortion
         How far the images are distorted, anew for each epoch, while the one before it is trained.
-    undistorted
-        How many epochs at the end take the images as they are.
-    additions
+    plain_epochs
+        How many epochs, the last ones, use the images without distortion.
+    extra
         More images to train on, with targets of their own: see `mnistry.augmentation.extra`. The
-        running loss and accuracy count them too, and of what is no digit only the answer 0 as
-        right.
+        running loss and accuracy count them too; for a non-digit, whose target is the same for
+        every class, only the answer 0 counts as right.
     validation
         The part of the images, 0 to below 1, to set aside and only watch: the same share of
         every class, drawn by `seed`.
@@ -133,13 +131,13 @@ def train(
     kept, aside = hold_out(
         as_split(np.asarray(images), np.asarray(labels), "training data"), validation, seed
     )
-    check(len(kept.images), epochs, batch_size, undistorted, seed)
+    check(len(kept.images), epochs, batch_size, plain_epochs, seed)
     if not model.built:
         raise UsageError("the model is not built", remedy="begin it with keras.Input((28, 28))")
     if not model.compiled:
         _compile(model, optimizer, loss)
     model.optimizer.build(model.trainable_variables)
-    material = _material(kept, additions, model)
+    all_images, targets = _with_extra(kept, extra, model)
     started = time.perf_counter()
     watched = None if aside is None else (aside.images, _targets(aside, model))
     reason = _why_fit(callbacks)
@@ -147,13 +145,13 @@ def train(
         None if checkpoint_folder is None else _newest(checkpoint_folder, reason is not None)
     )
     records = Records(
-        epochs, steps_per_epoch(len(material.images), batch_size), callbacks, on_progress,
+        epochs, steps_per_epoch(len(all_images), batch_size), callbacks, on_progress,
         checkpoint_folder if processes.is_main_process() else None, checkpoint,
     )  # fmt: skip
     done = len(records.done)
-    distorted = max(epochs - undistorted - done, 0)
-    with _epochs(material.images, distortion, distorted, seed, start=done) as epoch_images:
-        batches = _Batches(material.targets, batch_size, seed, epoch_images, done)
+    distorted = max(epochs - plain_epochs - done, 0)
+    with epoch_images(all_images, distortion, distorted, seed, done) as images_by_epoch:
+        batches = Batches(targets, batch_size, seed, images_by_epoch, done)
         if reason is None:
             compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
         else:
@@ -166,12 +164,12 @@ def train(
     return History(tuple(records.done), len(batches), compile_seconds, seconds - compile_seconds)
 
 
-def check(count: int, epochs: int, batch_size: int, undistorted: int = 0, seed: int = 0) -> None:
+def check(count: int, epochs: int, batch_size: int, plain_epochs: int = 0, seed: int = 0) -> None:
     """Raise `UsageError` if `count` images cannot be trained on so often and in such batches."""
     if epochs != int(epochs) or epochs < 1:
         raise UsageError(f"epochs {epochs}", expected="a whole number from 1")
-    if not 0 <= undistorted <= epochs:
-        raise UsageError(f"undistorted {undistorted}", expected=f"0 to {epochs}, of the epochs")
+    if not 0 <= plain_epochs <= epochs:
+        raise UsageError(f"plain epochs {plain_epochs}", expected=f"0 to {epochs}, of the epochs")
     if seed < 0:
         raise UsageError(f"seed {seed}", expected="a whole number from 0")
     if not 1 <= batch_size <= count:
@@ -218,11 +216,6 @@ def held_out_count(labels: Labels, part: float) -> int:
     return sum(_aside_by_class(labels, part))
 
 
-def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
-    """Give the shuffled order of `count` images in an epoch (from 0), decided by `seed`."""
-    return np.random.default_rng([seed, 0, epoch]).permutation(count).astype(np.int32)
-
-
 def _aside_by_class(labels: Labels, part: float) -> list[int]:
     # Largest remainders: the counts add up to the part of the whole, rounded.
     shares = part * np.bincount(labels)
@@ -242,7 +235,7 @@ def _compile(model: keras.Model, optimizer: Any, loss: str) -> None:
 
 def _compiled(
     model: keras.Model,
-    batches: "_Batches",
+    batches: Batches,
     watched: tuple[Images, NDArray[Any]] | None,
     epochs: int,
     callbacks: Sequence[keras.callbacks.Callback],
@@ -253,6 +246,7 @@ def _compiled(
 
     _must_begin_together(records)
     engine = Engine(model, batches.images, batches.targets, batches.batch_size)
+    compile_seconds = engine.compile()
     every = keras.callbacks.CallbackList(
         [Guard(), *callbacks, records],
         add_history=True, model=model, epochs=epochs, steps=engine.steps, verbose=0,
@@ -264,9 +258,9 @@ def _compiled(
     for epoch in range(first, epochs):
         if model.stop_training:
             break
-        engine.step = records.first_step if epoch == first else 0
+        engine.begin_epoch(records.first_step if epoch == first else 0)
         try:
-            logs = _steps(engine, batches, every, epoch, records)
+            logs = _run_epoch(engine, batches, every, epoch, records)
         except (KeyboardInterrupt, SystemExit):
             if engine.step < engine.steps:  # after the last, callbacks are in the middle of theirs
                 records.save(engine.step)
@@ -285,7 +279,7 @@ def _compiled(
     # As fit does: an optimizer that averages weights puts the averages in their place.
     model.optimizer.finalize_variable_values(model.trainable_variables)
     every.on_train_end(logs)
-    return engine.compile_seconds
+    return compile_seconds
 
 
 def _must_begin_together(records: Records) -> None:
@@ -299,47 +293,47 @@ def _must_begin_together(records: Records) -> None:
         )
 
 
-def _steps(
+def _run_epoch(
     engine: "Engine",
-    batches: "_Batches",
+    batches: Batches,
     every: keras.callbacks.CallbackList,
     epoch: int,
     records: Records,
 ) -> dict[str, float]:
-    """Run an epoch's steps, with the state in the engine meanwhile; give the last running means."""
+    """Run an epoch's steps, with the state in the engine meanwhile; return the last metrics."""
     if not engine.step:
         every.model.reset_metrics()
     every.on_epoch_begin(epoch)
-    engine.read()
+    engine.load_state()
     try:
-        return _pieces(engine, batches, epoch, records)
+        return _run_in_pieces(engine, batches, epoch, records)
     finally:
-        engine.write()
+        engine.store_state()
 
 
-def _pieces(
-    engine: "Engine", batches: "_Batches", epoch: int, records: Records
+def _run_in_pieces(
+    engine: "Engine", batches: Batches, epoch: int, records: Records
 ) -> dict[str, float]:
     """Run an epoch in pieces of equal time, with a report after each but the last."""
     batches.begin(epoch)
-    engine.feed(batches.images)
+    engine.set_images(batches.images)
     size = min(8, engine.steps)
     while True:
         started, step = time.perf_counter(), engine.step
-        logs = engine.run(batches.order, step, min(step + size, engine.steps))
+        logs = engine.run(batches.order, min(step + size, engine.steps))
         if engine.step == engine.steps or not math.isfinite(logs["loss"]):
             return logs
         records.report(epoch, engine.step, logs)
         pace = (engine.step - step) / (time.perf_counter() - started)
         size = int(processes.broadcast(max(1, round(pace * _SECONDS_A_PIECE))))
         if records.save_is_due():
-            engine.write()
+            engine.store_state()
             records.save(engine.step)
 
 
 def _fit(
     model: keras.Model,
-    batches: "_Batches",
+    batches: Batches,
     watched: tuple[Images, NDArray[Any]] | None,
     epochs: int,
     callbacks: Sequence[keras.callbacks.Callback],
@@ -349,7 +343,7 @@ def _fit(
         batches,
         epochs=epochs,
         initial_epoch=epochs if records.stopped else len(records.done),
-        shuffle=False,  # _Batches shuffles
+        shuffle=False,  # Batches shuffles
         verbose=0,
         validation_data=watched,
         validation_batch_size=_EVALUATION_BATCH,
@@ -357,42 +351,10 @@ def _fit(
     )
 
 
-class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The training images batch by batch; their order and distortion are new in each epoch."""
-
-    def __init__(
-        self,
-        targets: NDArray[Any],
-        batch_size: int,
-        seed: int,
-        epoch_images: Iterator[Images],
-        first_epoch: int,
-    ) -> None:
-        super().__init__()
-        self.targets = targets
-        self.batch_size = batch_size
-        self._seed, self._epoch_images = seed, epoch_images
-        self._epoch = -1
-        self.begin(first_epoch)
-
-    def begin(self, epoch: int) -> None:
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self.images = next(self._epoch_images)
-            self.order = epoch_order(len(self.images), self._seed, epoch)
-
-    def __len__(self) -> int:
-        return steps_per_epoch(len(self.images), self.batch_size)
-
-    def __getitem__(self, step: int) -> tuple[Images, NDArray[Any]]:
-        rows = self.order[step * self.batch_size : (step + 1) * self.batch_size]
-        return self.images[rows], self.targets[rows]
-
-
 class _EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
     """What the compiled loop does around an epoch's steps, for ``model.fit``."""
 
-    def __init__(self, batches: _Batches, records: Records) -> None:
+    def __init__(self, batches: Batches, records: Records) -> None:
         super().__init__()
         self._batches, self._records = batches, records
         self._epoch, self._reported = 0, 0.0
@@ -408,18 +370,6 @@ class _EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
             self._records.report(self._epoch, batch + 1, logs)
 
 
-@contextlib.contextmanager
-def _epochs(
-    images: Images, distortion: Distortion | None, distorted: int, seed: int, start: int
-) -> Iterator[Iterator[Images]]:
-    """Give the images of each epoch from the epoch `start` on, the first of them distorted."""
-    if distortion is None or not distorted:
-        yield itertools.repeat(images)
-        return
-    with contextlib.closing(distort.epochs(images, distortion, seed=seed, start=start)) as epochs:
-        yield itertools.chain(itertools.islice(epochs, distorted), itertools.repeat(images))
-
-
 def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
     # A sparse loss takes the labels themselves, the others one-hot rows.
     loss = keras.losses.get(model.loss)
@@ -431,20 +381,19 @@ def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
     return one_hot(labels, classes)
 
 
-def _material(split: Split, additions: Additions | None, model: keras.Model) -> Additions:
-    """Give all that is trained on, the additions last."""
+def _with_extra(
+    split: Split, extra: ExtraImages | None, model: keras.Model
+) -> tuple[Images, NDArray[Any]]:
+    """Return all images to train on, the extra ones last, and a target for each."""
     targets = _targets(split, model)
-    if additions is None:
-        return Additions(split.images, targets)
+    if extra is None:
+        return split.images, targets
     if targets.ndim == 1:
         raise UsageError(
-            "additions with a sparse loss, which knows labels only",
+            "extra images with a sparse loss, which takes only labels",
             expected="categorical_crossentropy",
         )
-    return Additions(
-        np.concatenate([split.images, additions.images]),
-        np.concatenate([targets, additions.targets]),
-    )
+    return np.concatenate([split.images, extra.images]), np.concatenate([targets, extra.targets])
 
 
 def _why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
