@@ -4,10 +4,11 @@ Knows nothing of files but their text. A row is a line of the file; the header i
 """
 
 import io
+import itertools
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +19,18 @@ from mnistry.errors import DataError
 PIXELS = tuple(f"pixel{i}" for i in range(28 * 28))
 LABEL = "label"
 
-BLOCK = 1 << 20
+ROWS = 1024  # read at a time
+MAX_ROWS = MAX_ARRAY_BYTES // len(PIXELS)
 MAX_LINE = 1 << 16  # ten times what the longest right one takes
 BOM = b"\xef\xbb\xbf"
-COMMA, NEWLINE, ZERO = b",\n0"
-NUMBER = re.compile(rb"[0-9]{1,3}")
+NUMBER = re.compile(rb" *\+?[0-9]{1,20} *")  # of any whole numbers, what NumPy reads as one
 
 
 def read(path: Path) -> Dataset:
     """Read a CSV file with the columns ``label,pixel0,…,pixel783``, or the same without ``label``.
 
     With labels the images are for training, without them they are a test split to predict. A
-    byte order mark, Windows line ends, quoted column names and empty lines are accepted.
+    byte order mark, Windows line ends, quoted column names, spaces and empty lines are accepted.
 
     Raises
     ------
@@ -39,22 +40,19 @@ def read(path: Path) -> Dataset:
     """
     with path.open("rb") as file:
         columns = _header(file, path)
-        # Not one row of a well-formed file is shorter than this; memory is only taken when used.
-        rows = path.stat().st_size // (2 * len(columns)) + 1
-        rows = min(rows, MAX_ARRAY_BYTES // len(PIXELS))
-        images, labels, count = np.empty((rows, len(PIXELS)), np.uint8), np.empty(rows, np.uint8), 0
+        images, labels, count = [np.empty((0, len(PIXELS)), np.uint8)], [np.empty(0, np.uint8)], 0
         for block in read_blocks(file, columns, path, row=2):
-            end = count + len(block)
-            if end > rows:
-                raise DataError("too many rows", where=path, expected=f"at most {rows:,}")
-            images[count:end] = block[:, -len(PIXELS) :]
-            labels[count:end] = block[:, 0]
-            count = end
-    if columns == PIXELS:
-        test = as_split(images[:count], None, str(path))
-        return Dataset(path.name, str(path), "not stated", None, test)
-    train = as_split(images[:count], labels[:count], str(path))
-    return Dataset(path.name, str(path), "not stated", train, None)
+            images.append(block[:, -len(PIXELS) :])
+            labels.append(block[:, 0])
+            count += len(block)
+            if count > MAX_ROWS:
+                raise DataError("too many rows", where=path, expected=f"at most {MAX_ROWS:,}")
+    labelled = columns != PIXELS
+    split = as_split(
+        np.concatenate(images), np.concatenate(labels) if labelled else None, str(path)
+    )
+    train, test = (split, None) if labelled else (None, split)
+    return Dataset(path.name, str(path), "not stated", train, test)
 
 
 def read_blocks(
@@ -78,22 +76,37 @@ def read_blocks(
     ndarray
         ``uint8``, shape ``(rows, len(columns))``.
     """
-    limits = np.array([9 if name == LABEL else 255 for name in columns], np.uint16)
-    rest = b""
-    while block := file.read(BLOCK):
-        lines, newline, rest = (rest + block).rpartition(b"\n")
-        if len(rest) > MAX_LINE:
-            row += (lines + newline).count(b"\n")
+    limits = np.array([9 if name == LABEL else 255 for name in columns], np.uint8)
+    lines = _lines(file, len(columns), where, row)
+    while block := list(itertools.islice(lines, ROWS)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # NumPy 2.0 warns of 1.5, and reads 1
+                values = np.loadtxt(
+                    [line for _, line in block],
+                    np.uint8, comments=None, delimiter=",", ndmin=2, encoding="latin1",
+                )  # fmt: skip
+        except (ValueError, Warning) as error:
+            raise _first_fault(block, columns, limits, where) from error
+        if values.shape[1] != len(columns) or (values > limits).any():
+            raise _first_fault(block, columns, limits, where)
+        yield values
+
+
+def _lines(
+    file: io.BufferedIOBase, columns: int, where: object, row: int
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not empty, each with the number of its row."""
+    while line := file.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
             raise DataError(
                 "a line without an end",
                 where=f"{where}, row {row}",
-                expected=f"{len(columns)} values in at most {MAX_LINE:,} bytes",
+                expected=f"{columns} values in fewer than {MAX_LINE:,} bytes",
             )
-        if newline:
-            yield _values(lines + newline, columns, limits, where, row)
-            row += lines.count(b"\n") + 1
-    if rest:
-        yield _values(rest + b"\n", columns, limits, where, row)
+        if content := line.rstrip(b"\r\n"):
+            yield row, content
+        row += 1
 
 
 def _header(file: io.BufferedIOBase, path: Path) -> tuple[str, ...]:
@@ -116,61 +129,28 @@ def _header(file: io.BufferedIOBase, path: Path) -> tuple[str, ...]:
     )
 
 
-def _values(
-    text: bytes, columns: Sequence[str], limits: NDArray[np.uint16], where: object, row: int
-) -> NDArray[np.uint8]:
-    text = text.replace(b"\r\n", b"\n")
-    values = _parse_block(text, limits)
-    # Only what is not exactly as it should be is looked at value by value.
-    return _parse_lines(text, columns, limits, where, row) if values is None else values
-
-
-def _parse_block(text: bytes, limits: NDArray[np.uint16]) -> NDArray[np.uint8] | None:
-    """Parse whole lines at once; None if anything in them is out of order."""
-    data = np.frombuffer(text, np.uint8)
-    digits = data - np.uint8(ZERO)  # below "0" it wraps around, so that only digits are 0 to 9
-    ends = np.flatnonzero(digits > 9)
-    if len(ends) % len(limits):
-        return None
-    separators = data[ends].reshape(-1, len(limits))
-    if (separators[:, :-1] != COMMA).any() or (separators[:, -1] != NEWLINE).any():
-        return None
-    lengths = np.diff(ends, prepend=-1) - 1
-    if lengths.min() < 1 or lengths.max() > 3:
-        return None
-    values = digits[ends - 1].astype(np.uint16)
-    for place, weight in ((2, 10), (3, 100)):
-        values += np.where(lengths >= place, digits[ends - place], 0) * np.uint16(weight)
-    rows = values.reshape(-1, len(limits))
-    return None if (rows > limits).any() else rows.astype(np.uint8)
-
-
-def _parse_lines(
-    text: bytes, columns: Sequence[str], limits: NDArray[np.uint16], where: object, row: int
-) -> NDArray[np.uint8]:
-    """Parse line by line, to name the first value that is wrong."""
-    rows = []
-    for number, line in enumerate(text.removesuffix(b"\n").split(b"\n"), start=row):
-        if not line:
-            continue
+def _first_fault(
+    block: Sequence[tuple[int, bytes]],
+    columns: Sequence[str],
+    limits: NDArray[np.uint8],
+    where: object,
+) -> DataError:
+    """Look through rows that NumPy refused for the first value that is wrong."""
+    for row, line in block:
         fields = line.split(b",")
         for name, limit, field in zip(columns, limits, fields, strict=False):
             if not NUMBER.fullmatch(field) or int(field) > limit:
-                _refuse(field, f"{where}, row {number}, column {name}", limit)
+                shown = field[:20].decode(errors="replace") + ("…" if len(field) > 20 else "")
+                what = "label" if name == LABEL else "pixel value"
+                return DataError(
+                    f"{shown!r} is no {what}" if field else "an empty field",
+                    where=f"{where}, row {row}, column {name}",
+                    expected=f"a whole number from 0 to {limit}",
+                )
         if len(fields) != len(columns):
-            raise DataError(
-                f"{len(fields)} values", where=f"{where}, row {number}", expected=f"{len(columns)}"
+            return DataError(
+                f"{len(fields)} values", where=f"{where}, row {row}", expected=f"{len(columns)}"
             )
-        rows.append(np.array([int(field) for field in fields], np.uint8))
-    return np.array(rows, np.uint8).reshape(-1, len(columns))
-
-
-def _refuse(field: bytes, where: str, limit: int) -> NoReturn:
-    shown = field[:20].decode(errors="replace") + ("…" if len(field) > 20 else "")
-    raise DataError(
-        f"{shown!r} is no {'label' if limit == 9 else 'pixel value'}"
-        if field
-        else "an empty field",
-        where=where,
-        expected=f"a whole number from 0 to {limit}",
+    return DataError(
+        "no table of whole numbers", where=f"{where}, rows {block[0][0]} to {block[-1][0]}"
     )
