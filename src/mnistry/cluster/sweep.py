@@ -7,7 +7,9 @@ has only the rest to train.
 """
 
 import contextlib
+import csv
 import dataclasses
+import io
 import json
 import os
 import statistics
@@ -276,8 +278,9 @@ class _Notes:
             settings = [one.trial.settings[name] for name in names]
             path = f"{_RUNS}/{one.trial.name}"
             lines.append([*settings, one.trial.seed, one.epochs, one.end, one.accuracy, path])
-        text = "".join(",".join(map(str, line)) + "\n" for line in lines)
-        files.write_bytes(out / RESULTS, text.encode())
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(lines)
+        files.write_bytes(out / RESULTS, text.getvalue().encode())
         return tuple(results)
 
     def _tell(self) -> None:
