@@ -124,7 +124,7 @@ def test_mnist_under_another_name_is_recognised(tmp_path, mnist):
 
 
 def test_import_is_light():
-    heavy = ("keras", "jax", "matplotlib", "pooch", "requests", "PIL", "mlxtend", "pandas")
+    heavy = ("keras", "jax", "matplotlib", "requests", "PIL", "mlxtend", "pandas")
     program = f"import sys, mnistry.datasets; print(*{set(heavy)} & set(sys.modules))"
     result = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True

@@ -173,7 +173,9 @@ def test_fault_01_body_cut_short(server, path):
 def test_fault_02_wrong_sha256(server, path):
     server.answers["/file"] = answer(b"something else")
     got = hashlib.sha256(b"something else").hexdigest()
-    assert_refused([server.url()], path, f"14 bytes with SHA-256 {got}", f"expected {SHA256}")
+    assert_refused(
+        [server.url()], path, f"SHA-256 is {got}", f"expected {SHA256}; it was not kept", "damaged"
+    )
 
 
 def test_fault_03_web_page_with_status_200(server, path):
@@ -203,7 +205,7 @@ def test_fault_05_stall_in_the_middle(server, path):
 def test_fault_05_no_answer_at_all(server, path):
     server.answers["/file"] = lambda handler: handler.server.ended.wait(20)
     start = time.perf_counter()
-    assert_refused([server.url()], path, "no answer within 0.3 s", timeout=(0.3, 5))
+    assert_refused([server.url()], path, "no answer within 0.3 s", timeout=(5, 0.3))
     assert time.perf_counter() - start < 3
 
 

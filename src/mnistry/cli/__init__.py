@@ -20,7 +20,7 @@ from mnistry.version import __version__
 
 # Modules that the bare install lacks.
 _TRAINING_EXTRA = {
-    *("filelock", "h5py", "jax", "jaxlib", "keras", "matplotlib", "mlxtend", "onnx", "pooch"),
+    *("filelock", "h5py", "jax", "jaxlib", "keras", "matplotlib", "mlxtend", "onnx", "requests"),
     *("scipy", "tensorflow", "torch"),
 }
 # What the system says of a place that cannot take a file.
