@@ -11,13 +11,25 @@ LABELS = np.array([3, 9])
 
 
 def test_unpacks_as_keras_loaders_do():
-    train, test = Split(IMAGES, LABELS), Split(IMAGES, None)
-    dataset = Dataset("digits", "digits.npz", "not stated", train, test)
-    (x_train, y_train), (x_test, y_test) = dataset
+    train, test = Split(IMAGES, LABELS), Split(IMAGES + 1, LABELS)
+    (x_train, y_train), (x_test, y_test) = Dataset("digits", "", "not stated", train, test)
     assert x_train is train.images
     assert y_train is train.labels
     assert x_test is test.images
-    assert y_test is None
+    assert y_test is test.labels
+
+
+@pytest.mark.parametrize(
+    ("test", "missing"), [(None, "no test images"), (Split(IMAGES, None), "no test labels")]
+)
+def test_what_is_not_there_is_not_unpacked(test, missing):
+    dataset = Dataset("digits", "digits.npz", "not stated", Split(IMAGES, LABELS), test)
+    with pytest.raises(DataError, match=rf"digits\.npz: {missing}; .*\.train or \.test"):
+        (_, _), (_, _) = dataset
+
+
+def test_arrays_are_those_that_there_are():
+    dataset = Dataset("digits", "", "", Split(IMAGES, LABELS), Split(IMAGES, None))
     assert list(dataset.arrays()) == ["x_train", "y_train", "x_test"]
 
 

@@ -89,10 +89,10 @@ def test_unknown_kind_of_file(tmp_path):
 def test_fault_27_transposed_images_are_turned_by_the_option(tmp_path):
     arrays = {"x_train": IMAGES.swapaxes(1, 2).copy(), "y_train": LABELS, "x_test": IMAGES[:1] + 1}
     folder = save_idx(tmp_path / "emnist", arrays)
-    train, test = datasets.load(folder, transpose=True)
-    np.testing.assert_array_equal(train.images, IMAGES)
-    assert train.images.flags.c_contiguous
-    np.testing.assert_array_equal(test.images[0], IMAGES[0].T + 1)
+    dataset = datasets.load(folder, transpose=True)
+    np.testing.assert_array_equal(dataset.train.images, IMAGES)
+    assert dataset.train.images.flags.c_contiguous
+    np.testing.assert_array_equal(dataset.test.images[0], IMAGES[0].T + 1)
 
 
 def test_fault_27_named_datasets_are_not_transposed():

@@ -96,7 +96,7 @@ def _from_path(path: Path, transpose: bool) -> Dataset:
     if transpose:
         train, test = (
             split and Split(np.ascontiguousarray(split.images.swapaxes(1, 2)), split.labels)
-            for split in dataset
+            for split in (dataset.train, dataset.test)
         )
         notices = tuple(notice for notice in dataset.notices if notice != idx.TRANSPOSED)
         dataset = dataclasses.replace(dataset, train=train, test=test, notices=notices)

@@ -37,11 +37,20 @@ class Split(NamedTuple):
     labels: Labels | None
 
 
+class LabelledSplit(NamedTuple):
+    """A `Split` whose labels are there for certain."""
+
+    images: Images
+    labels: Labels
+
+
 @dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
 class Dataset:
     """Handwritten digits, or anything of their shape, and where they came from.
 
     Unpacks as Keras's loaders do: ``(x_train, y_train), (x_test, y_test) = load()``.
+    Where the training or test images or their labels are missing, that is a `DataError`: take
+    `train` or `test` then.
 
     Attributes
     ----------
@@ -70,8 +79,17 @@ class Dataset:
     notices: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
 
-    def __iter__(self) -> Iterator[Split | None]:
-        return iter((self.train, self.test))
+    def __iter__(self) -> Iterator[LabelledSplit]:
+        for name, split in (("training", self.train), ("test", self.test)):
+            if split is None or split.labels is None:
+                missing = "images" if split is None else "labels"
+                raise DataError(
+                    f"no {name} {missing}",
+                    where=self.source,
+                    expected="labelled training and test images, to unpack both",
+                    remedy="take the dataset's .train or .test alone",
+                )
+            yield LabelledSplit(split.images, split.labels)
 
     @cached_property
     def digests(self) -> dict[str, str]:
