@@ -26,6 +26,7 @@ from mnistry.augmentation import distort, non_digits, styles
 from mnistry.augmentation.distort import Distortion
 from mnistry.augmentation.strokes import Pen
 from mnistry.datasets import Dataset, Split
+from mnistry.datasets.splits import hold_out
 from mnistry.evaluation.statistics import wilson
 from mnistry.inference import onnx_session
 from mnistry.reading import Reader
@@ -33,7 +34,6 @@ from mnistry.runs import experiment
 from mnistry.runs.directory import DataIdentity, Run
 from mnistry.runs.scoring import score_split
 from mnistry.system import files
-from mnistry.training import fit
 
 SEED = 0
 MEMBERS = 3  # networks, with seeds from 0 on
@@ -311,7 +311,7 @@ def main() -> None:
     dataset = mnistry.load("mnist")
     with files.atomic_write(PROTOTYPES) as file:
         np.savez_compressed(file, **prototypes(dataset.train))
-    kept, aside = fit.hold_out(dataset.train, ASIDE, SEED)
+    kept, aside = hold_out(dataset.train, ASIDE, SEED)
     alone = dataclasses.replace(dataset, train=kept, test=None)
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.runs or Path(name)

@@ -1,6 +1,7 @@
 """The commands that look at finished runs."""
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import onnxruntime
 import pytest
 
 import mnistry
+from mnistry import recipes
 
 
 def test_evaluate_prints_the_whole_scorecard(mnistry_command, finished_run) -> None:
@@ -167,3 +169,21 @@ def test_a_damaged_model_is_not_exported(mnistry_command, finished_run, tmp_path
     result = mnistry_command("export", tmp_path / "run", "--format", form, "-o", tmp_path / "out")
     assert result.code == 5
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_runs_show_prints_a_run_of_every_recipe(
+    mnistry_command, finished_run, tmp_path, name
+) -> None:
+    recipe = recipes.find(name)
+    dataclasses.replace(
+        finished_run, path=tmp_path, recipe=recipe, status="interrupted", digests={}
+    ).write()
+    result = mnistry_command("runs", "show", tmp_path)
+    assert result.code == 0, result.err
+    out = " ".join(result.out.split())
+    assert f"recipe {name} " in out
+    if recipe.distortion is not None:
+        assert f"distortion rotation {recipe.distortion.rotation:g}, scale " in out
+        assert "None" not in out
+        assert ("pen thinnest" in out) == (recipe.distortion.pen is not None)

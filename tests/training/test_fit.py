@@ -11,7 +11,6 @@ import pytest
 import mnistry
 from mnistry.augmentation.distort import Distortion, distort
 from mnistry.augmentation.extra import ExtraImages
-from mnistry.datasets.dataset import Split
 from mnistry.errors import DataError, DivergedError, ResourceError, UsageError
 from mnistry.training import batches, callbacks, checkpoints, fit, processes
 from mnistry.training.history import Epoch, Progress
@@ -115,18 +114,6 @@ def test_binary_crossentropy_learns(digits) -> None:
     _, figures = trained(digits, loss="binary_crossentropy")
     assert figures.epochs[-1].loss < figures.epochs[0].loss
     assert figures.epochs[-1].accuracy > 0.6
-
-
-def test_validation_images_come_from_every_class_and_are_not_trained_on(digits) -> None:
-    kept, aside = fit.hold_out(Split(*digits), 0.1, seed=0)
-    assert aside is not None
-    assert aside.labels is not None
-    counts = np.bincount(digits[1])
-    assert np.abs(np.bincount(aside.labels) - counts * 0.1).max() < 1
-    assert len(aside.images) == 100
-    assert len(kept.images) + len(aside.images) == 1000
-    seen = {image.tobytes() for image in kept.images}
-    assert not any(image.tobytes() in seen for image in aside.images)
 
 
 def test_a_compiled_model_keeps_its_own_optimizer(digits) -> None:

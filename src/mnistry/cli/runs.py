@@ -141,5 +141,6 @@ def _summary(run: "Run") -> dict[str, Any]:
 
 def _setting(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {part:g}" for name, part in value.items())
-    return str(value)
+        parts = value.items()
+        return ", ".join(f"{name} {_setting(part)}" for name, part in parts if part is not None)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -259,7 +259,7 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     if dataset.train is None:
         return
     from mnistry.concepts import gradient_descent_kind, steps_per_epoch
-    from mnistry.training.fit import held_out_count
+    from mnistry.datasets.splits import held_out_count
 
     labels = dataset.train.labels
     aside = 0 if labels is None else held_out_count(labels, recipe.validation)

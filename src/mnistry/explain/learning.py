@@ -232,14 +232,14 @@ def own_step(run: Run, gradient: Changes) -> OptimizerStep:
     """
     import keras
 
-    from mnistry.runs import experiment
+    from mnistry.recipes.optimizers import make_optimizer
 
     flat = [array for pair in gradient for array in pair]
     variables = run.model().trainable_variables
     if [variable.shape for variable in variables] != [array.shape for array in flat]:
         raise ModelError("its weights are not those of model.onnx", where=run.keras_path)
     steps = concepts.steps_per_epoch(run.scores().train.count, run.recipe.batch_size)
-    optimizer = experiment.make_optimizer(run.recipe, steps * run.recipe.epochs)
+    optimizer = make_optimizer(run.recipe, steps * run.recipe.epochs)
     optimizer.build(variables)
     state = _saved_state(run.keras_path)
     remembers = [array.shape for array in state] == [v.shape for v in optimizer.variables]

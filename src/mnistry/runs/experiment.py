@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from mnistry.augmentation import extra
 from mnistry.concepts import steps_per_epoch
 from mnistry.datasets.dataset import Dataset, Split, as_split
+from mnistry.datasets.splits import hold_out
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.networks import export, keras_files, zoo
 from mnistry.recipes import Recipe
+from mnistry.recipes.optimizers import make_optimizer
 from mnistry.runs import directory
 from mnistry.runs.directory import DataIdentity, Run
 from mnistry.runs.scoring import score_split
@@ -178,53 +180,6 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     return score_split(split, keras_files.predict(model, split.images))
 
 
-def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """Make a recipe's Keras optimizer for a training of so many steps.
-
-    A learning rate that rises and falls is L. Smith, N. Topin: Super-Convergence, 2018, with the
-    fall along a cosine of I. Loshchilov, F. Hutter: SGDR, 2017.
-
-    Raises
-    ------
-    UsageError
-        If Keras has none of this name, or it takes no momentum.
-
-    Examples
-    --------
-    >>> make_optimizer(Recipe(optimizer="SGD", momentum=0.9), 2345).get_config()["momentum"]
-    0.9
-    """
-    settings = {
-        "learning_rate": recipe.learning_rate
-        if recipe.warmup is None
-        else _one_cycle(recipe, steps),
-        "momentum": recipe.momentum,
-        "weight_decay": recipe.weight_decay,
-    }
-    given = {name: value for name, value in settings.items() if value is not None}
-    try:
-        return keras.optimizers.get({"class_name": recipe.optimizer.lower(), "config": given})
-    except (KeyError, TypeError, ValueError):
-        named = " and ".join(given)
-        reason = f"optimizer {recipe.optimizer!r}" + (f" with {named}" if named else "")
-        raise UsageError(
-            reason,
-            expected="a Keras optimizer by name, such as rmsprop, sgd, adam or adamw; "
-            "momentum goes with rmsprop and sgd",
-        ) from None
-
-
-def _one_cycle(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    peak, warmup = recipe.learning_rate or 0.0, recipe.warmup or 0.0
-    return keras.optimizers.schedules.CosineDecay(
-        peak / 25,
-        decay_steps=(1 - warmup) * steps,
-        alpha=1e-3,
-        warmup_target=peak,
-        warmup_steps=warmup * steps,
-    )
-
-
 def _prepare(
     recipe: Recipe, dataset: Dataset, seed: int
 ) -> tuple[keras.Model, keras.optimizers.Optimizer]:
@@ -238,7 +193,7 @@ def _steps(recipe: Recipe, dataset: Dataset, seed: int) -> int:
     """Give how many steps a training has, if it can be done on this data."""
     if seed < 0:
         raise UsageError(f"seed {seed}", expected="a whole number from 0")
-    kept, _ = fit.hold_out(Split(*_labelled(dataset)), recipe.validation, seed)
+    kept, _ = hold_out(Split(*_labelled(dataset)), recipe.validation, seed)
     fit.check(len(kept.images), recipe.epochs, recipe.batch_size)
     count = len(kept.images) + recipe.styled + recipe.non_digits
     return steps_per_epoch(count, recipe.batch_size) * recipe.epochs
@@ -309,7 +264,7 @@ def _judge(run: Run, model: keras.Model, dataset: Dataset) -> Scores:
         test = None
     if train is None:
         raise DataError("no training images", where=dataset.source)
-    kept, aside = fit.hold_out(train, run.recipe.validation, run.seed)
+    kept, aside = hold_out(train, run.recipe.validation, run.seed)
     probabilities = export.export(model, run.onnx_path, (test or kept).images)
 
     def card(split: Split) -> Scorecard:
@@ -339,7 +294,7 @@ def _extra(
     if not recipe.styled and not recipe.non_digits:
         return None
     # Made of nothing that is set aside.
-    kept, _ = fit.hold_out(Split(images, labels), recipe.validation, seed)
+    kept, _ = hold_out(Split(images, labels), recipe.validation, seed)
     return extra.make(kept, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed)
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from mnistry.augmentation.distort import Distortion
 from mnistry.augmentation.extra import ExtraImages
 from mnistry.concepts import one_hot, steps_per_epoch
-from mnistry.datasets.dataset import Images, Labels, Split, as_split
+from mnistry.datasets.dataset import Images, Split, as_split
+from mnistry.datasets.splits import hold_out
 from mnistry.errors import ResourceError, UsageError
 from mnistry.training import checkpoints, processes
 from mnistry.training.batches import Batches, epoch_images
@@ -179,50 +180,6 @@ def check(count: int, epochs: int, batch_size: int, plain_epochs: int = 0, seed:
         )
 
 
-def hold_out(split: Split, part: float, seed: int) -> tuple[Split, Split | None]:
-    """Set a part of a split aside, with the same share of every class, drawn by `seed`.
-
-    Returns
-    -------
-    kept, aside
-        Both in the order of `split`; `aside` is None if `part` is 0.
-
-    Raises
-    ------
-    UsageError
-        If `part` is out of range or leaves one side empty.
-    """
-    if not 0 <= part < 1:
-        raise UsageError(f"validation {part:g}", expected="0 to below 1")
-    if part == 0:
-        return split, None
-    images, labels = split
-    if labels is None:
-        raise UsageError("no part can be set aside by class: the images have no labels")
-    generator = np.random.default_rng([seed, 1])
-    aside = np.zeros(len(labels), bool)
-    for digit, count in enumerate(_aside_by_class(labels, part)):
-        aside[generator.permutation(np.flatnonzero(labels == digit))[:count]] = True
-    if aside.all() or not aside.any():
-        raise UsageError(
-            f"validation {part:g} of {len(labels):,} images",
-            expected="at least one image of some class on each side",
-        )
-    return Split(images[~aside], labels[~aside]), Split(images[aside], labels[aside])
-
-
-def held_out_count(labels: Labels, part: float) -> int:
-    """Tell how many images `hold_out` sets aside."""
-    return sum(_aside_by_class(labels, part))
-
-
-def _aside_by_class(labels: Labels, part: float) -> list[int]:
-    # Largest remainders: the counts add up to the part of the whole, rounded.
-    shares = part * np.bincount(labels)
-    counts = np.floor(shares).astype(int)
-    missing = round(part * len(labels)) - int(counts.sum())
-    counts[np.argsort(counts - shares, kind="stable")[:missing]] += 1
-    return [int(count) for count in counts]
 
 
 def _compile(model: keras.Model, optimizer: Any, loss: str) -> None:
