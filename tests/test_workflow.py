@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnistry.runs.directory import Run
+
 COMMAND = [sys.executable, "-m", "mnistry"]
 LONG = ["train", "--data", "sample", "--units", "16", "--epochs", "200"]
 
@@ -63,6 +65,26 @@ def test_fault_64_an_interrupted_training_is_saved_and_goes_on(
     assert epochs[0] == epochs[1]
     content = [(tmp_path / name / "model.onnx").read_bytes() for name in ("run", "whole")]
     assert content[0] == content[1]
+
+
+def test_the_same_seed_gives_the_same_weights_from_python_as_from_the_command_line(
+    tmp_path: Path,
+) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(import mnistry\n.*?)```", readme, re.DOTALL)
+    changes = {"load()": 'load("sample")', "epochs=5": "epochs=1"}
+    for old, new in changes.items():
+        assert old in example
+        example = example.replace(old, new)
+    example += "model.save_weights('python.weights.h5')\n"
+    result = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True)
+    assert result.returncode == 0, result.stderr
+    trained = run("train", "--data", "sample", "--epochs", 1, "-o", "run", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    model = Run.open(tmp_path / "run").model()
+    theirs = [weights.tobytes() for weights in model.get_weights()]
+    model.load_weights(tmp_path / "python.weights.h5")
+    assert [weights.tobytes() for weights in model.get_weights()] == theirs
 
 
 def test_the_python_names_work_together(tmp_path: Path) -> None:

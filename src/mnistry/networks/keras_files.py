@@ -37,6 +37,7 @@ from mnistry.datasets.dataset import Images, as_images
 from mnistry.errors import ModelError
 from mnistry.inference import model_bytes
 from mnistry.system import files
+from mnistry.system.cores import divide_processor
 
 MAX_BYTES = 1 << 30
 MAX_PARAMETERS = 1 << 26  # 256 MiB of float32, what an ONNX file may hold
@@ -107,6 +108,7 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     ModelError
         If it is not such a file, or damaged.
     """
+    divide_processor()
     where = os.fspath(path)
     members = _read_members(model_bytes.read(path, ".keras", MAX_BYTES), where)
     config = _read_config(members[_CONFIG], where)

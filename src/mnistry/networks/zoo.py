@@ -13,6 +13,7 @@ import numpy as np
 from keras import layers
 
 from mnistry.errors import UsageError
+from mnistry.system.cores import divide_processor
 
 CLASSES = 10
 
@@ -46,6 +47,7 @@ def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 
     407050
     """
     check(name, units, depth)
+    divide_processor()
     image = keras.Input((28, 28), dtype="uint8", name="image")
     scaled = keras.layers.Rescaling(1 / 255, name="scale")(image)
     body = NETWORKS[name]

@@ -18,12 +18,20 @@ def cores() -> int:
 
 
 def divide_processor() -> None:
-    """Let JAX see the processor as up to four devices; for processes of our own.
+    """Let JAX see the processor as up to four devices, so that a training can be divided.
 
-    Does nothing where JAX computes already, or where ``XLA_FLAGS`` says how many devices there are.
+    Called wherever a model is made, loaded or trained. Does nothing on another backend of Keras,
+    where JAX has computed something before, or where its settings or ``XLA_FLAGS`` say how many
+    devices there are.
     """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return
     import jax
 
+    if jax.config.jax_num_cpu_devices > 0:  # -1 unless it was set
+        return
     parts = 1 << (min(cores(), _MOST_PARTS).bit_length() - 1)  # a power of two divides most layers
     if parts > 1 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):  # it has its devices

@@ -22,6 +22,7 @@ from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Split, as_split
 from mnistry.datasets.splits import hold_out
 from mnistry.errors import ResourceError, UsageError
+from mnistry.system.cores import divide_processor
 from mnistry.training import checkpoints, processes
 from mnistry.training.batches import Batches, epoch_images
 from mnistry.training.callbacks import Guard, Records, wants_batches
@@ -119,6 +120,11 @@ def train(
     Where JAX computes in several processes (``jax.distributed.initialize``), each must make this
     same call: every batch is divided among them, and all end with the same weights.
 
+    In one process a large dense layer is divided among up to four cores. JAX must be told so
+    before it computes anything: `mnistry.build` does, and so does this function. In a program in
+    which JAX has computed something before (a Keras model with weights is enough), the layer stays
+    whole, and the last digits of the weights are not those of ``mnistry train``.
+
     Examples
     --------
     >>> import mnistry
@@ -129,6 +135,7 @@ def train(
     >>> history.steps, len(history.epochs)
     (2, 2)
     """
+    divide_processor()
     kept, aside = hold_out(
         as_split(np.asarray(images), np.asarray(labels), "training data"), validation, seed
     )
@@ -178,8 +185,6 @@ def check(count: int, epochs: int, batch_size: int, plain_epochs: int = 0, seed:
             f"batch size {batch_size:,} for {count:,} training images",
             expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
         )
-
-
 
 
 def _compile(model: keras.Model, optimizer: Any, loss: str) -> None:

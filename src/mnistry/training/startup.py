@@ -53,8 +53,7 @@ def import_keras() -> None:
     """
     if "keras" not in sys.modules:
         _import_keras()
-    if sys.modules["keras"].backend.backend() == "jax":
-        cores.divide_processor()
+    cores.divide_processor()
 
 
 def _import_keras() -> None:
