@@ -95,3 +95,28 @@ def test_runs_that_saw_other_test_images_are_compared_without_the_test(
 def test_a_folder_that_is_not_there_has_no_runs(client: TestClient, runs: Path) -> None:
     shutil.rmtree(runs)
     assert client.get("/api/runs").json() == {"runs": [], "broken": []}
+
+
+def test_no_answer_names_a_file_or_a_folder_of_the_server(
+    client: TestClient, runs: Path, tmp_path: Path
+) -> None:
+    """Fault 10: `/api/runs` told clients the model's file name."""
+    for name in ("torn", "cut", "bare", "damaged", "begun"):
+        shutil.copytree(runs / "small", runs / name)
+    (runs / "torn" / "scorecard.json").write_text("{")
+    (runs / "cut" / "run.json").write_text("{")
+    (runs / "bare" / "scorecard.json").unlink()
+    (runs / "damaged" / "model.onnx").write_bytes(b"damaged")
+    record = runs / "begun" / "run.json"
+    record.write_text(record.read_text().replace('"status": "done"', '"status": "running"'))
+    answers = [client.get(path).text for path in ("/api/status", "/api/runs", "/api/data")]
+    for run in sorted(path.name for path in runs.iterdir()):
+        answers.append(client.put("/api/network", json={"run": run}).text)
+        answers.append(client.get(f"/api/runs/{run}").text)
+        answers.append(client.get("/api/runs/compare", params={"a": "small", "b": run}).text)
+        answers.append(client.get("/api/status").text)
+    for answer in answers:
+        for secret in (str(tmp_path), str(Path.home()), "runs/", ".onnx", "scorecard.json"):
+            assert secret not in answer, answer
+    broken = client.get("/api/runs").json()["broken"]
+    assert [error["where"] for error in broken] == ["cut", "bare", "torn"]

@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 import mnistry
 from mnistry.errors import ModelError
 from mnistry.explain import Explainer
-from mnistry.studio.network import Network
+from mnistry.studio.app import Studio, create
+from mnistry.studio.network import GIVEN_NAME, Network
 
 
 @pytest.fixture
@@ -136,6 +137,14 @@ def test_case_86_a_network_replaced_under_load_costs_no_answer(
 
 def test_a_studio_may_begin_with_a_file_or_a_run(runs: Path) -> None:
     assert Network.from_path(runs / "small").info.name == "small"
-    assert Network.from_path(str(runs / "small" / "model.onnx")).info.name == "model.onnx"
+    assert Network.from_path(str(runs / "small" / "model.onnx")).info.name == GIVEN_NAME
     with pytest.raises(ModelError):
         Network.from_path(runs / "none")
+
+
+def test_the_file_that_the_studio_began_with_is_not_named(runs: Path) -> None:
+    model = runs / "small" / "model.onnx"
+    with TestClient(create(Studio(Network.from_path(model), runs)), "http://127.0.0.1") as client:
+        for path in ("/api/status", "/api/runs"):
+            assert "model.onnx" not in client.get(path).text
+            assert str(runs) not in client.get(path).text

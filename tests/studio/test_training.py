@@ -211,3 +211,17 @@ def test_ctrl_c_in_the_terminal_reaches_the_server_alone(runs: Path) -> None:
         return apart
 
     assert asyncio.run(group())
+
+
+def test_a_failed_training_is_told_without_the_servers_paths(runs: Path) -> None:
+    trainer = Trainer(runs)
+    error = {"what": "no space is left", "where": f"{runs}/a", "remedy": f"resume {runs}/a"}
+    trainer._take({"event": "failed", "data": {"status": "failed", "error": error}})
+
+    async def first() -> training.Event | None:
+        return await anext(trainer.follow())
+
+    event = asyncio.run(first())
+    assert event is not None
+    assert event.data["error"]["what"] == "no space is left"
+    assert str(runs) not in json.dumps(event.data)

@@ -3,6 +3,7 @@
 Every error body is a `mnistry.server.schemas.ErrorBody`. Knows nothing of routes.
 """
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -57,10 +58,34 @@ def too_busy() -> ApiError:
 
 
 def error_of(error: MnistryError) -> Error:
-    """Return an error's parts; unprintable characters are replaced."""
-    parts = (error.what, error.where, error.expected, error.remedy)
-    names = ("what", "where", "expected", "remedy")
-    return Error(**{name: printable(part) for name, part in zip(names, parts, strict=True) if part})
+    """Return an error's parts without the server's paths; unprintable characters are replaced."""
+
+    def shown(part: str | None) -> str | None:
+        return printable(without_paths(part or "")) or None
+
+    return Error(
+        what=shown(error.what) or "the server cannot use one of its files",
+        where=shown(error.where),
+        expected=shown(error.expected),
+        remedy=shown(error.remedy),
+    )
+
+
+def without_paths(text: str) -> str:
+    """Return a text up to the clause that names a path: clients must not learn the server's files.
+
+    Examples
+    --------
+    >>> without_paths("cannot be read: no such file: '/home/eva/model.onnx'")
+    'cannot be read: no such file'
+    >>> without_paths("/home/eva/model.onnx")
+    ''
+    """
+    separator = re.search(r"[/\\]", text)
+    if separator is None:
+        return text
+    ends = [end.start() for end in re.finditer(r"[.:;] ", text[: separator.start()])]
+    return text[: ends[-1]] if ends else ""
 
 
 def add_handlers(app: FastAPI) -> None:

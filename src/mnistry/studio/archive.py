@@ -6,10 +6,11 @@ Knows nothing of requests.
 import dataclasses
 from pathlib import Path
 
-from mnistry.errors import DataError, ModelError
+from mnistry.errors import DataError, ModelError, printable
 from mnistry.runs import directory
 from mnistry.runs.directory import Run
 from mnistry.server.errors import ApiError, error_of
+from mnistry.server.schemas import Error
 from mnistry.studio import schemas
 
 
@@ -34,7 +35,13 @@ class Archive:
                 summaries.append(_summary(run, chosen))
             except ModelError as error:  # a damaged scorecard must not hide the other runs
                 broken.append(error)
-        return schemas.Runs(runs=summaries, broken=[error_of(error) for error in broken])
+        return schemas.Runs(runs=summaries, broken=[self._named(error) for error in broken])
+
+    def _named(self, error: ModelError) -> Error:
+        """Return an error with the run's name instead of a path."""
+        path = Path(error.where or "")
+        name = path.relative_to(self.folder).parts[0] if path.is_relative_to(self.folder) else None
+        return error_of(error).model_copy(update={"where": name and printable(name)})
 
     def find(self, name: str) -> Run:
         """Return the run of this name.

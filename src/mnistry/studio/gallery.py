@@ -16,6 +16,7 @@ from mnistry.datasets import Dataset, Split
 from mnistry.datasets.mnist import is_mnist_test
 from mnistry.errors import DataError, UsageError
 from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST
+from mnistry.server.errors import without_paths
 from mnistry.studio import schemas
 from mnistry.studio.network import Network
 
@@ -77,7 +78,7 @@ class Gallery:
         return schemas.Items(
             name=dataset.name,
             classes=list(dataset.classes),
-            notices=list(dataset.notices),
+            notices=[without_paths(notice) for notice in dataset.notices],
             total=len(indices),
             items=[
                 schemas.Item(

@@ -20,6 +20,7 @@ from mnistry.runs.directory import Run, onnx_file
 from mnistry.studio import schemas
 
 SHIPPED_NAME = "the one that ships"
+GIVEN_NAME = "the one given at the start"  # clients never learn a file's name
 
 _DECIMALS = 5
 
@@ -60,7 +61,8 @@ class Network:
     @classmethod
     def from_path(cls, path: str | Path) -> "Network":
         """Open an ONNX file, or a run's network."""
-        return _open(Path(path).resolve().name, None, onnx_file(path))
+        path, file = Path(path), onnx_file(path)
+        return _open(GIVEN_NAME if file == path else path.resolve().name, None, file)
 
     def explain(self, image: list[list[int]], label: int | None) -> schemas.Explanation:
         """Compute every layer for one image, 28 rows of 28 values from 0 to 255."""
@@ -106,7 +108,6 @@ def _open(name: str, run: str | None, path: Path | None) -> Network:
     info = schemas.NetworkInfo(
         name=name,
         run=run,
-        path=None if path is None else str(path),
         layers=[schemas.Layer(**_layer(layer)) for layer in blank.layers],
         units=None if dense is None else dense.layers[0].kernel.shape[1],
         dense=dense is not None,

@@ -42,7 +42,6 @@ class NetworkInfo(Answer):
 
     name: str
     run: str | None
-    path: str | None
     layers: list[Layer]
     units: int | None
     dense: bool

@@ -20,9 +20,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from mnistry.errors import UsageError
+from mnistry.errors import MnistryError, UsageError
 from mnistry.runs import directory
-from mnistry.server.errors import ApiError
+from mnistry.server.errors import ApiError, error_of
 from mnistry.studio import worker
 from mnistry.studio.schemas import Training, TrainSettings
 
@@ -187,6 +187,8 @@ class Trainer:
     def _take(self, message: dict[str, Any]) -> None:
         kind, data = message["event"], message["data"]
         if kind in ("done", "failed"):
+            if "error" in data:
+                data["error"] = error_of(MnistryError(**data["error"])).model_dump()
             self._end(data.pop("status"), **data)
             return
         if kind == "progress" and self._state is not None:
