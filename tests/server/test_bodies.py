@@ -1,16 +1,22 @@
+import asyncio
+import contextlib
 import json
+import select
 import socket
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from mnistry.images.decode import MAX_BYTES
 from mnistry.server import bodies
+from mnistry.server.errors import ApiError
 
 
 @pytest.mark.parametrize(("path", "most"), [("/api/else", 1 << 16), ("/api/read", 10_016_384)])
@@ -123,3 +129,111 @@ def test_more_open_requests_than_memory_should_hold_are_refused(
 def test_a_length_that_is_not_a_number_is_refused(client: TestClient) -> None:
     response = client.post("/api/read", content=b"x", headers={"Content-Length": "x"})
     assert response.status_code == 400
+
+
+LARGE = 9_900_000
+MAX_LARGE = 6  # bodies of so many bytes that the server admits at once: 60 MB hold no seventh
+
+
+def head(*headers: str) -> bytes:
+    """Write the head of a request that brings a picture."""
+    return "\r\n".join(["POST /api/read HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]).encode()
+
+
+@contextlib.contextmanager
+def open_requests(served: httpx2.Client, starts: Sequence[bytes]) -> Iterator[list[socket.socket]]:
+    """Send the start of each request over a connection of its own, and leave them all open."""
+    address = urlsplit(str(served.base_url))
+    with contextlib.ExitStack() as stack:
+        connections = []
+        for start in starts:
+            connection = socket.create_connection((address.hostname, address.port), timeout=20)
+            connections.append(stack.enter_context(connection))
+            connection.sendall(start)
+        yield connections
+
+
+def first_answers(connections: list[socket.socket], count: int) -> list[bytes]:
+    """Wait until so many of the connections have an answer; return all that there are."""
+    until = time.monotonic() + 20
+    ready: list[socket.socket] = []
+    while len(ready) < count and time.monotonic() < until:
+        ready, _, _ = select.select(connections, [], [], 0.05)
+        time.sleep(0.01)
+    return [connection.recv(1 << 16) for connection in ready]
+
+
+def assert_room_for_a_large_body(served: httpx2.Client) -> None:
+    """Assert that the bytes of all requests before have been released."""
+    for _ in range(100):
+        status = served.post("/api/read", content=bytes(LARGE)).status_code
+        if status == 400:  # it was read, and is no picture
+            return
+        assert status == 503
+        time.sleep(0.05)
+    raise AssertionError("bytes are still reserved")
+
+
+def test_fault_129_bodies_are_refused_unread_once_their_announced_bytes_spend_the_budget(
+    served: httpx2.Client, drawing: bytes
+) -> None:
+    """Fault 11: 64 bodies of 9.9 MB at once took 700 MB of memory."""
+    starts = [head(f"Content-Length: {LARGE}")] * 64
+    with open_requests(served, starts) as connections:
+        answers = first_answers(connections, 64 - MAX_LARGE)
+        assert len(answers) == 64 - MAX_LARGE  # and the others are waited for
+        assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in answers)
+        assert all(b"\r\nretry-after: 1\r\n" in answer.lower() for answer in answers)
+        assert served.post("/api/read", content=drawing).json()["text"] == "4"
+    assert_room_for_a_large_body(served)
+
+
+def test_fault_129_chunked_bodies_are_refused_when_they_outgrow_the_budget(
+    served: httpx2.Client, drawing: bytes
+) -> None:
+    chunk = b"%x\r\n%s\r\n" % (LARGE, bytes(LARGE))
+    starts = [head("Transfer-Encoding: chunked") + chunk] * (MAX_LARGE + 2)
+    with open_requests(served, starts) as connections:
+        answers = first_answers(connections, 2)
+        assert [answer[:13] for answer in answers] == [b"HTTP/1.1 503 "] * 2
+        assert served.post("/api/read", content=drawing).json()["text"] == "4"
+    assert_room_for_a_large_body(served)
+
+
+def test_fault_129_a_body_of_two_lengths_is_refused(served: httpx2.Client) -> None:
+    start = head("Content-Length: 10", "Transfer-Encoding: chunked")
+    with open_requests(served, [start]) as connections:
+        (answer,) = first_answers(connections, 1)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert connections[0].recv(100) == b""  # closed: where its body ends is unknown
+
+
+def test_fault_129_what_is_sent_beyond_the_announced_bytes_is_cut_off(
+    served: httpx2.Client,
+) -> None:
+    with open_requests(served, [head("Content-Length: 10") + bytes(10)]) as (connection,):
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(bytes(5_000_000))
+        with contextlib.suppress(ConnectionError):
+            while connection.recv(1 << 16):
+                pass  # a TimeoutError if the server listened on
+    assert_room_for_a_large_body(served)
+
+
+def test_fault_129_a_body_larger_than_announced_is_refused_by_any_asgi_server() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": bytes(6), "more_body": True}
+
+    async def send(_: Message) -> None:
+        raise AssertionError("nothing to send")
+
+    limits = bodies.BodyLimits(app, frozenset())
+    scope = {"type": "http", "path": "/", "headers": [(b"content-length", b"10")]}
+    for _ in range(3):
+        with pytest.raises(ApiError, match="more bytes than announced"):
+            asyncio.run(limits(scope, receive, send))
+        assert limits.reserved == 0

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from mnistry.errors import Notice
 from mnistry.reading import Reader
 from mnistry.server import errors, pictures, schemas
-from mnistry.server.bodies import BodyLimits, read_picture
+from mnistry.server.bodies import SMALL, BodyLimits, read_picture
 from mnistry.server.guard import Access, Guard
 from mnistry.server.work import WorkQueue
 from mnistry.version import __version__
@@ -32,7 +32,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"description": "Too many requests: ask again later", "model": schemas.ErrorBody},
 }
 
-_SMALL = 200_000  # bytes of a picture that is read in milliseconds
 _QUEUE = 32  # quick computations that may wait: about a tenth of a second of work
 
 # FastAPI has no type for a body of bytes.
@@ -150,7 +149,7 @@ _api = APIRouter(prefix="/api", responses=ERRORS, generate_unique_id_function=op
 async def read(request: Request, service: TheService) -> schemas.Reading:
     """Read the digits in a picture: a photo, a scan or a drawing."""
     content = await read_picture(request)
-    queue = service.quick if len(content) <= _SMALL else service.slow
+    queue = service.quick if len(content) <= SMALL else service.slow
     return await queue.run(request, pictures.read, service.reader, content)
 
 

@@ -1,6 +1,8 @@
-"""Limits on request bodies: their size, their duration, and how many are open at once.
+"""Limits on request bodies: their size, their duration, and the memory of all of them together.
 
-Bodies are kept in memory and never in a file. Knows nothing of what is done with them.
+A body is admitted before it is read: what it announces is reserved in a budget of bytes, and when
+the budget is spent, requests are refused. Bodies are kept in memory and never in a file. Knows
+nothing of what is done with them.
 """
 
 import asyncio
@@ -16,6 +18,9 @@ from mnistry.server.errors import ApiError, too_busy
 SECONDS = 30.0  # for a whole body: 10 MB over a mobile phone's uplink
 MAX_REQUESTS = 64
 MAX_JSON = 1 << 16
+SMALL = 200_000  # bytes of a picture that is read in milliseconds
+BUDGET = 64_000_000  # bytes of all bodies together: six of the largest pictures, and small ones
+_FOR_SMALL = 3_000_000  # bytes of the budget that only small bodies get
 _FORM_OVERHEAD = 1 << 14  # bytes that a form may add to the picture in it
 _FORM = "multipart/form-data"
 
@@ -29,11 +34,18 @@ class BodyLimits:
         What gets the requests.
     picture_paths
         The paths that take a picture; others take a little JSON.
+
+    Attributes
+    ----------
+    reserved
+        Bytes of the budget that requests hold now. A request holds what it has announced, or what
+        it has sent if it announces nothing, until it has been answered.
     """
 
     def __init__(self, app: ASGIApp, picture_paths: frozenset[str]) -> None:
         self._app, self._picture_paths = app, picture_paths
         self._requests = 0
+        self.reserved = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -42,34 +54,64 @@ class BodyLimits:
             return
         is_picture = scope["path"] in self._picture_paths
         max_bytes = MAX_BYTES + _FORM_OVERHEAD if is_picture else MAX_JSON
-        error = self._refuse(Headers(scope=scope), max_bytes)
-        if error is not None:
-            await error.response()(scope, receive, send)
-            return
         self._requests += 1
+        body = _LimitedBody(self, receive, max_bytes)
         try:
-            await self._app(scope, _LimitedBody(receive, max_bytes), send)
+            body.admit(Headers(scope=scope), is_crowded=self._requests > MAX_REQUESTS)
+        except ApiError as error:
+            await error.response()(scope, receive, send)
+        else:
+            await self._app(scope, body.receive, send)
         finally:
             self._requests -= 1
+            self.reserved -= body.reserved
 
-    def _refuse(self, headers: Headers, max_bytes: int) -> ApiError | None:
-        length = headers.get("content-length", "0")
-        if not length.isascii() or not length.isdigit():
-            return ApiError(400, "not a number of bytes", where="Content-Length")
-        if int(length[:20]) > max_bytes:
-            return _too_large(max_bytes)
-        return too_busy() if self._requests >= MAX_REQUESTS else None
+    def reserve(self, more: int, total: int) -> None:
+        """Reserve more bytes for a body that will then hold `total` bytes.
+
+        Raises
+        ------
+        ApiError
+            503 if the budget has not so many left.
+        """
+        if self.reserved + more > (BUDGET if total <= SMALL else BUDGET - _FOR_SMALL):
+            raise too_busy()
+        self.reserved += more
 
 
 class _LimitedBody:
     """Receives a body, and raises when it becomes too large or takes too long."""
 
-    def __init__(self, receive: Receive, max_bytes: int) -> None:
-        self._receive, self._max_bytes = receive, max_bytes
+    def __init__(self, limits: BodyLimits, receive: Receive, max_bytes: int) -> None:
+        self._limits, self._receive, self._max_bytes = limits, receive, max_bytes
+        self._announced: int | None = None
         self._received, self._is_complete = 0, False
         self._deadline = asyncio.get_running_loop().time() + SECONDS
+        self.reserved = 0
 
-    async def __call__(self) -> Message:
+    def admit(self, headers: Headers, *, is_crowded: bool) -> None:
+        """Reserve the bytes that a request announces, before any is read."""
+        length = headers.get("content-length")
+        if length is not None:
+            if not length.isascii() or not length.isdigit():
+                raise ApiError(400, "not a number of bytes", where="Content-Length")
+            if "transfer-encoding" in headers:
+                raise ApiError(
+                    400,
+                    "a body of two lengths",
+                    where="Content-Length",
+                    expected="no Transfer-Encoding beside it",
+                    close=True,
+                )
+            self._announced = int(length[:20])
+            if self._announced > self._max_bytes:
+                raise _too_large(self._max_bytes)
+        if is_crowded:
+            raise too_busy()
+        self._reserve(self._announced or 0)
+
+    async def receive(self) -> Message:
+        """Receive a part of the body, as an ASGI server sends it."""
         if self._is_complete:  # the only message that can follow is the disconnect
             return await self._receive()
         try:
@@ -77,13 +119,24 @@ class _LimitedBody:
                 message = await self._receive()
         except TimeoutError:
             raise ApiError(
-                408, "the body takes too long", expected=f"all of it within {SECONDS:g} s"
+                408,
+                "the body takes too long",
+                expected=f"all of it within {SECONDS:g} s",
+                close=True,
             ) from None
         self._received += len(message.get("body", b""))
         self._is_complete = not message.get("more_body", False)
+        if self._announced is not None and self._received > self._announced:
+            raise ApiError(400, "more bytes than announced", where="Content-Length", close=True)
         if self._received > self._max_bytes:
             raise _too_large(self._max_bytes)
+        self._reserve(self._received)
         return message
+
+    def _reserve(self, total: int) -> None:
+        if total > self.reserved:
+            self._limits.reserve(total - self.reserved, total)
+            self.reserved = total
 
 
 def _too_large(max_bytes: int) -> ApiError:
@@ -92,6 +145,7 @@ def _too_large(max_bytes: int) -> ApiError:
         "the body is too large",
         expected=f"at most {max_bytes:,} bytes",
         remedy="send a smaller one",
+        close=True,
     )
 
 

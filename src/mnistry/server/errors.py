@@ -17,8 +17,6 @@ from mnistry.server.schemas import Error, ErrorBody
 
 RETRY_SECONDS = 1
 
-_CLOSES = {408, 413}  # the rest of these requests' bodies is not waited for
-
 
 class ApiError(HTTPException):
     """An HTTP error with the parts of a `mnistry.errors.MnistryError`.
@@ -30,6 +28,8 @@ class ApiError(HTTPException):
     what, where, expected, remedy
         What happened, which part of the request it concerns, what would have been right, and
         what the client can do.
+    close
+        Close the connection after the answer, instead of reading the rest of the body.
     """
 
     def __init__(
@@ -40,8 +40,9 @@ class ApiError(HTTPException):
         where: str | None = None,
         expected: str | None = None,
         remedy: str | None = None,
+        close: bool = False,
     ) -> None:
-        headers = {"Connection": "close"} if status in _CLOSES else {}
+        headers = {"Connection": "close"} if close else {}
         if status == 503:
             headers["Retry-After"] = str(RETRY_SECONDS)
         super().__init__(status, what, headers)
