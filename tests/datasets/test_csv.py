@@ -44,7 +44,8 @@ def with_value(value, column=13, line=2):
 
 
 def assert_read(path):
-    train, test = csv.read(path)
+    dataset = csv.read(path)
+    train, test = dataset.train, dataset.test
     assert test is None
     np.testing.assert_array_equal(train.images.reshape(-1, 784), IMAGES)
     assert train.labels.tolist() == LABELS
@@ -116,7 +117,8 @@ def test_no_header(tmp_path):
 
 def test_fault_29_file_without_labels_is_to_be_predicted(tmp_path):
     lines = [line.partition(",")[2] for line in (HEADER, *rows())]
-    train, test = csv.read(save(tmp_path / "test.csv", lines))
+    dataset = csv.read(save(tmp_path / "test.csv", lines))
+    train, test = dataset.train, dataset.test
     assert train is None
     assert test.labels is None
     np.testing.assert_array_equal(test.images.reshape(-1, 784), IMAGES)
@@ -232,7 +234,8 @@ def test_damaged_bytes_raise_nothing_but_data_error(tmp_path, data):
     path = tmp_path / "train.csv"
     path.write_bytes(content)
     try:
-        train, test = csv.read(path)
+        dataset = csv.read(path)
+        train, test = dataset.train, dataset.test
     except DataError as error:
         assert str(path) in str(error)
     else:

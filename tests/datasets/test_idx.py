@@ -51,7 +51,8 @@ VARIANTS = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_four_files_are_two_splits(tmp_path, variant):
-    train, test = idx.read(save_all(tmp_path, VARIANTS[variant]))
+    dataset = idx.read(save_all(tmp_path, VARIANTS[variant]))
+    train, test = dataset.train, dataset.test
     np.testing.assert_array_equal(train.images, IMAGES)
     np.testing.assert_array_equal(train.labels, LABELS)
     np.testing.assert_array_equal(test.images, IMAGES[:3])
@@ -68,7 +69,8 @@ def test_raw_file_goes_before_its_gzipped_copy(tmp_path):
 def test_one_split_alone(tmp_path):
     save(tmp_path / "t10k-images-idx3-ubyte", IMAGES)
     save(tmp_path / "t10k-labels-idx1-ubyte", LABELS)
-    train, test = idx.read(tmp_path)
+    dataset = idx.read(tmp_path)
+    train, test = dataset.train, dataset.test
     assert train is None
     assert len(test.images) == 5
 

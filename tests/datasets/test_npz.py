@@ -69,7 +69,8 @@ def test_other_numeric_types_and_orders_become_uint8(tmp_path):
         x_train=np.asfortranarray(source["x_train"].astype(">i8")),
         y_train=source["y_train"].astype(np.float32),
     )
-    train, test = npz.read(path)
+    dataset = npz.read(path)
+    train, test = dataset.train, dataset.test
     np.testing.assert_array_equal(train.images, source["x_train"])
     assert train.images.dtype == train.labels.dtype == np.uint8
     assert train.images.flags.c_contiguous
@@ -84,7 +85,8 @@ def test_test_pair_alone_and_unknown_members(tmp_path):
         y_test=source["y_test"],
         notes=np.array(["not ours"], dtype=object),
     )
-    train, test = npz.read(path)
+    dataset = npz.read(path)
+    train, test = dataset.train, dataset.test
     assert train is None
     np.testing.assert_array_equal(test.labels, source["y_test"])
 
