@@ -28,7 +28,7 @@ lint: .venv/test.done ## check style and types
 
 # Needs uv (https://docs.astral.sh/uv/). One resolution serves Python 3.11 to 3.14 and every
 # platform; the test tools are resolved on top of the versions for training.
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy requires-python \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra train
 lock: ## resolve requirements/ anew
 	$(COMPILE) --group build -o requirements/train.txt

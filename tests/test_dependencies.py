@@ -43,13 +43,26 @@ def test_the_ranges_begin_at_the_floors() -> None:
 )
 def test_the_pinned_versions_are_at_or_above_the_floors_and_hashed(path: Path) -> None:
     text = path.read_text()
-    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE))
-    assert "keras" in pinned
-    for name, floor in FLOORS.items():
-        assert version(pinned.get(name, "9999")) >= floor, name
+    pinned = re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE)
+    assert "keras" in dict(pinned)
+    for name, pin in pinned:
+        assert version(pin) >= FLOORS.get(name, ()), name
     blocks = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
     assert [block.split("==")[0] for block in blocks if "--hash=sha256:" not in block] == []
     assert "://" not in text
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda p: p.stem
+)
+@pytest.mark.parametrize("name", ["jax", "numpy", "scipy"])
+def test_newer_pythons_get_newer_versions_than_python_3_11(name: str, path: Path) -> None:
+    # These no longer release for 3.11: one version for all would be an old one for all.
+    pins = re.findall(
+        rf"^{name}==([\w.]+) ; python_full_version (<|>=) '3.12'", path.read_text(), re.MULTILINE
+    )
+    older, newer = (version(pin) for pin, _ in sorted(pins, key=lambda pin: pin[1]))
+    assert older < newer
 
 
 @pytest.mark.parametrize(

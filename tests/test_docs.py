@@ -30,6 +30,7 @@ PROMPT = "$ mnistry "
 # The training that the other pages' examples take up.
 FIRST = "train -o runs/first"
 WIDTH = "80"
+CLASS_ROW = re.compile(r"\d [\d,]+ ")  # of an evaluation: a class and its images
 
 Command = Callable[[str], str]
 
@@ -74,8 +75,9 @@ def same(expected: str, found: str) -> bool:
     wanted, printed = (f"{text}\n" for text in squeezed)
     decimal = r"[-+]?\d[\d,]*\.\d+"
     parts = re.split(rf"(^…$\n?|…|{decimal} s\b|{decimal})", wanted, flags=re.MULTILINE)
-    numbers, pattern = [], ""
+    numbers, pattern, line = [], "", ""
     for part, after in itertools.pairwise([*parts, ""]):
+        line = f"{line}{part}".rpartition("\n")[2]
         if part == "…\n":
             pattern += r"(?:.*\n)*?"
         elif part == "…":
@@ -84,7 +86,7 @@ def same(expected: str, found: str) -> bool:
             pattern += rf"{decimal} s"
         elif re.fullmatch(decimal, part):
             number = float(part.replace(",", ""))
-            numbers.append((number, tolerance(number, after)))
+            numbers.append((number, tolerance(number, after, line)))
             pattern += rf"({decimal})"
         else:
             pattern += r"\s*\n".join(map(re.escape, part.split("\n")))
@@ -95,11 +97,19 @@ def same(expected: str, found: str) -> bool:
     return all(abs(a - b) <= most for (a, most), b in zip(numbers, others, strict=True))
 
 
-def tolerance(number: float, after: str) -> float:
-    """Say how far another machine's number may be from one with this text after it."""
+def tolerance(number: float, after: str, line: str) -> float:
+    """Say how far another machine's number may be from one between this line and this text.
+
+    Rounding moves a training no further than another seed does. From seed to seed (n = 10) the
+    accuracy of the classic experiment has a standard deviation of 0.19 points, a class's precision
+    or recall up to 2.3, and the loss a range of 30 %.
+    """
+    if CLASS_ROW.match(line):
+        return 7 if after.startswith("%") else 0.2
     if re.match(r" ?%| percentage points", after):
-        return 1
-    return 0.1 * abs(number) + 0.005
+        # Fewer images and weaker networks vary by more.
+        return max(1, 0.3 * min(number, 100 - number))
+    return 0.3 * abs(number) + 0.005
 
 
 @pytest.fixture
@@ -234,6 +244,11 @@ def run_session(example: str, names: dict[str, object], page: str) -> None:
         ("loss 0.0653 nats", "loss 0.0942 nats", False),
         ("knows nothing 3.3219", "knows nothing 2.3026", False),
         ("learned -3.2275", "learned 3.2275", False),
+        ("8 974 98.31% 95.28% 96.77% 0.2134", "8 974 96.27% 98.05% 97.15% 0.0667", True),
+        ("8 974 98.31% 95.28% 96.77% 0.2134", "8 974 88.27% 98.05% 97.15% 0.0667", False),
+        ("8 974 98.31% 95.28% 96.77% 0.2134", "8 973 98.31% 95.28% 96.77% 0.2134", False),
+        ("accuracy  83.50%", "accuracy  81.60%", True),
+        ("accuracy  83.50%", "accuracy  75.00%", False),
         ("5 epochs of 469 steps", "5 epochs of 468 steps", False),
         ("epoch 1/5: loss 0.26  1.33 s", "epoch 1/5: loss 0.25  78.12 s", True),
         ("first\n…\nlast", "first\nsecond\nthird\nlast", True),

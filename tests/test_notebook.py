@@ -27,10 +27,11 @@ HEADINGS = [
 ]
 
 # Cells with this tag show what a training came to. Another processor rounds otherwise, and the
-# differences grow from step to step, so their figures are compared within these tolerances.
+# differences grow from step to step, so their figures are compared within what another seed
+# changes (n = 10: accuracy 97.48 to 98.04 %, loss 0.061 to 0.080).
 TRAINED = "trained"
-POINTS = 0.5  # of an accuracy, in percentage points
-RELATIVE, ABSOLUTE = 0.1, 1e-3  # of every other number that is not whole
+POINTS = 1.0  # of an accuracy, in percentage points
+RELATIVE, ABSOLUTE = 0.3, 1e-3  # of every other number that is not whole
 
 SECONDS = re.compile(r"\b\d+(?:\.\d+)? ?[mu]?s(?:/step)?\b")
 NUMBER = re.compile(r"(accuracy: )?([-+]?\d[\d,]*(?:\.\d*)?(?:e[-+]\d+)?)( ?%| percentage points)?")
@@ -132,14 +133,14 @@ def test_the_notebook_runs_on_the_sample_when_offline(tmp_path: Path) -> None:
         ("0.6652 nats", "0.6653 nats", False, True),
         ("0.6652 nats", "0.6655 nats", False, False),
         ("loss 0.0654", "loss 0.0610", True, True),
-        ("loss 0.0654", "loss 0.0580", True, False),
+        ("loss 0.0654", "loss 0.0440", True, False),
         ("difference 0.0", "difference 2.5e-07", True, True),
         ("difference 0.0", "difference 0.01", True, False),
         ("97.95%", "98.40%", True, True),
-        ("97.95%", "97.40%", True, False),
+        ("97.95%", "96.90%", True, False),
         ("97.95%", "97.90%", False, False),
         ("accuracy: 0.9886 - loss: 0.0377", "accuracy: 0.9850 - loss: 0.0400", True, True),
-        ("accuracy: 0.9886 - loss: 0.0377", "accuracy: 0.9800 - loss: 0.0377", True, False),
+        ("accuracy: 0.9886 - loss: 0.0377", "accuracy: 0.9780 - loss: 0.0377", True, False),
         ("1.36 percentage points", "1.10 percentage points", True, True),
         ("ranks (60000, 28, 28)", "ranks (60000, 784)", True, False),
     ],
