@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from mnistry.display.progress import ProgressBar
+from mnistry.display.progress import ProgressBar, counted
 from mnistry.training.history import Epoch, Progress
 
 RUNNING = Progress(2, 5, 100, 400, 0.25, 0.925)
@@ -66,3 +66,10 @@ def test_a_notebook_keeps_only_the_last_state(monkeypatch) -> None:
     bar(DONE)
     assert len(shown) == 1
     assert "400/400" in shown[0]
+
+
+def test_counting_leaves_a_log_alone(capsys) -> None:
+    with counted("downloading", in_bytes=True) as show:
+        show(1_000, None)
+        show(2_000, 2_000)
+    assert capsys.readouterr().err == ""

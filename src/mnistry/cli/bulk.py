@@ -1,7 +1,5 @@
 """``mnistry read --ray``: pictures in bulk, by a Ray cluster."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +9,7 @@ from mnistry.cli import common
 from mnistry.errors import IncompleteError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 
 def read_in_bulk(
@@ -19,6 +17,7 @@ def read_in_bulk(
 ) -> None:
     """Read pictures into Parquet tables, and say how many."""
     from mnistry.cluster import bulk_reading, connection
+    from mnistry.display.progress import counted
     from mnistry.reading import Reader
 
     if "-" in paths:
@@ -28,7 +27,7 @@ def read_in_bulk(
     with (
         common.quiet_libraries(),
         connection.connected(address) as cores,
-        bar() as show,
+        counted("reading") as show,
     ):
         done = bulk_reading.read(paths, output, settings, cores=cores, on_progress=show)
     now = done.pictures - done.before
@@ -42,21 +41,3 @@ def read_in_bulk(
             remedy="read them into another folder when they are mended; of those that could not be "
             "opened there is no row: the same command tries them again",
         )
-
-
-@contextmanager
-def bar() -> "Iterator[Callable[[int, int], None]]":
-    """Show how much is done of how much."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = common.stderr()
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(done: int, of: int) -> None:
-            bar.update(task, completed=done, total=of)
-
-        yield show

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,8 +75,13 @@ def _belongs_to_a_run(path: Path) -> bool:
 def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":
     """Load a dataset with a progress bar, and print its notices to stderr."""
     from mnistry import datasets
+    from mnistry.display.progress import counted
 
-    with warnings.catch_warnings(), quiet_libraries(), _download_bar() as progress:
+    with (
+        warnings.catch_warnings(),
+        quiet_libraries(),
+        counted("downloading", in_bytes=True) as progress,
+    ):
         warnings.simplefilter("ignore", Notice)
         dataset = datasets.load(data, transpose=transpose, progress=progress)
     for notice in dataset.notices:
@@ -126,28 +131,3 @@ def quiet_libraries() -> Iterator[None]:
             sys.stderr = plain
             ours.flush()
             os.dup2(kept, _STDERR)
-
-
-@contextmanager
-def _download_bar() -> Iterator[Callable[[int, int | None], None]]:
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    console = stderr()
-    with Progress(
-        TextColumn("downloading"), *columns,
-        console=console, transient=True, disable=not console.is_terminal,
-    ) as bar:  # fmt: skip
-        task = bar.add_task("download", total=None, visible=False)
-
-        def show(done: int, total: int | None) -> None:
-            bar.update(task, completed=done, total=total, visible=True)
-
-        yield show

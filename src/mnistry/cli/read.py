@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import itertools
 import json
 import sys
 import warnings
@@ -245,9 +246,8 @@ def _progress(count: int) -> Iterator[Callable[[], None]]:
     if count < 2 or sys.stdout.isatty() or not sys.stderr.isatty():
         yield lambda: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from mnistry.display.progress import counted
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=common.stderr(), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("", total=count)
-        yield lambda: bar.advance(task)
+    done = itertools.count(1)
+    with counted("reading") as show:
+        yield lambda: show(next(done), count)

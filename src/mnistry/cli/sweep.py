@@ -10,7 +10,6 @@ import click
 
 from mnistry import recipes
 from mnistry.cli import common, options, recipe_options
-from mnistry.cli.bulk import bar
 from mnistry.cli.framework import Command
 from mnistry.errors import IncompleteError
 
@@ -89,6 +88,7 @@ def sweep(
 
     from mnistry.cluster import connection, plan
     from mnistry.cluster import sweep as sweeps
+    from mnistry.display.progress import counted
     from mnistry.training import startup
 
     varied = {name: plan.parse(name, text) for name, text in texts.items() if text is not None}
@@ -102,7 +102,7 @@ def sweep(
         startup.import_keras()  # after Ray, which starts processes, and JAX warns of that
         sweeps.check(planned, dataset)  # what is refused is refused before anything is trained
         common.stderr().print(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
-        with bar() as show:
+        with counted("training") as show:
             outcome = sweeps.run(
                 planned, dataset, output, given=data, transpose=transpose, on_progress=show
             )

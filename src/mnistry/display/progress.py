@@ -1,10 +1,13 @@
-"""Show how far a training is: in a terminal, in a notebook, or in a log file.
+"""Show how far a training, a download, a reading or a sweep is.
 
-Knows nothing of networks; it is given `mnistry.training.history.Progress` and writes to stderr.
+Knows nothing of networks; a training gives `mnistry.training.history.Progress`, everything else
+how much is done of how much. Writes to stderr.
 """
 
+import contextlib
 import math
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +16,8 @@ from rich.text import Text
 from mnistry.training.history import Progress
 
 _WIDTH = 24
+
+_Show = Callable[[int, int | None], None]
 
 
 class ProgressBar:
@@ -96,3 +101,36 @@ class ProgressBar:
             self._cell.update(bundle, raw=True)
         if last:
             self._cell = None
+
+
+@contextlib.contextmanager
+def counted(
+    what: str = "", *, in_bytes: bool = False
+) -> Iterator[Callable[[int, int | None], None]]:
+    """Draw a bar on stderr while something is counted; a log file is left without.
+
+    Parameters
+    ----------
+    what
+        What is done: ``"downloading"``.
+    in_bytes
+        Whether bytes are counted: then they are shown in kB and MB, and their speed.
+
+    Yields
+    ------
+    A function that is called with how much is done and how much there is, or None.
+    """
+    from rich import progress
+
+    columns: list[progress.ProgressColumn] = [progress.BarColumn()]
+    if in_bytes:
+        columns += [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+    else:
+        columns.append(progress.MofNCompleteColumn())
+    console = Console(stderr=True, highlight=False, markup=False)
+    with progress.Progress(
+        progress.TextColumn(what), *columns, progress.TimeRemainingColumn(),
+        console=console, transient=True, disable=not console.is_terminal, redirect_stdout=False,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(what, total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
