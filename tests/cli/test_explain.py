@@ -182,7 +182,7 @@ def test_without_keras_the_way_forward_is_told(mnistry_command, finished_run, mo
         (("--index", 1000), 2, "there is no image 1000"),
         (("--index", -1), 2, "there is no image -1"),
         (("--label", 3), 2, "image 0 is labelled"),
-        (("--label", 10), 2, "'--label'"),
+        (("--label", 10), 2, "explain --label: 10 is not in the range"),
         (("--image", "no.png"), 3, "no.png: cannot be read"),
         (("--image", "no.png", "--index", 1), 2, "--image is a picture of its own"),
         (("--data", "nothing-of-that-name"), 3, "nothing-of-that-name"),
