@@ -24,8 +24,11 @@ if "keras" not in sys.modules:
     os.environ.setdefault("KERAS_BACKEND", "jax")
 
 if TYPE_CHECKING:
+    from mnistry.augmentation.distort import Distortion
     from mnistry.datasets import Dataset, Split, load
     from mnistry.display.progress import ProgressBar
+    from mnistry.evaluation.scorecard import Scorecard
+    from mnistry.evaluation.statistics import mcnemar, spread, wilson
     from mnistry.networks.zoo import build
     from mnistry.reading import Reader
     from mnistry.recipes import Recipe
@@ -36,29 +39,39 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Dataset": "mnistry.datasets",
+    "Distortion": "mnistry.augmentation.distort",
     "History": "mnistry.training.history",
     "ProgressBar": "mnistry.display.progress",
     "Reader": "mnistry.reading",
     "Recipe": "mnistry.recipes",
     "Run": "mnistry.runs.directory",
+    "Scorecard": "mnistry.evaluation.scorecard",
     "Split": "mnistry.datasets",
     "build": "mnistry.networks.zoo",
     "evaluate": "mnistry.runs.experiment",
     "load": "mnistry.datasets",
+    "mcnemar": "mnistry.evaluation.statistics",
+    "spread": "mnistry.evaluation.statistics",
     "train": "mnistry.training.fit",
+    "wilson": "mnistry.evaluation.statistics",
 }
 __all__ = [
     "Dataset",
+    "Distortion",
     "History",
     "ProgressBar",
     "Reader",
     "Recipe",
     "Run",
+    "Scorecard",
     "Split",
     "build",
     "evaluate",
     "load",
+    "mcnemar",
+    "spread",
     "train",
+    "wilson",
 ]
 
 
@@ -68,9 +81,12 @@ def __getattr__(name: str) -> Any:
     try:
         module = importlib.import_module(_HOMES[name])
     except ModuleNotFoundError as error:
-        from mnistry.errors import UsageError
+        from mnistry.errors import MissingAttributeError, MissingImportError
 
-        raise UsageError(
+        # Python asks on behalf of ``from mnistry import name`` with hasattr, and would replace an
+        # AttributeError by an ImportError of its own, without the remedy.
+        imported = sys._getframe(1).f_code.co_name == "_handle_fromlist"
+        raise (MissingImportError if imported else MissingAttributeError)(
             f"mnistry.{name} needs {error.name}, which is not installed",
             remedy="pip install 'mnistry[train]'",
         ) from error

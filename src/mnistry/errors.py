@@ -68,6 +68,17 @@ class UsageError(MnistryError):
     exit_code = 2
 
 
+class MissingImportError(UsageError, ImportError):
+    """``from mnistry import NAME`` where a package that NAME needs is not installed."""
+
+
+class MissingAttributeError(UsageError, AttributeError):
+    """``mnistry.NAME`` where a package that NAME needs is not installed.
+
+    As an AttributeError it lets ``hasattr`` and `inspect.getmembers` work.
+    """
+
+
 class DataError(MnistryError):
     """A dataset or an image that cannot be used."""
 
