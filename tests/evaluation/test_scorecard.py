@@ -1,5 +1,6 @@
 import json
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -256,3 +257,24 @@ def test_labels_and_answers_must_be_as_many_and_some():
         score(LABELS[:5], sure(ANSWERS))
     with pytest.raises(DataError, match="0 labels for 0 answers"):
         score(LABELS[:0], np.zeros((0, 10)))
+
+
+def test_a_scorecard_is_shown_in_one_short_line(card) -> None:
+    assert repr(card) == (
+        "<Scorecard: 3 of 6 right, 50.00% (95 % interval 18.76% to 81.24%), loss 2.3497 nats>"
+    )
+
+
+def test_a_notebook_shows_a_small_table_in_its_own_colours_with_names_escaped() -> None:
+    names = [f"<b>{k}</b>" for k in range(10)]
+    table = score(LABELS, sure(ANSWERS), classes=names)._repr_html_()
+    rows = ElementTree.fromstring(table).findall("tr")  # noqa: S314: our own text
+    assert {row.find("th").text: row.find("td").text for row in rows} == {
+        "images": "6",
+        "right": "3",
+        "accuracy": "50.00% (95 % interval 18.76% to 81.24%)",
+        "loss": "2.3497 nats, 3.3900 bits",
+        "calibration error": "41.00%",
+        "most confused": "<b>2</b> answered as <b>1</b>: 2 of 3",
+    }
+    assert "style" not in table

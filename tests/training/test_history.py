@@ -1,7 +1,7 @@
 import pytest
 
 from mnistry.training import history
-from mnistry.training.history import Epoch
+from mnistry.training.history import Epoch, History
 
 EPOCHS = (Epoch(0.26, 0.92, 0.13, 0.96, 0.5), Epoch(0.1, 0.97, 0.09, 0.975, 0.4))
 
@@ -15,9 +15,14 @@ def test_csv_without_validation_gives_back_none() -> None:
     assert history.from_csv(history.to_csv(epochs)) == epochs
 
 
-def test_curves_are_keras_history() -> None:
-    assert history.curves(EPOCHS)["val_accuracy"] == [0.96, 0.975]
-    assert "val_loss" not in history.curves((Epoch(0.26, 0.92, None, None, 0.5),))
+def test_the_figures_are_lists_by_name_as_in_keras_history() -> None:
+    assert History(EPOCHS, 469, 0.1, 0.9).history == {
+        "loss": [0.26, 0.1],
+        "accuracy": [0.92, 0.97],
+        "val_loss": [0.13, 0.09],
+        "val_accuracy": [0.96, 0.975],
+    }
+    assert history.curves((Epoch(0.26, 0.92, None, None, 0.5),)).keys() == {"loss", "accuracy"}
 
 
 def test_text_that_is_no_history_is_an_error() -> None:

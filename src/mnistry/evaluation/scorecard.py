@@ -4,6 +4,7 @@ Knows nothing of networks, files or figures.
 """
 
 import dataclasses
+import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -169,6 +170,37 @@ class Scorecard(Score):
     bins: tuple[ReliabilityBin, ...]
     disputed: tuple[int, ...] = ()
     undisputed: Score | None = None
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"<Scorecard: {self.correct:,} of {self.count:,} right, {self.accuracy:.2%} "
+            f"(95 % interval {low:.2%} to {high:.2%}), loss {self.loss:.4f} nats>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the scorecard as a small table in a notebook, in the colours of its page."""
+        low, high = self.interval
+        rows = {
+            "images": f"{self.count:,}",
+            "right": f"{self.correct:,}",
+            "accuracy": f"{self.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})",
+            "loss": f"{self.loss:.4f} nats, {self.loss_bits:.4f} bits",
+            "calibration error": f"{self.calibration_error:.2%}",
+        }
+        if self.undisputed is not None:
+            rows["accuracy without disputed labels"] = f"{self.undisputed.accuracy:.2%}"
+        if self.most_confused:
+            pair = self.most_confused[0]
+            rows["most confused"] = (
+                f"{self.classes[pair.label]} answered as {self.classes[pair.answer]}: "
+                f"{pair.count:,} of {sum(self.confusion[pair.label]):,}"
+            )
+        body = "".join(
+            f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>'
+            for name, value in rows.items()
+        )
+        return f"<table><caption>Scorecard</caption>{body}</table>"
 
     @property
     def most_confused(self) -> tuple[Confusion, ...]:

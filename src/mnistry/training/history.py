@@ -75,9 +75,17 @@ class History:
     compile_seconds: float
     fit_seconds: float
 
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The figures as in Keras's ``History.history``: by name, one an epoch.
+
+        ``loss`` and ``accuracy``; with validation, ``val_loss`` and ``val_accuracy`` too.
+        """
+        return curves(self.epochs)
+
 
 def curves(epochs: tuple[Epoch, ...]) -> dict[str, list[float]]:
-    """Give the figures as Keras's ``History.history`` does: by name, a list with one an epoch."""
+    """Return the figures as in Keras's ``History.history``: by name, a list with one an epoch."""
     return {
         name: values
         for name in ("loss", "accuracy", "val_loss", "val_accuracy")
