@@ -44,10 +44,7 @@ def test_without_keras_what_needs_it_is_no_attribute_and_the_rest_is_there() -> 
 
 def test_without_keras_an_import_of_what_needs_it_is_an_import_error_with_the_remedy() -> None:
     ran = bare(
-        "try:\n"
-        "    from mnistry import train\n"
-        "except ImportError as error:\n"
-        "    print(error)\n"
+        "try:\n    from mnistry import train\nexcept ImportError as error:\n    print(error)\n"
     )
     assert ran.stdout == (
         "mnistry.train needs keras, which is not installed; pip install 'mnistry[train]'\n"

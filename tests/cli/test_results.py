@@ -141,11 +141,23 @@ def test_a_folder_that_is_no_run_is_a_model_error(
 def test_the_ending_of_a_file_chooses_its_format(mnistry_command, finished_run, tmp_path) -> None:
     assert mnistry_command("export", finished_run.path, "-o", tmp_path / "net.keras").code == 0
     assert (tmp_path / "net.keras").read_bytes() == finished_run.keras_path.read_bytes()
-    wrong = mnistry_command(
-        "export", finished_run.path, "--format", "keras", "-o", tmp_path / "net.onnx"
-    )
-    assert wrong.code == 2
-    assert not (tmp_path / "net.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("net.tflite", (), "the ending .tflite; expected .onnx or .keras"),
+        ("net", (), "a name without an ending; expected .onnx or .keras"),
+        ("net.onnx", ("--format", "keras"), "the ending .onnx; expected .keras"),
+        ("net.tflite", ("--format", "onnx"), "the ending .tflite; expected .onnx"),
+    ],
+)
+def test_an_ending_of_another_format_is_refused(
+    mnistry_command, finished_run, tmp_path, name, options, expected
+) -> None:
+    result = mnistry_command("export", finished_run.path, *options, "-o", tmp_path / name)
+    assert (result.code, list(tmp_path.iterdir())) == (2, [])
+    assert expected in result.err
 
 
 @pytest.mark.parametrize("command", ["export", "predict"])
@@ -166,9 +178,9 @@ def test_a_damaged_model_is_not_exported(mnistry_command, finished_run, tmp_path
     shutil.copytree(finished_run.path, tmp_path / "run")
     path = tmp_path / "run" / f"model.{form}"
     path.write_bytes(path.read_bytes()[:-100])
-    result = mnistry_command("export", tmp_path / "run", "--format", form, "-o", tmp_path / "out")
+    result = mnistry_command("export", tmp_path / "run", "-o", tmp_path / f"out.{form}")
     assert result.code == 5
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / f"out.{form}").exists()
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

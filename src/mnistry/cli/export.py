@@ -21,7 +21,7 @@ _FORMATS = ("onnx", "keras")
     "form",
     type=click.Choice(_FORMATS),
     help="For ONNX Runtime, or for Keras.",
-    show_default="by FILE's ending, or onnx",
+    show_default="by FILE's ending",
 )
 def export(run_path: Path, output: Path, form: str | None) -> None:
     """Copy a run's network to a file, checked against the run's record."""
@@ -30,13 +30,14 @@ def export(run_path: Path, output: Path, form: str | None) -> None:
 
     common.check_output(output)
     ending = output.suffix.lower().removeprefix(".")
-    if form is None:
-        form = "keras" if ending == "keras" else "onnx"
-    elif ending in _FORMATS and ending != form:
+    # ONNX Runtime takes any name, but Keras and mnistry go by the ending.
+    if ending not in _FORMATS or form not in (None, ending):
         raise UsageError(
-            f"a {form} file called .{ending}", where=output, remedy=f"--format {ending}"
+            f"the ending .{ending}" if ending else "a name without an ending",
+            where=output,
+            expected=" or ".join(f".{name}" for name in ([form] if form else _FORMATS)),
         )
     run = Run.open(run_path)
-    source = run.checked(run.onnx_path if form == "onnx" else run.keras_path)
+    source = run.checked(run.onnx_path if ending == "onnx" else run.keras_path)
     files.write_bytes(output, source.read_bytes())
     common.stderr().print(f"wrote {output}", soft_wrap=True)
