@@ -56,7 +56,7 @@ def test_truncated_programs_are_written_anew_in_silence() -> None:
 
 @pytest.mark.parametrize("companion", ["-atime", "-sha256"])
 def test_a_program_without_its_companions_is_dropped(companion: str) -> None:
-    # JAX cannot evict what has no time of use; a process may be killed before it has vouched.
+    # JAX cannot evict what has no time of use; a process may be killed before it writes digests.
     compile_in_a_process()
     for path in programs():
         path.with_name(path.name.removesuffix("-cache") + companion).unlink()
@@ -73,6 +73,20 @@ def test_a_folder_of_the_users_own_is_left_to_them(
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
     compile_in_a_process()
     assert not programs()
+
+
+def test_settings_that_the_user_made_are_theirs_again_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_MAX_SIZE", "123456789")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "7")
+    code = (
+        "import os; from mnistry.training import startup; before = dict(os.environ)\n"
+        "with startup.compiled_programs():\n"
+        "    assert os.environ['JAX_COMPILATION_CACHE_MAX_SIZE'] != '123456789'\n"
+        "assert dict(os.environ) == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(
