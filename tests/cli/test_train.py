@@ -54,6 +54,16 @@ def test_every_setting_reaches_the_run(mnistry_command, tmp_path) -> None:
     }  # fmt: skip
 
 
+def test_fault_116_a_network_too_large_to_be_saved_is_refused_before_anything_is_written(
+    mnistry_command, tmp_path
+) -> None:
+    large = ("--data", "sample", "--units", 8192, "--depth", 2)
+    result = mnistry_command("train", *large, "-o", tmp_path / "run")
+    assert (result.code, list(tmp_path.iterdir())) == (2, [])
+    assert "too large to be saved" in result.err
+    assert "epoch" not in result.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -268,7 +268,7 @@ def test_a_scorecard_is_shown_in_one_short_line(card) -> None:
 def test_a_notebook_shows_a_small_table_in_its_own_colours_with_names_escaped() -> None:
     names = [f"<b>{k}</b>" for k in range(10)]
     table = score(LABELS, sure(ANSWERS), classes=names)._repr_html_()
-    rows = ElementTree.fromstring(table).findall("tr")  # noqa: S314: our own text
+    rows = ElementTree.fromstring(table).findall("tr")  # noqa: S314 - our own text
     assert {row.find("th").text: row.find("td").text for row in rows} == {
         "images": "6",
         "right": "3",

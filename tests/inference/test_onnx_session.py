@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mnistry.errors import ModelError
-from mnistry.inference import onnx_session
+from mnistry.inference import model_bytes, onnx_session
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 28, 28), np.uint8)
 
@@ -198,7 +198,7 @@ def test_a_file_cut_short_is_refused(tmp_path):
 def test_a_model_over_the_limit_is_refused(tmp_path, monkeypatch):
     content = make_model().SerializeToString()
     (tmp_path / "model.onnx").write_bytes(content)
-    monkeypatch.setattr(onnx_session, "MAX_BYTES", len(content) - 1)
+    monkeypatch.setattr(model_bytes, "MAX_ONNX_BYTES", len(content) - 1)
     for model in (content, tmp_path / "model.onnx"):
         with pytest.raises(ModelError, match=r"expected (at most )?0 MiB|expected 0 at most"):
             onnx_session.open_session(model)

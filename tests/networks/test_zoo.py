@@ -4,6 +4,7 @@ import pytest
 
 import mnistry
 from mnistry.errors import UsageError
+from mnistry.inference import model_bytes
 from mnistry.networks import names, zoo
 
 
@@ -35,6 +36,17 @@ def test_each_network_has_the_known_number_of_parameters(name: str, parameters: 
 def test_units_and_depth_shape_the_dense_network() -> None:
     # 784*32 + 32, 32*32 + 32, 32*10 + 10
     assert mnistry.build("dense", units=32, depth=2).count_params() == 25_120 + 1_056 + 330
+
+
+@pytest.mark.parametrize(("units", "depth"), [(65_536, 2), (8_192, 2), (85_000, 1)])
+def test_fault_116_a_network_too_large_to_be_saved_is_not_built(units: int, depth: int) -> None:
+    with pytest.raises(UsageError, match=r"too large to be saved.*fewer units"):
+        zoo.check("dense", units, depth)
+
+
+def test_fault_116_the_limit_is_what_the_files_may_hold() -> None:
+    zoo.check("dense", 84_000, 1)  # 795 weights and biases a unit
+    assert 4 * model_bytes.MAX_PARAMETERS < model_bytes.MAX_ONNX_BYTES < 4 * 795 * 85_000
 
 
 def test_pixels_are_scaled_inside_the_network() -> None:

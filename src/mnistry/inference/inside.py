@@ -72,7 +72,7 @@ class Inside:
             # Read once, so that what is looked into is what was checked.
             where, model = (
                 os.fspath(model),
-                model_bytes.read(model, ".onnx", onnx_session.MAX_BYTES),
+                model_bytes.read(model, ".onnx", model_bytes.MAX_ONNX_BYTES),
             )
         try:
             onnx_session.open_session(model)

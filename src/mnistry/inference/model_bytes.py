@@ -9,6 +9,10 @@ from pathlib import Path
 
 from mnistry.errors import ModelError
 
+MAX_ONNX_BYTES = 256 << 20
+MAX_PARAMETERS = (MAX_ONNX_BYTES - (1 << 20)) // 4  # of float32, with room for the graph
+MAX_KERAS_BYTES = 4 * MAX_ONNX_BYTES  # an optimizer keeps up to three numbers for each weight
+
 # Two letters at least, so that a Windows drive is no scheme; one slash, as Path leaves only one.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from mnistry.errors import ModelError
 from mnistry.inference import model_bytes, onnx_wire
 
-MAX_BYTES = 256 << 20
-
 
 def open_session(
     model: str | os.PathLike[str] | bytes, *, threads: int | None = None
@@ -39,13 +37,19 @@ def open_session(
         not ONNX's own, has another input or output than a model of ours, or gives what is no
         probabilities.
     """
+    most = model_bytes.MAX_ONNX_BYTES
     if isinstance(model, bytes):
         where, content = "the ONNX model", model
     else:
-        where, content = os.fspath(model), model_bytes.read(model, ".onnx", MAX_BYTES)
-    if len(content) > MAX_BYTES:
+        where, content = (
+            os.fspath(model),
+            model_bytes.read(model, ".onnx", most),
+        )
+    if len(content) > most:
         raise ModelError(
-            f"it has {len(content) >> 20} MiB", where=where, expected=f"{MAX_BYTES >> 20} at most"
+            f"it has {len(content) >> 20} MiB",
+            where=where,
+            expected=f"{most >> 20} at most",
         )
     onnx_wire.inspect(content, where)
     session = start_session(content, where, threads)

@@ -39,12 +39,10 @@ from mnistry.inference import model_bytes
 from mnistry.system import files
 from mnistry.system.cores import divide_processor
 
-MAX_BYTES = 1 << 30
-MAX_PARAMETERS = 1 << 26  # 256 MiB of float32, what an ONNX file may hold
 MAX_LAYER_VALUES = 1 << 18  # 64 channels of 28 x 28 are 50,176
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_MEMBERS = {_CONFIG: 1 << 20, _METADATA: 1 << 16, _WEIGHTS: MAX_BYTES}
+_MEMBERS = {_CONFIG: 1 << 20, _METADATA: 1 << 16, _WEIGHTS: model_bytes.MAX_KERAS_BYTES}
 _MAX_HDF5_GROUPS = 10_000
 _AGAIN = "get the file again from where it came from"
 
@@ -110,7 +108,7 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     """
     divide_processor()
     where = os.fspath(path)
-    members = _read_members(model_bytes.read(path, ".keras", MAX_BYTES), where)
+    members = _read_members(model_bytes.read(path, ".keras", model_bytes.MAX_KERAS_BYTES), where)
     config = _read_config(members[_CONFIG], where)
     _check_hdf5(members[_WEIGHTS], where)
     skeleton = _build_without_weights(config, where)
@@ -353,9 +351,11 @@ def _copy_initializers(source: keras.Model, target: keras.Model) -> None:
 
 def _check_size(model: keras.Model, where: str) -> None:
     parameters = sum(math.prod(variable.shape) for variable in model.variables)
-    if parameters > MAX_PARAMETERS:
+    if parameters > model_bytes.MAX_PARAMETERS:
         raise ModelError(
-            f"it has {parameters:,} parameters", where=where, expected=f"at most {MAX_PARAMETERS:,}"
+            f"it has {parameters:,} parameters",
+            where=where,
+            expected=f"at most {model_bytes.MAX_PARAMETERS:,}",
         )
     for layer in model.layers:
         for tensor in keras.tree.flatten(layer.output):

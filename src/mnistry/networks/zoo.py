@@ -6,6 +6,7 @@ Every layer is a stock Keras layer, and every initializer has its own seed, draw
 the same seed gives the same weights, whatever was built before.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 from keras import layers
 
 from mnistry.errors import UsageError
+from mnistry.inference.model_bytes import MAX_PARAMETERS
 from mnistry.system.cores import divide_processor
 
 CLASSES = 10
@@ -39,7 +41,8 @@ def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 
     Raises
     ------
     UsageError
-        If no network has this name, or `units` or `depth` is less than 1.
+        If no network has this name, `units` or `depth` is less than 1, or the network would be too
+        large to be saved.
 
     Examples
     --------
@@ -67,6 +70,19 @@ def check(name: str, units: int, depth: int) -> None:
         raise UsageError(f"{name} has no units or depth to choose", expected="the dense network")
     if units < 1 or depth < 1:
         raise UsageError(f"units {units} and depth {depth}", expected="whole numbers from 1")
+    parameters = _dense_parameters(units, depth)
+    if parameters > MAX_PARAMETERS:
+        raise UsageError(
+            f"a network with {parameters:,} parameters would be too large to be saved",
+            expected=f"at most {MAX_PARAMETERS:,}",
+            remedy="choose fewer units or a smaller depth",
+        )
+
+
+def _dense_parameters(units: int, depth: int) -> int:
+    """Count the weights and biases of the dense network."""
+    sizes = [28 * 28, *[units] * depth, CLASSES]
+    return sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(sizes))
 
 
 def dense(
