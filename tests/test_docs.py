@@ -4,6 +4,7 @@ import dataclasses
 import doctest
 import importlib.util
 import itertools
+import json
 import os
 import re
 import shutil
@@ -229,6 +230,41 @@ def run_session(example: str, names: dict[str, object], page: str) -> None:
     )
     names.update(session.globs)
     assert not result.failed, "".join(told)
+
+
+def python_examples() -> dict[str, str]:
+    """Give the Python of every page, docstring and notebook, in the order in which it is read."""
+    root = DOCS.parent
+    texts = {
+        page: "\n".join(re.findall(r"^```(?:python|pycon)\n(.*?)^```$", text, re.M | re.S))
+        for page, text in PAGES.items() | {("README.md", (root / "README.md").read_text())}
+    }
+    for path in sorted((root / "src").rglob("*.py")):
+        parts = doctest.DocTestParser().parse(path.read_text("utf-8"), path.name)
+        name = path.relative_to(root).as_posix()
+        texts[name] = "".join(p.source for p in parts if isinstance(p, doctest.Example))
+    for path in sorted((root / "examples").glob("*.ipynb")):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        texts[path.name] = "\n".join(
+            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
+        )
+    return texts
+
+
+def imports_keras_first(code: str) -> bool:
+    """Say whether Keras is imported before its backend has been chosen."""
+    code = re.sub(r"^>>> ", "", code, flags=re.MULTILINE)
+    keras = re.search(r"^\s*(import|from) keras\b", code, re.MULTILINE)
+    chosen = re.search(r"^\s*(import|from) mnistry\b|KERAS_BACKEND", code, re.MULTILINE)
+    return keras is not None and (chosen is None or chosen.start() > keras.start())
+
+
+def test_no_example_imports_keras_before_mnistry_has_chosen_its_backend() -> None:
+    # Keras alone chooses TensorFlow, and fails where that is not installed.
+    assert imports_keras_first(">>> from keras import layers\n>>> import mnistry\n")
+    examples_of_all = python_examples()
+    assert "keras" in examples_of_all["howto/keras.md"]
+    assert [name for name, code in examples_of_all.items() if imports_keras_first(code)] == []
 
 
 @pytest.mark.parametrize(
