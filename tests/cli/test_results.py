@@ -183,7 +183,7 @@ def test_a_damaged_model_is_not_exported(mnistry_command, finished_run, tmp_path
     assert not (tmp_path / f"out.{form}").exists()
 
 
-@pytest.mark.parametrize("name", recipes.RECIPES)
+@pytest.mark.parametrize("name", recipes.NAMES)
 def test_runs_show_prints_a_run_of_every_recipe(
     mnistry_command, finished_run, tmp_path, name
 ) -> None:
