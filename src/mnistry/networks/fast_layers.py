@@ -61,7 +61,9 @@ class _Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         size, filters = kernel.shape[:2], kernel.shape[-1]
-        windows = _windows(_padded(inputs, self, size, 0), size, self.strides)
+        windows = _windows(
+            _padded(inputs, self, size, 0), size, self.strides, self.dilation_rate
+        )
         kernel = keras.ops.reshape(kernel, (-1, filters))
         # Of two dimensions, or XLA transposes all windows for the kernel's gradient.
         products = windows.reshape(-1, len(kernel)) @ kernel
@@ -111,7 +113,6 @@ def _can_be_quick(layer: keras.Layer) -> bool:
         jax.default_backend() == "cpu"
         and config["data_format"] == "channels_last"
         and config.get("groups", 1) == 1
-        and config.get("dilation_rate", (1, 1)) == (1, 1)
     )
 
 
@@ -122,21 +123,25 @@ def _padded(images: Any, layer: Any, size: Pair, value: float) -> Any:
     import jax.numpy as jnp
 
     borders = [(0, 0)]
-    for length, window, stride in zip(images.shape[1:3], size, layer.strides, strict=True):
-        border = max((math.ceil(length / stride) - 1) * stride + window - length, 0)
+    dilation = getattr(layer, "dilation_rate", (1, 1))
+    for length, window, stride, step in zip(
+        images.shape[1:3], size, layer.strides, dilation, strict=True
+    ):
+        covered = (math.ceil(length / stride) - 1) * stride + (window - 1) * step + 1
+        border = max(covered - length, 0)
         borders.append((border // 2, border - border // 2))
     return jnp.pad(images, [*borders, (0, 0)], constant_values=value)
 
 
-def _windows(images: Any, size: Pair, strides: Pair) -> Any:
+def _windows(images: Any, size: Pair, strides: Pair, dilation: Pair = (1, 1)) -> Any:
     """Cut images into windows: ``(n, rows, columns, places in the window, channels)``."""
     import jax
     import jax.numpy as jnp
 
     count, *lengths, channels = images.shape
     rows, columns = (
-        (length - window) // stride + 1
-        for length, window, stride in zip(lengths, size, strides, strict=True)
+        (length - (window - 1) * step - 1) // stride + 1
+        for length, window, stride, step in zip(lengths, size, strides, dilation, strict=True)
     )
     if size == strides:  # windows side by side: each pixel is in one
         height, width = size
@@ -145,6 +150,7 @@ def _windows(images: Any, size: Pair, strides: Pair) -> Any:
         return jnp.moveaxis(tiles, 2, 3).reshape(count, rows, columns, height * width, channels)
 
     def shifted(down: int, right: int) -> Any:
+        down, right = down * dilation[0], right * dilation[1]
         last = (count, down + (rows - 1) * strides[0] + 1, right + (columns - 1) * strides[1] + 1)
         return jax.lax.slice(images, (0, down, right, 0), (*last, channels), (1, *strides, 1))
 

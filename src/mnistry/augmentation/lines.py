@@ -1,0 +1,527 @@
+"""Written lines as people write them: numbers, amounts, dates, times, fractions, sums.
+
+A line is laid out, written by one hand with one pen, and comes with its text: signs as written,
+one space between numbers that stand apart, ``?`` for what is neither digit nor sign. What judges
+has other digits, writers, signs and layouts than what trains. Knows nothing of paper and camera;
+see `mnistry.augmentation.paper`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.augmentation import hands, signs, styles
+from mnistry.augmentation.hands import Pen, PenDigit
+from mnistry.datasets.dataset import Images, Labels
+
+# Lines are drawn so many times finer than they are seen.
+FINE = 2
+
+Random = np.random.Generator
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Digits:
+    """The digits that lines are written with.
+
+    Attributes
+    ----------
+    written
+        Each writer's digits: ``written[writer][digit]`` are pen digits.
+    images
+        Images of each digit, ``uint8``, shape ``(n, side, side)``, 0 for paper: sets of them, of
+        which a line takes one.
+    judge
+        Whether signs and layouts are those to judge by.
+    """
+
+    written: Sequence[Sequence[Sequence[PenDigit]]]
+    images: Sequence[Sequence[Images]]
+    judge: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        written: Sequence[PenDigit],
+        sets: Sequence[tuple[Images, Labels]],
+        *,
+        judge: bool = False,
+    ) -> "Digits":
+        """Sort digits by writer and by digit."""
+        people = sorted({one.writer for one in written})
+        by_writer = [
+            [[one for one in written if (one.writer, one.digit) == (writer, d)] for d in range(10)]
+            for writer in people
+        ]
+        whole = [writer for writer in by_writer if all(writer)]
+        return cls(whole, [[x[y == d] for d in range(10)] for x, y in sets], judge)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A piece of a line: its text, how large it is, and how far it is raised, in heights."""
+
+    text: str
+    size: float = 1.0
+    raised: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What stands on a line.
+
+    Attributes
+    ----------
+    parts
+        From left to right; a space is a gap between numbers.
+    cells
+        ``""`` for a line written freely, ``"comb"`` for a cell a digit, ``"grid"`` for a cell a
+        number.
+    """
+
+    parts: tuple[Part, ...]
+    cells: str = ""
+
+    @property
+    def text(self) -> str:
+        """What a reader should say."""
+        return "".join(part.text for part in self.parts)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Written:
+    """A written line on a page of its own, `FINE` times finer than it is seen.
+
+    Attributes
+    ----------
+    ink
+        ``uint8``, 0 for paper to 255 for ink, with a margin of a digit's height all round.
+    text
+        What a reader should say.
+    height
+        Of its digits, in pixels.
+    box
+        Left, top, right and bottom of what was written, in pixels.
+    slope
+        How far the line falls, a pixel.
+    walls
+        Where cells meet: columns.
+    pen
+        What it was written with.
+    """
+
+    ink: NDArray[np.uint8] = dataclasses.field(repr=False)
+    text: str
+    height: float
+    box: tuple[float, float, float, float]
+    slope: float
+    walls: tuple[float, ...]
+    pen: Pen
+
+
+def lay_out(random: Random, *, judge: bool = False) -> Layout:
+    """Choose what to write."""
+    kinds = (
+        (_number, 0.2), (_decimal, 0.13), (_negative, 0.1), (_amount, 0.08), (_date, 0.13),
+        (_time, 0.04), (_fraction, 0.08), (_sum, 0.07), (_columns, 0.09), (_mixed, 0.08),
+    )  # fmt: skip
+    shares = np.array([share for _, share in kinds])
+    layout = kinds[random.choice(len(kinds), p=shares / shares.sum())][0](random, judge)
+    if random.random() < 0.06:
+        layout = _with_something(layout, random)
+    return layout
+
+
+def write(layout: Layout, digits: Digits, height: float, random: Random) -> Written:
+    """Write a line by one hand.
+
+    Parameters
+    ----------
+    layout
+        What to write.
+    digits
+        Whose digits.
+    height
+        Of the digits as they are seen, in pixels.
+    """
+    high = height * FINE
+    pen = Pen.drawn_for(high, random)
+    hand = _Hand.drawn_from(digits, pen, random)
+    slope = float(random.normal(0, 0.035) if random.random() < 0.7 else 0)
+    places, walls = _places(layout, hand, high, random)
+    margin = high * 1.0
+    last = max(place.x + place.size * place.glyph.width for place in places) if places else high
+    fall = slope * last
+    top = margin + max(0.0, -fall)
+    canvas = np.zeros((int(2 * margin + high + abs(fall)), int(last + 2 * margin)), np.uint8)
+    wave, phase = random.uniform(0, 0.05) * high, random.uniform(0, 6)
+    jitter = random.uniform(0.01, 0.06)
+    box = [np.inf, np.inf, -np.inf, -np.inf]
+    for place in places:
+        x = margin + place.x
+        y = top + place.y + slope * place.x + wave * np.sin(phase + place.x / high)
+        y += random.normal(0, jitter) * high
+        hand.draw(canvas, place.glyph, (x, y), place.size, random)
+        width = place.glyph.width * place.size
+        tall = (0.0, place.size) if place.is_digit else (0.4 * high, 0.6 * high)
+        box = [min(box[0], x), min(box[1], y + tall[0]),
+               max(box[2], x + width), max(box[3], y + tall[1])]  # fmt: skip
+    if pen.grain:
+        canvas = hands.grained(canvas, pen.grain, random)
+    edges = tuple(float(wall + margin) for wall in walls)
+    return Written(canvas, layout.text, high, tuple(box), slope, edges, pen)  # type: ignore[arg-type]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Glyph:
+    """Strokes or an image, and how wide it is, its height being 1."""
+
+    strokes: Sequence[NDArray[np.floating]] | None
+    image: NDArray[np.uint8] | None
+    width: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Place:
+    glyph: _Glyph
+    x: float
+    y: float
+    size: float
+    is_digit: bool
+
+
+class _Hand:
+    """One writer with one pen: what digits and signs look like."""
+
+    def __init__(
+        self, shapes: Sequence[Sequence[PenDigit]] | Sequence[Images], pen: Pen, judge: bool
+    ) -> None:
+        self._shapes, self._pen, self._judge = shapes, pen, judge
+        self._slant = 0.0
+
+    @classmethod
+    def drawn_from(cls, digits: Digits, pen: Pen, random: Random) -> "_Hand":
+        """Choose a writer: every other time one whose strokes are known."""
+        if digits.written and (not digits.images or random.random() < 0.5):
+            shapes = digits.written[int(random.integers(len(digits.written)))]
+            hand = cls(shapes, pen, digits.judge)
+        else:
+            # The first set is the largest by far.
+            count = len(digits.images)
+            first = 0 if count == 1 or random.random() < 0.8 else int(random.integers(1, count))
+            hand = cls(digits.images[first], pen, digits.judge)
+        hand._slant = float(random.normal(0.03, 0.1))
+        return hand
+
+    def glyph(self, character: str, random: Random) -> _Glyph:
+        if not character.isdigit():
+            strokes = signs.draw_sign(character, random, judge=self._judge)
+            left = min(float(stroke[:, 0].min()) for stroke in strokes)
+            moved = [stroke - [left, 0] for stroke in strokes]
+            if character not in "/.,:":
+                moved = [self._slanted(stroke) for stroke in moved]
+            return _Glyph(moved, None, max(float(stroke[:, 0].max()) for stroke in moved))
+        shapes = self._shapes[int(character)]
+        shape = shapes[int(random.integers(len(shapes)))]
+        if isinstance(shape, PenDigit):
+            strokes = [self._slanted(stroke) for stroke in shape.strokes]
+            left = min(float(stroke[:, 0].min()) for stroke in strokes)
+            strokes = [stroke - [left, 0] for stroke in strokes]
+            return _Glyph(strokes, None, max(float(s[:, 0].max()) for s in strokes))
+        rows, columns = np.flatnonzero(shape.max(1) > 99), np.flatnonzero(shape.max(0) > 99)
+        part = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return _Glyph(None, part, part.shape[1] / part.shape[0])
+
+    def _slanted(self, stroke: NDArray[np.floating]) -> NDArray[np.float64]:
+        return np.asarray(stroke + self._slant * (1 - stroke[:, 1:]) * [1, 0], np.float64)
+
+    def draw(
+        self,
+        canvas: NDArray[np.uint8],
+        glyph: _Glyph,
+        corner: tuple[float, float],
+        size: float,
+        random: Random,
+    ) -> None:
+        if glyph.strokes is not None:
+            hands.draw(canvas, [s * size + corner for s in glyph.strokes], self._pen, random)
+            return
+        if glyph.image is not None:
+            self._draw_image(canvas, glyph.image, corner, size)
+
+    def _draw_image(
+        self, canvas: NDArray[np.uint8], image: NDArray[np.uint8],
+        corner: tuple[float, float], size: float,
+    ) -> None:  # fmt: skip
+        """Draw an image enlarged, slanted, its strokes as wide as the pen's."""
+        margin = int(self._pen.width) + 4
+        factor = size / image.shape[0]
+        slant = self._slant * 0.6
+        lean = slant * size
+        width = int(image.shape[1] * factor + abs(lean)) + 2 * margin
+        rows = int(size) + 2 * margin
+        move = np.array(
+            [[factor, -slant * factor, margin + max(lean, 0)], [0, factor, margin]], np.float64
+        )
+        move[:, 2] += 0.5 * factor
+        grey = cv2.warpAffine(image, move, (width, rows), flags=cv2.INTER_CUBIC)
+        mask = (grey > 110).astype(np.uint8)
+        inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+        if not mask.any():
+            return
+        own = 4 * float(inside[mask > 0].mean()) - 1
+        shift = float(np.clip((self._pen.width - own) / 2, -0.3 * own, 0.4 * own))
+        deep = np.where(
+            mask > 0, inside - 0.5, 0.5 - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
+        )
+        ink = np.clip(255 * (deep + shift + 0.5), 0, 255).astype(np.uint8)
+        x, y = int(corner[0]) - margin, int(corner[1]) - margin
+        left, top = max(0, x), max(0, y)
+        area = canvas[top : y + rows, left : x + width]
+        np.maximum(area, ink[top - y :, left - x :][: area.shape[0], : area.shape[1]], out=area)
+
+
+def _places(
+    layout: Layout, hand: _Hand, high: float, random: Random
+) -> tuple[list[_Place], list[float]]:
+    """Put characters side by side, or into cells."""
+    close = random.choice([random.uniform(0.0, 0.12), random.uniform(0.1, 0.35)], p=[0.4, 0.6])
+    if random.random() < 0.08:
+        close = random.uniform(-0.12, 0.0)  # digits touch
+    spread, uneven = random.uniform(0.01, 0.08), random.uniform(0.01, 0.09)
+    apart = random.uniform(0.65, 2.2) if random.random() < 0.85 else random.uniform(2.2, 5)
+    pitch = high * random.uniform(1.0, 1.6)
+    cell = high * random.uniform(1.9, 3.4)
+    x, start = 0.0, 0.0
+    places: list[_Place] = []
+    walls = [0.0] if layout.cells else []
+    before = ""
+    run: list[_Place] = []
+    cells = layout.cells
+
+    def close_cell(width: float) -> float:
+        """Put what was written since the last wall into the middle of a cell."""
+        nonlocal run
+        used = max((p.x + p.glyph.width * p.size for p in run), default=start) - start
+        width = max(width, used + 0.12 * high)
+        free = width - used
+        aside = free * (random.uniform(0.2, 0.8) if cells == "grid" else random.uniform(0.3, 0.7))
+        places.extend(dataclasses.replace(p, x=p.x + aside) for p in run)
+        run = []
+        walls.append(start + width)
+        return start + width
+
+    for part in layout.parts:
+        for character in part.text:
+            if character == " ":
+                if cells == "grid":
+                    x = start = close_cell(cell)
+                elif _is_mixed(layout):  # the fraction follows closely
+                    x += random.uniform(0.02, 0.7) * high
+                else:
+                    x += apart * high
+                before = ""
+                continue
+            size = part.size * high * max(0.7, 1 + random.normal(0, uneven))
+            glyph = hand.glyph(character, random)
+            gap = (close + random.normal(0, spread)) * high * part.size
+            if not before:
+                gap = 0.0
+            elif character in ".,:" or before in ".,:":
+                gap = abs(gap) * 0.8 + 0.04 * high
+            elif part.raised or part.size < 1:
+                gap = random.uniform(-0.1, 0.12) * high
+            elif not (character.isdigit() and before.isdigit()):
+                gap = abs(gap) + random.uniform(0.02, 0.3) * high
+            x += gap
+            y = high - size if character.isdigit() else high - part.size * high
+            if part.raised:
+                y = (1 - part.raised) * high - size
+            run.append(_Place(glyph, x, y, size, character.isdigit()))
+            x += glyph.width * size
+            before = character
+            if cells == "comb":
+                x = start = close_cell(pitch)
+                before = ""
+    if cells == "grid":
+        close_cell(cell)
+    places.extend(run)
+    return places, walls
+
+
+def _is_mixed(layout: Layout) -> bool:
+    """Say whether a whole number and a fraction stand there."""
+    return len(layout.parts) > 3 and layout.parts[0].text.endswith(" ")
+
+
+def _figures(random: Random, low: int, high: int) -> str:
+    """Give some digits; a few repeat, as in round numbers."""
+    count = int(random.integers(low, high + 1))
+    made = [str(d) for d in random.integers(0, 10, count)]
+    if count > 1 and random.random() < 0.2:
+        last = random.integers(1, count)
+        made[-last:] = [random.choice(["0", made[-1]])] * last
+    return "".join(made)
+
+
+def _plain(text: str, cells: str = "") -> Layout:
+    return Layout((Part(text),), cells)
+
+
+def _number(random: Random, judge: bool) -> Layout:
+    if random.random() < 0.25:
+        return _plain(_figures(random, 1, 1))
+    text = _figures(random, 2, 6 if random.random() < 0.8 else 10)
+    return _plain(text, "comb" if random.random() < (0.22 if not judge else 0.15) else "")
+
+
+def _decimal(random: Random, judge: bool) -> Layout:
+    sign = random.choice(["", "-", "+"], p=[0.75, 0.2, 0.05])
+    point = random.choice([".", ","], p=[0.65, 0.35])
+    after = _figures(random, 0 if random.random() < 0.15 else 1, 3)
+    if judge and random.random() < 0.2:
+        return _plain(f"{point}{_figures(random, 1, 3)}")
+    return _plain(f"{sign}{_figures(random, 1, 4)}{point}{after}")
+
+
+def _negative(random: Random, _judge: bool) -> Layout:
+    number = _figures(random, 1, 5)
+    way = random.random()
+    if way < 0.7:
+        return _plain("-" + number)
+    if way < 0.82:
+        return _plain("+" + number)
+    return _plain(number + "-")
+
+
+def _amount(random: Random, _judge: bool) -> Layout:
+    groups = [
+        _figures(random, 1, 3),
+        *(_figures(random, 3, 3) for _ in range(random.integers(1, 3))),
+    ]
+    between, point = (",", ".") if random.random() < 0.6 else (".", ",")
+    cents = random.choice(["", point + _figures(random, 2, 2), point + "-"], p=[0.4, 0.5, 0.1])
+    tail = random.choice(["", " ?", "?"], p=[0.85, 0.1, 0.05])
+    return _plain(between.join(groups) + cents + tail)
+
+
+def _date(random: Random, judge: bool) -> Layout:
+    day, month = int(random.integers(1, 32)), int(random.integers(1, 13))
+    year = str(int(random.integers(1930, 2035)))
+    if random.random() < 0.5:
+        year = year[2:]
+    between = random.choice(["/", "-", "."], p=[0.5, 0.25, 0.25])
+    padded = random.random() < 0.5
+    a, b = (f"{n:02}" if padded else str(n) for n in (day, month))
+    way = random.random()
+    if judge and way < 0.4:
+        return _plain(f"{year}{between}{a}{between}{b}")
+    if way < 0.15:
+        return _plain(f"{a}{between}{b}")
+    if way < 0.2:
+        return _plain(f"{a}{between} {b}{between} {year}")
+    if random.random() < 0.15:
+        a, b = b, a
+    return _plain(f"{a}{between}{b}{between}{year}")
+
+
+def _time(random: Random, judge: bool) -> Layout:
+    def one() -> str:
+        return f"{int(random.integers(0, 24)):02}:{int(random.integers(0, 60)):02}"
+
+    way = random.random()
+    if way < 0.6:
+        return _plain(one())
+    if way < 0.75:
+        return _plain(one() + ":" + f"{int(random.integers(0, 60)):02}")
+    return _plain(one() + ("-" if judge or random.random() < 0.5 else " - ") + one())
+
+
+def _fraction(random: Random, _judge: bool) -> Layout:
+    above = str(int(random.integers(1, 10)))
+    below = random.choice(["2", "3", "4", "8", str(int(random.integers(2, 17)))])
+    whole = [] if random.random() < 0.35 else [Part(_figures(random, 1, 2) + " ")]
+    if random.random() < 0.3:  # all on the line
+        return Layout((*whole, Part(above), Part("/"), Part(below)))
+    size = random.uniform(0.45, 0.75)
+    raised = random.uniform(0.75, 1.1) - size * 0.9
+    return Layout(
+        (*whole, Part(above, size, max(raised, 0.05)), Part("/", random.uniform(0.8, 1.1), 0),
+         Part(below, size, -random.uniform(0.02, 0.3)))
+    )  # fmt: skip
+
+
+def _sum(random: Random, judge: bool) -> Layout:
+    text = _figures(random, 1, 2)
+    for _ in range(random.integers(1, 4)):
+        text += random.choice(["+", "-", "?"], p=[0.35, 0.25, 0.4]) + _figures(random, 1, 2)
+    if random.random() < (0.15 if not judge else 0.3):
+        text += "?" + _figures(random, 1, 3)
+    return _plain(text)
+
+
+def _columns(random: Random, _judge: bool) -> Layout:
+    grid = random.random() < 0.6
+    count = random.integers(2, 7 if grid else 4)
+    numbers = []
+    for _ in range(count):
+        number = _figures(random, 1, 3)
+        if random.random() < 0.15:
+            number = "-" + number
+        elif random.random() < 0.12:
+            number += "." + _figures(random, 1, 1)
+        numbers.append(number)
+    return _plain(" ".join(numbers), "grid" if grid else "")
+
+
+def _mixed(random: Random, _judge: bool) -> Layout:
+    """Put digits and signs where no rule of layout would: shapes alone must tell them."""
+    count = random.integers(2, 8)
+    drawn = random.choice(list("0123456789-+.,/:?"), count, p=[0.07] * 10 + [0.3 / 7] * 7)
+    text = "".join(drawn)
+    if count > 4 and random.random() < 0.3:
+        text = text[:2] + " " + text[2:]
+    if not any(c.isdigit() for c in text):
+        text = str(random.integers(10)) + text
+    return _plain(text)
+
+
+def _with_something(layout: Layout, random: Random) -> Layout:
+    """Add what is neither digit nor sign in front or behind."""
+    if layout.cells:
+        return layout
+    some = "?" * random.choice([1, 1, 2])
+    gap = random.choice(["", " "])
+    if random.random() < 0.5:
+        return Layout((Part(some + gap), *layout.parts))
+    return Layout((*layout.parts, Part(gap + some)))
+
+
+def load_digits(
+    folder: Path, images: Images, labels: Labels, writers: Sequence[int], *, scanned: bool = False,
+    styled: int = 0, judge: bool = False,
+) -> Digits:  # fmt: skip
+    """Gather digits for lines: MNIST's images that are given, and some writers of `folder`.
+
+    Parameters
+    ----------
+    scanned
+        Whether to take the scanned sets too.
+    styled
+        How many digits of other schools' styles to make of MNIST's.
+    """
+    sets = [(images, labels)]
+    if scanned:
+        bitmaps = hands.load_scanned(folder)
+        sets.append((bitmaps.images, np.asarray(bitmaps.labels)))
+    if styled:
+        more = styles.make(images, labels, styled, np.random.default_rng(0))
+        sets[0] = (
+            np.concatenate([images, more.images]),
+            np.concatenate([labels, np.asarray(more.labels)]),
+        )
+    return Digits.of(hands.load_pen_digits(folder, writers), sets, judge=judge)

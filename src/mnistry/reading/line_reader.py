@@ -1,0 +1,346 @@
+"""A reader of whole lines: ink brought to strips of one height, and a network that spells them.
+
+The network gives for each column of a strip the probability of each character, or of none; of
+neighbouring equal answers one is taken (connectionist temporal classification: A. Graves and
+others, 2006). Knows nothing of single digits' networks; see `mnistry.reading.combine`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from mnistry.images.mnist_form import stroke_width
+from mnistry.inference import line_session
+
+# Rows of a strip, and the columns that its width is a multiple of.
+HEIGHT, STEP = 48, 16
+# The characters in the order of the network's outputs; before them stands "none".
+CHARACTERS = "0123456789-+.,/:? "
+
+# What a strip shows above and below the tall marks of its line, as a part of their height.
+_MARGIN = 0.25
+# Strength from which on a pixel belongs to a mark.
+_MARK = 0.4
+# Weaker ink than this is not looked at where the strength of a strip is judged.
+_FAINT = 0.2
+# What is longer than so many stroke widths, and straight, may be a rule.
+_RULE = 11.0
+# A mark is tall if it is at least so high as a part of the tallest.
+_TALL = 0.3
+# Marks looked at: the largest.
+_MOST = 200
+_LOWEST = 6  # pixels
+_WIDEST = 2048  # columns of a strip
+
+Strength = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Strip:
+    """A line cut out of the ink.
+
+    Attributes
+    ----------
+    image
+        ``uint8``, shape ``(48, width)``, 0 for paper to 255 for ink.
+    x, y
+        Where its corner lies in the ink.
+    scale
+        Its pixels for one pixel of the ink.
+    """
+
+    image: NDArray[np.uint8] = dataclasses.field(repr=False)
+    x: float
+    y: float
+    scale: float
+
+    def box(self, left: float, right: float) -> tuple[float, float, float, float]:
+        """Give the box, left, top, width and height, of some columns in the ink."""
+        inside = HEIGHT / self.scale
+        top = self.y + inside * _MARGIN / (1 + 2 * _MARGIN)
+        height = inside / (1 + 2 * _MARGIN)
+        return self.x + left / self.scale, top, (right - left) / self.scale, height
+
+
+@dataclasses.dataclass(frozen=True)
+class Character:
+    """A character that was read.
+
+    Attributes
+    ----------
+    text
+        One of `CHARACTERS`.
+    confidence
+        Its probability, 0 to 1.
+    left, right
+        The columns of the strip in which it was seen.
+    """
+
+    text: str
+    confidence: float
+    left: float
+    right: float
+
+
+def find_strips(strength: Strength) -> list[Strip]:
+    """Find written lines in ink and cut them out, from top to bottom.
+
+    Rules, boxes and walls are left where they are: the network knows them. Only where the lines
+    are is found without them.
+
+    Parameters
+    ----------
+    strength
+        ``float32``, shape ``(height, width)``, 0 for paper to 1 for full ink.
+    """
+    mask = (strength > _MARK).astype(np.uint8)
+    if not mask.any():
+        return []
+    return [strip for band in _bands(mask) if (strip := cut(strength, *band)) is not None]
+
+
+def _bands(mask: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Find the first and last row of each written line."""
+    stroke = max(1.5, stroke_width(mask > 0))
+    rest = without_rules(mask, stroke)
+    boxes = _boxes(rest, stroke)
+    if not len(boxes):
+        boxes = _boxes(mask, stroke)
+    if not len(boxes):
+        return []
+    tallest = _tallest(boxes)
+    tall = [box for box in boxes if box[3] >= _TALL * tallest][:_MOST]
+    found = []
+    for row in _rows(tall):
+        highest = max(box[3] for box in row)
+        high = [box for box in row if 2 * box[3] >= highest]
+        found.append((min(b[1] for b in high), max(b[1] + b[3] for b in high)))
+    return sorted(_kept(found, mask.shape[0]))
+
+
+def _tallest(boxes: Sequence[tuple[int, int, int, int]]) -> int:
+    """Give the height of the tallest mark, or of the next one where it stands out by far."""
+    heights = sorted((box[3] for box in boxes), reverse=True)
+    if len(heights) > 2 and heights[0] > 3 * heights[1]:
+        return heights[1]
+    return heights[0]
+
+
+def without_rules(mask: NDArray[np.uint8], stroke: float) -> NDArray[np.uint8]:
+    """Take away long straight runs: level ones, and upright ones that begin at a rule or edge.
+
+    Parameters
+    ----------
+    mask
+        ``uint8``, shape ``(height, width)``, 1 for ink.
+    stroke
+        How wide strokes are, in pixels.
+    """
+    rows, columns = mask.shape
+    length = int(min(max(_RULE * stroke, 12), max(columns * 0.8, 8)))
+    closed = cv2.morphologyEx(
+        mask, cv2.MORPH_CLOSE, np.ones((1, max(3, int(2 * stroke))), np.uint8)
+    )
+    level = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    gone = cv2.dilate(level, np.ones((3, 1), np.uint8)) > 0
+    height = int(min(max(_RULE * stroke, 12), max(rows * 0.8, 8)))
+    upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((height, 1), np.uint8))
+    if upright.any():
+        bound = level.copy()
+        bound[:2], bound[-2:] = 1, 1
+        bound = cv2.dilate(bound, np.ones((5, 5), np.uint8))
+        count, labels = cv2.connectedComponents(upright)
+        walls = np.unique(labels[(bound > 0) & (upright > 0)])
+        if len(walls) and count > 1:
+            wall = np.isin(labels, walls[walls > 0]).astype(np.uint8)
+            gone |= cv2.dilate(wall, np.ones((1, 3), np.uint8)) > 0
+    return np.where(gone, np.uint8(0), mask)
+
+
+def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[tuple[int, int, int, int]]:
+    """Give the marks' boxes, the largest mark first."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+    order = 1 + np.argsort(-stats[1:count, cv2.CC_STAT_AREA], kind="stable")[: 4 * _MOST]
+    found = []
+    for x, y, width, height, area in stats[order].tolist():
+        if height >= _LOWEST and area > stroke**2 / 2:
+            found.append((x, y, width, height))
+    return found
+
+
+def _rows(
+    boxes: Sequence[tuple[int, int, int, int]],
+) -> list[list[tuple[int, int, int, int]]]:
+    """Group marks that stand side by side: each with the nearest one on its right."""
+    boxes = sorted(boxes, key=lambda box: box[0] + box[2] / 2)
+    row_of = list(range(len(boxes)))
+    for i, (_, y, _, height) in enumerate(boxes):
+        for j in range(i + 1, len(boxes)):
+            _, other_y, _, other_height = boxes[j]
+            overlap = min(y + height, other_y + other_height) - max(y, other_y)
+            if overlap >= 0.3 * min(height, other_height):
+                old, new = row_of[j], row_of[i]
+                row_of = [new if row == old else row for row in row_of]
+                break
+    return [[box for box, row in zip(boxes, row_of, strict=True) if row == r] for r in set(row_of)]
+
+
+def _kept(bands: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
+    """Drop bands much lower than the tallest, bands in others, and what reaches in from an edge."""
+    highest = max(bottom - top for top, bottom in bands)
+    kept: list[tuple[int, int]] = []
+    for top, bottom in sorted(bands, key=lambda band: band[0] - band[1]):
+        height = bottom - top
+        at_edge = top <= 1 or bottom >= rows - 1
+        if height < (0.6 if at_edge and len(bands) > 1 else 0.3) * highest:
+            continue
+        inside = max((min(bottom, b) - max(top, t) for t, b in kept), default=0)
+        if inside < 0.5 * height:
+            kept.append((top, bottom))
+    return kept
+
+
+def cut(strength: Strength, top: int, bottom: int) -> Strip | None:
+    """Cut out a line and bring it to the height of strips; None where there is no ink.
+
+    Parameters
+    ----------
+    strength
+        The ink.
+    top, bottom
+        The first row of its tall marks, and the row after their last.
+    """
+    height = max(bottom - top, 4)
+    scale = HEIGHT / ((1 + 2 * _MARGIN) * height)
+    reach = strength[max(0, int(top - 0.1 * height)) : int(bottom + 0.25 * height) + 1]
+    columns = np.flatnonzero((reach > _MARK).any(0))
+    if not columns.size:
+        return None
+    left, right = columns[0] - 0.3 * height, columns[-1] + 1 + 0.3 * height
+    width = int(min(_WIDEST, np.ceil((right - left) * scale / STEP) * STEP))
+    image = _resampled(strength, left, top - _MARGIN * height, scale, width)
+    return Strip(image, float(left), float(top - _MARGIN * height), scale)
+
+
+def _resampled(
+    strength: Strength, left: float, top: float, scale: float, width: int
+) -> NDArray[np.uint8]:
+    y0, y1 = int(np.floor(top)), int(np.ceil(top + HEIGHT / scale))
+    x0, x1 = int(np.floor(left)), int(np.ceil(left + width / scale))
+    inside = strength[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
+    if scale < 1:  # first by averaging, so that thin strokes stay
+        size = (max(1, round(inside.shape[1] * scale)), max(1, round(inside.shape[0] * scale)))
+        inside = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.float32)
+        factor = 1.0
+    else:
+        factor = scale
+    move = np.array(
+        [[factor, 0, (max(0, x0) - left) * scale], [0, factor, (max(0, y0) - top) * scale]],
+        np.float64,
+    )
+    move[:, 2] += (factor - 1) / 2
+    strip = cv2.warpAffine(inside, move, (width, HEIGHT), flags=cv2.INTER_LINEAR)
+    # Beside a black rule a pencil is faint: the middle of what the line's rows hold counts.
+    core = strip[HEIGHT // 6 : -HEIGHT // 6]
+    marks = core[core > _FAINT]
+    gain = np.clip(0.75 / np.percentile(marks, 60), 1, 3) if marks.size else 1.0
+    return np.asarray(np.rint(255 * np.clip(gain * strip, 0, 1)), np.uint8)
+
+
+def spell(log_probabilities: NDArray[np.float32], columns: int) -> list[Character]:
+    """Take the most probable answer of each step, and of equal neighbours one.
+
+    Parameters
+    ----------
+    log_probabilities
+        ``float32``, shape ``(steps, 1 + characters)``: natural logarithms, none first.
+    columns
+        Of the strip.
+
+    Returns
+    -------
+    list of Character
+        Each as sure as its surest step, less the chance that another character stood there.
+
+    Examples
+    --------
+    >>> steps = np.log(np.full((4, 19), 1e-6, np.float32))
+    >>> steps[[0, 1, 2, 3], [0, 2, 2, 0]] = 0
+    >>> [character.text for character in spell(steps, 16)]
+    ['1']
+    """
+    best = log_probabilities.argmax(1)
+    each = columns / len(best)
+    found = []
+    start = 0
+    for step in range(1, len(best) + 1):
+        if step < len(best) and best[step] == best[start]:
+            continue
+        if best[start]:
+            run = log_probabilities[start:step, best[start]]
+            found.append(
+                Character(
+                    CHARACTERS[best[start] - 1], float(np.exp(run.max())), start * each, step * each
+                )
+            )
+        start = step
+    return found
+
+
+def hidden(
+    log_probabilities: NDArray[np.float32], characters: Sequence[Character], columns: int
+) -> list[float]:
+    """Say how probable it is that a character was passed over, before each and after the last.
+
+    Parameters
+    ----------
+    log_probabilities
+        As `spell` was given them.
+    characters
+        What it gave.
+    columns
+        Of the strip.
+
+    Returns
+    -------
+    list of float
+        One more than characters: the largest probability of anything but none and the two
+        neighbours, in the steps between them.
+    """
+    probabilities = np.exp(log_probabilities)
+    each = columns / len(probabilities)
+    classes = [1 + CHARACTERS.index(one.text) for one in characters]
+    starts = [0, *(round(one.right / each) for one in characters)]
+    ends = [*(round(one.left / each) for one in characters), len(probabilities)]
+    space = 1 + CHARACTERS.index(" ")
+    found = []
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        usual = {0, space, *classes[max(0, i - 1) : i + 1]}
+        others = [c for c in range(probabilities.shape[1]) if c not in usual]
+        between = probabilities[start:end, others].sum(1)
+        found.append(float(between.max()) if between.size else 0.0)
+    return found
+
+
+def read_strips(
+    session: onnxruntime.InferenceSession, strips: Sequence[Strip]
+) -> list[NDArray[np.float32]]:
+    """Give the network's answer for each strip; strips of one width are read together.
+
+    Returns
+    -------
+    list of ndarray
+        ``float32``, shape ``(steps, 1 + characters)``: natural logarithms of probabilities.
+    """
+    answers: list[NDArray[np.float32] | None] = [None] * len(strips)
+    widths = np.array([strip.image.shape[1] for strip in strips])
+    for width in np.unique(widths):
+        rows = np.flatnonzero(widths == width).tolist()
+        images = np.stack([strips[row].image for row in rows])
+        for row, answer in zip(rows, line_session.log_probabilities(session, images), strict=True):
+            answers[row] = answer
+    return [answer for answer in answers if answer is not None]

@@ -1,0 +1,89 @@
+"""From characters as written to numbers with a value, where the value is beyond doubt.
+
+A comma parts thousands in one country and decimals in another; a date is no number; a number with
+a ``?`` in it is not known. All these keep their text, and have no value. Knows nothing of pictures.
+"""
+
+import re
+from typing import NamedTuple
+
+# Whole numbers in groups of three, and without groups.
+_GROUPED = r"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)"
+_FRACTION = re.compile(r"\d+/\d+")
+_WHOLE = re.compile(r"\d+")
+
+
+class Token(NamedTuple):
+    """A number's place among the characters of its line: ``text`` is ``line[start:end]``."""
+
+    text: str
+    start: int
+    end: int
+
+
+def split(line: str) -> list[Token]:
+    """Part a line into numbers: at its spaces, but a whole number and a fraction are one.
+
+    Examples
+    --------
+    >>> [token.text for token in split("12.5 345")]
+    ['12.5', '345']
+    >>> [token.text for token in split("5 1/2")]
+    ['5 1/2']
+    """
+    words = [Token(m.group(), m.start(), m.end()) for m in re.finditer(r"\S+", line)]
+    found: list[Token] = []
+    for word in words:
+        if found and _FRACTION.fullmatch(word.text) and _WHOLE.fullmatch(found[-1].text):
+            start = found.pop().start
+            word = Token(line[start : word.end], start, word.end)
+        found.append(word)
+    return found
+
+
+def value(text: str, *, decimal_comma: bool = False, thousands: bool = False) -> int | float | None:
+    """Give a number's value, or None where it has none, or could have two.
+
+    Parameters
+    ----------
+    text
+        The number as written.
+    decimal_comma
+        Whether a comma parts decimals and a point thousands.
+    thousands
+        Whether thousands are parted, by the comma, or with `decimal_comma` by the point.
+
+    Returns
+    -------
+    int, float or None
+        A whole number is an ``int``.
+
+    Examples
+    --------
+    >>> value("12.5"), value("-3"), value("1,250.00"), value("12,5")
+    (12.5, -3, 1250.0, 12.5)
+    >>> value("1,250"), value("1,250", thousands=True), value("1,250", decimal_comma=True)
+    (None, 1250, 1.25)
+    >>> value("18/12/2023"), value("4?"), value("727."), value("368-")
+    (None, None, None, None)
+    """
+    english, continental = _read(text, ".", ","), _read(text, ",", ".")
+    if decimal_comma:
+        # Without parted thousands, "1.250" may have been written by someone of another habit.
+        if "." in text and "," not in text and text.count(".") == 1 and not thousands:
+            return None
+        return continental
+    if thousands or "," not in text:
+        return english
+    if english is None or continental is None:
+        return continental if english is None else english
+    return None
+
+
+def _read(text: str, point: str, group: str) -> int | float | None:
+    whole = _GROUPED.format(group=re.escape(group))
+    match = re.fullmatch(rf"([-+]?)({whole})?(?:{re.escape(point)}(\d+))?", text, re.ASCII)
+    if match is None or (match[2] is None and match[3] is None):
+        return None
+    digits = match[1] + (match[2] or "0").replace(group, "")
+    return int(digits) if match[3] is None else float(f"{digits}.{match[3]}")
