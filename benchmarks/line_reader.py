@@ -9,12 +9,13 @@ layouts, and are read once by what ships.
     python benchmarks/line_reader.py --hands FOLDER
 """
 
+import argparse
 import dataclasses
 import difflib
 import itertools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ from scipy import optimize
 
 import mnistry
 from mnistry.augmentation import hands, lines, paper
-from mnistry.inference import onnx_session
+from mnistry.evaluation.statistics import wilson
+from mnistry.inference import line_session, onnx_session
 from mnistry.networks import line_network
 from mnistry.networks.fast_layers import accelerated
-from mnistry.reading import combine, line_reader
+from mnistry.reading import Reader, combine, line_reader
 from mnistry.reading.combine import Judgement
 from mnistry.reading.ink import find_ink
 from mnistry.reading.line_reader import CHARACTERS, HEIGHT, Strip
+from mnistry.system import files
 
 FOLDER = Path(mnistry.__file__).parent / "reading"
 ONNX, CARD = FOLDER / "lines.onnx", FOLDER / "lines.json"
@@ -303,3 +306,116 @@ def _gap(gaps: Sequence[tuple[float, bool]]) -> float:
         needless += not miss
         best = min(best, (100 * missed + needless, probability))
     return float(best[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """How many lines were read exactly, and how many surely and wrongly, with 95 % intervals."""
+
+    lines: int
+    exact: int
+    sure_and_wrong: int
+    exact_interval: tuple[float, float]
+    sure_and_wrong_interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[str, str]]) -> "Score":
+        """Compare what was written with what was read; spaces are not counted."""
+        exact = sum(text == said for text, said in pairs)
+        wrong = sum(text != said and "?" not in said and said != "" for text, said in pairs)
+        count = len(pairs)
+        return cls(count, exact, wrong, wilson(exact, count), wilson(wrong, count))
+
+
+def judged(
+    source: lines.Digits, count: int, reader: Callable[[NDArray[np.uint8]], str]
+) -> dict[str, Score]:
+    """Read generated pictures, all and by what is around the line."""
+    random = np.random.default_rng(SEEDS["judge"])
+    pairs: dict[str, list[tuple[str, str]]] = {"all": []}
+    for _ in range(count):
+        picture = paper.picture(source, random)
+        pair = (picture.text.replace(" ", ""), reader(picture.grey).replace(" ", ""))
+        pairs["all"].append(pair)
+        pairs.setdefault(picture.kind, []).append(pair)
+    return {kind: Score.of(some) for kind, some in sorted(pairs.items())}
+
+
+def both(
+    line_session: Any, digit_session: Any, how: Judgement
+) -> Callable[[NDArray[np.uint8]], str]:
+    """Give a function that reads a picture by both readers."""
+
+    def read(grey: NDArray[np.uint8]) -> str:
+        found = combine.read_lines(
+            find_ink(grey).strength, line_session,
+            lambda images: onnx_session.probabilities(digit_session, images), how,
+        )  # fmt: skip
+        return "".join(line.text for line in found)
+
+    return read
+
+
+def main() -> None:
+    """Train, calibrate, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hands", type=Path, required=True, help="folder of the other hands")
+    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--each", type=int, default=20, help="lines generated before each step")
+    parser.add_argument("--learning-rate", type=float, default=0.003)
+    parser.add_argument("--weights", type=Path, help="take these instead of training")
+    parser.add_argument("--choosing", type=int, default=4000)
+    parser.add_argument("--judging", type=int, default=2000)
+    parser.add_argument("--output", type=Path, default=FOLDER)
+    arguments = parser.parse_args()
+    if arguments.weights:
+        model = line_network.build(1 + len(CHARACTERS))
+        model.load_weights(arguments.weights)
+    else:
+        pool = Pool(digits("train", arguments.hands), 0)
+        model = train(pool, arguments.steps, arguments.each, arguments.learning_rate)
+    path = arguments.output / ONNX.name
+    content = line_network.to_onnx(model).SerializeToString()
+    classes = 1 + len(CHARACTERS)
+    choosing = examples(digits("choose", arguments.hands), [SEEDS["choose"]], found=True)
+    seen = Lines.read(
+        line_session.open_session(content, classes, threads=1),
+        list(itertools.islice(choosing, arguments.choosing)),
+    )
+    cooled = temperature(seen)
+    content = line_network.to_onnx(model, cooled).SerializeToString()
+    path.write_bytes(content)
+    digit_session = onnx_session.open_session(FOLDER / "digits.onnx", threads=1)
+    how = judgement(seen.cooled(cooled), digit_session)
+    card = {
+        "name": "lines",
+        "file": {"name": path.name, "bytes": len(content), "sha256": files.sha256(path)},
+        "parameters": int(model.count_params()),
+        "temperature": cooled,
+        "judgement": dataclasses.asdict(how),
+    }
+    files.write_json(arguments.output / CARD.name, card)
+    source = digits("judge", arguments.hands)
+    session = line_session.open_session(content, classes, threads=1)
+    today = Reader(threads=1)
+    scores = {
+        "line reader and digits": judged(
+            source, arguments.judging, both(session, digit_session, how)
+        ),
+        "marks alone": judged(
+            source, arguments.judging, lambda grey: "".join(today.read(grey).lines)
+        ),
+    }
+    files.write_json(arguments.output / CARD.name, card | {"judging lines": _plain(scores)})
+    print((arguments.output / CARD.name).read_text())
+
+
+def _plain(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:
+    return {
+        name: {kind: dataclasses.asdict(score) for kind, score in kinds.items()}
+        for name, kinds in scores.items()
+    }
+
+
+if __name__ == "__main__":
+    main()

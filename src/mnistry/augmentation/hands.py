@@ -7,6 +7,7 @@ writers can be held out. Knows nothing of lines, paper and training.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -171,16 +172,35 @@ def draw(
             if pen.skips and len(pieces) > 2 and random.random() < pen.skips:
                 continue
             factor = 1 + random.uniform(-pen.pressure, pen.pressure) if pen.pressure else 1.0
-            width = max(1, round(pen.width * factor))
+            width = pen.width * factor
+            thickness = thickness_for(width)
             if len(piece) == 1 or np.ptp(piece, axis=0).max() < 4:
                 middle = tuple(int(v) for v in piece.mean(0))
-                cv2.circle(page, middle, max(8, width * 8), 255, -1, cv2.LINE_AA, 4)
+                cv2.circle(page, middle, max(8, round(width * 8)), 255, -1, cv2.LINE_AA, 4)
                 continue
-            cv2.polylines(page, [piece], False, 255, width, cv2.LINE_AA, 4)
+            cv2.polylines(page, [piece], False, 255, thickness, cv2.LINE_AA, 4)
             if pen.nib:
                 for part in (-0.5, -0.25, 0.25, 0.5):
                     aside = np.rint([16 * part * pen.nib, -8 * part * pen.nib]).astype(np.int32)
-                    cv2.polylines(page, [piece + aside], False, 255, width, cv2.LINE_AA, 4)
+                    cv2.polylines(page, [piece + aside], False, 255, thickness, cv2.LINE_AA, 4)
+
+
+@functools.cache
+def _drawn_widths() -> NDArray[np.float64]:
+    """Measure how wide OpenCV draws each thickness from 1: wider by up to 2 pixels, by version."""
+    import cv2
+
+    widths = []
+    for thickness in range(1, 40):
+        page = np.zeros((3, 100), np.uint8)
+        cv2.line(page, (50, -50), (50, 50), 255, thickness, cv2.LINE_AA)
+        widths.append(float(page[1].sum()) / 255)
+    return np.array(widths)
+
+
+def thickness_for(width: float) -> int:
+    """Give OpenCV's thickness for a line nearest to a width in pixels."""
+    return 1 + int(np.abs(_drawn_widths() - width).argmin())
 
 
 def grained(page: NDArray[np.uint8], grain: float, random: Random) -> NDArray[np.uint8]:

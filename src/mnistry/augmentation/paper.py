@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.augmentation import hands
 from mnistry.augmentation.lines import FINE, Digits, Layout, Written, lay_out, write
 
 Random = np.random.Generator
@@ -108,7 +109,7 @@ class _RulePen:
 
     @classmethod
     def drawn(cls, high: float, random: Random) -> "_RulePen":
-        width = max(1, round(high * random.choice([0.02, 0.035, 0.05, 0.08])))
+        width = max(1, round(high * random.choice([0.025, 0.045, 0.07, 0.1])))
         way = random.random()
         dash, gap = 0.0, 0.0
         if way < 0.18:  # dotted
@@ -136,14 +137,16 @@ def _rule(
                            max(10, int(pen.width * 9)), 255, -1, cv2.LINE_AA, 4)  # fmt: skip
                 continue
             q = a + (b - a) * min(at + pen.dash, length) / length
-            cv2.line(page, _fixed(p), _fixed(q), 255, pen.width, cv2.LINE_AA, 4)
+            cv2.line(
+                page, _fixed(p), _fixed(q), 255, hands.thickness_for(pen.width), cv2.LINE_AA, 4
+            )
         return
     points = [a, b]
     if pen.shake:
         t = np.linspace(0, 1, 7)[:, None]
         points = a + (b - a) * t + random.normal(0, pen.shake * 40, (7, 2)) * [0.3, 1] * 0.6
     cv2.polylines(page, [np.rint(np.asarray(points) * 16).astype(np.int32)], False, 255,
-                  pen.width, cv2.LINE_AA, 4)  # fmt: skip
+                  hands.thickness_for(pen.width), cv2.LINE_AA, 4)  # fmt: skip
 
 
 def _fixed(point: NDArray[np.floating]) -> tuple[int, int]:

@@ -125,15 +125,21 @@ _OTHERS = {
     "dollar": "5,2 3,1 1,2 1,4 5,6 5,8 3,9 1,8|3,-1 3,11",
 }  # fmt: skip
 # To judge by alone.
-_JUDGED_BY = ("K", "T", "e", "divide", "euro", "#", "star", "U", "right")
-# What stands among digits most often.
-_FREQUENT = ("times", "divide", "equals", "percent", "(", ")", "R", "A", "m", "k", "x", "euro")
+_JUDGED_BY = ("K", "T", "e", "#", "star", "U", "right")
+# What both must know, and what stands among digits most often.
+_COMMON = ("times", "divide", "equals", "percent", "(", ")")
+_FREQUENT = (*_COMMON, "R", "A", "m", "k", "x", "euro")
+
+
+def other_shapes(*, judge: bool) -> list[str]:
+    """Name the letters and signs that ``?`` is drawn as."""
+    return [name for name in _OTHERS if (name in _JUDGED_BY) == judge or name in _COMMON]
 
 
 def _other(random: Random, judge: bool) -> Strokes:
     if random.random() < 0.06:
         return _scrawl(random)
-    names = [name for name in _OTHERS if (name in _JUDGED_BY) == judge or name in _FREQUENT[:6]]
+    names = other_shapes(judge=judge)
     if random.random() < 0.6:
         names = [name for name in names if name in _FREQUENT]
     name = names[random.integers(len(names))]
