@@ -13,10 +13,10 @@ train: .venv/train.done ## train the classic network on MNIST and score it
 	$(BIN)/mnistry train
 
 test: .venv/test.done ## run the quick tests, nearly all of them
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-all: .venv/test.done ## run the slow tests too
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not long"
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
 cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones too (ten minutes)
 	$(BIN)/pytest tests/cluster -m "long or slow or not slow"

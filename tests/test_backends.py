@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # The backends draw other numbers from the same seed: the weights to begin with come from NumPy.
 TRAIN = """
 import json

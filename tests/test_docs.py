@@ -200,7 +200,15 @@ def interrupt_a_training(path: Path) -> None:
 
 # Ray starts its processes by a fork, and other tests have loaded JAX here; the command has not.
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
-@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if list(examples(text))])
+@pytest.mark.parametrize(
+    "page",
+    [
+        # A sweep waits for Ray's processes.
+        pytest.param(page, marks=[pytest.mark.slow] if "$ mnistry sweep" in text else [])
+        for page, text in PAGES.items()
+        if list(examples(text))
+    ],
+)
 def test_the_examples_of_a_page_do_what_it_says(
     page: str, request: pytest.FixtureRequest, first: FirstTraining
 ) -> None:

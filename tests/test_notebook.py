@@ -102,6 +102,7 @@ def execute(output: Path, **environment: str) -> nbformat.NotebookNode:
     return nbformat.read(output, as_version=4)
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_what_it_computes(
     notebook: nbformat.NotebookNode, mnist_home: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_the_notebook_shows_what_it_computes(
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_on_the_sample_when_offline(tmp_path: Path) -> None:
     proxy = "http://127.0.0.1:9"
     found = execute(tmp_path / "executed.ipynb", HTTPS_PROXY=proxy, https_proxy=proxy)

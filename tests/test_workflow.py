@@ -36,7 +36,12 @@ def test_train_evaluate_and_predict_on_real_mnist(mnist_home: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+    ("signal_", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+    ],
+    ids=["SIGINT", "SIGTERM"],
 )
 def test_fault_64_an_interrupted_training_is_saved_and_goes_on(
     tmp_path: Path, signal_: int, code: int

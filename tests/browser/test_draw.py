@@ -1,6 +1,9 @@
 import re
 
+import pytest
 from playwright.sync_api import expect
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_drawn_digit_is_read_and_shown_as_the_network_gets_it(open_view, draw_seven):

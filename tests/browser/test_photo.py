@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 import mnistry
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = ("2046", "173")
 
 

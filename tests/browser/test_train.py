@@ -1,6 +1,9 @@
 import re
 
+import pytest
 from playwright.sync_api import expect
+
+pytestmark = pytest.mark.slow
 
 MINUTE = 60_000  # milliseconds
 

@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.slow
+
 axe_playwright = pytest.importorskip(
     "axe_playwright_python.sync_playwright",
     reason="the browser's tests need: pip install axe-playwright-python",

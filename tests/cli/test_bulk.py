@@ -10,6 +10,7 @@ import mnistry
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
+@pytest.mark.slow
 def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None:
     (images, _), _ = mnistry.load("sample")
     (tmp_path / "in").mkdir()

@@ -2,6 +2,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 import mnistry
@@ -9,6 +10,7 @@ from mnistry.cli.plot import draw
 from mnistry.runs.directory import Run
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_run_is_a_picture(finished_run: Run, tmp_path: Path) -> None:
     shutil.copytree(finished_run.path, tmp_path / "run")
     paths = draw(Run.open(tmp_path / "run"), mnistry.load("sample"))

@@ -5,6 +5,7 @@ import pytest
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
+@pytest.mark.slow
 def test_a_sweep_gives_its_results_in_json_and_draws_its_figure(
     mnistry_command, tmp_path: Path
 ) -> None:

@@ -140,6 +140,7 @@ def test_several_seeds_begin_only_where_every_place_is_free(mnistry_command, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["run-s1"]
 
 
+@pytest.mark.slow
 def test_several_seeds_as_json_are_one_object(mnistry_command, tmp_path) -> None:
     arguments = ("train", *SMALL, "--seeds", 2, "-o", tmp_path / "run", "--json")
     value = json.loads(mnistry_command(*arguments).out)
@@ -149,6 +150,7 @@ def test_several_seeds_as_json_are_one_object(mnistry_command, tmp_path) -> None
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
+@pytest.mark.slow
 def test_workers_leave_a_run_like_any_other(mnistry_command, tmp_path) -> None:
     run = tmp_path / "run"
     result = mnistry_command("train", *SMALL, "--workers", 2, "-o", run)

@@ -9,7 +9,7 @@ import pytest
 from mnistry.cluster.connection import connected
 from mnistry.errors import ResourceError
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own
 
 
 @pytest.mark.long

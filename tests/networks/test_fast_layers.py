@@ -104,6 +104,7 @@ def branching() -> keras.Model:
 
 
 @pytest.mark.parametrize("count", [5, 2])
+@pytest.mark.slow
 def test_a_whole_network_in_training_is_keras_s_whatever_the_batch(count) -> None:
     model = branching()
     assert_the_same(model, noise(count, 12, 12, 1), training=True)

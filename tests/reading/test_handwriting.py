@@ -10,6 +10,8 @@ import pytest
 
 from mnistry.reading import Reader
 
+pytestmark = pytest.mark.slow
+
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "handwriting.py"
 
 

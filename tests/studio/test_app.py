@@ -149,6 +149,7 @@ def test_every_operation_is_described_and_says_how_it_refuses(client: TestClient
             assert "422" not in operation["responses"]
 
 
+@pytest.mark.slow
 def test_no_request_gets_an_answer_that_the_description_does_not_have(studio: Studio) -> None:
     statuses, wrong = api.ask_all(create(studio), 10)
     assert wrong == []

@@ -69,6 +69,7 @@ def test_a_training_outlives_its_page_and_ends_in_a_run(served: httpx2.Client, r
     assert follow(served) == seen
 
 
+@pytest.mark.slow
 def test_a_training_that_is_stopped_keeps_its_run(served: httpx2.Client, runs: Path) -> None:
     name = served.post("/api/train", json=LONG).json()["run"]
     follow(served, until="epoch")
@@ -79,6 +80,7 @@ def test_a_training_that_is_stopped_keeps_its_run(served: httpx2.Client, runs: P
     assert served.delete("/api/train").status_code == 409
 
 
+@pytest.mark.slow
 def test_the_end_of_the_studio_is_an_orderly_end_of_its_training(
     studio: Studio, runs: Path
 ) -> None:
@@ -88,6 +90,7 @@ def test_the_end_of_the_studio_is_an_orderly_end_of_its_training(
     assert mnistry.Run.open(runs / name).status == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_is_told(served: httpx2.Client, runs: Path) -> None:
     name = served.post("/api/train", json={**SMALL, "learning_rate": 1e30}).json()["run"]
     kind, data = follow(served)[-1]
@@ -113,6 +116,7 @@ def test_a_training_that_is_killed_is_told_and_another_can_begin(runs: Path) -> 
     assert not running
 
 
+@pytest.mark.slow
 def test_the_studio_does_not_end_before_the_process_that_has_said_it_is_done(runs: Path) -> None:
     async def code_at_the_end() -> int | None:
         trainer = Trainer(runs)

@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import mnistry
 from mnistry.studio import worker
 from mnistry.training.history import Epoch, Progress
 
 
+@pytest.mark.slow
 def test_a_worker_whose_studio_is_no_more_stops_and_keeps_its_run(tmp_path: Path) -> None:
     task = {"path": str(tmp_path / "run"), "recipe": {"units": 8, "epochs": 1000}, "seed": 0}
     process = subprocess.Popen(

@@ -1,4 +1,8 @@
+import pytest
+
 from torture import changes
+
+pytestmark = pytest.mark.slow
 
 
 def test_fault_59_and_62_no_change_to_the_disk_that_goes_wrong_loses_anything() -> None:

@@ -10,6 +10,8 @@ from PIL import Image
 from torture import inputs
 from torture.mutations import MOST, Seed, compressed, mutate, png_with_sums, whole_and_members
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_loader_and_the_reader_refuse_what_is_almost_right() -> None:
     result = inputs.campaign(count=150, workers=2)

@@ -1,4 +1,8 @@
+import pytest
+
 from torture import load
+
+pytestmark = pytest.mark.slow
 
 
 def test_fault_82_and_83_slow_clients_and_load_leave_the_studio_as_it_was() -> None:

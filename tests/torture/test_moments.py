@@ -1,4 +1,8 @@
+import pytest
+
 from torture import moments
+
+pytestmark = pytest.mark.slow
 
 
 def test_fault_59_a_training_killed_at_any_moment_ends_as_one_that_was_not() -> None:

@@ -2,7 +2,11 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import pytest
+
 from torture import protections
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_fault_has_a_protection_that_can_be_taken_away(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
+import pytest
+
 from torture import together
+
+pytestmark = pytest.mark.slow
 
 
 def test_fault_08_and_66_two_at_the_same_moment_do_their_work_or_are_refused() -> None:

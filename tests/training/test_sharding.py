@@ -8,6 +8,8 @@ import pytest
 import mnistry
 from mnistry.training import sharding
 
+pytestmark = pytest.mark.slow
+
 # Trains on 300 real images, in batches of 64 and a last one of 44, with units on four devices and
 # in one piece, and by Keras's own fit.
 TRAINED = """

@@ -7,6 +7,8 @@ import pytest
 
 from mnistry.training import startup
 
+pytestmark = pytest.mark.slow
+
 # Compile one function with the cache on; say what was in the folder before, and what JAX warned.
 COMPILE = """
 import warnings
