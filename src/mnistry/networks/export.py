@@ -1,4 +1,4 @@
-"""Write a Keras model as ONNX, once ONNX Runtime has shown that it computes the same.
+"""Write a Keras model as ONNX, if ONNX Runtime computes the same from it.
 
 Knows nothing of runs or of scores.
 """
@@ -16,11 +16,11 @@ from mnistry.networks import keras_files, onnx_graph
 from mnistry.system import cores, files
 
 TOLERANCE = 1e-4  # how far a probability may be from Keras's
-TIE = 1e-6  # two best probabilities this close have no order that rounding would keep
+TIE = 1e-6  # rounding may swap two best probabilities that are this close
 
 
 def export(model: keras.Model, path: Path, images: Images) -> NDArray[np.float32]:
-    """Write a model as one ONNX file, if ONNX Runtime gives what Keras gives.
+    """Write a model as one ONNX file, if ONNX Runtime gives the same answers as Keras.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def _compare(expected: NDArray[np.float32], actual: NDArray[np.float32], path: P
     """Raise a ModelError where ONNX Runtime's probabilities are not Keras's."""
     differences = abs(expected - actual).max(axis=1)
     worst = int(differences.argmax())
-    if not differences[worst] <= TOLERANCE:  # so written that NaN counts as wrong
+    if not differences[worst] <= TOLERANCE:  # written so that NaN counts as wrong
         raise ModelError(
             f"ONNX Runtime's probabilities differ from Keras's by {differences[worst]:.2g} "
             f"on image {worst}",

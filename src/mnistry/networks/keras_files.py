@@ -1,16 +1,15 @@
 """Keras model files: written whole, read with suspicion, and run on images.
 
-A file from elsewhere may be made to do harm when Keras rebuilds it. `load` refuses, and all but
-the weights' values before Keras reads the file:
+A file from elsewhere may be made to do harm when Keras rebuilds it. `load` refuses the following,
+all before Keras reads the file, except for weights that are not finite:
 
-- what is no ``.keras`` file: web pages, ``.h5``, pickles, remote addresses;
-- zip members other than Keras's three, twice the same, damaged, compressed or too large;
-- every class but the stock ones listed here, so no Lambda, function, custom or registered object,
-  nothing that reads files (vocabularies, SavedModels) and no model inside a model;
+- anything but a ``.keras`` file: web pages, ``.h5``, pickles, remote addresses;
+- zip members other than Keras's three, or duplicate, damaged, compressed or too large ones;
+- every class but the stock ones listed here: no Lambda, function, custom or registered object,
+  nothing that reads files (vocabularies, SavedModels), no model inside a model;
 - HDF5 links, external or virtual storage, and arrays that are larger than what is stored of them;
-- a network that would ask for more memory than one for digits does, found out by building it
-  without weights;
-- an input or output that is not ours, and weights that are not finite.
+- a network that needs more memory than one for digits, found by building it without weights;
+- another input or output than ours, and weights that are not finite.
 
 Not defended: faults in the parsers of zip, JSON and HDF5 themselves. Knows nothing of training.
 """
@@ -168,7 +167,7 @@ def check_contract(model: keras.Model, where: object = "the model") -> None:
 
 
 def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> NDArray[np.float32]:
-    """Give each class's probability for each image.
+    """Return the probability of each class for each image.
 
     Parameters
     ----------
@@ -177,7 +176,7 @@ def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> ND
     images
         ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; n at least 1.
     batch_size
-        Images in one step: bounds the memory, and changes the result by rounding at most.
+        Images in one step. It bounds the memory, and changes the result only by rounding.
 
     Returns
     -------
@@ -187,10 +186,10 @@ def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> ND
     Raises
     ------
     DataError
-        If `images` are no images, or divided by 255 already.
+        If `images` are not images, or already divided by 255.
     """
     images = as_images(images, "images")
-    # Every batch gets one shape, because each new shape would be compiled for.
+    # Every batch has the same shape, because Keras compiles anew for each shape.
     size = min(batch_size, 1 << (len(images) - 1).bit_length())
     result = np.empty((len(images), 10), np.float32)
     for start in range(0, len(images), size):

@@ -83,7 +83,7 @@ class _Value:
 
 
 class _Graph:
-    """The ONNX graph so far."""
+    """An ONNX graph under construction."""
 
     def __init__(self) -> None:
         self.layer = ""  # the Keras layer whose operators are being added
@@ -99,7 +99,7 @@ class _Graph:
         factor: float = 1.0,
         **attributes: Any,
     ) -> _Value:
-        """Append an operator; its result has the shape of `value` unless `shape` says another."""
+        """Append an operator; its result has the shape of `value` unless `shape` is given."""
         name = f"{self.layer}/{operator}_{len(self.nodes)}"
         inputs = [value.name]
         for other in others:
@@ -112,13 +112,13 @@ class _Graph:
         return _Value(name, value.shape if shape is None else shape, factor)
 
     def settle(self, value: _Value) -> _Value:
-        """Multiply by the factor that is due."""
+        """Multiply by the factor that is still missing."""
         if value.factor == 1:
             return value
         return self.add("Mul", value, np.array(value.factor, np.float32))
 
     def in_keras_order(self, value: _Value) -> _Value:
-        """Put the channels last, where that changes the order of the numbers in memory."""
+        """Put the channels last, if that changes the order of the numbers in memory."""
         if len(value.shape) < 3 or _is_flat(value.shape):
             return value
         return self.add("Transpose", value, perm=[0, 2, 3, 1], factor=value.factor)
@@ -145,7 +145,7 @@ class _Graph:
 
 
 def _calls(model: keras.Model) -> Iterator[tuple[str, str, list[str]]]:
-    """Give each layer's kind, its name, and the layers that it is called on, inputs first."""
+    """Yield each layer's class, its name, and the layers that it is called on, inputs first."""
     try:
         entries = model.get_config()["layers"]
     except (NotImplementedError, KeyError, TypeError) as error:
@@ -156,7 +156,7 @@ def _calls(model: keras.Model) -> Iterator[tuple[str, str, list[str]]]:
     previous: list[str] = []
     for entry in entries:
         kind, name = entry["class_name"], entry.get("name") or entry["config"].get("name")
-        # A class of this name from elsewhere may compute anything.
+        # A class of this name from another module may compute anything.
         if entry["module"] != "keras.layers" or kind not in LAYERS:
             raise ModelError(
                 f"layer {name} ({kind}) cannot be written as ONNX",
@@ -173,7 +173,7 @@ def _calls(model: keras.Model) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _sources(description: Any) -> Iterator[str]:
-    """Give the names of the layers whose output is mentioned in Keras's record of a call."""
+    """Yield the names of the layers whose outputs are in Keras's record of a call."""
     if isinstance(description, dict):
         if description.get("class_name") == "__keras_tensor__":
             yield description["config"]["keras_history"][0]
@@ -185,7 +185,7 @@ def _sources(description: Any) -> Iterator[str]:
 
 
 def _is_flat(shape: tuple[int, ...]) -> bool:
-    """Say whether channels first and channels last are one order: one channel, or one pixel."""
+    """Return whether channels first and last are the same order: one channel, or one pixel."""
     height, width, channels = shape
     return channels == 1 or height * width == 1
 
@@ -366,14 +366,14 @@ def _activate(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
 
 
 def _channel_axis(value: _Value) -> int:
-    """Give ONNX's number for Keras's last axis."""
+    """Return ONNX's number for Keras's last axis."""
     return 1 if len(value.shape) == 3 else len(value.shape)
 
 
 def _pads(
     layer: keras.Layer, value: _Value, kernel_size: tuple[int, int], dilation: tuple[int, int]
 ) -> list[int]:
-    """Give the padding as ONNX wants it: top, left, bottom, right.
+    """Return the padding as ONNX takes it: top, left, bottom, right.
 
     With ``"same"`` the output has ceil(input / stride) pixels a side, and an odd pixel of padding
     goes to the bottom or right: tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2.

@@ -1,4 +1,4 @@
-"""Keras callbacks that ride along with every training: a guard, and a keeper of records.
+"""The two Keras callbacks that every training has: `Guard` and `Records`.
 
 They are the same whether the steps run in the compiled engine or in ``model.fit``.
 """
@@ -17,21 +17,21 @@ from mnistry.training import checkpoints
 from mnistry.training.history import Epoch, Progress
 
 Logs = Mapping[str, float] | None
-# Seconds of work that may be lost, at most; ...
+# A checkpoint is due after this many seconds, or sooner where saving takes only a small part of
+# the time.
 _INTERVAL = 10.0
-# ... less where saving takes so small a part of the time.
 _PART_FOR_SAVING = 0.005
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
 class Guard(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends a training whose figures are no numbers, giving back the weights before that epoch.
+    """Stops a training whose loss is not finite, and restores the weights from before that epoch.
 
-    Comes before the caller's callbacks, so that none of them keeps such weights as the best.
+    It comes before the caller's callbacks, so that none of them keeps such weights as the best.
     """
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
-        """Keep the weights that the epoch begins with."""
+        """Copy the weights that the epoch begins with."""
         self._good = [np.array(variable.numpy()) for variable in checkpoints.variables(self.model)]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -48,22 +48,22 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Records(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps each epoch's figures, tells whoever shows them, and writes the checkpoints.
+    """Records each epoch's figures, reports progress and writes the checkpoints.
 
-    Comes after the caller's callbacks, so that a checkpoint holds what they decided.
+    It comes after the caller's callbacks, so that a checkpoint holds what they decided.
 
     Parameters
     ----------
     epochs, steps
-        How many epochs there will be at most, and steps an epoch.
+        The most epochs that there will be, and steps an epoch.
     others
-        The caller's callbacks: what they remember belongs to a checkpoint.
+        The caller's callbacks, whose state is saved in a checkpoint.
     on_progress
         Called with each `Progress`.
     folder
-        Where checkpoints are kept; None keeps none.
+        Where checkpoints are written; None writes none.
     checkpoint
-        The state to go on from; None begins anew.
+        The state to resume from; None starts a new training.
     """
 
     def __init__(
@@ -83,16 +83,16 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def first_step(self) -> int:
-        """How many steps of the first epoch were done before."""
+        """How many steps of the first epoch the checkpoint has done."""
         return 0 if self._checkpoint is None else self._checkpoint.step
 
     @property
     def stopped(self) -> bool:
-        """Whether the training that goes on had been asked to stop."""
+        """Whether a callback had stopped the training before the checkpoint."""
         return self._checkpoint is not None and self._checkpoint.stopped
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
-        """Take up the checkpoint after the callbacks have reset themselves, or make the first."""
+        """Restore the checkpoint after the callbacks have reset themselves, or write the first."""
         if self._checkpoint is not None:
             checkpoints.restore(self._checkpoint, self.model, self._others)
         else:
@@ -102,7 +102,7 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
             self._ended -= self._checkpoint.seconds
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Keep the epoch's figures and its state, then report it."""
+        """Record the epoch's figures, save the state if that is due, then report progress."""
         logs = logs or {}
         before, self._ended = self._ended, time.perf_counter()
         finished = Epoch(
@@ -127,7 +127,7 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
     def report(
         self, epoch: int, step: int, logs: Mapping[str, float], finished: Epoch | None = None
     ) -> None:
-        """Tell whoever shows it how far the training is; `epoch` counts from 0."""
+        """Report how far the training is; `epoch` counts from 0."""
         if self._on_progress is not None:
             accuracy = logs.get("accuracy", math.nan)
             self._on_progress(
@@ -137,12 +137,12 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
     def save_is_due(self) -> bool:
-        """Whether so much would be lost by now that it is worth the time that saving takes."""
+        """Whether so much work would be lost by now that it is worth the time to save it."""
         since = time.perf_counter() - self._saved
         return self._folder is not None and since > min(_INTERVAL, self._saving / _PART_FOR_SAVING)
 
     def save(self, step: int = 0) -> None:
-        """Write a checkpoint, so many steps into the epoch after those done."""
+        """Write a checkpoint after `step` steps of the epoch that follows those done."""
         if self._folder is None:
             return
         started = time.perf_counter()
@@ -156,10 +156,10 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def wants_batches(callback: keras.callbacks.Callback) -> bool:
-    """Tell whether a callback overrides a hook that is called for every batch.
+    """Return whether a callback needs a hook that is called for every batch.
 
-    `keras.callbacks.ModelCheckpoint` overrides one only to look at ``save_freq``: it counts
-    only where that is a number of batches.
+    `keras.callbacks.ModelCheckpoint` overrides one, but needs it only if its ``save_freq`` is a
+    number of batches.
 
     Examples
     --------

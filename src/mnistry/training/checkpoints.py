@@ -1,7 +1,7 @@
 """Checkpoints: the whole state of a training in one file, written atomically.
 
-Weights, optimizer, seed generators, callbacks and the figures so far are one unit: all of a
-moment, or none. Knows nothing of how the training goes on from there.
+Weights, optimizer, seed generators, callbacks and the figures so far are saved together, all from
+the same moment. Knows nothing of how a training is resumed.
 """
 
 import dataclasses
@@ -21,10 +21,10 @@ from mnistry.system import files
 from mnistry.training.history import Epoch
 
 KEPT = 2
-# Epochs done, and steps of the next one: the names are in the order of time.
+# Epochs done and steps of the next one, so that the names sort by time.
 _NAME = re.compile(r"(\d{8})-(\d{8})\.npz")
 _KINDS = {"step": int, "seconds": float, "stopped": bool, "callbacks": list}
-# What the callbacks of Keras that decide something remember from epoch to epoch.
+# Where Keras's callbacks that decide something keep their state from epoch to epoch.
 _MEMORY: dict[type, tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
     keras.callbacks.ModelCheckpoint: ("best",),
@@ -48,7 +48,7 @@ class Checkpoint:
         Weights, optimizer variables, the running metrics of an epoch that has begun, and
         callbacks' weights, by name.
     callbacks
-        What each callback that decides something remembers, in order.
+        The state of each callback that decides something, in order.
     """
 
     epochs: tuple[Epoch, ...]
@@ -60,7 +60,7 @@ class Checkpoint:
 
 
 def variables(model: keras.Model) -> list[keras.Variable]:
-    """Give every variable that a training changes: the model's and the optimizer's."""
+    """Return every variable that a training changes: the model's and the optimizer's."""
     return [*model.variables, *model.optimizer.variables]
 
 
@@ -91,18 +91,18 @@ def take(
 def restore(
     checkpoint: Checkpoint, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]
 ) -> None:
-    """Give a state back to a model and callbacks made in the same way as those it came from.
+    """Restore a state into a model and callbacks made in the same way as those it came from.
 
     Raises
     ------
     UsageError
-        If other callbacks decided in the training that it came from.
+        If it came from another network or optimizer, or from other callbacks.
     """
     deciding = _deciding(callbacks)
     if len(deciding) != len(checkpoint.callbacks):
         raise UsageError(
-            f"{len(deciding)} callbacks decide in this training",
-            expected=f"{len(checkpoint.callbacks)}, as in the one that it goes on with",
+            f"{len(deciding)} callbacks with a state",
+            expected=f"{len(checkpoint.callbacks)}, as in the training to resume",
         )
     shapes = {name: array.shape for name, array in checkpoint.arrays.items()}
     expected = {f"variable_{i}": tuple(v.shape) for i, v in enumerate(variables(model))}
@@ -117,7 +117,7 @@ def restore(
     ):
         raise UsageError(
             "the checkpoint is of another network, optimizer or callbacks",
-            expected="one of the training that goes on",
+            expected="one of the training to resume",
         )
     for i, variable in enumerate(variables(model)):
         variable.assign(checkpoint.arrays[f"variable_{i}"])
@@ -136,8 +136,7 @@ def restore(
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, whole or not at all, and drop all but the last two.
 
-    The last that stands between two epochs stays as well: who cannot begin in the middle of an
-    epoch begins there.
+    The last one between two epochs is kept as well: ``model.fit`` cannot resume within an epoch.
     """
     folder.mkdir(parents=True, exist_ok=True)
     record = {
@@ -168,12 +167,12 @@ def newest(folder: Path, *, between_epochs: bool = False) -> tuple[Checkpoint | 
     folder
         Where they are; it may be missing.
     between_epochs
-        Whether to pass over those in the middle of an epoch.
+        Whether to ignore checkpoints within an epoch.
 
     Returns
     -------
     checkpoint, damaged
-        None if there is no whole one; and the newer files that were damaged and passed over.
+        The checkpoint, or None if no file is whole; and the newer files, which are damaged.
     """
     damaged: list[Path] = []
     for path in reversed(_paths(folder)):
@@ -188,21 +187,21 @@ def newest(folder: Path, *, between_epochs: bool = False) -> tuple[Checkpoint | 
 
 
 def _read(path: Path) -> Checkpoint:
-    # Opened here: of a damaged file NumPy would leave it open.
+    # Opened here: NumPy leaves a damaged file open.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         # Reading each member checks its CRC.
         arrays = {name: archive[name] for name in archive.files}
     record = json.loads(arrays.pop("record").tobytes())
     if not {f"variable_{i}" for i in range(record["variables"])} <= arrays.keys():
-        raise ValueError("not all variables are there")
-    # What does not begin as an array does is given as bytes.
+        raise ValueError("variables are missing")
+    # NumPy returns bytes for a member that does not begin as an array does.
     if any(getattr(array, "dtype", np.dtype(str)).kind not in "fiub" for array in arrays.values()):
-        raise TypeError("not all arrays are of numbers")
+        raise TypeError("an array is not of numbers")
     if not all(isinstance(record[name], kind) for name, kind in _KINDS.items()):
-        raise TypeError("the record is none of a checkpoint")
+        raise TypeError("the record is not a checkpoint's")
     numbers = [value for memory in record["callbacks"] for value in memory.values()]
     if not all(value is None or isinstance(value, int | float) for value in numbers):
-        raise TypeError("the callbacks remember what is no number")
+        raise TypeError("a callback's state is not a number")
     epochs = tuple(Epoch(**epoch) for epoch in record["epochs"])
     return Checkpoint(
         epochs, record["step"], record["seconds"], record["stopped"], arrays, record["callbacks"]

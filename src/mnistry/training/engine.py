@@ -1,9 +1,9 @@
-"""Whole stretches of training compiled into one program, on Keras's JAX backend.
+"""Many training steps compiled into one program, on Keras's JAX backend.
 
-Keras's own training step is a pure function on JAX: state and batch in, metrics and state out.
-Here it runs inside a compiled loop over a shuffled order, with the images on the device as
-``uint8``, so that no Python and no copying stands between two steps. Knows nothing of epochs,
-callbacks or validation.
+On JAX, Keras's training step is a pure function: state and batch in, metrics and state out. Here it
+runs inside a compiled loop over a shuffled order, with the images on the device as ``uint8``:
+between two steps nothing runs in Python and nothing is copied. Knows nothing of callbacks or
+validation.
 """
 
 from __future__ import annotations

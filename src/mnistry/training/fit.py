@@ -1,8 +1,8 @@
 """Fit a network to arrays: epochs, batches, validation, callbacks, checkpoints.
 
-Is given training images and never a test split. On Keras's JAX backend the steps run in the
-compiled engine; on others, and for callbacks that want every batch, in ``model.fit`` over the
-same batches in the same order.
+It gets training images and never a test split. On Keras's JAX backend the steps run in the compiled
+engine. On other backends, and with callbacks that need every batch, they run in ``model.fit``, over
+the same batches in the same order.
 """
 
 import logging
@@ -76,7 +76,7 @@ def train(
     epochs, batch_size
         Times that every image is used; images a step.
     distortion
-        How far the images are distorted, anew for each epoch, while the one before it is trained.
+        How far to distort the images, anew for each epoch; None uses them as they are.
     plain_epochs
         How many epochs, the last ones, use the images without distortion.
     extra
@@ -93,12 +93,12 @@ def train(
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
     on_progress
-        Called some five times a second. In the middle of an epoch the state is with the engine,
-        and `model` is void: look at it in a callback's hooks for epochs.
+        Called some five times a second. Within an epoch the weights are in the engine and `model`
+        is void: look at it in a callback's hooks for epochs.
     checkpoint_folder
-        Where to keep the state: when the training ends or is interrupted, and every ten seconds at
-        least, in the middle of an epoch too; where ``model.fit`` trains, between epochs only. A
-        state found there is gone on from.
+        Where to save the state: when the training ends or is interrupted, and at least every ten
+        seconds, within an epoch too; with ``model.fit``, only between epochs. If a state is there,
+        the training resumes from it.
 
     Returns
     -------
@@ -203,7 +203,7 @@ def _compiled(
     callbacks: Sequence[keras.callbacks.Callback],
     records: Records,
 ) -> float:
-    """Run the epochs in the compiled engine; give the seconds that compiling took."""
+    """Run the epochs in the compiled engine; return the seconds that compiling took."""
     from mnistry.training.engine import Engine
 
     _must_begin_together(records)
@@ -314,7 +314,7 @@ def _fit(
 
 
 class _EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
-    """What the compiled loop does around an epoch's steps, for ``model.fit``."""
+    """Does for ``model.fit`` what the compiled loop does around an epoch's steps."""
 
     def __init__(self, batches: Batches, records: Records) -> None:
         super().__init__()

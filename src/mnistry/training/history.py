@@ -1,7 +1,4 @@
-"""What a training did, epoch by epoch: plain figures.
-
-Knows nothing of how they came about.
-"""
+"""The figures of a training, epoch by epoch; knows nothing of how they were made."""
 
 import csv
 import dataclasses
@@ -10,18 +7,18 @@ import io
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to.
+    """The figures of one epoch.
 
     Attributes
     ----------
     loss, accuracy
-        Means over the training images, each judged by the weights of its own moment: the
+        Means over the training images, each batch scored by the weights of that moment: the
         *running* figures that Keras prints, not those of the epoch's final weights.
     val_loss, val_accuracy
-        The same of the images set aside, by the epoch's final weights; None without validation.
+        The same for the validation images, by the epoch's final weights; None without validation.
     seconds
-        From the end of the epoch before to the end of this one, with everything that is done in
-        between: callbacks, the checkpoint of the epoch before, validation.
+        From the end of the epoch before to the end of this one, including callbacks, validation
+        and the checkpoint of the epoch before.
     """
 
     loss: float
@@ -33,12 +30,12 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """A moment of a training, for whoever shows it.
+    """How far a training is, for a progress bar.
 
     Attributes
     ----------
     epoch, epochs
-        The epoch that runs, from 1, and how many there will be at most.
+        The current epoch, from 1, and the most epochs that there will be.
     step, steps
         Steps done in it, and steps an epoch.
     loss, accuracy
@@ -58,7 +55,7 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """What a whole training did.
+    """The figures of a whole training.
 
     Attributes
     ----------
@@ -67,7 +64,7 @@ class History:
     steps
         Steps an epoch.
     compile_seconds, fit_seconds
-        Compiling, and all the rest; 0 for compiling where ``model.fit`` did the work.
+        For compiling and for everything else; 0 for compiling if ``model.fit`` trained.
     """
 
     epochs: tuple[Epoch, ...]

@@ -1,24 +1,24 @@
-"""The processes that train one network together. Knows nothing of what they compute."""
+"""The processes that train one network together; knows nothing of what they compute."""
 
 import sys
 from typing import Any
 
 
 def process_count() -> int:
-    """Tell in how many processes JAX computes this together."""
+    """Return the number of processes in which JAX computes together."""
     jax = sys.modules.get("jax")
     return 1 if jax is None else int(jax.process_count())
 
 
 def is_main_process() -> bool:
-    """Say whether this is the first of the processes that compute together: the one that writes."""
+    """Return whether this is process 0, the one that writes files."""
     return process_count() == 1 or bool(sys.modules["jax"].process_index() == 0)
 
 
 def broadcast(numbers: Any) -> Any:
-    """Give the first process's numbers, in all that compute together; each must ask.
+    """Broadcast process 0's numbers. Collective: every process must call it.
 
-    What depends on a clock, or on the last bit of a sum, must not differ between them.
+    Numbers that depend on a clock, or on the last bit of a sum, would differ between processes.
 
     Examples
     --------

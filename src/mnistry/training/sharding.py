@@ -1,13 +1,13 @@
-"""How a training is divided over devices: a network's units in one process, or images over several.
+"""How a training is divided: a network's units among cores, or images among processes.
 
-**Units** (tensor parallelism): each core keeps its own part of a dense network's units. A unit's
-weights, their gradients and what the optimizer remembers of them stay in one core's own cache, and
-all that passes between cores in a step is the sums that the next layer takes over all units.
-M. Shoeybi and others: Megatron-LM, 2019, section 3.
+**Tensor parallelism**: each core keeps its own part of a dense network's units. A unit's weights,
+their gradients and the optimizer's state for them stay in one core's cache. In a step only the sums
+that the next layer takes over all units pass between cores. M. Shoeybi and others: Megatron-LM,
+2019, section 3.
 
-**Images** (data parallelism): each process computes the gradients of its own part of every batch,
-and all of them keep the same weights, moved by the sum. What is computed is what one process would
-compute, but for the order of the sums.
+**Data parallelism**: each process computes the gradients of its own part of every batch. All keep
+the same weights, and change them by the sum of the gradients. The result is that of one process,
+except for the order in which sums are taken.
 
 Knows nothing of training.
 """
@@ -27,28 +27,29 @@ if TYPE_CHECKING:
     import keras
     from jax.sharding import Mesh
 
-# Weights of the largest layer in each part: with fewer, waiting for each other costs more than
-# the parts save.
+# The fewest weights of the largest layer in each part: with fewer, cores lose more time by waiting
+# for each other than they save.
 _LEAST_WEIGHTS = 50_000
 # A side with fewer rows or columns in each part stays whole.
 _LEAST_UNITS = 64
 
 
 class Division(Protocol):
-    """Where the arrays of a training lie, and who computes what."""
+    """Where the arrays of a training are, and which device computes what."""
 
     def put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """Lay an array where weights of this shape, or what is remembered of them, have a place."""
+        """Put an array on the devices, as weights of this shape and their state are divided."""
 
     def share(self, rows: Any) -> Any:
-        """Give each device its part of a batch, in what JAX traces."""
+        """Give each device its part of a batch, in code that JAX traces."""
 
 
 def division_for(model: keras.Model) -> Division | None:
-    """Say how a model's training is divided; None if it is not.
+    """Return how to divide a model's training; None if it is not divided.
 
-    Images are, where JAX computes in several processes. Units are, where it has several devices of
-    the processor in this one, Keras distributes nothing itself, and it `is_worthwhile`.
+    Images are divided if JAX computes in several processes. Units are divided if JAX has several
+    devices of the processor in this process, Keras distributes nothing itself, and the division
+    `is_worthwhile`.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ class DataParallel:
         return jax.make_array_from_process_local_data(whole, np.asarray(array))
 
     def share(self, rows: Any) -> Any:
-        """See `Division`; parts need not be equal, and there may be fewer rows than processes."""
+        """See `Division`; parts may differ in size, and some may be empty."""
         import jax
 
         layout = self.distribution.get_data_layout(rows.shape).backend_layout
@@ -116,9 +117,9 @@ class DataParallel:
 
 
 def is_worthwhile(shapes: Sequence[tuple[int, ...]], parts: int) -> bool:
-    """Say whether a network with weights of these shapes is quicker in so many parts.
+    """Return whether a network with weights of these shapes trains faster in `parts` parts.
 
-    Its layers must be dense, and the units of the largest must come out even and be many.
+    Its layers must be dense, and its largest layer must have many units, divisible by `parts`.
 
     Examples
     --------
@@ -135,7 +136,7 @@ def is_worthwhile(shapes: Sequence[tuple[int, ...]], parts: int) -> bool:
 
 
 def shared_axis(shape: tuple[int, ...], parts: int) -> int | None:
-    """Give the last axis of an array that can be shared, or None where it stays whole.
+    """Return the last axis of an array that can be divided, or None if the array stays whole.
 
     Examples
     --------

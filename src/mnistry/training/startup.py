@@ -1,6 +1,7 @@
-"""A quick start for a process that trains: Keras without its extras, programs compiled before.
+"""A quick start for a process that trains: import less of Keras, keep compiled programs.
 
-For processes of our own. A program that uses mnistry keeps its Keras, and its JAX settings, whole.
+Only mnistry's own processes use it. A program that imports mnistry keeps its Keras, and its JAX
+settings, as they are.
 """
 
 import contextlib
@@ -24,8 +25,8 @@ from mnistry.system.signals import put_off
 
 log = logging.getLogger(__name__)
 
-# Keras imports these if they are there, for data frames, scikit-learn wrappers, plots, notebooks
-# and reports over the network; they take longer to import than Keras and JAX together.
+# Keras imports these if they are installed: for data frames, scikit-learn, plots, notebooks
+# and reports over the network. They take longer to import than Keras and JAX together.
 _EXTRAS = ("IPython", "cv2", "matplotlib", "pandas", "requests", "sklearn")
 
 # Keras and JAX import these unconditionally, for sparse matrices and TPUs, and we use neither: 0.26
@@ -64,8 +65,7 @@ def _import_keras() -> None:
     stand_ins = {name: module for name, module in stand_ins.items() if name not in sys.modules}
     sys.modules |= stand_ins
     try:
-        # An interrupt in the middle of an import is swallowed by some libraries, and ends others
-        # in a crash.
+        # Some libraries swallow an interrupt in the middle of their import, others crash.
         with put_off(), _without_garbage():
             import keras  # noqa: F401
     except (ValueError, ModuleNotFoundError) as error:
@@ -93,10 +93,10 @@ class _LazyModule(types.ModuleType):
 
 @contextlib.contextmanager
 def _without_garbage() -> Iterator[None]:
-    """Do not look for garbage among what is imported meanwhile: neither now, nor at the end.
+    """Exclude what is imported meanwhile from garbage collection, now and when the process ends.
 
-    Modules stay until the process ends; to look through all that they hold takes a quarter of the
-    time of Keras's import, and a third of a second when the process ends.
+    Modules stay until the process ends. To search them for garbage takes a quarter of the time of
+    Keras's import, and a third of a second when the process ends.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -155,7 +155,7 @@ def compiled_programs() -> Iterator[None]:
 
 
 def _drop_damaged(folder: Path) -> None:
-    """Delete every program that has not the bytes, or not the companions, that it should have."""
+    """Delete every program that is damaged or lacks one of its companion files."""
     for program in folder.glob(f"*{_PROGRAM}"):
         used, digest = _companions(program)
         if not used.is_file() or not digest.is_file() or digest.read_text() != _sha256(program):
