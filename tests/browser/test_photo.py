@@ -1,3 +1,4 @@
+import base64
 import csv
 import io
 import os
@@ -33,12 +34,13 @@ def photo() -> bytes:
 
 def drop(page, content: bytes, name: str) -> None:
     transfer = page.evaluate_handle(
-        """([bytes, name]) => {
+        """([text, name]) => {
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
           const transfer = new DataTransfer();
-          transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+          transfer.items.add(new File([bytes], name, { type: "image/png" }));
           return transfer;
         }""",
-        [list(content), name],
+        [base64.b64encode(content).decode(), name],
     )
     page.dispatch_event("#photo-stage", "drop", {"dataTransfer": transfer})
 

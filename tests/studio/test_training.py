@@ -90,16 +90,6 @@ def test_the_end_of_the_studio_is_an_orderly_end_of_its_training(
     assert mnistry.Run.open(runs / name).status == "interrupted"
 
 
-@pytest.mark.slow
-def test_a_loss_that_is_no_number_is_told(served: httpx2.Client, runs: Path) -> None:
-    name = served.post("/api/train", json={**SMALL, "learning_rate": 1e30}).json()["run"]
-    kind, data = follow(served)[-1]
-    assert (kind, data["status"]) == ("failed", "diverged")
-    assert data["error"]["what"]
-    assert mnistry.Run.open(runs / name).status == "diverged"
-    assert served.get("/api/status").json()["training"]["status"] == "diverged"
-
-
 def test_a_training_that_is_killed_is_told_and_another_can_begin(runs: Path) -> None:
     async def kill_one() -> tuple[training.Event | None, bool]:
         trainer = Trainer(runs)
@@ -117,17 +107,27 @@ def test_a_training_that_is_killed_is_told_and_another_can_begin(runs: Path) -> 
 
 
 @pytest.mark.slow
-def test_the_studio_does_not_end_before_the_process_that_has_said_it_is_done(runs: Path) -> None:
-    async def code_at_the_end() -> int | None:
+def test_a_loss_that_is_not_a_number_is_told_and_its_process_has_ended_when_the_studio_has(
+    runs: Path,
+) -> None:
+    settings = schemas.TrainSettings.model_validate({**SMALL, "learning_rate": 1e30})
+
+    async def diverge() -> tuple[training.Event | None, schemas.Training | None, int | None]:
         trainer = Trainer(runs)
-        await trainer.start(schemas.TrainSettings.model_validate({**SMALL, "learning_rate": 1e30}))
-        async for _ in trainer.follow():
-            pass
+        await trainer.start(settings)
+        seen = [event async for event in trainer.follow()]
         await trainer.close()
         assert trainer._process is not None
-        return trainer._process.returncode
+        return seen[-1], trainer.state, trainer._process.returncode
 
-    assert asyncio.run(code_at_the_end()) == 6
+    last, state, code = asyncio.run(diverge())
+    assert last is not None
+    assert (last.kind, last.data["status"]) == ("failed", "diverged")
+    assert last.data["error"]["what"]
+    assert state is not None
+    assert state.status == "diverged"
+    assert mnistry.Run.open(runs / state.run).status == "diverged"
+    assert code == 6
 
 
 @pytest.mark.parametrize(
