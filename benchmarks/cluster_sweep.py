@@ -24,6 +24,8 @@ from pathlib import Path
 import mnistry
 from mnistry import recipes
 from mnistry.cluster.trial import Trial
+from mnistry.datasets import Origin
+from mnistry.recipes.experiment import Experiment
 from mnistry.system import cores
 
 CORES = min(4, cores.cores())
@@ -36,7 +38,8 @@ def make_trials(count: int) -> list[Trial]:
     from mnistry.cluster import sweep
 
     recipe = dataclasses.replace(recipes.find("classic"), epochs=1, validation=0.1)
-    return sweep.make_trials(recipe, [{"learning_rate": 1e-3 + n * 1e-6} for n in range(count)], 1)
+    settings = [{"learning_rate": 1e-3 + n * 1e-6} for n in range(count)]
+    return sweep.make_trials(Experiment(recipe, Origin("sample")), settings, 1)
 
 
 def run(trainings: int) -> tuple[float, float]:
@@ -46,7 +49,7 @@ def run(trainings: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder, connection.connected("local", cores=CORES):
         began, computed = time.perf_counter(), time.process_time()
         trials, data = make_trials(trainings), mnistry.load("sample")
-        results = sweep.run(trials, data, Path(folder, "sweep"), given="sample").results
+        results = sweep.run(trials, data, Path(folder, "sweep")).results
         seconds, driver = time.perf_counter() - began, time.process_time() - computed
     if len([one for one in results if one.end == "done"]) < trainings:
         raise SystemExit("a training failed")
@@ -62,13 +65,12 @@ def bare() -> None:
     seconds = []
     with startup.compiled_programs(), tempfile.TemporaryDirectory() as folder:
         startup.import_keras()
-        from mnistry.runs import experiment
+        from mnistry.runs.experiment import run_experiment
 
         data = dataclasses.replace(mnistry.load("sample"), test=None)
         for trial in make_trials(WARM + BARE):
             began = time.perf_counter()
-            recipe = mnistry.Recipe.from_json(dict(trial.recipe))
-            experiment.perform(recipe, data, path=Path(folder, trial.name), given="sample")
+            run_experiment(trial.experiment, data, path=Path(folder, trial.name))
             seconds.append(time.perf_counter() - began)
     print(json.dumps(statistics.mean(seconds[WARM:])))
 

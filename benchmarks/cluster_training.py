@@ -18,8 +18,10 @@ from pathlib import Path
 import mnistry
 from mnistry import recipes
 from mnistry.cluster import connection
-from mnistry.cluster.data_parallel import Task, train
+from mnistry.cluster.data_parallel import train
 from mnistry.concepts import steps_per_epoch
+from mnistry.datasets import Origin
+from mnistry.recipes.experiment import Experiment
 from mnistry.system import cores
 
 WORKERS = tuple(workers for workers in (1, 2, 4) if workers <= cores.cores())
@@ -40,7 +42,7 @@ def last_epoch(network: str, batch_size: int, epochs: int, workers: int) -> tupl
         tempfile.TemporaryDirectory() as folder,
         connection.connected("local", cores=workers),  # so that each has one
     ):
-        run = train(Task(Path(folder, "run"), recipe, 0, "mnist"), workers)
+        run = train(Experiment(recipe, Origin("mnist")), Path(folder, "run"), workers)
         return run.epochs()[-1].seconds, run.model().count_params()
 
 

@@ -30,6 +30,7 @@ from mnistry.datasets.splits import hold_out
 from mnistry.evaluation.statistics import wilson
 from mnistry.inference import onnx_session
 from mnistry.reading import Reader
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.runs.directory import DataIdentity, Run
 from mnistry.runs.scoring import score_split
@@ -70,8 +71,8 @@ def train(dataset: Dataset, seed: int, path: Path) -> Run:
     """Train a member by the recipe, or go on with the run that is there."""
     bar = mnistry.ProgressBar()
     if not path.exists():
-        recipe = recipes.find("reading")
-        return experiment.perform(recipe, dataset, seed=seed, path=path, on_progress=bar)
+        new = Experiment(recipes.find("reading"), dataset.origin, seed)
+        return experiment.run_experiment(new, dataset, path=path, on_progress=bar)
     run = Run.open(path)
     return run if run.status == "done" else experiment.resume(run, dataset, on_progress=bar)
 
@@ -260,7 +261,7 @@ def card(
     members: list[Run], cooled: float, choices: list[Choice], unformed: float, dataset: Dataset
 ) -> dict[str, Any]:
     """Say what the network is, how it came about, and what its answers mean."""
-    data = DataIdentity.of(dataclasses.replace(dataset, test=None), None, False)
+    data = DataIdentity.of(dataclasses.replace(dataset, test=None))
     sure = choices[UNSAID.index(CHOSEN)].threshold
     return {
         "name": "digits",

@@ -107,11 +107,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> "mnistry.Run":
     """A small run on the sample: 32 hidden units, two epochs, a tenth set aside."""
+    from mnistry.datasets import Origin
+    from mnistry.recipes.experiment import Experiment
     from mnistry.runs import experiment
 
-    return experiment.perform(
-        mnistry.Recipe("small", units=32, epochs=2, validation=0.1),
+    return experiment.run_experiment(
+        Experiment(mnistry.Recipe("small", units=32, epochs=2, validation=0.1), Origin("sample")),
         mnistry.load("sample"),
         path=tmp_path_factory.mktemp("runs") / "small",
-        given="sample",
     )

@@ -20,6 +20,8 @@ import uvicorn
 
 import mnistry
 from mnistry import cli
+from mnistry.datasets import Origin
+from mnistry.recipes.experiment import Experiment
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {
@@ -192,10 +194,12 @@ def interrupt_a_training(path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        experiment.perform(
-            mnistry.Recipe("custom", units=32, epochs=6), mnistry.load("sample"), path=path,
-            given="sample", callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=interrupt)],
-        )  # fmt: skip
+        experiment.run_experiment(
+            Experiment(mnistry.Recipe("custom", units=32, epochs=6), Origin("sample")),
+            mnistry.load("sample"),
+            path=path,
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=interrupt)],
+        )
 
 
 # Ray starts its processes by a fork, and other tests have loaded JAX here; the command has not.

@@ -86,17 +86,17 @@ def _ask(
 def campaign(cases: int = 10_000) -> dict[str, Any]:
     """Ask at least so often in all; count the statuses, and say which were wrong."""
     from mnistry import Recipe, datasets
-    from mnistry.runs import experiment
+    from mnistry.recipes.experiment import Experiment
+    from mnistry.runs.experiment import run_experiment
     from mnistry.studio.app import Studio, create
     from mnistry.studio.network import Network
 
     statuses, wrong = collections.Counter[int](), list[str]()
     with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        experiment.perform(
-            Recipe("small", units=16, epochs=1), datasets.load("sample"),
-            path=Path(place, "runs", "small"), given="sample",
-        )  # fmt: skip
+        sample = datasets.load("sample")
+        small = Experiment(Recipe("small", units=16, epochs=1), sample.origin)
+        run_experiment(small, sample, path=Path(place, "runs", "small"))
         app = create(Studio(Network.shipped(), Path(place, "runs")))
         number = 0
         while statuses.total() < cases and not wrong:

@@ -167,16 +167,16 @@ def _image() -> Target:
 def _run() -> Path:
     """Train a small run, which is there as long as this process."""
     from mnistry import Recipe, datasets
-    from mnistry.runs import experiment
+    from mnistry.recipes.experiment import Experiment
+    from mnistry.runs.experiment import run_experiment
 
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        experiment.perform(
-            Recipe("small", units=4, epochs=2, validation=0.1, early_stopping=2),
-            datasets.load("sample"), path=folder / "run", given="sample",
-        )  # fmt: skip
+        recipe = Recipe("small", units=4, epochs=2, validation=0.1, early_stopping=2)
+        sample = datasets.load("sample")
+        run_experiment(Experiment(recipe, sample.origin), sample, path=folder / "run")
     return folder / "run"
 
 

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 import mnistry
-from mnistry.datasets import Split
+from mnistry.datasets import Origin, Split
 from mnistry.explain import Explainer, learning, narrative
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.runs.directory import Run
 
@@ -148,11 +149,12 @@ def convolutions(tmp_path_factory: pytest.TempPathFactory) -> Run:
     assert dataset.train is not None
     assert dataset.train.labels is not None
     few = Split(dataset.train.images[:64], dataset.train.labels[:64])
-    return experiment.perform(
-        mnistry.Recipe("few", network="convnet", epochs=1, batch_size=64),
+    return experiment.run_experiment(
+        Experiment(
+            mnistry.Recipe("few", network="convnet", epochs=1, batch_size=64), Origin("sample")
+        ),
         dataclasses.replace(dataset, train=few, test=None),
         path=tmp_path_factory.mktemp("runs") / "convolutions",
-        given="sample",
     )
 
 

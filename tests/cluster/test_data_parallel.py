@@ -12,8 +12,9 @@ import pytest
 
 from mnistry import datasets, recipes
 from mnistry.cluster import data_parallel
-from mnistry.cluster.data_parallel import Task
+from mnistry.datasets import Origin
 from mnistry.errors import MnistryError, ResourceError, UsageError
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.runs.directory import Run
 
@@ -119,7 +120,11 @@ def check_run(run: Run, alone: Run) -> None:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Run:
-    return experiment.perform(RECIPE, datasets.load("sample"), seed=3, path=tmp_path / "alone")
+    return experiment.run_experiment(
+        Experiment(RECIPE, Origin("sample"), seed=3),
+        datasets.load("sample"),
+        path=tmp_path / "alone",
+    )
 
 
 @pytest.mark.long
@@ -135,7 +140,9 @@ def test_a_worker_dies_and_two_go_on_from_the_last_checkpoint_as_if_one_had_trai
             os.kill(killed[0], signal.SIGKILL)
 
     recipe = dataclasses.replace(RECIPE, epochs=60)
-    run = data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=kill)
+    run = data_parallel.train(
+        Experiment(recipe, Origin("sample"), 3), tmp_path / "run", 2, on_progress=kill
+    )
     assert killed
     first, second = lives(watched, 1)
     assert first["pid"] == killed[0] != second["pid"]
@@ -147,7 +154,7 @@ def test_a_worker_dies_and_two_go_on_from_the_last_checkpoint_as_if_one_had_trai
     for ours, theirs in zip(run.epochs(), alone.epochs(), strict=False):
         np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
     with pytest.raises(UsageError, match="expected 1 to 2, the cores"):
-        data_parallel.train(Task(tmp_path / "other", recipe, 3, "sample"), 3)
+        data_parallel.train(Experiment(recipe, Origin("sample"), 3), tmp_path / "other", 3)
 
 
 @pytest.mark.long
@@ -157,7 +164,7 @@ def test_several_workers_train_as_one_process_does(
 ) -> None:
     for _ in range(workers - 2):
         cluster.add_node(num_cpus=1)
-    run = data_parallel.train(Task(tmp_path / "run", RECIPE, 3, "sample"), workers)
+    run = data_parallel.train(Experiment(RECIPE, Origin("sample"), 3), tmp_path / "run", workers)
     check_workers(watched, workers)
     check_run(run, alone)
 
@@ -175,8 +182,12 @@ def test_two_workers_train_a_recipe_with_everything_as_one_process_does(
     recipe = dataclasses.replace(
         recipes.find("fast"), name="custom", validation=0.1, early_stopping=2, **settings
     )
-    alone = experiment.perform(recipe, datasets.load("sample"), seed=3, path=tmp_path / "alone")
-    run = data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2)
+    alone = experiment.run_experiment(
+        Experiment(recipe, Origin("sample"), seed=3),
+        datasets.load("sample"),
+        path=tmp_path / "alone",
+    )
+    run = data_parallel.train(Experiment(recipe, Origin("sample"), 3), tmp_path / "run", 2)
     check_workers(watched, 2)
     check_run(run, alone)
     for ours, theirs in zip(run.epochs(), alone.epochs(), strict=True):
@@ -196,7 +207,9 @@ def test_a_node_is_lost_and_training_goes_on_on_another(
             threading.Thread(target=cluster.remove_node, args=(cluster.other, False)).start()
 
     recipe = dataclasses.replace(RECIPE, epochs=200)
-    run = data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=lose)
+    run = data_parallel.train(
+        Experiment(recipe, Origin("sample"), 3), tmp_path / "run", 2, on_progress=lose
+    )
     assert lost
     assert len(lives(watched, 0)) == 2
     assert len(run.epochs()) == 200
@@ -209,12 +222,12 @@ def test_a_node_is_lost_and_training_goes_on_on_another(
 def test_what_the_training_refuses_is_told_once(cluster, watched: Path, tmp_path: Path) -> None:
     too_fast = dataclasses.replace(RECIPE, optimizer="sgd", learning_rate=1e30)
     with pytest.raises(MnistryError, match="loss became"):
-        data_parallel.train(Task(tmp_path / "run", too_fast, 3, "sample"), 2)
+        data_parallel.train(Experiment(too_fast, Origin("sample"), 3), tmp_path / "run", 2)
     assert Run.open(tmp_path / "run").status == "diverged"
     assert len(lives(watched, 0)) == 1  # and not tried again
     other = dataclasses.replace(RECIPE, epochs=1)
     with pytest.raises(UsageError, match="exists already"):
-        data_parallel.train(Task(tmp_path / "run", other, 3, "sample"), 2)
+        data_parallel.train(Experiment(other, Origin("sample"), 3), tmp_path / "run", 2)
     assert Run.open(tmp_path / "run").status == "diverged"
 
 
@@ -225,7 +238,7 @@ def test_workers_that_look_into_another_folder_are_told(
     elsewhere = contextlib.nullcontext(tmp_path / "elsewhere" / "mark")
     monkeypatch.setattr(data_parallel.shared, "marked", lambda folder: elsewhere)
     with pytest.raises(ResourceError, match=r"worker \d does not see it; expected a folder"):
-        data_parallel.train(Task(tmp_path / "run", RECIPE, 3, "sample"), 2)
+        data_parallel.train(Experiment(RECIPE, Origin("sample"), 3), tmp_path / "run", 2)
     assert not (tmp_path / "run").exists()
 
 
@@ -239,7 +252,9 @@ def test_interrupted_it_says_so_and_can_be_gone_on_with(
 
     recipe = dataclasses.replace(RECIPE, epochs=100_000)
     with pytest.raises(KeyboardInterrupt):
-        data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=interrupt)
+        data_parallel.train(
+            Experiment(recipe, Origin("sample"), 3), tmp_path / "run", 2, on_progress=interrupt
+        )
     assert Run.open(tmp_path / "run").status == "interrupted"
     assert list((tmp_path / "run" / "checkpoints").glob("*.npz"))
     assert {path.name for path in tmp_path.iterdir()} == {"run", "watched"}  # no mark
@@ -259,6 +274,8 @@ def test_workers_that_die_every_time_end_the_training_with_what_there_is(
 
     recipe = dataclasses.replace(RECIPE, epochs=100_000)
     with pytest.raises(ResourceError, match=r"workers failed.*go on with: mnistry train --resume"):
-        data_parallel.train(Task(tmp_path / "run", recipe, 3, "sample"), 2, on_progress=kill)
+        data_parallel.train(
+            Experiment(recipe, Origin("sample"), 3), tmp_path / "run", 2, on_progress=kill
+        )
     assert len(lives(watched, 0)) == 3
     assert Run.open(tmp_path / "run").status == "failed"

@@ -16,17 +16,20 @@ import pytest
 from mnistry import datasets
 from mnistry.cluster import sweep, trial
 from mnistry.cluster.trial import Place, Trial
+from mnistry.datasets import Origin
 from mnistry.datasets.dataset import Split
 from mnistry.errors import ResourceError, UsageError
 from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.runs.directory import Run, find_all
 from mnistry.training import checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
 RECIPE = Recipe(units=8, epochs=4, validation=0.2)
+EXPERIMENT = Experiment(RECIPE, Origin("sample"))
 SAMPLE = datasets.load("sample")
-PLACE = Place("runs", "mark", "sample", False, dataclasses.replace(SAMPLE, test=None).digests)
+PLACE = Place("runs", "mark", dataclasses.replace(SAMPLE, test=None).digests)
 SETTINGS = [{"learning_rate": rate} for rate in (0.01, 0.003, 1e-6)]
 
 DRIVER = """
@@ -34,24 +37,28 @@ import sys, warnings
 from pathlib import Path
 from mnistry import datasets
 from mnistry.cluster import connection, sweep
+from mnistry.datasets import Origin
 from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 warnings.simplefilter("ignore")
 settings = [{"learning_rate": rate} for rate in (0.01, 0.003, 1e-6)]
-trials = sweep.make_trials(Recipe(units=8, epochs=4, validation=0.2), settings, 2)
+trials = sweep.make_trials(
+    Experiment(Recipe(units=8, epochs=4, validation=0.2), Origin("sample")), settings, 2
+)
 with connection.connected("local", cores=2):
-    sweep.run(trials, datasets.load("sample"), Path(sys.argv[1]), given="sample")
+    sweep.run(trials, datasets.load("sample"), Path(sys.argv[1]))
 """
 
 
 def trials() -> list[Trial]:
-    return sweep.make_trials(RECIPE, SETTINGS, seeds=2)
+    return sweep.make_trials(EXPERIMENT, SETTINGS, seeds=2)
 
 
 def test_a_sweep_without_images_set_aside_or_seeds_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing is set aside"):
-        sweep.make_trials(Recipe(), SETTINGS, 1)
+        sweep.make_trials(Experiment(Recipe(), Origin("sample")), SETTINGS, 1)
     with pytest.raises(UsageError, match="0 seeds"):
-        sweep.make_trials(RECIPE, SETTINGS, 0)
+        sweep.make_trials(EXPERIMENT, SETTINGS, 0)
 
 
 def test_trials_are_ordinary_runs_and_the_best_are_found(cluster, tmp_path: Path) -> None:
@@ -105,7 +112,7 @@ def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
 def test_no_training_is_cut_off_at_its_end(cluster, tmp_path: Path, epochs: int) -> None:
     # ASHA judges after 1, 4, 16, … epochs; the worst comes last.
     recipe = dataclasses.replace(RECIPE, epochs=epochs)
-    planned = sweep.make_trials(recipe, SETTINGS[:2], 2)
+    planned = sweep.make_trials(Experiment(recipe, Origin("sample")), SETTINGS[:2], 2)
     results = sweep.run(planned, SAMPLE, tmp_path / "out").results
     ends = {result.end for result in results if result.epochs == epochs}
     assert ends == {"done"}
@@ -133,7 +140,7 @@ def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
     cluster, tmp_path: Path
 ) -> None:
     settings = [{"optimizer": "sgd", "learning_rate": rate} for rate in (1e30, 0.1)]
-    planned = sweep.make_trials(RECIPE, settings, 1)
+    planned = sweep.make_trials(EXPERIMENT, settings, 1)
     results = sweep.run(planned, SAMPLE, tmp_path / "out").results
     assert [(one.trial.name, one.end) for one in results] == [
         ("1-s0", "done"),
@@ -147,7 +154,7 @@ def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
 def test_what_fails_is_told_and_tried_again_by_the_same_command(cluster, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    sweep._check_plan(out, trials(), PLACE)
+    sweep._check_plan(out, trials(), PLACE.digests)
     (out / "runs" / "0-s0").mkdir(parents=True)
     (out / "runs" / "0-s0" / "notes.md").write_text("mine")
     outcome = sweep.run(trials(), SAMPLE, out)
@@ -168,7 +175,7 @@ def test_a_worker_with_other_data_ends_the_sweep_and_nothing_is_trained(
         SAMPLE, train=Split(SAMPLE.train.images[1:], SAMPLE.train.labels[1:])
     )
     with pytest.raises(ResourceError, match=r"a worker has .*other data"):
-        sweep.run(trials(), other, tmp_path / "out", given="sample")
+        sweep.run(trials(), other, tmp_path / "out")
     assert not list(tmp_path.glob("out/runs/*"))
 
 
@@ -179,7 +186,7 @@ def test_settings_that_cannot_be_trained_are_refused_before_anything_is_started(
         ({"network": "convnet", "units": 64}, "no units"),
         ({"batch_size": 99_999}, "batch size 99,999"),
     ):
-        planned = sweep.make_trials(RECIPE, [{"learning_rate": 0.1}, settings], 1)
+        planned = sweep.make_trials(EXPERIMENT, [{"learning_rate": 0.1}, settings], 1)
         with pytest.raises(UsageError, match=said):
             sweep.check(planned, SAMPLE)
     sweep.check(trials(), SAMPLE)
@@ -286,7 +293,7 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_trains_nothing_twice(
 @pytest.mark.long
 def test_a_worker_and_a_node_die_and_every_training_has_its_result(cluster, tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPE, epochs=60)
-    planned = sweep.make_trials(recipe, SETTINGS[:2], 3)
+    planned = sweep.make_trials(Experiment(recipe, Origin("sample")), SETTINGS[:2], 3)
     killed: list[int] = []
 
     def kill(done: int, of: int) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 import mnistry
 from mnistry import concepts
-from mnistry.datasets import Split
+from mnistry.datasets import Origin, Split
 from mnistry.errors import ModelError
 from mnistry.explain import Explainer, gradients, learning
 from mnistry.networks import keras_files
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.system import files
 from mnistry.training import checkpoints
@@ -77,7 +78,9 @@ def few():
 )
 def test_the_step_is_that_of_the_optimizer_saved_with_the_model(few, digits, tmp_path, settings):
     recipe = mnistry.Recipe("r", units=16, epochs=1, batch_size=32, **settings)
-    run = experiment.perform(recipe, few, path=tmp_path / "run", given="sample")
+    run = experiment.run_experiment(
+        Experiment(recipe, Origin("sample")), few, path=tmp_path / "run"
+    )
     network = Explainer(run.onnx_path).network
     slopes = gradients.backpropagate(network, digits[0][5], 5, recipe.loss)
     made = learning.own_step(run, slopes)
@@ -194,7 +197,9 @@ def test_a_learning_rate_with_a_schedule_is_that_of_the_last_step(tmp_path, digi
         "rise", network="linear", optimizer="adamw", learning_rate=0.01, warmup=0.5, epochs=2,
         batch_size=32, weight_decay=0.1,
     )  # fmt: skip
-    run = experiment.perform(recipe, dataset, path=tmp_path / "run", given="sample")
+    run = experiment.run_experiment(
+        Experiment(recipe, Origin("sample")), dataset, path=tmp_path / "run"
+    )
     network = Explainer(run.onnx_path).network
     step = learning.learn(run, network, digits[0][0], 0)
     assert step.step.steps_before == 20

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import mnistry
+from mnistry.datasets import Origin
 from mnistry.errors import DataError, ModelError, ResourceError, UsageError
 from mnistry.runs import directory
 from mnistry.runs.directory import Run
@@ -65,7 +66,7 @@ def test_a_name_stays_a_name_though_a_folder_is_called_the_same(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sample").mkdir()
-    assert directory.DataIdentity.of(mnistry.load("sample"), "sample").given == "sample"
+    assert directory.DataIdentity.of(mnistry.load("sample")).origin == Origin("sample")
 
 
 def test_an_unknown_setting_in_the_record_is_refused(copy: Run) -> None:

@@ -10,11 +10,14 @@ import pytest
 
 import mnistry
 from mnistry.augmentation.distort import Distortion
+from mnistry.datasets import Origin
+from mnistry.datasets.splits import Parts
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.runs.directory import Run
-from mnistry.training import checkpoints
+from mnistry.training import checkpoints, fit
 
 SMALL = Recipe("small", units=32, epochs=2)
 
@@ -74,8 +77,10 @@ def test_the_onnx_file_keeps_its_contract(finished_run: Run) -> None:
 
 
 def test_the_same_seed_gives_a_run_with_the_same_weights(finished_run: Run, tmp_path: Path) -> None:
-    again = experiment.perform(
-        finished_run.recipe, mnistry.load("sample"), path=tmp_path / "again", given="sample"
+    again = experiment.run_experiment(
+        Experiment(finished_run.recipe, Origin("sample")),
+        mnistry.load("sample"),
+        path=tmp_path / "again",
     )
     assert again.digests["model.onnx"] == finished_run.digests["model.onnx"]
     for a, b in zip(again.model().get_weights(), finished_run.model().get_weights(), strict=True):
@@ -96,17 +101,18 @@ def test_the_test_images_are_looked_at_once_and_after_the_training(
                 (name, split)
                 for argument in arguments
                 for split in ("train", "test")
-                if argument is getattr(dataset, split).images
+                for images in (argument.kept if isinstance(argument, Parts) else [argument])
+                if images is getattr(dataset, split).images
             )
             return real(*arguments, **settings)
 
         monkeypatch.setattr(module, name, call)
 
-    noting(experiment.training, "train")
+    noting(experiment.fit, "train_parts")
     noting(experiment.export, "export")
-    noting(experiment.models, "predict")
-    experiment.perform(SMALL, dataset, path=tmp_path / "run", given="sample")
-    assert order == [("train", "train"), ("export", "test"), ("predict", "train")]
+    noting(experiment.keras_files, "predict")
+    experiment.run_experiment(Experiment(SMALL, Origin("sample")), dataset, path=tmp_path / "run")
+    assert order == [("train_parts", "train"), ("export", "test"), ("predict", "train")]
 
 
 def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(
@@ -119,10 +125,12 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(
 
     dataset = mnistry.load("sample")
     with pytest.raises(KeyboardInterrupt):
-        experiment.perform(
-            finished_run.recipe, dataset, path=tmp_path / "run", given="sample",
+        experiment.run_experiment(
+            Experiment(finished_run.recipe, Origin("sample")),
+            dataset,
+            path=tmp_path / "run",
             callbacks=[Interrupt()],
-        )  # fmt: skip
+        )
     run = Run.open(tmp_path / "run")
     assert run.status == "interrupted"
     # The interrupter is not there any more: a checkpoint follows the recipe's callbacks alone.
@@ -154,7 +162,7 @@ def test_a_recipe_with_everything_resumes_to_the_same_weights(
             ]
         )
 
-    monkeypatch.setattr(experiment.networks, "build", lambda _, *, seed, **__: network(seed))
+    monkeypatch.setattr(experiment.zoo, "build", lambda _, *, seed, **__: network(seed))
     # What the end of an epoch leaves: the schedule's step, averages, seeds, the plain epochs.
     recipe = Recipe(
         "all", optimizer="adamw", learning_rate=0.01, warmup=0.2, weight_decay=0.01, epochs=4,
@@ -168,10 +176,15 @@ def test_a_recipe_with_everything_resumes_to_the_same_weights(
                 raise KeyboardInterrupt
 
     dataset = mnistry.load("sample")
-    whole = experiment.perform(recipe, dataset, path=tmp_path / "whole", given="sample")
+    whole = experiment.run_experiment(
+        Experiment(recipe, Origin("sample")), dataset, path=tmp_path / "whole"
+    )
     with pytest.raises(KeyboardInterrupt):
-        experiment.perform(
-            recipe, dataset, path=tmp_path / "cut", given="sample", callbacks=[Interrupt()]
+        experiment.run_experiment(
+            Experiment(recipe, Origin("sample")),
+            dataset,
+            path=tmp_path / "cut",
+            callbacks=[Interrupt()],
         )
     resumed = experiment.resume(Run.open(tmp_path / "cut"), dataset)
     for a, b in zip(whole.model().get_weights(), resumed.model().get_weights(), strict=True):
@@ -192,8 +205,10 @@ def test_fault_65_a_run_does_not_go_on_with_other_data(tmp_path: Path, finished_
 
 def test_fault_58_a_diverged_run_keeps_its_last_state(tmp_path: Path) -> None:
     with pytest.raises(DivergedError):
-        experiment.perform(
-            dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e38),
+        experiment.run_experiment(
+            Experiment(
+                dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e38), Origin("sample")
+            ),
             mnistry.load("sample"),
             path=tmp_path / "run",
         )
@@ -215,13 +230,17 @@ def test_fault_29_images_without_labels_are_not_trained_on(tmp_path: Path) -> No
         dataset, train=None, test=mnistry.Split(dataset.train.images, None)
     )
     with pytest.raises(DataError, match="no labelled training images"):
-        experiment.perform(SMALL, unlabelled, path=tmp_path / "run")
+        experiment.run_experiment(
+            Experiment(SMALL, Origin("sample")), unlabelled, path=tmp_path / "run"
+        )
     assert not (tmp_path / "run").exists()
 
 
 def test_data_without_test_images_trains_and_is_not_scored_on_any(tmp_path: Path) -> None:
     dataset = dataclasses.replace(mnistry.load("sample"), test=None)
-    run = experiment.perform(SMALL, dataset, path=tmp_path / "run", given="sample")
+    run = experiment.run_experiment(
+        Experiment(SMALL, Origin("sample")), dataset, path=tmp_path / "run"
+    )
     assert run.scores().test is None
     assert run.scores().gap is None
     assert run.scores().train.count == 4000
@@ -232,35 +251,37 @@ def test_every_setting_reaches_the_network_and_the_training(
 ) -> None:
     seen = {}
 
-    def train(model, images, labels, **settings):
-        seen.update(settings, model=model, images=images)
+    def train(model, parts, settings, **others):
+        seen.update(others, model=model, parts=parts, settings=settings)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiment.training, "train", train)
+    monkeypatch.setattr(experiment.fit, "train_parts", train)
     recipe = Recipe(
         "all", units=8, depth=3, optimizer="sgd", learning_rate=0.25, momentum=0.5,
         loss="binary_crossentropy", epochs=7, batch_size=50, validation=0.2, early_stopping=4,
         distortion=Distortion(rotation=3), plain_epochs=0.3, styled=6, non_digits=9,
     )  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
-        experiment.perform(recipe, mnistry.load("sample"), seed=9, path=tmp_path / "run")
+        experiment.run_experiment(
+            Experiment(recipe, Origin("sample"), seed=9),
+            mnistry.load("sample"),
+            path=tmp_path / "run",
+        )
     # 784*8 + 8, twice 8*8 + 8, 8*10 + 10
     assert seen["model"].count_params() == 6280 + 72 + 72 + 90
-    assert (float(seen["optimizer"].learning_rate.numpy()), seen["optimizer"].momentum) == (
-        0.25,
-        0.5,
-    )
-    assert seen["loss"] == "binary_crossentropy"
-    assert (seen["distortion"].rotation, seen["plain_epochs"]) == (3, 2)
-    assert len(seen["additions"].images) == 15
-    assert (seen["epochs"], seen["batch_size"], seen["validation"], seen["seed"]) == (7, 50, 0.2, 9)
+    optimizer = seen["model"].optimizer
+    assert (float(optimizer.learning_rate.numpy()), optimizer.momentum) == (0.25, 0.5)
+    assert seen["model"].loss == "binary_crossentropy"
+    assert seen["settings"] == fit.Settings(7, 50, Distortion(rotation=3), 2, 9)
+    assert len(seen["extra"].images) == 15
+    assert [len(part.images) for part in seen["parts"]] == [3200, 800]
     (stopping,) = seen["callbacks"]
     assert isinstance(stopping, keras.callbacks.EarlyStopping)
     assert (stopping.monitor, stopping.patience) == ("val_loss", 4)
     assert stopping.restore_best_weights
 
 
-@pytest.mark.parametrize("part", ["models.save", "export.export", "files.write_json"])
+@pytest.mark.parametrize("part", ["keras_files.save", "export.export", "files.write_json"])
 def test_a_run_is_done_only_when_everything_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
@@ -274,7 +295,9 @@ def test_a_run_is_done_only_when_everything_is_there(
 
     monkeypatch.setattr(getattr(experiment, module), name, fail)
     with pytest.raises(OSError, match="No space"):
-        experiment.perform(SMALL, mnistry.load("sample"), path=tmp_path / "run", given="sample")
+        experiment.run_experiment(
+            Experiment(SMALL, Origin("sample")), mnistry.load("sample"), path=tmp_path / "run"
+        )
     monkeypatch.undo()
     run = Run.open(tmp_path / "run")
     assert run.status == "failed"

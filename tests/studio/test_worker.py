@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 import mnistry
+from mnistry.datasets import Origin
+from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.studio import worker
 from mnistry.training.history import Epoch, Progress
 
 
 @pytest.mark.slow
 def test_a_worker_whose_studio_is_no_more_stops_and_keeps_its_run(tmp_path: Path) -> None:
-    task = {"path": str(tmp_path / "run"), "recipe": {"units": 8, "epochs": 1000}, "seed": 0}
+    experiment = Experiment(Recipe(units=8, epochs=1000), Origin("sample"))
+    task = {"path": str(tmp_path / "run"), "experiment": experiment.to_json()}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "mnistry.studio.worker"],
         stdin=subprocess.PIPE,
@@ -22,7 +26,7 @@ def test_a_worker_whose_studio_is_no_more_stops_and_keeps_its_run(tmp_path: Path
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(json.dumps({**task, "data": "sample"}) + "\n")
+    process.stdin.write(json.dumps(task) + "\n")
     process.stdin.flush()
     assert json.loads(process.stdout.readline())["event"] == "progress"
     process.stdin.close()  # as the system does when the studio is killed

@@ -16,12 +16,11 @@ from mnistry.errors import IncompleteError, Notice, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mnistry.datasets import Dataset
+    from mnistry.datasets import Dataset, Origin
     from mnistry.runs.directory import Run
 
 _PIPE_WIDTH = 120
 _STDERR = 2  # the number of the file
-_RUN_FILES = {"run.json", "model.keras", "model.onnx", "history.csv", "scorecard.json", ".lock"}
 
 
 def stdout() -> "Console":
@@ -56,23 +55,16 @@ def check_output(path: Path, *inputs: str | Path | None) -> None:
         raise UsageError("is a folder", where=path, expected="the name of a file")
     if not path.parent.is_dir():
         raise UsageError("no such folder", where=path.parent, remedy="make it first")
-    if _belongs_to_a_run(path.resolve()):
+    from mnistry.runs.directory import is_own_file
+
+    if is_own_file(path.resolve()):
         raise UsageError("is a run's own file", where=path, remedy="choose another name")
     for given in inputs:
         if given is not None and path.exists() and Path(given).exists() and path.samefile(given):
             raise UsageError("is what it is made from", where=path, remedy="choose another name")
 
 
-def _belongs_to_a_run(path: Path) -> bool:
-    """Say whether a run has a file there; other files may be put into its folder."""
-    folder = path.parent
-    if folder.name == "checkpoints":
-        return (folder.parent / "run.json").is_file()
-    # Some file systems take Model.Keras for model.keras.
-    return path.name.casefold() in _RUN_FILES and (folder / "run.json").is_file()
-
-
-def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":
+def load_dataset(origin: "Origin") -> "Dataset":
     """Load a dataset with a progress bar, and print its notices to stderr."""
     from mnistry import datasets
     from mnistry.display.progress import counted
@@ -83,7 +75,7 @@ def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":
         counted("downloading", in_bytes=True) as progress,
     ):
         warnings.simplefilter("ignore", Notice)
-        dataset = datasets.load(data, transpose=transpose, progress=progress)
+        dataset = datasets.load_origin(origin, progress=progress)
     for notice in dataset.notices:
         stderr().print(f"note: {notice}", style="yellow", soft_wrap=True)
     return dataset
@@ -91,7 +83,7 @@ def load_dataset(data: str | None, transpose: bool = False) -> "Dataset":
 
 def load_own_data(run: "Run") -> "Dataset":
     """Load the data that a run was trained on, and make sure that it is the same."""
-    dataset = load_dataset(run.data.given, run.data.transpose)
+    dataset = load_dataset(run.data.origin)
     run.data.check(dataset)
     return dataset
 

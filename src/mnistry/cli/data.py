@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @options.JSON
 def data(name: str | None, transpose: bool, as_json: bool) -> None:
     """Tell where a dataset came from, its shapes, axes, dtype, range, classes and licence."""
-    dataset = common.load_dataset(name, transpose)
+    from mnistry.datasets import Origin
+
+    dataset = common.load_dataset(Origin(name, transpose))
     if as_json:
         common.print_json(_facts(dataset))
     else:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @options.JSON
 def evaluate(run_path: Path, data: str | None, transpose: bool, as_json: bool) -> None:
     """Score a run on its own test images, or on others by --data."""
-    from mnistry.datasets import checks
+    from mnistry.datasets import Origin, checks
     from mnistry.runs import scoring
     from mnistry.runs.directory import Run
 
@@ -32,7 +32,7 @@ def evaluate(run_path: Path, data: str | None, transpose: bool, as_json: bool) -
     if data is None:
         dataset = trained_on = common.load_own_data(run)
     else:
-        dataset = common.load_dataset(data, transpose)
+        dataset = common.load_dataset(Origin(data, transpose))
         with contextlib.suppress(MnistryError):  # it may be gone: other data can be scored yet
             trained_on = common.load_own_data(run)
     name, split = scoring.choose_split(dataset)

@@ -82,7 +82,7 @@ def explain(
         common.check_output(output, image, data)
     run = Run.open(run_path)
     if output is not None:
-        common.check_output(output, run.data.given)
+        common.check_output(output, run.data.origin.data)
     explainer = Explainer(run.checked(run.onnx_path))
     if image is not None:
         chosen = _from_file(run, image, label)
@@ -147,9 +147,12 @@ def _from_data(
     index: int,
     label: int | None,
 ) -> _Chosen:
-    from mnistry.datasets import arrays
+    from mnistry.datasets import Origin, arrays
 
-    dataset = common.load_own_data(run) if data is None else common.load_dataset(data, transpose)
+    if data is None:
+        dataset = common.load_own_data(run)
+    else:
+        dataset = common.load_dataset(Origin(data, transpose))
     if split is None:
         split = "train" if dataset.test is None else "test"
     chosen = dataset.test if split == "test" else dataset.train

@@ -61,7 +61,7 @@ def draw(run: "Run", dataset: "Dataset") -> list[Path]:
     weights = run.model().get_weights()
     if weights and weights[0].ndim == 2:
         figures["first_layer"] = plots.first_layer(weights[0])
-    folder = run.path / "figures"
+    folder = run.figure_folder
     folder.mkdir(exist_ok=True)
     paths = []
     for name, figure in figures.items():

@@ -26,6 +26,7 @@ def predict(run_path: Path, data: str, output: Path | None, transpose: bool) -> 
 
     Of data with several splits the test images are labelled.
     """
+    from mnistry.datasets import Origin
     from mnistry.runs import scoring
     from mnistry.runs.directory import Run
     from mnistry.system import files
@@ -33,7 +34,7 @@ def predict(run_path: Path, data: str, output: Path | None, transpose: bool) -> 
     if output is not None:
         common.check_output(output)
     run = Run.open(run_path)
-    dataset = common.load_dataset(data, transpose)
+    dataset = common.load_dataset(Origin(data, transpose))
     split = dataset.test or dataset.train
     if split is None:
         raise DataError("no images", where=dataset.source)

@@ -57,11 +57,11 @@ def show_run(run_path: Path, as_json: bool) -> None:
     import dataclasses
 
     from mnistry.cli import report
-    from mnistry.runs.directory import Run
+    from mnistry.runs.directory import Run, Status
 
     run = Run.open(run_path)
     if as_json:
-        common.print_json({**dataclasses.asdict(run), "path": str(run.path), **_summary(run)})
+        common.print_json({**run.to_json(), **_summary(run)})
         return
     recipe = dataclasses.asdict(run.recipe)
     rows = [
@@ -74,7 +74,7 @@ def show_run(run_path: Path, as_json: bool) -> None:
         *((name.replace("_", " "), _setting(v)) for name, v in recipe.items() if v is not None),
         ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
     ]
-    if run.status == "done":
+    if run.status == Status.DONE:
         scores = run.scores()
         if scores.test is not None:
             rows += [
@@ -126,7 +126,9 @@ def compare_runs(first: Path, second: Path, as_json: bool) -> None:
 
 
 def _summary(run: "Run") -> dict[str, Any]:
-    test = run.scores().test if run.status == "done" else None
+    from mnistry.runs.directory import Status
+
+    test = run.scores().test if run.status == Status.DONE else None
     return {
         "run": str(run.path),
         "status": run.status,

@@ -49,7 +49,7 @@ def show(
     transpose: bool,
 ) -> None:
     """Show digits as pictures, in the terminal or in a file, or as the numbers that they are."""
-    from mnistry.datasets import arrays
+    from mnistry.datasets import Origin, arrays
 
     if output is not None:
         common.check_output(output)
@@ -57,7 +57,7 @@ def show(
             raise UsageError(
                 "--matrix prints numbers; --output writes pictures", remedy="choose one"
             )
-    dataset = common.load_dataset(data, transpose)
+    dataset = common.load_dataset(Origin(data, transpose))
     chosen = dataset.test if split == "test" else dataset.train
     if chosen is None:
         raise UsageError(

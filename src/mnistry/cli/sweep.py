@@ -88,7 +88,9 @@ def sweep(
 
     from mnistry.cluster import connection, plan
     from mnistry.cluster import sweep as sweeps
+    from mnistry.datasets import Origin
     from mnistry.display.progress import counted
+    from mnistry.recipes.experiment import Experiment
     from mnistry.training import startup
 
     varied = {name: plan.parse(name, text) for name, text in texts.items() if text is not None}
@@ -96,16 +98,17 @@ def sweep(
     if epochs is not None:
         fixed["epochs"] = epochs
     chosen = dataclasses.replace(recipes.find(recipe or "classic"), **fixed)
-    planned = sweeps.make_trials(chosen, plan.configurations(varied, trials), seeds)
-    dataset = common.load_dataset(data, transpose)
+    configurations = plan.configurations(varied, trials)
+    experiment = Experiment(chosen, Origin(data, transpose))
+    sweeps.make_trials(experiment, configurations, seeds)  # refuses before anything is downloaded
+    dataset = common.load_dataset(experiment.origin)
+    planned = sweeps.make_trials(Experiment(chosen, dataset.origin), configurations, seeds)
     with common.quiet_libraries(), _say_how_to_go_on(output), connection.connected(ray):
         startup.import_keras()  # after Ray, which starts processes, and JAX warns of that
         sweeps.check(planned, dataset)  # what is refused is refused before anything is trained
         common.stderr().print(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
         with counted("training") as show:
-            outcome = sweeps.run(
-                planned, dataset, output, given=data, transpose=transpose, on_progress=show
-            )
+            outcome = sweeps.run(planned, dataset, output, on_progress=show)
     groups = sweeps.by_settings(outcome.results)
     figure, table = _draw(groups, output / "sweep.png"), output / sweeps.RESULTS
     if as_json:
@@ -179,7 +182,7 @@ def _as_json(groups: "Groups", output: Path, table: Path, figure: Path | None) -
     def of(result: "Result") -> dict[str, Any]:
         return {
             "run": str(output / "runs" / result.trial.name),
-            "seed": result.trial.seed,
+            "seed": result.trial.experiment.seed,
             "epochs": result.epochs,
             "end": result.end,
             "validation_accuracy": result.accuracy,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mnistry.datasets import Dataset
     from mnistry.evaluation.statistics import Spread
     from mnistry.recipes import Recipe
+    from mnistry.recipes.experiment import Experiment
     from mnistry.runs.directory import Run
 
 # When the process began: until here it has done nothing but compute.
@@ -110,23 +111,26 @@ def train(
             where=resume,
             remedy="leave out the other options",
         )
-    chosen = _recipe(recipe or "classic", changes)
+    from mnistry.datasets import Origin
+    from mnistry.recipes.experiment import Experiment
     from mnistry.runs.directory import Run
     from mnistry.training import startup
 
     run = None if resume is None else Run.open(resume)
-    places = {} if run is not None else _places(output, seed or 0, seeds)
+    if run is None:
+        chosen = _recipe(recipe or "classic", changes)
+        asked = Experiment(chosen, Origin(data, transpose), seed or 0)
+        places = _places(output, asked.seed, seeds)
+    else:
+        asked, places = run.experiment, {}
     with startup.compiled_programs(), _cluster("local" if ray is None else ray, workers):
         startup.import_keras()
-        if run is not None:
-            dataset = common.load_dataset(run.data.given, run.data.transpose)
-            runs = [_resume(run, dataset, workers)]
-        else:
-            dataset = common.load_dataset(data, transpose)
-            runs = []
-            for number, path in places.items():
-                start = 0.0 if runs else time.perf_counter() - _STARTED
-                runs.append(_new(chosen, dataset, data, transpose, number, path, start, workers))
+        dataset = common.load_dataset(asked.origin)
+        runs = [] if run is None else [_resume(run, dataset, workers)]
+        for number, path in places.items():
+            start = 0.0 if runs else time.perf_counter() - _STARTED
+            one = Experiment(asked.recipe, dataset.origin, number)
+            runs.append(_new(one, dataset, path, start, workers))
     single = seeds in (None, 1)
     if as_json:
         common.print_json(_as_json(runs[0]) if single else _all_as_json(runs))
@@ -174,31 +178,25 @@ def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Pat
 
 
 def _new(
-    recipe: "Recipe",
+    experiment: "Experiment",
     dataset: "Dataset",
-    data: str | None,
-    transpose: bool,
-    seed: int,
     path: Path | None,
     start_seconds: float,
     workers: int | None,
 ) -> "Run":
     from mnistry.display.progress import ProgressBar
-    from mnistry.runs import directory, experiment
+    from mnistry.runs import directory
+    from mnistry.runs.experiment import run_experiment
 
-    claim = directory.claim(Path("runs"), recipe.name, seed)
+    claim = directory.claim(Path("runs"), experiment.recipe.name, experiment.seed)
     with contextlib.nullcontext(path) if path else claim as path, _say_how_to_go_on(path):
         if workers is not None:
-            given = dataset.name if data is None else data
-            return _train_by_workers(path, recipe, dataset, seed, given, transpose, workers)
-        return experiment.perform(
-            recipe,
+            return _train_by_workers(experiment, dataset, path, workers)
+        return run_experiment(
+            experiment,
             dataset,
-            seed=seed,
             path=path,
-            given=data,
-            transpose=transpose,
-            on_start=lambda: _announce(recipe, dataset),
+            on_start=lambda: _announce(experiment.recipe, dataset),
             on_progress=ProgressBar(),
             start_seconds=start_seconds,
         )
@@ -211,9 +209,7 @@ def _resume(run: "Run", dataset: "Dataset", workers: int | None) -> "Run":
     with _say_how_to_go_on(run.path):
         if workers is not None:
             experiment.check_resumable(run, dataset)
-            return _train_by_workers(
-                run.path, run.recipe, dataset, run.seed, run.data.given, run.data.transpose, workers
-            )
+            return _train_by_workers(run.experiment, dataset, run.path, workers)
         return experiment.resume(
             run,
             dataset,
@@ -224,22 +220,15 @@ def _resume(run: "Run", dataset: "Dataset", workers: int | None) -> "Run":
 
 
 def _train_by_workers(
-    path: Path,
-    recipe: "Recipe",
-    dataset: "Dataset",
-    seed: int,
-    data: str,
-    transpose: bool,
-    workers: int,
+    experiment: "Experiment", dataset: "Dataset", path: Path, workers: int
 ) -> "Run":
     from mnistry.cluster import data_parallel
     from mnistry.display.progress import ProgressBar
-    from mnistry.runs import experiment
+    from mnistry.runs.experiment import check
 
-    experiment.check(recipe, dataset, seed)  # what is refused is refused before workers start
-    _announce(recipe, dataset)
-    task = data_parallel.Task(path, recipe, seed, data, transpose)
-    return data_parallel.train(task, workers, on_progress=ProgressBar())
+    check(experiment, dataset)  # what is refused is refused before workers start
+    _announce(experiment.recipe, dataset)
+    return data_parallel.train(experiment, path, workers, on_progress=ProgressBar())
 
 
 @contextlib.contextmanager
@@ -247,7 +236,9 @@ def _say_how_to_go_on(path: Path) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        if (path / "checkpoints").is_dir():
+        from mnistry.runs.directory import checkpoint_folder
+
+        if checkpoint_folder(path).is_dir():
             common.stderr().print(
                 f"\ninterrupted; go on with: mnistry train --resume {path}", soft_wrap=True
             )
@@ -322,7 +313,7 @@ def _as_json(run: "Run") -> dict[str, Any]:
         "run": str(run.path),
         "recipe": dataclasses.asdict(run.recipe),
         "seed": run.seed,
-        "data": dataclasses.asdict(run.data),
+        "data": run.data.to_json(),
         "epochs": [dataclasses.asdict(epoch) for epoch in run.epochs()],
         "test_loss": None if test is None else test.loss,
         "test_accuracy": None if test is None else test.accuracy,

@@ -5,7 +5,6 @@ directory, an ordinary one; from the newest checkpoint in it they all go on.
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -20,9 +19,9 @@ from typing import Any
 from mnistry.cluster import shared_folder
 from mnistry.cluster.connection import import_ray, last_line
 from mnistry.errors import DivergedError, MnistryError, ResourceError, UsageError
-from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import directory
-from mnistry.runs.directory import Run, found_again
+from mnistry.runs.directory import Run, Status
 from mnistry.training.history import Progress
 from mnistry.version import __version__
 
@@ -33,29 +32,12 @@ _LONGEST_END = 3600  # seconds in which the first worker judges the network, and
 _PATIENCE = 30.0  # seconds until workers that were told to end have done so
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What is to be trained.
-
-    Attributes
-    ----------
-    path
-        The run directory, which every worker must find: a new one, or one that goes on.
-    recipe, seed
-        As `mnistry.runs.experiment.perform` takes them.
-    data, transpose
-        As `mnistry.load` takes them; every worker must find the same.
-    """
-
-    path: Path
-    recipe: Recipe
-    seed: int
-    data: str
-    transpose: bool = False
-
-
 def train(
-    task: Task, workers: int, *, on_progress: Callable[[Progress], None] | None = None
+    experiment: Experiment,
+    path: Path,
+    workers: int,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Train by workers of the Ray cluster to which this process is connected.
 
@@ -63,8 +45,10 @@ def train(
 
     Parameters
     ----------
-    task
-        What.
+    experiment
+        What; every worker must find its data. Its origin is one of a dataset that was loaded.
+    path
+        The run directory, which every worker must find: a new one, or one that goes on.
     workers
         How many. They share the cluster's cores evenly.
     on_progress
@@ -94,17 +78,21 @@ def train(
     )
     here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
     board = ray.remote(num_cpus=0, label_selector=here)(_Board).remote()
-    absolute = dataclasses.replace(
-        task, path=task.path.resolve(), data=found_again(task.data)
-    )  # workers may be anywhere
+    absolute = path.resolve()  # workers may be anywhere
     with (
         tempfile.TemporaryDirectory() as unused,  # Ray's notes: the run directory says it all
-        shared_folder.marked(absolute.path.parent) as mark,
-        _ended(absolute),
+        shared_folder.marked(absolute.parent) as mark,
+        _ended(experiment, absolute),
     ):
         trainer = JaxTrainer(
             _work,
-            train_loop_config={"task": absolute, "board": board, "cores": cores, "mark": mark},
+            train_loop_config={
+                "experiment": experiment,
+                "path": absolute,
+                "board": board,
+                "cores": cores,
+                "mark": mark,
+            },
             scaling_config=ScalingConfig(num_workers=workers, resources_per_worker={"CPU": cores}),
             run_config=RunConfig(
                 name="run",
@@ -118,12 +106,12 @@ def train(
             failed = _fit(trainer, board, on_progress)
             refused = ray.get(board.error.remote())
         except ray.exceptions.RayError as error:
-            raise _failed("the cluster", error, task.path) from error
+            raise _failed("the cluster", error, path) from error
         if refused is not None and (failed is not None or _is_final(refused)):
             raise refused
         if failed is not None:
-            raise _failed("the workers", failed, task.path) from failed
-    return Run.open(task.path)
+            raise _failed("the workers", failed, path) from failed
+    return Run.open(path)
 
 
 def _failed(who: str, error: BaseException, path: Path) -> ResourceError:
@@ -140,19 +128,19 @@ def _is_final(error: MnistryError | None) -> bool:
 
 
 @contextlib.contextmanager
-def _ended(task: Task) -> Iterator[None]:
+def _ended(experiment: Experiment, path: Path) -> Iterator[None]:
     """Write down how a training ended where the first worker no longer could."""
     try:
         yield
     except BaseException as error:
-        status = "failed"
+        status = Status.FAILED
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            status = "interrupted"
+            status = Status.INTERRUPTED
             import_ray().shutdown()  # ends the workers
         # What went wrong first counts.
         with contextlib.suppress(MnistryError, OSError):
-            if _is_of(Run.open(task.path), task):
-                directory.note_end(task.path, status, wait=_PATIENCE)
+            if Run.open(path).experiment == experiment:
+                directory.note_end(path, status, wait=_PATIENCE)
         raise
 
 
@@ -245,7 +233,12 @@ def _work(config: dict[str, Any]) -> None:
         return
     try:
         shared_folder.must_see(config["mark"], f"worker {rank}")
-        _train(config["task"], config["cores"], lambda progress: board.tell.remote(progress))
+        _train(
+            config["experiment"],
+            config["path"],
+            config["cores"],
+            lambda progress: board.tell.remote(progress),
+        )
     except MnistryError as error:
         if rank and isinstance(error, DivergedError):
             return  # the first says so, when it has written it down
@@ -253,7 +246,9 @@ def _work(config: dict[str, Any]) -> None:
         raise
 
 
-def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> None:
+def _train(
+    experiment: Experiment, path: Path, cores: int, on_progress: Callable[[Progress], None]
+) -> None:
     from ray.train import get_context
     from ray.train.collective import broadcast_from_rank_zero
 
@@ -262,14 +257,12 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
     from mnistry.training import startup
 
     rank, count = get_context().get_world_rank(), get_context().get_world_size()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = datasets.load(task.data, transpose=task.transpose)
+    dataset = datasets.load_origin(experiment.origin)
     mine = _identity(dataset.digests)
-    before = Run.open(task.path) if (task.path / "run.json").exists() else None
-    if before is not None and not _is_of(before, task):
-        raise UsageError("exists already", where=task.path, remedy="choose another -o")
-    done = before is not None and before.status == "done"
+    before = Run.open(path) if Run.exists(path) else None
+    if before is not None and before.experiment != experiment:
+        raise UsageError("exists already", where=path, remedy="choose another -o")
+    done = before is not None and before.status == Status.DONE
     first = broadcast_from_rank_zero({"at": _free_address(), "has": mine, "done": done})
     if first["done"]:
         return  # whoever died had told nobody yet
@@ -288,24 +281,15 @@ def _train(task: Task, cores: int, on_progress: Callable[[Progress], None]) -> N
             shutdown_timeout_seconds=_LONGEST_END,
         )  # fmt: skip
         startup.import_keras()
-        from mnistry.runs import experiment
+        from mnistry.runs.experiment import resume, run_as_peer, run_experiment
 
         if rank:
-            experiment.accompany(task.recipe, dataset, seed=task.seed, path=task.path)
+            run_as_peer(experiment, dataset, path)
         elif before is not None:
-            experiment.resume(before, dataset, on_progress=on_progress)
+            resume(before, dataset, on_progress=on_progress)
         else:
-            experiment.perform(
-                task.recipe, dataset, seed=task.seed, path=task.path, given=task.data,
-                transpose=task.transpose, on_progress=on_progress,
-            )  # fmt: skip
+            run_experiment(experiment, dataset, path=path, on_progress=on_progress)
         jax.distributed.shutdown()
-
-
-def _is_of(run: Run, task: Task) -> bool:
-    return (run.recipe, run.seed, run.data.given, run.data.transpose) == (
-        task.recipe, task.seed, task.data, task.transpose,
-    )  # fmt: skip
 
 
 def _identity(digests: Any) -> dict[str, str]:

@@ -25,7 +25,9 @@ from mnistry.cluster.connection import import_ray, last_line
 from mnistry.cluster.trial import Place, Trial
 from mnistry.errors import MnistryError, ResourceError, UsageError
 from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import directory
+from mnistry.runs.directory import Status
 from mnistry.system import files
 
 if TYPE_CHECKING:
@@ -75,29 +77,39 @@ class Outcome:
     failures: Mapping[str, str]
 
 
-def make_trials(recipe: Recipe, settings: Sequence[Mapping[str, Any]], seeds: int) -> list[Trial]:
+def make_trials(
+    experiment: Experiment, settings: Sequence[Mapping[str, Any]], seeds: int
+) -> list[Trial]:
     """Give each of some settings a trial with each of so many seeds.
+
+    Parameters
+    ----------
+    experiment
+        What does not vary; its seed is the first.
+    settings
+        Fields of the recipe that do, with a value each.
+    seeds
+        How many.
 
     Raises
     ------
     UsageError
         If a setting is out of its range, or nothing is set aside.
     """
-    if not recipe.validation:
+    if not experiment.recipe.validation:
         raise UsageError("nothing is set aside to judge by", remedy="--validation 0.1")
     if seeds < 1:
         raise UsageError(f"{seeds} seeds", expected="at least 1")
-    recipes = [dataclasses.replace(recipe, name="custom", **one) for one in settings]
+    recipes = [dataclasses.replace(experiment.recipe, name="custom", **one) for one in settings]
     width = len(str(len(settings) - 1))
     return [
         Trial(
             f"{number:0{width}}-s{seed}",
             dict(one),
-            json.loads(json.dumps(dataclasses.asdict(made))),
-            seed,
+            dataclasses.replace(experiment, recipe=made, seed=seed),
         )
         for number, (one, made) in enumerate(zip(settings, recipes, strict=True))
-        for seed in range(seeds)
+        for seed in range(experiment.seed, experiment.seed + seeds)
     ]
 
 
@@ -106,13 +118,13 @@ def check(trials: Sequence[Trial], dataset: "Dataset") -> None:
     kinds = {}
     for trial in trials:
         # Any rate is as good as another by now; only whether there is one counts.
-        given = [trial.recipe[name] is None for name in _RATES]
-        others = {name: value for name, value in trial.recipe.items() if name not in _RATES}
-        kinds[json.dumps([given, others])] = trial.recipe
+        recipe = dataclasses.asdict(trial.experiment.recipe)
+        given = [recipe.pop(name) is None for name in _RATES]
+        kinds[json.dumps([given, recipe])] = trial.experiment
     from mnistry.runs import experiment
 
-    for recipe in kinds.values():
-        experiment.check(Recipe.from_json(dict(recipe)), dataset, 0)
+    for one in kinds.values():
+        experiment.check(one, dataset)
 
 
 def run(
@@ -120,8 +132,6 @@ def run(
     dataset: "Dataset",
     out: Path,
     *,
-    given: str | None = None,
-    transpose: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Train by the Ray cluster to which this process is connected; or go on with what is in `out`.
@@ -131,11 +141,9 @@ def run(
     trials
         From `make_trials`.
     dataset
-        What to train on; its test split is not looked at.
+        What the trials' origin loads, as every worker must; its test split is not looked at.
     out
         A folder for the runs, which every worker must find too.
-    given, transpose
-        What loaded `dataset`: every worker must come to the same by it.
     on_progress
         Called with how many trials have ended, and how many there are.
 
@@ -147,16 +155,14 @@ def run(
         If no trial could be trained, a worker has other data or another mnistry, or another sweep
         writes to `out`. What has ended is kept.
     """
-    # workers may be anywhere
-    data = dataset.name if given is None else directory.found_again(given)
     digests = dict(dataclasses.replace(dataset, test=None).digests)
     with (
         shared_folder.marked(out) as mark,
         files.lock(out / ".lock", what="another sweep writes there"),
     ):
         folder = out.resolve() / _RUNS
-        place = Place(str(folder), str(mark), data, transpose, digests)
-        _check_plan(out, trials, place)
+        place = Place(str(folder), str(mark), digests)
+        _check_plan(out, trials, digests)
         folder.mkdir(exist_ok=True)
         notes = _Notes(out / _ENDED, trials, on_progress)
         try:
@@ -169,7 +175,8 @@ def run(
             raise
         finally:
             for trial in trials:
-                status = "failed" if trial.name in notes.failures else "interrupted"
+                failed = trial.name in notes.failures
+                status = Status.FAILED if failed else Status.INTERRUPTED
                 with contextlib.suppress(MnistryError, OSError):
                     directory.note_end(folder / trial.name, status, wait=_PATIENCE)
         for trial in notes.left:
@@ -192,14 +199,10 @@ def _mean(group: Sequence[Result]) -> float:
     return statistics.mean(result.accuracy for result in group)
 
 
-def _check_plan(out: Path, trials: Sequence[Trial], place: Place) -> None:
+def _check_plan(out: Path, trials: Sequence[Trial], digests: Mapping[str, str]) -> None:
     """Write the plan down, or compare it with the one that was."""
-    plan = {
-        "data": place.data,
-        "transpose": place.transpose,
-        "digests": place.digests,
-        "trials": [dataclasses.asdict(trial) for trial in trials],
-    }
+    origin = dataclasses.asdict(trials[0].experiment.origin)
+    plan = {**origin, "digests": digests, "trials": [_planned(trial) for trial in trials]}
     path = out / _PLAN
     if not path.exists():
         if any(not entry.name.startswith(".") for entry in out.iterdir()):
@@ -208,6 +211,8 @@ def _check_plan(out: Path, trials: Sequence[Trial], place: Place) -> None:
         return
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
+        for trial in before["trials"]:  # an older record has other names in it
+            trial["recipe"] = dataclasses.asdict(Recipe.from_json(trial["recipe"]))
         differing = [name for name in plan if before[name] != json.loads(json.dumps(plan[name]))]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise UsageError(f"cannot be read: {error}", where=path) from error
@@ -217,6 +222,13 @@ def _check_plan(out: Path, trials: Sequence[Trial], place: Place) -> None:
             where=out,
             remedy="choose another -o",
         )
+
+
+def _planned(trial: Trial) -> dict[str, Any]:
+    """Give what the plan says of a trial; where all find their data, it says once."""
+    experiment = trial.experiment.to_json()
+    del experiment["origin"]
+    return {"name": trial.name, "settings": trial.settings, **experiment}
 
 
 class _Notes:
@@ -277,7 +289,9 @@ class _Notes:
         for one in results:
             settings = [one.trial.settings[name] for name in names]
             path = f"{_RUNS}/{one.trial.name}"
-            lines.append([*settings, one.trial.seed, one.epochs, one.end, one.accuracy, path])
+            lines.append(
+                [*settings, one.trial.experiment.seed, one.epochs, one.end, one.accuracy, path]
+            )
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(lines)
         files.write_bytes(out / RESULTS, text.getvalue().encode())
@@ -311,9 +325,9 @@ def _tune(notes: _Notes, place: Place) -> None:
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
-    epochs = max(trial.recipe["epochs"] for trial in notes.left)
+    epochs = max(trial.experiment.recipe.epochs for trial in notes.left)
     space = {
-        "trial": tune.grid_search([dataclasses.asdict(trial) for trial in notes.left]),
+        "trial": tune.grid_search([trial.to_json() for trial in notes.left]),
         "place": dataclasses.asdict(place),
     }
     with (

@@ -10,14 +10,14 @@ import itertools
 import os
 import socket
 import threading
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mnistry.cluster import shared_folder
+from mnistry.datasets.dataset import Origin
 from mnistry.errors import DivergedError, MnistryError, ResourceError
-from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.training.history import Progress
 from mnistry.version import __version__
 
@@ -45,21 +45,27 @@ class Trial:
         Its run's directory, below the folder of them all.
     settings
         What was varied.
-    recipe
-        All that it is trained by, as JSON has it.
-    seed
-        Decides weights, order, and which images are set aside.
+    experiment
+        All that it is trained by.
     """
 
     name: str
     settings: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    seed: int
+    experiment: Experiment
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave."""
+        return cls(value["name"], value["settings"], Experiment.from_json(value["experiment"]))
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a sweep's trainings find their data and leave their runs; the same in all workers.
+    """Where a sweep's trainings leave their runs, and what workers must have in common.
 
     Attributes
     ----------
@@ -67,8 +73,6 @@ class Place:
         The folder of the run directories, which is there.
     mark
         A file that whoever sees the same folder sees.
-    data, transpose
-        As `mnistry.load` takes them.
     digests
         What the data must be.
     version
@@ -77,8 +81,6 @@ class Place:
 
     runs: str
     mark: str
-    data: str
-    transpose: bool
     digests: Mapping[str, str]
     version: str = __version__
 
@@ -96,7 +98,7 @@ def train(config: Mapping[str, Any]) -> None:
     # After two seconds, as it would be, Tune takes the next trial for lost too.
     os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", str(int(_PATIENCE)))
     _training[:] = [threading.current_thread()]
-    trial, place = Trial(**config["trial"]), Place(**config["place"])
+    trial, place = Trial.from_json(config["trial"]), Place(**config["place"])
     stopped = False
 
     def report(epoch: int, score: float | None, end: str | None = None, why: str = "") -> None:
@@ -113,12 +115,12 @@ def train(config: Mapping[str, Any]) -> None:
             report(progress.epoch, progress.finished.val_accuracy)
 
     try:
-        dataset = _fit_for(place)
+        dataset = _load(trial.experiment.origin, place)
     except MnistryError as error:
         report(0, 0.0, UNFIT, f"{error} (on {socket.gethostname()})")
         return
     try:
-        run = _perform(trial, dataset, place, on_progress)
+        run = _run(trial, dataset, Path(place.runs, trial.name), on_progress)
     except DivergedError:
         report(0, 0.0, DIVERGED)
     except Exception as error:  # only for a worker that dies is there a next time
@@ -137,18 +139,18 @@ def _let_it_save() -> None:
         thread.join(_PATIENCE)
 
 
-def _fit_for(place: Place) -> "Dataset":
+def _load(origin: Origin, place: Place) -> "Dataset":
     """Give the data, if this worker has what the others have."""
     shared_folder.must_see(Path(place.mark), "a worker")
     if place.version != __version__:
         raise ResourceError(f"a worker has mnistry {__version__}", expected=place.version)
-    dataset = load(place.data, place.transpose)
+    dataset = load(origin)
     if dict(place.digests) != dict(dataset.digests):
         raise ResourceError("a worker has other data", where=dataset.source)
     return dataset
 
 
-def _perform(trial: Trial, dataset: "Dataset", place: Place, on_progress: Any) -> "Run":
+def _run(trial: Trial, dataset: "Dataset", path: Path, on_progress: Any) -> "Run":
     """Train, or go on from the newest checkpoint, or give what is done already."""
     from mnistry.system import cores
     from mnistry.training import startup
@@ -159,22 +161,20 @@ def _perform(trial: Trial, dataset: "Dataset", place: Place, on_progress: Any) -
         startup.import_keras()
         _forget_programs()
         from mnistry.runs import directory, experiment
-        from mnistry.runs.directory import Run
+        from mnistry.runs.directory import Run, Status
         from mnistry.training import checkpoints
 
-        path = Path(place.runs, trial.name)
         if path.exists():
             with directory.hold(path, wait=_PATIENCE):  # until a worker that was told to end has
                 pass
-        if not (path / "run.json").exists():
-            return experiment.perform(
-                Recipe.from_json(dict(trial.recipe)), dataset, seed=trial.seed, path=path,
-                given=place.data, transpose=place.transpose, on_progress=on_progress,
-            )  # fmt: skip
+        if not Run.exists(path):
+            return experiment.run_experiment(
+                trial.experiment, dataset, path=path, on_progress=on_progress
+            )
         run = Run.open(path)
-        if run.status == "diverged":
+        if run.status == Status.DIVERGED:
             raise DivergedError("it diverged before", where=path)
-        if run.status == "done":
+        if run.status == Status.DONE:
             return run
         state, _ = checkpoints.newest(run.checkpoint_folder)
         for number, epoch in enumerate(() if state is None else state.epochs, 1):
@@ -191,10 +191,8 @@ def _forget_programs() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def load(data: str, transpose: bool) -> "Dataset":
+def load(origin: Origin) -> "Dataset":
     """Load the data once a process, without its test split."""
     from mnistry import datasets
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return dataclasses.replace(datasets.load(data, transpose=transpose), test=None)
+    return dataclasses.replace(datasets.load_origin(origin), test=None)

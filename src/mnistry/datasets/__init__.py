@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from mnistry.datasets import checks, csv, fashion, folder, idx, mnist, npz, sample
-from mnistry.datasets.dataset import Dataset, Split
+from mnistry.datasets.dataset import Dataset, Origin, Split
 from mnistry.errors import CacheError, DataError, DownloadError, Notice, UsageError
 from mnistry.system.downloads import Progress
 
-__all__ = ["NAMES", "Dataset", "Split", "load"]
+__all__ = ["NAMES", "Dataset", "Origin", "Split", "load", "load_origin"]
 
 NAMES = ("mnist", "fashion-mnist", "sample")
 
@@ -58,9 +58,28 @@ def load(
     >>> x_train.shape, x_train.dtype, y_test.shape
     ((4000, 28, 28), dtype('uint8'), (1000,))
     """
+    given = None if data is None else str(data)
+    if isinstance(data, Path) and given in NAMES:
+        given = f"./{given}"
+    dataset = load_origin(Origin(given, transpose), progress=progress)
+    for notice in dataset.notices:
+        warnings.warn(notice, Notice, stacklevel=2)
+    return dataset
+
+
+def load_origin(origin: Origin, *, progress: Progress | None = None) -> Dataset:
+    """Load what an origin names, as `load` does; notices are in the result alone.
+
+    Examples
+    --------
+    >>> load_origin(load("sample").origin).name
+    'sample'
+    """
+    data = origin.data
     if data is not None and data not in NAMES:
-        dataset = _from_path(Path(data), transpose)
-    elif transpose:
+        path = Path(data)
+        dataset, data = _from_path(path, origin.transpose), str(path.resolve())
+    elif origin.transpose:
         raise UsageError("transpose is for data given by a path", where=data or "mnist")
     elif data == "sample":
         dataset = sample.load()
@@ -70,9 +89,8 @@ def load(
         dataset = mnist.load(progress)
     else:
         dataset = _mnist_or_sample(progress)
-    for notice in dataset.notices:
-        warnings.warn(notice, Notice, stacklevel=2)
-    return dataset
+        data = dataset.name
+    return dataclasses.replace(dataset, origin=dataclasses.replace(origin, data=data))
 
 
 def _mnist_or_sample(progress: Progress | None) -> Dataset:

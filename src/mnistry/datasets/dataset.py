@@ -44,6 +44,22 @@ class LabelledSplit(NamedTuple):
     labels: Labels
 
 
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What loads a dataset: the arguments of `mnistry.load`.
+
+    Attributes
+    ----------
+    data
+        A name or a path. None is the default dataset, or none that was loaded.
+    transpose
+        Whether rows and columns are exchanged.
+    """
+
+    data: str | None = None
+    transpose: bool = False
+
+
 @dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
 class Dataset:
     """Handwritten digits, or anything of their shape, and where they came from.
@@ -68,6 +84,8 @@ class Dataset:
         What the user should know: a fallback, a suspicion, files passed over.
     failures
         One line for each item that could not be read.
+    origin
+        What loads the same again, from any folder: its path is absolute.
     """
 
     name: str
@@ -78,6 +96,7 @@ class Dataset:
     classes: tuple[str, ...] = DIGITS
     notices: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    origin: Origin = Origin()
 
     def __iter__(self) -> Iterator[LabelledSplit]:
         for name, split in (("training", self.train), ("test", self.test)):

@@ -7,18 +7,19 @@ or not at all. Knows nothing of how a run comes about.
 import contextlib
 import dataclasses
 import datetime
+import enum
 import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mnistry.datasets import NAMES
-from mnistry.datasets.dataset import Dataset
+from mnistry.datasets.dataset import Dataset, Origin
 from mnistry.errors import DataError, ModelError, ResourceError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.evaluation.statistics import Comparison, mcnemar
 from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.system import files
 from mnistry.training import history
 
@@ -29,6 +30,21 @@ FORMAT = 1
 _RECORD = "run.json"
 _LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
+_HISTORY = "history.csv"
+_SCORECARD = "scorecard.json"
+_KERAS, _ONNX = "model.keras", "model.onnx"
+_FIGURES = "figures"
+_OWN_FILES = {_RECORD, _LOCK, _HISTORY, _SCORECARD, _KERAS, _ONNX}
+
+
+class Status(enum.StrEnum):
+    """How far a training is, or how it ended."""
+
+    RUNNING = "running"
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    DIVERGED = "diverged"
+    FAILED = "failed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +55,8 @@ class DataIdentity:
     ----------
     name, source, licence
         As in `mnistry.Dataset`.
-    given
-        What loads it again: a name, or an absolute path.
-    transpose
-        Whether rows and columns were exchanged.
+    origin
+        What loads it again.
     train, test
         Images in each split; None where there is none.
     digests
@@ -54,27 +68,41 @@ class DataIdentity:
     name: str
     source: str
     licence: str
-    given: str
-    transpose: bool
+    origin: Origin
     train: int | None
     test: int | None
     digests: Mapping[str, str]
     classes: tuple[str, ...]
 
     @classmethod
-    def of(cls, dataset: Dataset, given: str | Path | None, transpose: bool = False) -> Self:
-        """Describe a dataset that `given`, None for the default, has loaded."""
+    def of(cls, dataset: Dataset) -> Self:
+        """Describe a dataset."""
+        origin = dataset.origin
+        if origin.data is None:
+            origin = dataclasses.replace(origin, data=dataset.name)
         return cls(
             dataset.name,
             dataset.source,
             dataset.licence,
-            dataset.name if given is None else found_again(given),
-            transpose,
+            origin,
             None if dataset.train is None else len(dataset.train.images),
             None if dataset.test is None else len(dataset.test.images),
             dataset.digests,
             dataset.classes,
         )
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave; raises `KeyError` or `TypeError` if it is something else."""
+        values = dict(value)
+        origin = Origin(values.pop("given"), values.pop("transpose"))
+        return cls(**{**values, "origin": origin, "classes": tuple(values["classes"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain values, with the origin's in a row with the others."""
+        values = dataclasses.asdict(self)
+        origin = values.pop("origin")
+        return {"given": origin.pop("data"), **origin, **values}
 
     def check(self, dataset: Dataset) -> None:
         """Raise `DataError` unless a dataset holds the same arrays."""
@@ -97,7 +125,7 @@ class Run:
     path
         The directory.
     status
-        ``"running"``, ``"done"``, ``"interrupted"``, ``"diverged"`` or ``"failed"``.
+        See `Status`.
     recipe, seed
         What it takes to repeat it, with the data.
     data
@@ -119,7 +147,7 @@ class Run:
     """
 
     path: Path
-    status: str
+    status: Status
     recipe: Recipe
     seed: int
     data: DataIdentity
@@ -162,10 +190,10 @@ class Run:
             )
         try:
             recipe = Recipe.from_json(value.pop("recipe"))
-            data = value.pop("data")
-            data["classes"] = tuple(data["classes"])
-            run = cls(path=path, recipe=recipe, data=DataIdentity(**data), **value)
-        except (KeyError, TypeError, AttributeError, UsageError) as error:
+            data = DataIdentity.from_json(value.pop("data"))
+            status = Status(value.pop("status"))
+            run = cls(path=path, status=status, recipe=recipe, data=data, **value)
+        except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
             raise ModelError(f"is no record of a run: {error}", where=record) from error
         _check_types(run, record)
         _check_types(run.data, record)
@@ -173,20 +201,49 @@ class Run:
 
     def write(self) -> Self:
         """Write ``run.json``, whole or not at all."""
-        value = dataclasses.asdict(self)
+        value = self.to_json()
         del value["path"]
         files.write_json(self.path / _RECORD, {"format": FORMAT, **value})
         return self
 
+    def to_json(self) -> dict[str, Any]:
+        """Give all of it as plain values."""
+        return {**dataclasses.asdict(self), "path": str(self.path), "data": self.data.to_json()}
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether a run's record is in this directory."""
+        return (path / _RECORD).is_file()
+
+    @property
+    def experiment(self) -> Experiment:
+        """What was trained, and all that repeating it takes."""
+        return Experiment(self.recipe, self.data.origin, self.seed)
+
     @property
     def keras_path(self) -> Path:
         """The network as Keras saves it."""
-        return self.path / "model.keras"
+        return self.path / _KERAS
 
     @property
     def onnx_path(self) -> Path:
         """The same network for ONNX Runtime."""
-        return self.path / "model.onnx"
+        return self.path / _ONNX
+
+    @property
+    def history_path(self) -> Path:
+        """The figures of every epoch, as CSV."""
+        return self.path / _HISTORY
+
+    @property
+    def scorecard_path(self) -> Path:
+        """The scorecards, as JSON."""
+        return self.path / _SCORECARD
+
+    @property
+    def figure_folder(self) -> Path:
+        """Where plots of the run are put."""
+        return self.path / _FIGURES
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -225,7 +282,7 @@ class Run:
         return path
 
     def _must_be_done(self) -> None:
-        if self.status != "done":
+        if self.status != Status.DONE:
             raise ModelError(
                 f"the run is {self.status}: it has no results yet",
                 where=self.path,
@@ -234,16 +291,24 @@ class Run:
 
     def epochs(self) -> tuple[history.Epoch, ...]:
         """Read the figures of every epoch."""
-        path = self.path / "history.csv"
+        path = self.history_path
         try:
             return history.from_csv(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._must_be_done()
             raise ModelError(f"no history: {error}", where=path) from error
 
+    def write_history(self, epochs: tuple[history.Epoch, ...]) -> None:
+        """Write the figures of every epoch, whole or not at all."""
+        files.write_bytes(self.history_path, history.to_csv(epochs).encode())
+
+    def write_scores(self, scores: Scores) -> None:
+        """Write the scorecards, whole or not at all."""
+        files.write_json(self.scorecard_path, scores.to_json())
+
     def scores(self) -> Scores:
         """Read the scorecards."""
-        path = self.path / "scorecard.json"
+        path = self.scorecard_path
         self._must_be_done()
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
@@ -279,7 +344,16 @@ def hold(path: Path, *, wait: float = 0.0) -> Iterator[None]:
         yield
 
 
-def note_end(path: Path, status: str, *, wait: float) -> None:
+def is_own_file(path: Path) -> bool:
+    """Whether a path is one of the files that a run keeps; others may be put into its folder."""
+    folder = path.parent
+    if folder.name == _CHECKPOINTS:
+        return Run.exists(folder.parent)
+    # Some file systems take Model.Keras for model.keras.
+    return path.name.casefold() in _OWN_FILES and Run.exists(folder)
+
+
+def note_end(path: Path, status: Status, *, wait: float) -> None:
     """Write down how a training ended that could not do so itself; nothing where it could.
 
     Parameters
@@ -287,7 +361,7 @@ def note_end(path: Path, status: str, *, wait: float) -> None:
     path
         The run directory; there may be none.
     status
-        ``"failed"`` or ``"interrupted"``.
+        `Status.FAILED` or `Status.INTERRUPTED`.
     wait
         Seconds until its process has let go of it.
 
@@ -296,10 +370,10 @@ def note_end(path: Path, status: str, *, wait: float) -> None:
     ResourceError, ModelError
         If it does not, or the record cannot be read.
     """
-    if (path / _RECORD).exists():
+    if Run.exists(path):
         with hold(path, wait=wait):
             run = Run.open(path)
-            if run.status == "running":
+            if run.status == Status.RUNNING:
                 dataclasses.replace(run, status=status).write()
 
 
@@ -320,7 +394,7 @@ def begin(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ResourceError(f"cannot be made: {error.strerror}", where=path) from error
     with hold(path):
-        if (path / _RECORD).exists():  # another was quicker, and is done
+        if Run.exists(path):  # another was quicker, and is done
             raise _taken(path)
         yield
 
@@ -438,15 +512,10 @@ def compare(a: Run, b: Run) -> Comparison:
     return mcnemar(wrong_a, wrong_b, cards[0].count)
 
 
-def found_again(given: str | Path) -> str:
-    """Give what loads the same data from wherever: a name, or an absolute path."""
-    # A name stays a name though a folder may be called the same.
-    return str(given) if given in NAMES else str(Path(given).resolve())
-
-
 def _check_types(value: Any, where: Path) -> None:
     """Raise `ModelError` if a field that JSON filled has another type than it should have."""
     kinds: dict[str, Any] = {"int": int, "str": str, "bool": bool, "int | None": int | None}
+    kinds["str | None"] = str | None
     for field in dataclasses.fields(value):
         kind = kinds.get(str(getattr(field.type, "__name__", field.type)))
         if str(field.type).startswith(("Mapping", "collections.abc.Mapping")):

@@ -20,28 +20,36 @@ from numpy.typing import NDArray
 from mnistry.augmentation import extra
 from mnistry.concepts import steps_per_epoch
 from mnistry.datasets.dataset import Dataset, Split, as_split
-from mnistry.datasets.splits import hold_out
+from mnistry.datasets.splits import Parts, hold_out
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.networks import export, keras_files, zoo
 from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.recipes.optimizers import make_optimizer
 from mnistry.runs import directory
-from mnistry.runs.directory import DataIdentity, Run
+from mnistry.runs.directory import DataIdentity, Run, Status
 from mnistry.runs.scoring import score_split
 from mnistry.system import files
 from mnistry.training import fit, history
 from mnistry.version import __version__
 
 
-def perform(
-    recipe: Recipe,
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """All that a training needs, made and checked before anything is written."""
+
+    experiment: Experiment
+    dataset: Dataset
+    parts: Parts
+    model: keras.Model
+
+
+def run_experiment(
+    experiment: Experiment,
     dataset: Dataset,
     *,
-    seed: int = 0,
     path: Path | None = None,
-    given: str | Path | None = None,
-    transpose: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_start: Callable[[], None] | None = None,
     on_progress: Callable[[history.Progress], None] | None = None,
@@ -51,16 +59,13 @@ def perform(
 
     Parameters
     ----------
-    recipe
+    experiment
         What to train, and how.
     dataset
-        Its training split must have labels; its test split is used once, after the training.
-    seed
-        Decides the initial weights, the order of the images, and which are set aside.
+        What was loaded from the experiment's origin. Its training split must have labels; its test
+        split is used once, after the training.
     path
         The run directory; None chooses ``runs/<time>-<recipe>-s<seed>``.
-    given, transpose
-        What loaded `dataset`, so that the run can find its data again.
     callbacks, on_progress
         As in `mnistry.train`.
     on_start
@@ -78,19 +83,20 @@ def perform(
         If the loss becomes infinite or not a number. The run keeps its last complete state.
     """
     began = time.perf_counter()
-    model, optimizer = _prepare(recipe, dataset, seed)
+    prepared = _prepare(experiment, dataset)
+    recipe, seed = experiment.recipe, experiment.seed
     with contextlib.ExitStack() as stack:
         if path is None:
             path = stack.enter_context(directory.claim(Path("runs"), recipe.name, seed))
         stack.enter_context(directory.begin(path))
         run = Run(
-            path, "running", recipe, seed, DataIdentity.of(dataset, given, transpose),
+            path, Status.RUNNING, recipe, seed, DataIdentity.of(dataset),
             datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"), _versions(),
         ).write()  # fmt: skip
         if on_start is not None:
             on_start()
         start_seconds += time.perf_counter() - began
-        return _train(run, dataset, model, optimizer, callbacks, on_progress, start_seconds)
+        return _train(run, prepared, callbacks, on_progress, start_seconds)
 
 
 def resume(
@@ -114,46 +120,48 @@ def resume(
     """
     began = time.perf_counter()
     check_resumable(run, dataset)
-    model, optimizer = _prepare(run.recipe, dataset, run.seed)
+    prepared = _prepare(run.experiment, dataset)
     with directory.hold(run.path):
-        run = dataclasses.replace(run, status="running", versions=_versions()).write()
+        run = dataclasses.replace(run, status=Status.RUNNING, versions=_versions()).write()
         if on_start is not None:
             on_start()
         start_seconds += time.perf_counter() - began
-        return _train(run, dataset, model, optimizer, (), on_progress, start_seconds)
+        return _train(run, prepared, (), on_progress, start_seconds)
 
 
-def check(recipe: Recipe, dataset: Dataset, seed: int) -> None:
-    """Raise what `perform` would raise before it makes a directory."""
+def run_as_peer(experiment: Experiment, dataset: Dataset, path: Path) -> None:
+    """Run this process's share of a distributed training, which the main process writes down.
+
+    Collective: the main process must call `run_experiment` or `resume` meanwhile.
+
+    Parameters
+    ----------
+    experiment, dataset
+        As in the main process.
+    path
+        The run directory, which is only read.
+    """
+    _fit(_prepare(experiment, dataset), directory.checkpoint_folder(path))
+
+
+def check(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise what `run_experiment` would raise before it makes a directory."""
+    recipe = experiment.recipe
     zoo.check(recipe.network, recipe.units, recipe.depth)
-    make_optimizer(recipe, _steps(recipe, dataset, seed))
+    make_optimizer(recipe, _count_steps(recipe, _set_aside(experiment, dataset).kept))
 
 
 def check_resumable(run: Run, dataset: Dataset) -> None:
     """Raise what `resume` would raise of a run that is over, or of other data."""
-    if run.status == "done":
+    if run.status == Status.DONE:
         raise UsageError("this run is done", where=run.path, remedy="train a new one")
-    if run.status == "diverged":
+    if run.status == Status.DIVERGED:
         raise UsageError(
             "this training diverged, and would do so again",
             where=run.path,
             remedy="train a new one with a smaller --learning-rate",
         )
     run.data.check(dataset)
-
-
-def accompany(recipe: Recipe, dataset: Dataset, *, seed: int, path: Path) -> None:
-    """Compute along, where JAX computes in several processes and the first performs or resumes.
-
-    Parameters
-    ----------
-    recipe, dataset, seed
-        As in the first process.
-    path
-        The run directory, which is only read.
-    """
-    model, optimizer = _prepare(recipe, dataset, seed)
-    _fit(recipe, dataset, model, optimizer, seed, directory.checkpoint_folder(path))
 
 
 def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> Scorecard:
@@ -180,43 +188,57 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     return score_split(split, keras_files.predict(model, split.images))
 
 
-def _prepare(
-    recipe: Recipe, dataset: Dataset, seed: int
-) -> tuple[keras.Model, keras.optimizers.Optimizer]:
-    """Make network and optimizer, and find out what cannot work before anything is written."""
-    steps = _steps(recipe, dataset, seed)
-    model = zoo.build(recipe.network, seed=seed, units=recipe.units, depth=recipe.depth)
-    return model, make_optimizer(recipe, steps)
+def _prepare(experiment: Experiment, dataset: Dataset) -> _Prepared:
+    """Make the network, and find out what cannot work before anything is written."""
+    recipe = experiment.recipe
+    parts = _set_aside(experiment, dataset)
+    steps = _count_steps(recipe, parts.kept)
+    model = zoo.build(recipe.network, seed=experiment.seed, units=recipe.units, depth=recipe.depth)
+    fit.compile_model(model, make_optimizer(recipe, steps), recipe.loss)
+    return _Prepared(experiment, dataset, parts, model)
 
 
-def _steps(recipe: Recipe, dataset: Dataset, seed: int) -> int:
-    """Give how many steps a training has, if it can be done on this data."""
-    if seed < 0:
-        raise UsageError(f"seed {seed}", expected="a whole number from 0")
-    kept, _ = hold_out(Split(*_labelled(dataset)), recipe.validation, seed)
-    fit.check(len(kept.images), recipe.epochs, recipe.batch_size)
+def _set_aside(experiment: Experiment, dataset: Dataset) -> Parts:
+    if dataset.train is None or dataset.train.labels is None:
+        raise DataError(
+            "no labelled training images",
+            where=dataset.source,
+            expected="images with a label each: in a CSV, a column named label",
+            remedy="to label such images, use mnistry predict",
+        )
+    return hold_out(dataset.train, experiment.recipe.validation, experiment.seed)
+
+
+def _count_steps(recipe: Recipe, kept: Split) -> int:
+    """Give how many steps a training has, if it can be done on these images."""
+    _settings(recipe).check(len(kept.images))
     count = len(kept.images) + recipe.styled + recipe.non_digits
     return steps_per_epoch(count, recipe.batch_size) * recipe.epochs
 
 
+def _settings(recipe: Recipe, seed: int = 0) -> fit.Settings:
+    return fit.Settings(
+        recipe.epochs,
+        recipe.batch_size,
+        recipe.distortion,
+        round(recipe.plain_epochs * recipe.epochs),
+        seed,
+    )
+
+
 def _train(
     run: Run,
-    dataset: Dataset,
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
+    prepared: _Prepared,
     callbacks: Sequence[keras.callbacks.Callback],
     on_progress: Callable[[history.Progress], None] | None,
     start_seconds: float,
 ) -> Run:
     with _status_on_failure(run):
-        result = _fit(
-            run.recipe, dataset, model, optimizer, run.seed, run.checkpoint_folder,
-            callbacks, on_progress,
-        )  # fmt: skip
+        result = _fit(prepared, run.checkpoint_folder, callbacks, on_progress)
         trained = time.perf_counter()
-        files.write_bytes(run.path / "history.csv", history.to_csv(result.epochs).encode())
-        keras_files.save(model, run.keras_path)
-        files.write_json(run.path / "scorecard.json", _judge(run, model, dataset).to_json())
+        run.write_history(result.epochs)
+        keras_files.save(prepared.model, run.keras_path)
+        run.write_scores(_judge(prepared, run.onnx_path))
         seconds = {
             "start": start_seconds,
             "compile": result.compile_seconds,
@@ -224,48 +246,42 @@ def _train(
             "evaluate": time.perf_counter() - trained,
         }
         digests = {path.name: files.sha256(path) for path in (run.keras_path, run.onnx_path)}
-        return dataclasses.replace(run, status="done", seconds=seconds, digests=digests).write()
+        return dataclasses.replace(
+            run, status=Status.DONE, seconds=seconds, digests=digests
+        ).write()
 
 
 def _fit(
-    recipe: Recipe,
-    dataset: Dataset,
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    seed: int,
+    prepared: _Prepared,
     checkpoint_folder: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_progress: Callable[[history.Progress], None] | None = None,
 ) -> history.History:
-    images, labels = _labelled(dataset)
-    return fit.train(
-        model,
-        images,
-        labels,
-        optimizer=optimizer,
-        loss=recipe.loss,
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        distortion=recipe.distortion,
-        plain_epochs=round(recipe.plain_epochs * recipe.epochs),
-        extra=_extra(recipe, images, labels, seed),
-        validation=recipe.validation,
-        seed=seed,
+    recipe, seed = prepared.experiment.recipe, prepared.experiment.seed
+    more = None
+    if recipe.styled or recipe.non_digits:
+        more = extra.make(  # of nothing that is set aside
+            prepared.parts.kept, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed
+        )
+    return fit.train_parts(
+        prepared.model,
+        prepared.parts,
+        _settings(recipe, seed),
+        extra=more,
         callbacks=[*_early_stopping(recipe), *callbacks],
         on_progress=on_progress,
         checkpoint_folder=checkpoint_folder,
     )
 
 
-def _judge(run: Run, model: keras.Model, dataset: Dataset) -> Scores:
-    """Score the final weights on both splits; write the ONNX file that agrees with them."""
-    train, test = dataset.train, dataset.test
+def _judge(prepared: _Prepared, onnx_path: Path) -> Scores:
+    """Score the final weights on every part; write the ONNX file that agrees with them."""
+    model, dataset = prepared.model, prepared.dataset
+    kept, aside = prepared.parts
+    test = dataset.test
     if test is not None and test.labels is None:
         test = None
-    if train is None:
-        raise DataError("no training images", where=dataset.source)
-    kept, aside = hold_out(train, run.recipe.validation, run.seed)
-    probabilities = export.export(model, run.onnx_path, (test or kept).images)
+    probabilities = export.export(model, onnx_path, (test or kept).images)
 
     def card(split: Split) -> Scorecard:
         known = split is (test or kept)
@@ -275,27 +291,6 @@ def _judge(run: Run, model: keras.Model, dataset: Dataset) -> Scores:
     return Scores(
         None if test is None else card(test), card(kept), None if aside is None else card(aside)
     )
-
-
-def _labelled(dataset: Dataset) -> tuple[NDArray[Any], NDArray[Any]]:
-    if dataset.train is None or dataset.train.labels is None:
-        raise DataError(
-            "no labelled training images",
-            where=dataset.source,
-            expected="images with a label each: in a CSV, a column named label",
-            remedy="to label such images, use mnistry predict",
-        )
-    return dataset.train.images, dataset.train.labels
-
-
-def _extra(
-    recipe: Recipe, images: NDArray[Any], labels: NDArray[Any], seed: int
-) -> extra.ExtraImages | None:
-    if not recipe.styled and not recipe.non_digits:
-        return None
-    # Made of nothing that is set aside.
-    kept, _ = hold_out(Split(images, labels), recipe.validation, seed)
-    return extra.make(kept, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed)
 
 
 def _early_stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:
@@ -314,11 +309,11 @@ def _status_on_failure(run: Run) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        status = "failed"
+        status = Status.FAILED
         if isinstance(error, DivergedError):
-            status, error.where = "diverged", str(run.path)
+            status, error.where = Status.DIVERGED, str(run.path)
         elif isinstance(error, KeyboardInterrupt | SystemExit):
-            status = "interrupted"
+            status = Status.INTERRUPTED
         # A full disk must not hide what went wrong first.
         with contextlib.suppress(OSError):
             dataclasses.replace(run, status=status).write()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mnistry.errors import DataError, ModelError, printable
 from mnistry.runs import directory
-from mnistry.runs.directory import Run
+from mnistry.runs.directory import Run, Status
 from mnistry.server.errors import ApiError, error_of
 from mnistry.server.schemas import Error
 from mnistry.studio import schemas
@@ -59,8 +59,8 @@ class Archive:
     def detail(self, name: str, chosen: str | None) -> schemas.RunDetail:
         """Return a run's settings, epochs and scores."""
         run = self.find(name)
-        done = run.status == "done"
-        has_epochs = done or (run.path / "history.csv").is_file()
+        done = run.status == Status.DONE
+        has_epochs = done or run.history_path.is_file()
         return schemas.RunDetail(
             **_summary(run, chosen).model_dump(),
             settings=dataclasses.asdict(run.recipe),
@@ -87,7 +87,7 @@ class Archive:
 
 
 def _summary(run: Run, chosen: str | None) -> schemas.RunSummary:
-    test = run.scores().test if run.status == "done" else None
+    test = run.scores().test if run.status == Status.DONE else None
     return schemas.RunSummary(
         name=run.path.name,
         status=run.status,

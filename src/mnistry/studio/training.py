@@ -20,7 +20,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from mnistry.datasets import Origin
 from mnistry.errors import MnistryError, UsageError
+from mnistry.recipes import Recipe
+from mnistry.recipes.experiment import Experiment
 from mnistry.runs import directory
 from mnistry.server.errors import ApiError, error_of
 from mnistry.studio import worker
@@ -91,8 +94,8 @@ class Trainer:
             raise UsageError(
                 f"{settings.network} has no units or depth to choose", expected="the dense network"
             )
-        kind = "classic" if _is_classic(settings) else "custom"
-        with directory.claim(self._folder, kind, settings.seed) as path:
+        experiment = _experiment(settings)
+        with directory.claim(self._folder, experiment.recipe.name, experiment.seed) as path:
             # Set before anything is awaited: else two requests could both start a training.
             self._state = Training(
                 run=path.name,
@@ -107,7 +110,7 @@ class Trainer:
             self._events.clear()
             self._process = None
             try:
-                self._process = await _start_process(_task(path, settings))
+                self._process = await _start_process(experiment, path)
             except OSError as error:
                 self._end("failed", error={"what": f"no process can be started: {error.strerror}"})
                 raise ApiError(409, f"no process can be started: {error.strerror}") from error
@@ -215,11 +218,14 @@ def can_train() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("keras", "jax", "onnx"))
 
 
-def _is_classic(settings: TrainSettings) -> bool:
-    return settings == TrainSettings(seed=settings.seed, data=settings.data)
+def _experiment(settings: TrainSettings) -> Experiment:
+    recipe = Recipe(**settings.model_dump(exclude={"seed", "data"}))
+    if recipe != Recipe():
+        recipe = dataclasses.replace(recipe, name="custom")
+    return Experiment(recipe, Origin(settings.data), settings.seed)
 
 
-async def _start_process(task: worker.Task) -> asyncio.subprocess.Process:
+async def _start_process(experiment: Experiment, path: Path) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",  # imports nothing from the working directory
@@ -230,7 +236,8 @@ async def _start_process(task: worker.Task) -> asyncio.subprocess.Process:
         **_separate_group(),
     )
     if process.stdin is not None:
-        process.stdin.write((json.dumps(dataclasses.asdict(task)) + "\n").encode())
+        task = {"path": str(path), "experiment": experiment.to_json()}
+        process.stdin.write((json.dumps(task) + "\n").encode())
         with contextlib.suppress(
             ConnectionError
         ):  # the process has ended: `_follow_process` reports it
@@ -243,8 +250,3 @@ def _separate_group() -> dict[str, Any]:
     if os.name == "nt":
         return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
     return {"start_new_session": True}
-
-
-def _task(path: Path, settings: TrainSettings) -> worker.Task:
-    recipe = settings.model_dump(exclude={"seed", "data"})
-    return worker.Task(str(path), recipe, settings.seed, settings.data)

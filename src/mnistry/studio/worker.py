@@ -1,8 +1,9 @@
 """The process that trains for the studio: ``python -m mnistry.studio.worker``.
 
-Its standard input holds one line of JSON, a `Task`; its standard output, one line of JSON for each
-event. When its input is closed, because the training is stopped or the studio has ended, it stops
-as at Ctrl-C: the run is kept and can be resumed.
+Its standard input holds one line of JSON, ``{"path": …, "experiment": …}``: the run directory to
+make, and an `Experiment`. Its standard output is one line of JSON for each event. When its input is
+closed, because the training is stopped or the studio has ended, it stops as at Ctrl-C: the run is
+kept and can be resumed.
 Knows nothing of HTTP.
 """
 
@@ -18,30 +19,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from mnistry.errors import DivergedError, MnistryError
+from mnistry.recipes.experiment import Experiment
+from mnistry.runs.directory import Status
 from mnistry.training.history import Progress
 
 INTERRUPTED = 130
 _PAUSE = 0.1  # seconds between two reports
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What to train, as plain values.
-
-    Attributes
-    ----------
-    path
-        The run directory to make.
-    recipe
-        Fields of `mnistry.Recipe`.
-    seed, data
-        As `mnistry train` takes them.
-    """
-
-    path: str
-    recipe: dict[str, Any]
-    seed: int
-    data: str | None
 
 
 class Reporter:
@@ -103,18 +86,17 @@ def main() -> int:
     os.dup2(2, 1)
     reporter = Reporter(events)
     try:
-        task = Task(**json.loads(sys.stdin.readline()))
+        task = json.loads(sys.stdin.readline())
+        path = Path(task["path"])
         threading.Thread(target=_wait_for_end, daemon=True).start()
-        _train(task, reporter)
-        reporter.write("done", run=Path(task.path).name, status="done")
+        _train(Experiment.from_json(task["experiment"]), path, reporter)
+        reporter.write("done", run=path.name, status=Status.DONE)
     except KeyboardInterrupt:
         return INTERRUPTED
     except MnistryError as error:
-        with contextlib.suppress(
-            OSError
-        ):  # empty if the task was refused before anything was written
-            Path(task.path).rmdir()
-        status = "diverged" if isinstance(error, DivergedError) else "failed"
+        with contextlib.suppress(OSError):
+            path.rmdir()  # it is empty if the task was refused before anything was written
+        status = Status.DIVERGED if isinstance(error, DivergedError) else Status.FAILED
         names = ("what", "where", "expected", "remedy")
         parts = {name: getattr(error, name) for name in names}
         reporter.write("failed", error=parts, status=status)
@@ -127,25 +109,19 @@ def _wait_for_end() -> None:
     _thread.interrupt_main()
 
 
-def _train(task: Task, reporter: Reporter) -> None:
+def _train(experiment: Experiment, path: Path, reporter: Reporter) -> None:
     from mnistry.training import startup
 
     started = time.perf_counter()
     with startup.compiled_programs():
         startup.import_keras()
-        from mnistry import Recipe, datasets
-        from mnistry.runs import experiment
+        from mnistry import datasets
+        from mnistry.runs.experiment import run_experiment
 
-        recipe = Recipe(**task.recipe)
-        classic = Recipe()
-        experiment.perform(
-            classic if recipe == classic else dataclasses.replace(recipe, name="custom"),
-            datasets.load(task.data),
-            seed=task.seed,
-            path=Path(task.path),
-            given=task.data,
-            on_progress=reporter,
-            start_seconds=time.perf_counter() - started,
+        dataset = datasets.load_origin(experiment.origin)
+        start_seconds = time.perf_counter() - started
+        run_experiment(
+            experiment, dataset, path=path, on_progress=reporter, start_seconds=start_seconds
         )
 
 

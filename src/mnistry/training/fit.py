@@ -5,6 +5,7 @@ engine. On other backends, and with callbacks that need every batch, they run in
 the same batches in the same order.
 """
 
+import dataclasses
 import logging
 import math
 import time
@@ -20,7 +21,7 @@ from mnistry.augmentation.distort import Distortion
 from mnistry.augmentation.extra import ExtraImages
 from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Split, as_split
-from mnistry.datasets.splits import hold_out
+from mnistry.datasets.splits import Parts, hold_out
 from mnistry.errors import ResourceError, UsageError
 from mnistry.system.cores import divide_processor
 from mnistry.training import checkpoints, processes
@@ -136,14 +137,77 @@ def train(
     (2, 2)
     """
     divide_processor()
-    kept, aside = hold_out(
-        as_split(np.asarray(images), np.asarray(labels), "training data"), validation, seed
-    )
-    check(len(kept.images), epochs, batch_size, plain_epochs, seed)
+    split = as_split(np.asarray(images), np.asarray(labels), "training data")
+    settings = Settings(epochs, batch_size, distortion, plain_epochs, seed)
+    parts = hold_out(split, validation, seed)
+    settings.check(len(parts.kept.images))
     if not model.built:
         raise UsageError("the model is not built", remedy="begin it with keras.Input((28, 28))")
     if not model.compiled:
-        _compile(model, optimizer, loss)
+        compile_model(model, optimizer, loss)
+    return train_parts(
+        model,
+        parts,
+        settings,
+        extra=extra,
+        callbacks=callbacks,
+        on_progress=on_progress,
+        checkpoint_folder=checkpoint_folder,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How images are trained on; see `train`."""
+
+    epochs: int
+    batch_size: int
+    distortion: Distortion | None
+    plain_epochs: int
+    seed: int
+
+    def check(self, count: int) -> None:
+        """Raise `UsageError` if `count` images cannot be trained on like this."""
+        if self.epochs != int(self.epochs) or self.epochs < 1:
+            raise UsageError(f"epochs {self.epochs}", expected="a whole number from 1")
+        if not 0 <= self.plain_epochs <= self.epochs:
+            raise UsageError(
+                f"plain epochs {self.plain_epochs}", expected=f"0 to {self.epochs}, of the epochs"
+            )
+        if self.seed < 0:
+            raise UsageError(f"seed {self.seed}", expected="a whole number from 0")
+        if not 1 <= self.batch_size <= count:
+            raise UsageError(
+                f"batch size {self.batch_size:,} for {count:,} training images",
+                expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
+            )
+
+
+def train_parts(
+    model: keras.Model,
+    parts: Parts,
+    settings: Settings,
+    *,
+    extra: ExtraImages | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+    checkpoint_folder: Path | None = None,
+) -> History:
+    """Fit a compiled model to images of which a part is set aside already.
+
+    Parameters
+    ----------
+    model
+        Compiled.
+    parts
+        What is trained on, and what is watched; from `mnistry.datasets.splits.hold_out`.
+    settings
+        Checked for as many images.
+    extra, callbacks, on_progress, checkpoint_folder
+        As in `train`.
+    """
+    kept, aside = parts
+    epochs, batch_size, seed = settings.epochs, settings.batch_size, settings.seed
     model.optimizer.build(model.trainable_variables)
     all_images, targets = _with_extra(kept, extra, model)
     started = time.perf_counter()
@@ -157,8 +221,8 @@ def train(
         checkpoint_folder if processes.is_main_process() else None, checkpoint,
     )  # fmt: skip
     done = len(records.done)
-    distorted = max(epochs - plain_epochs - done, 0)
-    with epoch_images(all_images, distortion, distorted, seed, done) as images_by_epoch:
+    distorted = max(epochs - settings.plain_epochs - done, 0)
+    with epoch_images(all_images, settings.distortion, distorted, seed, done) as images_by_epoch:
         batches = Batches(targets, batch_size, seed, images_by_epoch, done)
         if reason is None:
             compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
@@ -172,22 +236,8 @@ def train(
     return History(tuple(records.done), len(batches), compile_seconds, seconds - compile_seconds)
 
 
-def check(count: int, epochs: int, batch_size: int, plain_epochs: int = 0, seed: int = 0) -> None:
-    """Raise `UsageError` if `count` images cannot be trained on so often and in such batches."""
-    if epochs != int(epochs) or epochs < 1:
-        raise UsageError(f"epochs {epochs}", expected="a whole number from 1")
-    if not 0 <= plain_epochs <= epochs:
-        raise UsageError(f"plain epochs {plain_epochs}", expected=f"0 to {epochs}, of the epochs")
-    if seed < 0:
-        raise UsageError(f"seed {seed}", expected="a whole number from 0")
-    if not 1 <= batch_size <= count:
-        raise UsageError(
-            f"batch size {batch_size:,} for {count:,} training images",
-            expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
-        )
-
-
-def _compile(model: keras.Model, optimizer: Any, loss: str) -> None:
+def compile_model(model: keras.Model, optimizer: Any, loss: str) -> None:
+    """Compile a model, and raise `UsageError` if Keras does not know optimizer or loss."""
     try:
         model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
         keras.losses.get(loss)  # compile does not look
