@@ -15,7 +15,7 @@ import pytest
 
 from mnistry import datasets
 from mnistry.cluster import sweep, trial
-from mnistry.cluster.trial import Place, Trial
+from mnistry.cluster.trial import Trial
 from mnistry.datasets import Origin
 from mnistry.datasets.dataset import Split
 from mnistry.errors import ResourceError, UsageError
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
 RECIPE = Recipe(units=8, epochs=4, validation=0.2)
 EXPERIMENT = Experiment(RECIPE, Origin("sample"))
 SAMPLE = datasets.load("sample")
-PLACE = Place("runs", "mark", dataclasses.replace(SAMPLE, test=None).digests)
+DIGESTS = dataclasses.replace(SAMPLE, test=None).digests
 SETTINGS = [{"learning_rate": rate} for rate in (0.01, 0.003, 1e-6)]
 
 DRIVER = """
@@ -154,7 +154,7 @@ def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
 def test_what_fails_is_told_and_tried_again_by_the_same_command(cluster, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    sweep._check_plan(out, trials(), PLACE.digests)
+    sweep._check_plan(out, trials(), DIGESTS)
     (out / "runs" / "0-s0").mkdir(parents=True)
     (out / "runs" / "0-s0" / "notes.md").write_text("mine")
     outcome = sweep.run(trials(), SAMPLE, out)
@@ -193,13 +193,13 @@ def test_settings_that_cannot_be_trained_are_refused_before_anything_is_started(
 
 
 def test_a_sweep_of_other_data_is_another_sweep(tmp_path: Path) -> None:
-    sweep._check_plan(tmp_path, trials(), PLACE)
-    sweep._check_plan(tmp_path, trials(), PLACE)
+    sweep._check_plan(tmp_path, trials(), DIGESTS)
+    sweep._check_plan(tmp_path, trials(), DIGESTS)
     with pytest.raises(UsageError, match="holds a sweep with other digests; "):
-        sweep._check_plan(tmp_path, trials(), dataclasses.replace(PLACE, digests={"x_train": "b"}))
+        sweep._check_plan(tmp_path, trials(), {"x_train": "b"})
     (tmp_path / "sweep.json").write_text("[]")
     with pytest.raises(UsageError, match="cannot be read"):
-        sweep._check_plan(tmp_path, trials(), PLACE)
+        sweep._check_plan(tmp_path, trials(), DIGESTS)
 
 
 def test_a_line_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
