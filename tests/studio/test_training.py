@@ -12,7 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 import mnistry
+from mnistry.datasets import Origin
 from mnistry.networks import zoo
+from mnistry.recipes.experiment import Experiment
 from mnistry.studio import schemas, training
 from mnistry.studio.app import Studio, create
 from mnistry.studio.training import Trainer
@@ -159,7 +161,8 @@ def test_settings_that_make_no_sense_begin_nothing(
 def test_the_settings_left_out_are_the_classic_experiments() -> None:
     settings = schemas.TrainSettings().model_dump(exclude={"seed", "data"})
     assert mnistry.Recipe(**settings) == mnistry.Recipe()
-    assert training._is_classic(schemas.TrainSettings(seed=3, data="mnist"))
+    made = training._experiment(schemas.TrainSettings(seed=3, data="mnist"))
+    assert made == Experiment(mnistry.Recipe(), Origin("mnist"), 3)
 
 
 def test_every_network_and_optimizer_of_the_settings_is_one_of_keras() -> None:
