@@ -193,7 +193,7 @@ def test_one_epoch_is_made_ahead_and_no_more(digits, monkeypatch: pytest.MonkeyP
         release.release()
         return images
 
-    monkeypatch.setattr(distort, "distort", slow)
+    monkeypatch.setattr("mnistry.augmentation.distort.distort", slow)
     ahead = epochs(digits, Distortion(), seed=0)
     release.acquire(timeout=10)
     assert made == [(0, 0)]  # before anything was asked for

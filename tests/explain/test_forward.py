@@ -227,9 +227,9 @@ def test_the_cost_of_a_sure_answer_has_all_its_digits(dense_subject, digits):
 def test_the_way_forward_needs_no_keras(finished_run):
     code = (
         "import sys, numpy as np\n"
-        "from mnistry.explain import Explainer, page, story\n"
+        "from mnistry.explain import Explainer, narrative, page\n"
         f"told = Explainer({str(finished_run.onnx_path)!r}).explain(np.zeros((28, 28), np.uint8))\n"
-        "page.render('t', story.forward(told, 'an image'))\n"
+        "page.render('t', narrative.forward(told, 'an image'))\n"
         "print(*sys.modules)"
     )
     result = subprocess.run(
