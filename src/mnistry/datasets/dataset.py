@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +37,6 @@ class Split(NamedTuple):
     labels: Labels | None
 
 
-class LabelledSplit(NamedTuple):
-    """A `Split` whose labels are there for certain."""
-
-    images: Images
-    labels: Labels
-
-
 @dataclasses.dataclass(frozen=True)
 class Origin:
     """What loads a dataset: the arguments of `mnistry.load`.
@@ -65,8 +58,7 @@ class Dataset:
     """Handwritten digits, or anything of their shape, and where they came from.
 
     Unpacks as Keras's loaders do: ``(x_train, y_train), (x_test, y_test) = load()``.
-    Where the training or test images or their labels are missing, that is a `DataError`: take
-    `train` or `test` then.
+    A split that the source lacks unpacks as None.
 
     Attributes
     ----------
@@ -98,17 +90,10 @@ class Dataset:
     failures: tuple[str, ...] = ()
     origin: Origin = Origin()
 
-    def __iter__(self) -> Iterator[LabelledSplit]:
-        for name, split in (("training", self.train), ("test", self.test)):
-            if split is None or split.labels is None:
-                missing = "images" if split is None else "labels"
-                raise DataError(
-                    f"no {name} {missing}",
-                    where=self.source,
-                    expected="labelled training and test images, to unpack both",
-                    remedy="take the dataset's .train or .test alone",
-                )
-            yield LabelledSplit(split.images, split.labels)
+    def __iter__(self) -> Iterator[tuple[Images, Labels]]:
+        # Typed as Keras's loaders are, so that a first program passes a type checker: whether a
+        # source lacks a split or labels is not known before it is read. `train` and `test` say so.
+        return iter(cast("tuple[tuple[Images, Labels], ...]", (self.train, self.test)))
 
     @cached_property
     def digests(self) -> dict[str, str]:
