@@ -39,6 +39,25 @@ def test_json_is_one_object_and_the_picture_is_drawn_too(mnistry_command, three)
     assert Path("why.png").is_file()
 
 
+def test_boxes_of_a_reduced_photo_are_in_the_files_own_pixels(mnistry_command, three) -> None:
+    with Image.open(three) as image:
+        digit = image.resize((560, 560))
+    photo = Image.new("L", (3000, 4000), "white")
+    photo.paste(digit, (300, 200))
+    photo.paste(digit, (2000, 2900))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # stored lying on its side
+    photo.rotate(90, expand=True).save("photo.jpg", exif=turned)
+    read = json.loads(mnistry_command("read", "photo.jpg", "--jsonl").out)
+    value = json.loads(mnistry_command("doctor", "photo.jpg", "--json").out)
+    assert value["digits"] == read["digits"]
+    assert value["lines"] == ["3", "3"]
+    x, y, width, height = value["digits"][1]["box"]
+    assert 2000 < x < x + width < 2560
+    assert 2900 < y < y + height < 3460
+    assert value["cases"][1]["stages"][0]["digit"] == 3  # the digit itself was cut out
+
+
 def test_a_photo_of_that_name_is_never_replaced_but_an_older_diagnosis_is(
     mnistry_command, three
 ) -> None:

@@ -44,13 +44,11 @@ def doctor(
     common.check_output(drawn, path)
     from mnistry.doctor import sheet
     from mnistry.doctor.examine import examine
-    from mnistry.images import decode
-    from mnistry.reading.ink import LONG_SIDE
     from mnistry.system import files
 
-    with notices():  # as large as it is read
-        picture, _ = decode.decode_reduced(decode.read_content(path), str(path), LONG_SIDE)
-    diagnosis = examine(open_reader(model, threshold), picture)
+    reader = open_reader(model, threshold)
+    with notices():
+        diagnosis = examine(reader, path)
     files.write_bytes(drawn, sheet.png(diagnosis, path.name))
     if as_json:
         common.print_json({"file": str(path), "picture": str(drawn), **diagnosis.to_json()})

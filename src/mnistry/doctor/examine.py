@@ -4,6 +4,7 @@ Computed, not guessed: the network is asked about every stage and every change. 
 what the picture really shows, and draws nothing.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,8 +116,11 @@ class Diagnosis:
         The whole picture resized, and inverted where its border is light.
     cases
         Its digits; of more than `MOST` the least sure, in reading order.
+    size
+        Height and width of the upright picture, in the pixels of the digits' boxes.
     picture
-        ``uint8``, shape ``(height, width)``: the grey values that were read.
+        ``uint8``, shape ``(height, width)``: the grey values that were read, fewer than `size` of
+        a large JPEG.
     ink
         What was taken for ink.
     """
@@ -124,6 +128,7 @@ class Diagnosis:
     reading: Reading
     naive: tuple[Asked, ...]
     cases: tuple[Case, ...]
+    size: tuple[int, int]
     picture: Image = field(repr=False)
     ink: Ink = field(repr=False)
 
@@ -137,7 +142,7 @@ class Diagnosis:
         }
 
 
-def examine(reader: Reader, picture: Image) -> Diagnosis:
+def examine(reader: Reader, picture: str | os.PathLike[str] | bytes | Image) -> Diagnosis:
     """Follow the digits of a picture from its pixels to the network.
 
     Parameters
@@ -145,21 +150,22 @@ def examine(reader: Reader, picture: Image) -> Diagnosis:
     reader
         What reads it.
     picture
-        ``uint8``, shape ``(height, width)``: its grey values.
+        As `Reader.read` takes it: an image file, its content, or its grey values.
 
     Raises
     ------
     DataError
-        If it is no array of that type and shape.
+        If it is no image, or no array of that type and shape.
     """
     look = reader.look(picture)
     reading, ink, forms = look.reading, look.ink, look.forms
     least_sure = np.argsort([digit.confidence for digit in reading.digits], kind="stable")
-    before = stages.naive(picture)
+    before = stages.naive(look.grey)
+    scale = max(look.grey.shape) / max(look.size)
     cases = []
     for i in sorted(least_sure[:MOST].tolist()):
         digit = reading.digits[i]
-        way = stages.of_digit(picture, ink, digit.box, forms[i])
+        way = stages.of_digit(look.grey, ink, stages.scaled(digit.box, scale), forms[i])
         whole = before + way if len(reading.digits) == 1 else way
         asked = _ask(reader, way)
         cases.append(
@@ -172,7 +178,7 @@ def examine(reader: Reader, picture: Image) -> Diagnosis:
                 _other_answers(reader, asked[-1]),
             )
         )
-    return Diagnosis(reading, _ask(reader, before), tuple(cases), picture, ink)
+    return Diagnosis(reading, _ask(reader, before), tuple(cases), look.size, look.grey, ink)
 
 
 def _ask(reader: Reader, way: Sequence[stages.Stage]) -> tuple[Asked, ...]:

@@ -136,7 +136,7 @@ def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
 
 def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, float]:
     """Draw the photo and its ink, and give the right and the lower end."""
-    height, width = diagnosis.picture.shape
+    height, width = diagnosis.size
     is_wide = width > 2 * height  # then one below the other
     most = (_TWO_PANELS, _PANEL[1] // 2 - _CAPTION) if is_wide else _PANEL
     paper = "light" if diagnosis.ink.paper_is_light else "dark"

@@ -71,7 +71,7 @@ def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
         ``uint8``, shape ``(28, 28)``: what came of it in the end.
     """
     dark_paper = 255 - picture if ink.paper_is_light else picture
-    inked, ink_box = 255 * _strength_inside(ink, box), _scaled_box(box, ink.scale)
+    inked, ink_box = 255 * _strength_inside(ink, box), scaled(box, ink.scale)
     alone = _squared(inked, ink_box)
     width = stroke_width(_squared(inked, ink_box, _FINE * SIDE) > 127) / _FINE
     down, right = _off_centre(alone)
@@ -100,13 +100,14 @@ def _squared(values: NDArray[Any], box: Box, size: int = SIDE) -> Image:
     return _resized(padded[top + side : top + 2 * side, left + side : left + 2 * side], size)
 
 
-def _scaled_box(box: Box, scale: float) -> Box:
+def scaled(box: Box, scale: float) -> Box:
+    """Give a box in the pixels of a picture that is `scale` times as large."""
     x, y, width, height = (round(value * scale) for value in box)
     return x, y, max(1, width), max(1, height)
 
 
 def _strength_inside(ink: Ink, box: Box) -> NDArray[np.float32]:
-    x, y, width, height = _scaled_box(box, ink.scale)
+    x, y, width, height = scaled(box, ink.scale)
     inside = np.zeros_like(ink.strength)
     rows, columns = slice(max(0, y - 1), y + height + 1), slice(max(0, x - 1), x + width + 1)
     inside[rows, columns] = ink.strength[rows, columns]

@@ -108,6 +108,9 @@ class Look:
         What was read.
     size
         Height and width of the upright picture, in the pixels of the boxes.
+    grey
+        ``uint8``, shape ``(height, width)``: the grey values that were read; of a large JPEG they
+        are fewer than `size`.
     ink
         What was taken for ink.
     forms
@@ -118,6 +121,7 @@ class Look:
 
     reading: Reading
     size: tuple[int, int]
+    grey: NDArray[np.uint8] = field(repr=False)
     ink: Ink
     forms: NDArray[np.uint8] = field(repr=False)
     probabilities: NDArray[np.float32] = field(repr=False)
@@ -205,21 +209,22 @@ class Reader:
         A picture that has MNIST's form already is read as it is; one that has its size alone, as it
         is and by its marks.
         """
-        picture, size = _grey(image)
-        ink = find_ink(picture)
-        if picture.shape == (SIDE, SIDE):
-            return self._look_at_one(255 - picture if ink.paper_is_light else picture, ink)
-        return self._look_for_marks(ink, size)
+        grey, size = _grey(image)
+        ink = find_ink(grey)
+        if grey.shape == (SIDE, SIDE):
+            return self._look_at_one(grey, ink)
+        return self._look_for_marks(grey, ink, size)
 
-    def _look_at_one(self, image: NDArray[np.uint8], ink: Ink) -> Look:
-        """Read a picture of MNIST's size, dark paper and light ink."""
+    def _look_at_one(self, grey: NDArray[np.uint8], ink: Ink) -> Look:
+        """Read a picture of MNIST's size."""
+        image = 255 - grey if ink.paper_is_light else grey
         size, alone = (SIDE, SIDE), image[np.newaxis]
         probabilities = onnx_session.probabilities(self._session, alone)
         box = formed_box(image)
         if box is not None:
             digits = self._digits(probabilities, [box], self._threshold)
-            return Look(_reading(digits), size, ink, alone, probabilities)
-        found = self._look_for_marks(ink, size)
+            return Look(_reading(digits), size, grey, ink, alone, probabilities)
+        found = self._look_for_marks(grey, ink, size)
         marks = found.reading.digits
         if not marks:
             return found
@@ -229,9 +234,9 @@ class Reader:
         digits = self._digits(probabilities, [box or (0, 0, SIDE, SIDE)], self._strict)
         if digits[0].digit is None and len(marks) > 1:
             return found
-        return Look(_reading(_vouched(digits, size)), size, ink, alone, probabilities)
+        return Look(_reading(_vouched(digits, size)), size, grey, ink, alone, probabilities)
 
-    def _look_for_marks(self, ink: Ink, size: tuple[int, int]) -> Look:
+    def _look_for_marks(self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int]) -> Look:
         """Part ink into lines and marks, and read them."""
         lines = find_lines(ink.strength)
         asked = self._ask([lattice.whole(line) or lattice.spans(line) for line in lines], ink)
@@ -251,7 +256,7 @@ class Reader:
             read.append(_Answers({}, one.forms[chosen], one.probabilities[chosen]))
             number += bool(chosen)
         return Look(
-            _reading(_vouched(digits, size, scale)), size, ink,
+            _reading(_vouched(digits, size, scale)), size, grey, ink,
             np.concatenate([one.forms for one in read]),
             np.concatenate([one.probabilities for one in read]),
         )  # fmt: skip

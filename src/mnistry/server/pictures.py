@@ -8,12 +8,9 @@ import dataclasses
 import numpy as np
 
 from mnistry.doctor import examine, sheet
-from mnistry.images import decode
 from mnistry.reading import Reader
-from mnistry.reading.ink import LONG_SIDE
 from mnistry.server import schemas
 
-_WHERE = "the picture"  # the client's file name is never used
 _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
 
 
@@ -47,10 +44,11 @@ def read(reader: Reader, content: bytes) -> schemas.Reading:
 def doctor_sheet(reader: Reader, content: bytes) -> bytes:
     """Draw every step from an image file's content to its digits, as PNG.
 
+    The client's name of the file is not used.
+
     Raises
     ------
     DataError
         If it is not an image in an accepted format.
     """
-    grey, _ = decode.decode_reduced(content, _WHERE, LONG_SIDE)
-    return sheet.png(examine.examine(reader, grey), _WHERE)
+    return sheet.png(examine.examine(reader, content), "the picture")
