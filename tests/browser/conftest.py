@@ -82,7 +82,7 @@ def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
         return page
 
     yield open_it
-    # Whatever network the test has chosen, the next one begins with the one that ships; pages are
+    # Whatever network the test has chosen, the next one starts with the shipped network; pages are
     # closed before, or they would ask the wrong one.
     for context in contexts:
         for page in context.pages:

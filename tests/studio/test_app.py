@@ -17,7 +17,7 @@ JSON = {"Content-Type": "application/json"}
 def test_the_status_says_what_the_page_asks_first(client: TestClient) -> None:
     answer = client.get("/api/status").json()
     assert answer["version"] == __version__
-    assert answer["network"]["name"] == "the one that ships"
+    assert answer["network"]["name"] == "the shipped network"
     assert answer["network"]["layers"][-1]["shape"] == [10]
     assert (answer["can_train"], answer["training"]) == (True, None)
 

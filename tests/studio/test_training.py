@@ -99,7 +99,7 @@ def test_a_training_that_is_killed_is_told_and_another_can_begin(runs: Path) -> 
         assert trainer._process is not None
         trainer._process.kill()
         seen = [event async for event in trainer.follow()]
-        return seen[-1], trainer.running
+        return seen[-1], trainer.running is not None
 
     last, running = asyncio.run(kill_one())
     assert last is not None
@@ -190,8 +190,8 @@ def test_a_page_that_comes_back_gets_only_what_it_has_missed(runs: Path) -> None
     async def rest() -> list[str]:
         trainer = Trainer(runs)
         for epoch in range(3):
-            trainer._tell("epoch", {"epoch": epoch})
-        trainer._tell("done", {})
+            trainer._publish("epoch", {"epoch": epoch})
+        trainer._publish("done", {})
         return [event.kind async for event in trainer.follow(after=2) if event is not None]
 
     assert asyncio.run(rest()) == ["epoch", "done"]

@@ -1,17 +1,16 @@
 """The application: the routes that read pictures.
 
-`create` returns an application that reads pictures and nothing else; the studio adds its own
-routes to it. Whatever is added stands behind the same guard, limits and error handlers.
-`mnistry.server.serve` runs it.
+`create` makes an application that only reads pictures; the studio adds its own routes to it. The
+same guard, limits and error handlers protect all of them. `mnistry.server.serve` runs it.
 """
 
 import contextlib
+import operator
 import warnings
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -27,65 +26,61 @@ PICTURE_PATHS = frozenset({"/api/read", "/api/doctor"})
 PNG: dict[int | str, dict[str, Any]] = {
     200: {"description": "A picture", "content": {"image/png": {}}}
 }
-ERRORS: dict[int | str, dict[str, Any]] = {
+_ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "An error", "model": schemas.ErrorBody},
-    503: {"description": "Too many requests: ask again later", "model": schemas.ErrorBody},
+    503: {"description": "Too many requests: try again later", "model": schemas.ErrorBody},
 }
 
 _QUEUE = 32  # quick computations that may wait: about a tenth of a second of work
 
 # FastAPI has no type for a body of bytes.
+_BYTES = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "properties": {"file": _BYTES}, "required": ["file"]}
 _PICTURE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                    "required": ["file"],
-                }
-            },
+            "application/octet-stream": {"schema": _BYTES},
+            "image/*": {"schema": _BYTES},
+            "multipart/form-data": {"schema": _FORM},
         },
     }
 }
 
 
 class Service:
-    """What the routes share: the reader in use, and the queues of computations.
+    """State shared by the routes: the reader in use, and the queues of computations.
 
     Parameters
     ----------
     reader
-        Reads the pictures. It may be replaced at any time: a request that has begun keeps the
-        reader that it began with.
+        Reads the pictures. It may be replaced at any time; a request under way keeps the reader
+        that it started with.
     """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        # One thread: half of what reading takes holds Python's lock, and threads that wait for it
-        # by turns answer fewer requests a second than one does.
+        # One thread: reading holds Python's global lock half of the time, and several threads that
+        # compete for it answer fewer requests a second than one.
         self.quick = WorkQueue(1, _QUEUE)
-        # Work that takes seconds must not hold up work that takes milliseconds.
+        # Separate, so that work of seconds does not delay work of milliseconds.
         self.slow = WorkQueue(2, _QUEUE // 4)
 
     def close(self) -> None:
-        """Cancel the computations that wait."""
+        """Cancel the waiting computations."""
         self.quick.close()
         self.slow.close()
 
 
 class _GuardedApp(FastAPI):
-    """An application behind a `Guard`, whatever routes and middleware are added to it."""
+    """An application whose routes and middleware are all behind a `Guard`."""
 
     def __init__(self, access: Access, **settings: Any) -> None:
         super().__init__(**settings)
         self._access = access
 
     def build_middleware_stack(self) -> ASGIApp:
-        # Outside everything else, so that even an internal error carries the guard's headers.
+        # The outermost layer, so that even an internal error gets the security headers.
         return Guard(super().build_middleware_stack(), self._access)
 
 
@@ -95,9 +90,9 @@ def create(service: Service, access: Access | None = None) -> FastAPI:
     Parameters
     ----------
     service
-        What its routes share.
+        State shared by its routes.
     access
-        Who may ask; None lets this machine in.
+        Who may send requests; None: programs on this machine.
 
     Examples
     --------
@@ -108,7 +103,7 @@ def create(service: Service, access: Access | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # The API returns notices to those who ask; in the terminal nobody could place them.
+        # In the terminal nobody could tell which request a notice belongs to.
         warnings.simplefilter("ignore", Notice)
         yield
         service.close()
@@ -121,8 +116,10 @@ def create(service: Service, access: Access | None = None) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
+        responses=_ERRORS,
+        generate_unique_id_function=operator.attrgetter("name"),
         lifespan=lifespan,
-        # No request is reported to anybody, whatever the environment has set up.
+        # Report no request to anyone, whatever the environment says.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
@@ -132,17 +129,12 @@ def create(service: Service, access: Access | None = None) -> FastAPI:
     return app
 
 
-def operation_id(route: APIRoute) -> str:
-    """Name an operation of the OpenAPI description after its function."""
-    return route.name
-
-
 def _service(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
 TheService = Annotated[Service, Depends(_service)]
-_api = APIRouter(prefix="/api", responses=ERRORS, generate_unique_id_function=operation_id)
+_api = APIRouter(prefix="/api")
 
 
 @_api.post("/read", openapi_extra=_PICTURE_BODY)
@@ -155,7 +147,7 @@ async def read(request: Request, service: TheService) -> schemas.Reading:
 
 @_api.post("/doctor", response_class=Response, responses=PNG, openapi_extra=_PICTURE_BODY)
 async def doctor(request: Request, service: TheService) -> Response:
-    """Draw why the digits of a picture are read as they are."""
+    """Draw each step from a picture to its digits, and why they are read as they are."""
     content = await read_picture(request)
     drawn = await service.slow.run(request, pictures.doctor_sheet, service.reader, content)
     return Response(drawn, media_type="image/png")

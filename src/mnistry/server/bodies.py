@@ -1,8 +1,8 @@
 """Limits on request bodies: their size, their duration, and the memory of all of them together.
 
-A body is admitted before it is read: what it announces is reserved in a budget of bytes, and when
-the budget is spent, requests are refused. Bodies are kept in memory and never in a file. Knows
-nothing of what is done with them.
+A body is admitted before it is read: the bytes it announces are reserved in a budget, and requests
+beyond the budget are refused. Bodies are kept in memory, never in a file. Knows nothing of what is
+done with them.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ SECONDS = 30.0  # for a whole body: 10 MB over a mobile phone's uplink
 MAX_REQUESTS = 64
 MAX_JSON = 1 << 16
 SMALL = 200_000  # bytes of a picture that is read in milliseconds
-BUDGET = 64_000_000  # bytes of all bodies together: six of the largest pictures, and small ones
+BUDGET = 64_000_000  # bytes of all bodies together: six of the largest pictures and some small ones
 _FOR_SMALL = 3_000_000  # bytes of the budget that only small bodies get
 _FORM_OVERHEAD = 1 << 14  # bytes that a form may add to the picture in it
 _FORM = "multipart/form-data"
@@ -33,13 +33,13 @@ class BodyLimits:
     app
         What gets the requests.
     picture_paths
-        The paths that take a picture; others take a little JSON.
+        The paths that take a picture; the others take a little JSON.
 
     Attributes
     ----------
     reserved
-        Bytes of the budget that requests hold now. A request holds what it has announced, or what
-        it has sent if it announces nothing, until it has been answered.
+        Bytes of the budget in use. Until it is answered, a request holds the bytes that it has
+        announced, or those that it has sent if it announced none.
     """
 
     def __init__(self, app: ASGIApp, picture_paths: frozenset[str]) -> None:
@@ -72,7 +72,7 @@ class BodyLimits:
         Raises
         ------
         ApiError
-            503 if the budget has not so many left.
+            503 if the budget does not have enough bytes left.
         """
         if self.reserved + more > (BUDGET if total <= SMALL else BUDGET - _FOR_SMALL):
             raise too_busy()
@@ -90,19 +90,14 @@ class _LimitedBody:
         self.reserved = 0
 
     def admit(self, headers: Headers, *, is_crowded: bool) -> None:
-        """Reserve the bytes that a request announces, before any is read."""
+        """Reserve the bytes that a request announces, before reading any."""
         length = headers.get("content-length")
         if length is not None:
             if not length.isascii() or not length.isdigit():
-                raise ApiError(400, "not a number of bytes", where="Content-Length")
+                raise _bad_length("not a number of bytes")
             if "transfer-encoding" in headers:
-                raise ApiError(
-                    400,
-                    "a body of two lengths",
-                    where="Content-Length",
-                    expected="no Transfer-Encoding beside it",
-                    close=True,
-                )
+                expected = "no Transfer-Encoding beside it"
+                raise _bad_length("a body of two lengths", expected, close=True)
             self._announced = int(length[:20])
             if self._announced > self._max_bytes:
                 raise _too_large(self._max_bytes)
@@ -111,23 +106,19 @@ class _LimitedBody:
         self._reserve(self._announced or 0)
 
     async def receive(self) -> Message:
-        """Receive a part of the body, as an ASGI server sends it."""
-        if self._is_complete:  # the only message that can follow is the disconnect
+        """Receive the next part of the body, as an ASGI message."""
+        if self._is_complete:  # only the disconnect can follow
             return await self._receive()
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            raise ApiError(
-                408,
-                "the body takes too long",
-                expected=f"all of it within {SECONDS:g} s",
-                close=True,
-            ) from None
+            expected = f"all of it within {SECONDS:g} s"
+            raise ApiError(408, "the body takes too long", expected=expected, close=True) from None
         self._received += len(message.get("body", b""))
         self._is_complete = not message.get("more_body", False)
         if self._announced is not None and self._received > self._announced:
-            raise ApiError(400, "more bytes than announced", where="Content-Length", close=True)
+            raise _bad_length("more bytes than announced", close=True)
         if self._received > self._max_bytes:
             raise _too_large(self._max_bytes)
         self._reserve(self._received)
@@ -137,6 +128,10 @@ class _LimitedBody:
         if total > self.reserved:
             self._limits.reserve(total - self.reserved, total)
             self.reserved = total
+
+
+def _bad_length(what: str, expected: str | None = None, *, close: bool = False) -> ApiError:
+    return ApiError(400, what, where="Content-Length", expected=expected, close=close)
 
 
 def _too_large(max_bytes: int) -> ApiError:
@@ -165,16 +160,18 @@ async def read_picture(request: Request) -> bytes:
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise ApiError(
-            400, error.message, where="the form", expected="one file, and nothing else"
-        ) from error
+        raise _bad_form(error.message) from error
     try:
         for _, part in form.multi_items():
             if isinstance(part, UploadFile):
                 return await part.read()
     finally:
         await form.close()
-    raise ApiError(400, "no file", where="the form", expected="one file, and nothing else")
+    raise _bad_form("no file")
+
+
+def _bad_form(what: str) -> ApiError:
+    return ApiError(400, what, where="the form", expected="one file, and nothing else")
 
 
 class _MemoryFormParser(MultiPartParser):

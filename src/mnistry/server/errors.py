@@ -4,6 +4,7 @@ Every error body is a `mnistry.server.schemas.ErrorBody`. Knows nothing of route
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -26,10 +27,10 @@ class ApiError(HTTPException):
     status
         The HTTP status.
     what, where, expected, remedy
-        What happened, which part of the request it concerns, what would have been right, and
-        what the client can do.
+        What happened, in which part of the request, what was expected, and what the client can
+        do.
     close
-        Close the connection after the answer, instead of reading the rest of the body.
+        Whether to close the connection after the answer, without reading the rest of the body.
     """
 
     def __init__(
@@ -50,16 +51,16 @@ class ApiError(HTTPException):
 
     def response(self) -> JSONResponse:
         """Return the error as an HTTP response."""
-        return _response(self.status_code, self.error, dict(self.headers or {}))
+        return _response(self.status_code, self.error, self.headers)
 
 
 def too_busy() -> ApiError:
     """Return the error for requests beyond the server's capacity."""
-    return ApiError(503, "too many requests at once", remedy="ask again in a second")
+    return ApiError(503, "too many requests at once", remedy="try again in a second")
 
 
 def error_of(error: MnistryError) -> Error:
-    """Return an error's parts without the server's paths; unprintable characters are replaced."""
+    """Return an error's parts without the server's paths, and with printable characters only."""
 
     def shown(part: str | None) -> str | None:
         return printable(without_paths(part or "")) or None
@@ -73,7 +74,7 @@ def error_of(error: MnistryError) -> Error:
 
 
 def without_paths(text: str) -> str:
-    """Return a text up to the clause that names a path: clients must not learn the server's files.
+    """Return a text up to the clause that names a path, to hide the server's files from clients.
 
     Examples
     --------
@@ -91,47 +92,32 @@ def without_paths(text: str) -> str:
 
 def add_handlers(app: FastAPI) -> None:
     """Make an application answer every error with an `ErrorBody`."""
-    app.add_exception_handler(MnistryError, _on_library_error)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(ClientDisconnect, _on_disconnect)
-    app.add_exception_handler(Exception, _on_bug)
+    for kind in (MnistryError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _answer)
 
 
-def _response(status: int, error: Error, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(ErrorBody(error=error).model_dump(), status, headers)
-
-
-async def _on_library_error(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, MnistryError):
-        raise error
-    # 400: the client's input is wrong. 409: the input is right, the server's state is not.
-    status = 400 if isinstance(error, DataError | UsageError) else 409
-    return _response(status, error_of(error))
-
-
-async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, ApiError):
-        return error.response()
-    if not isinstance(error, HTTPException):
-        raise error
-    return _response(error.status_code, Error(what=error.detail), dict(error.headers or {}))
-
-
-async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    first: dict[str, Any] = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return _response(400, Error(what=printable(first["msg"]), where=printable(where)))
-
-
-async def _on_disconnect(_: Request, __: Exception) -> Response:
-    return Response(status_code=400)  # nobody will read it
-
-
-async def _on_bug(_: Request, __: Exception) -> JSONResponse:
+async def _answer(_: Request, error: Exception) -> Response:
+    match error:
+        case ApiError():
+            return error.response()
+        case HTTPException():
+            return _response(error.status_code, Error(what=error.detail), error.headers)
+        case MnistryError():
+            # 400: the client's input is wrong. 409: the input is right, the server's state is not.
+            return _response(
+                400 if isinstance(error, DataError | UsageError) else 409, error_of(error)
+            )
+        case RequestValidationError():
+            first: dict[str, Any] = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            return _response(400, Error(what=printable(first["msg"]), where=printable(where)))
+        case ClientDisconnect():
+            return Response(status_code=400)  # nobody will read it
     return _response(
         500,
-        Error(what="internal error", remedy="the server's terminal says more; please report it"),
+        Error(what="internal error", remedy="see the server's terminal, and please report it"),
     )
+
+
+def _response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(ErrorBody(error=error).model_dump(), status, headers)

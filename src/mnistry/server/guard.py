@@ -1,8 +1,8 @@
-"""Access control: this machine's own pages, or whoever has the token; and the security headers.
+"""Access control by Host, Origin and token; and the security headers.
 
-A page of another site can make a browser send requests to this server. Its own address then stands
-in ``Origin`` or, where its name resolves to this machine (DNS rebinding), in ``Host``. Knows
-nothing of routes.
+A page of another site can make a browser send requests to this server. The request then names that
+site in ``Origin`` or, if the site's name resolves to this machine (DNS rebinding), in ``Host``.
+Knows nothing of routes.
 """
 
 import dataclasses
@@ -40,14 +40,15 @@ _OWN_SITE = {"same-origin", "none"}  # none: the address was typed in, or is a b
 
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """Who may ask.
+    """Who may send requests.
 
     Attributes
     ----------
     host
         The name or address that the server listens on.
     token
-        What a client must show; None lets everyone on this machine in, and is for loopback alone.
+        The secret that a client must send. None lets in every program on this machine; use it on
+        loopback only.
     """
 
     host: str = "127.0.0.1"
@@ -55,14 +56,14 @@ class Access:
 
     @classmethod
     def listening_on(cls, host: str) -> Self:
-        """Make the access of a server that listens on `host`: beyond loopback, with a new token."""
+        """Make the access for a server that listens on `host`, with a new token beyond loopback."""
         return cls(host, None if is_loopback(host) else secrets.token_urlsafe())
 
     def is_own_name(self, name: str) -> bool:
         """Return whether a request's ``Host``, without its port, can mean this server.
 
-        Anybody can make a name resolve to this machine, but not an address. On loopback only
-        loopback's addresses are its own.
+        Anyone can make a name resolve to this machine, so only known names are accepted. A server
+        on loopback accepts only loopback addresses.
 
         Examples
         --------
@@ -85,7 +86,7 @@ class Access:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a server that listens on `host` is reachable from this machine alone.
+    """Return whether a server that listens on `host` can be reached only from this machine.
 
     Examples
     --------
@@ -106,7 +107,7 @@ class Guard:
     app
         The application behind it.
     access
-        Who may ask.
+        Who may send requests.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -153,7 +154,7 @@ class Guard:
         return None if self._access.token is None else self._check_token(scope, headers)
 
     def _check_token(self, scope: Scope, headers: Headers) -> Response | None:
-        """Accept the token in a header, in the cookie, or once in the address of the page."""
+        """Accept the token in a header, in the cookie, or in the address of the first page."""
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
             return None

@@ -1,4 +1,4 @@
-"""Read a picture, and draw how it was read: the answers of the API's two picture routes.
+"""Read a picture, and draw how it was read, for the API's two picture routes.
 
 Knows nothing of HTTP.
 """

@@ -1,9 +1,11 @@
-"""The types of the API's requests and answers; its OpenAPI description is made of them.
+"""The types of the API's requests and answers, from which its OpenAPI description is made.
 
-Knows nothing of routes, nor of how an answer is computed.
+Knows nothing of routes or of how an answer is computed.
 """
 
 from pydantic import BaseModel, ConfigDict
+
+from mnistry.reading import Candidate
 
 
 class RequestBody(BaseModel):
@@ -33,19 +35,12 @@ class ErrorBody(Answer):
     error: Error
 
 
-class Candidate(Answer):
-    """A possible digit, and its probability, 0 to 1."""
-
-    digit: int
-    confidence: float
-
-
 class Digit(Answer):
     """A digit that was found in a picture.
 
-    `digit` is null where the best candidate is too uncertain; `box` is x, y, width and height in
-    the upright picture's pixels; `image` is the network's input, 28 rows of 28 values; `bits[k]` is
-    the loss in bits if the truth is k.
+    `digit` is null if the best candidate is too uncertain; `box` is x, y, width and height in
+    pixels of the upright picture; `image` is the network's input, 28 rows of 28 values; `bits[k]`
+    is the loss in bits if the true digit is k.
     """
 
     digit: int | None

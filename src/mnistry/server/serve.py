@@ -1,7 +1,7 @@
 """Run an application: its socket, its address, its shutdown, and the limits on slow connections.
 
-uvicorn limits idle connections alone. Here a request's head must also arrive in time, and the
-client must take its answer in time. Knows nothing of routes.
+uvicorn limits only idle connections. Here a request's headers must also arrive in time, and the
+client must read its answer in time. Knows nothing of routes.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import errno
 import logging
 import os
 import socket
-import warnings
 from collections.abc import Awaitable, Callable
 
 import cv2
@@ -17,10 +16,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mnistry.errors import Notice, ResourceError, UsageError
+from mnistry.errors import ResourceError, UsageError
 from mnistry.server.guard import Access
 
-_GRACE = 2  # seconds in which answers under way may end at a shutdown
+_GRACE = 2  # seconds that a shutdown waits for answers under way
 _HEAD_BYTES = 1 << 14
 _BACKLOG = 128
 _MAX_PORT = 65_535
@@ -29,14 +28,14 @@ _MAX_PORT = 65_535
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 with time limits for slow clients."""
 
-    HEAD_SECONDS = 10.0  # from the connection, or the last answer, to the end of a request's head
-    WRITE_SECONDS = 30.0  # in which a client takes nothing of an answer that is ready
+    HEAD_SECONDS = 10.0  # from the connection or the last answer to the end of the headers
+    WRITE_SECONDS = 30.0  # for which a client may read nothing of its answer
 
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the timer for the first request's head."""
+        """Start the timer for the first request's headers."""
         super().connection_made(transport)
         self._update_head_timer()
 
@@ -53,7 +52,7 @@ class PatientProtocol(H11Protocol):
         self._update_head_timer()
 
     def on_response_complete(self) -> None:
-        """Start the timer for the next request's head."""
+        """Start the timer for the next request's headers."""
         super().on_response_complete()
         self._update_head_timer()
 
@@ -69,7 +68,7 @@ class PatientProtocol(H11Protocol):
             self._write_timer.cancel()
 
     def _update_head_timer(self) -> None:
-        # Not restarted by every byte: a byte now and then would extend it for ever.
+        # Not restarted by every byte: a client could extend it for ever, a byte at a time.
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering and self._head_timer is not None:
             self._head_timer.cancel()
@@ -79,7 +78,7 @@ class PatientProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Runs a function at a shutdown, before the connections are closed."""
+    """Runs a function at shutdown, before the connections are closed."""
 
     def __init__(
         self, config: uvicorn.Config, on_shutdown: Callable[[], Awaitable[None]] | None
@@ -114,7 +113,7 @@ def serve(
     on_ready
         Called with the address to open, before the first request is answered.
     on_shutdown
-        Called at the end, while connections are still open.
+        Called at shutdown, while connections are still open.
 
     Raises
     ------
@@ -124,10 +123,8 @@ def serve(
         If this machine has no such host or port.
     """
     listener = listen(access.host, port)
-    cv2.setNumThreads(1)  # requests run beside one another
-    # Set before any thread starts: warning filters belong to the whole process.
-    warnings.simplefilter("ignore", Notice)
-    # Malformed forms must not fill the terminal.
+    cv2.setNumThreads(1)  # requests run in parallel already
+    # Else malformed forms would fill the terminal.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     with listener:
         on_ready(url(access, listener.getsockname()[1]))
@@ -166,10 +163,10 @@ def listen(host: str, port: int) -> socket.socket:
     listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # Only where a socket says that it is TCP does asyncio turn off Nagle's algorithm, which
-        # holds the second part of an answer back until the client has acknowledged the first.
+        # With the protocol given, asyncio turns off Nagle's algorithm, which would delay the second
+        # part of an answer until the client has acknowledged the first.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        if os.name != "nt":  # there it would let two programs listen
+        if os.name != "nt":  # on Windows it would let two programs listen
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
@@ -178,9 +175,9 @@ def listen(host: str, port: int) -> socket.socket:
             listener.close()
         if error.errno == errno.EADDRINUSE:
             raise ResourceError(
-                "another program listens there", where=where, remedy="choose another --port"
+                "another program listens on this port", where=where, remedy="choose another --port"
             ) from error
-        raise UsageError(f"cannot listen there: {error.strerror}", where=where) from error
+        raise UsageError(f"cannot listen on this address: {error.strerror}", where=where) from error
     return listener
 
 

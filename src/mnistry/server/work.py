@@ -1,6 +1,6 @@
-"""A queue of computations in threads: beyond a fixed length, requests are refused.
+"""A queue of computations in threads, which refuses requests beyond a fixed length.
 
-A queue without an end would answer everybody too late. Knows nothing of what is computed.
+A queue without a limit would answer every request too late. Knows nothing of what is computed.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class WorkQueue:
             answer.cancel()
 
     def close(self) -> None:
-        """Cancel what waits; what runs is left to end by itself."""
+        """Cancel queued work; running work ends by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

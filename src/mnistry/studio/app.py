@@ -1,7 +1,7 @@
 """The studio's routes, added to the server's application.
 
-A route reads its request, lets another module compute, and answers. `create` makes the whole
-application; `serve` runs it.
+A route reads its request, calls another module and answers. `create` makes the whole application;
+`serve` runs it.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from mnistry.server import app as server_app
 from mnistry.server import serve as server_loop
-from mnistry.server.app import ERRORS, PNG, Service, operation_id
+from mnistry.server.app import PNG, Service
 from mnistry.server.errors import ApiError, too_busy
 from mnistry.server.guard import Access
 from mnistry.studio import docs, schemas
@@ -31,7 +31,6 @@ from mnistry.version import __version__
 STATIC = Path(__file__).with_name("static")
 
 _MAX_FOLLOWERS = 16  # pages that follow a training at once
-_MAX_SHEET = 200  # images on a sheet
 _INDICES = re.compile(r"\d{1,9}(,\d{1,9})*")
 
 _STREAM: dict[int | str, dict[str, Any]] = {
@@ -40,12 +39,12 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 
 class Studio:
-    """What the routes share.
+    """State shared by the routes.
 
     Parameters
     ----------
     network
-        The network to begin with.
+        The network to start with.
     runs
         The folder of the runs.
     """
@@ -59,7 +58,7 @@ class Studio:
 
     @property
     def network(self) -> Network:
-        """The network that every page uses."""
+        """The network in use by every page."""
         return self._network
 
     @network.setter
@@ -67,7 +66,7 @@ class Studio:
         self._network, self.service.reader = network, network.reader
 
     def open(self, run: str | None) -> Network:
-        """Open a run's network by its name; None is the one that the studio began with."""
+        """Open a run's network by its name; None is the one that the studio started with."""
         return self._first if run is None else Network.from_run(self.archive.find(run))
 
 
@@ -77,9 +76,9 @@ def create(studio: Studio, access: Access | None = None) -> FastAPI:
     Parameters
     ----------
     studio
-        What its routes share.
+        State shared by its routes.
     access
-        Who may ask; None lets this machine in.
+        Who may send requests; None: programs on this machine.
     """
     app = server_app.create(studio.service, access)
     app.title = "mnistry studio"
@@ -102,18 +101,18 @@ def serve(
 ) -> None:
     """Serve the studio until an interrupt or a termination.
 
-    A training that runs is stopped first, and with it the streams that follow it.
+    Then stops the training that runs, and with it the streams that follow it.
 
     Parameters
     ----------
     studio
-        What is served.
+        State shared by the routes.
     host, port
-        Where to listen; port 0 takes a free one. Beyond loopback a token is made.
+        Where to listen; port 0 takes a free one. Beyond loopback, clients need a token.
     on_ready
         Called with the address to open, before the first request is answered.
     say
-        Called with what the user should know at the end.
+        Called with messages for the user at the end.
 
     Raises
     ------
@@ -125,11 +124,13 @@ def serve(
     trainer = studio.trainer
 
     async def stop_training() -> None:
-        if trainer.running and trainer.state is not None:
-            say(f"stopping the training {trainer.state.run}")
+        if trainer.running is not None:
+            say(f"stopping the training {trainer.running.run}")
         run = await trainer.close()
         if run is not None:
-            say(f"interrupted; go on with: mnistry train --resume {studio.archive.folder / run}")
+            say(
+                f"interrupted; resume it with: mnistry train --resume {studio.archive.folder / run}"
+            )
 
     access = Access.listening_on(host)
     server_loop.serve(
@@ -148,9 +149,7 @@ def _studio(request: Request) -> Studio:
 
 
 TheStudio = Annotated[Studio, Depends(_studio)]
-_api = APIRouter(
-    prefix="/api", responses=ERRORS, generate_unique_id_function=operation_id, lifespan=_lifespan
-)
+_api = APIRouter(prefix="/api", lifespan=_lifespan)
 
 
 async def _index() -> FileResponse:
@@ -163,7 +162,7 @@ async def _docs(request: Request) -> HTMLResponse:
 
 @_api.get("/status")
 async def status(studio: TheStudio) -> schemas.StudioStatus:
-    """Return the version, the network in use, and the training that runs."""
+    """Return the version, the network in use, and the current or last training."""
     return schemas.StudioStatus(
         version=__version__,
         network=studio.network.info,
@@ -191,39 +190,22 @@ async def unit(number: int, studio: TheStudio) -> schemas.Unit:
             "no such node",
             where=f"unit {number}",
             expected="a dense network" if count is None else f"0 to {count - 1}",
-            remedy="choose a run of the dense network" if count is None else None,
+            remedy="choose a run with a dense network" if count is None else None,
         )
     return found
 
 
 @_api.get("/data")
 async def data(
-    request: Request,
-    studio: TheStudio,
-    split: schemas.SplitName = "test",
-    digit: Annotated[int | None, Query(ge=0, le=9)] = None,
-    mistakes: bool = False,
-    disputed: bool = False,
-    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    limit: Annotated[int, Query(ge=1, le=_MAX_SHEET)] = 100,
+    request: Request, studio: TheStudio, selection: Annotated[schemas.Selection, Query()]
 ) -> schemas.Items:
-    """List images of the dataset, with the answers of the network in use."""
-    return await studio.service.slow.run(
-        request,
-        studio.gallery.items,
-        studio.network,
-        split,
-        digit=digit,
-        mistakes=mistakes,
-        disputed=disputed,
-        offset=offset,
-        limit=limit,
-    )
+    """List images of the dataset, with the predictions of the network in use."""
+    return await studio.service.slow.run(request, studio.gallery.items, studio.network, selection)
 
 
 def _indices(text: str) -> str:
-    if not _INDICES.fullmatch(text) or text.count(",") >= _MAX_SHEET:
-        raise ValueError(f"expected up to {_MAX_SHEET} numbers with commas between them")
+    if not _INDICES.fullmatch(text) or text.count(",") >= schemas.MAX_SHEET:
+        raise ValueError(f"expected up to {schemas.MAX_SHEET} numbers separated by commas")
     return text
 
 
@@ -250,7 +232,7 @@ async def image(
 
 @_api.post("/train", status_code=202)
 async def train(settings: schemas.TrainSettings, studio: TheStudio) -> schemas.Training:
-    """Start a training; it goes on when its page is closed."""
+    """Start a training, which goes on when its page is closed."""
     return await studio.trainer.start(settings)
 
 
@@ -276,7 +258,7 @@ async def _stream(studio: Studio, after: int) -> AsyncIterator[str]:
     studio.followers += 1
     try:
         async for event in studio.trainer.follow(after):
-            yield ": nothing new\n\n" if event is None else _format_event(event)
+            yield ": no event\n\n" if event is None else _format_event(event)
     finally:
         studio.followers -= 1
 

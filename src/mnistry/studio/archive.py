@@ -1,8 +1,9 @@
-"""The runs of one folder, as the API shows them: by their names, never by a path.
+"""The runs of one folder, as the API shows them: by name, never by path.
 
 Knows nothing of requests.
 """
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -20,14 +21,14 @@ class Archive:
     Parameters
     ----------
     folder
-        Where they are; it need not exist.
+        Where they are; it may be missing.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def all(self, chosen: str | None) -> schemas.Runs:
-        """List every run; `chosen` is the name of the one whose network is in use."""
+        """List every run; `chosen` names the run whose network is in use."""
         found, broken = directory.find_all(self.folder)
         summaries = []
         for run in found:
@@ -44,7 +45,7 @@ class Archive:
         return error_of(error).model_copy(update={"where": name and printable(name)})
 
     def find(self, name: str) -> Run:
-        """Return the run of this name.
+        """Return the run with this name.
 
         Raises
         ------
@@ -64,22 +65,17 @@ class Archive:
         return schemas.RunDetail(
             **_summary(run, chosen).model_dump(),
             settings=dataclasses.asdict(run.recipe),
-            epochs=[schemas.Epoch(**dataclasses.asdict(one)) for one in run.epochs()]
-            if has_epochs
-            else [],
+            epochs=run.epochs() if has_epochs else (),
             scores=run.scores().to_json() if done else None,
         )
 
     def compare(self, a: str, b: str, chosen: str | None) -> schemas.RunComparison:
-        """Compare two runs, by McNemar's test where both were scored on the same test images."""
+        """Compare two runs, with McNemar's test if both were scored on the same test images."""
         first, second = self.detail(a, chosen), self.detail(b, chosen)
         test = None
         if first.scores is not None and second.scores is not None:
-            try:
+            with contextlib.suppress(DataError):  # scored on different test images
                 found = directory.compare(self.find(a), self.find(b))
-            except DataError:  # other images: the rest can be compared
-                found = None
-            if found is not None:
                 test = schemas.McNemar(
                     only_a=found.only_a, only_b=found.only_b, p=found.p_value, verdict=found.verdict
                 )

@@ -1,4 +1,4 @@
-"""A page that lists the API, written from its OpenAPI description; it loads no other file.
+"""A page that lists the API, made from its OpenAPI description; it loads no other file.
 
 Knows nothing of what the API does.
 """
@@ -60,7 +60,8 @@ def _operations(paths: dict[str, Any]) -> Iterator[str]:
 def _types(schemas: dict[str, Any]) -> Iterator[str]:
     for name, schema in schemas.items():
         yield f'<h3 id="{html.escape(name)}">{html.escape(name)}</h3>'
-        yield f"<p>{html.escape(schema.get('description', ''))}</p><ul>"
+        description = schema.get("description", "").partition("\n\nAttributes\n")[0]
+        yield f"<p>{html.escape(description)}</p><ul>"
         for field, kind in schema.get("properties", {}).items():
             yield f"<li><code>{html.escape(field)}</code>: {_kind(kind)}</li>"
         yield "</ul>"

@@ -1,6 +1,6 @@
-"""A dataset to browse: by split, by class, by a network's mistakes, by disputed labels.
+"""A dataset to browse by split, label, a network's mistakes and disputed labels.
 
-Knows nothing of requests, nor which network is in use.
+Knows nothing of requests or of which network is in use.
 """
 
 import io
@@ -24,7 +24,7 @@ Answers = dict[str, NDArray[np.float32]]
 
 
 class Gallery:
-    """MNIST, or the sample where MNIST cannot be found or downloaded; loaded at its first use."""
+    """MNIST, or the sample if MNIST cannot be found or downloaded; loaded when first used."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,48 +32,22 @@ class Gallery:
         self._disputed: dict[str, list[int]] = {"train": [], "test": []}
         self._answers: weakref.WeakKeyDictionary[Network, Answers] = weakref.WeakKeyDictionary()
 
-    def items(
-        self,
-        network: Network,
-        split: str,
-        *,
-        digit: int | None,
-        mistakes: bool,
-        disputed: bool,
-        offset: int,
-        limit: int,
-    ) -> schemas.Items:
-        """List images, in the order of the dataset.
-
-        Parameters
-        ----------
-        network
-            Whose answers are given.
-        split
-            ``"train"`` or ``"test"``.
-        digit
-            Only images with this label; None lists all.
-        mistakes
-            Only images whose label is not the network's answer.
-        disputed
-            Only images whose label is disputed.
-        offset, limit
-            Where in the list to begin, and how many images to return.
-        """
+    def items(self, network: Network, selection: schemas.Selection) -> schemas.Items:
+        """List the selected images in the order of the dataset, with a network's predictions."""
         dataset = self._load()
-        images, labels = _split(dataset, split)
-        doubted = np.zeros(len(images), bool)
-        doubted[self._disputed[split]] = True
-        chosen = doubted.copy() if disputed else np.ones(len(images), bool)
+        images, labels = _split(dataset, selection.split)
+        disputed = np.zeros(len(images), bool)
+        disputed[self._disputed[selection.split]] = True
+        chosen = disputed.copy() if selection.disputed else np.ones(len(images), bool)
         if labels is None:
-            chosen &= digit is None and not mistakes
+            chosen &= selection.digit is None and not selection.mistakes
         else:
-            if digit is not None:
-                chosen &= labels == digit
-            if mistakes:
-                chosen &= self._all(network, split, images).argmax(1) != labels
+            if selection.digit is not None:
+                chosen &= labels == selection.digit
+            if selection.mistakes:
+                chosen &= self._all(network, selection.split, images).argmax(1) != labels
         indices = np.flatnonzero(chosen)
-        part = indices[offset : offset + limit]
+        part = indices[selection.offset : selection.offset + selection.limit]
         answers = network.probabilities(images[part])
         return schemas.Items(
             name=dataset.name,
@@ -86,7 +60,7 @@ class Gallery:
                     label=None if labels is None else int(labels[index]),
                     guess=int(answer.argmax()),
                     confidence=float(answer.max()),
-                    disputed=bool(doubted[index]),
+                    disputed=bool(disputed[index]),
                 )
                 for index, answer in zip(part.tolist(), answers, strict=True)
             ],
@@ -120,7 +94,7 @@ class Gallery:
             return self._dataset
 
     def _all(self, network: Network, split: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return a network's answers to a whole split, computed once."""
+        """Return a network's predictions for a whole split, computed once."""
         with self._lock:
             answers = self._answers.setdefault(network, {})
             if split not in answers:

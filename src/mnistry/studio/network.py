@@ -1,4 +1,4 @@
-"""A network as the pages use it: its reader, its values layer by layer, its answers to a dataset.
+"""A network as the pages use it: to read pictures, show its layers and classify a dataset.
 
 Knows nothing of requests.
 """
@@ -19,22 +19,22 @@ from mnistry.reading.reader import SHIPPED
 from mnistry.runs.directory import Run, onnx_file
 from mnistry.studio import schemas
 
-SHIPPED_NAME = "the one that ships"
-GIVEN_NAME = "the one given at the start"  # clients never learn a file's name
+SHIPPED_NAME = "the shipped network"
+GIVEN_NAME = "the network given at the start"  # clients never learn a file's name
 
 _DECIMALS = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Network:
-    """One network. It is immutable, so that a request may keep it while another is chosen.
+    """One network; immutable, so that a request can keep it while another is chosen.
 
     Attributes
     ----------
     info
         Its name and layers.
     reader, explainer, session
-        What reads pictures, computes each layer, and answers many images at once.
+        They read pictures, compute each layer, and classify many images at once.
     """
 
     info: schemas.NetworkInfo
@@ -44,7 +44,7 @@ class Network:
 
     @classmethod
     def shipped(cls) -> "Network":
-        """Open the network that ships."""
+        """Open the shipped network."""
         return _open(SHIPPED_NAME, None, None)
 
     @classmethod
@@ -54,7 +54,7 @@ class Network:
         Raises
         ------
         ModelError
-            If the run is not done, or its file is not what was written.
+            If the run is not done, or its model file has changed.
         """
         return _open(run.path.name, run.path.name, run.checked(run.onnx_path))
 
@@ -99,7 +99,7 @@ class Network:
 
 
 def _open(name: str, run: str | None, path: Path | None) -> Network:
-    # One thread: requests run beside one another.
+    # One thread: requests run in parallel already.
     reader = Reader(path, threads=1)
     model: str | os.PathLike[str] = SHIPPED if path is None else path
     explainer = Explainer(model)

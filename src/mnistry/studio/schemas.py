@@ -5,10 +5,12 @@ Knows nothing of routes, nor of how an answer is computed.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat
+from pydantic import BaseModel, Field, FiniteFloat
 
 from mnistry.networks.names import NetworkName
+from mnistry.runs.directory import Status
 from mnistry.server.schemas import Answer, Error, RequestBody
+from mnistry.training.history import Epoch
 
 Label = Annotated[int, Field(ge=0, le=9)]
 Grey = Annotated[int, Field(strict=True, ge=0, le=255)]
@@ -21,8 +23,8 @@ SplitName = Literal["train", "test"]
 OptimizerName = Literal[
     "rmsprop", "sgd", "adam", "adamw", "nadam", "adamax", "adagrad", "adadelta", "lion"
 ]
+MAX_SHEET = 200  # images in one answer
 DataName = Literal["mnist", "fashion-mnist", "sample"]
-Status = Literal["running", "done", "interrupted", "diverged", "failed"]
 
 
 class Layer(Answer):
@@ -131,8 +133,23 @@ class Unit(Answer):
     bias: float
 
 
+class Selection(BaseModel):
+    """Which images of the dataset to list.
+
+    `digit` lists images with this label; `mistakes` those that the network in use predicts wrongly;
+    `disputed` those whose label is disputed. `offset` and `limit` choose a part of the list.
+    """
+
+    split: SplitName = "test"
+    digit: Label | None = None
+    mistakes: bool = False
+    disputed: bool = False
+    offset: int = Field(default=0, ge=0, le=10**9)
+    limit: int = Field(default=100, ge=1, le=MAX_SHEET)
+
+
 class Item(Answer):
-    """An image of the dataset, and the answer of the network in use."""
+    """An image of the dataset, and the prediction of the network in use."""
 
     index: int
     label: int | None
@@ -179,21 +196,11 @@ class Runs(Answer):
     broken: list[Error]
 
 
-class Epoch(Answer):
-    """The figures of one epoch."""
-
-    loss: float
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
-    seconds: float
-
-
 class RunDetail(RunSummary):
     """A run with its settings, its epochs and its scorecards (as in ``scorecard.json``)."""
 
     settings: dict[str, Any]
-    epochs: list[Epoch]
+    epochs: tuple[Epoch, ...]
     scores: dict[str, Any] | None
 
 

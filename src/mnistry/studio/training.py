@@ -1,8 +1,7 @@
-"""One training at a time, in a process of its own: how the server starts, follows and stops it.
+"""Start, follow and stop a training in a process of its own, one at a time.
 
-The process outlives every page that shows it, but not the server: when its standard input is
-closed, however the server ends, it stops and keeps its run.
-Knows nothing of requests.
+The training goes on when its page is closed. It ends with the server, however that ends: when its
+standard input is closed, the process stops and keeps its run. Knows nothing of requests.
 """
 
 import asyncio
@@ -25,18 +24,19 @@ from mnistry.errors import MnistryError, UsageError
 from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.runs import directory
+from mnistry.runs.directory import Status
 from mnistry.server.errors import ApiError, error_of
 from mnistry.studio import worker
 from mnistry.studio.schemas import Training, TrainSettings
 
-HEARTBEAT = 15.0  # seconds of silence on a stream, after which a comment is sent
+HEARTBEAT = 15.0  # seconds without an event after which a stream sends a comment
 _MAX_EVENTS = 10_000  # kept for pages that are opened later
-_GRACE = 30.0  # seconds in which a training that is asked to stop must have saved itself
+_GRACE = 30.0  # seconds that a training has to save itself before it is killed
 
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """An event of a training: its number, its kind, and its values."""
+    """An event of a training: its number, kind and values."""
 
     number: int
     kind: str
@@ -49,28 +49,29 @@ class Trainer:
     Parameters
     ----------
     folder
-        Where runs are made.
+        Where run directories are made.
+
+    Attributes
+    ----------
+    state
+        The training that runs, or the last one; None before the first.
     """
 
     def __init__(self, folder: Path) -> None:
+        self.state: Training | None = None
         self._folder = folder
         self._events: collections.deque[Event] = collections.deque(maxlen=_MAX_EVENTS)
         self._numbers = itertools.count(1)
         self._news = asyncio.Event()
         self._closed = False
-        self._state: Training | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
 
     @property
-    def state(self) -> Training | None:
-        """The training that runs, or the last one; None before the first."""
-        return self._state
-
-    @property
-    def running(self) -> bool:
-        """Whether a training runs."""
-        return self._state is not None and self._state.status == "running"
+    def running(self) -> Training | None:
+        """The training that runs; None if none does."""
+        state = self.state
+        return state if state is not None and state.status == Status.RUNNING else None
 
     async def start(self, settings: TrainSettings) -> Training:
         """Start a training.
@@ -83,7 +84,7 @@ class Trainer:
             409 if a training runs, or Keras and JAX are not installed.
         """
         if self.running or self._closed:
-            raise ApiError(409, "a training runs already", remedy="wait for its end, or stop it")
+            raise ApiError(409, "a training runs already", remedy="wait for it to end, or stop it")
         if not can_train():
             raise ApiError(
                 409,
@@ -92,14 +93,14 @@ class Trainer:
             )
         if settings.network != "dense" and (settings.units, settings.depth) != (512, 1):
             raise UsageError(
-                f"{settings.network} has no units or depth to choose", expected="the dense network"
+                f"the units and depth of {settings.network} are fixed", expected="the dense network"
             )
         experiment = _experiment(settings)
         with directory.claim(self._folder, experiment.recipe.name, experiment.seed) as path:
             # Set before anything is awaited: else two requests could both start a training.
-            self._state = Training(
+            self.state = Training(
                 run=path.name,
-                status="running",
+                status=Status.RUNNING,
                 epoch=1,
                 epochs=settings.epochs,
                 step=0,
@@ -112,45 +113,46 @@ class Trainer:
             try:
                 self._process = await _start_process(experiment, path)
             except OSError as error:
-                self._end("failed", error={"what": f"no process can be started: {error.strerror}"})
-                raise ApiError(409, f"no process can be started: {error.strerror}") from error
+                what = f"no process can be started: {error.strerror}"
+                self._end(Status.FAILED, error={"what": what})
+                raise ApiError(409, what) from error
         self._watch = asyncio.create_task(self._follow_process(self._process))
-        return self._state
+        return self.state
 
     def stop(self) -> Training:
-        """Ask the training to stop; its `done` event says when it has.
+        """Ask the training to stop; it sends its `done` event when it has.
 
         Raises
         ------
         ApiError
             409 if no training runs.
         """
-        if not self.running or self._state is None:
+        if (running := self.running) is None:
             raise ApiError(409, "no training runs")
         if self._process is None or self._process.stdin is None:
-            raise ApiError(409, "its process is only just started", remedy="ask again")
+            raise ApiError(409, "the training is still starting", remedy="try again")
         self._process.stdin.close()
-        return self._state
+        return running
 
     async def close(self) -> str | None:
         """Stop the training, end every stream, and return the name of the interrupted run."""
         self._closed = True
-        cut = self._state.run if self._state is not None and self.running else None
+        interrupted = self.running
         if self._watch is not None and self._process is not None:
-            if cut is not None:
+            if interrupted is not None:
                 self.stop()
-            try:  # after its `done` the process may need a moment to end
+            try:  # the process may end a moment after its `done`
                 await asyncio.wait_for(asyncio.shield(self._watch), _GRACE)
             except TimeoutError:
                 self._process.kill()
                 await self._watch
         self._wake()
-        return cut
+        return None if interrupted is None else interrupted.run
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event | None]:
-        """Yield every event after that number, past ones first, up to the last.
+        """Yield the events after that number, past and future ones, to the end of the training.
 
-        None stands for `HEARTBEAT` seconds without an event.
+        Yields None after every `HEARTBEAT` seconds without an event.
         """
         while True:
             news = self._news
@@ -174,37 +176,34 @@ class Trainer:
             async for line in process.stdout:
                 self._take(json.loads(line))
         code = await process.wait()
-        if not self.running or self._state is None:
+        if (running := self.running) is None:
             return
         if code == worker.INTERRUPTED:
-            self._end("interrupted", run=self._state.run)
+            self._end(Status.INTERRUPTED, run=running.run)
         else:
-            self._end(
-                "failed",
-                error={
-                    "what": f"the training's process ended unexpectedly, with code {code}",
-                    "remedy": "the server's terminal may say more",
-                },
-            )
+            what = f"the training's process ended unexpectedly, with code {code}"
+            self._end(Status.FAILED, error={"what": what, "remedy": "see the server's terminal"})
 
     def _take(self, message: dict[str, Any]) -> None:
         kind, data = message["event"], message["data"]
         if kind in ("done", "failed"):
             if "error" in data:
                 data["error"] = error_of(MnistryError(**data["error"])).model_dump()
-            self._end(data.pop("status"), **data)
+            self._end(Status(data.pop("status")), **data)
             return
-        if kind == "progress" and self._state is not None:
-            values = {name: data[name] for name in ("epoch", "epochs", "step", "steps")}
-            self._state = self._state.model_copy(update=values)
-        self._tell(kind, data)
+        if kind == "progress":
+            self._update(**{name: data[name] for name in ("epoch", "epochs", "step", "steps")})
+        self._publish(kind, data)
 
-    def _end(self, status: str, **data: Any) -> None:
-        if self._state is not None:
-            self._state = self._state.model_copy(update={"status": status})
-        self._tell("failed" if "error" in data else "done", {**data, "status": status})
+    def _end(self, status: Status, **data: Any) -> None:
+        self._update(status=status)
+        self._publish("failed" if "error" in data else "done", {**data, "status": status})
 
-    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+    def _update(self, **values: Any) -> None:
+        if self.state is not None:
+            self.state = self.state.model_copy(update=values)
+
+    def _publish(self, kind: str, data: dict[str, Any]) -> None:
         self._events.append(Event(next(self._numbers), kind, data))
         self._wake()
 
@@ -214,7 +213,7 @@ class Trainer:
 
 
 def can_train() -> bool:
-    """Return whether Keras, JAX and onnx are installed, without importing them."""
+    """Return whether Keras, JAX and onnx are installed; does not import them."""
     return all(importlib.util.find_spec(name) is not None for name in ("keras", "jax", "onnx"))
 
 
@@ -238,15 +237,13 @@ async def _start_process(experiment: Experiment, path: Path) -> asyncio.subproce
     if process.stdin is not None:
         task = {"path": str(path), "experiment": experiment.to_json()}
         process.stdin.write((json.dumps(task) + "\n").encode())
-        with contextlib.suppress(
-            ConnectionError
-        ):  # the process has ended: `_follow_process` reports it
+        with contextlib.suppress(ConnectionError):  # `_follow_process` reports an ended process
             await process.stdin.drain()
     return process
 
 
 def _separate_group() -> dict[str, Any]:
-    """Keep the terminal's Ctrl-C from the process: the server gets it, and stops the process."""
+    """Return options that keep Ctrl-C from the process: the server gets it, and stops it."""
     if os.name == "nt":
         return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
     return {"start_new_session": True}

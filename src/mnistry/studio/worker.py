@@ -1,10 +1,9 @@
 """The process that trains for the studio: ``python -m mnistry.studio.worker``.
 
-Its standard input holds one line of JSON, ``{"path": …, "experiment": …}``: the run directory to
-make, and an `Experiment`. Its standard output is one line of JSON for each event. When its input is
-closed, because the training is stopped or the studio has ended, it stops as at Ctrl-C: the run is
-kept and can be resumed.
-Knows nothing of HTTP.
+It reads one line of JSON, ``{"path": …, "experiment": …}``, from standard input: the run directory
+to make, and an `Experiment`. It writes one line of JSON for each event to standard output. When its
+input is closed, because the training is stopped or the studio has ended, it stops as at Ctrl-C: the
+run is kept and can be resumed. Knows nothing of HTTP.
 """
 
 import _thread
@@ -28,7 +27,7 @@ _PAUSE = 0.1  # seconds between two reports
 
 
 class Reporter:
-    """Writes events at a limited rate, and stops the training when nobody reads them.
+    """Writes events at a limited rate, and stops the training if nothing reads them.
 
     Parameters
     ----------
@@ -47,7 +46,7 @@ class Reporter:
         Raises
         ------
         KeyboardInterrupt
-            If the stream's reader is gone.
+            If the stream's reader has ended.
         """
         try:
             self._stream.write(json.dumps({"event": event, "data": values}) + "\n")
@@ -81,7 +80,7 @@ class Reporter:
 
 def main() -> int:
     """Run the task on standard input, and return the exit code."""
-    # What libraries print must not mix with the events.
+    # Keep libraries' output apart from the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     reporter = Reporter(events)
@@ -95,10 +94,9 @@ def main() -> int:
         return INTERRUPTED
     except MnistryError as error:
         with contextlib.suppress(OSError):
-            path.rmdir()  # it is empty if the task was refused before anything was written
+            path.rmdir()  # only succeeds if nothing was written
         status = Status.DIVERGED if isinstance(error, DivergedError) else Status.FAILED
-        names = ("what", "where", "expected", "remedy")
-        parts = {name: getattr(error, name) for name in names}
+        parts = {name: getattr(error, name) for name in ("what", "where", "expected", "remedy")}
         reporter.write("failed", error=parts, status=status)
         return error.exit_code
     return 0
