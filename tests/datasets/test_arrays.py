@@ -61,7 +61,7 @@ def test_describe_real_mnist(mnist_path):
 
 @pytest.mark.parametrize("label", [-1, 10])
 def test_a_label_out_of_range_is_refused(label):
-    with pytest.raises(DataError, match=f"label 1: {label} is no label"):
+    with pytest.raises(DataError, match=f"label 1: {label} is not a label"):
         check_labels(np.array([3, label]))
 
 
@@ -149,7 +149,7 @@ def test_crop_is_what_numpy_slices_give(window, rows, columns):
     ],
 )
 def test_crop_refuses_what_is_no_pair_of_slices(window):
-    with pytest.raises(UsageError, match=r"is no crop; expected two slices.*for example 14:,14:"):
+    with pytest.raises(UsageError, match=r"is not a crop; expected two.*for example 14:,14:"):
         crop(np.zeros((3, 28, 28), np.uint8), window)
 
 

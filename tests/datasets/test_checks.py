@@ -33,14 +33,14 @@ def test_fault_25_more_images_to_predict_than_to_train_is_no_swap():
 
 def test_fault_40_one_class_only():
     train = Split(split(4).images, np.full(4, 3, np.uint8))
-    assert suspicions(dataset(train)) == ("all 4 train images are of one class, 3",)
+    assert suspicions(dataset(train)) == ("all 4 train images are of the same class, 3",)
 
 
 def test_fault_41_images_in_both_splits():
     train, test = split(20), split(10, seed=1)
     test.images[[2, 7]] = train.images[[11, 0]]
     (notice,) = suspicions(dataset(train, test))
-    assert notice.startswith("2 of 10 test images stand among the training images too")
+    assert notice.startswith("2 of 10 test images are also training images")
     assert "(test 2 = train 11, test 7 = train 0)" in notice
 
 

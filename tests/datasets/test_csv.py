@@ -134,7 +134,7 @@ def test_fault_30_no_pixel_value(tmp_path, value):
 
 def test_fault_30_no_label(tmp_path):
     path = save(tmp_path / "train.csv", [HEADER, *with_value("10", column=0)])
-    assert_refused(path, "row 4, column label", "'10' is no label", "0 to 9")
+    assert_refused(path, "row 4, column label", "'10' is not a label", "0 to 9")
 
 
 @pytest.mark.parametrize(("change", "count"), [("1,", 786), ("", 784)])
@@ -182,7 +182,7 @@ def test_fault_34_endless_line_is_not_kept_in_memory(tmp_path):
         file.write(HEADER.encode() + b"\n")
         file.truncate(300_000_000)
     tracemalloc.start()
-    assert_refused(path, "row 2", "a line without an end")
+    assert_refused(path, "row 2", "the line is too long")
     assert tracemalloc.get_traced_memory()[1] < 200_000_000  # the unused room for rows counts
     tracemalloc.stop()
 
@@ -195,7 +195,7 @@ def test_fault_35_other_digits(tmp_path, value):
 
 def test_fault_36_empty_file(tmp_path):
     (tmp_path / "train.csv").touch()
-    assert_refused(tmp_path / "train.csv", "an empty file")
+    assert_refused(tmp_path / "train.csv", "the file is empty")
 
 
 def test_fault_36_header_alone(tmp_path):

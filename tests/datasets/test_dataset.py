@@ -62,13 +62,13 @@ def test_divided_images_are_refused_with_the_remedy():
 def test_fault_26_value_that_uint8_cannot_hold(value):
     images = IMAGES.astype(float)
     images[1, 3, 3] = value
-    with pytest.raises(DataError, match=r"here, item 1: .* is no pixel value"):
+    with pytest.raises(DataError, match=r"here, item 1: .* is not a pixel value"):
         as_images(images, "here")
 
 
 @pytest.mark.parametrize("value", [10, -1, 1.5, np.nan])
 def test_fault_24_value_that_is_no_label(value):
-    with pytest.raises(DataError, match=r"here, item 1: .* is no label"):
+    with pytest.raises(DataError, match=r"here, item 1: .* is not a label"):
         as_labels(np.array([3, value]), "here")
 
 

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from mnistry.datasets import caches, fashion
+from mnistry.datasets import caches, fashion, idx
 from mnistry.errors import DownloadError
 
 RNG = np.random.default_rng(0)
@@ -20,15 +20,14 @@ ARRAYS = {
 @pytest.fixture
 def published(tmp_path, monkeypatch):
     """A folder of four small files in place of the published ones, which are not ours to ship."""
-    files = {}
-    for name, (file_name, _) in fashion.FILES.items():
-        array = ARRAYS[name]
+    digests = {}
+    for name, array in ARRAYS.items():
         header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
         content = gzip.compress(header + array.tobytes())
         (tmp_path / "published").mkdir(exist_ok=True)
-        (tmp_path / "published" / file_name).write_bytes(content)
-        files[name] = (file_name, hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(fashion, "FILES", files)
+        (tmp_path / "published" / f"{idx.ORIGINAL_NAMES[name]}.gz").write_bytes(content)
+        digests[name] = hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(fashion, "SHA256", digests)
     return tmp_path / "published"
 
 
@@ -77,11 +76,11 @@ def test_damaged_file_is_said_and_passed_over(published):
     dataset = fashion.load()
     assert_right(dataset, ours)
     (notice,) = dataset.notices
-    assert notice.startswith(f"passed over {damaged}: ")
+    assert notice.startswith(f"skipped {damaged}: ")
     assert damaged.read_bytes() == b"<html>"
 
 
 def test_offline_names_the_file(published):
     put(published, caches.own()).joinpath("t10k-images-idx3-ubyte.gz").write_bytes(b"cut")
-    with pytest.raises(DownloadError, match=r"t10k-images-idx3-ubyte.gz: not .* passed over"):
+    with pytest.raises(DownloadError, match=r"t10k-images-idx3-ubyte.gz: not .* skipped"):
         fashion.load()

@@ -45,7 +45,7 @@ def test_files_elsewhere_are_counted_and_hidden_ones_passed_over(root):
     (root / "3" / ".hidden").touch()
     save(root / "3" / "more" / "c.png")
     assert folder.read(root).notices == (
-        "passed over 2 files and folders where no images are expected",
+        "skipped 2 files and folders where no images are expected",
     )
 
 
@@ -61,7 +61,7 @@ def test_fault_37_folder_that_is_no_class(root, name):
 def test_fault_37_class_folder_beside_train(tmp_path):
     save(tmp_path / "train" / "1" / "a.png")
     save(tmp_path / "3" / "a.png")
-    with pytest.raises(DataError, match="train and test alone"):
+    with pytest.raises(DataError, match="only train and test"):
         folder.read(tmp_path)
 
 
@@ -75,7 +75,7 @@ def test_fault_38_links_out_and_loops_are_skipped_and_counted(root, tmp_path):
     dataset = folder.read(root)
     assert dataset.train.images[:, 0, 0].tolist() == [31, 32, 71]
     assert dataset.notices == (
-        "passed over 5 links that lead out of the folder, in circles or nowhere",
+        "skipped 5 links that are broken, circular or lead out of the folder",
     )
     assert dataset.failures == ()
 
@@ -102,7 +102,7 @@ def test_fault_39_unreadable_images_are_listed_and_the_rest_read(root):
 
 def test_fault_39_no_image_is_readable(tmp_path):
     save(tmp_path / "3" / "large.png", shape=(30, 20))
-    with pytest.raises(DataError, match=r"none of 1 images can be read; the first: 3/large"):
+    with pytest.raises(DataError, match=r"none of 1 images could be read; the first: 3/large"):
         folder.read(tmp_path)
 
 

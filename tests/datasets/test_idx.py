@@ -221,7 +221,7 @@ def test_fault_21_more_than_one_array_may_take(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["labels", "labels.gz"])
 def test_fault_22_empty_file(tmp_path, name):
     (tmp_path / name).touch()
-    assert_refused(tmp_path / name, 1, "an empty file")
+    assert_refused(tmp_path / name, 1, "the file is empty")
 
 
 def test_fault_23_counts_differ(tmp_path):
@@ -234,7 +234,7 @@ def test_fault_23_counts_differ(tmp_path):
 def test_fault_24_label_above_9(tmp_path):
     save(tmp_path / "train-images-idx3-ubyte", IMAGES)
     save(tmp_path / "train-labels-idx1-ubyte", LABELS + 1)
-    with pytest.raises(DataError, match="train split, item 4: 10 is no label"):
+    with pytest.raises(DataError, match="train split, item 4: 10 is not a label"):
         idx.read(tmp_path)
 
 

@@ -22,7 +22,7 @@ def save_idx(folder, arrays):
     return folder
 
 
-def test_default_is_mnist_where_it_is_to_be_had(mnist_home):
+def test_default_is_mnist_if_it_can_be_found(mnist_home):
     assert datasets.load().name == "mnist"
     assert datasets.load("mnist").name == "mnist"
 
@@ -113,7 +113,7 @@ def test_fault_40_41_suspicions_are_notices(tmp_path):
         dataset = datasets.load(save_idx(tmp_path / "digits", arrays))
     assert [str(warning.message) for warning in caught] == list(dataset.notices)
     text = " ".join(dataset.notices)
-    assert "all 6 train images are of one class, 0" in text
+    assert "all 6 train images are of the same class, 0" in text
     assert "(test 0 = train 5)" in text
 
 

@@ -110,7 +110,7 @@ def test_damaged_cache_is_said_kept_and_passed_over(own, keras, unpacked, spoil)
     dataset = module.load()
     assert dataset.source == str(keras)
     (notice,) = dataset.notices
-    assert notice.startswith(f"passed over {own}: ")
+    assert notice.startswith(f"skipped {own}: ")
     assert own.read_bytes() == content
 
 
@@ -118,7 +118,7 @@ def test_damaged_cache_is_named_when_offline(own):
     own.write_bytes(b"<html>")
     with pytest.raises(DownloadError) as caught:
         module.load()
-    assert f"passed over {own}: no NumPy archive" in str(caught.value)
+    assert f"skipped {own}: not a NumPy archive" in str(caught.value)
     assert "127.0.0.1:9/mnist.npz (no connection: offline?)" in str(caught.value)
     assert own.read_bytes() == b"<html>"
 
@@ -129,7 +129,7 @@ def test_download_is_verified_and_replaces_a_damaged_file(own, online, unpacked)
     dataset = module.load(progress=lambda done, total: calls.append((done, total)))
     assert dataset.source == str(own)
     assert dataset.digests == module.DIGESTS
-    assert dataset.notices[0].startswith(f"passed over {own}: no NumPy archive")
+    assert dataset.notices[0].startswith(f"skipped {own}: not a NumPy archive")
     assert own.read_bytes() == unpacked.read_bytes()
     assert calls[-1] == (own.stat().st_size, own.stat().st_size)
 

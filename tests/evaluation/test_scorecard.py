@@ -248,7 +248,7 @@ def test_half_precision_rows_are_accepted():
 def test_labels_out_of_range_are_refused(label):
     labels = LABELS.astype(int)
     labels[2] = label
-    with pytest.raises(DataError, match=f"label 2: {label} is no label"):
+    with pytest.raises(DataError, match=f"label 2: {label} is not a label"):
         score(labels, sure(ANSWERS))
 
 

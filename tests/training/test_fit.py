@@ -221,7 +221,7 @@ def test_images_divided_already_are_refused_with_the_remedy(digits) -> None:
 
 def test_labels_out_of_range_are_refused(digits) -> None:
     # On JAX they would give a loss of 0 and no error.
-    with pytest.raises(DataError, match="10 is no label"):
+    with pytest.raises(DataError, match="10 is not a label"):
         mnistry.train(mnistry.build("linear"), digits[0], digits[1] + 1)
 
 

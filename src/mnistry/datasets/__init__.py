@@ -1,6 +1,7 @@
-"""Datasets of handwritten digits: by name, or from a file or folder of MNIST's shape.
+"""Datasets of handwritten digits, loaded by name or from a file or folder.
 
-Knows nothing of networks. Adding a dataset takes a module with a ``load`` and a line in `NAMED`.
+Knows nothing of networks. To add a dataset, write a module with a ``load``, and add its name to
+`NAMES` and its call to `load_origin`.
 """
 
 import dataclasses
@@ -25,32 +26,32 @@ def load(
     transpose: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load handwritten digits, or anything of MNIST's shape.
+    """Load handwritten digits, or other 28x28 images in ten classes.
 
     Parameters
     ----------
     data
         One of `NAMES`, or a path: a ``.npz`` file with ``x_train``, ``y_train``, ``x_test``,
         ``y_test``; a ``.csv`` file like those of Kaggle's Digit Recognizer; a folder of IDX
-        files; a folder of images, ``0/…9/`` or ``train/0…9`` and ``test/0…9``. None is MNIST or,
-        where it can be neither found nor downloaded, the sample, with a notice that says so; a
-        name written out never becomes another dataset.
+        files; a folder of images, ``0/…9/`` or ``train/0…9`` and ``test/0…9``. None loads MNIST.
+        If MNIST can be neither found nor downloaded, None loads the sample, with a notice that
+        says so; the name ``"mnist"`` never does.
     transpose
-        Swap the two axes of each image; EMNIST's files need it. For paths alone.
+        Swap the two axes of each image, as EMNIST's files need it. Only for a path.
     progress
-        Called during a download with the bytes received and the bytes in all, or None.
+        Called during a download with the bytes received and the total, or None if it is unknown.
 
     Returns
     -------
     Dataset
-        Every notice in it is also a `mnistry.errors.Notice` warning.
+        Each of its notices is also given as a `mnistry.errors.Notice` warning.
 
     Raises
     ------
     DataError
-        If the name is unknown, or a file or folder is not what it should be.
+        If the name is unknown, or a file or folder cannot be read as a dataset.
     DownloadError
-        If a dataset by name can be neither found nor downloaded.
+        If a named dataset can be neither found nor downloaded.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def load(
 
 
 def load_origin(origin: Origin, *, progress: Progress | None = None) -> Dataset:
-    """Load what an origin names, as `load` does; notices are in the result alone.
+    """Load the dataset that an origin names, as `load` does, but warn of nothing.
 
     Examples
     --------
@@ -80,7 +81,7 @@ def load_origin(origin: Origin, *, progress: Progress | None = None) -> Dataset:
         path = Path(data)
         dataset, data = _from_path(path, origin.transpose), str(path.resolve())
     elif origin.transpose:
-        raise UsageError("transpose is for data given by a path", where=data or "mnist")
+        raise UsageError("only data given by a path can be transposed", where=data or "mnist")
     elif data == "sample":
         dataset = sample.load()
     elif data == "fashion-mnist":
@@ -96,12 +97,12 @@ def load_origin(origin: Origin, *, progress: Progress | None = None) -> Dataset:
 def _mnist_or_sample(progress: Progress | None) -> Dataset:
     try:
         return mnist.load(progress)
-    except CacheError:  # another folder would not have failed: the user should know
+    except CacheError:  # the user can mend it
         raise
     except DownloadError as error:
         notice = (
-            "MNIST is not to be had, so this is the sample: 5,000 of its training images, "
-            f"4,000 to train and 1,000 to test. For the whole: {error}"
+            "MNIST could not be downloaded, so this is the sample: 5,000 of its training images, "
+            f"4,000 to train and 1,000 to test. To get all of MNIST: {error}"
         )
         return dataclasses.replace(sample.load(), notices=(notice,))
 
@@ -130,16 +131,16 @@ def _read(path: Path) -> Dataset:
         return idx.read(path) if idx.has_files(path) else folder.read(path)
     if not path.exists():
         raise DataError(
-            "neither a dataset's name nor a file or folder",
+            "there is no dataset, file or folder of this name",
             where=path,
-            expected=f"{', '.join(NAMES)}, or a path",
+            expected=f"{', '.join(NAMES)}, or a path that exists",
         )
     if path.suffix.lower() == ".npz":
         return npz.read(path)
     if path.suffix.lower() == ".csv":
         return csv.read(path)
     raise DataError(
-        "an unknown kind of file",
+        "unknown file type",
         where=path,
         expected="a .npz or .csv file, or a folder of IDX files or images",
     )

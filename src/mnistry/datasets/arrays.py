@@ -1,6 +1,6 @@
-"""What an array is: its axes, shape, dtype and range; an image as a matrix.
+"""Describe arrays by axes, shape, dtype and range, and print an image as a matrix of numbers.
 
-Knows nothing of where arrays come from and draws nothing.
+Knows nothing of where arrays come from.
 """
 
 import dataclasses
@@ -14,31 +14,30 @@ from numpy.typing import NDArray
 from mnistry.datasets.dataset import Images
 from mnistry.errors import DataError, UsageError
 
-_PAGE = 100  # characters: what a terminal or a page of code holds side by side
-
+_PAGE_WIDTH = 100  # characters; as wide as a terminal or a page of code
 _SLICE = re.compile(r" *(-?[0-9]{1,9})? *: *(-?[0-9]{1,9})? *")
 
 
 @dataclasses.dataclass(frozen=True)
 class ArrayFacts:
-    """What an array is, as `describe` found it.
+    """The shape and content of an array, as `describe` returns them.
 
     Attributes
     ----------
     name
-        What the caller calls it: ``"x_train"``.
+        The caller's name for it, as ``"x_train"``.
     ndim
         Number of axes, also called the rank of the tensor.
     axes
-        What each axis counts, in order; empty where that is not known.
+        What each axis counts, in order; empty if that is unknown.
     shape
         Length of each axis.
     dtype
-        Type of the numbers: ``"uint8"``.
+        Type of the numbers, as ``"uint8"``.
     smallest, largest
-        Range of the numbers; None in an empty array.
+        Range of the numbers; None for an empty array.
     nbytes
-        Memory that the numbers take, in bytes.
+        Size of the numbers in memory, in bytes.
     """
 
     name: str
@@ -52,10 +51,9 @@ class ArrayFacts:
 
 
 def describe(name: str, array: NDArray[np.generic]) -> ArrayFacts:
-    """Say what a numeric array is.
+    """Describe a numeric array.
 
-    The axes of a ``uint8`` array are known by their number: one axis holds labels, three hold
-    images.
+    A ``uint8`` array with one axis is taken for labels, one with three axes for images.
 
     Examples
     --------
@@ -84,7 +82,7 @@ def check_labels(labels: NDArray[np.integer], classes: int = 10) -> None:
     Raises
     ------
     DataError
-        If they are not.
+        If they are of another shape or type, or out of range.
     """
     expected = f"whole numbers from 0 to {classes - 1}, shape (n,)"
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
@@ -92,16 +90,16 @@ def check_labels(labels: NDArray[np.integer], classes: int = 10) -> None:
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
         raise DataError(
-            f"{labels[wrong[0]]} is no label", where=f"label {wrong[0]}", expected=expected
+            f"{labels[wrong[0]]} is not a label", where=f"label {wrong[0]}", expected=expected
         )
 
 
 def image_matrix(image: NDArray[np.integer]) -> str:
-    """Write an image as the matrix of numbers that it is, within 100 characters a line.
+    """Return an image as a matrix of numbers, in lines of at most 100 characters.
 
-    Each column is as wide as its longest number, so that a digit's empty margin takes little
-    room. Above and at the left stand the numbers of columns (read downwards) and rows. An image
-    too wide for the page (MNIST's never are) goes on below, with the next columns.
+    Each column is as wide as its longest number, so a digit's empty margin takes little room.
+    Column numbers are above, to be read downwards; row numbers are at the left. The columns of an
+    image that is too wide for a line (MNIST's never are) continue below.
 
     Parameters
     ----------
@@ -111,7 +109,7 @@ def image_matrix(image: NDArray[np.integer]) -> str:
     Raises
     ------
     DataError
-        If it is not a single image of whole numbers.
+        If it is not one image of whole numbers.
 
     Examples
     --------
@@ -123,7 +121,7 @@ def image_matrix(image: NDArray[np.integer]) -> str:
     if image.ndim != 2 or not image.size or not np.issubdtype(image.dtype, np.integer):
         raise DataError(
             f"an array of dtype {image.dtype}, shape {image.shape}",
-            expected="a single image of whole numbers, shape (rows, columns)",
+            expected="one image of whole numbers, shape (rows, columns)",
             remedy="give one image at a time: images[0]",
         )
     row_names = [str(row) for row in range(len(image))]
@@ -131,7 +129,7 @@ def image_matrix(image: NDArray[np.integer]) -> str:
     columns = [[str(number) for number in column] for column in image.T.tolist()]
     widths = [1 + max(map(len, column)) for column in columns]
     lines: list[str] = []
-    for page in _pages(widths, room=_PAGE - margin - 1):
+    for page in _pages(widths, room=_PAGE_WIDTH - margin - 1):
         names = [str(column) for column in page]
         names = [name.rjust(len(names[-1])) for name in names]
         for place in range(len(names[-1])):
@@ -145,7 +143,7 @@ def image_matrix(image: NDArray[np.integer]) -> str:
 
 
 def _pages(widths: Sequence[int], *, room: int) -> list[range]:
-    """Share the columns among as few pages as hold them, about equally many on each."""
+    """Divide the columns among as few pages as possible, with about equally many on each."""
     count = len(widths)
     for pages in range(1, count + 1):
         edges = [count * page // pages for page in range(pages + 1)]
@@ -156,7 +154,7 @@ def _pages(widths: Sequence[int], *, room: int) -> list[range]:
 
 
 def crop(images: Images, window: str) -> Images:
-    """Cut the same window out of every image.
+    """Crop every image to the same window.
 
     Parameters
     ----------
@@ -168,12 +166,13 @@ def crop(images: Images, window: str) -> Images:
 
     Returns
     -------
-    A view of `images`, shape ``(n, rows left, columns left)``.
+    ndarray
+        A view of `images`, shape ``(n, remaining rows, remaining columns)``.
 
     Raises
     ------
     UsageError
-        If `window` is no such pair of slices, or nothing is left.
+        If `window` is not two such slices, or no pixel remains.
 
     Examples
     --------
@@ -189,9 +188,7 @@ def crop(images: Images, window: str) -> Images:
     ]
     if len(matches) != 2 or len(slices) != 2:
         raise UsageError(
-            f"{window!r} is no crop",
-            expected="two slices, start:stop,start:stop",
-            remedy=remedy,
+            f"{window!r} is not a crop", expected="two slices, start:stop,start:stop", remedy=remedy
         )
     left: Images = images[:, slices[0], slices[1]]
     if 0 in left.shape[1:]:
@@ -205,12 +202,12 @@ def crop(images: Images, window: str) -> Images:
 
 
 def check_indices(indices: Sequence[int], count: int) -> None:
-    """Check that each index names one of `count` images.
+    """Check that each index is that of one of `count` images.
 
     Raises
     ------
     UsageError
-        If one is below 0 or not below `count`.
+        If an index is negative, or `count` or more.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Kaggle's Digit Recognizer files: a header, then one image a row, pixels from 0 to 255.
+"""CSV files like Kaggle's Digit Recognizer: a header, then one image per row, pixels 0 to 255.
 
-Knows nothing of files but their text. A row is a line of the file; the header is row 1.
+Rows are counted by the lines of the file; the header is row 1.
 """
 
 import io
@@ -19,24 +19,25 @@ from mnistry.errors import DataError
 PIXELS = tuple(f"pixel{i}" for i in range(28 * 28))
 LABEL = "label"
 
-ROWS = 1024  # read at a time
+ROWS = 1024  # per block
 MAX_ROWS = MAX_ARRAY_BYTES // len(PIXELS)
-MAX_LINE = 1 << 16  # ten times what the longest right one takes
+MAX_LINE = 1 << 16  # bytes; ten times the longest valid line
 BOM = b"\xef\xbb\xbf"
-NUMBER = re.compile(rb" *\+?[0-9]{1,20} *")  # of any whole numbers, what NumPy reads as one
+NUMBER = re.compile(rb" *\+?[0-9]{1,20} *")  # what NumPy reads as a whole number from 0
 
 
 def read(path: Path) -> Dataset:
     """Read a CSV file with the columns ``label,pixel0,…,pixel783``, or the same without ``label``.
 
-    With labels the images are for training, without them they are a test split to predict. A
-    byte order mark, Windows line ends, quoted column names, spaces and empty lines are accepted.
+    Images with labels are a training split; images without labels are a test split, to be
+    predicted. A byte order mark, Windows line ends, quoted column names, spaces and empty lines
+    are accepted.
 
     Raises
     ------
     DataError
-        If a column is missing or out of place, or a value is no whole number in its range; the
-        message names row and column.
+        If a column is missing or out of place, or a value is not a whole number in its range;
+        the message names row and column.
     """
     with path.open("rb") as file:
         columns = _header(file, path)
@@ -58,18 +59,18 @@ def read(path: Path) -> Dataset:
 def read_blocks(
     file: io.BufferedIOBase, columns: Sequence[str], where: object, *, row: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield a file's rows, some thousand at a time.
+    """Read a CSV file's rows in blocks of about a thousand.
 
     Parameters
     ----------
     file
-        Read from where it stands.
+        Read from its current position.
     columns
-        Their names; in one called ``label`` the values go to 9, in the others to 255.
+        Their names. Values go up to 9 in a column called ``label``, else to 255.
     where
         The file's name, for messages.
     row
-        The number of the first row to be read, for messages.
+        The number of the first row, for messages.
 
     Yields
     ------
@@ -96,11 +97,11 @@ def read_blocks(
 def _lines(
     file: io.BufferedIOBase, columns: int, where: object, row: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not empty, each with the number of its row."""
+    """Yield each line that is not empty, with its row number."""
     while line := file.readline(MAX_LINE):
         if len(line) == MAX_LINE:
             raise DataError(
-                "a line without an end",
+                "the line is too long",
                 where=f"{where}, row {row}",
                 expected=f"{columns} values in fewer than {MAX_LINE:,} bytes",
             )
@@ -112,7 +113,7 @@ def _lines(
 def _header(file: io.BufferedIOBase, path: Path) -> tuple[str, ...]:
     line = file.readline(MAX_LINE).removeprefix(BOM)
     if not line:
-        raise DataError("an empty file", where=path, expected="label,pixel0,…,pixel783")
+        raise DataError("the file is empty", where=path, expected="label,pixel0,…,pixel783")
     names = tuple(name.strip().strip('"') for name in line.decode(errors="replace").split(","))
     expected = (LABEL, *PIXELS) if names[0] == LABEL else PIXELS
     if names == expected:
@@ -135,7 +136,7 @@ def _first_fault(
     limits: NDArray[np.uint8],
     where: object,
 ) -> DataError:
-    """Look through rows that NumPy refused for the first value that is wrong."""
+    """Find the first wrong value in rows that NumPy could not read."""
     for row, line in block:
         fields = line.split(b",")
         for name, limit, field in zip(columns, limits, fields, strict=False):
@@ -143,7 +144,7 @@ def _first_fault(
                 shown = field[:20].decode(errors="replace") + ("…" if len(field) > 20 else "")
                 what = "label" if name == LABEL else "pixel value"
                 return DataError(
-                    f"{shown!r} is no {what}" if field else "an empty field",
+                    f"{shown!r} is not a {what}" if field else "the field is empty",
                     where=f"{where}, row {row}, column {name}",
                     expected=f"a whole number from 0 to {limit}",
                 )
@@ -152,5 +153,5 @@ def _first_fault(
                 f"{len(fields)} values", where=f"{where}, row {row}", expected=f"{len(columns)}"
             )
     return DataError(
-        "no table of whole numbers", where=f"{where}, rows {block[0][0]} to {block[-1][0]}"
+        "not a table of whole numbers", where=f"{where}, rows {block[0][0]} to {block[-1][0]}"
     )

@@ -1,4 +1,4 @@
-"""What a dataset is: images and labels in splits, and the checks that every source must pass.
+"""The `Dataset` record, and the checks that the arrays of every source must pass.
 
 Knows nothing of files or formats.
 """
@@ -18,19 +18,19 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
 DIGITS = tuple("0123456789")
-MAX_ARRAY_BYTES = 2**30  # what a file may make us allocate for one array
+MAX_ARRAY_BYTES = 2**30  # for one array of a file
 KERAS_NAMES = {name: name for name in ("x_train", "y_train", "x_test", "y_test")}
 
 
 class Split(NamedTuple):
-    """Images and, unless they are to be predicted, their labels.
+    """Images and, if the source has them, their labels.
 
     Attributes
     ----------
     images
         ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink.
     labels
-        ``uint8``, shape ``(n,)``, 0 to 9; None where the source has none.
+        ``uint8``, shape ``(n,)``, 0 to 9; or None.
     """
 
     images: Images
@@ -39,14 +39,14 @@ class Split(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """What loads a dataset: the arguments of `mnistry.load`.
+    """Where a dataset comes from: the arguments of `mnistry.load`.
 
     Attributes
     ----------
     data
-        A name or a path. None is the default dataset, or none that was loaded.
+        A name or a path. None is the default dataset, or a dataset that was made in memory.
     transpose
-        Whether rows and columns are exchanged.
+        Whether the rows and columns of each image are swapped.
     """
 
     data: str | None = None
@@ -55,7 +55,7 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
 class Dataset:
-    """Handwritten digits, or anything of their shape, and where they came from.
+    """Handwritten digits, or other images of their shape, and where they came from.
 
     Unpacks as Keras's loaders do: ``(x_train, y_train), (x_test, y_test) = load()``.
     A split that the source lacks unpacks as None.
@@ -69,15 +69,15 @@ class Dataset:
     licence
         The licence's name, or ``"not stated"``.
     train, test
-        The splits; None where the source has none.
+        The splits; None for a split that the source lacks.
     classes
         The name of each class, in the order of the labels.
     notices
-        What the user should know: a fallback, a suspicion, files passed over.
+        What the user should know: a fallback, a probable mistake, skipped files.
     failures
         One line for each item that could not be read.
     origin
-        What loads the same again, from any folder: its path is absolute.
+        How to load it again; a path is absolute.
     """
 
     name: str
@@ -91,20 +91,20 @@ class Dataset:
     origin: Origin = Origin()
 
     def __iter__(self) -> Iterator[tuple[Images, Labels]]:
-        # Typed as Keras's loaders are, so that a first program passes a type checker: whether a
-        # source lacks a split or labels is not known before it is read. `train` and `test` say so.
+        # Typed as Keras's loaders are, so that a first program passes a type checker. The types of
+        # `train` and `test` say that a split or its labels may be missing.
         return iter(cast("tuple[tuple[Images, Labels], ...]", (self.train, self.test)))
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """SHA-256 of each array's bytes in C order, by the names of `arrays`."""
+        """SHA-256 of each array's bytes in C order, by the array's Keras name."""
         return {
             name: hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
             for name, array in self.arrays().items()
         }
 
     def arrays(self) -> dict[str, NDArray[np.uint8]]:
-        """Give every array by its Keras name: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
+        """Return each array by its Keras name: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
         found: dict[str, NDArray[np.uint8]] = {}
         for split_name, split in (("train", self.train), ("test", self.test)):
             if split is not None:
@@ -115,7 +115,7 @@ class Dataset:
 
 
 def as_images(array: NDArray[np.generic], where: str) -> Images:
-    """Check that an array holds images, and give it as ``uint8`` of shape ``(n, 28, 28)``.
+    """Check that an array holds images, and return it as ``uint8`` of shape ``(n, 28, 28)``.
 
     Parameters
     ----------
@@ -128,9 +128,9 @@ def as_images(array: NDArray[np.generic], where: str) -> Images:
     Raises
     ------
     DataError
-        If it has another shape, or a value that is no whole number from 0 to 255. A floating
-        array with no value above 1 is refused because a network of ours, which divides by 255
-        itself, would see nothing but zeros and ones in it.
+        If it has another shape, or a value that is not a whole number from 0 to 255. A
+        floating-point array with no value above 1 is refused: our networks divide by 255
+        themselves, and would see an almost blank image.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def as_images(array: NDArray[np.generic], where: str) -> Images:
             f"images of shape {array.shape}",
             where=where,
             expected="(n, 28, 28) or (n, 784)",
-            remedy="give one row an image; for a single image, image[np.newaxis]",
+            remedy="give one row per image; for a single image, image[np.newaxis]",
         )
     if len(array) == 0:
         raise DataError("no images", where=where, expected="at least one")
@@ -151,39 +151,39 @@ def as_images(array: NDArray[np.generic], where: str) -> Images:
         return np.ascontiguousarray(images, np.uint8)
     if np.issubdtype(images.dtype, np.floating) and images.max() <= 1:
         raise DataError(
-            "floating-point images with no value above 1: they look divided already",
+            "floating-point images with no value above 1: they look divided by 255 already",
             where=where,
             expected="0 to 255",
-            remedy="give the 0–255 image; the network divides by itself",
+            remedy="give the 0–255 image; the network divides by 255 itself",
         )
     return _as_uint8(images, where, low=0, high=255, what="pixel value")
 
 
 def as_labels(array: NDArray[np.generic], where: str) -> Labels:
-    """Check that an array holds labels, and give it as ``uint8`` of shape ``(n,)``.
+    """Check that an array holds labels, and return it as ``uint8`` of shape ``(n,)``.
 
     Raises
     ------
     DataError
-        If it is not one-dimensional, or has a value that is no whole number from 0 to 9.
+        If it is not one-dimensional, or has a value that is not a whole number from 0 to 9.
     """
     if array.ndim != 1:
         raise DataError(
             f"labels of shape {array.shape}",
             where=where,
-            expected="(n,), one whole number from 0 to 9 an image",
-            remedy="turn one-hot rows back with labels.argmax(axis=1)",
+            expected="(n,), one whole number from 0 to 9 per image",
+            remedy="if the labels are one-hot rows, give labels.argmax(axis=1)",
         )
     return _as_uint8(array, where, low=0, high=9, what="label")
 
 
 def as_split(images: NDArray[np.generic], labels: NDArray[np.generic] | None, where: str) -> Split:
-    """Check images and, unless they are to be predicted, their labels: as many of each."""
+    """Check images and, if there are any, labels; there must be as many of each."""
     if labels is not None and len(images) != len(labels):
         raise DataError(
             f"{len(images):,} images but {len(labels):,} labels",
             where=where,
-            expected="one label an image",
+            expected="one label per image",
         )
     return Split(as_images(images, where), None if labels is None else as_labels(labels, where))
 
@@ -193,22 +193,22 @@ def as_splits(
     where: str,
     names: Mapping[str, str] = KERAS_NAMES,
 ) -> tuple[Split | None, Split | None]:
-    """Put the arrays of one source together as its train and test splits.
+    """Make the train and test splits from the arrays of one source.
 
     Parameters
     ----------
     arrays
-        Any of ``x_train``, ``y_train``, ``x_test``, ``y_test``. Test images may be without
-        labels; so may training images, if there are no labels at all.
+        Any of ``x_train``, ``y_train``, ``x_test``, ``y_test``. Test images may lack labels;
+        training images may lack them only if there are no labels at all.
     where
         The source, for messages.
     names
-        What the source calls each array, for messages.
+        The source's name of each array, for messages.
 
     Raises
     ------
     DataError
-        If an array is missing that the others call for, or one is not as `as_split` wants it.
+        If a necessary array is missing, or `as_split` refuses one.
     """
     wanted = [f"x_{name[2:]}" for name in arrays if name.startswith("y_")]
     if "y_test" in arrays and "x_train" in arrays:
@@ -237,14 +237,13 @@ def _as_uint8(
             f"dtype {array.dtype}", where=where, expected=f"whole numbers from {low} to {high}"
         )
     numbers: NDArray[Any] = array
-    # Written so that NaN, for which every comparison is false, counts as wrong too.
+    # Every comparison with NaN is false, so NaN counts as wrong too.
     wrong = ~((numbers >= low) & (numbers <= high) & (numbers == np.floor(numbers)))
     if wrong.any():
         position = np.argwhere(wrong)[0]
-        index = int(position[0])
         raise DataError(
-            f"{array[tuple(position)]} is no {what}",
-            where=f"{where}, item {index}",
+            f"{array[tuple(position)]} is not a {what}",
+            where=f"{where}, item {position[0]}",
             expected=f"a whole number from {low} to {high}",
         )
     return np.ascontiguousarray(array.astype(np.uint8))

