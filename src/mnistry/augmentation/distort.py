@@ -18,9 +18,9 @@ from mnistry.augmentation import strokes
 from mnistry.augmentation.strokes import Pen
 from mnistry.datasets.dataset import Images, as_images
 from mnistry.errors import UsageError
+from mnistry.images.mnist_form import SIDE
 from mnistry.system import cores
 
-SIDE = 28
 CENTRE = (SIDE - 1) / 2
 # Images lie side by side in a strip that OpenCV distorts at once; a blank column parts them. It
 # reads from nothing wider than 32,767 pixels. The length is a part of what a seed means.

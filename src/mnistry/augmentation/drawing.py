@@ -1,4 +1,4 @@
-"""Strokes, and a drawing brought to MNIST's form. Knows nothing of what is drawn."""
+"""Strokes drawn on a page. Knows nothing of what is drawn."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.datasets.dataset import Images
+from mnistry.images.mnist_form import SIDE
 
-SIDE, BOX = 28, 20
 # Strokes are drawn on a page with so many pixels for each of MNIST's.
 FINE = 4
 
@@ -71,45 +71,6 @@ def smooth(points: Points) -> Points:
 def around(angles: float | Points) -> Points:
     """Give the points of the unit circle at these angles in radians, the last axis being x, y."""
     return np.stack([np.cos(angles), np.sin(angles)], -1)
-
-
-def as_mnist(ink: Ink) -> Images:
-    """Bring a drawing to MNIST's form: a box of 20 pixels, the centre of mass in the middle.
-
-    Parameters
-    ----------
-    ink
-        Shape ``(height, width)``, 0 to 1; blank stays blank.
-
-    Returns
-    -------
-    ndarray
-        ``uint8``, shape ``(28, 28)``.
-
-    Examples
-    --------
-    >>> bar = np.zeros((50, 90), np.float32)
-    >>> bar[10:20, 40:80] = 1
-    >>> np.flatnonzero(as_mnist(bar).any(1)), np.flatnonzero(as_mnist(bar).any(0))[[0, -1]]
-    (array([12, 13, 14, 15, 16]), array([ 4, 23]))
-    """
-    import cv2
-
-    part = np.ascontiguousarray(cropped(ink), np.float32)
-    if not part.size:
-        return np.zeros((SIDE, SIDE), np.uint8)
-    factor = BOX / max(part.shape)
-    height, width = (max(1, round(side * factor)) for side in part.shape)
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(part, (width, height), interpolation=method)
-    down = SIDE / 2 - small.sum(1) @ (np.arange(height) + 0.5) / small.sum()
-    right = SIDE / 2 - small.sum(0) @ (np.arange(width) + 0.5) / small.sum()
-    row, column = (
-        min(max(round(at), 0), SIDE - long) for at, long in ((down, height), (right, width))
-    )
-    page = np.zeros((SIDE, SIDE), np.float32)
-    page[row : row + height, column : column + width] = small
-    return to_bytes(page)
 
 
 def cropped(ink: Ink) -> Ink:

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mnistry.augmentation import drawing
-from mnistry.augmentation.drawing import SIDE, Ink, Points, around, as_mnist, smooth, strokes
+from mnistry.augmentation.drawing import Ink, Points, around, smooth, strokes
 from mnistry.datasets.dataset import Images, Labels
+from mnistry.images.mnist_form import SIDE, normalise
 
 # Nobody can tell an O from a 0.
 LOOK_LIKE_DIGITS = "OoIilSsZzBbgqDQGJ"
@@ -58,15 +59,15 @@ def glyph(font: str, character: str) -> Images:
     file = Path(matplotlib.get_data_path(), "fonts", "ttf", font + ".ttf")
     page = Image.new("L", (120, 120))
     ImageDraw.Draw(page).text((30, 20), character, 255, ImageFont.truetype(file, 64))
-    return as_mnist(np.asarray(page, np.float32) / 255)
+    return normalise(np.asarray(page, np.float32) / np.float32(255))
 
 
 def turned(digits: Digits, random: Random) -> Images:
     """Turn or mirror a digit that is none then."""
     turn = random.integers(4)
     if turn == 0:
-        return as_mnist(digits.draw(random, (3, 4, 7, 9))[:, ::-1])
-    return as_mnist(np.rot90(digits.draw(random, (3, 4, 7)), int(turn)))
+        return normalise(digits.draw(random, (3, 4, 7, 9))[:, ::-1])
+    return normalise(np.rot90(digits.draw(random, (3, 4, 7)), int(turn)))
 
 
 def crowd(digits: Digits, random: Random) -> Images:
@@ -80,7 +81,7 @@ def crowd(digits: Digits, random: Random) -> Images:
         right = left + digit.shape[1]
         place = row[down : down + digit.shape[0], left:right]
         np.maximum(place, digit, out=place)
-    return as_mnist(row)
+    return normalise(row)
 
 
 def scribble(digits: Digits, random: Random) -> Images:
@@ -88,16 +89,16 @@ def scribble(digits: Digits, random: Random) -> Images:
     way = random.integers(3)
     if way == 0:
         pile = [np.rot90(digits.draw(random), int(random.integers(4))) for _ in range(4)]
-        return as_mnist(np.max(pile, axis=0))
+        return normalise(np.max(pile, axis=0))
     count, points = (1, random.integers(8, 16)) if way == 1 else (random.integers(4, 7), 3)
     curves = [smooth(random.uniform(4, 24, (points, 2))) for _ in range(count)]
-    return as_mnist(strokes(curves, _width(random)))
+    return normalise(strokes(curves, _width(random)))
 
 
 def shape(_digits: Digits, random: Random) -> Images:
     """Draw one of `SHAPES`."""
     curves = SHAPES[random.integers(len(SHAPES))](random)
-    return as_mnist(strokes([14 + 11 * curve for curve in curves], _width(random)))
+    return normalise(strokes([14 + 11 * curve for curve in curves], _width(random)))
 
 
 def texture(digits: Digits, random: Random) -> Images:

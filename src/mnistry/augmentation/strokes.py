@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mnistry.datasets.dataset import Images
 from mnistry.errors import UsageError
+from mnistry.images.mnist_form import SIDE
 
-SIDE = 28
 # Strokes are drawn anew on a grid so many times finer.
 FINE = 2
 # Columns between two images in a strip: no stroke grows further than that.

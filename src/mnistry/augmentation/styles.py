@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from mnistry.augmentation import drawing
-from mnistry.augmentation.drawing import Points, around, as_mnist, strokes
+from mnistry.augmentation.drawing import Points, around, strokes
 from mnistry.datasets.dataset import Images, Labels, Split
 from mnistry.errors import UsageError
+from mnistry.images.mnist_form import SIDE, normalise
 
 Random = np.random.Generator
 
@@ -46,7 +47,7 @@ def make(images: Images, labels: Labels, count: int, random: Random) -> Split:
         for styled in _styled(draw, images[labels == digit], counts[digit], random)
     ]
     return Split(
-        np.array(made, np.uint8).reshape(-1, drawing.SIDE, drawing.SIDE),
+        np.array(made, np.uint8).reshape(-1, SIDE, SIDE),
         np.repeat(np.array(list(counts), np.uint8), list(counts.values())),
     )
 
@@ -83,7 +84,7 @@ def one(image: Images, random: Random) -> Images | None:
     if random.random() < 1 / 3:
         reach = random.uniform(0.12, 0.4) * height * around(random.uniform(-0.15, 0.15))
         added.append(np.stack([foot - reach, foot + reach]))
-    return as_mnist(strokes(added, width, drawing.enlarged(image)))
+    return normalise(strokes(added, width, drawing.enlarged(image)))
 
 
 def seven(image: Images, random: Random) -> Images | None:
@@ -108,7 +109,7 @@ def seven(image: Images, random: Random) -> Images | None:
     middle = np.array([columns.mean(), row]) + 0.5
     reach = random.uniform(0.12, 0.28) * height * around(random.uniform(-0.4, 0.15))
     bar = np.stack([middle - reach, middle + reach])
-    return as_mnist(strokes([bar], 0.8 * (np.ptp(columns) + 1), drawing.enlarged(image)))
+    return normalise(strokes([bar], 0.8 * (np.ptp(columns) + 1), drawing.enlarged(image)))
 
 
 def two(image: Images, random: Random) -> Images | None:
@@ -142,7 +143,7 @@ def two(image: Images, random: Random) -> Images | None:
     sag = np.array([0, random.uniform(0.05, 0.3) * reach])
     curve = drawing.smooth(np.stack([end, (end + meeting) / 2 + sag, meeting]) + 0.5)
     width = random.uniform(0.5, 0.8) * (np.ptp(inked) + 1)
-    closed = as_mnist(strokes([curve], width, drawing.enlarged(image)))
+    closed = normalise(strokes([curve], width, drawing.enlarged(image)))
     return closed if _hollow(closed) > _hollow(image) else None
 
 

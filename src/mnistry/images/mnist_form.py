@@ -14,18 +14,28 @@ SIDE, BOX = 28, 20
 # Counted by whole pixels from 0, MNIST's training images have their centre of mass here, on the
 # mean and on both axes.
 CENTRE = 14.0
-# The quartiles of the stroke width of MNIST's training images in pixels, as `stroke_width` measures
-# it: a thinner stroke is thickened to the first, a thicker one thinned to the third.
+# Stroke widths of MNIST's training images in pixels, as `stroke_width` measures them: the quartiles,
+# and the range outside which one image in a thousand lies on either side.
 THIN, THICK = 2.08, 2.97
-# The work is done on a grid so many times finer than the result.
+THINNEST, THICKEST = 1.0, 6.1
+# One in a thousand of MNIST's images has ink less full than this: the mean of its strength over the
+# ink.
+_FULLNESS = 0.67
+# Strokes are measured and drawn anew on a grid so many times finer than the result.
 _FINE = 4
+# Less ink than this is none: what scaling an image with a sharpening filter leaves around strokes.
+_FAINT = 0.06
 
 Strength = NDArray[np.float32]
 Box = tuple[int, int, int, int]
+# Where ink begins and ends on an axis, in pixels from the edge of the first.
+Extent = tuple[float, float]
 
 
 def normalise(strength: Strength) -> NDArray[np.uint8]:
-    """Bring one digit to the form of MNIST's images.
+    """Bring one digit to the form of MNIST's images, for reading and for training alike.
+
+    An image of MNIST's, enlarged or not and laid anywhere on a page, comes out as it was.
 
     Parameters
     ----------
@@ -42,18 +52,19 @@ def normalise(strength: Strength) -> NDArray[np.uint8]:
     --------
     >>> bar = np.zeros((300, 200), np.float32)
     >>> bar[50:250, 90:120] = 1
-    >>> rows = np.flatnonzero((normalise(bar) > 200).any(axis=1))
-    >>> int(rows[-1] - rows[0]) + 1 in (19, 20)
-    True
+    >>> np.flatnonzero(normalise(bar).any(axis=1))[[0, -1]]
+    array([ 4, 23])
     """
-    box = bounds(strength > 0.5)
-    if box is None:
+    extents = _extents(strength)
+    if extents is None:
         return np.zeros((SIDE, SIDE), np.uint8)
-    longer = max(box[2:])
-    if abs(longer - BOX) <= 1:  # it has its size: scaling by so little would only blur it
-        return _placed(strength)
-    fine = _with_stroke(_scaled(strength, box, BOX * _FINE / longer))
-    return _placed(fine, _FINE)
+    form = _reduced(strength, extents, BOX)
+    fine = _reduced(strength, extents, BOX * _FINE)
+    box = bounds(strength > 0.5)
+    longer = max(stop - start for start, stop in extents)
+    if box is None or (longer >= BOX - 1 and _may_be_mnists(form, fine)):
+        return _to_bytes(_centred(form))
+    return _to_bytes(_redrawn(strength, box))
 
 
 def formed_box(image: NDArray[np.uint8]) -> Box | None:
@@ -149,6 +160,96 @@ def with_edge_moved(depths: Strength, out: float) -> Strength:
     return np.asarray(np.clip(depths + out + 0.5, 0, 1), np.float32)
 
 
+def _extents(strength: Strength) -> tuple[Extent, Extent] | None:
+    """Find where the ink begins and ends, down and across; None if there is none."""
+    box = bounds(strength > _FAINT)
+    if box is None:
+        return None
+    longer = max(box[2:])
+    # In what is smaller than MNIST's digits, a soft edge is wider than one of MNIST's pixels.
+    near = max(longer // BOX, 1 if longer >= BOX - 1 else 2)
+    down, across = (_extent(strength.max(axis=axis), near) for axis in (1, 0))
+    return down, across
+
+
+def _extent(profile: Strength, near: int) -> Extent:
+    """Find the ends of a profile's ink: where it reaches half of its strength near each end.
+
+    Half of what is *near*, within a twentieth of the digit: MNIST's own outermost pixels may be
+    covered by little ink, and are a part of its box all the same.
+    """
+    inked = np.flatnonzero(profile > _FAINT)
+    first, last = int(inked[0]), int(inked[-1])
+    padded = np.pad(profile, 1)  # the paper before the first is needed too
+    start = first - 0.5 + _crossing(padded[first : first + near + 1])
+    stop = last + 1.5 - _crossing(padded[last + 3 - near - 1 : last + 3][::-1])
+    return start, stop
+
+
+def _crossing(rise: Strength) -> float:
+    """Give at which index, between two values, a profile reaches half of its highest value."""
+    half = rise[1:].max() / 2
+    index = max(1, int(np.argmax(rise >= half)))
+    before, at = float(rise[index - 1]), float(rise[index])
+    return index - min(1.0, (at - half) / (at - before)) if at > before else index - 1.0
+
+
+def _reduced(strength: Strength, extents: tuple[Extent, Extent], box: int) -> Strength:
+    """Scale ink so that its longer side covers `box` pixels exactly, with a pixel's margin.
+
+    Each pixel is the mean over its own area, where strokes are sharp. Ink whose edges are as soft
+    as the pixels already is averaged over less: it would be blurred twice.
+    """
+    pixel = max(stop - start for start, stop in extents) / box
+    down, across = (_middles(extent, pixel) for extent in extents)
+    window = max(1.0, min(max(2 * pixel - _softness(strength), pixel / 4), pixel))
+    return _means(_means(strength, down, window, 0), across, window, 1)
+
+
+def _middles(extent: Extent, pixel: float) -> NDArray[np.float64]:
+    """Give the middles of pixels that cover an extent, and of one more on either side."""
+    start, stop = extent
+    count = max(1, int(np.ceil((stop - start) / pixel - 0.1))) + 2
+    return np.asarray((start + stop) / 2 + pixel * (np.arange(count) - (count - 1) / 2), np.float64)
+
+
+def _softness(strength: Strength) -> float:
+    """Measure over how many pixels ink fades to paper: 1 if its edges are sharp."""
+    steps = np.concatenate([np.diff(strength, axis=axis).ravel() for axis in (0, 1)])
+    squares = float(steps @ steps)
+    return float(np.abs(steps).sum()) / squares if squares else 1.0
+
+
+def _means(values: Strength, middles: NDArray[np.float64], window: float, axis: int) -> Strength:
+    """Average along an axis over windows that may begin and end within a pixel."""
+    sums = np.pad(np.cumsum(values, axis, np.float64), [(int(axis == i), 0) for i in (0, 1)])
+
+    def sums_up_to(places: NDArray[np.float64]) -> NDArray[np.float64]:
+        places = np.clip(places, 0, values.shape[axis])
+        whole = np.minimum(places.astype(int), values.shape[axis] - 1)
+        part = np.expand_dims(places - whole, 1 - axis)
+        before, after = sums.take(whole, axis), sums.take(whole + 1, axis)
+        return np.asarray(before + part * (after - before), np.float64)
+
+    means = (sums_up_to(middles + window / 2) - sums_up_to(middles - window / 2)) / window
+    return np.asarray(means, np.float32)
+
+
+def _may_be_mnists(form: Strength, fine: Strength) -> bool:
+    """Whether ink is as full, and its strokes as wide, as in 99.8 % of MNIST's images."""
+    fullness = float((form**2).sum() / max(form.sum(), 1e-9))
+    return fullness >= _FULLNESS and THINNEST <= stroke_width(fine > 0.5) / _FINE <= THICKEST
+
+
+def _redrawn(strength: Strength, box: Box) -> Strength:
+    """Draw ink anew, full, with strokes as wide as half of MNIST's are, centred exactly."""
+    fine = _with_stroke(_scaled(strength, box, BOX * _FINE / max(box[2:])))
+    canvas = np.zeros((SIDE * _FINE, SIDE * _FINE), np.float32)
+    middle = CENTRE * _FINE + (_FINE - 1) / 2
+    _lay(fine, canvas, middle)
+    return np.asarray(cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
+
+
 def _scaled(strength: Strength, box: Box, factor: float) -> Strength:
     """Cut out a box with a margin for its soft edge, and scale it."""
     x, y, width, height = box
@@ -176,13 +277,21 @@ def _with_stroke(fine: Strength) -> Strength:
     return fine if box is None else _scaled(moved, box, BOX * _FINE / max(box[2:]))
 
 
-def _placed(strength: Strength, fine: int = 1) -> NDArray[np.uint8]:
-    """Lay a digit by whole pixels with its centre of mass in the middle, and reduce the grid."""
-    canvas = np.zeros((SIDE * fine, SIDE * fine), np.float32)
-    middle = CENTRE * fine + (fine - 1) / 2
-    rows, columns = (round(middle - at) for at in _centre(strength))
+def _centred(ink: Strength) -> Strength:
+    """Lay ink by whole pixels so that its centre of mass is nearest to the middle."""
+    page = np.zeros((SIDE, SIDE), np.float32)
+    _lay(ink, page, CENTRE)
+    return page
+
+
+def _lay(ink: Strength, page: Strength, middle: float) -> None:
+    """Lay ink on a square page with its centre of mass at `middle`, or next to it."""
+    side = len(page)
+    rows, columns = (round(middle - at) for at in _centre(ink))
     top, left = max(0, rows), max(0, columns)
-    part = strength[top - rows :, left - columns :][: SIDE * fine - top, : SIDE * fine - left]
-    canvas[top : top + part.shape[0], left : left + part.shape[1]] = part
-    reduced = cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.rint(255 * reduced).astype(np.uint8)
+    part = ink[top - rows :, left - columns :][: side - top, : side - left]
+    page[top : top + part.shape[0], left : left + part.shape[1]] = part
+
+
+def _to_bytes(ink: Strength) -> NDArray[np.uint8]:
+    return np.rint(255 * np.clip(ink, 0, 1)).astype(np.uint8)
