@@ -14,8 +14,8 @@ SIDE, BOX = 28, 20
 # Counted by whole pixels from 0, MNIST's training images have their centre of mass here, on the
 # mean and on both axes.
 CENTRE = 14.0
-# Stroke widths of MNIST's training images in pixels, as `stroke_width` measures them: the quartiles,
-# and the range outside which one image in a thousand lies on either side.
+# Stroke widths of MNIST's training images in pixels, as `stroke_width` measures them: the
+# quartiles, and the range outside which one image in a thousand lies on either side.
 THIN, THICK = 2.08, 2.97
 THINNEST, THICKEST = 1.0, 6.1
 # One in a thousand of MNIST's images has ink less full than this: the mean of its strength over the
