@@ -61,6 +61,18 @@ def test_a_dark_table_beside_the_paper_is_no_ink(wide: int) -> None:
     assert not (found.strength > 0.5)[:, : wide - 2].any()  # its edge may be taken for a rule
 
 
+def test_digits_that_touch_a_grid_cut_by_the_picture_are_ink() -> None:
+    grey = page(210, 60)
+    grey[:3], grey[-3:], grey[40:43] = 60, 60, 60  # rules from edge to edge, over the strokes
+    grey[:, 110:113] = 60
+    grey[60:110, 200:208] = 60  # a stroke that touches none: or else all of it would be the page
+    found = find_ink(grey.astype(np.uint8)).strength > 0.5
+    away = strokes()
+    away[:6], away[-6:], away[36:47], away[:, 106:117] = False, False, False, False
+    assert away.any()
+    assert found[away].mean() > 0.95
+
+
 def test_a_large_picture_is_reduced_and_says_by_how_much() -> None:
     found = find_ink(np.kron(page(), np.ones((10, 10))).astype(np.uint8))
     assert max(found.strength.shape) == LONG_SIDE

@@ -35,6 +35,9 @@ _TILES, _ROUNDS, _EVEN_SIDE = 16, 4, 64
 # What is darker by more than this is no shadow.
 _DIMMEST = 0.2
 
+# A frame of which more than this part is straight, or lies well within the picture, is a grid.
+_GRID = 0.4
+
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 Values = NDArray[np.float32]
@@ -215,7 +218,10 @@ def _strength(contrast: Values) -> Values:
 
 
 def _without_frame(contrast: Values, floor: float) -> Values:
-    """Take away what lies along the picture's edge for half a side: a table, a scanner's lid."""
+    """Take away what lies along the picture's edge for half a side: a table, a scanner's lid.
+
+    Of a grid that the picture cuts, only the rules: digits may touch them.
+    """
     _, labels = cv2.connectedComponents((contrast > floor).astype(np.uint8))
     frame = {
         int(label)
@@ -225,5 +231,27 @@ def _without_frame(contrast: Values, floor: float) -> Values:
     }
     if not frame:
         return contrast
-    inside = ~np.isin(labels, list(frame))
-    return contrast * inside if (contrast[inside] > floor).any() else contrast
+    outside = np.isin(labels, list(frame))
+    if not (contrast[~outside] > floor).any():
+        return contrast
+    rules = _long_runs(outside)
+    within = _away_from_edges(outside)
+    is_grid = max(rules.sum(), within.sum()) > _GRID * outside.sum()
+    return contrast * ~(rules if is_grid else outside)
+
+
+def _away_from_edges(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave out a tenth of the picture on each side."""
+    rows, columns = (side // 10 for side in mask.shape)
+    return mask[rows : mask.shape[0] - rows, columns : mask.shape[1] - columns]
+
+
+def _long_runs(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find what is straight for a third of the width, or most of the height."""
+    rows, columns = mask.shape
+    values = mask.astype(np.uint8)
+    runs = [
+        cv2.morphologyEx(values, cv2.MORPH_OPEN, np.ones(window, np.uint8))
+        for window in ((1, max(8, columns // 3)), (max(8, int(0.7 * rows)), 1))
+    ]
+    return np.asarray(cv2.dilate(np.maximum(*runs), _NEIGHBOURS) > 0)
