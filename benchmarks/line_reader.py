@@ -24,6 +24,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import cv2
 import keras
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from scipy import optimize
 
@@ -41,6 +42,15 @@ from mnistry.system import files
 
 FOLDER = Path(mnistry.__file__).parent / "reading"
 ONNX, CARD = FOLDER / "lines.onnx", FOLDER / "lines.json"
+
+DATA = {
+    "MNIST": "training images, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, "
+    "CC BY-SA 3.0",
+    "pendigits": "writers 1 to 20, by E. Alpaydin and F. Alimoglu, UCI 81, CC BY 4.0",
+    "optdigits": "by E. Alpaydin and C. Kaynak, UCI 80, CC BY 4.0",
+    "semeion": "by Tactile Srl, Brescia, UCI 178, CC BY 4.0",
+}
+LICENCE = "CC BY-SA 3.0"
 
 # Of MNIST's training images, in their order: those to train on, to choose by and to judge by.
 PARTS = {"train": slice(0, 50_000), "choose": slice(50_000, 55_000), "judge": slice(55_000, 60_000)}
@@ -370,7 +380,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.weights:
         model = line_network.build(1 + len(CHARACTERS))
-        model.load_weights(arguments.weights)
+        with accelerated(model):  # they are named as while it was trained
+            model.load_weights(arguments.weights)
     else:
         pool = Pool(digits("train", arguments.hands), 0)
         model = train(pool, arguments.steps, arguments.each, arguments.learning_rate)
@@ -383,7 +394,9 @@ def main() -> None:
         list(itertools.islice(choosing, arguments.choosing)),
     )
     cooled = temperature(seen)
-    content = line_network.to_onnx(model, cooled).SerializeToString()
+    proto = line_network.to_onnx(model, cooled)
+    onnx.helper.set_model_props(proto, {"data": "; ".join(DATA.values()), "licence": LICENCE})
+    content = proto.SerializeToString()
     path.write_bytes(content)
     digit_session = onnx_session.open_session(FOLDER / "digits.onnx", threads=1)
     how = judgement(seen.cooled(cooled), digit_session)
@@ -391,6 +404,9 @@ def main() -> None:
         "name": "lines",
         "file": {"name": path.name, "bytes": len(content), "sha256": files.sha256(path)},
         "parameters": int(model.count_params()),
+        "data": DATA,
+        "licence": LICENCE,
+        "versions": {"mnistry": mnistry.__version__, "keras": keras.__version__},
         "temperature": cooled,
         "judgement": dataclasses.asdict(how),
     }

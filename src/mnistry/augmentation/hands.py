@@ -176,7 +176,9 @@ def draw(
             thickness = thickness_for(width)
             if len(piece) == 1 or np.ptp(piece, axis=0).max() < 4:
                 middle = tuple(int(v) for v in piece.mean(0))
-                cv2.circle(page, middle, max(8, round(width * 8)), 255, -1, cv2.LINE_AA, 4)
+                # A point is pressed on, and wider than the pen.
+                radius = max(10, round(width * 8 * random.uniform(1.0, 1.6)))
+                cv2.circle(page, middle, radius, 255, -1, cv2.LINE_AA, 4)
                 continue
             cv2.polylines(page, [piece], False, 255, thickness, cv2.LINE_AA, 4)
             if pen.nib:

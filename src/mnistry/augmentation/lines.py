@@ -200,7 +200,7 @@ class _Hand:
     def __init__(
         self, shapes: Sequence[Sequence[PenDigit]] | Sequence[Images], pen: Pen, judge: bool
     ) -> None:
-        self._shapes, self._pen, self._judge = shapes, pen, judge
+        self._shapes, self.pen, self._judge = shapes, pen, judge
         self._slant = 0.0
 
     @classmethod
@@ -248,7 +248,7 @@ class _Hand:
         random: Random,
     ) -> None:
         if glyph.strokes is not None:
-            hands.draw(canvas, [s * size + corner for s in glyph.strokes], self._pen, random)
+            hands.draw(canvas, [s * size + corner for s in glyph.strokes], self.pen, random)
             return
         if glyph.image is not None:
             self._draw_image(canvas, glyph.image, corner, size)
@@ -258,7 +258,7 @@ class _Hand:
         corner: tuple[float, float], size: float,
     ) -> None:  # fmt: skip
         """Draw an image enlarged, slanted, its strokes as wide as the pen's."""
-        margin = int(self._pen.width) + 4
+        margin = int(self.pen.width) + 4
         factor = size / image.shape[0]
         slant = self._slant * 0.6
         lean = slant * size
@@ -274,7 +274,7 @@ class _Hand:
         if not mask.any():
             return
         own = 4 * float(inside[mask > 0].mean()) - 1
-        shift = float(np.clip((self._pen.width - own) / 2, -0.3 * own, 0.4 * own))
+        shift = float(np.clip((self.pen.width - own) / 2, -0.3 * own, 0.4 * own))
         deep = np.where(
             mask > 0, inside - 0.5, 0.5 - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
         )
@@ -293,8 +293,8 @@ def _places(
     if random.random() < 0.08:
         close = random.uniform(-0.12, 0.0)  # digits touch
     spread, uneven = random.uniform(0.01, 0.08), random.uniform(0.01, 0.09)
-    apart = random.uniform(0.65, 2.2) if random.random() < 0.85 else random.uniform(2.2, 5)
-    pitch = high * random.uniform(1.0, 1.6)
+    apart = random.uniform(0.75, 2.2) if random.random() < 0.85 else random.uniform(2.2, 5)
+    pitch = high * random.uniform(1.0, 1.4)
     cell = high * random.uniform(1.9, 3.4)
     x, start = 0.0, 0.0
     places: list[_Place] = []
@@ -337,7 +337,8 @@ def _places(
                 gap = random.uniform(-0.1, 0.12) * high
             elif not (character.isdigit() and before.isdigit()):
                 gap = abs(gap) + random.uniform(0.02, 0.3) * high
-            x += gap
+            # Boxes are those of the pen's middle: half of its width lies outside on each side.
+            x += gap + 0.8 * hand.pen.width
             y = high - size if character.isdigit() else high - part.size * high
             if part.raised:
                 y = (1 - part.raised) * high - size

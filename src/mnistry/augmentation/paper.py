@@ -66,7 +66,8 @@ def photograph(written: Written, layout: Layout, random: Random) -> Picture:
     left, top, right, bottom = written.box
     rows, columns = written.ink.shape
     # What is cut out around the line: tightly, or with a margin.
-    sides = random.uniform(-0.03, 0.95, 4) * high
+    near = random.random(4) < 0.25
+    sides = np.where(near, random.uniform(-0.06, 0.1, 4), random.uniform(0.05, 0.95, 4)) * high
     window = [left - sides[0], top - sides[1], right + sides[2], bottom + sides[3]]
     pen = _RulePen.drawn(high, random)
     if kind in ("comb", "grid"):
@@ -223,8 +224,9 @@ def _ruled(page: Grey, written: Written, pen: _RulePen, squared: bool, random: R
     high = written.height
     rows, columns = page.shape
     if squared:
+        faint = random.uniform(0.1, 0.6)
         pen = dataclasses.replace(pen, width=max(1, round(high * 0.02)),
-                                  strength=pen.strength * 0.6)  # fmt: skip
+                                  strength=min(0.6 * pen.strength, faint))  # fmt: skip
     pitch = high * (random.uniform(0.4, 1.3) if squared else random.uniform(1.2, 2.4))
     slope = random.normal(0, 0.01)
     below = (
@@ -309,10 +311,10 @@ def _captured(ink: Floats, rules: Floats, rule: float, random: Random) -> tuple[
         values += random.uniform(0, 3) * random.standard_normal(values.shape, np.float32)
         grey = np.clip(values, 0, 255).astype(np.uint8)
     elif way == 2:  # a scanner of one bit
-        values = reflected + random.uniform(0.02, 0.08) * random.standard_normal(
+        values = reflected + dark * random.uniform(0.02, 0.1) * random.standard_normal(
             reflected.shape, np.float32
         )
-        grey = np.where(values > 1 - dark * random.uniform(0.35, 0.6), 255, 0).astype(np.uint8)
+        grey = np.where(values > 1 - dark * random.uniform(0.3, 0.55), 255, 0).astype(np.uint8)
     else:  # drawn on a screen
         clean = 1 - np.maximum(ink, rules * min(1.0, rule))
         grey = np.asarray(255 * clean, np.uint8)
