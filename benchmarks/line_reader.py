@@ -380,8 +380,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.weights:
         model = line_network.build(1 + len(CHARACTERS))
-        with accelerated(model):  # they are named as while it was trained
-            model.load_weights(arguments.weights)
+        model.load_weights(arguments.weights)
     else:
         pool = Pool(digits("train", arguments.hands), 0)
         model = train(pool, arguments.steps, arguments.each, arguments.learning_rate)
