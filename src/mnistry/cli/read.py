@@ -110,7 +110,8 @@ def open_reader(model: str | None, threshold: float | None) -> "Reader":
     """Make the reader that the options ask for."""
     from mnistry.reading import Reader
 
-    return Reader(network_file(model), threshold=threshold)
+    # Starting a thread for each core takes longer than the network does; it answers the same.
+    return Reader(network_file(model), threshold=threshold, threads=1)
 
 
 def network_file(model: str | None) -> Path | None:
