@@ -235,7 +235,7 @@ def test_fault_in_a_model(mnistry_command, finished_run, number, tmp_path, damag
 def test_a_model_that_is_neither_run_nor_file(mnistry_command, number, tmp_path) -> None:
     result = mnistry_command("read", number, "--model", tmp_path / "nothing")
     assert result.code == 5
-    assert "no run directory" in result.err
+    assert "not a run directory" in result.err
 
 
 def bomb(side: int) -> bytes:

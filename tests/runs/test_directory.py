@@ -46,7 +46,7 @@ def test_fault_75_a_format_newer_than_ours_is_refused(copy: Run) -> None:
     ["", "<html>", "[]", "null", '{"format": 1}', '{"format": "x"}', "[" * 100_000],
     ids=lambda text: text[:20],
 )
-def test_fault_68_a_record_that_is_none_is_refused(copy: Run, text: str) -> None:
+def test_fault_68_a_file_that_is_not_a_record_is_refused(copy: Run, text: str) -> None:
     (copy.path / "run.json").write_text(text)
     with pytest.raises(ModelError):
         Run.open(copy.path)
@@ -57,8 +57,15 @@ def test_fault_68_a_record_that_is_none_is_refused(copy: Run, text: str) -> None
 )
 def test_a_field_of_another_type_is_refused(copy: Run, field: dict[str, object]) -> None:
     rewrite(copy, **field)
-    with pytest.raises(ModelError, match="no record of a run"):
+    with pytest.raises(ModelError, match="not the record of a run"):
         Run.open(copy.path)
+
+
+def test_an_origin_of_another_type_is_refused(copy: Run) -> None:
+    for field in ({"given": 5}, {"transpose": "no"}):
+        rewrite(copy, data={**copy.data.to_json(), **field})
+        with pytest.raises(ModelError, match="not the record of a run"):
+            Run.open(copy.path)
 
 
 def test_a_name_stays_a_name_though_a_folder_is_called_the_same(
@@ -71,7 +78,7 @@ def test_a_name_stays_a_name_though_a_folder_is_called_the_same(
 
 def test_an_unknown_setting_in_the_record_is_refused(copy: Run) -> None:
     rewrite(copy, recipe={"name": "x", "colour": "blue"})
-    with pytest.raises(ModelError, match="no record of a run"):
+    with pytest.raises(ModelError, match="not the record of a run"):
         Run.open(copy.path)
 
 
@@ -96,7 +103,7 @@ def test_a_run_without_its_model_says_how_to_go_on(copy: Run) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[" * 100_000, '{"train": null}'], ids=str.__len__)
-def test_a_scorecard_that_is_none_is_refused(copy: Run, text: str) -> None:
+def test_a_file_that_is_not_a_scorecard_is_refused(copy: Run, text: str) -> None:
     (copy.path / "scorecard.json").write_text(text)
     with pytest.raises(ModelError, match="no scorecard"):
         copy.scores()
@@ -114,19 +121,21 @@ def test_fault_66_a_second_training_in_one_directory_is_refused(tmp_path: Path) 
         pass
 
 
-def test_fault_66_what_was_done_while_another_waited_is_kept(
+def test_fault_66_a_run_made_by_another_process_meanwhile_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
     with directory.begin(path):
         (path / "run.json").write_text("{}")
-    # It looked before the other came.
+    # As if it had looked before the other process made the run.
     monkeypatch.setattr(directory, "refuse_taken", lambda path: None)
     with pytest.raises(UsageError, match="exists already"), directory.begin(path):
         pass
 
 
-def test_a_directory_in_which_a_killed_training_had_not_begun_is_free(tmp_path: Path) -> None:
+def test_a_directory_is_free_if_a_training_was_killed_before_it_wrote_its_record(
+    tmp_path: Path,
+) -> None:
     leftovers = [".lock", ".run.json.0123456789ab.tmp"]
     for name in leftovers:
         (tmp_path / name).write_text("half")
@@ -146,7 +155,7 @@ def test_fault_59_what_a_kill_left_half_written_is_cleared_away(copy: Run) -> No
         assert [path.exists() for path in leftovers + others] == [False, False, True, True]
 
 
-def test_an_end_is_written_down_for_who_no_longer_could(copy: Run) -> None:
+def test_how_a_training_ended_is_recorded_if_its_process_could_not(copy: Run) -> None:
     for before, after in (("running", "interrupted"), ("done", "done"), ("diverged", "diverged")):
         dataclasses.replace(copy, status=before).write()
         directory.note_end(copy.path, "interrupted", wait=0)
@@ -176,7 +185,7 @@ def test_a_claimed_directory_is_not_left_empty(tmp_path: Path) -> None:
         assert path.exists() == (tmp_path / "runs").exists() == content
 
 
-def test_a_folder_of_the_users_own_is_not_touched(tmp_path: Path) -> None:
+def test_a_users_folder_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="exists already"), directory.begin(tmp_path):
         pass

@@ -1,1 +1,1 @@
-"""The run directory, and how one comes about."""
+"""Run directories: training and scoring a network, and keeping the results."""

@@ -1,7 +1,7 @@
-"""The run directory: what a training was, what came of it, and how two of them compare.
+"""The run directory: a training's settings and results on disk, and the comparison of two runs.
 
-``run.json`` is written first and says ``"status": "done"`` last; every other file appears whole
-or not at all. Knows nothing of how a run comes about.
+``run.json`` is written first, and again last with ``"status": "done"``. Every file is written whole
+or not at all. Knows nothing of training.
 """
 
 import contextlib
@@ -10,6 +10,8 @@ import datetime
 import enum
 import itertools
 import json
+import types
+import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 _RECORD = "run.json"
 _LOCK = ".lock"
+_LOCKED = "another training writes to this run"
 _CHECKPOINTS = "checkpoints"
 _HISTORY = "history.csv"
 _SCORECARD = "scorecard.json"
@@ -38,7 +41,7 @@ _OWN_FILES = {_RECORD, _LOCK, _HISTORY, _SCORECARD, _KERAS, _ONNX}
 
 
 class Status(enum.StrEnum):
-    """How far a training is, or how it ended."""
+    """The state of a training."""
 
     RUNNING = "running"
     DONE = "done"
@@ -49,20 +52,14 @@ class Status(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class DataIdentity:
-    """Which data a run was trained on, so that it can be found and recognised again.
+    """What identifies the data that a run was trained on.
 
     Attributes
     ----------
-    name, source, licence
+    name, source, licence, origin, digests, classes
         As in `mnistry.Dataset`.
-    origin
-        What loads it again.
     train, test
-        Images in each split; None where there is none.
-    digests
-        SHA-256 of each array, by Keras's names.
-    classes
-        The name of each class.
+        Number of images in each split; None if there is no such split.
     """
 
     name: str
@@ -76,7 +73,7 @@ class DataIdentity:
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
-        """Describe a dataset."""
+        """Return the identity of a dataset."""
         origin = dataset.origin
         if origin.data is None:
             origin = dataclasses.replace(origin, data=dataset.name)
@@ -93,13 +90,13 @@ class DataIdentity:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave; raises `KeyError` or `TypeError` if it is something else."""
+        """Read what `to_json` returned; raise `KeyError` or `TypeError` for other values."""
         values = dict(value)
         origin = Origin(values.pop("given"), values.pop("transpose"))
         return cls(**{**values, "origin": origin, "classes": tuple(values["classes"])})
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values, with the origin's in a row with the others."""
+        """Return JSON values, with the origin's fields beside the others."""
         values = dataclasses.asdict(self)
         origin = values.pop("origin")
         return {"given": origin.pop("data"), **origin, **values}
@@ -112,13 +109,13 @@ class DataIdentity:
                     f"{name} is not what the run was trained on",
                     where=dataset.source,
                     expected=f"SHA-256 {digest}",
-                    remedy="give back the data as it was, or train a new run",
+                    remedy="restore the data, or train a new run",
                 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One training and its results, in a directory.
+    """The record of one training, and access to the files in its directory.
 
     Attributes
     ----------
@@ -127,15 +124,15 @@ class Run:
     status
         See `Status`.
     recipe, seed
-        What it takes to repeat it, with the data.
+        The settings and the seed; see `mnistry.recipes.experiment.Experiment`.
     data
-        Which data it was trained on.
+        The data that it was trained on.
     created
-        When, in ISO 8601.
+        The time of its start, in ISO 8601.
     versions
-        The version of Python, mnistry, Keras and its backend.
+        The versions of Python, mnistry, Keras and its backend.
     seconds
-        How long start, compile, fit and evaluate took; empty until done.
+        Durations of start, compile, fit and evaluate; empty until done.
     digests
         SHA-256 of ``model.keras`` and ``model.onnx``; empty until done.
 
@@ -143,7 +140,7 @@ class Run:
     --------
     >>> Run.open("no/such/run")
     Traceback (most recent call last):
-    mnistry.errors.ModelError: no/such/run: no run directory; expected a folder with run.json; ...
+    mnistry.errors.ModelError: no/such/run: not a run directory; expected a folder with run.json...
     """
 
     path: Path
@@ -163,7 +160,7 @@ class Run:
         Raises
         ------
         ModelError
-            If it is none, is damaged, or was written by a newer mnistry.
+            If there is no run, or it is damaged or was written by a newer mnistry.
         """
         path = Path(path)
         record = path / _RECORD
@@ -171,19 +168,19 @@ class Run:
             value = json.loads(record.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise ModelError(
-                "no run directory",
+                "not a run directory",
                 where=path,
                 expected=f"a folder with {_RECORD}",
-                remedy="mnistry runs list shows those that there are",
+                remedy="list the runs with: mnistry runs list",
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"cannot be read: {error}", where=record) from error
-        form = value.pop("format", None) if isinstance(value, dict) else None
-        if not isinstance(form, int):
-            raise ModelError("is no record of a run", where=record)
-        if form > FORMAT:
+        version = value.pop("format", None) if isinstance(value, dict) else None
+        if not isinstance(version, int):
+            raise ModelError("not the record of a run", where=record)
+        if version > FORMAT:
             raise ModelError(
-                f"format {form} is newer than this mnistry's",
+                f"format {version} is newer than this mnistry's",
                 where=record,
                 expected=f"format {FORMAT}",
                 remedy="install a newer mnistry",
@@ -194,9 +191,9 @@ class Run:
             status = Status(value.pop("status"))
             run = cls(path=path, status=status, recipe=recipe, data=data, **value)
         except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
-            raise ModelError(f"is no record of a run: {error}", where=record) from error
-        _check_types(run, record)
-        _check_types(run.data, record)
+            raise ModelError(f"not the record of a run: {error}", where=record) from error
+        for part in (run, run.data, run.data.origin):
+            _check_types(part, record)
         return run
 
     def write(self) -> Self:
@@ -207,17 +204,17 @@ class Run:
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Give all of it as plain values."""
+        """Return the whole record as JSON values."""
         return {**dataclasses.asdict(self), "path": str(self.path), "data": self.data.to_json()}
 
     @staticmethod
     def exists(path: Path) -> bool:
-        """Whether a run's record is in this directory."""
+        """Return whether a directory holds a run's record."""
         return (path / _RECORD).is_file()
 
     @property
     def experiment(self) -> Experiment:
-        """What was trained, and all that repeating it takes."""
+        """The experiment: all that is needed to repeat the training."""
         return Experiment(self.recipe, self.data.origin, self.seed)
 
     @property
@@ -236,18 +233,13 @@ class Run:
         return self.path / _HISTORY
 
     @property
-    def scorecard_path(self) -> Path:
-        """The scorecards, as JSON."""
-        return self.path / _SCORECARD
-
-    @property
     def figure_folder(self) -> Path:
-        """Where plots of the run are put."""
+        """The folder for plots of the run."""
         return self.path / _FIGURES
 
     @property
     def checkpoint_folder(self) -> Path:
-        """Where the states of the training are kept."""
+        """The folder for checkpoints of the training."""
         return checkpoint_folder(self.path)
 
     def model(self) -> "keras.Model":
@@ -263,25 +255,25 @@ class Run:
         return keras_files.load(self.checked(self.keras_path))
 
     def checked(self, path: Path) -> Path:
-        """Give back the path of one of this run's models, if its bytes are those written.
+        """Return the path of one of this run's models, after checking its digest.
 
-        ONNX Runtime loads a file with flipped bits in silence; the digest tells.
+        ONNX Runtime loads a file with flipped bits without an error.
         """
-        self._must_be_done()
+        self._check_done()
         try:
             digest = files.sha256(path)
         except OSError as error:
             raise ModelError(f"cannot be read: {error.strerror}", where=path) from error
         if digest != self.digests.get(path.name):
             raise ModelError(
-                "damaged: its bytes are not those that were written",
+                "damaged: it has changed since it was written",
                 where=path,
                 expected=f"SHA-256 {self.digests.get(path.name)}",
                 remedy="train the run again",
             )
         return path
 
-    def _must_be_done(self) -> None:
+    def _check_done(self) -> None:
         if self.status != Status.DONE:
             raise ModelError(
                 f"the run is {self.status}: it has no results yet",
@@ -295,7 +287,7 @@ class Run:
         try:
             return history.from_csv(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            self._must_be_done()
+            self._check_done()
             raise ModelError(f"no history: {error}", where=path) from error
 
     def write_history(self, epochs: tuple[history.Epoch, ...]) -> None:
@@ -304,12 +296,12 @@ class Run:
 
     def write_scores(self, scores: Scores) -> None:
         """Write the scorecards, whole or not at all."""
-        files.write_json(self.scorecard_path, scores.to_json())
+        files.write_json(self.path / _SCORECARD, scores.to_json())
 
     def scores(self) -> Scores:
         """Read the scorecards."""
-        path = self.scorecard_path
-        self._must_be_done()
+        path = self.path / _SCORECARD
+        self._check_done()
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
             test, validation = value["test"], value.get("validation")
@@ -323,52 +315,50 @@ class Run:
 
 
 def checkpoint_folder(path: Path) -> Path:
-    """Give the folder in a run directory where the states of the training are kept."""
+    """Return the folder for checkpoints in a run directory."""
     return path / _CHECKPOINTS
 
 
 @contextlib.contextmanager
 def hold(path: Path, *, wait: float = 0.0) -> Iterator[None]:
-    """Hold a run directory against other trainings while the block runs.
-
-    What a killed training left half-written is removed.
+    """Lock a run directory during the block, and remove what a killed training left half-written.
 
     Raises
     ------
     ResourceError
-        If another training holds it, after so many seconds of waiting.
+        If another training still holds the lock after `wait` seconds.
     """
-    with files.lock(path / _LOCK, what="another training writes to this run", wait=wait):
+    with files.lock(path / _LOCK, what=_LOCKED, wait=wait):
         for folder in (path, checkpoint_folder(path)):
             files.remove_leftovers(folder)
         yield
 
 
 def is_own_file(path: Path) -> bool:
-    """Whether a path is one of the files that a run keeps; others may be put into its folder."""
+    """Return whether a file belongs to a run; users may put others into its folder."""
     folder = path.parent
     if folder.name == _CHECKPOINTS:
         return Run.exists(folder.parent)
-    # Some file systems take Model.Keras for model.keras.
+    # On some file systems Model.Keras and model.keras are the same file.
     return path.name.casefold() in _OWN_FILES and Run.exists(folder)
 
 
 def note_end(path: Path, status: Status, *, wait: float) -> None:
-    """Write down how a training ended that could not do so itself; nothing where it could.
+    """Record how a training ended whose process could not; do nothing if its status is known.
 
     Parameters
     ----------
     path
-        The run directory; there may be none.
+        The run directory; it may be missing.
     status
         `Status.FAILED` or `Status.INTERRUPTED`.
     wait
-        Seconds until its process has let go of it.
+        Seconds to wait for its process to release the lock.
 
     Raises
     ------
     ResourceError, ModelError
-        If it does not, or the record cannot be read.
+        If the lock is not released, or the record cannot be read.
     """
     if Run.exists(path):
         with hold(path, wait=wait):
@@ -379,14 +369,14 @@ def note_end(path: Path, status: Status, *, wait: float) -> None:
 
 @contextlib.contextmanager
 def begin(path: Path) -> Iterator[None]:
-    """Make the directory of a new run, and hold it while the block runs.
+    """Make the directory of a new run, and lock it during the block.
 
     Raises
     ------
     UsageError
-        If something is there already.
+        If the path exists already.
     ResourceError
-        If it cannot be made, or another training holds it.
+        If it cannot be made, or another training holds the lock.
     """
     refuse_taken(path)
     try:
@@ -394,7 +384,7 @@ def begin(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ResourceError(f"cannot be made: {error.strerror}", where=path) from error
     with hold(path):
-        if Run.exists(path):  # another was quicker, and is done
+        if Run.exists(path):  # made by another process since refuse_taken
             raise _taken(path)
         yield
 
@@ -403,7 +393,7 @@ def begin(path: Path) -> Iterator[None]:
 def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
     """Make an empty directory for a new run, ``<folder>/<time>-<recipe>-s<seed>``.
 
-    No other process can get the same. If the block ends with an error before anything is in it,
+    Its name is unique, also among processes. If the block fails and the directory is still empty,
     it is removed.
 
     Raises
@@ -423,7 +413,7 @@ def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
     try:
         yield path
     except BaseException:
-        with contextlib.suppress(OSError):  # something is in it
+        with contextlib.suppress(OSError):  # it is not empty
             path.rmdir()
             if new:
                 folder.rmdir()
@@ -439,9 +429,9 @@ def _make(path: Path) -> bool:
 
 
 def refuse_taken(path: Path) -> None:
-    """Raise `UsageError` if something is where a new run's directory shall be.
+    """Raise `UsageError` if the path of a new run exists already.
 
-    A training that was killed before it could write its record has left nothing.
+    A directory is free if a training was killed in it before it wrote its record.
     """
     try:
         names = [entry.name for entry in path.iterdir()] if path.exists() else []
@@ -450,7 +440,7 @@ def refuse_taken(path: Path) -> None:
     except OSError as error:
         raise ResourceError(f"cannot be read: {error.strerror}", where=path) from error
     if _LOCK in names:
-        with files.lock(path / _LOCK, what="another training writes to this run"):
+        with files.lock(path / _LOCK, what=_LOCKED):
             pass
     if not all(name == _LOCK or files.leftover_of(name) for name in names):
         raise _taken(path)
@@ -465,12 +455,12 @@ def _taken(path: Path) -> UsageError:
 
 
 def onnx_file(path: str | Path) -> Path:
-    """Give an ONNX file as it is; or a run's, if it is the one that the run's record names.
+    """Return the path of an ONNX file, or of a run's ONNX file after checking its digest.
 
     Raises
     ------
     ModelError
-        If `path` is neither, or the run is not done.
+        If `path` is neither an ONNX file nor a run, or the run is not done, or is damaged.
     """
     path = Path(path)
     if path.suffix.lower() == ".onnx" or path.is_file():
@@ -480,7 +470,7 @@ def onnx_file(path: str | Path) -> Path:
 
 
 def find_all(folder: Path) -> tuple[list[Run], list[ModelError]]:
-    """Read every run directly inside a folder, the oldest first, and why others cannot be read."""
+    """Read every run directly in a folder; return runs, the oldest first, and errors."""
     found, broken = [], []
     for record in sorted(folder.glob(f"*/{_RECORD}")):
         try:
@@ -491,35 +481,30 @@ def find_all(folder: Path) -> tuple[list[Run], list[ModelError]]:
 
 
 def compare(a: Run, b: Run) -> Comparison:
-    """Say by McNemar's test whether two runs differ on the same test images.
+    """Compare two runs on the same test images by McNemar's test.
 
     Raises
     ------
     DataError
         If they were not scored on the same test images.
     """
-    cards = [run.scores().test for run in (a, b)]
-    tests = [
-        {name: digest for name, digest in run.data.digests.items() if name.endswith("_test")}
-        for run in (a, b)
-    ]
-    if cards[0] is None or cards[1] is None or tests[0] != tests[1]:
+    card_a, card_b = a.scores().test, b.scores().test
+    digests = [[run.data.digests.get(name) for name in ("x_test", "y_test")] for run in (a, b)]
+    if card_a is None or card_b is None or digests[0] != digests[1]:
         raise DataError(
             f"{a.path} and {b.path} were not scored on the same test images",
             expected="two runs trained on data with the same test split",
         )
-    wrong_a, wrong_b = ([mistake.index for mistake in card.mistakes] for card in cards if card)
-    return mcnemar(wrong_a, wrong_b, cards[0].count)
+    wrong_a, wrong_b = ([mistake.index for mistake in card.mistakes] for card in (card_a, card_b))
+    return mcnemar(wrong_a, wrong_b, card_a.count)
 
 
-def _check_types(value: Any, where: Path) -> None:
-    """Raise `ModelError` if a field that JSON filled has another type than it should have."""
-    kinds: dict[str, Any] = {"int": int, "str": str, "bool": bool, "int | None": int | None}
-    kinds["str | None"] = str | None
-    for field in dataclasses.fields(value):
-        kind = kinds.get(str(getattr(field.type, "__name__", field.type)))
-        if str(field.type).startswith(("Mapping", "collections.abc.Mapping")):
-            kind = dict
-        content = getattr(value, field.name)
-        if kind is not None and not isinstance(content, kind):
-            raise ModelError(f"is no record of a run: {field.name} is {content!r}", where=where)
+def _check_types(record: Any, where: Path) -> None:
+    """Raise `ModelError` if a field, read from JSON, has the wrong type."""
+    for field in dataclasses.fields(record):
+        kind: Any = field.type
+        if not isinstance(kind, types.UnionType):
+            kind = typing.get_origin(kind) or kind  # Mapping, of Mapping[str, str]
+        content = getattr(record, field.name)
+        if not isinstance(content, kind):
+            raise ModelError(f"not the record of a run: {field.name} is {content!r}", where=where)

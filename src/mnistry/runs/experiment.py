@@ -1,7 +1,6 @@
-"""A recipe, data and a seed in; a finished run directory out.
+"""Run an experiment: train, save, evaluate, and write the run directory.
 
-The one place where training and the test split meet, in this order: train, save, and only then
-look at the test images, once.
+Only here do training and the test split meet: the test images are used once, after the training.
 """
 
 import contextlib
@@ -37,7 +36,7 @@ from mnistry.version import __version__
 
 @dataclasses.dataclass(frozen=True)
 class _Prepared:
-    """All that a training needs, made and checked before anything is written."""
+    """What a training needs, made and checked before anything is written."""
 
     experiment: Experiment
     dataset: Dataset
@@ -55,23 +54,23 @@ def run_experiment(
     on_progress: Callable[[history.Progress], None] | None = None,
     start_seconds: float = 0.0,
 ) -> Run:
-    """Train by a recipe, score the result, and keep everything in a new run directory.
+    """Train a network, score it, and write everything to a new run directory.
 
     Parameters
     ----------
     experiment
-        What to train, and how.
+        The recipe, the data's origin and the seed.
     dataset
-        What was loaded from the experiment's origin. Its training split must have labels; its test
-        split is used once, after the training.
+        The data, loaded from that origin. Its training split must have labels. Its test split is
+        used once, after the training.
     path
-        The run directory; None chooses ``runs/<time>-<recipe>-s<seed>``.
+        The run directory; None means ``runs/<time>-<recipe>-s<seed>``.
     callbacks, on_progress
         As in `mnistry.train`.
     on_start
-        Called when nothing is left to be refused.
+        Called once all arguments are checked and the directory is made.
     start_seconds
-        What passed before this call, for the report.
+        Time spent before this call, to be recorded with the run's.
 
     Raises
     ------
@@ -107,16 +106,16 @@ def resume(
     on_progress: Callable[[history.Progress], None] | None = None,
     start_seconds: float = 0.0,
 ) -> Run:
-    """Go on with a run from its newest complete checkpoint.
+    """Resume a run from its newest complete checkpoint; parameters as in `run_experiment`.
 
     Raises
     ------
     UsageError
-        If the run is done, or diverged.
+        If the run is done or diverged.
     DataError
-        If the data is not what it was.
+        If the data has changed.
     ResourceError
-        If another training writes to it.
+        If another training writes to the run.
     """
     began = time.perf_counter()
     check_resumable(run, dataset)
@@ -130,16 +129,16 @@ def resume(
 
 
 def run_as_peer(experiment: Experiment, dataset: Dataset, path: Path) -> None:
-    """Run this process's share of a distributed training, which the main process writes down.
+    """Run this process's share of a distributed training; the main process writes the results.
 
-    Collective: the main process must call `run_experiment` or `resume` meanwhile.
+    Collective: the main process must call `run_experiment` or `resume` at the same time.
 
     Parameters
     ----------
     experiment, dataset
         As in the main process.
     path
-        The run directory, which is only read.
+        The run directory; it is only read.
     """
     _fit(_prepare(experiment, dataset), directory.checkpoint_folder(path))
 
@@ -148,11 +147,11 @@ def check(experiment: Experiment, dataset: Dataset) -> None:
     """Raise what `run_experiment` would raise before it makes a directory."""
     recipe = experiment.recipe
     zoo.check(recipe.network, recipe.units, recipe.depth)
-    make_optimizer(recipe, _count_steps(recipe, _set_aside(experiment, dataset).kept))
+    make_optimizer(recipe, _count_steps(recipe, _hold_out(experiment, dataset).kept))
 
 
 def check_resumable(run: Run, dataset: Dataset) -> None:
-    """Raise what `resume` would raise of a run that is over, or of other data."""
+    """Raise what `resume` would raise if the run has ended or the data has changed."""
     if run.status == Status.DONE:
         raise UsageError("this run is done", where=run.path, remedy="train a new one")
     if run.status == Status.DIVERGED:
@@ -170,12 +169,12 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     Parameters
     ----------
     model
-        Takes ``uint8`` images, gives ten probabilities; see `mnistry.build`.
+        From ``uint8`` images to ten probabilities; see `mnistry.build`.
     images
         Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 to 255.
     labels
-        Shape ``(n,)``, 0 to 9. MNIST's own test labels are recognised, and scored with and
-        without the disputed ones.
+        Shape ``(n,)``, 0 to 9. MNIST's test split is recognised, and scored both with and
+        without its disputed labels.
 
     Examples
     --------
@@ -189,28 +188,28 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
 
 
 def _prepare(experiment: Experiment, dataset: Dataset) -> _Prepared:
-    """Make the network, and find out what cannot work before anything is written."""
+    """Make and compile the network, and check everything before anything is written."""
     recipe = experiment.recipe
-    parts = _set_aside(experiment, dataset)
+    parts = _hold_out(experiment, dataset)
     steps = _count_steps(recipe, parts.kept)
     model = zoo.build(recipe.network, seed=experiment.seed, units=recipe.units, depth=recipe.depth)
     fit.compile_model(model, make_optimizer(recipe, steps), recipe.loss)
     return _Prepared(experiment, dataset, parts, model)
 
 
-def _set_aside(experiment: Experiment, dataset: Dataset) -> Parts:
+def _hold_out(experiment: Experiment, dataset: Dataset) -> Parts:
     if dataset.train is None or dataset.train.labels is None:
         raise DataError(
             "no labelled training images",
             where=dataset.source,
-            expected="images with a label each: in a CSV, a column named label",
-            remedy="to label such images, use mnistry predict",
+            expected="a label for each image: in a CSV file, a column named label",
+            remedy="to predict labels, use mnistry predict",
         )
     return hold_out(dataset.train, experiment.recipe.validation, experiment.seed)
 
 
 def _count_steps(recipe: Recipe, kept: Split) -> int:
-    """Give how many steps a training has, if it can be done on these images."""
+    """Check the recipe for these images, and return the number of training steps."""
     _settings(recipe).check(len(kept.images))
     count = len(kept.images) + recipe.styled + recipe.non_digits
     return steps_per_epoch(count, recipe.batch_size) * recipe.epochs
@@ -235,15 +234,15 @@ def _train(
 ) -> Run:
     with _status_on_failure(run):
         result = _fit(prepared, run.checkpoint_folder, callbacks, on_progress)
-        trained = time.perf_counter()
+        trained_at = time.perf_counter()
         run.write_history(result.epochs)
         keras_files.save(prepared.model, run.keras_path)
-        run.write_scores(_judge(prepared, run.onnx_path))
+        run.write_scores(_score_and_export(prepared, run.onnx_path))
         seconds = {
             "start": start_seconds,
             "compile": result.compile_seconds,
             "fit": result.fit_seconds,
-            "evaluate": time.perf_counter() - trained,
+            "evaluate": time.perf_counter() - trained_at,
         }
         digests = {path.name: files.sha256(path) for path in (run.keras_path, run.onnx_path)}
         return dataclasses.replace(
@@ -260,22 +259,29 @@ def _fit(
     recipe, seed = prepared.experiment.recipe, prepared.experiment.seed
     more = None
     if recipe.styled or recipe.non_digits:
-        more = extra.make(  # of nothing that is set aside
+        more = extra.make(  # from no held-out image
             prepared.parts.kept, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed
         )
+    if recipe.early_stopping is not None:
+        stopping = keras.callbacks.EarlyStopping(
+            "val_loss" if recipe.validation else "loss",
+            patience=recipe.early_stopping,
+            restore_best_weights=True,
+        )
+        callbacks = [stopping, *callbacks]
     return fit.train_parts(
         prepared.model,
         prepared.parts,
         _settings(recipe, seed),
         extra=more,
-        callbacks=[*_early_stopping(recipe), *callbacks],
+        callbacks=callbacks,
         on_progress=on_progress,
         checkpoint_folder=checkpoint_folder,
     )
 
 
-def _judge(prepared: _Prepared, onnx_path: Path) -> Scores:
-    """Score the final weights on every part; write the ONNX file that agrees with them."""
+def _score_and_export(prepared: _Prepared, onnx_path: Path) -> Scores:
+    """Score the network on every split, and export it to ONNX."""
     model, dataset = prepared.model, prepared.dataset
     kept, aside = prepared.parts
     test = dataset.test
@@ -293,17 +299,6 @@ def _judge(prepared: _Prepared, onnx_path: Path) -> Scores:
     )
 
 
-def _early_stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    if recipe.early_stopping is None:
-        return []
-    watched = "val_loss" if recipe.validation else "loss"
-    return [
-        keras.callbacks.EarlyStopping(
-            watched, patience=recipe.early_stopping, restore_best_weights=True
-        )
-    ]
-
-
 @contextlib.contextmanager
 def _status_on_failure(run: Run) -> Iterator[None]:
     try:
@@ -314,7 +309,7 @@ def _status_on_failure(run: Run) -> Iterator[None]:
             status, error.where = Status.DIVERGED, str(run.path)
         elif isinstance(error, KeyboardInterrupt | SystemExit):
             status = Status.INTERRUPTED
-        # A full disk must not hide what went wrong first.
+        # A full disk must not hide the first error.
         with contextlib.suppress(OSError):
             dataclasses.replace(run, status=status).write()
         raise

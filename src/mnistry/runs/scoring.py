@@ -1,4 +1,4 @@
-"""Score a run without Keras: its ONNX file on a split of a dataset."""
+"""Score a run's ONNX file on a split of a dataset, without Keras."""
 
 from collections.abc import Sequence
 
@@ -14,25 +14,21 @@ from mnistry.runs.directory import Run
 
 
 def choose_split(dataset: Dataset) -> tuple[str, Split]:
-    """Give the labelled test images of a dataset, or what labelled images it has.
+    """Return the name and images of the split to score: the test split, or else the training split.
 
     Raises
     ------
     DataError
-        If no image has a label.
+        If neither has labels.
     """
     for name, split in (("test", dataset.test), ("train", dataset.train)):
         if split is not None and split.labels is not None:
             return name, split
-    raise DataError(
-        "images without labels cannot be scored",
-        where=dataset.source,
-        remedy="use mnistry predict",
-    )
+    raise _unlabelled(dataset.source)
 
 
 def predict(run: Run, images: Images) -> NDArray[np.float32]:
-    """Give a run's probabilities for images.
+    """Predict probabilities with a run's ONNX file.
 
     Returns
     -------
@@ -53,9 +49,15 @@ def score_split(
 ) -> Scorecard:
     """Score probabilities for a labelled split.
 
-    MNIST's own test images are recognised and scored with and without the disputed labels.
+    MNIST's test split is recognised, and scored both with and without its disputed labels.
     """
     if split.labels is None:
-        raise DataError("images without labels cannot be scored", remedy="use mnistry predict")
+        raise _unlabelled()
     disputed = DISPUTED_MNIST_TEST if is_mnist_test(split) else ()
     return score(split.labels, probabilities, disputed=disputed, classes=classes)
+
+
+def _unlabelled(where: str | None = None) -> DataError:
+    return DataError(
+        "images without labels cannot be scored", where=where, remedy="use mnistry predict"
+    )
