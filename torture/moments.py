@@ -96,8 +96,8 @@ def lost_seconds(log: Path, run: Path) -> float | None:
     return max(after) - max(before, default=min(after)) if after else 0.0
 
 
-def run_chain(training: str, folder: Path, seed: int, most: int) -> Chain:
-    """Kill one training at random moments, at most so often, until it ends."""
+def run_chain(training: str, folder: Path, seed: int, most: int, longest: float) -> Chain:
+    """Kill one training at random moments up to the longest, so often at most, until it ends."""
     chain, moments, run = Chain(), random.Random(seed), folder / "run"
     folder.mkdir()
     for number in itertools.count():
@@ -105,7 +105,7 @@ def run_chain(training: str, folder: Path, seed: int, most: int) -> Chain:
         process = start(folder, log, command(training, run))
         try:
             _, said = process.communicate(
-                timeout=moments.uniform(0, _LONGEST[training]) if chain.kills < most else None
+                timeout=moments.uniform(0, longest) if chain.kills < most else None
             )
         except subprocess.TimeoutExpired:
             process.kill()
@@ -137,8 +137,9 @@ def campaign(
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
-        expected = {}
+        expected, seconds = {}, {}
         for training in names:
+            started = time.perf_counter()
             (work / training).mkdir()
             log = work / f"{training}.jsonl"
             process = start(work / training, log, command(training, work / training / "run"))
@@ -146,6 +147,8 @@ def campaign(
             if process.returncode:
                 raise SystemExit(said)
             expected[training] = outcome(work / training / "run")
+            # A slow or busy machine must not be killed before it trains.
+            seconds[training] = max(_LONGEST[training], time.perf_counter() - started)
         chains: list[Chain] = []
 
         def next_chain(number: int) -> None:
@@ -154,7 +157,7 @@ def campaign(
                 return
             training = names[number % len(names)]
             folder = work / str(number)
-            chain = run_chain(training, folder, seed + number, kills - done)
+            chain = run_chain(training, folder, seed + number, kills - done, seconds[training])
             if not chain.wrong and outcome(folder / "run") != expected[training]:
                 chain.wrong.append("ends with other weights than an undisturbed training")
             chains.append(chain)
