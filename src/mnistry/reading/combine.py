@@ -33,6 +33,9 @@ from mnistry.reading.line_reader import (
 _MARK = 100
 # A mark belongs to the character that has most of it, if it has this part of its area.
 _OWN = 0.7
+# Of a mark that belongs to none, as where digits touch, a character has what lies in its columns,
+# if that is this part at least.
+_SOME = 0.08
 _LEAST = 1e-6
 
 Images = NDArray[np.uint8]
@@ -252,16 +255,19 @@ def forms(strip: Strip, characters: Sequence[Character]) -> Images:
     for one, left, right in zip(characters, edges[:-1], edges[1:], strict=True):
         if not one.text.isdigit():
             continue
-        a, b = max(int(left), 0), min(int(np.ceil(right)), clean.shape[1])
-        inside = np.bincount(labels[:, a:b].ravel(), minlength=count)
+        # What reaches further out than a quarter of the height is another character's.
+        start = max(int(left) - HEIGHT // 4, 0)
+        near = labels[:, start : int(np.ceil(right)) + HEIGHT // 4]
+        a, b = int(left) - start, int(np.ceil(right)) - start
+        inside = np.bincount(near[:, a:b].ravel(), minlength=count)
         whole = (inside >= _OWN * areas) & (inside > 0)
-        part = (inside > 0.08 * areas) & ~whole
+        part = (inside > _SOME * areas) & ~whole
         whole[0] = part[0] = False
-        own = whole[labels]
-        cut = part[labels]
+        cut = part[near]
         cut[:, :a], cut[:, b:] = False, False
-        mask = cv2.dilate((own | cut).astype(np.uint8), np.ones((3, 3), np.uint8))
-        found.append(normalise(np.asarray(strip.image / np.float32(255) * mask, np.float32)))
+        mask = cv2.dilate((whole[near] | cut).astype(np.uint8), np.ones((3, 3), np.uint8))
+        seen = strip.image[:, start : start + near.shape[1]] / np.float32(255)
+        found.append(normalise(np.asarray(seen * mask, np.float32)))
     return np.stack(found) if found else np.zeros((0, 28, 28), np.uint8)
 
 
