@@ -1,4 +1,4 @@
-# mnistry: `make train` runs the classic experiment, `make test` runs every test.
+# mnistry: `make train` runs the classic experiment, `make test` runs the tests.
 # Everything goes into .venv, in the pinned and hashed versions of requirements/.
 
 PYTHON ?= python3
@@ -12,11 +12,11 @@ help: ## say what there is
 train: .venv/train.done ## train the classic network on MNIST and score it
 	$(BIN)/mnistry train
 
-test: .venv/test.done ## run the quick tests, nearly all of them
+test: .venv/test.done ## run the quick tests: nearly all of them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-all: .venv/test.done ## run the slow tests too
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not long"
+test-all: test ## run the quick tests, then the slow ones
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m slow
 
 cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones too (ten minutes)
 	$(BIN)/pytest tests/cluster -m "long or slow or not slow"
