@@ -119,7 +119,7 @@ def test_a_history_with_a_loss_that_is_none_is_damaged(loss):
 
 
 def test_a_history_without_epochs_is_damaged():
-    with pytest.raises(ModelError, match="there is no epoch in it"):
+    with pytest.raises(ModelError, match="it has no epoch"):
         book(epochs=())
 
 

@@ -218,14 +218,14 @@ def test_json_that_is_no_scorecard_is_refused(value):
 def test_probabilities_that_are_none_are_refused(number):
     rows = sure(ANSWERS)
     rows[4, 7] = number
-    with pytest.raises(ModelError, match="answer to image 4: no probabilities"):
+    with pytest.raises(ModelError, match="answer to image 4: not probabilities"):
         score(LABELS, rows)
 
 
 def test_a_negative_probability_is_refused_also_where_the_sum_is_1():
     rows = sure(ANSWERS)
     rows[4, 7:9] += -0.1, 0.1
-    with pytest.raises(ModelError, match="image 4: no probabilities: smallest -"):
+    with pytest.raises(ModelError, match="image 4: not probabilities: smallest -"):
         score(LABELS, rows)
 
 

@@ -1,22 +1,22 @@
-"""The mathematics of the experiment, in NumPy alone: a lesson in five short chapters.
+"""The mathematics of the experiment in NumPy alone: a lesson in five short chapters.
 
 `nodes`
     What a node computes, a layer of nodes, and the activation functions.
 `outputs`
     From a layer's sums to probabilities and an answer; labels as one-hot rows.
 `loss`
-    What an answer costs: cross-entropy, in nats and in bits.
+    The loss of an answer: cross-entropy, in nats and in bits.
 `gradients`
-    Which way the loss falls: backpropagation, and differences to check it with.
+    Backpropagation: the gradient of the loss, and finite differences to check it with.
 `descent`
-    A step that way, by three optimizers; batches, steps and epochs.
+    A step against the gradient, by three optimizers; batches, steps and epochs.
 
-Nothing here trains a network: Keras does, and the tests compare each formula with Keras and JAX.
-Knows nothing of images, files or the rest of mnistry.
+Keras trains the networks; the tests compare each formula here with Keras and JAX. Knows nothing
+of images, files or the rest of mnistry.
 
-Everywhere one image's values may stand alone, shape ``(d,)``, or many images' in rows,
-``(n, d)``. Computation is in ``float64``; in ``float32`` where all arrays given are ``float32``.
-Arrays whose shapes cannot be combined are a `ValueError`.
+Every function takes the values of one image, shape ``(d,)``, or of many images as rows,
+``(n, d)``. It computes in ``float64``, or in ``float32`` if all its arrays are ``float32``, and
+raises a `ValueError` if the arrays' shapes do not fit together.
 
 Two textbooks are cited by name: C. M. Bishop, *Pattern Recognition and Machine Learning*,
 Springer 2006, and I. Goodfellow, Y. Bengio, A. Courville, *Deep Learning*, MIT Press 2016.

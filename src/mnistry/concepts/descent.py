@@ -1,8 +1,7 @@
 """Chapter 5: a step down the gradient, by three optimizers; batches, steps and epochs.
 
-An optimizer's state (velocity, average) has the shape of the weights and is all 0 before the first
-step. The formulas are those of Keras's optimizers of that name. Knows nothing of where gradients
-come from.
+An optimizer's state (velocity or average) has the shape of the weights and is 0 before the first
+step. The formulas are those of Keras's optimizers. Knows nothing of how gradients are computed.
 """
 
 import math
@@ -17,15 +16,15 @@ from mnistry.concepts.precision import Floats, floats
 def gradient_descent_step(weights: ArrayLike, gradient: ArrayLike, learning_rate: float) -> Floats:
     """Take a step against the gradient: w - rate * g.
 
-    Bishop (5.41), and (5.43) where the gradient is one image's; Keras's ``SGD``. The loss falls
-    by about rate * |g|^2 if the rate is small; if it is large, the step overshoots.
+    Bishop (5.41), or (5.43) for the gradient of one image; Keras's ``SGD``. With a small rate
+    the loss falls by about rate * |g|^2; with a large rate the step overshoots.
 
     Parameters
     ----------
     weights, gradient
         w and g, of the same shape.
     learning_rate
-        How far to go for a gradient of 1.
+        The length of the step for a gradient of 1.
 
     Returns
     -------
@@ -46,20 +45,20 @@ def momentum_step(
     learning_rate: float,
     momentum: float,
 ) -> tuple[Floats, Floats]:
-    """Take a step that goes on as it went, and is only turned by the gradient.
+    """Take a step that keeps part of the last one: gradient descent with momentum.
 
     velocity = momentum * velocity - rate * g, then w + velocity. Goodfellow algorithm 8.2;
-    Keras's ``SGD(momentum=...)`` without Nesterov. Under a constant gradient the steps grow to
-    1 / (1 - momentum) times those of `gradient_descent_step`.
+    Keras's ``SGD(momentum=...)`` without Nesterov. If the gradient stays the same, the steps
+    grow to 1 / (1 - momentum) times those of `gradient_descent_step`.
 
     Parameters
     ----------
     weights, gradient, velocity
         Of the same shape.
     learning_rate
-        How far to go for a gradient of 1.
+        The length of the first step for a gradient of 1.
     momentum
-        What part of the velocity is kept, 0 to below 1.
+        The part of the velocity that is kept, 0 to below 1.
 
     Returns
     -------
@@ -86,12 +85,12 @@ def rmsprop_step(
     rho: float = 0.9,
     epsilon: float = 1e-7,
 ) -> tuple[Floats, Floats]:
-    """Take a step in which each weight's gradient is measured by how large it usually is.
+    """Take a step with each gradient divided by its usual size, a running root mean square.
 
-    average = rho * average + (1 - rho) * g^2, then w - rate * g / sqrt(average + epsilon); note
-    epsilon under the root. Goodfellow algorithm 8.5; G. Hinton, *Neural Networks for Machine
-    Learning*, lecture 6, 2012; Keras's ``RMSprop`` and its defaults. Weights with small gradients
-    move as far as those with large ones: about the rate. The first step is larger, rate /
+    average = rho * average + (1 - rho) * g^2, then w - rate * g / sqrt(average + epsilon), with
+    epsilon inside the root. Goodfellow algorithm 8.5; G. Hinton, *Neural Networks for Machine
+    Learning*, lecture 6, 2012; Keras's ``RMSprop`` and its defaults. Every weight moves by about
+    the rate, whether its gradients are small or large. The first step is larger, rate /
     sqrt(1 - rho) = 3.16 rates, because the average begins at 0.
 
     Parameters
@@ -99,11 +98,11 @@ def rmsprop_step(
     weights, gradient, average
         Of the same shape.
     learning_rate
-        How far to go for a gradient of its usual size.
+        The length of the step for a gradient of its usual size.
     rho
-        What part of the average is kept, 0 to below 1.
+        The part of the average that is kept, 0 to below 1.
     epsilon
-        Keeps a gradient of 0 from being divided by 0.
+        Prevents a division by 0.
 
     Returns
     -------
@@ -112,7 +111,7 @@ def rmsprop_step(
 
     Examples
     --------
-    A first step with rho 0.75: the average is 0.25 * 4^2 = 4, so the step is 0.01 * 4 / 2.
+    In a first step with rho 0.75 the average is 0.25 * 4^2 = 4, so the step is 0.01 * 4 / 2:
 
     >>> weights, average = rmsprop_step([1], [4], [0], learning_rate=0.01, rho=0.75)
     >>> print(weights.round(6), average)
@@ -126,10 +125,10 @@ def rmsprop_step(
 def gradient_descent_kind(
     batch_size: int, count: int
 ) -> Literal["stochastic", "mini-batch", "batch"]:
-    """Name the kind of gradient descent that a batch size makes of `count` images.
+    """Name the kind of gradient descent that has this batch size, for `count` images.
 
-    A step takes its gradient from one image (stochastic), from a batch of them (mini-batch) or
-    from all (batch). Goodfellow section 8.1.3.
+    Each step uses the gradient of one image (stochastic), of some (mini-batch) or of all images
+    (batch). Goodfellow section 8.1.3.
 
     Examples
     --------
@@ -142,9 +141,9 @@ def gradient_descent_kind(
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
-    """Count the steps in which every one of `count` images is used once: an epoch.
+    """Return the number of steps in an epoch, in which every one of `count` images is used once.
 
-    count / batch_size, rounded up: the last batch is as small as what is left.
+    It is count / batch_size, rounded up: the last batch has the images that are left.
 
     Examples
     --------

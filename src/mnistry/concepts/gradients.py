@@ -1,16 +1,17 @@
-"""Chapter 4: which way the loss falls: backpropagation, and differences to check it with.
+"""Chapter 4: backpropagation: the gradient of the loss, and finite differences to check it with.
 
-The gradient says of each weight by how much the loss grows for each unit that the weight grows.
-It is computed from the output layer backwards, by the chain rule. A node's *error* is the slope
-of the loss along the node's sum v:
+A weight's gradient is the derivative of the loss with respect to that weight. The chain rule
+gives it from the output layer backwards. A node's *error* is the derivative of the loss with
+respect to the node's sum v:
 
-1. output layer: `softmax_cross_entropy_gradient`;
-2. a layer's weights and biases, from its inputs and its errors: `layer_gradients`;
-3. the layer before: `backpropagate`, times the slope of its activation function (`relu_slope`);
-   then 2. again.
+1. compute the output layer's errors: `softmax_cross_entropy_gradient`;
+2. compute the gradients of a layer's weights and biases from its inputs and errors:
+   `layer_gradients`;
+3. pass the errors back to the layer before: `backpropagate`, times the slope of that layer's
+   activation function (`relu_slope`); then go on with 2.
 
 Bishop section 5.3; D. Rumelhart, G. Hinton, R. Williams, "Learning representations by
-back-propagating errors", Nature 323, 1986. Knows nothing of what is done with a gradient.
+back-propagating errors", Nature 323, 1986. Knows nothing of how an optimizer uses a gradient.
 """
 
 from collections.abc import Callable
@@ -23,16 +24,16 @@ from mnistry.concepts.precision import Floats, floats
 
 
 def softmax_cross_entropy_gradient(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
-    """Errors of the output layer: what was answered less what would have been right.
+    """Return the output layer's errors: the probabilities minus the one-hot labels.
 
     dL/dv_k = p_k - y_k with the one-hot row y, for softmax and cross-entropy together, in nats;
-    Bishop (5.54). Each image's own: not yet divided by their number. (Keras on JAX, which clips
-    by `KERAS_EPSILON`, has 0 in its place where the true class's probability lies beyond it.)
+    Bishop (5.54). Each row is one image's, not divided by the number of images. (Keras on JAX
+    returns 0 where `KERAS_EPSILON` clips the true class's probability.)
 
     Parameters
     ----------
     probabilities
-        p, what softmax gave: ``(n, classes)`` or ``(classes,)``.
+        p, the output of softmax: ``(n, classes)`` or ``(classes,)``.
     labels
         The true classes, from 0: ``(n,)``, or a single one.
 
@@ -43,7 +44,7 @@ def softmax_cross_entropy_gradient(probabilities: ArrayLike, labels: ArrayLike) 
     Raises
     ------
     ValueError
-        If a label is none of the classes, or there is not one for each row.
+        If a label is not one of the classes, or the numbers of labels and rows differ.
 
     Examples
     --------
@@ -55,18 +56,18 @@ def softmax_cross_entropy_gradient(probabilities: ArrayLike, labels: ArrayLike) 
 
 
 def layer_gradients(inputs: ArrayLike, errors: ArrayLike) -> tuple[Floats, Floats]:
-    """Gradients of a layer's weights and biases, from what came in and the errors behind.
+    """Return the gradients of a layer's weights and biases.
 
-    dL/dW = X^T D / n and dL/db = sum_i D_i / n for errors D: each weight's is its input times
-    its node's error, Bishop (5.53). Divided by the number of images, because Keras's loss is
-    their mean.
+    dL/dW = X^T D / n and dL/db = sum_i D_i / n for errors D: a weight's gradient is its input
+    times its node's error, Bishop (5.53). It is the mean over the images, because Keras's loss
+    is a mean too.
 
     Parameters
     ----------
     inputs
-        X, shape ``(n, d)`` or ``(d,)``.
+        X, the layer's inputs, shape ``(n, d)`` or ``(d,)``.
     errors
-        D, each image's own, shape ``(n, units)`` or ``(units,)``.
+        D, the errors of its nodes, shape ``(n, units)`` or ``(units,)``.
 
     Returns
     -------
@@ -88,17 +89,17 @@ def layer_gradients(inputs: ArrayLike, errors: ArrayLike) -> tuple[Floats, Float
 
 
 def backpropagate(errors: ArrayLike, weights: ArrayLike) -> Floats:
-    """Pass a layer's errors back to its inputs, over the same weights.
+    """Return the derivative of the loss with respect to a layer's inputs.
 
-    dL/dX = D W^T: the sum in Bishop (5.56). Where the inputs are another layer's activations,
-    this times the slope of its activation function is that layer's errors.
+    dL/dX = D W^T: the sum in Bishop (5.56). If the inputs are another layer's activations, that
+    layer's errors are dL/dX times the slope of its activation function.
 
     Parameters
     ----------
     errors
-        D, shape ``(n, units)`` or ``(units,)``.
+        D, the errors of the layer's nodes, shape ``(n, units)`` or ``(units,)``.
     weights
-        W of the layer, shape ``(d, units)``.
+        W, the layer's weights, shape ``(d, units)``.
 
     Returns
     -------
@@ -115,10 +116,10 @@ def backpropagate(errors: ArrayLike, weights: ArrayLike) -> Floats:
 
 
 def relu_slope(v: ArrayLike) -> Floats:
-    """Slope of ReLU: 1 where the sum is positive, and 0 elsewhere.
+    """Return the slope of ReLU: 1 where the sum is positive, and 0 elsewhere.
 
-    At exactly 0, where ReLU has a corner and so no slope, it is 0, as in ``jax.nn.relu`` and so
-    in Keras. (``jax.numpy.maximum(v, 0)`` has 0.5 there.)
+    ReLU has no derivative at exactly 0; the slope there is 0, as in ``jax.nn.relu`` and Keras.
+    (``jax.numpy.maximum(v, 0)`` has the slope 0.5 there.)
 
     Examples
     --------
@@ -135,26 +136,26 @@ def numerical_gradient(
     index: int | tuple[int, ...],
     step: float = 1e-5,
 ) -> float:
-    """Find one parameter's slope by trying: the loss a little above it and a little below.
+    """Estimate the gradient of one parameter from the loss a little above and a little below it.
 
-    (L(w + h) - L(w - h)) / 2h, the central difference, Bishop (5.69). It knows nothing of the
-    chain rule, which makes it a check of what does; for every weight it takes two losses, which
-    makes it too slow to learn by.
+    (L(w + h) - L(w - h)) / 2h, the central difference, Bishop (5.69). It does not use the chain
+    rule, so it can check backpropagation. It needs two losses for every weight, so it is too
+    slow for training.
 
     Parameters
     ----------
     loss
-        Given all parameters as ``float64``, computes the loss; in ``float64`` too, or the
-        difference is mostly rounding.
+        Computes the loss from all parameters, given as ``float64``. It should compute in
+        ``float64`` too: in ``float32`` the difference is mostly rounding error.
     parameters
-        Any shape. Not changed.
+        Any shape. They are not changed.
     index
-        Which of them.
+        The index of the parameter.
     step
-        h. The error from the bend of the loss grows as h^2, that from rounding as 1 / h; they
-        meet near the cube root of the precision, 6e-6 for parameters and losses about 1 (Press
-        et al., *Numerical Recipes*, section 5.7). Where a ReLU's corner lies within the step,
-        it is the mean of two slopes.
+        h. The error from the curvature of the loss grows as h^2, that from rounding as 1 / h.
+        Their sum is least near the cube root of the precision, 6e-6 for parameters and losses
+        of about 1 (Press et al., *Numerical Recipes*, section 5.7). If a ReLU's corner lies
+        within the step, the result is the mean of two slopes.
 
     Examples
     --------
@@ -168,5 +169,5 @@ def numerical_gradient(
     below = above.copy()
     above[index] += step
     below[index] -= step
-    # Not 2h: what was added and taken away is rounded too.
+    # Not 2h: the two parameters are rounded too.
     return float((loss(above) - loss(below)) / (above[index] - below[index]))

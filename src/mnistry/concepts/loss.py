@@ -1,7 +1,7 @@
-"""Chapter 3: what an answer costs, by cross-entropy, in nats and in bits.
+"""Chapter 3: the loss of an answer, by cross-entropy, in nats and in bits.
 
-The loss of a batch, or of all images, is the mean of its images' costs. Knows nothing of how the
-probabilities came about.
+The loss of a batch, or of all images, is the mean of its images' losses. Knows nothing of how the
+probabilities were computed.
 """
 
 import math
@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike
 from mnistry.concepts.outputs import target_rows
 from mnistry.concepts.precision import Floats, floats
 
-# How near to 0 and 1 Keras lets a probability come before it takes the logarithm: the default of
-# keras.config.epsilon(). On JAX it clips probabilities to 1e-7 to 1 - 1e-7, so that no image costs
-# more than -ln 1e-7 = 16.1 nats. Nothing is clipped here; np.clip by it gives Keras's figure.
+# The default of keras.config.epsilon(). On JAX, Keras clips probabilities to [1e-7, 1 - 1e-7]
+# before it takes the logarithm, so no image's loss is above -ln 1e-7 = 16.1 nats. The functions
+# here do not clip.
 KERAS_EPSILON = 1e-7
 
 
 def cross_entropy(probabilities: ArrayLike, labels: ArrayLike, base: float = math.e) -> Floats:
-    """Cost of each image: the surprise at its label, given the probabilities.
+    """Return each image's loss: minus the logarithm of the true class's probability.
 
-    L = -sum_k y_k log p_k with the one-hot row y, and so -log p of the true class. Bishop (5.24)
-    for one image; Keras's categorical cross-entropy, one-hot or sparse.
+    L = -sum_k y_k log p_k with the one-hot row y, which is -log p of the true class. Bishop
+    (5.24) for one image; Keras's categorical cross-entropy, one-hot or sparse.
 
     Parameters
     ----------
@@ -31,18 +31,19 @@ def cross_entropy(probabilities: ArrayLike, labels: ArrayLike, base: float = mat
     labels
         The true classes, from 0: ``(n,)``, or a single one.
     base
-        Of the logarithm: e counts in nats, as Keras does; 2 in bits; 10 in decimal digits.
+        Of the logarithm. The loss is in nats for e, as in Keras, in bits for 2, in decimal
+        digits for 10.
 
     Returns
     -------
-    Shape ``(n,)``, or a single cost: 0 for a certain and right answer, log(classes) for one who
-    knows nothing, infinity where the true class was given probability 0 (16.1 nats in
+    Shape ``(n,)``, or a single loss: 0 if the answer is certain and right, log(classes) if all
+    classes have equal probabilities, infinity if the true class has probability 0 (16.1 nats in
     Keras: see `KERAS_EPSILON`).
 
     Raises
     ------
     ValueError
-        If a label is none of the classes, or there is not one for each row.
+        If a label is not one of the classes, or the numbers of labels and rows differ.
 
     Examples
     --------
@@ -52,48 +53,49 @@ def cross_entropy(probabilities: ArrayLike, labels: ArrayLike, base: float = mat
     [ 1.  3. inf]
     """
     probabilities = floats(probabilities)
-    costs: Floats = _surprise(probabilities, target_rows(labels, probabilities)).sum(axis=-1)
-    return costs / math.log(base)
+    losses: Floats = _surprise(probabilities, target_rows(labels, probabilities)).sum(axis=-1)
+    return losses / math.log(base)
 
 
 def binary_cross_entropy(
     probabilities: ArrayLike, targets: ArrayLike, base: float = math.e
 ) -> Floats:
-    """Cost of each image where every output is a yes-or-no question of its own.
+    """Return each image's loss if every output answers a separate yes-or-no question.
 
-    L = -mean_k [t_k log p_k + (1 - t_k) log(1 - p_k)]. Bishop (5.23) for one image, with Keras's
-    mean over the outputs in place of the sum: with ten outputs the cost is a tenth as large.
+    L = -mean_k [t_k log p_k + (1 - t_k) log(1 - p_k)]. Bishop (5.23) for one image, but with the
+    mean over the outputs, as in Keras, instead of the sum: with ten outputs the loss is a tenth
+    as large.
 
     Parameters
     ----------
     probabilities
-        p, each from 0 to 1, as the sigmoid gives them: ``(n, outputs)`` or ``(outputs,)``.
+        p, each from 0 to 1, as sigmoid gives them: ``(n, outputs)`` or ``(outputs,)``.
     targets
-        t, each 0 or 1 or between, of the same shape: one-hot rows, for example.
+        t, each from 0 to 1, of the same shape: one-hot rows, for example.
     base
         Of the logarithm, as in `cross_entropy`.
 
     Returns
     -------
-    Shape ``(n,)``, or a single cost; infinity where an output was certain and wrong.
+    Shape ``(n,)``, or a single loss; infinity if an output is certain and wrong.
 
     Examples
     --------
-    Two outputs, one right and certain, the other torn: 0 bits and 1 bit.
+    The mean of 0 bits, for a certain and right output, and 1 bit, for an undecided one:
 
     >>> print(binary_cross_entropy([1, 0.5], [1, 0], base=2).round(4))
     0.5
     """
     p, t = floats(probabilities), floats(targets)
-    costs: Floats = (_surprise(p, t) + _surprise(1 - p, 1 - t)).mean(axis=-1)
-    return costs / math.log(base)
+    losses: Floats = (_surprise(p, t) + _surprise(1 - p, 1 - t)).mean(axis=-1)
+    return losses / math.log(base)
 
 
 def bits(nats: ArrayLike) -> Floats:
-    """Say in bits what is given in nats: 1 nat is 1 / ln 2 = 1.4427 bits.
+    """Convert nats to bits: 1 nat is 1 / ln 2 = 1.4427 bits.
 
-    A bit is what one fair yes-or-no question is worth; knowing nothing of a digit costs
-    log2(10) = 3.32 bits. Goodfellow section 3.13.
+    A bit is the information in the answer to one fair yes-or-no question; a loss of
+    log2(10) = 3.32 bits means that nothing is known about a digit. Goodfellow section 3.13.
 
     Examples
     --------
@@ -104,6 +106,6 @@ def bits(nats: ArrayLike) -> Floats:
 
 
 def _surprise(probabilities: Floats, weights: Floats) -> Floats:
-    """-w log p in nats; where w is 0 so is the product, even with p = 0."""
+    """Compute -w log p in nats: 0 where w is 0, even if p is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(weights == 0, 0, weights * -np.log(probabilities))

@@ -10,7 +10,7 @@ from mnistry.concepts.precision import Floats, floats
 
 
 def node(inputs: ArrayLike, weights: ArrayLike, bias: float) -> float:
-    """Sum what comes in, each input by its weight, and add the bias.
+    """Multiply each input by its weight, add up the products, and add the bias.
 
     v = w_0 + sum_j w_j x_j, Bishop (5.2) for a single node.
 
@@ -19,7 +19,7 @@ def node(inputs: ArrayLike, weights: ArrayLike, bias: float) -> float:
     inputs, weights
         x and w, shape ``(d,)``.
     bias
-        w_0: what the sum is when all inputs are 0.
+        w_0: the sum when all inputs are 0.
 
     Examples
     --------
@@ -32,16 +32,16 @@ def node(inputs: ArrayLike, weights: ArrayLike, bias: float) -> float:
 
 
 def layer(inputs: ArrayLike, weights: ArrayLike, biases: ArrayLike) -> Floats:
-    """Compute many nodes on the same inputs: one matrix product.
+    """Compute many nodes with the same inputs, by one matrix product.
 
-    V = X W + b. It is what Keras's ``Dense`` computes before its activation function.
+    V = X W + b, as Keras's ``Dense`` computes before its activation function.
 
     Parameters
     ----------
     inputs
         X, shape ``(n, d)``, or ``(d,)`` for one image.
     weights
-        W, a column a node, shape ``(d, units)``.
+        W, one column for each node, shape ``(d, units)``.
     biases
         b, shape ``(units,)``.
 
@@ -51,7 +51,7 @@ def layer(inputs: ArrayLike, weights: ArrayLike, biases: ArrayLike) -> Floats:
 
     Examples
     --------
-    The node above, and beside it one that passes the first input on:
+    The node above, and another that passes on the first input:
 
     >>> layer([1, 2], weights=[[0.5, 1], [-1, 0]], biases=[3, 0])
     array([1.5, 1. ])
@@ -60,9 +60,10 @@ def layer(inputs: ArrayLike, weights: ArrayLike, biases: ArrayLike) -> Floats:
 
 
 def relu(v: ArrayLike) -> Floats:
-    """Let positive sums through and nothing else: max(0, v), the rectified linear unit.
+    """Keep positive sums and replace the others by 0: max(0, v), the rectified linear unit.
 
-    Without such a bend two layers would be no more than one: X W1 W2 is X times one matrix.
+    Without a nonlinear function between them, two layers do no more than one: X W1 W2 is X times
+    a single matrix.
     Goodfellow section 6.3.1; V. Nair, G. Hinton, "Rectified Linear Units Improve Restricted
     Boltzmann Machines", ICML 2010.
 
@@ -75,28 +76,27 @@ def relu(v: ArrayLike) -> Floats:
 
 
 def sigmoid(v: ArrayLike) -> Floats:
-    """Squeeze any number into 0 to 1: 1 / (1 + e^-v), the logistic function.
+    """Map any number to the range 0 to 1: 1 / (1 + e^-v), the logistic function.
 
-    Computed from e^-|v|, which is at most 1, so that nothing overflows. Bishop (4.59).
+    Computed from e^-|v|, which is at most 1 and so cannot overflow. Bishop (4.59).
 
     Examples
     --------
-    0.75 is where e^v is 3:
+    The sigmoid is 0.75 where e^v is 3:
 
     >>> print(sigmoid([-1000, 0, np.log(3), 1000]))
     [0.   0.5  0.75 1.  ]
     """
     v = floats(v)
     power = np.exp(-np.abs(v))
-    squeezed: Floats = np.where(v >= 0, 1, power) / (1 + power)
-    return squeezed
+    shares: Floats = np.where(v >= 0, 1, power) / (1 + power)
+    return shares
 
 
 def tanh(v: ArrayLike) -> Floats:
-    """Squeeze any number into -1 to 1: (e^v - e^-v) / (e^v + e^-v).
+    """Map any number to the range -1 to 1: (e^v - e^-v) / (e^v + e^-v).
 
-    It is the sigmoid made twice as high and twice as steep: 2 sigmoid(2 v) - 1. Goodfellow
-    section 6.3.2.
+    It is a stretched and shifted sigmoid: 2 sigmoid(2 v) - 1. Goodfellow section 6.3.2.
 
     Examples
     --------

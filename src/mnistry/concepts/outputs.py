@@ -1,6 +1,6 @@
 """Chapter 2: from a layer's sums to probabilities and an answer; labels as one-hot rows.
 
-Knows nothing of how right an answer is.
+Knows nothing of whether an answer is right.
 """
 
 import numpy as np
@@ -12,20 +12,21 @@ from mnistry.concepts.precision import Floats, floats
 def softmax(logits: ArrayLike, axis: int = -1) -> Floats:
     """Turn sums of any size into probabilities: p_k = e^v_k / sum_j e^v_j.
 
-    Bishop (4.62) and (5.25). A constant added to all logits changes nothing, so the largest is
-    taken from each: the greatest power is then e^0, and none overflows (Goodfellow section 4.1).
+    Bishop (4.62) and (5.25). Adding a constant to all logits changes no probability, so the
+    largest logit is subtracted from each. The largest power is then e^0 = 1 and cannot overflow
+    (Goodfellow section 4.1).
 
     Parameters
     ----------
     logits
-        v, what the output layer's nodes sum up to: finite, shape ``(n, classes)`` or
+        v, the sums of the output layer's nodes: finite, shape ``(n, classes)`` or
         ``(classes,)``.
     axis
-        The one that counts the classes.
+        The axis of the classes.
 
     Returns
     -------
-    Shape of `logits`; each from 0 to 1, with sum 1 along `axis`.
+    Shape of `logits`; from 0 to 1, with sum 1 along `axis`.
 
     Examples
     --------
@@ -41,9 +42,9 @@ def softmax(logits: ArrayLike, axis: int = -1) -> Floats:
 
 
 def argmax(values: ArrayLike) -> NDArray[np.intp]:
-    """Find where the largest value stands: the answer of a network.
+    """Return the index of the largest value: the network's answer.
 
-    Softmax keeps the order, so logits and probabilities give the same answer.
+    Softmax keeps the order of the logits, so logits and probabilities give the same answer.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def argmax(values: ArrayLike) -> NDArray[np.intp]:
 
     Returns
     -------
-    Index from 0 of the largest, the first of equals: shape ``(n,)``, or a single one.
+    Indices from 0, shape ``(n,)``, or a single one. Of equal values the first counts.
 
     Examples
     --------
@@ -64,9 +65,9 @@ def argmax(values: ArrayLike) -> NDArray[np.intp]:
 
 
 def one_hot(labels: ArrayLike, classes: int = 10) -> NDArray[np.float32]:
-    """Write each label as the probabilities of one who knows: 1 for its class and 0 elsewhere.
+    """Return a row for each label, with 1 for its class and 0 for all others.
 
-    Bishop, opening of chapter 4, by the name of 1-of-K coding.
+    Bishop calls it 1-of-K coding (opening of chapter 4).
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def one_hot(labels: ArrayLike, classes: int = 10) -> NDArray[np.float32]:
 
 
 def from_one_hot(rows: ArrayLike) -> NDArray[np.intp]:
-    """Turn one-hot rows back into labels: the column that holds the 1.
+    """Turn one-hot rows back into labels: the index of each row's 1.
 
     Parameters
     ----------
@@ -117,15 +118,15 @@ def from_one_hot(rows: ArrayLike) -> NDArray[np.intp]:
 
 
 def target_rows(labels: ArrayLike, probabilities: Floats) -> NDArray[np.float32]:
-    """One-hot rows to set against `probabilities`, a label a row.
+    """Return the labels as one-hot rows of the shape of `probabilities`.
 
     Raises
     ------
     ValueError
-        If there are more or fewer labels than rows, or a label is none of the classes.
+        If a label is not one of the classes, or the numbers of labels and rows differ.
     """
     rows = one_hot(labels, classes=probabilities.shape[-1])
-    # NumPy would set labels of shape (n, 1) against every row.
+    # NumPy would broadcast labels of shape (n, 1) over every row.
     if rows.shape != probabilities.shape:
         raise ValueError(
             f"labels of shape {rows.shape[:-1]} for probabilities of shape {probabilities.shape}"

@@ -1,4 +1,4 @@
-"""In which precision the lesson computes."""
+"""The floating-point precision that the lesson computes in."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 def floats(values: ArrayLike) -> Floats:
-    """Leave ``float32`` as it is, and make ``float64`` of all other numbers.
+    """Return a ``float32`` array as it is, and all other numbers as ``float64``.
 
     Examples
     --------

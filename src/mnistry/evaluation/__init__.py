@@ -1,1 +1,1 @@
-"""Labels and probabilities -> figures with their uncertainty."""
+"""Labels and probabilities -> scorecards, confidence intervals and a ledger in bits."""

@@ -1,7 +1,8 @@
-"""The losses of a run as a ledger in bits: what its network learned, and what it has yet to ask.
+"""The losses of a run as a ledger in bits: what its network has learned, and what is missing.
 
-Cross-entropy in bits counts yes-or-no questions: how many an image still takes, on average, once
-the network has given its probabilities. Knows nothing of files, nor of how a ledger is shown.
+Cross-entropy in bits is a number of yes-or-no questions: how many one would still have to ask
+about an image, on average, if one knows the network's probabilities. Knows nothing of files or of
+how a ledger is shown.
 """
 
 import dataclasses
@@ -14,22 +15,22 @@ from mnistry.evaluation.scorecard import Scores
 from mnistry.training.history import Epoch
 
 # Losses that are the mean cross-entropy of an image, in nats. Binary cross-entropy is a mean over
-# the network's outputs, each a question of its own: no number of bits an image.
-_OF_AN_IMAGE = ("categorical_crossentropy", "sparse_categorical_crossentropy")
+# the network's outputs, so it says nothing about the bits of an image.
+_CROSS_ENTROPIES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the images of one epoch or one class cost: mean cross-entropy, in bits an image.
+    """The mean cross-entropy of an epoch or of a class, in bits an image.
 
     Attributes
     ----------
     name
-        The epoch's number, from 1, or the class's name.
+        The number of the epoch, from 1, or the name of the class.
     train
-        Images that the network was trained on; None if there are none.
+        The loss on images that the network was trained on; None if there are none.
     unseen
-        Images that it was not trained on; None if there are none.
+        The loss on other images; None if there are none.
     """
 
     name: str
@@ -38,35 +39,35 @@ class Entry:
 
     @property
     def gap(self) -> float | None:
-        """What an unseen image costs more than one of the training: the generalisation gap."""
+        """The generalisation gap: `unseen` minus `train`."""
         return None if self.train is None or self.unseen is None else self.unseen - self.train
 
 
 @dataclasses.dataclass(frozen=True)
 class Ledger:
-    """Where the loss of a run stands between knowing nothing and 0, in bits an image.
+    """The mean cross-entropy of a run's images in bits, beside that of knowing nothing.
 
     Attributes
     ----------
     classes
         Number of classes, at least 1.
     frequencies
-        What a guesser pays who knows how often each class occurs among the training images, and
-        nothing else: the entropy of these shares, which is below `nothing` unless all are equal.
+        Cross-entropy of a guess that knows only how often each class occurs in training: the
+        entropy of the class frequencies. It is `nothing` if all are equal, else less.
     train, unseen
-        What images cost that the final weights were trained on, and others; None if there are
-        none.
+        Cross-entropy by the final weights, on the training images and on others; None if there
+        are no others.
     split
-        Which others: ``"test"``; where there is none, ``"validation"``, the images set aside;
-        where there are neither, None.
+        Which images `unseen` is about: ``"test"``, or ``"validation"`` if there are no test
+        images, or None if there are neither.
     by_class
-        The same for the images of each class.
+        `train` and `unseen` for each class.
     loss
-        What the training minimised, by Keras's name.
+        The loss that the training minimised, by Keras's name.
     epochs
-        An entry an epoch: the running mean over the training images, taken while the weights
-        were still changing, and the images set aside, after it. Empty where `loss` is no
-        cross-entropy of an image.
+        For each epoch the mean over the training images, while the weights were changing, and
+        the loss on the validation images after it. Empty if `loss` is not the cross-entropy of
+        an image.
     """
 
     classes: int
@@ -80,19 +81,19 @@ class Ledger:
 
     @classmethod
     def of(cls, epochs: Sequence[Epoch], scores: Scores, loss: str) -> Self:
-        """Draw up the ledger of a finished run.
+        """Make the ledger of a finished run.
 
         Parameters
         ----------
         epochs, scores
-            What the run's `Run.epochs` and `Run.scores` give; losses in nats.
+            The results of `Run.epochs` and `Run.scores`; losses in nats.
         loss
-            What its training minimised, by Keras's name.
+            The loss that its training minimised, by Keras's name.
 
         Raises
         ------
         ModelError
-            If the history is empty, or a loss in it is no number.
+            If the history is empty, or a loss in it is not a number.
         """
         train, test = scores.train, scores.test
         other = test or scores.validation
@@ -108,69 +109,66 @@ class Ledger:
                 for one, its in zip(train.by_class, others, strict=True)
             ),
             loss=loss,
-            epochs=_by_epoch(epochs) if loss in _OF_AN_IMAGE else (),
+            epochs=_by_epoch(epochs) if loss in _CROSS_ENTROPIES else (),
         )
 
     @property
     def nothing(self) -> float:
-        """What an image costs if every class is as likely as any other: log2 of their number."""
+        """The cross-entropy if all classes have equal probabilities: log2 of their number."""
         return math.log2(self.classes)
 
     @property
     def left(self) -> float:
-        """What an image still costs: an unseen one, where there are any."""
+        """What the network does not know yet: `unseen`, or `train` without unseen images."""
         return self.train if self.unseen is None else self.unseen
 
     @property
     def learned(self) -> float:
-        """How far `left` is below `nothing`; negative where the network misleads."""
+        """`nothing` minus `left`; negative if the network is worse than knowing nothing."""
         return self.nothing - self.left
 
     @property
     def gap(self) -> float | None:
-        """What an unseen image costs more than one of the training: the generalisation gap.
+        """The generalisation gap: `unseen` minus `train`.
 
-        Overfitting is a part of it. Chance is another, and so is every other difference between
-        the images: MNIST's test images are by other writers than its training images.
+        A part of it is overfitting, another part is chance. The rest comes from other differences
+        between the images: MNIST's test images are by other writers than its training images.
         """
         return None if self.unseen is None else self.unseen - self.train
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch, from 1, after which the images set aside cost least; the first of equals."""
+        """The epoch, from 1, with the lowest validation loss; the first of equals."""
         costs = [entry.unseen for entry in self.epochs if entry.unseen is not None]
         return costs.index(min(costs)) + 1 if costs else None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the ledger as plain values; what unseen images cost is called by their split."""
-        named = {} if self.split is None else {self.split: self.unseen}
+        """Return the ledger as plain values; the key of `unseen` is the name of its split."""
         return {
             "classes": self.classes,
             "nothing": self.nothing,
             "frequencies": self.frequencies,
             "learned": self.learned,
             "split": self.split,
-            "train": self.train,
-            **named,
-            "gap": self.gap,
+            **_losses(self, self.split),
             "by_class": [
-                {"class": entry.name, **_costs(entry, self.split)} for entry in self.by_class
+                {"class": entry.name, **_losses(entry, self.split)} for entry in self.by_class
             ],
             "loss": self.loss,
             "epochs": [
-                {"epoch": int(entry.name), **_costs(entry, "validation")} for entry in self.epochs
+                {"epoch": int(entry.name), **_losses(entry, "validation")} for entry in self.epochs
             ],
         }
 
 
-def _costs(entry: Entry, split: str | None) -> dict[str, float | None]:
+def _losses(entry: Entry | Ledger, split: str | None) -> dict[str, float | None]:
     named = {} if split is None else {split: entry.unseen}
     return {"train": entry.train, **named, "gap": entry.gap}
 
 
 def _by_epoch(epochs: Sequence[Epoch]) -> tuple[Entry, ...]:
     if not epochs:
-        raise _damaged("there is no epoch in it")
+        raise _damaged("it has no epoch")
     return tuple(
         Entry(
             str(number),
@@ -182,7 +180,7 @@ def _by_epoch(epochs: Sequence[Epoch]) -> tuple[Entry, ...]:
 
 
 def _bits(number: int, nats: float | None) -> float:
-    # A file that was cut short or edited has cells that are empty or no number.
+    # In a file that was cut short or edited, cells may be empty or may not be numbers.
     if nats is None or not math.isfinite(nats):
         raise _damaged(f"a loss of {nats} in epoch {number}")
     return nats / math.log(2)
@@ -193,6 +191,6 @@ def _damaged(why: str) -> ModelError:
 
 
 def _entropy(counts: Sequence[int]) -> float:
-    """Mean of -log2 of the shares; Shannon, "A Mathematical Theory of Communication", 1948, §6."""
-    whole = sum(counts)
-    return math.fsum(count / whole * math.log2(whole / count) for count in counts if count)
+    """Return -sum p log2 p; Shannon, "A Mathematical Theory of Communication", 1948, section 6."""
+    total = sum(counts)
+    return math.fsum(count / total * math.log2(total / count) for count in counts if count)

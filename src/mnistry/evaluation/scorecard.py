@@ -1,4 +1,4 @@
-"""Labels and probabilities to a scorecard.
+"""Score a network's probabilities against the labels: accuracy, loss, confusions, calibration.
 
 Knows nothing of networks, files or figures.
 """
@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.concepts import KERAS_EPSILON
 from mnistry.datasets.arrays import check_labels
 from mnistry.datasets.dataset import DIGITS
 from mnistry.errors import DataError, ModelError, UsageError
@@ -21,29 +22,28 @@ DISPUTED_MNIST_TEST = (
     *(947, 1621, 1901, 2130, 2462, 2597, 2654, 3520),
     *(3558, 5937, 6651, 6783, 8527, 9679, 9729),
 )
-"""Indices of MNIST's test images whose label people dispute.
+"""Indices of MNIST's test images with a disputed label.
 
-Of five people who were shown each image, fewer than three chose its label: cleanlab/label-errors,
+Five people were shown each image, and fewer than three chose its label: cleanlab/label-errors,
 ``mturk/mnist_mturk.json``, of Northcutt, Athalye, Mueller, "Pervasive Label Errors in Test Sets
-Destabilize Machine Learning Benchmarks", NeurIPS 2021. The indices mean nothing in another
-split. The labels are never changed: a score is given with and without them.
+Destabilize Machine Learning Benchmarks", NeurIPS 2021. The labels are never changed; the images
+are scored both with and without these.
 """
 
-_EPSILON = 1e-7  # keras.config.epsilon(): probabilities are clipped to [1e-7, 1 - 1e-7]
-_SUM_TOLERANCE = 1e-3  # softmax rows in float32, or in float16, sum to 1 within this
+_SUM_TOLERANCE = 1e-3  # rounding of the sum of a softmax row in float32 or float16
 _BINS = 15
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """How many images were answered rightly, and at what loss.
+    """How many images were answered correctly, and the loss.
 
     Attributes
     ----------
     count
         Number of images, at least 1.
     correct
-        How many of them were answered with their label.
+        Number of images answered with their label.
     loss
         Mean categorical cross-entropy in nats.
     """
@@ -54,12 +54,12 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Share of the images that were answered with their label, 0 to 1."""
+        """Share of the images answered with their label, 0 to 1."""
         return self.correct / self.count
 
     @property
     def interval(self) -> Interval:
-        """Where the accuracy on more such images would lie; see `wilson`."""
+        """95 % confidence interval for the accuracy; see `wilson`."""
         return wilson(self.correct, self.count)
 
     @property
@@ -68,7 +68,7 @@ class Score:
         return self.loss / math.log(2)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields and all that follows from them as plain values."""
+        """Return the fields and the properties as plain values."""
         return {
             "count": self.count,
             "correct": self.correct,
@@ -81,18 +81,18 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class ClassScore:
-    """How one class fared; None where nothing can be said.
+    """The scores of one class; None for a score of no images.
 
     Attributes
     ----------
     name
         The class's name.
     images
-        How many images have this label.
+        Number of images with this label.
     precision
-        Of the images answered with this class, the share that has its label.
+        Share of the images answered with this class that have its label.
     recall
-        Of the images with this label, the share that was answered with it.
+        Share of the images with this label that were answered with it.
     f1
         Harmonic mean of precision and recall.
     loss_bits
@@ -109,7 +109,7 @@ class ClassScore:
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """How many images with this label were answered with that other class."""
+    """How many images with a label were answered with a certain other class."""
 
     label: int
     answer: int
@@ -118,7 +118,7 @@ class Confusion:
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-    """One image that was answered wrongly, and the probability given to that answer."""
+    """An image that was answered wrongly, with the probability of that answer."""
 
     index: int
     label: int
@@ -128,10 +128,10 @@ class Mistake:
 
 @dataclasses.dataclass(frozen=True)
 class ReliabilityBin:
-    """Images whose top probability fell between `low` (excluded) and `high` (included).
+    """The images whose largest probability is above `low` and at most `high`.
 
-    `confidence` is the mean of these probabilities and `accuracy` the share answered rightly;
-    None in an empty bin.
+    `confidence` is the mean of these probabilities, `accuracy` the share answered correctly; both
+    are None in an empty bin.
     """
 
     low: float
@@ -143,24 +143,24 @@ class ReliabilityBin:
 
 @dataclasses.dataclass(frozen=True)
 class Scorecard(Score):
-    """All that is kept of a network's answers to labelled images.
+    """The scores of a network on labelled images.
 
     Attributes
     ----------
     classes
-        The name of each label.
+        The name of each class.
     confusion
-        Row the label, column the answer: how many images, 10 rows of 10.
+        Number of images by label (row) and answer (column), 10 rows of 10.
     by_class
         A score for each class.
     mistakes
-        All images answered wrongly, the surest first.
+        All images answered wrongly, the most confident mistake first.
     bins
-        Equal parts of the range of confidence, for a reliability diagram.
+        The images by confidence, in 15 bins of equal width, for a reliability diagram.
     disputed
-        Indices of the images whose label is disputed.
+        Indices of the images with a disputed label.
     undisputed
-        The score without these; None if none are known.
+        The score without these; None if `disputed` is empty.
     """
 
     classes: tuple[str, ...]
@@ -204,7 +204,7 @@ class Scorecard(Score):
 
     @property
     def most_confused(self) -> tuple[Confusion, ...]:
-        """Every pair of label and wrong answer that occurred, the most frequent first."""
+        """Every pair of label and wrong answer that occurs, the most frequent first."""
         pairs = [
             Confusion(label, answer, count)
             for label, row in enumerate(self.confusion)
@@ -215,11 +215,11 @@ class Scorecard(Score):
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error, 0 to 1: how far confidence lies from accuracy on average.
+        """Expected calibration error, 0 to 1: the mean distance between confidence and accuracy.
 
-        Mean over the bins, weighted by their images, of the distance between accuracy and mean
-        confidence; equation 3 of Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural
-        Networks", ICML 2017, with their 15 bins of equal width.
+        It is the mean over the bins, weighted by their number of images; equation 3 of Guo,
+        Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, with their
+        15 bins of equal width.
         """
         return math.fsum(
             part.count / self.count * abs(part.accuracy - part.confidence)
@@ -228,7 +228,7 @@ class Scorecard(Score):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the scorecard as plain values, all finite, with what follows from the fields."""
+        """Return the fields and the properties as plain, finite values."""
         return {
             **super().to_json(),
             "calibration_error": self.calibration_error,
@@ -239,12 +239,12 @@ class Scorecard(Score):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], where: object = "scorecard") -> Self:
-        """Read back what `to_json` gave.
+        """Make a scorecard from the result of `to_json`.
 
         Raises
         ------
         ModelError
-            If `value`, which came from the file `where`, is no scorecard.
+            If `value`, the content of the file `where`, is not a scorecard.
         """
         try:
             undisputed = value["undisputed"]
@@ -265,7 +265,7 @@ class Scorecard(Score):
                 raise ValueError("its classes contradict its figures")
             losses = [one.loss_bits for one in card.by_class if one.images]
             if not all(loss is not None and 0 <= loss < math.inf for loss in (card.loss, *losses)):
-                raise ValueError("a loss that is none")
+                raise ValueError("a loss is not a finite number of at least 0")
             return card
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
@@ -281,18 +281,17 @@ def _score_fields(value: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """What a finished run is worth.
+    """The scorecards of a finished run.
 
     Attributes
     ----------
     test
-        Scored on images never seen in training; None if the data had none.
+        On the test images; None if the data has none.
     train
-        The final weights scored on the training images. Their accuracy differs from the
-        history's, which is a mean over an epoch in which the weights were still changing.
-        Images set aside for validation are not among them.
+        On the training images, without those for validation. The accuracy in the history is
+        another: a mean over an epoch in which the weights were still changing.
     validation
-        Scored on the images set aside; None if there were none.
+        On the validation images; None if there are none.
     """
 
     test: Scorecard | None
@@ -301,11 +300,11 @@ class Scores:
 
     @property
     def gap(self) -> float | None:
-        """Accuracy on the training images less that on the test images: the generalisation gap."""
+        """The generalisation gap: accuracy on the training images minus that on the test images."""
         return None if self.test is None else self.train.accuracy - self.test.accuracy
 
     def to_json(self) -> dict[str, Any]:
-        """Give the scorecards as plain values."""
+        """Return the scorecards as plain values."""
         cards = {"test": self.test, "train": self.train, "validation": self.validation}
         values = {name: None if card is None else card.to_json() for name, card in cards.items()}
         return {"gap": self.gap, **values}
@@ -318,10 +317,10 @@ def score(
     disputed: Sequence[int] = (),
     classes: Sequence[str] = DIGITS,
 ) -> Scorecard:
-    """Compare a network's answers with the labels.
+    """Score a network's probabilities against the labels.
 
-    The answer is the class of the highest probability, the first of equals. The loss is computed
-    as Keras's ``categorical_crossentropy`` does: rows divided by their sum, probabilities clipped
+    The answer is the class with the largest probability, the first of equals. The loss is computed
+    like Keras's ``categorical_crossentropy``: each row divided by its sum, probabilities clipped
     to [1e-7, 1 - 1e-7], natural logarithm.
 
     Parameters
@@ -329,21 +328,21 @@ def score(
     labels
         Integers from 0 to 9, shape ``(n,)``.
     probabilities
-        A softmax output, shape ``(n, 10)``: rows from 0 to 1 that sum to 1.
+        The output of softmax, shape ``(n, 10)``: rows from 0 to 1 that sum to 1.
     disputed
-        Indices whose label is disputed, `DISPUTED_MNIST_TEST` for MNIST's test split; they are
-        scored both with and without.
+        Indices of images with a disputed label: `DISPUTED_MNIST_TEST` for MNIST's test images.
+        They are scored too; `Scorecard.undisputed` is the score without them.
     classes
-        The name of each label.
+        The name of each class.
 
     Raises
     ------
     DataError
-        If the labels are none, or not one for each row of probabilities.
+        If there are no labels, an invalid label, or not one label for each row.
     ModelError
         If the probabilities are not numbers, have another shape or do not sum to 1.
     UsageError
-        If a disputed index is no image's, or nothing else is left.
+        If a disputed index is out of range, or all images are disputed.
 
     Examples
     --------
@@ -360,10 +359,10 @@ def score(
     if len(labels) != len(rows) or not len(rows):
         raise DataError(
             f"{len(labels):,} labels for {len(rows):,} answers",
-            expected="one label an answer, and at least one",
+            expected="one label for each answer, and at least one",
         )
-    given = rows[np.arange(len(rows)), labels]
-    losses = -np.log(np.clip(given, _EPSILON, 1 - _EPSILON))
+    of_label = rows[np.arange(len(rows)), labels]
+    losses = -np.log(np.clip(of_label, KERAS_EPSILON, 1 - KERAS_EPSILON))
     answers = rows.argmax(axis=1)
     confidences = rows.max(axis=1)
     right = answers == labels
@@ -382,22 +381,22 @@ def score(
 
 
 def _as_probabilities(probabilities: NDArray[np.floating], *, classes: int) -> NDArray[np.float64]:
-    """Check a softmax output, and give it in double precision with rows that sum to 1."""
+    """Check the output of softmax, and return it in double precision with rows that sum to 1."""
     rows = np.asarray(probabilities, np.float64)
     if rows.ndim != 2 or rows.shape[1] != classes:
         raise ModelError(
-            f"probabilities of shape {rows.shape}", expected=f"(n, {classes}), one row an image"
+            f"probabilities of shape {rows.shape}", expected=f"(n, {classes}), a row for each image"
         )
     sums = rows.sum(axis=1)
-    # Written so that NaN, for which every comparison is false, counts as wrong too.
+    # NaN counts as wrong too: every comparison with it is false.
     good = (rows >= 0).all(axis=1) & (np.abs(sums - 1) <= _SUM_TOLERANCE)
     if not good.all():
         index = int(np.flatnonzero(~good)[0])
         raise ModelError(
-            f"no probabilities: smallest {rows[index].min():.6g}, sum {sums[index]:.6g}",
+            f"not probabilities: smallest {rows[index].min():.6g}, sum {sums[index]:.6g}",
             where=f"answer to image {index}",
-            expected="0 to 1, with the sum 1",
-            remedy="use a network that ends in softmax and whose weights are finite",
+            expected="numbers from 0 to 1 whose sum is 1",
+            remedy="use a network with finite weights that ends in softmax",
         )
     normalised: NDArray[np.float64] = rows / sums[:, np.newaxis]
     return normalised
@@ -413,13 +412,12 @@ def _undisputed(
     if len(disputed) == 0:
         return None
     count = len(right)
-    kept = np.ones(count, bool)
     for index in disputed:
         if not 0 <= index < count:
             raise UsageError(f"disputed label {index} of {count}", expected=f"0 to {count - 1}")
-        kept[index] = False
-    if not kept.any():
-        raise UsageError("every label is disputed", expected="at least one that is not")
+    kept = np.delete(np.arange(count), disputed)
+    if not len(kept):
+        raise UsageError("every label is disputed", expected="at least one undisputed label")
     return _summary(right[kept], losses[kept])
 
 

@@ -1,6 +1,6 @@
-"""What chance can do: intervals for shares, and whether two networks differ.
+"""Confidence intervals, the spread over seeds, and a test of whether two networks differ.
 
-Knows nothing of networks or images, only of counts.
+Knows counts and figures, nothing of networks or images.
 """
 
 import dataclasses
@@ -23,12 +23,13 @@ class Interval(NamedTuple):
 
 
 def wilson(correct: int, count: int) -> Interval:
-    """95 % interval for a share, after Wilson.
+    """Return Wilson's 95 % confidence interval for a share.
 
-    Unlike the textbook's p +- 1.96 standard errors it stays within 0 to 1 and holds its promise
-    near both ends, where digit networks live. E. B. Wilson, "Probable Inference, the Law of
-    Succession, and Statistical Inference", JASA 22, 1927; formula 4 in Brown, Cai, DasGupta,
-    "Interval Estimation for a Binomial Proportion", Statistical Science 16, 2001.
+    Unlike p +- 1.96 standard errors it stays within 0 to 1, and covers the true share in about
+    95 % of cases even near 0 and 1, as for the accuracy of digit networks. E. B. Wilson,
+    "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22, 1927; formula
+    4 in Brown, Cai, DasGupta, "Interval Estimation for a Binomial Proportion", Statistical
+    Science 16, 2001.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def wilson(correct: int, count: int) -> Interval:
     share = correct / count
     centre = (correct + _Z**2 / 2) / (count + _Z**2)
     reach = _Z / (count + _Z**2) * math.sqrt(count * share * (1 - share) + _Z**2 / 4)
-    # Rounding would otherwise leave the ends a last digit off 0 and 1.
+    # Without rounding errors these ends are exactly 0 and 1.
     low = 0.0 if correct == 0 else centre - reach
     high = 1.0 if correct == count else centre + reach
     return Interval(low, high)
@@ -56,16 +57,16 @@ def wilson(correct: int, count: int) -> Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """What a figure came to over several trainings.
+    """The mean of a figure over several trainings, and how much it varies.
 
     Attributes
     ----------
     mean
-        Of all values.
+        Mean of the values.
     deviation
         Standard deviation of the values, with n - 1 in the denominator.
     interval
-        95 % interval for the mean, after Student.
+        Student's 95 % confidence interval for the mean.
     """
 
     mean: float
@@ -74,7 +75,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Summarise the values of a figure over at least two trainings.
+    """Return mean, standard deviation and confidence interval of at least two values.
 
     The interval is mean +- t s / sqrt(n), t from Student's distribution with n - 1 degrees of
     freedom. Student, "The probable error of a mean", Biometrika 6, 1908.
@@ -97,18 +98,18 @@ def spread(values: Sequence[float]) -> Spread:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two networks' mistakes on the same images.
+    """The mistakes of two networks on the same images.
 
     Attributes
     ----------
     count
         Number of images.
     both
-        How many of them both got wrong.
+        How many images both networks got wrong.
     only_a, only_b
-        How many only the first or only the second got wrong.
+        How many only the first, or only the second, got wrong.
     p_value
-        Probability of a difference at least as large between equally good networks, 0 to 1.
+        Probability, 0 to 1, that equally good networks differ at least as much by chance.
     """
 
     count: int
@@ -119,12 +120,12 @@ class Comparison:
 
     @property
     def differ(self) -> bool:
-        """Whether chance alone would show such a difference in fewer than 5 % of cases."""
+        """Whether equally good networks would differ so much in fewer than 5 % of cases."""
         return self.p_value < _LEVEL
 
     @property
     def verdict(self) -> str:
-        """Say in one sentence what the test found."""
+        """The result of the test in a few words."""
         chance = f"p = {self.p_value:.2g}" if self.p_value >= 1e-4 else "p < 0.0001"
         if not self.differ:
             return f"no difference that this test can see ({chance})"
@@ -137,18 +138,18 @@ class Comparison:
 def mcnemar(mistakes_a: Collection[int], mistakes_b: Collection[int], count: int) -> Comparison:
     """Test whether two networks differ in accuracy on the same images.
 
-    The exact form of McNemar's test: of the images that only one of two equally good networks
-    gets wrong, each is as likely to be the one's as the other's, so that the smaller number is
-    binomial with probability 1/2. Two-sided, computed in whole numbers. Q. McNemar, "Note on the
-    sampling error of the difference between correlated proportions", Psychometrika 12, 1947;
-    advised for comparing classifiers by Dietterich, Neural Computation 10, 1998.
+    The exact form of McNemar's test, two-sided, computed in integers. It looks at the images
+    that only one of the networks gets wrong: if both are equally good, each of these images is
+    as likely to be the first network's mistake as the second's. Q. McNemar, "Note on the sampling
+    error of the difference between correlated proportions", Psychometrika 12, 1947; recommended
+    for comparing classifiers by Dietterich, Neural Computation 10, 1998.
 
     Parameters
     ----------
     mistakes_a, mistakes_b
         Indices of the images that each network got wrong, from 0 to ``count - 1``.
     count
-        Number of images that both answered.
+        Number of images.
 
     Raises
     ------
@@ -176,11 +177,11 @@ def mcnemar(mistakes_a: Collection[int], mistakes_b: Collection[int], count: int
 
 
 def _two_sided_sign_test(a: int, b: int) -> float:
-    """Give 2 P(X <= min(a, b)), at most 1, for X binomial with a + b trials of chance 1/2."""
+    """Return 2 P(X <= min(a, b)), at most 1, for X binomial with a + b trials, probability 1/2."""
     trials = a + b
     ways = total = 1
     for successes in range(min(a, b)):
         ways = ways * (trials - successes) // (successes + 1)
         total += ways
-    # Division of two integers is exact to the last bit of the result however long they are.
+    # Python divides integers of any length with a correctly rounded result.
     return min(1.0, 2 * total / (1 << trials))
