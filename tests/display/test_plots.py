@@ -249,7 +249,7 @@ def test_the_ledgers_bar_goes_from_nothing_to_0_in_what_was_learned_the_gap_and_
     assert [text.get_text() for text in whole.get_legend().get_texts()] == [
         "learned: 1.250",
         "generalisation gap: 0.500",
-        "still to ask: 0.250",
+        "not learned: 0.250",
     ]
     assert "2.00 bits if you know nothing" in whole.get_title()
 

@@ -219,11 +219,12 @@ class _Report:
 
     def print(self) -> None:
         from mnistry.cli import screen
+        from mnistry.display import terminal
         from mnistry.explain import narrative
 
         console = common.stdout()
         console.print(printable(self._title()), style="bold")
-        if not screen.has_colours(console):
+        if not terminal.has_colours(console):
             console.print("Pictures in colour are left out: -o PAGE.html draws them.", style="dim")
         sections = narrative.forward(self.explanation, self.chosen.about)
         for number, section in enumerate(sections, start=1):

@@ -1,1 +1,1 @@
-"""Digits in a terminal, figures, and progress."""
+"""Digits in a terminal, figures by matplotlib, and progress bars."""

@@ -1,7 +1,7 @@
-"""Figures of digits, training and scores, drawn with matplotlib's own objects.
+"""Figures of digits, training and scores, drawn with matplotlib's objects.
 
-Each function gives a figure that belongs to no window: ``matplotlib.pyplot``, its global state
-and its start-up time are left alone. Knows nothing of run directories.
+No function uses ``matplotlib.pyplot``, which keeps global state and is slow to import. Knows
+nothing of run directories.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _BITS = "bits an image, logarithmic"
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, whole or not at all, the same bytes each time.
+    """Write a figure as PNG, SVG or PDF: the whole file or nothing, the same bytes each time.
 
     Raises
     ------
     UsageError
-        If the name ends in none of these, or its folder does not exist.
+        If the name has another ending, or its folder does not exist.
     """
     import matplotlib
 
     suffix = path.suffix.lower().removeprefix(".")
-    # What these formats would otherwise write of the time of day.
+    # Without these settings the files would contain the time.
     undated: dict[str, dict[str, None]] = {
         "png": {},
         "svg": {"Date": None},
@@ -71,23 +71,23 @@ def digits(
     indices: Sequence[int],
     classes: Sequence[str] = DIGITS,
 ) -> Figure:
-    """Picture images side by side, ink black on white, with index and label beneath.
+    """Draw images side by side, black on white, each above its index and label.
 
     Parameters
     ----------
     images
         ``uint8``, shape ``(n, rows, columns)``, 28x28 or cropped.
     labels
-        Integers, shape ``(n,)``; None where there are none.
+        Integers, shape ``(n,)``; None if there are none.
     indices
-        Which of the images, in the order of drawing.
+        The images to draw, in this order.
     classes
-        The name of each label.
+        The name of each class.
 
     Raises
     ------
     UsageError
-        If there is no image of that index.
+        If an index is out of range.
     """
     check_indices(indices, len(images))
     captions = [
@@ -98,28 +98,18 @@ def digits(
 
 
 def curves(history: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw loss and accuracy by epoch, of training and, where there, of validation.
+    """Draw loss and accuracy by epoch, for training and validation images.
 
     Parameters
     ----------
     history
-        One number an epoch under ``"loss"`` and ``"accuracy"`` and, where part of the training
-        images was held back, ``"val_loss"`` and ``"val_accuracy"``.
+        One number for each epoch under ``"loss"`` and ``"accuracy"`` and, if there are validation
+        images, under ``"val_loss"`` and ``"val_accuracy"``.
     """
-    from matplotlib.ticker import MaxNLocator
-
     figure = _figure(9, 3.8)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for key, label, colour, marker in (
-            (name, "training, mean over the epoch", _BLUE, "o"),
-            (f"val_{name}", "validation, after the epoch", _ORANGE, "s"),
-        ):
-            if key in history:
-                epochs = range(1, len(history[key]) + 1)
-                axes.plot(epochs, history[key], color=colour, marker=marker, ms=4, label=label)
-        axes.set(title=name.capitalize(), xlabel="epoch", xlim=(0.5, len(history[name]) + 0.5))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(alpha=0.3)
+        _plot_epochs(axes, history[name], history.get(f"val_{name}"))
+        axes.set(title=name.capitalize())
         axes.legend()
     loss_axes, accuracy_axes = figure.axes
     loss_axes.set_ylabel("cross-entropy (nats)")
@@ -128,11 +118,27 @@ def curves(history: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def confusion(scorecard: Scorecard) -> Figure:
-    """Draw the confusion matrix: a row a label, a column an answer.
+def _plot_epochs(axes: Axes, training: Sequence[float], validation: Sequence[float] | None) -> None:
+    """Draw a curve of training images by epoch, and one of validation images if there are any."""
+    from matplotlib.ticker import MaxNLocator
 
-    The right answers on the diagonal stay grey, so that the colours, which end at the most
-    frequent mistake, show the mistakes.
+    for values, label, colour, marker in (
+        (training, "training, mean over the epoch", _BLUE, "o"),
+        (validation, "validation, after the epoch", _ORANGE, "s"),
+    ):
+        if values is not None:
+            epochs = range(1, len(values) + 1)
+            axes.plot(epochs, values, color=colour, marker=marker, ms=4, label=label)
+    axes.set(xlabel="epoch", xlim=(0.5, len(training) + 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3)
+
+
+def confusion(scorecard: Scorecard) -> Figure:
+    """Draw the confusion matrix: a row for each label, a column for each answer.
+
+    The diagonal, the correct answers, is grey. The colours show the mistakes; the darkest is the
+    most frequent mistake.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -159,21 +165,21 @@ def confusion(scorecard: Scorecard) -> Figure:
 
 
 def mistakes(scorecard: Scorecard, images: Images, count: int = 20) -> Figure:
-    """Picture the images answered wrongly, the surest first.
+    """Draw the images answered wrongly, the most confident mistake first.
 
     Parameters
     ----------
     scorecard
-        The answers to `images`.
+        The scores of the answers to `images`.
     images
-        ``uint8``, shape ``(n, 28, 28)``: all that were scored.
+        All images that were scored: ``uint8``, shape ``(n, 28, 28)``.
     count
-        How many mistakes to picture at most.
+        The largest number of mistakes to draw.
 
     Raises
     ------
     UsageError
-        If `images` are not as many as were scored.
+        If the number of images is not that of the scorecard.
     """
     if len(images) != scorecard.count:
         raise UsageError(
@@ -193,19 +199,22 @@ def mistakes(scorecard: Scorecard, images: Images, count: int = 20) -> Figure:
 
 
 def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
-    """Draw the first dense layer's weights as one image a unit: where ink speaks for it or against.
+    """Draw the first dense layer's weights, one image for each unit.
+
+    Ink on red pixels raises the unit's value, ink on blue pixels lowers it.
 
     Parameters
     ----------
     kernel
         Weights from 784 pixels to each unit, shape ``(784, units)``.
     count
-        How many units at most; of more, those with the largest Euclidean norm.
+        The largest number of units to draw: if there are more, those whose weights have the
+        largest Euclidean norm.
 
     Raises
     ------
     UsageError
-        If the layer is not one from 784 pixels.
+        If the weights have another shape.
     """
     if kernel.ndim != 2 or kernel.shape[0] != 784:
         raise UsageError(
@@ -221,7 +230,8 @@ def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
         chosen = np.argsort(-np.linalg.norm(kernel, axis=0), kind="stable")[:count]
         title = f"First-layer weights: the {count} of {units} units with the largest norm"
     weights = kernel.T[chosen].reshape(-1, 28, 28)
-    # A few extreme weights would wash out all others; beyond this the colour stays the same.
+    # The largest 0.5 % of the weights have the same colour: a few extreme weights would make all
+    # others pale.
     limit = float(np.quantile(np.abs(weights), 0.995))
     abreast = 5 if len(chosen) <= 10 else 8
     rows = -(-len(chosen) // abreast)
@@ -245,10 +255,10 @@ def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
 
 
 def reliability(scorecard: Scorecard) -> Figure:
-    """Draw accuracy by confidence, and how many images there are at each confidence.
+    """Draw accuracy by confidence, and the number of images by confidence.
 
-    Dots on the diagonal belong to a network that is right as often as it claims; below it, to
-    one that is too sure.
+    If a network's confidence equals its accuracy, the dots lie on the diagonal; below it the
+    network is too confident.
     """
     filled = [part for part in scorecard.bins if part.count]
     lows = [part.low for part in filled]
@@ -283,11 +293,11 @@ def reliability(scorecard: Scorecard) -> Figure:
 
 
 def ledger(book: Ledger) -> Figure:
-    """Draw what an image costs in bits: all in all, by epoch, and class by class.
+    """Draw the loss of an image in bits: in total, by epoch and by class.
 
-    The bar on top is true to scale. The panels are logarithmic, so that a hundredth of a bit can
-    be read beside the 3.32 bits of knowing nothing. There are no epochs where their losses are
-    no bits an image.
+    The bar at the top has a linear scale. The panels have a logarithmic scale, so that 0.01 bits
+    can be read beside the 3.32 bits of knowing nothing. The panel of epochs is left out if the
+    ledger has none.
     """
     figure = _figure(10 if book.epochs else 8, 6.4)
     panels = ["epochs", "classes"] if book.epochs else ["classes"]
@@ -301,13 +311,13 @@ def ledger(book: Ledger) -> Figure:
 
 
 def _draw_whole(axes: Axes, book: Ledger) -> None:
-    """Draw one bar from knowing nothing to 0, in the parts that were learned and were not."""
+    """Draw one bar from knowing nothing to 0, split into what was learned and what was not."""
     gap = max(0.0, book.gap or 0.0)
     start = book.nothing
     for cost, colour, what in (
         (book.learned, _BLUE, "learned"),
         (gap, _ORANGE, "generalisation gap"),
-        (book.left - gap, _GREY, "still to ask"),
+        (book.left - gap, _GREY, "not learned"),
     ):
         if cost > 0:
             axes.barh(0, -cost, left=start, color=colour, label=f"{what}: {cost:.3f}")
@@ -321,30 +331,21 @@ def _draw_whole(axes: Axes, book: Ledger) -> None:
 
 
 def _draw_epochs(axes: Axes, book: Ledger) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    epochs = range(1, len(book.epochs) + 1)
     train, unseen = _columns(book.epochs)
-    axes.plot(epochs, train, color=_BLUE, marker="o", ms=4, label="training, mean over the epoch")
+    _plot_epochs(axes, train.tolist(), None if book.best_epoch is None else unseen.tolist())
     if book.best_epoch is not None:
-        axes.plot(
-            epochs, unseen, color=_ORANGE, marker="s", ms=4, label="validation, after the epoch"
-        )
-        dearer = unseen > train
+        epochs, higher = range(1, len(train) + 1), unseen > train
         axes.fill_between(
-            epochs, train, unseen, where=dearer, interpolate=True, color=_ORANGE, alpha=0.2, lw=0
+            epochs, train, unseen, where=higher, interpolate=True, color=_ORANGE, alpha=0.2, lw=0
         )
     axes.axhline(book.nothing, color=_GREY, linestyle="--", label="knows nothing")
-    axes.set(title="By epoch", xlabel="epoch", ylabel=_BITS, yscale="log")
-    axes.set_xlim(0.5, len(epochs) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set(title="By epoch", ylabel=_BITS, yscale="log")
     _mark_bits(axes.yaxis)
-    axes.grid(alpha=0.3)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
 
 
 def _draw_classes(axes: Axes, book: Ledger) -> None:
-    """Draw a row a class: from what its training images cost to what others do."""
+    """Draw a line for each class, from the loss of training images to that of unseen ones."""
     rows = np.arange(len(book.by_class))
     train, unseen = _columns(book.by_class)
     colours = np.where(unseen > train, _ORANGE, _GREY)
@@ -363,7 +364,7 @@ def _draw_classes(axes: Axes, book: Ledger) -> None:
 
 
 def _columns(entries: Sequence[Entry]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give what training and unseen images cost; NaN, which is not drawn, where there are none."""
+    """Return the losses of training and unseen images; NaN, which is not drawn, for None."""
     train = np.array([entry.train for entry in entries], float)
     return train, np.array([entry.unseen for entry in entries], float)
 
@@ -388,27 +389,25 @@ def sweep(
     Parameters
     ----------
     settings
-        What was varied, by name: at least two values of a setting make a panel.
+        The settings of each trial, by name. A setting with at least two values gets a panel.
     accuracies
-        For each of them, an accuracy, 0 to 1, of each seed.
+        For each trial the accuracy, 0 to 1, of each seed.
     stopped
-        For each of them, whether a training of it was stopped early, or diverged.
+        For each trial whether a training was stopped early, or diverged.
 
     Returns
     -------
     Figure or None
-        None if nothing varies.
+        None if no setting varies.
     """
     varied = [name for name in settings[0] if len({str(one[name]) for one in settings}) > 1]
     if not varied:
         return None
-    figure = _figure(4.2 * min(len(varied), 3), 3.6 * math.ceil(len(varied) / 3))
-    panels = figure.subplots(
-        math.ceil(len(varied) / 3), min(len(varied), 3), squeeze=False, sharey=True
-    ).flat
+    columns, rows = min(len(varied), 3), math.ceil(len(varied) / 3)
+    figure = _figure(4.2 * columns, 3.6 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
     means = np.array([np.mean(group) for group in accuracies])
-    below = means - [min(group) for group in accuracies]
-    above = [max(group) for group in accuracies] - means
+    reach = np.array([(np.mean(g) - min(g), max(g) - np.mean(g)) for g in accuracies]).T
     early = np.array(stopped)
     for axes, name in zip(panels, varied, strict=False):
         values = [one[name] for one in settings]
@@ -427,7 +426,7 @@ def sweep(
         ):
             if which.any():
                 axes.errorbar(
-                    x[which], means[which], [below[which], np.array(above)[which]], fmt="o",
+                    x[which], means[which], reach[:, which], fmt="o",
                     color=colour, mfc=face, ms=5, capsize=3, lw=1, label=label,
                 )  # fmt: skip
         axes.set(xlabel=name.replace("_", " "))
@@ -435,20 +434,14 @@ def sweep(
         axes.grid(alpha=0.3)
     for axes in list(figure.axes)[len(varied) :]:
         axes.set_visible(False)
-    figure.axes[0].set_ylabel("accuracy on images set aside,\nmean, least and most of the seeds")
-    shown = {
-        label: it
-        for axes in figure.axes
-        for it, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(
-        shown.values(), shown.keys(), loc="outside upper right", ncols=2, fontsize="small"
-    )
+    figure.axes[0].set_ylabel("validation accuracy:\nmean and range of the seeds")
+    shown = figure.axes[0].get_legend_handles_labels()  # the same in every panel
+    figure.legend(*shown, loc="outside upper right", ncols=2, fontsize="small")
     return figure
 
 
 def _figure(width: float, height: float) -> Figure:
-    """Give an empty figure of so many inches whose parts make room for each other."""
+    """Return an empty figure of this size in inches, whose parts do not overlap."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -457,7 +450,7 @@ def _figure(width: float, height: float) -> Figure:
 def _gallery(
     images: Sequence[NDArray[np.uint8]], captions: Sequence[str], title: str = ""
 ) -> Figure:
-    """Picture images of one shape, five abreast, each with its caption beneath."""
+    """Draw images of one shape in rows of five, each above its caption."""
     if not images:
         figure = _figure(4, 0.6)
         figure.suptitle(title)
@@ -494,7 +487,7 @@ def _are_short(classes: Sequence[str]) -> bool:
 
 
 def _percent(share: float, places: int = 1) -> str:
-    """Give a percentage, cut off rather than rounded: 99.96 % is not 100.0 %."""
+    """Write a percentage, rounded down: 99.96 % does not become 100.0 %."""
     return f"{math.floor(share * 100 * 10**places) / 10**places:.{places}f} %"
 
 

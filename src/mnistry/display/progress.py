@@ -1,7 +1,7 @@
-"""Show how far a training, a download, a reading or a sweep is.
+"""Show the progress of a training, a download, a reading or a sweep on stderr.
 
-Knows nothing of networks; a training gives `mnistry.training.history.Progress`, everything else
-how much is done of how much. Writes to stderr.
+A training reports `mnistry.training.history.Progress`; everything else reports how much is done
+and how much there is. Knows nothing of networks.
 """
 
 import contextlib
@@ -15,21 +15,19 @@ from rich.text import Text
 
 from mnistry.training.history import Progress
 
-_WIDTH = 24
-
-_Show = Callable[[int, int | None], None]
+_WIDTH = 24  # of a bar, in characters
 
 
 class ProgressBar:
-    """Draws a bar an epoch with loss, accuracy and the time left.
+    """Draw a bar for each epoch, with loss, accuracy and the time left.
 
-    In a terminal and in a notebook the line of the running epoch is redrawn in place; anywhere
-    else, as in a log file, there is one line an epoch and nothing in between.
+    In a terminal and in a notebook, the line of the running epoch is updated in place. Elsewhere,
+    as in a log file, one line is written after each epoch.
 
     Parameters
     ----------
     console
-        Where to draw; None draws to stderr.
+        Where to draw; None means stderr.
 
     Examples
     --------
@@ -43,13 +41,13 @@ class ProgressBar:
 
     @property
     def _live(self) -> bool:
-        # Rich takes a log for a terminal where FORCE_COLOR is set, as many build servers do.
+        # With FORCE_COLOR, which many build servers set, Rich takes a log file for a terminal.
         return self._console.is_terminal and not self._console.is_dumb_terminal
 
     def __call__(self, progress: Progress) -> None:
-        """Draw a moment of a training."""
+        """Draw the progress of a training."""
         if progress.step <= self._step:
-            self._cell = None  # another epoch, perhaps after one that was interrupted
+            self._cell = None  # a new epoch, perhaps after an interrupted one
         if progress.step <= self._step or self._step == 0:
             self._started, self._first = time.perf_counter(), progress.step
         self._step = 0 if progress.finished else progress.step
@@ -57,7 +55,7 @@ class ProgressBar:
         if self._console.is_jupyter:
             self._in_notebook(line, last=progress.finished is not None)
         elif self._live:
-            # Erase what an interrupted or longer line has left, then draw over it.
+            # Erase the last line, which may have been longer.
             self._console.file.write("\r\x1b[K")
             end = "\n" if progress.finished else ""
             self._console.print(line, end=end, overflow="crop", no_wrap=True, crop=True)
@@ -85,13 +83,13 @@ class ProgressBar:
         return line.append("┄" * (width - filled), "bright_black").append(steps).append_text(tail)
 
     def _left(self, progress: Progress) -> float:
-        """Estimate the epoch's seconds left from its pace since it was first seen."""
+        """Estimate the seconds left in the epoch from its pace since the first report."""
         done = progress.step - self._first
         pace = (time.perf_counter() - self._started) / done if done else 0.0
         return pace * (progress.steps - progress.step)
 
     def _in_notebook(self, line: Text, *, last: bool) -> None:
-        # A display that is updated in place leaves only its last state in the saved notebook.
+        # Of a display that is updated in place, a saved notebook has only the last state.
         from IPython.display import display
 
         bundle = {"text/plain": line.plain}
@@ -107,18 +105,18 @@ class ProgressBar:
 def counted(
     what: str = "", *, in_bytes: bool = False
 ) -> Iterator[Callable[[int, int | None], None]]:
-    """Draw a bar on stderr while something is counted; a log file is left without.
+    """Draw a bar on stderr while work is counted, if stderr is a terminal.
 
     Parameters
     ----------
     what
-        What is done: ``"downloading"``.
+        The work: ``"downloading"``.
     in_bytes
-        Whether bytes are counted: then they are shown in kB and MB, and their speed.
+        Whether bytes are counted: they are shown in kB and MB, with the speed.
 
     Yields
     ------
-    A function that is called with how much is done and how much there is, or None.
+    A function to call with how much is done and how much there is, or None if that is unknown.
     """
     from rich import progress
 

@@ -1,4 +1,4 @@
-"""Digits as pictures in a terminal, drawn with Rich: two pixels a character.
+"""Images in a terminal, drawn with Rich: two pixels in one character.
 
 Knows nothing of files or of where the images come from.
 """
@@ -16,9 +16,9 @@ from rich.text import Text
 from mnistry.datasets.arrays import check_indices
 from mnistry.datasets.dataset import DIGITS, Images, Labels
 
-_GAP = 2  # columns between two pictures
+GAP = 2  # columns between two images
 
-# Without colours a pixel is ink or paper; indexed by 2 * upper + lower pixel.
+# Without colours a pixel is ink or paper. Indexed by 2 * upper + lower pixel.
 _BLOCKS = " ▄▀█"
 _ASCII = " .'#"
 _INK = 128  # the middle of 0 to 255
@@ -26,27 +26,27 @@ _INK = 128  # the middle of 0 to 255
 
 @dataclasses.dataclass(frozen=True)
 class DigitPictures:
-    r"""Images side by side, each with its index and label beneath: print it with a Rich console.
+    r"""Images side by side, each above its index and label, to be printed by a Rich console.
 
-    Pixels are grey on explicit white paper (binary colour map: 0 white, 255 black), so that they
-    look the same in light and in dark terminals. Where the output has no colours (a pipe,
-    ``NO_COLOR``) pixels from 128 up are drawn as ink and keep the digit's shape.
+    Pixels are drawn in grey, from 0 (white) to 255 (black), on a white background, so they look
+    the same in light and in dark terminals. If the output has no colours (a pipe, ``NO_COLOR``),
+    pixels of 128 and more are drawn as ink.
 
     Parameters
     ----------
     images
         ``uint8``, shape ``(n, rows, columns)``, 28x28 or cropped.
     labels
-        Integers, shape ``(n,)``; None where there are none.
+        Integers, shape ``(n,)``; None if there are none.
     indices
-        Which of the images, in the order of drawing.
+        The images to draw, in this order.
     classes
-        The name of each label.
+        The name of each class.
 
     Raises
     ------
     UsageError
-        If there is no image of that index.
+        If an index is out of range.
 
     Examples
     --------
@@ -66,35 +66,33 @@ class DigitPictures:
         check_indices(self.indices, len(self.images))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        # A console whose colours are off keeps its colour system and drops the styles later.
-        colours = console.color_system is not None and not console.no_color
         yield from self.lines(
             width=options.max_width,
-            colours=colours and not options.ascii_only,
+            colours=has_colours(console),
             ascii_only=options.ascii_only,
         )
 
     def lines(self, *, width: int, colours: bool, ascii_only: bool = False) -> list[Text]:
-        """Draw the images, as many side by side as `width` characters hold.
+        """Draw the images, as many side by side as fit into `width` characters.
 
-        With `ascii_only`, where the output's encoding has no block characters, there are no
-        colours either.
+        `ascii_only` is for encodings without block characters; it does not go with `colours`.
         """
         captions = [self._caption(index) for index in self.indices]
         cell = max(self.images.shape[2], *map(len, captions), 0)
-        abreast = max(1, (width + _GAP) // (cell + _GAP))
+        abreast = max(1, (width + GAP) // (cell + GAP))
         lines: list[Text] = []
         for first in range(0, len(captions), abreast):
             if lines:
                 lines.append(Text())
+            chosen = slice(first, first + abreast)
             pictures = [
-                _grey_lines(self.images[index])
+                half_blocks(np.stack([255 - self.images[index]] * 3, axis=-1))
                 if colours
-                else _ink_lines(self.images[index], _ASCII if ascii_only else _BLOCKS)
-                for index in self.indices[first : first + abreast]
+                else ink_blocks(self.images[index] >= _INK, ascii_only=ascii_only)
+                for index in self.indices[chosen]
             ]
-            lines += [_beside(row, cell) for row in zip(*pictures, strict=True)]
-            lines.append(_beside([Text(c) for c in captions[first : first + abreast]], cell))
+            lines += [side_by_side(row, cell) for row in zip(*pictures, strict=True)]
+            lines.append(side_by_side([Text(caption) for caption in captions[chosen]], cell))
         return lines
 
     def _caption(self, index: int) -> str:
@@ -103,34 +101,60 @@ class DigitPictures:
         return f"image {index}, label {self.classes[self.labels[index]]}"
 
 
-def _grey_lines(image: NDArray[np.uint8]) -> list[Text]:
-    """Two rows of pixels a line: the upper half block in one grey on the other as background."""
-    greys = 255 - image.astype(int)
+def has_colours(console: Console) -> bool:
+    """Return whether the console can draw images in colour."""
+    # A console whose colours are off keeps its colour system and drops the styles later.
+    colours = console.color_system is not None and not console.no_color
+    return colours and not console.options.ascii_only
+
+
+def half_blocks(pixels: NDArray[np.uint8]) -> list[Text]:
+    """Draw an image in colour, two rows of pixels in one line.
+
+    The character is the upper half block, in the colour of the upper pixel, on a background of
+    the colour of the lower pixel.
+
+    Parameters
+    ----------
+    pixels
+        Red, green and blue: ``uint8``, shape ``(rows, columns, 3)``.
+    """
+    rows = [[Color.from_rgb(*pixel) for pixel in row] for row in pixels.tolist()]
     lines = []
-    for row in range(0, len(greys), 2):
+    for upper in range(0, len(rows), 2):
         line = Text()
-        upper = greys[row]
-        lower = greys[row + 1] if row + 1 < len(greys) else None
-        for column, grey in enumerate(upper.tolist()):
-            below = None if lower is None else Color.from_rgb(*[int(lower[column])] * 3)
-            line.append("▀", Style.from_color(Color.from_rgb(grey, grey, grey), below))
+        lower = rows[upper + 1] if upper + 1 < len(rows) else [None] * len(rows[upper])
+        for above, below in zip(rows[upper], lower, strict=True):
+            line.append("▀", Style.from_color(above, below))
         lines.append(line)
     return lines
 
 
-def _ink_lines(image: NDArray[np.uint8], glyphs: str) -> list[Text]:
-    ink = np.pad(image >= _INK, ((0, len(image) % 2), (0, 0))).astype(int)
-    patterns = 2 * ink[0::2] + ink[1::2]
+def ink_blocks(ink: NDArray[np.bool_], *, ascii_only: bool) -> list[Text]:
+    """Draw an image without colours, two rows of pixels in one line.
+
+    Parameters
+    ----------
+    ink
+        Which pixels are ink: shape ``(rows, columns)``.
+    ascii_only
+        Whether the output's encoding has no block characters.
+    """
+    padded = np.pad(ink, ((0, len(ink) % 2), (0, 0))).astype(int)
+    glyphs = _ASCII if ascii_only else _BLOCKS
+    patterns = 2 * padded[0::2] + padded[1::2]
     return [Text("".join(glyphs[pattern] for pattern in row)) for row in patterns.tolist()]
 
 
-def _beside(parts: Sequence[Text], cell: int) -> Text:
-    """Join one line of each picture, centred in cells; too narrow a terminal cuts it off."""
+def side_by_side(parts: Sequence[Text], width: int) -> Text:
+    """Join one line of each image, each centred in `width` characters.
+
+    A terminal that is too narrow cuts the line off.
+    """
     line = Text(no_wrap=True, overflow="crop")
-    for number, part in enumerate(parts):
-        indent = (cell - len(part)) // 2
-        line.append(" " * (indent + (_GAP if number else 0)))
-        line.append_text(part)
-        line.append(" " * (cell - len(part) - indent))
+    for part in parts:
+        centred = part.copy()
+        centred.align("center", width)
+        line.append_text(centred).append(" " * GAP)
     line.rstrip()
     return line
