@@ -29,7 +29,7 @@ def test_an_image_is_told_from_tensor_to_loss(mnistry_command, finished_run) -> 
     assert result.code == 0
     for text in (
         "image 3 of the test images of sample", "labelled 9", "(28, 28)", "of the 32 nodes have",
-        "logit v", "nats =", "bits", "backpropagation", "by trying", "RMSprop", "slope predicts",
+        "logit v", "nats =", "bits", "backpropagation", "difference", "RMSprop", "slope predicts",
         "1,000 others", "1,000 training images of sample",
     ):  # fmt: skip
         assert text in result.out

@@ -43,15 +43,15 @@ def test_losses_are_kerass(digits, loss):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_the_slope_found_by_trying_is_that_of_backpropagation(dense_subject, digits, loss):
+def test_numerical_gradients_equal_those_of_backpropagation(dense_subject, digits, loss):
     network = Explainer(dense_subject.onnx).network
     image, label = digits[0][8], 8
     own = Split(image[np.newaxis], np.array([label]))
     found = gradients.backpropagate(network, image, label, loss)
     for number, (kernel, _) in enumerate(found):
         place = np.unravel_index(abs(kernel).argmax(), kernel.shape)
-        tried = gradients.by_trying(network, own, loss, number, place)
-        assert tried == pytest.approx(kernel[place], rel=1e-6)
+        difference = gradients.numerical_gradient(network, own, loss, number, place)
+        assert difference == pytest.approx(kernel[place], rel=1e-6)
 
 
 def test_a_loss_far_below_what_a_probability_can_say_is_still_right():

@@ -83,7 +83,7 @@ def test_the_step_is_that_of_the_optimizer_saved_with_the_model(few, digits, tmp
     )
     network = Explainer(run.onnx_path).network
     slopes = gradients.backpropagate(network, digits[0][5], 5, recipe.loss)
-    made = learning.own_step(run, slopes)
+    made = learning.optimizer_step(run, slopes)
     # Compiled as it was, the model brings its optimizer along.
     model = keras.saving.load_model(run.keras_path)
     before = model.get_weights()
@@ -168,7 +168,7 @@ def test_a_run_without_the_optimizers_state_says_so(finished_run, gradient, tmp_
     run = dataclasses.replace(finished_run, path=tmp_path / "run")
     keras_files.save(finished_run.model(), run.keras_path)  # loaded models are not compiled
     digests = {**run.digests, run.keras_path.name: files.sha256(run.keras_path)}
-    made = learning.own_step(dataclasses.replace(run, digests=digests), gradient)
+    made = learning.optimizer_step(dataclasses.replace(run, digests=digests), gradient)
     assert not made.remembers
     assert made.steps_before == 0
     moves = abs(made.changes[1][0])
@@ -177,7 +177,7 @@ def test_a_run_without_the_optimizers_state_says_so(finished_run, gradient, tmp_
 
 def test_a_gradient_of_another_network_is_refused(finished_run, gradient):
     with pytest.raises(ModelError, match=r"model\.keras: its weights are not those of model\.onnx"):
-        learning.own_step(finished_run, gradient[1:])
+        learning.optimizer_step(finished_run, gradient[1:])
 
 
 def test_a_damaged_model_is_refused(finished_run, gradient, tmp_path):
@@ -185,7 +185,7 @@ def test_a_damaged_model_is_refused(finished_run, gradient, tmp_path):
     run = dataclasses.replace(finished_run, path=tmp_path / "run")
     run.keras_path.write_bytes(run.keras_path.read_bytes()[:-1])
     with pytest.raises(ModelError, match="damaged"):
-        learning.own_step(run, gradient)
+        learning.optimizer_step(run, gradient)
 
 
 def test_a_learning_rate_with_a_schedule_is_that_of_the_last_step(tmp_path, digits):

@@ -1,6 +1,6 @@
-"""Numbers as colours: small pictures of pixels, weights and feature maps, for page and screen.
+"""Numbers as colours: small pictures of pixels, weights and feature maps.
 
-Knows nothing of what the numbers are.
+Knows nothing of what the numbers mean.
 """
 
 import dataclasses
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from mnistry.explain.dense import Floats
 
-# Ends of the colour map RdBu of C. Brewer, colorbrewer2.org, and ink.
+# Both ends of the colour map RdBu of C. Brewer, colorbrewer2.org, and black.
 _RED, _BLUE, _INK = (178, 24, 43), (33, 102, 172), (0, 0, 0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Picture:
-    """A small picture to be drawn with square pixels.
+    """A small picture with square pixels.
 
     Attributes
     ----------
@@ -32,19 +32,20 @@ class Picture:
 
 
 def grey(values: NDArray[np.generic], caption: str, limit: float) -> Picture:
-    """Picture numbers from 0, white, to `limit`, black."""
+    """Draw numbers from 0 (white) to `limit` (black)."""
     return Picture(_blend(np.asarray(values, np.float64), limit, _INK, _INK), caption)
 
 
 def signed(images: Sequence[Floats], captions: Sequence[str]) -> tuple[Picture, ...]:
-    """Picture numbers of one size together: the larger the redder, the further below 0 the bluer.
+    """Draw numbers above 0 in red and below 0 in blue, by the same scale in all pictures.
 
     Parameters
     ----------
     images, captions
-        As many of each; images of one shape.
+        Images of one shape, and a caption for each.
     """
-    # A few extreme weights would wash out all others; beyond this the colour stays the same.
+    # The largest 0.5 % of the numbers have the same colour: a few extreme weights would make all
+    # others pale.
     limit = float(np.quantile(np.abs(np.stack(images)), 0.995))
     return tuple(
         Picture(_blend(image, limit, _RED, _BLUE), caption)
@@ -58,7 +59,7 @@ def _blend(
     above: tuple[int, int, int],
     below: tuple[int, int, int],
 ) -> NDArray[np.uint8]:
-    """Colour 0 white, `limit` and more `above`, minus `limit` and less `below`."""
+    """Blend from white at 0 to `above` at `limit` and to `below` at minus `limit`."""
     part = np.clip(values / limit if limit else values, -1, 1)[..., np.newaxis]
     ends = np.where(part > 0, above, below)
     pixels: NDArray[np.uint8] = np.round(255 + np.abs(part) * (ends - 255.0)).astype(np.uint8)

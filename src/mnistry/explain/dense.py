@@ -1,7 +1,7 @@
-"""A dense network as plain arrays, read from an ONNX model, and what each of its layers computes.
+"""A dense network as plain arrays, read from an ONNX model, and the values of its layers.
 
-Dense means that every layer is `mnistry.concepts.layer` and an activation function, and that the
-last is softmax. Knows nothing of files, labels or learning.
+In a dense network every layer is `mnistry.concepts.layer` and an activation function; the last
+activation function is softmax. Knows nothing of files, labels or learning.
 """
 
 import dataclasses
@@ -24,10 +24,10 @@ ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
     "tanh": concepts.tanh,
 }
 _OPERATORS = {"Relu": "relu", "Sigmoid": "sigmoid", "Softmax": "softmax", "Tanh": "tanh"}
-_LAYOUT = ("Cast", "Flatten", "Reshape")  # before the first layer, these compute nothing
+_LAYOUT = ("Cast", "Flatten", "Reshape")  # these keep every number as it is
 
 
-@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
 class DenseLayer:
     """One layer of nodes.
 
@@ -36,8 +36,8 @@ class DenseLayer:
     name
         ``"hidden"``.
     kernel
-        Weights, a column a node: ``float64``, shape ``(inputs, units)``. The first layer's are
-        for pixels from 0 to 1.
+        Weights, one column for each node: ``float64``, shape ``(inputs, units)``. Those of the
+        first layer are for pixels from 0 to 1.
     bias
         ``float64``, shape ``(units,)``.
     activation
@@ -75,8 +75,8 @@ class DenseNetwork:
         Returns
         -------
         list
-            For each layer its nodes' sums before the activation function, and what that makes of
-            them: both ``float64``, shape ``(n, units)``.
+            For each layer its nodes' sums before the activation function, and their outputs
+            after it: both ``float64``, shape ``(n, units)``.
         """
         steps = []
         for layer in self.layers:
@@ -86,7 +86,7 @@ class DenseNetwork:
         return steps
 
     def moved(self, changes: Sequence[tuple[Floats, Floats]], factor: float = 1.0) -> Self:
-        """Give the network with so many times these changes added to each kernel and bias."""
+        """Return the network with `factor` times these changes added to kernels and biases."""
         layers = (
             dataclasses.replace(
                 layer, kernel=layer.kernel + factor * kernel, bias=layer.bias + factor * bias
@@ -97,16 +97,16 @@ class DenseNetwork:
 
 
 def as_inputs(images: NDArray[np.uint8]) -> Floats:
-    """Flatten images to rows and divide them by 255: ``(n, 28, 28)`` to ``(n, 784)``, 0 to 1."""
+    """Flatten images to rows and divide by 255: ``(n, 28, 28)`` to ``(n, 784)``, 0 to 1."""
     return images.reshape(-1, 784) / 255
 
 
 def read(inside: Inside) -> DenseNetwork | None:
-    """Read the layers of an ONNX model; None if it is no dense network.
+    """Read the layers of an ONNX model; return None if it is not a dense network.
 
-    Recognised is what `mnistry.networks.onnx_graph` writes: a chain of ``Gemm`` operators,
-    each followed by its activation function. Our models hold the first layer's weights divided
-    by 255, which saves dividing every image; here they are multiplied by it again.
+    It recognises the models that `mnistry.networks.onnx_graph` writes: a chain of ``Gemm``
+    operators, each followed by its activation function. In these models the first layer's weights
+    are divided by 255, so that images need not be; here they are multiplied by 255 again.
     """
     weights = inside.weights()
     layers: list[DenseLayer] = []
@@ -125,7 +125,7 @@ def read(inside: Inside) -> DenseNetwork | None:
             layers[-1] = dataclasses.replace(layers[-1], activation=activation)
         elif layers or node.operator not in _LAYOUT:
             return None
-    # Softmax belongs at the end, and nowhere else.
+    # The last layer has softmax, and no other layer.
     if [layer.activation for layer in layers].count("softmax") != 1 or last != "probabilities":
         return None
     if layers[-1].activation != "softmax" or len(layers[0].kernel) != 784:
@@ -136,7 +136,7 @@ def read(inside: Inside) -> DenseNetwork | None:
 
 
 def _agrees(network: DenseNetwork, inside: Inside) -> bool:
-    """Say whether ONNX Runtime gives the same: a file from elsewhere may mean something else."""
+    """Return whether ONNX Runtime computes the same: a foreign file may differ in its input."""
     image = np.arange(784).astype(np.uint8).reshape(28, 28)  # every value from 0 to 255
     ours = network.forward(as_inputs(image))[-1][1][0]
     return np.allclose(ours, inside.values(image)["probabilities"], rtol=0, atol=1e-3)
@@ -145,7 +145,7 @@ def _agrees(network: DenseNetwork, inside: Inside) -> bool:
 def _layer(
     node: Node, weights: Mapping[str, NDArray[np.generic]], number: int
 ) -> DenseLayer | None:
-    """Read one ``Gemm``: alpha X W + beta b, with W turned round if transB says so."""
+    """Read one ``Gemm``: alpha X W + beta b, with W transposed if transB is 1."""
     settings = {"alpha": 1, "beta": 1, "transA": 0, **node.settings}
     if (settings["alpha"], settings["beta"], settings["transA"]) != (1, 1, 0):
         return None
@@ -154,7 +154,12 @@ def _layer(
         return None
     columns = np.asarray(kernel.T if settings.get("transB") else kernel, np.float64)
     units = columns.shape[1]
-    # The bias may be missing, or one number for all.
+    # The bias may be missing, or be a single number for all nodes.
     offsets = np.broadcast_to(np.asarray(bias[0] if bias else 0.0, np.float64), units)
-    name = node.name.strip("/").rpartition("/")[0] or f"layer {number + 1}"
+    name = layer_name(node) or f"layer {number + 1}"
     return DenseLayer(name, columns, np.array(offsets), "linear")
+
+
+def layer_name(node: Node) -> str:
+    """Return the layer that an operator belongs to: our exports name it ``layer/operator``."""
+    return node.name.strip("/").rpartition("/")[0]

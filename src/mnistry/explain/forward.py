@@ -1,10 +1,11 @@
 """One image's way through a trained network, layer by layer, in numbers.
 
-Needs neither Keras nor the onnx package, and opens a model once for many images. Knows nothing of
-how a network learns, nor how the numbers are shown.
+Needs neither Keras nor the onnx package. Knows nothing of how a network learns or how the numbers
+are shown.
 """
 
 import dataclasses
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -21,23 +22,24 @@ from mnistry.explain import dense
 from mnistry.explain.dense import DenseNetwork, Floats
 from mnistry.images.decode import read_image
 from mnistry.inference.inside import Inside, Node
+from mnistry.reading.ink import find_ink
 
 
-@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
 class LayerView:
-    """What one layer makes of the image.
+    """The output of one layer for the image.
 
     Attributes
     ----------
     name
         ``"hidden"``.
     kind
-        What it computes, in order: ``"Dense, relu"``, ``"Conv, Relu"``.
+        What the layer computes, in this order: ``"Dense, relu"``, ``"Conv, Relu"``.
     values
-        What it gives to the next layer: of nodes shape ``(units,)``, of feature maps shape
-        ``(rows, columns, channels)``.
+        The output: shape ``(units,)`` for nodes, ``(rows, columns, channels)`` for feature maps.
     sums
-        Of a dense layer's nodes, before the activation function: shape ``(units,)``; else None.
+        The sums of a dense layer's nodes, before the activation function: shape ``(units,)``.
+        None for other layers.
     """
 
     name: str
@@ -47,15 +49,15 @@ class LayerView:
 
     @property
     def fired(self) -> int | None:
-        """How many nodes have a sum above 0; None where there are no sums."""
+        """How many nodes have a sum above 0; None if there are no sums."""
         return None if self.sums is None else int((self.sums > 0).sum())
 
     def strongest(self, count: int) -> NDArray[np.intp]:
-        """Give the numbers of the nodes with the largest values, the largest first."""
+        """Return the indices of the nodes with the largest values, the largest first."""
         return np.argsort(-self.values, kind="stable")[:count]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values; of feature maps shape and range alone."""
+        """Return plain values; for feature maps only their shape and range."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -70,24 +72,24 @@ class LayerView:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Explanation:
-    """An image, what each layer makes of it, and the answer.
+    """An image, the output of each layer, and the answer.
 
     Attributes
     ----------
     image
         ``uint8``, shape ``(28, 28)``.
     label
-        The true class; None where it is not known.
+        The true class; None if it is not known.
     classes
         The name of each class.
     layers
-        In the order of computation, the one that answers last.
+        In the order of computation.
     logits
-        Its ten sums before softmax; None if the network does not end with softmax.
+        The last layer's ten sums before softmax; None if the network does not end with softmax.
     probabilities
-        What softmax makes of them, shape ``(10,)``.
+        The output of softmax, shape ``(10,)``.
     network
-        The weights, if it is a dense network; else None.
+        The weights of a dense network; None for other networks.
     """
 
     image: NDArray[np.uint8]
@@ -100,7 +102,7 @@ class Explanation:
 
     @property
     def hidden(self) -> tuple[LayerView, ...]:
-        """All layers but the one that answers."""
+        """All layers but the last."""
         return self.layers[:-1]
 
     @property
@@ -110,7 +112,7 @@ class Explanation:
 
     @property
     def shifted(self) -> Floats | None:
-        """The logits, less the largest of them."""
+        """The logits minus the largest logit."""
         return None if self.logits is None else self.logits - self.logits.max()
 
     @property
@@ -119,31 +121,31 @@ class Explanation:
         return None if self.shifted is None else np.exp(self.shifted)
 
     def rest(self, digit: int) -> float:
-        """Give the probability of all other classes together: 1 minus its own, in all digits."""
+        """Return the probability of all other classes together, without rounding it from 1."""
         return float(np.delete(self.probabilities, digit).sum())
 
     @property
     def cost(self) -> float | None:
-        """Cross-entropy of the answer in nats; None where the true class is not known."""
+        """Cross-entropy of the answer in nats; None if the true class is not known."""
         if self.label is None:
             return None
         if self.probabilities[self.label] > 0.5:
-            # A probability near 1 keeps few digits of a small loss; what is missing to 1 has all.
+            # A probability near 1 has lost most digits of a small loss; the rest has them all.
             return -math.log1p(-self.rest(self.label))
         return float(concepts.cross_entropy(self.probabilities, self.label))
 
     @property
     def cost_bits(self) -> float | None:
-        """The same in bits."""
+        """Cross-entropy of the answer in bits."""
         return None if self.cost is None else float(concepts.bits(self.cost))
 
     def terms(self, unit: int) -> Floats | None:
-        """Give what each pixel adds to the sum of one node of a dense network's first layer.
+        """Return what each pixel adds to the sum of one node of a dense network's first layer.
 
         Returns
         -------
         ndarray
-            Weight times pixel, shape ``(28, 28)``; with the bias they add up to the node's sum.
+            Weight times pixel, shape ``(28, 28)``; the node's sum is their sum plus the bias.
         """
         if self.network is None:
             return None
@@ -152,7 +154,7 @@ class Explanation:
         return terms.reshape(28, 28)
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
+        """Return plain values."""
         return {
             "image": self.image.tolist(),
             "label": self.label,
@@ -172,13 +174,13 @@ class Explainer:
     Parameters
     ----------
     model
-        An ``.onnx`` file that mnistry exported, or its content. Of another's file, the operators
-        are shown as layers.
+        An ``.onnx`` file that mnistry exported, or its content. In a file of another program,
+        each operator is shown as a layer.
 
     Attributes
     ----------
     network
-        Its weights, if it is a dense network; else None.
+        The weights of a dense network; None for other networks.
 
     Raises
     ------
@@ -198,8 +200,8 @@ class Explainer:
     ) -> Explanation:
         """Follow one image through the network.
 
-        A dense network is computed anew in ``float64``, by `mnistry.concepts`; of others ONNX
-        Runtime gives each layer's output.
+        A dense network is computed in ``float64`` by `mnistry.concepts`, any other by ONNX
+        Runtime.
 
         Parameters
         ----------
@@ -213,7 +215,7 @@ class Explainer:
         Raises
         ------
         DataError
-            If it is no such image.
+            If it is not such an image.
         """
         pixels = as_images(np.asarray(image)[np.newaxis], "the image")[0]
         if self.network is None:
@@ -227,7 +229,7 @@ class Explainer:
     def _run(self, image: NDArray[np.uint8]) -> tuple[tuple[LayerView, ...], Floats | None, Floats]:
         values = self._inside.values(image)
         if "probabilities" not in values:
-            raise ModelError("it gives no probabilities for a single image")
+            raise ModelError("its output is not one row of probabilities for each image")
         layers = tuple(
             LayerView(
                 name, ", ".join(node.operator for node in nodes), _channels_last(values[output])
@@ -242,15 +244,11 @@ class Explainer:
         return layers, logits, concepts.softmax(logits)
 
     def _layers(self) -> list[tuple[str, list[Node]]]:
-        """Put the operators of one layer together: our exports name them ``layer/operator``."""
-        layers: list[tuple[str, list[Node]]] = []
-        for node in self._inside.nodes:
-            name = node.name.strip("/").rpartition("/")[0] or node.outputs[0]
-            if layers and layers[-1][0] == name:
-                layers[-1][1].append(node)
-            else:
-                layers.append((name, [node]))
-        return layers
+        """Group the operators by layer."""
+        groups = itertools.groupby(
+            self._inside.nodes, lambda node: dense.layer_name(node) or node.outputs[0]
+        )
+        return [(name, list(nodes)) for name, nodes in groups]
 
 
 def read_digit(path: Path) -> tuple[NDArray[np.uint8], bool]:
@@ -259,13 +257,13 @@ def read_digit(path: Path) -> tuple[NDArray[np.uint8], bool]:
     Returns
     -------
     image, inverted
-        ``uint8``, shape ``(28, 28)``, 0 for paper to 255 for ink; and whether its paper, to judge
-        by the border, was light and so has been made dark.
+        ``uint8``, shape ``(28, 28)``, 0 for paper to 255 for ink; and whether it was inverted,
+        because its paper is light.
 
     Raises
     ------
     DataError
-        If the file is no picture of 28x28 pixels.
+        If the file is not a picture of 28x28 pixels.
     """
     image = read_image(path)
     if image.shape != (28, 28):
@@ -276,8 +274,7 @@ def read_digit(path: Path) -> tuple[NDArray[np.uint8], bool]:
             expected="one digit on 28x28",
             remedy="crop it and scale it to 28x28 first",
         )
-    border = np.concatenate([image[[0, -1]].ravel(), image[1:-1, [0, -1]].ravel()])
-    inverted = bool(np.mean(border > 127) > 0.5)
+    inverted = find_ink(image).paper_is_light
     return 255 - image if inverted else image, inverted
 
 
@@ -293,7 +290,7 @@ def _compute(
 
 
 def _channels_last(values: Floats) -> Floats:
-    """Put the axis of the channels, first in ONNX, last as in Keras."""
+    """Move the axis of the channels from the front, as in ONNX, to the end, as in Keras."""
     return np.moveaxis(values, 0, -1) if values.ndim == 3 else values
 
 

@@ -1,6 +1,6 @@
-"""The loss of a dense network, and its slope along every weight, in ``float64``.
+"""The loss of a dense network, and its gradients, in ``float64``.
 
-Backpropagation is put together from `mnistry.concepts`. Knows nothing of optimizers.
+Backpropagation uses the functions of `mnistry.concepts`. Knows nothing of optimizers.
 """
 
 import dataclasses
@@ -14,14 +14,14 @@ from mnistry.explain import dense
 from mnistry.explain.dense import DenseNetwork, Floats
 
 Changes = tuple[tuple[Floats, Floats], ...]
-"""For each layer, an array of its kernel's shape and one of its bias's."""
+"""For each layer an array of the shape of its kernel, and one of the shape of its bias."""
 
 
 def losses(logits: Floats, labels: NDArray[np.integer], loss: str) -> Floats:
     """Compute each image's loss from its logits, in nats.
 
-    Straight from the logits, because a probability near 1 leaves little of a small loss: with
-    log p_k = v_k - log sum_j e^v_j, cross-entropy is log sum_j e^(v_j - v_label).
+    A probability near 1 has lost most digits of a small loss, so the loss is computed from the
+    logits: as log p_k = v_k - log sum_j e^v_j, cross-entropy is log sum_j e^(v_j - v_label).
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def losses(logits: Floats, labels: NDArray[np.integer], loss: str) -> Floats:
     labels
         Shape ``(n,)``.
     loss
-        One of those of `mnistry.recipes.Recipe`.
+        A loss of `mnistry.recipes.Recipe`.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def losses(logits: Floats, labels: NDArray[np.integer], loss: str) -> Floats:
     own: Floats = np.logaddexp.reduce(logits - logits[rows, labels, np.newaxis], axis=1)
     if loss != "binary_crossentropy":
         return own
-    # Minus log (1 - p_k) of the others: all there is, less what is left without the class.
+    # For the other classes -log(1 - p_k) = log sum_j e^v_j - log sum_(j != k) e^v_j.
     rest = np.logaddexp.reduce(logits, axis=1, keepdims=True) - _without_each(logits)
     rest[rows, labels] = 0
     mean: Floats = (own + rest.sum(axis=1)) / logits.shape[1]
@@ -60,50 +60,45 @@ def mean_loss(network: DenseNetwork, split: Split, loss: str) -> float:
 def backpropagate(
     network: DenseNetwork, image: NDArray[np.uint8], label: int, loss: str
 ) -> Changes:
-    """Compute the slope of one image's loss along every weight and bias.
+    """Compute the gradients of one image's loss.
 
     Returns
     -------
     tuple
-        For each layer the kernel's gradient, shape ``(inputs, units)``, and the bias's,
-        ``(units,)``.
+        For each layer the gradient of the kernel, shape ``(inputs, units)``, and that of the
+        bias, shape ``(units,)``.
     """
     inputs = dense.as_inputs(image)
     steps = network.forward(inputs)
     errors = logit_errors(steps[-1][0][0], label, loss)
     found = []
-    for number in range(len(network.layers) - 1, -1, -1):
-        came_in = steps[number - 1][1] if number else inputs
-        found.append(concepts.layer_gradients(came_in[0], errors))
-        if number:
-            sums, values = steps[number - 1]
-            errors = concepts.backpropagate(errors, network.layers[number].kernel)
-            errors = errors * _slope(network.layers[number - 1].activation, sums[0], values[0])
+    for number in range(len(network.layers) - 1, 0, -1):
+        sums, values = steps[number - 1]
+        found.append(concepts.layer_gradients(values[0], errors))
+        errors = concepts.backpropagate(errors, network.layers[number].kernel)
+        errors = errors * _slope(network.layers[number - 1].activation, sums[0], values[0])
+    found.append(concepts.layer_gradients(inputs[0], errors))
     return tuple(reversed(found))
 
 
-def by_trying(
+def numerical_gradient(
     network: DenseNetwork, split: Split, loss: str, layer: int, weight: tuple[int, int]
 ) -> float:
-    """Find the slope of the mean loss along one weight of a layer's kernel by a difference."""
-    before, tried, after = (
-        network.layers[:layer],
-        network.layers[layer],
-        network.layers[layer + 1 :],
-    )
+    """Estimate the gradient of the mean loss for one weight of a layer, by a difference."""
 
-    def at(kernel: Floats) -> float:
-        changed = dataclasses.replace(tried, kernel=kernel)
-        return mean_loss(DenseNetwork((*before, changed, *after)), split, loss)
+    def mean_loss_with(kernel: Floats) -> float:
+        layers = list(network.layers)
+        layers[layer] = dataclasses.replace(layers[layer], kernel=kernel)
+        return mean_loss(DenseNetwork(tuple(layers)), split, loss)
 
-    return concepts.numerical_gradient(at, tried.kernel, weight)
+    return concepts.numerical_gradient(mean_loss_with, network.layers[layer].kernel, weight)
 
 
 def logit_errors(logits: Floats, label: int, loss: str) -> Floats:
-    """Compute the slope of one image's loss along each of its ten logits.
+    """Compute the derivative of one image's loss with respect to each of its ten logits.
 
-    For binary cross-entropy over softmax, by the chain rule: dL/dv_i = e_i - p_i sum_k e_k with
-    e_k = p_k dL/dp_k, which is -1/10 for the label, and for others p_k / (1 - p_k) / 10.
+    For binary cross-entropy over softmax the chain rule gives dL/dv_i = e_i - p_i sum_k e_k with
+    e_k = p_k dL/dp_k, which is -1/10 for the label and p_k / (1 - p_k) / 10 for other classes.
 
     Examples
     --------
@@ -121,14 +116,14 @@ def logit_errors(logits: Floats, label: int, loss: str) -> Floats:
 
 
 def _without_each(logits: Floats) -> Floats:
-    """Compute log sum_j e^v_j over all classes but one, for each one: shape ``(n, 10)``."""
+    """Compute log sum_(j != k) e^v_j for each class k: shape ``(n, 10)``."""
     classes = range(logits.shape[1])
     columns = [np.logaddexp.reduce(np.delete(logits, k, axis=1), axis=1) for k in classes]
     return np.stack(columns, axis=1)
 
 
 def _slope(activation: str, sums: Floats, values: Floats) -> Floats:
-    """Slope of an activation function, from a layer's sums and what it made of them."""
+    """Return the slope of an activation function, given a layer's sums and outputs."""
     if activation == "relu":
         return concepts.relu_slope(sums)
     if activation == "sigmoid":

@@ -1,8 +1,7 @@
-"""One step of learning on one image: gradient, step, and what the loss does, in numbers.
+"""One step of learning on one image: gradient, step and loss, in numbers.
 
-Which way to go is backpropagation's; how far, and which weights more than others, is decided by
-the optimizer that trained the run, in the state that it had at the end. Nothing is kept: run and
-network stay as they are.
+Backpropagation gives the direction of the step. The optimizer that trained the run decides how far
+each weight moves, with its state at the end of the training. Run and network are not changed.
 """
 
 import dataclasses
@@ -24,30 +23,31 @@ from mnistry.explain.dense import DenseNetwork, Floats
 from mnistry.explain.gradients import Changes
 from mnistry.runs.directory import Run
 
-SHOWN = 3  # weights of each layer
-_FACTORS, _HALVINGS = (0, 0.01, 0.1, 1), 4  # of the table: its first rows, and those up to too far
+_SHOWN = 3  # weights of each layer
+# How many times the step is made: in the first rows of the table; the last is halved so often.
+_FACTORS, _HALVINGS = (0, 0.01, 0.1, 1), 4
 _POINTS = 80  # of the curve
-_LEAST = 1.25  # times the step, which the curve reaches at least
-_WORSE = 1.5  # times the loss at the start: the step has gone too far
-_MOST = 2.0**20  # times the step, where the search for that ends
+_SHORTEST = 1.25  # times the step: where the curve ends at the earliest
+_WORSE = 1.5  # times the loss before the step: such a step goes too far
+_LONGEST = 2.0**20  # times the step: where the search for such a step ends
 
 
-@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
 class OptimizerStep:
-    """What the optimizer of a run makes of a gradient.
+    """The step of a run's optimizer for one gradient.
 
     Attributes
     ----------
     optimizer
-        Its Keras class: ``"RMSprop"``.
+        The name of its Keras class: ``"RMSprop"``.
     learning_rate
-        At this step.
+        The learning rate of this step.
     steps_before
-        How many steps it has made in the training.
+        How many steps it made in the training.
     peak_learning_rate
-        The highest of its schedule; None if the learning rate stays the same.
+        The highest of its schedule; None for a constant learning rate.
     remembers
-        Whether its running averages are those of the training; else they begin anew.
+        Whether it has its state from the training; else its running averages begin at 0.
     changes
         What it adds to every weight.
     """
@@ -62,19 +62,19 @@ class OptimizerStep:
 
 @dataclasses.dataclass(frozen=True)
 class WeightChange:
-    """One weight, its slope in two ways, and its step.
+    """One weight, its gradient, computed in two ways, and its step.
 
     Attributes
     ----------
     layer
-        The layer that it belongs to.
+        The name of its layer.
     source, unit
-        Which input it comes from, and which node it leads to, both from 0.
+        Its input and its node, both counted from 0.
     weight
-        Before the step.
+        Its value before the step.
     gradient, numerical
-        By how much the loss grows for each unit that the weight grows: by backpropagation, and by
-        trying a little more and a little less.
+        The derivative of the loss with respect to the weight, by backpropagation and by a
+        difference.
     change
         What the optimizer adds to it.
     """
@@ -95,11 +95,11 @@ class LossCurve:
     Attributes
     ----------
     factors
-        How many times the step is made, from 0 to far too often: shape ``(m,)``.
+        How many times the step is made, from 0 to too many: shape ``(m,)``.
     own
         The image's loss there, in nats, shape ``(m,)``.
     others
-        The mean loss of other images there; None if none were given.
+        The mean loss of other images there; None if there are none.
     """
 
     factors: Floats
@@ -116,22 +116,23 @@ class LearningStep:
     label
         The true class.
     loss
-        Which loss, as Keras names it.
+        The name of the loss in Keras.
     step
-        What the optimizer does.
+        The step of the optimizer.
     weights
-        The weights of each layer with the largest gradients; none whose gradient is 0.
+        The weights of each layer with the largest gradients, without gradients of 0.
     parameters, moved
-        How many weights and biases the network has, and how many of them the step changes.
+        How many weights and biases the network has, and how many the step changes.
     before, after
         The image's loss before and after the step, in nats.
     slope
-        What the step would add to the loss if that were straight: gradient times change, summed.
+        The sum of each gradient times its change: by so much the step would change the loss if
+        the loss were a straight line.
     table, curve
-        The loss at a few multiples of the step, from a hundredth to too far; and at many in even
-        distances, for drawing.
+        The loss at a few multiples of the step, from a hundredth to too many; and at many
+        multiples at equal distances, for a figure.
     others
-        How many other images `table` and `curve` are of.
+        The number of other images in `table` and `curve`.
     """
 
     label: int
@@ -149,11 +150,11 @@ class LearningStep:
 
     @property
     def predicted(self) -> float:
-        """The loss that the slope promises, to first order: before plus slope."""
+        """The loss after the step as the slope predicts it, to first order: before plus slope."""
         return self.before + self.slope
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
+        """Return plain values."""
         value = dataclasses.asdict(self)
         step = value.pop("step")
         del step["changes"]
@@ -169,12 +170,12 @@ def learn(
     label: int,
     others: Split | None = None,
 ) -> LearningStep:
-    """Work out one step of learning on one image.
+    """Compute one step of learning on one image.
 
     Parameters
     ----------
     run
-        Whose optimizer makes the step.
+        The run whose optimizer makes the step.
     network
         That run's network.
     image
@@ -182,53 +183,54 @@ def learn(
     label
         The true class, 0 to 9.
     others
-        Labelled images on which to see what the step does to what was learnt before.
+        Other labelled images, to see how the step changes their loss.
 
     Raises
     ------
     ModelError
-        If the run's ``model.keras`` is damaged, or not of this network.
+        If the run's ``model.keras`` is damaged, or has another network.
     """
     loss = run.recipe.loss
     gradient = gradients.backpropagate(network, image, label, loss)
-    step = own_step(run, gradient)
+    step = optimizer_step(run, gradient)
     own = Split(image[np.newaxis], np.array([label], np.uint8))
-    courses = [
-        _loss_along(network, step.changes, split, loss)
-        for split in (own, others)
-        if split is not None
-    ]
+    splits = [own] if others is None else [own, others]
+    losses = [_loss_along(network, step.changes, split, loss) for split in splits]
 
     def curve(factors: Floats) -> LossCurve:
-        return LossCurve(factors, *(np.array([at(f) for f in factors.tolist()]) for at in courses))
+        return LossCurve(factors, *(np.array([at(f) for f in factors.tolist()]) for at in losses))
 
-    power, furthest = _too_far(courses[-1], until_gone=others is None)
+    power, longest = _too_far(losses[-1], or_gone=others is None)
     table = np.unique([*_FACTORS, *(power / 2**k for k in range(_HALVINGS + 1))])
     return LearningStep(
         label=label,
         loss=loss,
         step=step,
-        weights=_loudest(network, gradient, step.changes, own, loss),
+        weights=_largest(network, gradient, step.changes, own, loss),
         parameters=sum(array.size for pair in gradient for array in pair),
         moved=sum(int(np.count_nonzero(array)) for pair in step.changes for array in pair),
-        before=courses[0](0),
-        after=courses[0](1),
-        slope=_product(gradient, step.changes),
+        before=losses[0](0),
+        after=losses[0](1),
+        slope=math.fsum(
+            float(np.vdot(g, change))
+            for pairs in zip(gradient, step.changes, strict=True)
+            for g, change in zip(*pairs, strict=True)
+        ),
         table=curve(table),
-        curve=curve(np.linspace(0, max(furthest, _LEAST), _POINTS + 1)),
+        curve=curve(np.linspace(0, max(longest, _SHORTEST), _POINTS + 1)),
         others=0 if others is None else len(others.images),
     )
 
 
-def own_step(run: Run, gradient: Changes) -> OptimizerStep:
-    """Let the optimizer of a run make of a gradient what it would in the training.
+def optimizer_step(run: Run, gradient: Changes) -> OptimizerStep:
+    """Compute the step that a run's optimizer makes with a gradient.
 
-    It is given the state that it had after the last step of the training, from ``model.keras``.
+    Its state is that after the last step of the training, from ``model.keras``.
 
     Raises
     ------
     ModelError
-        If that file is damaged, or its weights are not those that `gradient` is of.
+        If that file is damaged, or its weights have other shapes than `gradient`.
     """
     import keras
 
@@ -259,7 +261,7 @@ def own_step(run: Run, gradient: Changes) -> OptimizerStep:
 
 
 def _saved_state(path: Path) -> list[NDArray[Any]]:
-    """Read an optimizer's variables from a ``.keras`` file that has been checked."""
+    """Read the optimizer's variables from a ``.keras`` file that has been checked."""
     import h5py
 
     with (
@@ -273,10 +275,10 @@ def _saved_state(path: Path) -> list[NDArray[Any]]:
 def _loss_along(
     network: DenseNetwork, changes: Changes, split: Split, loss: str
 ) -> Callable[[float], float]:
-    """Give the mean loss of images as a function of how many times the changes are made."""
+    """Return a function: the mean loss of images by how many times the changes are made."""
     inputs, labels = dense.as_inputs(split.images), np.asarray(split.labels)
     first, later = network.layers[0], DenseNetwork(network.layers[1:])
-    # The first layer is most of the work, but its sums are straight lines: two products do.
+    # The sums of the first layer, most of the work, are linear in the factor: two products do.
     start = concepts.layer(inputs, first.kernel, first.bias)
     move = concepts.layer(inputs, *changes[0])
 
@@ -290,43 +292,37 @@ def _loss_along(
     return at
 
 
-def _too_far(loss: Callable[[float], float], until_gone: bool) -> tuple[float, float]:
-    """Find how many times the step makes a loss clearly worse or, if wanted, all but gone.
+def _too_far(loss: Callable[[float], float], or_gone: bool) -> tuple[float, float]:
+    """Find how many times the step makes a loss clearly worse or, with `or_gone`, almost 0.
 
     Returns
     -------
     power, factor
-        A power of 2 at which it has, and a smaller number at which it already has.
+        A power of 2, and the first eighth of it that is enough.
     """
     start = loss(0)
 
     def reached(factor: float) -> bool:
         now = loss(factor)
-        return now >= _WORSE * start or (until_gone and now < start / 1000)
+        return now >= _WORSE * start or (or_gone and now < start / 1000)
 
     power = 2.0
-    while power < _MOST and not reached(power):
+    while power < _LONGEST and not reached(power):
         power *= 2
     return power, next(filter(reached, (power * part / 8 for part in range(1, 8))), power)
 
 
-def _product(a: Changes, b: Changes) -> float:
-    """Multiply weight by weight, and add up."""
-    pairs = zip((x for pair in a for x in pair), (y for pair in b for y in pair), strict=True)
-    return math.fsum(float(np.vdot(x, y)) for x, y in pairs)
-
-
-def _loudest(
+def _largest(
     network: DenseNetwork, gradient: Changes, changes: Changes, own: Split, loss: str
 ) -> tuple[WeightChange, ...]:
-    """Pick each layer's weights with the largest gradients, and find those by trying too."""
+    """Return each layer's weights with the largest gradients, and check these by differences."""
     found = []
     for number, layer in enumerate(network.layers):
         slopes, moves = gradient[number][0], changes[number][0]
-        for place in np.argsort(-np.abs(slopes), axis=None, kind="stable")[:SHOWN]:
+        for place in np.argsort(-np.abs(slopes), axis=None, kind="stable")[:_SHOWN]:
             source, unit = (int(i) for i in np.unravel_index(place, slopes.shape))
             if slopes[source, unit] == 0:
-                break  # so are the rest
+                break  # the others are 0 too
             found.append(
                 WeightChange(
                     layer.name,
@@ -334,7 +330,9 @@ def _loudest(
                     unit,
                     weight=float(layer.kernel[source, unit]),
                     gradient=float(slopes[source, unit]),
-                    numerical=gradients.by_trying(network, own, loss, number, (source, unit)),
+                    numerical=gradients.numerical_gradient(
+                        network, own, loss, number, (source, unit)
+                    ),
                     change=float(moves[source, unit]),
                 )
             )

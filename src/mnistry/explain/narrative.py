@@ -1,7 +1,7 @@
-"""The story that an explanation tells, in sentences, tables and pictures, for any page or screen.
+"""An explanation in sentences, tables and pictures, for a page or a terminal.
 
-Every number is introduced by a plain sentence, and none is made up here: all come from
-`mnistry.explain.forward` and `mnistry.explain.learning`. Knows nothing of terminals or HTML.
+A plain sentence introduces every number. All numbers come from `mnistry.explain.forward` and
+`mnistry.explain.learning`. Knows nothing of terminals or HTML.
 """
 
 import dataclasses
@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mnistry.explain.colours import Picture, grey, signed
-from mnistry.explain.dense import DenseNetwork, Floats
+from mnistry.explain.dense import DenseLayer, DenseNetwork, Floats
 from mnistry.explain.forward import Explanation, LayerView
 from mnistry.explain.learning import LearningStep
 
-_NODES = 5  # that a table of a layer's nodes lists
-_PICTURES = 12  # of weights, or of feature maps
-_ABREAST = 32  # nodes in one row of the picture of a layer
-_SMALLEST = 5  # rows of a feature map in which there is still something to see
-_PLACES = 8  # more than usual, at most, to tell two numbers apart
+_NODES = 5  # rows in the table of a layer's nodes
+_PICTURES = 12  # pictures of weights, or of feature maps
+_CELLS = 32  # nodes in one row of the picture of a layer
+_SMALLEST = 5  # rows of the smallest feature map that is drawn
+_MOST_EXTRA = 8  # extra digits, at most, to tell two numbers apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Table:
     shares
         A number from 0 to 1 for each row, to be drawn as a bar; empty for none.
     marked
-        Which row matters most, from 0; None for none.
+        The index of the most important row; None for none.
     words
         Whether the cells hold words rather than numbers.
     """
@@ -59,9 +59,9 @@ class Drawing:
     Attributes
     ----------
     step
-        What to draw.
+        The step to draw.
     others
-        What its other images are: ``"training images of mnist"``.
+        What the other images are: ``"training images of mnist"``.
     """
 
     step: LearningStep
@@ -73,90 +73,85 @@ Part = str | Formula | Table | tuple[Picture, ...] | Drawing
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A heading and what follows it; a `str` is a paragraph."""
+    """A heading and its parts; a `str` is a paragraph."""
 
     title: str
     parts: tuple[Part, ...]
 
 
 def forward(explanation: Explanation, about: str) -> list[Section]:
-    """Tell of an image's way through a network.
+    """Describe an image's way through a network.
 
     Parameters
     ----------
     explanation
         From `mnistry.explain.Explainer.explain`.
     about
-        What image it is: ``"image 7 of the test images of mnist"``.
+        Which image it is: ``"image 7 of the test images of mnist"``.
     """
-    if explanation.network is None:
+    network = explanation.network
+    if network is None:
         middle = [_layers(explanation)]
     else:
-        middle = [
-            _vector(explanation),
-            *(_hidden(explanation, number) for number in range(len(explanation.hidden))),
-        ]
-    return [_image(explanation, about), *middle, _softmax(explanation), _cost(explanation)]
+        hidden = range(len(explanation.hidden))
+        middle = [_vector(explanation), *(_hidden(explanation, network, i) for i in hidden)]
+    return [_image(explanation, about), *middle, _softmax(explanation), _loss(explanation)]
 
 
 def learning(step: LearningStep, others: str = "other images") -> list[Section]:
-    """Tell of one step of learning on the same image.
+    """Describe one step of learning on the same image.
 
     Parameters
     ----------
     step
         From `mnistry.explain.learning.learn`.
     others
-        What its other images are: ``"training images of mnist"``.
+        What the other images are: ``"training images of mnist"``.
     """
     return [_direction(step), _length(step), _distance(step, others)]
 
 
-def number(value: float, more: int = 0) -> str:
-    """Write a number for reading: four places, or two figures and a power of ten if it is small.
+def number(value: float, extra: int = 0) -> str:
+    """Write a number with four decimal places, or a small one with two digits and a power of ten.
 
     Parameters
     ----------
     value
         Any number.
-    more
-        So many more places, or figures.
+    extra
+        How many more decimal places, or digits, to write.
 
     Examples
     --------
-    >>> number(3.14159), number(-0.5), number(0.0000123), number(0), number(0.5, more=1)
+    >>> number(3.14159), number(-0.5), number(0.0000123), number(0), number(0.5, extra=1)
     ('3.1416', '-0.5000', '1.2e-05', '0.0000', '0.50000')
     """
     if value and abs(value) < 0.00095:
-        return f"{value:.{1 + more}e}"
-    return f"{value:,.{4 + more}f}"
+        return f"{value:.{1 + extra}e}"
+    return f"{value:,.{4 + extra}f}"
 
 
 def probability(explanation: Explanation, digit: int) -> str:
-    """Write a class's probability; where it would be rounded to 1, by how little it is less."""
+    """Write a class's probability; one that would be rounded to 1 as a difference from 1."""
     rest = explanation.rest(digit)
     if 0 < rest < 0.00005:
         return f"1 - {number(rest)}"
     return number(float(explanation.probabilities[digit]))
 
 
-def _more(*groups: Iterable[float]) -> int:
-    """Find how many more places `number` takes to tell apart what differs within each group."""
-    # What differs in the tenth figure alone is rounding error.
+def _extra(*groups: Iterable[float]) -> int:
+    """Return how many more digits `number` needs to tell apart the numbers of each group."""
+    # Numbers that differ only in the tenth digit differ by rounding errors.
     different = [{float(f"{value:.8e}") for value in group} for group in groups]
-    for more in range(_PLACES):
-        if all(len({number(v, more) for v in group}) == len(group) for group in different):
-            return more
-    return _PLACES
+    for extra in range(_MOST_EXTRA):
+        if all(len({number(v, extra) for v in group}) == len(group) for group in different):
+            return extra
+    return _MOST_EXTRA
 
 
 def _image(explanation: Explanation, about: str) -> Section:
-    image = explanation.image
-    known = (
-        "Nobody has said what it shows."
-        if explanation.label is None
-        else f"It is labelled {explanation.classes[explanation.label]}."
-    )
+    image, label = explanation.image, explanation.label
+    known = "It has no label." if label is None else f"It is labelled {explanation.classes[label]}."
     return Section(
         "The image is a tensor",
         (
@@ -164,12 +159,12 @@ def _image(explanation: Explanation, about: str) -> Section:
             "1.5e-06 is short for 0.0000015.",
             (grey(image, "0 is paper, 255 is ink", limit=255),),
             Table(
-                ("what", "it is", "which means"),
+                ("property", "value", "meaning"),
                 (
                     ("rank", "2", "two axes: row and column"),
-                    ("shape", "(28, 28)", "28 rows of 28 numbers, 784 in all"),
-                    ("dtype", str(image.dtype), "whole numbers from 0 to 255, a byte each"),
-                    ("range", f"{image.min()} to {image.max()}", "the smallest and the largest"),
+                    ("shape", "(28, 28)", "28 rows of 28 numbers, 784 in total"),
+                    ("dtype", str(image.dtype), "whole numbers from 0 to 255, one byte each"),
+                    ("range", f"{image.min()} to {image.max()}", "smallest and largest number"),
                     ("ink", str(np.count_nonzero(image)), "numbers above 0; the others are paper"),
                 ),
                 words=True,
@@ -179,63 +174,71 @@ def _image(explanation: Explanation, about: str) -> Section:
 
 
 def _vector(explanation: Explanation) -> Section:
-    place = int(explanation.image.argmax())
-    row, column = divmod(place, 28)
+    index = int(explanation.image.argmax())
+    row, column = divmod(index, 28)
     pixel = int(explanation.image[row, column])
     return Section(
         "It becomes one row of 784 numbers from 0 to 1",
         (
-            "A dense layer wants one row of numbers, so the 28 rows are laid end to end: the "
-            "pixel in row r and column c becomes input 28 r + c, counted from 0. Each is divided "
-            "by 255, inside the network, so that training and use can never differ in it.",
-            f"The first of its darkest pixels, in row {row} and column {column}, becomes input "
-            f"{place}:",
-            Formula(f"28 × {row} + {column} = {place}"),
+            "A dense layer takes one row of numbers, so the 28 rows are joined end to end: the "
+            "pixel in row r and column c becomes input 28 r + c, counted from 0. Each number is "
+            "divided by 255. The network does this itself, so it is the same in training and in "
+            "use.",
+            f"The first of the darkest pixels, in row {row} and column {column}, becomes input "
+            f"{index}:",
+            Formula(f"28 × {row} + {column} = {index}"),
             "and its value becomes",
             Formula(f"{pixel} / 255 = {pixel / 255:.4f}"),
         ),
     )
 
 
-def _hidden(explanation: Explanation, index: int) -> Section:
-    view, layer = explanation.hidden[index], _network(explanation).layers[index]
+def _hidden(explanation: Explanation, network: DenseNetwork, index: int) -> Section:
+    view, layer = explanation.hidden[index], network.layers[index]
     inputs, units = layer.kernel.shape
+    sums = np.asarray(view.sums)
     work = (
-        "A node multiplies every input x by its weight w, adds up the products, and adds the "
-        "bias: its sum v."
+        "A node multiplies each input x by its weight w, adds up the products, and adds its bias: "
+        "the result is its sum v."
         if index == 0
-        else "They do with what the layer before gives as its nodes did with the pixels."
+        else "Its nodes do the same with the outputs of the layer before."
     )
     parts: list[Part] = [
         f"Each of the {units:,} nodes of the layer “{layer.name}” has a weight for each of its "
         f"{inputs:,} inputs, and a bias: {inputs:,} × {units:,} + {units:,} = "
-        f"{layer.kernel.size + units:,} numbers, which the training has found. {work} The sums "
-        f"reach from {number(_low(view.sums))} to {number(_high(view.sums))}.",
+        f"{layer.kernel.size + units:,} numbers, which were found by training. {work} The sums "
+        f"range from {number(sums.min())} to {number(sums.max())}.",
         f"{_ACTIVATION[layer.activation]} {view.fired:,} of the {units:,} nodes have a sum above "
         f"0{': they fire' if layer.activation == 'relu' else ''}.",
         (_cells(view),),
     ]
     if index == len(explanation.hidden) - 1:
-        parts += _strongest(explanation, view)
+        parts += _strongest(explanation, view, network.layers[-1])
     if index == 0:
-        parts += _first_weights(explanation, view.strongest(_PICTURES).tolist())
+        parts += _first_weights(explanation, layer, view.strongest(_PICTURES).tolist())
     return Section(f"Hidden layer {index + 1}: {units:,} nodes", tuple(parts))
 
 
 _ACTIVATION = {
-    "linear": "This layer has no activation function: the sums go on as they are.",
-    "relu": "ReLU lets sums above 0 through and makes 0 of the others.",
-    "sigmoid": "The sigmoid squeezes each sum into 0 to 1.",
-    "tanh": "Tanh squeezes each sum into -1 to 1.",
+    "linear": "This layer has no activation function: its outputs are the sums.",
+    "relu": "ReLU keeps sums above 0 and replaces the others by 0.",
+    "sigmoid": "Sigmoid turns each sum into a number from 0 to 1.",
+    "tanh": "Tanh turns each sum into a number from -1 to 1.",
 }
 
 
-def _strongest(explanation: Explanation, view: LayerView) -> list[Part]:
-    answer, last = explanation.answer, _network(explanation).layers[-1]
+def _cells(view: LayerView) -> Picture:
+    """Draw a layer's outputs, row by row, one cell for each node."""
+    columns = min(_CELLS, len(view.values))
+    cells = np.zeros(-(-len(view.values) // columns) * columns)
+    cells[: len(view.values)] = view.values
+    return signed([cells.reshape(-1, columns)], [f"each node's output, {columns} in a row"])[0]
+
+
+def _strongest(explanation: Explanation, view: LayerView, last: DenseLayer) -> list[Part]:
+    answer = explanation.answer
     name = explanation.classes[answer]
-    nodes = view.strongest(_NODES).tolist()
-    sums = np.asarray(view.sums)
-    weights = last.kernel[:, answer]
+    sums, weights = np.asarray(view.sums), last.kernel[:, answer]
     rows = tuple(
         (
             f"node {node}",
@@ -244,33 +247,34 @@ def _strongest(explanation: Explanation, view: LayerView) -> list[Part]:
             number(weights[node]),
             number(view.values[node] * weights[node]),
         )
-        for node in nodes
+        for node in view.strongest(_NODES).tolist()
     )
     return [
-        f"The {len(rows)} nodes that give most, and what each adds to the sum of the answer "
-        f"{name} in the last layer, by the weight that leads there:",
-        Table(("", "sum v", "gives", f"weight to {name}", f"adds to {name}"), rows),
+        f"These {len(rows)} nodes have the largest outputs. Each adds its output times its weight "
+        f"to the sum of the answer {name} in the last layer:",
+        Table(("", "sum v", "output", f"weight to {name}", f"adds to {name}"), rows),
     ]
 
 
-def _first_weights(explanation: Explanation, nodes: list[int]) -> list[Part]:
-    """Show the weights of nodes of the first layer as pictures, and the first one's sum."""
-    layer, view = _network(explanation).layers[0], explanation.layers[0]
+def _first_weights(explanation: Explanation, layer: DenseLayer, nodes: list[int]) -> list[Part]:
+    """Draw the weights of nodes of the first layer, and write the sum of the first of them."""
     first = nodes[0]
     answers = len(explanation.layers) == 1
-    name = f"the answer {explanation.classes[first]}" if answers else f"node {first}"
-    terms = np.asarray(explanation.terms(first))
-    pictures = signed(
-        [layer.kernel[:, node].reshape(28, 28) for node in nodes],
-        [explanation.classes[n] if answers else f"node {n}" for n in nodes],
-    )
+    names = [explanation.classes[node] if answers else f"node {node}" for node in nodes]
+    sums = np.asarray(explanation.layers[0].sums)
     return [
-        "A node of the first layer has one weight for each pixel, so its weights are a picture: "
-        "red where ink raises its sum, blue where ink lowers it, white where ink does nothing.",
-        pictures,
-        f"The sum of {name} is its bias, and what the inked pixels add and take away:",
-        _sum(layer.bias[first], terms, np.asarray(view.sums)[first]),
+        "A node of the first layer has one weight for each pixel, so its weights are a picture. "
+        "Ink on red raises the node's sum, ink on blue lowers it, ink on white does nothing.",
+        signed([layer.kernel[:, node].reshape(28, 28) for node in nodes], names),
+        f"The sum of {'the answer ' if answers else ''}{names[0]} is its bias, plus what inked "
+        "pixels add, minus what they take away:",
+        _sum(layer.bias[first], np.asarray(explanation.terms(first)), sums[first]),
     ]
+
+
+def _sum(bias: float, terms: Floats, total: float) -> Formula:
+    raised, lowered = float(terms[terms > 0].sum()), float(terms[terms < 0].sum())
+    return Formula(f"{number(bias)} + {number(raised)} - {number(-lowered)} = {number(total)}")
 
 
 def _softmax(explanation: Explanation) -> Section:
@@ -284,78 +288,73 @@ def _softmax(explanation: Explanation) -> Section:
     rows = tuple(
         (
             name,
-            *(number(float(c[k])) for c in (logits, shifted, powers)),
+            *(number(float(column[k])) for column in (logits, shifted, powers)),
             probability(explanation, k),
         )
         for k, name in enumerate(names)
     )
     rest = float(np.delete(powers, powers.argmax()).sum())
-    whole = f"1 + {number(rest)}" if rest < 0.00005 else number(1 + rest)
+    total = f"1 + {number(rest)}" if rest < 0.00005 else number(1 + rest)
+    headings = ("class", "logit v", "minus largest", "exp", "probability")
     return Section(
         title,
         (
-            *_answering(explanation),
-            "Softmax makes probabilities of them, from 0 to 1 and together 1, in three steps. "
-            f"First the largest, {number(float(logits.max()))}, is taken from each, which changes "
-            "no probability and keeps the powers small. Then e = 2.718… is raised to the power "
-            f"of each. Last, each power is divided by the sum of all ten, {whole}.",
-            Table(
-                ("class", "logit v", "less largest", "exp", "probability"),
-                rows,
-                shares,
-                explanation.answer,
-            ),
+            *_logits(explanation, logits),
+            "Softmax turns them into probabilities, from 0 to 1 and with the sum 1, in three "
+            f"steps. First, the largest logit, {number(float(logits.max()))}, is subtracted from "
+            "each; this keeps the powers small and changes no probability. Second, e = 2.718… is "
+            "raised to the power of each result. Third, each power is divided by the sum of all "
+            f"ten, {total}.",
+            Table(headings, rows, shares, explanation.answer),
         ),
     )
 
 
-def _answering(explanation: Explanation) -> list[Part]:
-    """Tell of the last layer of a dense network."""
+def _logits(explanation: Explanation, logits: Floats) -> list[Part]:
     if explanation.network is None:
-        return ["The last layer has ten nodes, one for each class; their sums are called logits."]
+        return ["The last layer has ten nodes, one for each class. Their sums are called logits."]
     answer, last = explanation.answer, explanation.network.layers[-1]
     inputs = len(last.kernel)
     parts: list[Part] = [
-        "The last layer has ten nodes, one for each class, with a weight for each of its "
-        f"{inputs:,} inputs: {inputs:,} × 10 + 10 = {inputs * 10 + 10:,} numbers. Their sums are "
-        "called logits."
+        "The last layer has ten nodes, one for each class. Each has a weight for each of its "
+        f"{inputs:,} inputs, and a bias: {inputs:,} × 10 + 10 = {inputs * 10 + 10:,} numbers. "
+        "Their sums are called logits."
     ]
     if not explanation.hidden:
         order = explanation.layers[0].strongest(10).tolist()
-        return [*parts, *_first_weights(explanation, order)]
+        return [*parts, *_first_weights(explanation, last, order)]
     terms = explanation.hidden[-1].values * last.kernel[:, answer]
     return [
         *parts,
-        f"The largest is that of {explanation.classes[answer]}: its bias, what raises it, and "
-        "what lowers it:",
-        _sum(last.bias[answer], terms, float(np.asarray(explanation.logits)[answer])),
+        f"The largest logit is that of {explanation.classes[answer]}: its bias, plus what raises "
+        "it, minus what lowers it:",
+        _sum(last.bias[answer], terms, logits[answer]),
     ]
 
 
-def _cost(explanation: Explanation) -> Section:
+def _loss(explanation: Explanation) -> Section:
     answer, label, names = explanation.answer, explanation.label, explanation.classes
-    said = (
-        f"The answer is the class with the largest probability, its argmax: {names[answer]}, with "
+    text = (
+        f"The answer is the class with the largest probability, the argmax: {names[answer]}, with "
         f"{probability(explanation, answer)}."
     )
     if label is None or explanation.cost is None or explanation.cost_bits is None:
-        said += " What it really shows is not known, so there is no telling what the answer costs."
-        return Section("The answer", (said,))
-    said += " That is right." if answer == label else f" That is wrong: it is {names[label]}."
+        text += " The true class is not known, so there is no loss to compute."
+        return Section("The answer", (text,))
+    text += " That is right." if answer == label else f" That is wrong: it is {names[label]}."
     true = probability(explanation, label)
     return Section(
-        "The answer, and what it costs",
+        "The answer, and its loss",
         (
-            said,
-            "What an answer costs is cross-entropy: minus the logarithm of the probability that "
-            f"was given to the true class, {names[label]}. A probability of 1 would cost nothing. "
-            "With the natural logarithm it is counted in nats, as Keras does, with the logarithm "
-            "to base 2 in bits.",
+            text,
+            "The loss of an answer is the cross-entropy: minus the logarithm of the probability "
+            f"of the true class, {names[label]}. With a probability of 1 the loss would be 0. The "
+            "natural logarithm gives it in nats, as in Keras, the logarithm to base 2 in bits.",
             Formula(
                 f"-ln {f'({true})' if ' ' in true else true} = "
                 f"{number(explanation.cost)} nats = {number(explanation.cost_bits)} bits"
             ),
-            "One who knows nothing, and gives each class a tenth, pays "
+            "A network that knows nothing gives each class a tenth. Its loss is "
             f"{math.log(10):.4f} nats, {math.log2(10):.4f} bits.",
         ),
     )
@@ -363,40 +362,53 @@ def _cost(explanation: Explanation) -> Section:
 
 def _layers(explanation: Explanation) -> Section:
     rows = tuple(
-        (
-            view.name,
-            view.kind,
-            " × ".join(map(str, view.values.shape)),
-            _range(view.values),
-        )
+        (view.name, view.kind, " × ".join(map(str, view.values.shape)), _range(view.values))
         for view in explanation.layers
     )
     parts: list[Part] = [
-        "This is no network of dense layers alone, so here is what each of its layers gives, in "
-        "the order of computation. What they compute is said in ONNX's words: Gemm is the sums of "
-        "a dense layer. The shape of feature maps is rows × columns × maps. Pixels are divided "
-        "by 255 here too, unseen: in a file of ours the first layer that has weights keeps them "
-        "255 times smaller.",
+        "This network has other layers than dense ones. The table shows the output of each layer, "
+        "in the order of computation. What a layer computes is named as in ONNX: Gemm computes "
+        "the sums of a dense layer. The shape of feature maps is rows × columns × maps. No layer "
+        "divides the pixels by 255: instead, the first weights of the network are divided by 255.",
         Table(("layer", "computes", "shape", "range"), rows, words=True),
     ]
     for view in explanation.layers:
-        # What has only one map, or few pixels, shows nothing that a table does not.
+        # A picture of a single map, or of a few pixels, would show nothing new.
         if view.values.ndim == 3 and view.values.shape[-1] > 1 and len(view.values) >= _SMALLEST:
             chosen = np.argsort(-view.values.mean(axis=(0, 1)), kind="stable")[:_PICTURES]
-            maps = [view.values[:, :, channel] for channel in chosen]
+            key, pictures = _maps(view.values[:, :, chosen], [f"map {map_}" for map_ in chosen])
             parts += [
-                f"{view.name}: {len(maps)} of its {view.values.shape[-1]} maps, those with the "
-                f"largest mean first; {_key(maps)}.",
-                _maps(maps, [f"map {channel}" for channel in chosen]),
+                f"{view.name}: {len(pictures)} of its {view.values.shape[-1]} maps, the one with "
+                f"the largest mean first; {key}.",
+                pictures,
             ]
     return Section("From layer to layer", tuple(parts))
 
 
+def _range(values: Floats) -> str:
+    low, high = float(values.min()), float(values.max())
+    if not (values % 1).any():  # unchanged pixels
+        return f"{low:.0f} to {high:.0f}"
+    return f"{number(low)} to {number(high)}"
+
+
+def _maps(maps: Floats, captions: Sequence[str]) -> tuple[str, tuple[Picture, ...]]:
+    """Draw feature maps; return also what their colours mean."""
+    images = [*np.moveaxis(maps, -1, 0)]
+    if maps.min() < 0:
+        return "red is above 0, blue is below, and a stronger colour is further from 0", signed(
+            images, captions
+        )
+    limit = float(maps.max())
+    pictures = (grey(image, text, limit) for image, text in zip(images, captions, strict=True))
+    return "darker is larger", tuple(pictures)
+
+
 def _direction(step: LearningStep) -> Section:
     error = (
-        "the slope of the loss along its sum"
+        "the slope of the loss along the node's sum"
         if step.loss == "binary_crossentropy"
-        else "its probability less what would have been right, 1 or 0"
+        else "its probability, minus 1 for the true class"
     )
     rows = tuple(
         (
@@ -407,44 +419,41 @@ def _direction(step: LearningStep) -> Section:
         )
         for weight in step.weights
     )
+    largest: list[Part] = [
+        "These are the weights of each layer with the largest gradients, named by input and node. "
+        "The last column checks the gradient by a difference: the loss with 0.00001 added to the "
+        "weight, minus the loss with 0.00001 subtracted, divided by 0.00002.",
+        Table(("weight", "value", "backpropagation", "difference"), rows),
+    ]
+    none: list[Part] = ["Here the gradient of every weight is 0: only biases can learn from it."]
     return Section(
         "One step of learning: which way?",
         (
-            f"Each of the network's {step.parameters:,} weights and biases has a gradient: by how "
-            "much the loss grows for each unit that the weight grows. To learn is to go the other "
-            "way. Backpropagation finds all gradients in one go: the error of each output is "
-            f"{error}; passed back over the weights, times the slope of each node's activation "
-            "function (of ReLU: 1 where the node fired, else 0), it gives the error of each node "
-            "before; and a weight's gradient is its input times the error of its node.",
-            *_gradients(rows),
+            f"Each of the network's {step.parameters:,} weights and biases has a gradient: how "
+            "much the loss grows for each unit that the weight grows. To learn is to change "
+            "weights in the opposite direction. Backpropagation computes all gradients in one "
+            f"pass. It starts with the error of each output node: {error}. The error of an earlier "
+            "node is the sum of the errors that its output leads to, each times the weight on the "
+            "way, times the slope of the node's activation function (of ReLU: 1 if the node fires, "
+            "else 0). The gradient of a weight is its input times the error of its node.",
+            *(largest if rows else none),
         ),
     )
 
 
-def _gradients(rows: tuple[tuple[str, ...], ...]) -> list[Part]:
-    if not rows:
-        return ["Here no weight has one other than 0: nothing but biases can learn from it."]
-    return [
-        "These are the weights of each layer whose gradients are largest, named by input and "
-        "node. By trying means: the loss with 0.00001 added to the weight, less the loss with "
-        "0.00001 taken away, divided by 0.00002.",
-        Table(("weight", "value", "backpropagation", "by trying"), rows),
-    ]
-
-
 def _length(step: LearningStep) -> Section:
     made = step.step
-    state = "as the training left it" if made.remembers else "as new, its state being lost"
+    state = "its state at the end of the training" if made.remembers else "a new state"
     rate = f"learning rate {made.learning_rate:.4g}"
     if made.peak_learning_rate is not None:
-        rate += f" by a schedule whose peak is {made.peak_learning_rate:g}"
-    more = _more(*((w.weight, w.weight + w.change) for w in step.weights))
+        rate += f" (the peak of its schedule is {made.peak_learning_rate:g})"
+    extra = _extra(*((w.weight, w.weight + w.change) for w in step.weights))
     rows = tuple(
         (
             f"{weight.layer} {weight.source} to {weight.unit}",
-            number(weight.weight, more),
+            number(weight.weight, extra),
             f"{weight.change:+.3g}",
-            number(weight.weight + weight.change, more),
+            number(weight.weight + weight.change, extra),
         )
         for weight in step.weights
     )
@@ -452,105 +461,99 @@ def _length(step: LearningStep) -> Section:
     return Section(
         "How far?",
         (
-            f"That is decided by the optimizer that trained this run: {made.optimizer}, {rate}, "
-            f"{state}, in its step {made.steps_before + 1:,}. It moves {step.moved:,} of the "
-            f"{step.parameters:,}.{_HABIT.get(made.optimizer, '')} In training it saw the mean "
-            "gradient of a whole batch; here this image stands alone.",
+            f"The optimizer that trained this run decides: {made.optimizer}, {rate}, with {state}. "
+            f"In its step {made.steps_before + 1:,} it changes {step.moved:,} of the "
+            f"{step.parameters:,} weights and biases.{_OPTIMIZERS.get(made.optimizer, '')} In "
+            "training the gradient is the mean of a whole batch; here it is that of this image.",
             *table,
         ),
     )
 
 
 _ADAM = (
-    " It follows a running mean of the gradients, to which this image adds only the newest part, "
-    "and divides it by how large the weight's gradients usually are."
+    " It divides a running mean of the gradients, of which this image's gradient is only the "
+    "newest part, by the usual size of each weight's gradients."
 )
-_HABIT = {
+_OPTIMIZERS = {
     "Adam": _ADAM,
-    "AdamW": f"{_ADAM} Every weight shrinks a little besides.",
-    "RMSprop": " It divides each gradient by how large that weight's gradients usually are: so "
-    "each weight moves by about the learning rate, further where a gradient is unusually large, "
-    "and far less where it is unusually small, as with an image that the network knows.",
-    "SGD": " It multiplies each gradient by the learning rate, and with momentum goes on by a part "
-    "of its last step.",
+    "AdamW": f"{_ADAM} Every weight also shrinks a little.",
+    "RMSprop": " It divides each gradient by the usual size of that weight's gradients. So each "
+    "weight moves by about the learning rate: further if its gradient is unusually large, and far "
+    "less if it is unusually small, as for an image that the network knows.",
+    "SGD": " It multiplies each gradient by the learning rate; with momentum it adds a part of its "
+    "last step.",
 }
 
 
 def _distance(step: LearningStep, others: str) -> Section:
     table = step.table
     columns = [step.before + table.factors * step.slope, table.own]
-    headings = ["times the step", "slope predicts", "loss found"]
+    headings = ["times the step", "slope predicts", "actual loss"]
     compared = ""
     if table.others is not None:
         columns.append(table.others)
         headings.append(f"{step.others:,} others")
         compared = f" The last column is the mean loss of {step.others:,} {others}."
-    rows = zip([f"{factor:g}" for factor in table.factors], *map(_column, columns), strict=True)
-    more = _more((step.before, step.predicted), (step.before, step.after))
+    rows = zip([f"{factor:g}" for factor in table.factors], *map(_numbers, columns), strict=True)
+    extra = _extra((step.before, step.predicted), (step.before, step.after))
     before, predicted, after = (
-        number(value, more) for value in (step.before, step.predicted, step.after)
+        number(value, extra) for value in (step.before, step.predicted, step.after)
+    )
+    loss = (
+        "the mean of the binary cross-entropies of its ten probabilities, in nats"
+        if step.loss == "binary_crossentropy"
+        else "its cross-entropy in nats, as above"
     )
     return Section(
         "What the loss does",
         (
-            f"The loss of this image is {_LOSS[step.loss]}. All gradients times all steps, "
-            f"added up, are {number(step.slope)}: so much would the whole step change it, if the "
-            f"loss went on as straight as it begins, from {before} to {predicted}. After the step "
-            f"it is found to be {after}."
-            + (" No loss is below 0: it bends on the way." if step.predicted < 0 else "")
+            f"The loss of this image is {loss}. The sum of each gradient times its step is "
+            f"{number(step.slope)}: by so much the whole step would change the loss, from {before} "
+            f"to {predicted}, if the loss were a straight line. After the step the loss is {after}."
+            + (" The loss is a curve that never falls below 0." if step.predicted < 0 else "")
             + compared,
             Table(tuple(headings), tuple(rows), marked=int(np.flatnonzero(table.factors == 1)[0])),
             Drawing(step, others),
             *_overshoot(step, others),
-            "None of this is kept: the run stays as it is.",
+            "The step is only computed here: the run stays as it is.",
         ),
     )
 
 
-def _column(values: Floats) -> list[str]:
-    more = _more(values.tolist())
-    return [number(value, more) for value in values.tolist()]
-
-
-_LOSS = {
-    "categorical_crossentropy": "its cross-entropy in nats, as above",
-    "sparse_categorical_crossentropy": "its cross-entropy in nats, as above",
-    "binary_crossentropy": "the binary cross-entropy of each of its ten probabilities, their mean "
-    "in nats",
-}
+def _numbers(values: Floats) -> list[str]:
+    extra = _extra(values.tolist())
+    return [number(value, extra) for value in values.tolist()]
 
 
 def _overshoot(step: LearningStep, others: str) -> list[Part]:
     factors, own, theirs = step.curve.factors, step.curve.own, step.curve.others
-    said = f"The loss of the image itself {_course(factors, own)}."
+    text = f"The loss of the image itself {_course(factors, own)}."
     if _turns(own):
-        said += " Where it rises again, the step has overshot: hence small learning rates."
+        text += " Where it rises again, the step has overshot. So learning rates are small."
     if theirs is None:
-        return [said]
+        return [text]
     mean = (
-        f"But the weights belong to all images. The mean loss of the {step.others:,} {others} "
+        f"But all images share the weights. The mean loss of the {step.others:,} {others} "
         f"{_course(factors, theirs)}."
     )
     if _turns(theirs):
         mean += " Where it rises again, the step has overshot."
     elif theirs.argmin() == 0:
         mean += (
-            " This direction does not help them: it was found with the gradient of one image, not "
-            "with theirs. Hence the gradients of many images at once, in batches."
+            " This direction does not help them: it comes from the gradient of one image, not "
+            "from theirs. So training uses the gradients of many images at once, in batches."
         )
-    return [said, mean]
+    return [text, mean]
 
 
 def _turns(losses: Floats) -> bool:
-    """Say whether a loss falls first, and then rises."""
+    """Return whether a loss first falls and then rises."""
     return 0 < int(losses.argmin()) < len(losses) - 1
 
 
 def _course(factors: Floats, losses: Floats) -> str:
     least = int(losses.argmin())
-    values = [float(losses[i]) for i in (0, least, -1)]
-    more = _more(values)
-    first, lowest, last = (number(value, more) for value in values)
+    first, lowest, last = _numbers(losses[[0, least, -1]])
     end = f"{last} at {factors[-1]:g} times the step"
     if least == 0:
         return f"only rises, from {first} to {end}"
@@ -560,56 +563,3 @@ def _course(factors: Floats, losses: Floats) -> str:
         f"falls from {first} to {lowest} at {factors[least]:.3g} times the step, and then rises "
         f"to {end}"
     )
-
-
-def _sum(bias: float, terms: Floats, whole: float) -> Formula:
-    raised, lowered = float(terms[terms > 0].sum()), float(terms[terms < 0].sum())
-    return Formula(f"{number(bias)} + {number(raised)} - {number(-lowered)} = {number(whole)}")
-
-
-def _cells(view: LayerView) -> Picture:
-    """Picture a layer's values, a cell a node, row by row."""
-    rows = -(-len(view.values) // _ABREAST)
-    cells = np.zeros(rows * min(_ABREAST, len(view.values)))
-    cells[: len(view.values)] = view.values
-    caption = f"what each node gives, {min(_ABREAST, len(view.values))} a row"
-    return signed([cells.reshape(rows, -1)], [caption])[0]
-
-
-def _key(maps: Sequence[Floats]) -> str:
-    """Say how to read the colours that `_maps` takes."""
-    if _has_negative(maps):
-        return "red is above 0, blue below, and the stronger the colour, the further"
-    return "the darker, the larger"
-
-
-def _has_negative(maps: Sequence[Floats]) -> bool:
-    return min(float(part.min()) for part in maps) < 0
-
-
-def _maps(maps: Sequence[Floats], captions: Sequence[str]) -> tuple[Picture, ...]:
-    if _has_negative(maps):
-        return signed(maps, captions)
-    limit = max(float(part.max()) for part in maps)
-    return tuple(grey(part, text, limit) for part, text in zip(maps, captions, strict=True))
-
-
-def _network(explanation: Explanation) -> DenseNetwork:
-    if explanation.network is None:
-        raise TypeError("not an explanation of a dense network")
-    return explanation.network
-
-
-def _range(values: Floats) -> str:
-    low, high = _low(values), _high(values)
-    if not (values % 1).any():  # pixels as they came
-        return f"{low:.0f} to {high:.0f}"
-    return f"{number(low)} to {number(high)}"
-
-
-def _low(values: Floats | None) -> float:
-    return float(np.min(np.asarray(values)))
-
-
-def _high(values: Floats | None) -> float:
-    return float(np.max(np.asarray(values)))

@@ -1,4 +1,4 @@
-"""An explanation as one HTML page that needs nothing else: no scripts, no network, no fonts.
+"""An explanation as one HTML page without scripts, fonts or links to other files.
 
 Knows nothing of what the numbers mean.
 """
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 # As in mnistry.display.plots: from the colour-blind safe set of M. Okabe and K. Ito, 2008.
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
-# What is drawn in this colour takes the page's colour of text, in light and in dark.
+# In the page this colour becomes that of its text, which is dark or light.
 _TEXT = "#010203"
-_FAR = 50  # times the step: on so wide a scale nobody sees where 1 is
+_WIDE = 50  # times the step: on such a wide scale one cannot see where 1 is
 
 
 def render(title: str, sections: Sequence[Section], note: str = "") -> str:
-    """Write sections as one page.
+    """Return the sections as one page.
 
     Parameters
     ----------
     title
         The heading of the page.
     sections
-        From `mnistry.explain.narrative`; numbered in this order.
+        From `mnistry.explain.narrative`; they are numbered in this order.
     note
-        A last sentence; empty for none.
+        A last paragraph; empty for none.
 
     Returns
     -------
@@ -55,17 +55,17 @@ def render(title: str, sections: Sequence[Section], note: str = "") -> str:
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "img-src data:; style-src 'unsafe-inline'\">\n"
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{escape(title)}</h1>\n{body}{closing}\n<footer><p>mnistry {__version__}. All"
-        " digits: the same command with "
-        "<code>--json</code>.</p></footer>\n</main>\n</body>\n</html>\n"
+        f"<h1>{escape(title)}</h1>\n{body}{closing}\n<footer><p>mnistry {__version__}. The same "
+        "command with <code>--json</code> prints the numbers with all their digits.</p></footer>\n"
+        "</main>\n</body>\n</html>\n"
     )
 
 
 def loss_figure(step: LearningStep, others: str = "other images") -> Figure:
     """Draw the loss of the image, and of others, in the direction of a step.
 
-    The dashed line is the slope, which the step follows; the dots are the loss before and after
-    the step. `others` says what the other images are.
+    The dashed line is the slope at the start; the dots are the loss before and after the step.
+    `others` says what the other images are.
     """
     from matplotlib.figure import Figure
 
@@ -73,7 +73,7 @@ def loss_figure(step: LearningStep, others: str = "other images") -> Figure:
     rows = 1 if curve.others is None else 2
     figure = Figure(figsize=(5.6, 2.2 * rows + 0.3), layout="constrained")
     upper, *lower = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
-    upper.plot(curve.factors, curve.own, color=_BLUE, label="found")
+    upper.plot(curve.factors, curve.own, color=_BLUE, label="actual loss")
     upper.axline(
         (0, step.before), slope=step.slope, color=_ORANGE, ls="--", label="predicted by the slope"
     )
@@ -91,7 +91,7 @@ def loss_figure(step: LearningStep, others: str = "other images") -> Figure:
             ylim=(min(0.9 * start, 0.95 * lowest), 1.55 * start or 1),
         )
     label = "times the step"
-    if curve.factors[-1] > _FAR:
+    if curve.factors[-1] > _WIDE:
         label += "; the step itself ends at 1, close to the left edge"
     figure.axes[-1].set(xlabel=label, xlim=(0, curve.factors[-1]))
     for axes in figure.axes:
@@ -120,17 +120,14 @@ def _part(part: Part) -> str:
 
 
 def _text(text: str) -> str:
-    # Browsers would break a line after the hyphen of 1.5e-06.
+    # Otherwise browsers could break a line after the hyphen of 1.5e-06.
     return re.sub(r"\S+e-\d\d", r"<span>\g<0></span>", escape(text))
 
 
 def _table(table: Table) -> str:
-    bars: Sequence[str] = ["" for _ in table.rows]
-    if table.shares:
-        bars = [
-            f'<td class="bar"><span style="width:{share:.2%}"></span></td>'
-            for share in table.shares
-        ]
+    bars = [
+        f'<td class="bar"><span style="width:{share:.2%}"></span></td>' for share in table.shares
+    ] or [""] * len(table.rows)
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in table.headings)
     rows = []
     for number, ((name, *cells), bar) in enumerate(zip(table.rows, bars, strict=True)):
@@ -150,7 +147,7 @@ def _pictures(pictures: Iterable[Picture]) -> str:
     alone = len(pictures) == 1
     figures = []
     for picture in pictures:
-        # Alone, a picture is as wide as it has columns; in a row, all are as wide as fits.
+        # The width of a single picture depends on its columns; several share the width of a row.
         width = f' style="width:min(100%,{0.55 * picture.pixels.shape[1]:.2f}rem)"' * alone
         caption = escape(picture.caption)
         figures.append(
@@ -170,7 +167,7 @@ def _png(picture: Picture) -> str:
 
 
 def _svg(drawing: Drawing) -> str:
-    """Draw the loss as an element of the page, in its colour of text and on its background."""
+    """Draw the loss as an element of the page, in the page's colours."""
     import matplotlib
 
     parts = ("text", "axes.edge", "axes.label", "axes.title", "grid.", "xtick.", "ytick.")
@@ -182,8 +179,8 @@ def _svg(drawing: Drawing) -> str:
             file, format="svg", transparent=True, metadata=undated
         )
     drawn = file.getvalue()
-    # Inside a page an <svg> needs neither what stands before it nor its own size and namespaces.
+    # Inside a page an <svg> element needs no XML header, size or namespaces.
     view = re.search(r'viewBox="[^"]*"', drawn)
     inner = drawn[drawn.index("<defs>") :].replace(_TEXT, "currentColor")
-    about = "Curves: the loss of this image, and of others, by how many times the step is made"
+    about = "Curves: the loss of this image, and of others, by the multiple of the step"
     return f'<svg role="img" aria-label="{about}" {view and view[0]}>{inner}'
