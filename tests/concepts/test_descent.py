@@ -17,7 +17,7 @@ GRADIENTS[:, 0, 1] *= 1e-4  # small enough for epsilon to be seen
 
 
 def by_keras(optimizer) -> list[NDArray[np.float32]]:
-    """Give the weights after each of six steps of a Keras optimizer."""
+    """Return the weights after each of six steps of a Keras optimizer."""
     import keras
 
     variable = keras.Variable(WEIGHTS)
@@ -29,7 +29,7 @@ def by_keras(optimizer) -> list[NDArray[np.float32]]:
     return after
 
 
-def test_gradient_descent_is_keras_sgd():
+def test_gradient_descent_equals_sgd_of_keras():
     import keras
 
     weights = WEIGHTS.astype(np.float64)
@@ -40,7 +40,7 @@ def test_gradient_descent_is_keras_sgd():
         assert weights == pytest.approx(expected, rel=1e-6)
 
 
-def test_momentum_is_keras_sgd_with_momentum():
+def test_momentum_equals_sgd_with_momentum_of_keras():
     import keras
 
     weights, velocity = WEIGHTS.astype(np.float64), np.zeros(WEIGHTS.shape)
@@ -53,7 +53,7 @@ def test_momentum_is_keras_sgd_with_momentum():
 @pytest.mark.parametrize(
     "settings", [{}, {"learning_rate": 0.05, "rho": 0.5}, {"learning_rate": 0.05, "epsilon": 0.1}]
 )
-def test_rmsprop_is_keras_rmsprop(settings):
+def test_rmsprop_equals_rmsprop_of_keras(settings):
     import keras
 
     weights, average = WEIGHTS.astype(np.float64), np.zeros(WEIGHTS.shape)
@@ -73,7 +73,7 @@ def test_the_steps_by_hand():
     assert (weights.tolist(), average.tolist()) == ([0.5], [13])
 
 
-def test_a_step_changes_nothing_that_it_was_given():
+def test_a_step_does_not_change_its_arguments():
     given = np.ones(3), np.ones(3), np.ones(3)
     gradient_descent_step(given[0], given[1], 0.1)
     momentum_step(*given, 0.1, 0.9)
@@ -126,5 +126,5 @@ def test_the_batch_size_decides_the_kind_of_gradient_descent(batch_size, count, 
         (256, 128, 2),
     ],
 )
-def test_an_epoch_counts_its_last_batch_however_small(count, batch_size, steps):
+def test_an_epoch_counts_its_last_smaller_batch(count, batch_size, steps):
     assert steps_per_epoch(count, batch_size) == steps

@@ -27,7 +27,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def network() -> list[np.ndarray]:
-    """Weights and biases of 784 inputs -> 16 ReLU -> 10 softmax, as Keras orders them."""
+    """Weights and biases of 784 inputs -> 16 ReLU -> 10 softmax, in the order of Keras."""
     generator = np.random.default_rng(0)
     shapes = [(784, 16), (16,), (16, 10), (10,)]
     return [generator.normal(scale=0.1, size=shape) for shape in shapes]
@@ -57,7 +57,7 @@ def test_the_errors_of_the_output_layer_by_hand():
     assert softmax_cross_entropy_gradient([0.25, 0.75], 0).tolist() == [-0.75, 0.75]
 
 
-def test_a_label_that_is_no_class_has_no_errors():
+def test_a_label_out_of_range_raises_an_error():
     with pytest.raises(ValueError, match="expected 0 to 1"):
         softmax_cross_entropy_gradient([0.25, 0.75], 2)
 
@@ -74,7 +74,7 @@ def test_one_image_alone_gives_input_times_error():
     assert biases.tolist() == [5, 0, -1]
 
 
-def test_errors_go_back_over_the_weights_that_they_came_by():
+def test_errors_go_back_over_the_same_weights():
     weights = [[1, 2, 0], [0, -1, 4]]
     assert backpropagate([1, 1, 0.5], weights).tolist() == [3, 1]
     assert backpropagate([[1, 1, 0.5], [0, 0, 1]], weights).tolist() == [[3, 1], [0, 4]]
@@ -112,7 +112,7 @@ def test_differences_of_float32_weights_are_not_lost_in_rounding():
     assert slope == pytest.approx(2000, rel=1e-6)
 
 
-def test_backpropagation_finds_the_slopes_that_differences_find(digits, network):
+def test_backpropagation_equals_numerical_gradients(digits, network):
     gradients = backward(*digits, network)
     for place, gradient in enumerate(gradients):
 
@@ -125,7 +125,7 @@ def test_backpropagation_finds_the_slopes_that_differences_find(digits, network)
             assert gradient[index] == pytest.approx(slope, rel=1e-6)
 
 
-def test_backpropagation_is_jax_grad_of_a_keras_network(digits, network):
+def test_backpropagation_equals_jax_grad_of_a_keras_network(digits, network):
     import jax
     import keras
 
@@ -149,7 +149,7 @@ def test_backpropagation_is_jax_grad_of_a_keras_network(digits, network):
         assert ours == pytest.approx(np.asarray(theirs), rel=1e-4, abs=1e-7)
 
 
-def test_a_step_against_the_gradient_lowers_the_loss_as_foretold(digits, network):
+def test_a_step_against_the_gradient_lowers_the_loss_as_predicted(digits, network):
     gradients = backward(*digits, network)
     rate = 1e-4
     stepped = [gradient_descent_step(w, g, rate) for w, g in zip(network, gradients, strict=True)]
@@ -159,7 +159,7 @@ def test_a_step_against_the_gradient_lowers_the_loss_as_foretold(digits, network
 
 
 @pytest.mark.parametrize("lead", [-18, -15, 0, 15, 18])
-def test_keras_sees_no_slope_beyond_its_clipping(lead):
+def test_keras_has_gradient_0_where_it_clips(lead):
     import jax
     import keras
 

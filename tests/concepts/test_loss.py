@@ -22,7 +22,7 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
     return softmax(logits), generator.integers(0, 10, 200)
 
 
-def test_a_probability_of_0_775_costs_what_it_does_by_hand():
+def test_the_loss_of_probability_0_775_by_hand():
     probabilities = [0.2, 0.775, 0.025]
     assert round(float(cross_entropy(probabilities, 1)), 4) == 0.2549
     assert round(float(cross_entropy(probabilities, 1, base=2)), 4) == 0.3677
@@ -30,26 +30,26 @@ def test_a_probability_of_0_775_costs_what_it_does_by_hand():
     assert bits(cross_entropy(probabilities, 1)) == pytest.approx(-math.log2(0.775), rel=1e-14)
 
 
-def test_knowing_nothing_of_a_digit_costs_log_10():
+def test_the_loss_of_equal_probabilities_is_log_10():
     even = np.full(10, 0.1)
     assert cross_entropy(even, 7) == pytest.approx(2.302585, abs=1e-6)
     assert cross_entropy(even, 7, base=2) == pytest.approx(3.321928, abs=1e-6)
     assert cross_entropy(even, 7, base=10) == pytest.approx(1, rel=1e-14)
 
 
-def test_certainty_costs_nothing_or_infinity():
+def test_the_loss_of_certainty_is_0_or_infinity():
     costs = cross_entropy([[1, 0], [1, 0]], [0, 1])
     assert costs.tolist() == [0, math.inf]
     assert math.copysign(1, costs[0]) == 1  # no -0.0, which would be shown as such
 
 
-def test_each_image_is_charged_for_its_own_label():
+def test_each_image_has_the_loss_of_its_own_label():
     rows = [[0.5, 0.25, 0.25], [0.125, 0.375, 0.5]]
     assert cross_entropy(rows, [1, 0], base=2) == pytest.approx([2, 3], rel=1e-14)
 
 
 @pytest.mark.parametrize("label", [-1, 3])
-def test_a_label_that_is_no_class_is_not_free(label):
+def test_a_label_out_of_range_is_refused(label):
     with pytest.raises(ValueError, match="expected 0 to 2"):
         cross_entropy([0.2, 0.3, 0.5], label)
 
@@ -60,7 +60,7 @@ def test_every_row_needs_its_label(labels):
         cross_entropy([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]], labels)
 
 
-def test_cross_entropy_is_keras(answers):
+def test_cross_entropy_equals_that_of_keras(answers):
     import keras
 
     probabilities, labels = answers
@@ -73,7 +73,7 @@ def test_cross_entropy_is_keras(answers):
     assert costs.mean() == pytest.approx(float(batch), rel=1e-5)
 
 
-def test_keras_charges_no_more_than_its_clipping_lets_it():
+def test_the_loss_of_keras_is_limited_by_its_clipping():
     import keras
 
     assert keras.config.epsilon() == KERAS_EPSILON
@@ -92,13 +92,13 @@ def test_binary_cross_entropy_by_hand():
     assert bits(nats) == pytest.approx([0.75], rel=1e-14)
 
 
-def test_binary_certainty_costs_nothing_or_infinity():
+def test_the_binary_loss_of_certainty_is_0_or_infinity():
     costs = binary_cross_entropy([[1, 0], [1, 0]], [[1, 0], [1, 1]])
     assert costs.tolist() == [0, math.inf]
     assert math.copysign(1, costs[0]) == 1
 
 
-def test_binary_cross_entropy_is_keras_mean_over_the_outputs(answers):
+def test_binary_cross_entropy_equals_the_mean_of_keras(answers):
     import keras
 
     probabilities, labels = answers
@@ -109,7 +109,7 @@ def test_binary_cross_entropy_is_keras_mean_over_the_outputs(answers):
         assert costs == pytest.approx(expected, rel=1e-5, abs=2e-7)
 
 
-def test_targets_between_0_and_1_cost_at_least_their_own_entropy():
+def test_the_loss_of_targets_between_0_and_1_is_at_least_their_entropy():
     assert binary_cross_entropy([0.5], [0.5], base=2) == pytest.approx(1, rel=1e-14)
     assert binary_cross_entropy([0.25], [0.5], base=2) > 1
 

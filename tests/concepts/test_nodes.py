@@ -16,7 +16,7 @@ def test_a_node_adds_its_bias_to_the_weighted_inputs():
     assert type(v) is float
 
 
-def test_a_node_takes_as_many_weights_as_inputs():
+def test_a_node_needs_as_many_weights_as_inputs():
     with pytest.raises(ValueError, match="shapes"):
         node([1, 2, 3], [1, 2], 0)
 
@@ -44,7 +44,7 @@ def test_two_layers_without_an_activation_between_them_are_one():
     assert bent != pytest.approx(layer(x, first @ second, 0))
 
 
-def test_a_layer_and_its_activation_are_keras_dense():
+def test_a_layer_and_its_activation_equal_dense_of_keras():
     import keras
 
     generator = np.random.default_rng(2)
@@ -58,11 +58,11 @@ def test_a_layer_and_its_activation_are_keras_dense():
         assert ours == pytest.approx(np.asarray(dense(x)), rel=1e-5, abs=1e-6)
 
 
-def test_relu_lets_only_positive_sums_through():
+def test_relu_keeps_positive_sums_only():
     assert relu([-1e9, -0.5, 0, 0.5, 1e9]).tolist() == [0, 0, 0, 0.5, 1e9]
 
 
-def test_sigmoid_of_far_sums_is_its_limit_without_a_warning():
+def test_sigmoid_of_large_sums_is_its_limit_without_a_warning():
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         assert sigmoid(-1000) == 0
         assert sigmoid(1000) == 1
@@ -74,12 +74,12 @@ def test_sigmoid_keeps_its_digits_where_it_is_small():
 
 
 @given(sums)
-def test_sigmoid_mirrors(v):
+def test_sigmoid_is_symmetric(v):
     assert sigmoid(-v) == pytest.approx(1 - sigmoid(v), abs=1e-14)
 
 
 @given(sums)
-def test_tanh_is_the_sigmoid_twice_as_high_and_steep(v):
+def test_tanh_is_a_stretched_and_shifted_sigmoid(v):
     assert tanh(v) == pytest.approx(2 * sigmoid(2 * v) - 1, abs=1e-14)
 
 

@@ -27,25 +27,25 @@ def test_softmax_gives_probabilities_whatever_the_logits(v):
 
 
 @given(logits, st.floats(-100, 100))
-def test_softmax_ignores_a_constant(v, constant):
+def test_adding_a_constant_does_not_change_softmax(v, constant):
     assert softmax(v + constant) == pytest.approx(softmax(v), rel=1e-11)
 
 
-def test_softmax_of_huge_logits_is_that_of_their_differences():
+def test_softmax_of_huge_logits_depends_on_their_differences():
     assert softmax([1001, 1003, 1002]) == pytest.approx(softmax([1, 3, 2]), rel=1e-14)
     assert softmax([-1e9, 0, 1e9]).tolist() == [0, 0, 1]
     single = softmax(np.array([1e30, -1e30], np.float32))
     assert (single.dtype, single.tolist()) == (np.float32, [1, 0])
 
 
-def test_softmax_takes_each_row_by_itself():
+def test_softmax_treats_each_row_separately():
     rows = softmax([[1, 3, 2], [0, 0, 0]])
     assert rows[0] == pytest.approx(softmax([1, 3, 2]))
     assert rows[1] == pytest.approx(1 / 3)
     assert softmax(np.array([[1, 3, 2]]).T, axis=0)[:, 0] == pytest.approx(rows[0])
 
 
-def test_softmax_is_keras():
+def test_softmax_equals_that_of_keras():
     import keras
 
     v = np.random.default_rng(0).normal(scale=10, size=(50, 10)).astype(np.float32)
@@ -53,7 +53,7 @@ def test_softmax_is_keras():
     assert softmax(v) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
-def test_the_first_of_equals_is_the_answer():
+def test_the_first_of_equal_values_is_the_answer():
     assert argmax([0, 7, 7]) == 1
     assert argmax([[0, 7, 7], [0, 0, 0], [1, 2, 3]]).tolist() == [1, 0, 2]
 
@@ -73,12 +73,12 @@ def test_one_label_gives_one_row():
 
 
 @pytest.mark.parametrize("label", [-1, 10])
-def test_a_label_that_is_no_class_is_refused_and_not_counted_from_the_end(label):
+def test_a_negative_label_is_refused_and_not_counted_from_the_end(label):
     with pytest.raises(ValueError, match=f"{label}.*expected 0 to 9"):
         one_hot([5, label])
 
 
-def test_one_hot_is_keras():
+def test_one_hot_equals_that_of_keras():
     import keras
 
     y = np.array([3, 0, 9])

@@ -33,7 +33,7 @@ COMPUTATIONS = {
 @pytest.mark.parametrize(
     ("given", "computed"), [("float32", "float32"), ("float16", "float64"), ("float64", "float64")]
 )
-def test_only_float32_is_computed_in_less_than_float64(compute, given, computed):
+def test_only_float32_is_computed_with_less_precision_than_float64(compute, given, computed):
     assert compute(ONE.astype(given)).dtype == computed
 
 

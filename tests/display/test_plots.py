@@ -23,7 +23,7 @@ FASHION = (
 
 
 def make_card(wrong, classes=tuple("0123456789")):
-    """A scorecard in which the first images, as many as `wrong`, are taken for the next class."""
+    """Return a scorecard with the first `wrong` images answered as the next class."""
     answers = LABELS.astype(int)
     answers[:wrong] = (answers[:wrong] + 1) % 10
     confidences = np.linspace(0.5, 0.95, 40)
@@ -32,7 +32,7 @@ def make_card(wrong, classes=tuple("0123456789")):
     return score(LABELS, rows, classes=classes)
 
 
-# Of four classes the second has no training images, and the third costs less where unseen.
+# The second class has no training images; the third has a lower loss on unseen images.
 CLASSES = (
     *(Entry("0", 0.25, 0.5), Entry("1", None, 2.5), Entry("2", 0.5, 0.125)),
     Entry("3", 0.01, 1.0),
@@ -60,7 +60,7 @@ def captions(figure):
 
 
 def drawn(figure):
-    """The figure, drawn, so that its layout is done; and what drew it."""
+    """Draw a figure, so that its layout is final; return it with its renderer."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -118,12 +118,12 @@ def test_digits_without_labels_have_their_index():
     assert captions(plots.digits(IMAGES, None, [3])) == ["image 3"]
 
 
-def test_digits_refuse_an_index_of_no_image():
+def test_digits_refuse_an_index_out_of_range():
     with pytest.raises(UsageError, match="no image 40"):
         plots.digits(IMAGES, LABELS, [40])
 
 
-def test_curves_start_at_epoch_1_and_show_validation_only_where_there_is_some():
+def test_curves_start_at_epoch_1_and_show_validation_if_there_is_one():
     loss, accuracy = plots.curves(HISTORY).axes
     assert [line.get_xydata().tolist() for line in loss.lines] == [[[1, 0.3], [2, 0.1]]]
     assert [line.get_xydata().tolist() for line in accuracy.lines] == [[[1, 0.9], [2, 0.97]]]
@@ -141,7 +141,7 @@ def test_epochs_are_whole_numbers_from_1(epochs):
     assert all(tick == int(tick) and 1 <= tick <= epochs for tick in ticks)
 
 
-def test_confusion_shows_every_count_and_keeps_the_diagonal_out_of_the_scale():
+def test_confusion_shows_every_count_and_colours_only_mistakes():
     card = make_card(15)
     axes = plots.confusion(card).axes[0]
     counts = {
@@ -174,7 +174,7 @@ def contrast(a, b):
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_mistakes_stand_surest_first_with_label_answer_and_confidence():
+def test_mistakes_show_the_most_confident_first_with_label_answer_and_confidence():
     figure = plots.mistakes(make_card(30), IMAGES, count=2)
     # Cut off, not rounded: 0.834615 and 0.823076.
     assert captions(figure) == [
@@ -185,11 +185,11 @@ def test_mistakes_stand_surest_first_with_label_answer_and_confidence():
     assert figure.get_suptitle() == "Mistakes, the surest first: 2 of 30"
 
 
-def test_mistakes_of_a_perfect_network_are_a_figure_too(tmp_path):
+def test_mistakes_of_a_perfect_network_give_an_empty_figure(tmp_path):
     plots.save(plots.mistakes(make_card(0), IMAGES), tmp_path / "mistakes.png")
 
 
-def test_mistakes_refuse_images_that_were_not_scored():
+def test_mistakes_refuse_another_number_of_images():
     with pytest.raises(UsageError, match="39 images; expected the 40 that were scored"):
         plots.mistakes(make_card(3), IMAGES[:39])
 
@@ -220,12 +220,12 @@ def test_first_layer_of_zeros_can_be_drawn(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 1, 32), (512, 10), (784,)])
-def test_first_layer_refuses_a_layer_that_does_not_see_pixels(shape):
+def test_first_layer_refuses_weights_of_another_shape(shape):
     with pytest.raises(UsageError, match=r"expected \(784, units\)"):
         plots.first_layer(np.zeros(shape))
 
 
-def test_reliability_draws_the_bins_that_hold_images():
+def test_reliability_draws_the_bins_that_are_not_empty():
     card = make_card(20)
     filled = [part for part in card.bins if part.count]
     above, below = plots.reliability(card).axes
@@ -238,7 +238,7 @@ def widths(axes):
     return [bar.get_width() for bar in axes.patches]
 
 
-def test_the_ledgers_bar_goes_from_nothing_to_0_in_what_was_learned_the_gap_and_the_rest():
+def test_the_bar_of_the_ledger_shows_what_was_learned_the_gap_and_the_rest():
     whole = plots.ledger(BOOK).axes[0]
     assert [(bar.get_x(), bar.get_width()) for bar in whole.patches] == [
         (2.0, -1.25),
@@ -254,14 +254,14 @@ def test_the_ledgers_bar_goes_from_nothing_to_0_in_what_was_learned_the_gap_and_
     assert "2.00 bits if you know nothing" in whole.get_title()
 
 
-def test_the_ledgers_bar_has_no_gap_where_unseen_images_cost_no_more():
+def test_the_bar_of_the_ledger_shows_no_negative_gap():
     book = dataclasses.replace(BOOK, train=0.75, unseen=0.5)
     assert widths(plots.ledger(book).axes[0]) == [-1.5, -0.5]
     alone = dataclasses.replace(BOOK, unseen=None, split=None)
     assert widths(plots.ledger(alone).axes[0]) == [-1.75, -0.25]
 
 
-def test_a_network_that_misleads_has_learned_nothing_in_the_ledger():
+def test_the_bar_of_a_network_worse_than_guessing_shows_nothing_learned():
     whole = plots.ledger(dataclasses.replace(BOOK, unseen=7.5)).axes[0]
     assert [(bar.get_x(), bar.get_width()) for bar in whole.patches] == [
         (7.5, -7.25),
@@ -270,7 +270,7 @@ def test_a_network_that_misleads_has_learned_nothing_in_the_ledger():
     assert whole.get_xlim() == (7.5, 0)
 
 
-def test_the_ledgers_epochs_hold_training_validation_and_what_knowing_nothing_costs():
+def test_the_epochs_of_the_ledger_show_training_validation_and_knowing_nothing():
     epochs = plots.ledger(BOOK).axes[1]
     train, unseen, nothing = epochs.lines
     assert train.get_xydata().tolist() == [[1, 1.5], [2, 0.5], [3, 0.125]]
@@ -282,13 +282,13 @@ def test_the_ledgers_epochs_hold_training_validation_and_what_knowing_nothing_co
     assert 1 < shade.get_paths()[0].vertices[:, 0].min() < 2
 
 
-def test_the_ledger_without_validation_has_no_line_and_no_shade_for_it():
+def test_the_ledger_without_validation_draws_none():
     epochs = plots.ledger(BOOKS["ledger without validation"]).axes[1]
     assert len(epochs.lines) == 2
     assert not epochs.collections
 
 
-def test_the_ledgers_classes_hold_what_training_and_test_images_cost():
+def test_the_classes_of_the_ledger_show_training_and_test_losses():
     classes = plots.ledger(BOOK).axes[2]
     links, train, unseen = classes.collections
     assert [x for x, _ in train.get_offsets().filled(-1)] == [0.25, -1, 0.5, 0.01]
@@ -304,7 +304,7 @@ def test_the_ledgers_classes_hold_what_training_and_test_images_cost():
     ]
 
 
-def test_bits_are_marked_with_plain_numbers_that_do_not_run_into_each_other():
+def test_ticks_of_bits_are_plain_numbers_that_do_not_overlap():
     for book in BOOKS.values():
         figure, renderer = drawn(plots.ledger(book))
         labels = [text for text in figure.axes[-1].get_xticklabels() if text.get_text()]
@@ -320,7 +320,7 @@ def test_bits_are_marked_with_plain_numbers_that_do_not_run_into_each_other():
         assert [float(text.get_text()) for text in labels] == pytest.approx(places)
 
 
-def test_epochs_that_are_no_bits_an_image_are_left_out_of_the_ledger():
+def test_the_ledger_without_epochs_has_no_panel_for_them():
     whole, classes = plots.ledger(BOOKS["ledger without epochs"]).axes
     assert whole.patches
     assert "Class by class" in classes.get_title()
@@ -330,7 +330,7 @@ def test_epochs_that_are_no_bits_an_image_are_left_out_of_the_ledger():
     ("name", "start"),
     [("a.png", b"\x89PNG"), ("a.PNG", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")],
 )
-def test_save_writes_what_the_suffix_says_and_the_same_bytes_each_time(tmp_path, name, start):
+def test_save_writes_the_format_of_the_suffix_and_the_same_bytes_each_time(tmp_path, name, start):
     first, second = tmp_path / f"1{name}", tmp_path / f"2{name}"
     for path in (first, second):
         plots.save(plots.curves(HISTORY), path)
@@ -350,7 +350,7 @@ def test_no_time_of_day_is_written(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "a.png.txt"])
-def test_save_refuses_other_formats_and_leaves_what_was_there(tmp_path, name):
+def test_save_refuses_other_formats_and_keeps_the_old_file(tmp_path, name):
     (tmp_path / name).write_text("before")
     with pytest.raises(UsageError, match=r"\.png, \.svg or \.pdf"):
         plots.save(plots.curves(HISTORY), tmp_path / name)

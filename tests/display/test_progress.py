@@ -17,7 +17,7 @@ def drawn(**console: object) -> str:
     return file.getvalue()
 
 
-def test_a_log_file_gets_one_line_an_epoch_and_no_control_codes() -> None:
+def test_a_log_file_gets_one_line_for_each_epoch_and_no_control_codes() -> None:
     text = drawn(force_terminal=False)
     assert text == ("epoch 2/5: loss 0.2000  accuracy  94.00%  val 0.1500  95.00%  1.25 s\n")
 
@@ -68,7 +68,7 @@ def test_a_notebook_keeps_only_the_last_state(monkeypatch) -> None:
     assert "400/400" in shown[0]
 
 
-def test_counting_leaves_a_log_alone(capsys) -> None:
+def test_counting_writes_nothing_into_a_log_file(capsys) -> None:
     with counted("downloading", in_bytes=True) as show:
         show(1_000, None)
         show(2_000, 2_000)

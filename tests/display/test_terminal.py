@@ -67,7 +67,7 @@ def test_the_last_row_of_an_odd_number_has_nothing_below_it():
 
 
 @pytest.mark.parametrize("colours", [False, True])
-def test_pictures_stand_side_by_side_as_far_as_the_width_allows(colours):
+def test_as_many_pictures_as_fit_stand_side_by_side(colours):
     images = np.full((3, 28, 28), 255, np.uint8)
     pictures = DigitPictures(images, np.array([5, 0, 4]), [0, 1, 2])
     lines = pictures.lines(width=58, colours=colours)
@@ -78,13 +78,13 @@ def test_pictures_stand_side_by_side_as_far_as_the_width_allows(colours):
     assert len(pictures.lines(width=57, colours=colours)) == 3 * (14 + 1) + 2
 
 
-def test_captions_wider_than_a_cropped_picture_do_not_run_together():
+def test_captions_wider_than_their_pictures_do_not_overlap():
     images = np.full((2, 4, 2), 255, np.uint8)
     text = printed(DigitPictures(images, np.array([5, 0]), [0, 1]))
     assert text.splitlines()[-1] == "image 0, label 5  image 1, label 0"
 
 
-def test_a_terminal_too_narrow_cuts_the_picture_and_does_not_wrap_it():
+def test_a_narrow_terminal_cuts_the_picture_and_does_not_wrap_it():
     images = np.full((1, 28, 28), 255, np.uint8)
     assert len(printed(DigitPictures(images, None, [0]), width=20).splitlines()) == 14 + 1
 
@@ -94,7 +94,7 @@ def test_classes_are_named():
     assert "label Ankle boot" in printed(pictures)
 
 
-def test_an_index_of_no_image_is_refused():
+def test_an_index_out_of_range_is_refused():
     with pytest.raises(UsageError, match="no image 1"):
         DigitPictures(PATTERNS, None, [1])
 

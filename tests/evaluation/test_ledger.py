@@ -1,4 +1,4 @@
-"""The ledger's figures, from scores made by hand and from a real run."""
+"""The figures of a ledger, from made-up scores and from a real run."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ CATEGORICAL = "categorical_crossentropy"
 
 
 def card(labels, given, classes="abcd"):
-    """A scorecard in which the true class of each image gets the probability `given`."""
+    """Return a scorecard with the probability `given` for the true class of each image."""
     labels = np.array(labels, np.uint8)
     given = np.array(given, float)
     rows = np.repeat((1 - given[:, np.newaxis]) / (len(classes) - 1), len(classes), axis=1)
@@ -67,14 +67,14 @@ def test_classes_by_hand():
     ]
 
 
-def test_a_guesser_by_frequencies_pays_the_entropy_of_the_training_labels():
+def test_the_loss_of_guessing_by_frequency_is_the_entropy_of_the_training_labels():
     # Shares 1/2, 1/4, 1/4, 0: 0.5 * 1 + 2 * 0.25 * 2.
     assert book().frequencies == 1.5
     even = card([0, 1, 2, 3], [0.5] * 4)
     assert book(Scores(None, even)).frequencies == book().nothing == 2
 
 
-def test_epochs_are_nats_turned_into_bits():
+def test_losses_of_epochs_are_converted_from_nats_to_bits():
     first, second = book().epochs
     assert (first.name, second.name) == ("1", "2")
     assert (first.train, first.unseen) == (pytest.approx(2), pytest.approx(1.5))
@@ -96,7 +96,7 @@ def test_without_test_images_the_validation_images_are_the_unseen_ones():
     assert found.learned == pytest.approx(-1)
 
 
-def test_without_unseen_images_nothing_is_said_of_a_gap():
+def test_without_unseen_images_there_is_no_gap():
     epochs = [dataclasses.replace(epoch, val_loss=None) for epoch in EPOCHS]
     found = book(Scores(None, TRAIN), epochs)
     assert (found.split, found.unseen, found.gap, found.best_epoch) == (None,) * 4
@@ -105,7 +105,7 @@ def test_without_unseen_images_nothing_is_said_of_a_gap():
     assert set(found.to_json()["by_class"][0]) == {"class", "train", "gap"}
 
 
-def test_epochs_of_binary_cross_entropy_are_no_bits_an_image_but_the_scores_are():
+def test_the_ledger_of_binary_cross_entropy_has_scores_but_no_epochs():
     found = book(loss="binary_crossentropy")
     assert found.epochs == ()
     assert found.train == book().train
@@ -113,7 +113,7 @@ def test_epochs_of_binary_cross_entropy_are_no_bits_an_image_but_the_scores_are(
 
 
 @pytest.mark.parametrize("loss", [None, math.nan, math.inf])
-def test_a_history_with_a_loss_that_is_none_is_damaged(loss):
+def test_a_history_without_a_finite_loss_is_damaged(loss):
     with pytest.raises(ModelError, match=r"damaged: a loss of .* in epoch 2"):
         book(epochs=(EPOCHS[0], dataclasses.replace(EPOCHS[1], loss=loss)))
 
@@ -123,7 +123,7 @@ def test_a_history_without_epochs_is_damaged():
         book(epochs=())
 
 
-def test_json_calls_the_unseen_images_by_their_split():
+def test_json_names_the_unseen_images_by_their_split():
     value = json.loads(json.dumps(book().to_json(), allow_nan=False))
     assert value["nothing"] == 2
     assert value["test"] - value["train"] == value["gap"]
@@ -142,7 +142,7 @@ def test_json_calls_the_unseen_images_by_their_split():
     assert book(Scores(None, TRAIN, VALIDATION)).to_json()["validation"] == pytest.approx(3)
 
 
-def test_a_real_run_stands_between_nothing_and_0_and_its_classes_add_up(finished_run: Run):
+def test_a_real_run_lies_between_nothing_and_0_and_its_classes_add_up(finished_run: Run):
     scores = finished_run.scores()
     found = Ledger.of(finished_run.epochs(), scores, finished_run.recipe.loss)
     assert 0 < found.train < found.nothing

@@ -11,7 +11,7 @@ from mnistry.evaluation.statistics import wilson
 
 
 def sure(answers, confidence=0.91):
-    """Rows that give `confidence` to each answer and share the rest."""
+    """Return rows with `confidence` for each answer, and the rest shared by the others."""
     rows = np.full((len(answers), 10), (1 - confidence) / 9)
     rows[np.arange(len(answers)), answers] = confidence
     return rows
@@ -37,7 +37,7 @@ def test_loss_in_nats_and_bits_by_hand(card):
     assert card.loss_bits == pytest.approx(-(3 * math.log2(0.91) + 3 * math.log2(0.01)) / 6)
 
 
-def test_confusion_has_a_row_a_label_and_a_column_an_answer(card):
+def test_confusion_has_labels_in_rows_and_answers_in_columns(card):
     assert card.confusion[0] == (1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     assert card.confusion[1] == (0, 1, 1, 0, 0, 0, 0, 0, 0, 0)
     assert card.confusion[2] == (0, 2, 1, 0, 0, 0, 0, 0, 0, 0)
@@ -59,7 +59,7 @@ def test_most_confused_pairs_are_ordered_by_count(card):
     assert card.most_confused == (Confusion(2, 1, 2), Confusion(1, 2, 1))
 
 
-def test_mistakes_stand_surest_first_and_equals_by_index():
+def test_mistakes_are_ordered_by_confidence_and_then_by_index():
     rows = np.concatenate([sure([1, 1], 0.5), sure([1], 0.9), sure([0], 0.99)])
     found = score(np.zeros(4, np.uint8), rows).mistakes
     assert [mistake.index for mistake in found] == [2, 0, 1]
@@ -67,7 +67,7 @@ def test_mistakes_stand_surest_first_and_equals_by_index():
     assert found[0].confidence == pytest.approx(0.9)
 
 
-def test_mistakes_of_equal_confidence_stand_in_the_order_of_the_images():
+def test_many_mistakes_of_equal_confidence_are_ordered_by_index():
     rows = np.stack([sure([1] * 100, 0.5), sure([1] * 100, 0.9)], axis=1).reshape(200, 10)
     found = score(np.zeros(200, np.uint8), rows).mistakes
     assert [mistake.index for mistake in found] == [*range(1, 200, 2), *range(0, 200, 2)]
@@ -101,7 +101,7 @@ def test_a_confidence_between_two_bins_belongs_to_the_lower():
     assert [part.count for part in score(np.array([0]), rows).bins].index(1) == 11
 
 
-def test_rows_that_miss_the_sum_1_by_rounding_are_scaled_to_it():
+def test_rows_whose_sum_is_1_but_for_rounding_are_scaled_to_1():
     exact, found = score(LABELS, sure(ANSWERS)), score(LABELS, sure(ANSWERS) * 1.0005)
     assert found.loss == pytest.approx(exact.loss, rel=1e-12)
     assert found.mistakes[0].confidence == pytest.approx(0.91, rel=1e-12)
@@ -145,19 +145,19 @@ def test_fault_42_disputed_labels_are_scored_both_ways_and_not_changed():
     assert np.array_equal(labels, before)
 
 
-def test_disputed_indices_point_at_the_labels_that_people_disputed(mnist_path):
+def test_disputed_indices_have_the_labels_of_the_source(mnist_path):
     with np.load(mnist_path) as arrays:
         labels = arrays["y_test"][list(DISPUTED_MNIST_TEST)]
     # given_original_label of these indices in cleanlab's mturk/mnist_mturk.json.
     assert labels.tolist() == [8, 0, 9, 4, 2, 5, 6, 6, 5, 5, 0, 1, 4, 6, 5]
 
 
-def test_no_disputed_labels_give_no_second_score(card):
+def test_without_disputed_labels_there_is_no_second_score(card):
     assert card.undisputed is None
     assert card.to_json()["undisputed"] is None
 
 
-def test_disputed_indices_must_be_of_the_images():
+def test_disputed_indices_out_of_range_are_refused():
     with pytest.raises(UsageError, match="disputed label 6 of 6"):
         score(LABELS, sure(ANSWERS), disputed=[6])
     with pytest.raises(UsageError, match="every label is disputed"):
@@ -171,7 +171,7 @@ def test_json_and_back_is_the_same_scorecard(disputed):
     assert Scorecard.from_json(json.loads(text)) == before
 
 
-def test_json_leads_with_what_one_looks_for(card):
+def test_json_begins_with_the_main_scores(card):
     value = card.to_json()
     assert list(value)[:6] == ["count", "correct", "accuracy", "interval", "loss", "loss_bits"]
     assert value["interval"] == list(wilson(3, 6))
@@ -209,20 +209,20 @@ def test_a_damaged_scorecard_is_refused(card, damage):
 
 
 @pytest.mark.parametrize("value", [None, [], "text"])
-def test_json_that_is_no_scorecard_is_refused(value):
+def test_json_of_another_kind_is_refused(value):
     with pytest.raises(ModelError, match="evaluate the run again"):
         Scorecard.from_json(value)
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -0.1, 0.5])
-def test_probabilities_that_are_none_are_refused(number):
+def test_numbers_that_are_not_probabilities_are_refused(number):
     rows = sure(ANSWERS)
     rows[4, 7] = number
     with pytest.raises(ModelError, match="answer to image 4: not probabilities"):
         score(LABELS, rows)
 
 
-def test_a_negative_probability_is_refused_also_where_the_sum_is_1():
+def test_a_negative_probability_is_refused_even_if_the_sum_is_1():
     rows = sure(ANSWERS)
     rows[4, 7:9] += -0.1, 0.1
     with pytest.raises(ModelError, match="image 4: not probabilities: smallest -"):
@@ -252,7 +252,7 @@ def test_labels_out_of_range_are_refused(label):
         score(labels, sure(ANSWERS))
 
 
-def test_labels_and_answers_must_be_as_many_and_some():
+def test_there_must_be_one_label_for_each_answer_and_at_least_one():
     with pytest.raises(DataError, match="5 labels for 6 answers"):
         score(LABELS[:5], sure(ANSWERS))
     with pytest.raises(DataError, match="0 labels for 0 answers"):

@@ -31,7 +31,7 @@ def test_wilson_stays_within_0_and_1(count):
 
 
 @pytest.mark.parametrize(("correct", "count"), [(0, 0), (3, 2), (-1, 2)])
-def test_wilson_refuses_what_is_no_share(correct, count):
+def test_wilson_refuses_impossible_counts(correct, count):
     with pytest.raises(UsageError, match="is no share"):
         wilson(correct, count)
 
@@ -54,7 +54,7 @@ def test_mcnemar_sees_a_difference():
     )
 
 
-def test_mcnemar_of_a_network_with_itself_sees_none():
+def test_mcnemar_sees_no_difference_between_a_network_and_itself():
     comparison = mcnemar([3, 5], [5, 3], count=10)
     assert (comparison.both, comparison.p_value, comparison.differ) == (2, 1.0, False)
 
@@ -67,14 +67,14 @@ def test_mcnemar_agrees_with_scipy(a, b):
     assert comparison.p_value == pytest.approx(binomtest(a, a + b).pvalue, rel=1e-9)
 
 
-def test_mcnemar_neither_overflows_nor_fails_where_p_is_below_all_floats():
+def test_mcnemar_returns_0_for_a_p_value_too_small_for_a_float():
     comparison = mcnemar(range(60_000), [], count=60_000)
     assert comparison.p_value == 0
     assert "p < 0.0001" in comparison.verdict
 
 
 @pytest.mark.parametrize("index", [-1, 10])
-def test_mcnemar_refuses_mistakes_at_other_images(index):
+def test_mcnemar_refuses_indices_out_of_range(index):
     with pytest.raises(UsageError, match="the same images"):
         mcnemar([3, index], [5], count=10)
 

@@ -1,4 +1,4 @@
-"""Networks to explain, as Keras models and as the ONNX files that they are exported to."""
+"""Networks to explain, as Keras models and as exported ONNX files."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class Subject(NamedTuple):
 
 
 def subject(model: keras.Model) -> Subject:
-    """Give a model weights that hide no mistake, biases too, and export it."""
+    """Give a model random weights and biases, so that mistakes show, and export it."""
     generator = np.random.default_rng(0)
     for variable in model.trainable_variables:
         spread = 0.1 if len(variable.shape) == 1 else np.prod(variable.shape[:-1]) ** -0.5
@@ -27,7 +27,7 @@ def subject(model: keras.Model) -> Subject:
 
 
 def dense_network(*units: int, activation: str = "relu") -> keras.Model:
-    """The layers of `mnistry.build`, without its random weights, which take long to make."""
+    """Return the network of `mnistry.build` with weights of 0, which are quick to make."""
     layers = keras.layers
     return keras.Sequential(
         [

@@ -16,7 +16,7 @@ from mnistry.inference import onnx_session
 
 
 def keras_layers(model, image):
-    """What Keras computes for one image: each layer's sums, if it is dense, and its output."""
+    """Return each layer's sums, if it is dense, and output for one image, computed by Keras."""
     found, values = {}, keras.ops.convert_to_tensor(image[np.newaxis])
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer):
@@ -29,7 +29,7 @@ def keras_layers(model, image):
     return found
 
 
-def test_sums_and_activations_of_dense_networks_are_kerass(dense_subject, digits):
+def test_sums_and_activations_of_dense_networks_equal_those_of_keras(dense_subject, digits):
     explainer = Explainer(dense_subject.onnx)
     assert explainer.network is not None
     for image, label in zip(*digits, strict=True):
@@ -47,7 +47,7 @@ def test_sums_and_activations_of_dense_networks_are_kerass(dense_subject, digits
         assert explanation.answer == int(np.argmax(probabilities))
 
 
-def test_outputs_of_other_layers_are_kerass(convnet, digits):
+def test_outputs_of_other_layers_equal_those_of_keras(convnet, digits):
     explainer = Explainer(convnet.onnx)
     assert explainer.network is None
     for image in digits[0]:
@@ -65,7 +65,7 @@ def test_outputs_of_other_layers_are_kerass(convnet, digits):
         np.testing.assert_allclose(explanation.logits, sums, rtol=1e-5, atol=1e-5)
 
 
-def test_softmax_step_by_step_ends_at_the_probabilities(dense_subject, digits):
+def test_the_steps_of_softmax_give_the_probabilities(dense_subject, digits):
     explanation = Explainer(dense_subject.onnx).explain(digits[0][0])
     assert explanation.shifted.max() == 0
     np.testing.assert_allclose(
@@ -75,16 +75,7 @@ def test_softmax_step_by_step_ends_at_the_probabilities(dense_subject, digits):
     assert explanation.cost_bits is None
 
 
-def test_what_the_pixels_add_and_the_bias_are_the_sum(dense_subject, digits):
-    explanation = Explainer(dense_subject.onnx).explain(digits[0][5])
-    first = explanation.network.layers[0]
-    for unit in (0, 7):
-        whole = explanation.terms(unit).sum() + first.bias[unit]
-        assert whole == pytest.approx(explanation.layers[0].sums[unit], rel=1e-12)
-        assert not explanation.terms(unit)[digits[0][5] == 0].any()
-
-
-def test_fired_and_strongest_are_told_by_the_sums(digits, dense_subject):
+def test_a_layer_counts_fired_nodes_and_finds_the_strongest(digits, dense_subject):
     view = Explainer(dense_subject.onnx).explain(digits[0][2]).layers[0]
     view = dataclasses.replace(
         view, sums=np.array([-1.0, 0, 2, 5]), values=np.array([0.0, 0, 2, 5])
@@ -94,7 +85,7 @@ def test_fired_and_strongest_are_told_by_the_sums(digits, dense_subject):
 
 
 def foreign(nodes, **weights):
-    """Make a model as another exporter might."""
+    """Make a model like those of another exporter."""
     arrays = {name: numpy_helper.from_array(value, name) for name, value in weights.items()}
     graph = helper.make_graph(
         nodes,
@@ -112,7 +103,7 @@ WEIGHTS = np.random.default_rng(0).normal(0, 0.01, (784, 10)).astype(np.float32)
 START = [node("Cast", ["image"], ["f"], to=1), node("Flatten", ["f"], ["x"])]
 
 
-def test_a_file_by_others_with_the_same_contract_is_explained_operator_by_operator(digits):
+def test_a_file_of_another_exporter_is_explained_operator_by_operator(digits):
     content = foreign(
         [
             *START,
@@ -129,7 +120,7 @@ def test_a_file_by_others_with_the_same_contract_is_explained_operator_by_operat
     np.testing.assert_allclose(explanation.probabilities, expected, atol=1e-6)
 
 
-def test_a_network_that_ends_otherwise_has_no_logits(digits):
+def test_a_network_without_softmax_at_the_end_has_no_logits(digits):
     content = foreign(
         [
             *START,
@@ -159,7 +150,7 @@ def test_a_network_that_ends_otherwise_has_no_logits(digits):
     ],
     ids=["black and white", "halved", "elu", "softmax within"],
 )  # fmt: skip
-def test_what_only_looks_like_a_dense_network_is_not_taken_for_one(nodes):
+def test_a_network_that_only_resembles_a_dense_one_is_not_taken_for_one(nodes):
     content = foreign(
         [*nodes, node("Softmax", ["v"], ["probabilities"])],
         w=WEIGHTS,
@@ -168,7 +159,7 @@ def test_what_only_looks_like_a_dense_network_is_not_taken_for_one(nodes):
     assert Explainer(content).network is None
 
 
-def test_weights_that_are_stored_turned_round_are_turned_back(digits):
+def test_weights_that_are_stored_transposed_are_transposed_back(digits):
     gemm = node("Gemm", ["x", "w"], ["v"], transB=1)
     content = foreign(
         [*START, gemm, node("Softmax", ["v"], ["probabilities"])],
@@ -180,7 +171,7 @@ def test_weights_that_are_stored_turned_round_are_turned_back(digits):
     np.testing.assert_allclose(explanation.logits, expected, rtol=1e-6)
 
 
-def test_a_model_with_another_contract_is_refused(tmp_path):
+def test_a_model_with_another_input_or_output_is_refused(tmp_path):
     with pytest.raises(ModelError, match="no such file"):
         Explainer(tmp_path / "model.onnx")
     content = foreign([node("Cast", ["image"], ["probabilities"], to=1)])
@@ -191,12 +182,12 @@ def test_a_model_with_another_contract_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "image", [np.zeros((28, 27), np.uint8), np.full((28, 28), 0.5), np.full((28, 28), 256)]
 )
-def test_what_is_no_image_is_refused(convnet, image):
+def test_arrays_that_are_not_images_are_refused(convnet, image):
     with pytest.raises(DataError):
         Explainer(convnet.onnx).explain(image)
 
 
-def test_json_has_every_number_of_the_way(dense_subject, digits):
+def test_json_has_every_number_of_every_layer(dense_subject, digits):
     explanation = Explainer(dense_subject.onnx).explain(digits[0][6], 6)
     value = json.loads(json.dumps(explanation.to_json(), allow_nan=False))
     assert value["image"] == digits[0][6].tolist()
@@ -206,7 +197,7 @@ def test_json_has_every_number_of_the_way(dense_subject, digits):
     assert value["cost"] == {"nats": explanation.cost, "bits": explanation.cost_bits}
 
 
-def test_a_certain_mistake_costs_no_number_that_json_has_not(dense_subject, digits):
+def test_an_infinite_loss_is_null_in_json(dense_subject, digits):
     explanation = Explainer(dense_subject.onnx).explain(digits[0][6], 6)
     certain = np.zeros(10)
     certain[3] = 1
@@ -215,7 +206,7 @@ def test_a_certain_mistake_costs_no_number_that_json_has_not(dense_subject, digi
     assert sure.to_json()["cost"]["nats"] is None
 
 
-def test_the_cost_of_a_sure_answer_has_all_its_digits(dense_subject, digits):
+def test_the_loss_of_a_confident_answer_has_all_its_digits(dense_subject, digits):
     explanation = Explainer(dense_subject.onnx).explain(digits[0][6], 6)
     probabilities = np.full(10, 1e-18)
     probabilities[6] = 1 - 9e-18  # which is 1 to a float
@@ -224,7 +215,7 @@ def test_the_cost_of_a_sure_answer_has_all_its_digits(dense_subject, digits):
     assert sure.cost == pytest.approx(9e-18)
 
 
-def test_the_way_forward_needs_no_keras(finished_run):
+def test_explaining_an_image_needs_no_keras(finished_run):
     code = (
         "import sys, numpy as np\n"
         "from mnistry.explain import Explainer, narrative, page\n"
@@ -238,7 +229,7 @@ def test_the_way_forward_needs_no_keras(finished_run):
     assert not {"keras", "jax", "onnx", "matplotlib", "h5py"} & set(result.stdout.split())
 
 
-def test_a_picture_on_dark_paper_is_read_as_it_is(tmp_path, digits):
+def test_a_picture_on_dark_paper_is_not_inverted(tmp_path, digits):
     Image.fromarray(digits[0][7]).save(tmp_path / "seven.png")
     image, inverted = read_digit(tmp_path / "seven.png")
     assert not inverted
@@ -252,7 +243,7 @@ def test_a_picture_on_light_paper_is_inverted(tmp_path, digits):
     np.testing.assert_array_equal(image, digits[0][7])
 
 
-def test_a_picture_of_another_size_is_refused_with_the_remedy(tmp_path):
+def test_a_picture_of_another_size_is_refused_with_a_remedy(tmp_path):
     Image.new("L", (40, 30)).save(tmp_path / "photo.png")
     with pytest.raises(DataError, match=r"photo\.png: 40x30 pixels.*28x28.*crop it and scale it"):
         read_digit(tmp_path / "photo.png")

@@ -14,7 +14,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_gradients_are_those_that_jax_finds_in_keras(dense_subject, digits, loss):
+def test_gradients_equal_those_of_jax_for_the_keras_model(dense_subject, digits, loss):
     model, network = dense_subject.model, Explainer(dense_subject.onnx).network
 
     @jax.jit
@@ -35,7 +35,7 @@ def test_gradients_are_those_that_jax_finds_in_keras(dense_subject, digits, loss
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_losses_are_kerass(digits, loss):
+def test_losses_equal_those_of_keras(digits, loss):
     logits = np.random.default_rng(1).normal(0, 3, (10, 10))
     shares = keras.ops.softmax(logits)
     expected = LOSSES[loss](keras.ops.one_hot(digits[1], 10), shares)
@@ -54,7 +54,7 @@ def test_numerical_gradients_equal_those_of_backpropagation(dense_subject, digit
         assert difference == pytest.approx(kernel[place], rel=1e-6)
 
 
-def test_a_loss_far_below_what_a_probability_can_say_is_still_right():
+def test_a_loss_too_small_to_compute_from_a_probability_is_right():
     logits = np.zeros((1, 10))
     logits[0, 4] = 60  # the others' shares are e^-60 each
     label = np.array([4])

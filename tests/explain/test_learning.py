@@ -43,7 +43,9 @@ def flat(pairs):
     return [array for pair in pairs for array in pair]
 
 
-def test_the_step_is_rmsprops_with_the_averages_of_the_training(finished_run, gradient, step):
+def test_the_step_is_that_of_rmsprop_with_the_averages_of_the_training(
+    finished_run, gradient, step
+):
     checkpoint, _ = checkpoints.newest(finished_run.checkpoint_folder)
     # After the model's own four variables: iterations, learning rate, and the averages.
     averages = [checkpoint.arrays[f"variable_{4 + 2 + i}"] for i in range(4)]
@@ -61,7 +63,7 @@ def test_the_step_is_rmsprops_with_the_averages_of_the_training(finished_run, gr
 
 @pytest.fixture(scope="module")
 def few():
-    """A dataset of 320 images, to train on in a moment."""
+    """A dataset of 320 images, for a quick training."""
     dataset = mnistry.load("sample")
     images, labels = dataset.train
     return dataclasses.replace(dataset, train=Split(images[:320], labels[:320]), test=None)
@@ -84,7 +86,7 @@ def test_the_step_is_that_of_the_optimizer_saved_with_the_model(few, digits, tmp
     network = Explainer(run.onnx_path).network
     slopes = gradients.backpropagate(network, digits[0][5], 5, recipe.loss)
     made = learning.optimizer_step(run, slopes)
-    # Compiled as it was, the model brings its optimizer along.
+    # The compiled model is loaded with its optimizer.
     model = keras.saving.load_model(run.keras_path)
     before = model.get_weights()
     arrays = [keras.ops.convert_to_tensor(a.astype(np.float32)) for a in flat(slopes)]
@@ -117,7 +119,9 @@ def test_the_slope_predicts_what_a_small_part_of_the_step_does(step):
     assert step.slope < 0
 
 
-def test_the_loudest_weights_are_the_largest_of_each_layer_and_agree_with_trying(gradient, step):
+def test_the_weights_have_the_largest_gradients_of_each_layer_and_agree_with_differences(
+    gradient, step
+):
     assert [w.layer for w in step.weights] == ["hidden"] * 3 + ["probabilities"] * 3
     for weight in step.weights:
         layer = ["hidden", "probabilities"].index(weight.layer)
@@ -129,13 +133,15 @@ def test_the_loudest_weights_are_the_largest_of_each_layer_and_agree_with_trying
         assert np.sign(weight.change) == -np.sign(weight.gradient)
 
 
-def test_the_counts_are_of_all_weights_and_of_those_that_move(step):
+def test_all_parameters_and_those_that_move_are_counted(step):
     assert step.parameters == 784 * 32 + 32 + 32 * 10 + 10
     assert step.moved == sum(np.count_nonzero(array) for array in flat(step.step.changes))
     assert 0 < step.moved < step.parameters  # what lies on paper has no gradient
 
 
-def test_the_curve_is_the_loss_of_the_moved_network_and_goes_too_far(network, others, step):
+def test_the_curve_is_the_loss_of_the_moved_network_until_it_is_clearly_worse(
+    network, others, step
+):
     loss = "categorical_crossentropy"
     for factor, found in zip(step.table.factors, step.table.others, strict=True):
         moved = network.moved(step.step.changes, factor)
@@ -147,14 +153,16 @@ def test_the_curve_is_the_loss_of_the_moved_network_and_goes_too_far(network, ot
     assert step.others == 200
 
 
-def test_without_others_the_curve_ends_where_the_loss_is_gone(finished_run, network, digits):
+def test_without_other_images_the_curve_ends_where_the_loss_is_almost_0(
+    finished_run, network, digits
+):
     step = learning.learn(finished_run, network, digits[0][5], 5)
     assert step.curve.others is None
     assert step.table.own[-1] < step.before / 1000
     assert step.table.factors[-1] <= 64  # and no further
 
 
-def test_nothing_of_the_run_is_changed(finished_run, network, digits):
+def test_the_run_is_not_changed(finished_run, network, digits):
     before = {p: files.sha256(p) for p in finished_run.path.rglob("*") if p.is_file()}
     kernels = [layer.kernel.copy() for layer in network.layers]
     learning.learn(finished_run, network, digits[0][2], 2)
@@ -163,7 +171,7 @@ def test_nothing_of_the_run_is_changed(finished_run, network, digits):
         np.testing.assert_array_equal(layer.kernel, kernel)
 
 
-def test_a_run_without_the_optimizers_state_says_so(finished_run, gradient, tmp_path):
+def test_without_a_saved_state_the_optimizer_makes_a_first_step(finished_run, gradient, tmp_path):
     shutil.copytree(finished_run.path, tmp_path / "run")
     run = dataclasses.replace(finished_run, path=tmp_path / "run")
     keras_files.save(finished_run.model(), run.keras_path)  # loaded models are not compiled
@@ -210,7 +218,7 @@ def test_a_learning_rate_with_a_schedule_is_that_of_the_last_step(tmp_path, digi
     np.testing.assert_allclose(step.step.changes[0][0][0], -1e-5 * 0.1 * corner, atol=1e-8)
 
 
-def test_json_has_every_number_but_the_changes_of_all_weights(step):
+def test_json_has_every_number_except_the_changes_of_all_weights(step):
     value = json.loads(json.dumps(step.to_json(), allow_nan=False))
     assert "changes" not in value
     assert value["curve"]["own"] == step.curve.own.tolist()

@@ -40,7 +40,7 @@ def step(finished_run, explanation):
     )
 
 
-def test_what_the_sums_are_made_of_adds_up(dense_subject, digits):
+def test_the_terms_of_each_sum_add_up_to_it(dense_subject, digits):
     told = narrative.forward(Explainer(dense_subject.onnx).explain(digits[0][5], 5), "a five")
     sums = [f.text for f in all_of(told, Formula) if " - " in f.text and "nats" not in f.text]
     assert sums
@@ -61,7 +61,7 @@ def test_a_pixel_is_followed_to_its_input(explanation):
     assert scaled == f"{pixel} / 255 = {pixel / 255:.4f}"
 
 
-def test_how_many_nodes_fire_is_said_and_the_strongest_are_listed(explanation):
+def test_nodes_that_fire_are_counted_and_the_strongest_are_listed(explanation):
     told = narrative.forward(explanation, "a five")
     view = explanation.layers[0]
     assert f"{(view.sums > 0).sum()} of the 32 nodes have a sum above 0: they fire" in words(told)
@@ -74,7 +74,7 @@ def test_how_many_nodes_fire_is_said_and_the_strongest_are_listed(explanation):
     )  # fmt: skip
 
 
-def test_softmax_is_told_row_by_row_with_the_answer_marked(explanation):
+def test_the_table_of_softmax_has_every_step_and_marks_the_answer(explanation):
     told = narrative.forward(explanation, "a five")
     table = next(t for t in all_of(told, Table) if t.shares)
     assert table.marked == explanation.answer
@@ -89,7 +89,7 @@ def test_softmax_is_told_row_by_row_with_the_answer_marked(explanation):
         )
 
 
-def test_the_cost_is_told_in_nats_and_in_bits(explanation):
+def test_the_loss_is_given_in_nats_and_in_bits(explanation):
     (cost,) = [
         f.text for f in all_of(narrative.forward(explanation, ""), Formula) if "nats" in f.text
     ]
@@ -99,13 +99,13 @@ def test_the_cost_is_told_in_nats_and_in_bits(explanation):
     assert share == narrative.number(explanation.probabilities[5])
 
 
-def test_an_image_that_nobody_labelled_has_no_cost(finished_run, digits):
+def test_an_image_without_a_label_has_no_loss(finished_run, digits):
     told = narrative.forward(Explainer(finished_run.onnx_path).explain(digits[0][5]), "a picture")
     assert "It has no label." in words(told)
     assert not any("nats" in formula.text for formula in all_of(told, Formula))
 
 
-def test_other_networks_are_told_layer_by_layer(convnet, digits):
+def test_other_networks_are_described_layer_by_layer(convnet, digits):
     explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
     told = narrative.forward(explanation, "a five")
     table = next(t for t in all_of(told, Table) if t.headings[0] == "layer")
@@ -118,7 +118,7 @@ def test_other_networks_are_told_layer_by_layer(convnet, digits):
     assert galleries[0][0].caption == f"map {largest}"
 
 
-def test_the_step_is_told_with_prediction_and_finding(step):
+def test_the_step_is_described_with_predicted_and_actual_loss(step):
     told = narrative.learning(step, "training images of sample")
     table = next(t for t in all_of(told, Table) if "slope predicts" in t.headings)
     factor, *found = table.rows[table.marked]
@@ -135,7 +135,7 @@ def test_the_step_is_told_with_prediction_and_finding(step):
     assert all_of(told, Drawing) == [Drawing(step, "training images of sample")]
 
 
-def test_both_ways_to_the_gradient_stand_side_by_side(step):
+def test_gradients_by_backpropagation_and_by_differences_stand_side_by_side(step):
     table = next(t for t in all_of(narrative.learning(step), Table) if "difference" in t.headings)
     assert len(table.rows) == 6
     for (name, _, backwards, difference), weight in zip(table.rows, step.weights, strict=True):
@@ -152,13 +152,13 @@ def test_both_ways_to_the_gradient_stand_side_by_side(step):
         ([2.0, 1, 4], "falls from 2.0000 to 1.0000 at 1 times the step, and then rises to 4.0000"),
     ],
 )
-def test_the_course_of_a_loss_is_told_as_it_is(losses, said):
+def test_a_loss_is_said_to_fall_or_rise_as_it_does(losses, said):
     assert said in narrative._course(np.array([0.0, 1, 2]), np.array(losses))
 
 
 @pytest.fixture(scope="module")
 def sure(explanation):
-    """An explanation by a network that is all but certain, and right."""
+    """An explanation of a right answer with a probability of almost 1."""
     rest = np.full(10, 1.4e-06)
     rest[5] = 0
     logits = np.log(np.where(rest, rest, 1 - rest.sum()))
@@ -166,7 +166,7 @@ def sure(explanation):
     return dataclasses.replace(explanation, logits=logits, probabilities=probabilities)
 
 
-def test_a_sure_answer_is_not_rounded_to_a_certain_one(sure):
+def test_a_confident_answer_is_not_rounded_to_probability_1(sure):
     told = narrative.forward(sure, "a five")
     (cost,) = [f.text for f in all_of(told, Formula) if "nats" in f.text]
     assert cost == "-ln (1 - 1.3e-05) = 1.3e-05 nats = 1.8e-05 bits"
@@ -176,8 +176,8 @@ def test_a_sure_answer_is_not_rounded_to_a_certain_one(sure):
     assert "the sum of all ten, 1 + 1.3e-05." in words(told)
 
 
-def test_what_a_small_step_changes_is_seen(step):
-    """A hundred-thousandth of the step, on a loss a hundred-thousandth as large."""
+def test_numbers_that_a_small_step_changes_are_written_differently(step):
+    """Both the step and the loss are divided by 100,000."""
     weights = tuple(dataclasses.replace(w, change=w.change / 1e5) for w in step.weights)
     small = dataclasses.replace(
         step, weights=weights, before=1.484e-05, after=1.457e-05, slope=-2.7e-07,
@@ -199,7 +199,7 @@ def with_courses(step, own, theirs):
     return words(narrative.learning(dataclasses.replace(step, curve=curve)))
 
 
-def test_only_what_falls_first_is_said_to_be_overshot(step):
+def test_only_a_loss_that_falls_first_is_called_overshot(step):
     rises, falls, turns = [1.0, 2, 3], [3.0, 2, 1], [2.0, 1, 4]
     assert "overshot" not in with_courses(step, falls, rises)
     assert "This direction does not help them" in with_courses(step, falls, rises)
@@ -210,20 +210,20 @@ def test_only_what_falls_first_is_said_to_be_overshot(step):
     assert text.index("overshot") < text.index("But all images share the weights")
 
 
-def test_backpropagation_is_told_with_the_slope_of_the_activation(step):
+def test_backpropagation_is_described_with_the_slope_of_the_activation(step):
     text = words(narrative.learning(step))
     assert "times the slope of the node's activation function (of ReLU: 1 if the" in text
     assert "with 0.00001 added to the weight" in text
 
 
-def test_a_schedule_is_named_where_there_is_one(step):
+def test_the_peak_of_a_schedule_is_named_if_there_is_one(step):
     assert "schedule" not in words(narrative.learning(step))
     late = dataclasses.replace(step.step, learning_rate=1e-5, peak_learning_rate=0.01)
     text = words(narrative.learning(dataclasses.replace(step, step=late)))
     assert "learning rate 1e-05 (the peak of its schedule is 0.01)" in text
 
 
-def test_maps_with_numbers_below_0_are_not_said_to_be_the_darker_the_larger(convnet, digits):
+def test_the_colours_of_maps_with_numbers_below_0_are_explained(convnet, digits):
     explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
     below = explanation.layers[2]
     assert below.values.min() == 0
@@ -235,7 +235,7 @@ def test_maps_with_numbers_below_0_are_not_said_to_be_the_darker_the_larger(conv
     assert "; red is above 0, blue is below, and " in said.partition(".")[0]
 
 
-def test_maps_too_small_to_see_anything_in_are_left_out(convnet, digits):
+def test_maps_of_few_pixels_are_not_drawn(convnet, digits):
     explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
     layers = [
         dataclasses.replace(view, values=view.values[:4, :4]) if view.values.ndim == 3 else view
@@ -245,7 +245,7 @@ def test_maps_too_small_to_see_anything_in_are_left_out(convnet, digits):
     assert [len(pictures) for pictures in all_of(told, tuple)] == [1]  # the image
 
 
-def test_whole_numbers_have_no_decimals_and_the_division_by_255_is_told(convnet, digits):
+def test_whole_numbers_have_no_decimals_and_the_division_by_255_is_explained(convnet, digits):
     explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
     told = narrative.forward(explanation, "a five")
     table = next(t for t in all_of(told, Table) if t.headings[0] == "layer")
@@ -253,7 +253,7 @@ def test_whole_numbers_have_no_decimals_and_the_division_by_255_is_told(convnet,
     assert "divided by 255" in words(told)
 
 
-def test_a_blank_image_has_no_gradients_of_0(finished_run, explanation):
+def test_gradients_of_0_are_left_out(finished_run, explanation):
     blank = np.zeros((28, 28), np.uint8)
     step = learning.learn(finished_run, explanation.network, blank, 5)
     assert {weight.layer for weight in step.weights} == {"probabilities"}
@@ -270,6 +270,6 @@ def test_colours_are_white_at_0_and_full_at_the_limit():
     assert picture.pixels[0].tolist() == [[33, 102, 172], [255, 255, 255], [178, 24, 43]]
 
 
-def test_nothing_at_all_is_white():
+def test_zeros_are_white():
     assert (signed([np.zeros((2, 2))], [""])[0].pixels == 255).all()
     assert (grey(np.zeros((2, 2)), "", limit=0).pixels == 255).all()

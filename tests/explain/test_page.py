@@ -14,7 +14,7 @@ VOID = {"meta", "img", "br", "link"}
 
 
 class Parsed(HTMLParser):
-    """What a page holds, and whether what is opened is closed in order."""
+    """The tags and the text of a page, whose elements must be closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -52,14 +52,14 @@ def text(sections):
     return page.render("How a run answers", sections)
 
 
-def test_the_page_is_well_formed_and_tells_every_section(text, sections):
+def test_the_page_is_well_formed_and_has_every_section(text, sections):
     parsed = Parsed(text)
     for number, section in enumerate(sections, start=1):
         assert f"{number}{section.title}" in parsed.words
     assert [tag for tag, _ in parsed.tags].count("section") == len(sections)
 
 
-def test_the_page_needs_nothing_else(text):
+def test_the_page_has_no_scripts_and_no_links_to_other_files(text):
     parsed = Parsed(text)
     assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in parsed.tags}
     for tag, attributes in parsed.tags:
@@ -77,7 +77,7 @@ def test_pictures_are_the_pixels_that_they_show(text, digits):
         np.testing.assert_array_equal(255 - np.asarray(picture.convert("L")), digits[0][5])
 
 
-def test_every_picture_says_what_it_is(text):
+def test_every_picture_has_a_text_alternative(text):
     for tag, attributes in Parsed(text).tags:
         if tag == "img":
             assert attributes["alt"]
@@ -85,7 +85,7 @@ def test_every_picture_says_what_it_is(text):
             assert attributes["aria-label"]
 
 
-def test_the_curves_take_the_pages_colour_of_text(text):
+def test_the_curves_have_the_colour_of_the_text(text):
     drawing = text[text.index("<svg") : text.index("</svg>")]
     assert "currentColor" in drawing
     assert "#010203" not in drawing
@@ -99,14 +99,14 @@ def drawn(sections, **changes):
     return page.loss_figure(dataclasses.replace(part.step, curve=curve), "images of mine")
 
 
-def test_a_step_that_is_too_short_to_see_is_said_to_be_at_the_edge(sections):
+def test_the_axis_says_where_a_step_too_short_to_see_ends(sections):
     factors = np.linspace(0, 2, 81)
     assert drawn(sections, factors=factors).axes[-1].get_xlabel() == "times the step"
     label = drawn(sections, factors=500 * factors).axes[-1].get_xlabel()
     assert label.endswith("at 1, close to the left edge")
 
 
-def test_the_figure_says_which_images_the_others_are(sections):
+def test_the_figure_names_the_other_images(sections):
     others = np.linspace(1, 2, 81)
     assert "images of mine (nats)" in drawn(sections, others=others).axes[1].get_title()
 
@@ -120,7 +120,7 @@ def test_text_from_elsewhere_is_escaped():
     assert parsed.words.count(evil) == 10
 
 
-def test_the_same_story_gives_the_same_page(text, sections):
+def test_the_same_sections_give_the_same_page(text, sections):
     assert page.render("How a run answers", sections) == text
 
 

@@ -73,21 +73,7 @@ def digits(
 ) -> Figure:
     """Draw images side by side, black on white, each above its index and label.
 
-    Parameters
-    ----------
-    images
-        ``uint8``, shape ``(n, rows, columns)``, 28x28 or cropped.
-    labels
-        Integers, shape ``(n,)``; None if there are none.
-    indices
-        The images to draw, in this order.
-    classes
-        The name of each class.
-
-    Raises
-    ------
-    UsageError
-        If an index is out of range.
+    Parameters and errors are those of `mnistry.display.terminal.DigitPictures`.
     """
     check_indices(indices, len(images))
     captions = [
@@ -270,7 +256,7 @@ def reliability(scorecard: Scorecard) -> Figure:
     above.bar(
         lows, accuracies, width, align="edge", color=_BLUE, edgecolor="white", label="accuracy"
     )
-    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="as sure as right")
+    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="confidence equals accuracy")
     above.scatter(
         confidences, accuracies, color=_ORANGE, zorder=3, clip_on=False, label="mean confidence"
     )

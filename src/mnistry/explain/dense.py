@@ -24,7 +24,7 @@ ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
     "tanh": concepts.tanh,
 }
 _OPERATORS = {"Relu": "relu", "Sigmoid": "sigmoid", "Softmax": "softmax", "Tanh": "tanh"}
-_LAYOUT = ("Cast", "Flatten", "Reshape")  # these keep every number as it is
+_LAYOUT = ("Cast", "Flatten", "Reshape")  # allowed before the first layer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
@@ -125,10 +125,10 @@ def read(inside: Inside) -> DenseNetwork | None:
             layers[-1] = dataclasses.replace(layers[-1], activation=activation)
         elif layers or node.operator not in _LAYOUT:
             return None
-    # The last layer has softmax, and no other layer.
-    if [layer.activation for layer in layers].count("softmax") != 1 or last != "probabilities":
-        return None
-    if layers[-1].activation != "softmax" or len(layers[0].kernel) != 784:
+    activations = [layer.activation for layer in layers]
+    if activations.count("softmax") != 1 or activations[-1] != "softmax":
+        return None  # softmax belongs to the last layer only
+    if last != "probabilities" or len(layers[0].kernel) != 784:
         return None
     layers[0] = dataclasses.replace(layers[0], kernel=layers[0].kernel * 255)
     network = DenseNetwork(tuple(layers))

@@ -21,7 +21,7 @@ from mnistry.errors import DataError, ModelError
 from mnistry.explain import dense
 from mnistry.explain.dense import DenseNetwork, Floats
 from mnistry.images.decode import read_image
-from mnistry.inference.inside import Inside, Node
+from mnistry.inference.inside import Inside
 from mnistry.reading.ink import find_ink
 
 
@@ -139,20 +139,6 @@ class Explanation:
         """Cross-entropy of the answer in bits."""
         return None if self.cost is None else float(concepts.bits(self.cost))
 
-    def terms(self, unit: int) -> Floats | None:
-        """Return what each pixel adds to the sum of one node of a dense network's first layer.
-
-        Returns
-        -------
-        ndarray
-            Weight times pixel, shape ``(28, 28)``; the node's sum is their sum plus the bias.
-        """
-        if self.network is None:
-            return None
-        weights: Floats = self.network.layers[0].kernel[:, unit]
-        terms: Floats = weights * dense.as_inputs(self.image)[0]
-        return terms.reshape(28, 28)
-
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return {
@@ -230,25 +216,22 @@ class Explainer:
         values = self._inside.values(image)
         if "probabilities" not in values:
             raise ModelError("its output is not one row of probabilities for each image")
-        layers = tuple(
-            LayerView(
-                name, ", ".join(node.operator for node in nodes), _channels_last(values[output])
-            )
-            for name, nodes in self._layers()
-            if (output := nodes[-1].outputs[0]) in values
-        )
+        layers = []
+        for name, group in itertools.groupby(
+            self._inside.nodes, lambda node: dense.layer_name(node) or node.outputs[0]
+        ):
+            nodes = list(group)
+            output = values.get(nodes[-1].outputs[0])
+            if output is not None:
+                # The axis of the channels is the first in ONNX and the last in Keras.
+                output = np.moveaxis(output, 0, -1) if output.ndim == 3 else output
+                kind = ", ".join(node.operator for node in nodes)
+                layers.append(LayerView(name, kind, output))
         last = next(node for node in self._inside.nodes if "probabilities" in node.outputs)
         if last.operator != "Softmax" or last.inputs[0] not in values:
-            return layers, None, values["probabilities"].astype(np.float64)
+            return tuple(layers), None, values["probabilities"].astype(np.float64)
         logits = values[last.inputs[0]].astype(np.float64)
-        return layers, logits, concepts.softmax(logits)
-
-    def _layers(self) -> list[tuple[str, list[Node]]]:
-        """Group the operators by layer."""
-        groups = itertools.groupby(
-            self._inside.nodes, lambda node: dense.layer_name(node) or node.outputs[0]
-        )
-        return [(name, list(nodes)) for name, nodes in groups]
+        return tuple(layers), logits, concepts.softmax(logits)
 
 
 def read_digit(path: Path) -> tuple[NDArray[np.uint8], bool]:
@@ -287,11 +270,6 @@ def _compute(
         for layer, (sums, values) in zip(network.layers, steps, strict=True)
     )
     return layers, *steps[-1]
-
-
-def _channels_last(values: Floats) -> Floats:
-    """Move the axis of the channels from the front, as in ONNX, to the end, as in Keras."""
-    return np.moveaxis(values, 0, -1) if values.ndim == 3 else values
 
 
 def _plain(array: Floats | None) -> list[float] | None:

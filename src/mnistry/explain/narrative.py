@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mnistry.explain.colours import Picture, grey, signed
-from mnistry.explain.dense import DenseLayer, DenseNetwork, Floats
+from mnistry.explain.dense import DenseLayer, DenseNetwork, Floats, as_inputs
 from mnistry.explain.forward import Explanation, LayerView
 from mnistry.explain.learning import LearningStep
 
@@ -261,6 +261,7 @@ def _first_weights(explanation: Explanation, layer: DenseLayer, nodes: list[int]
     first = nodes[0]
     answers = len(explanation.layers) == 1
     names = [explanation.classes[node] if answers else f"node {node}" for node in nodes]
+    terms = layer.kernel[:, first] * as_inputs(explanation.image)[0]
     sums = np.asarray(explanation.layers[0].sums)
     return [
         "A node of the first layer has one weight for each pixel, so its weights are a picture. "
@@ -268,7 +269,7 @@ def _first_weights(explanation: Explanation, layer: DenseLayer, nodes: list[int]
         signed([layer.kernel[:, node].reshape(28, 28) for node in nodes], names),
         f"The sum of {'the answer ' if answers else ''}{names[0]} is its bias, plus what inked "
         "pixels add, minus what they take away:",
-        _sum(layer.bias[first], np.asarray(explanation.terms(first)), sums[first]),
+        _sum(layer.bias[first], terms, sums[first]),
     ]
 
 

@@ -9,7 +9,7 @@ import base64
 import importlib.resources
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -142,8 +142,7 @@ def _table(table: Table) -> str:
     )
 
 
-def _pictures(pictures: Iterable[Picture]) -> str:
-    pictures = list(pictures)
+def _pictures(pictures: Sequence[Picture]) -> str:
     alone = len(pictures) == 1
     figures = []
     for picture in pictures:
