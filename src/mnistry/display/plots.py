@@ -256,7 +256,7 @@ def reliability(scorecard: Scorecard) -> Figure:
     above.bar(
         lows, accuracies, width, align="edge", color=_BLUE, edgecolor="white", label="accuracy"
     )
-    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="confidence equals accuracy")
+    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="perfect calibration")
     above.scatter(
         confidences, accuracies, color=_ORANGE, zorder=3, clip_on=False, label="mean confidence"
     )
