@@ -1,7 +1,7 @@
-"""Distorting 60,000 images, alone and behind a training, beside an epoch of the dense network.
+"""Time distorting 60,000 images, alone and during a training, against an epoch of training.
 
-Each round times everything once, one after the other, so that a busy machine slows all alike;
-the table gives medians.
+Each round times everything once, in turn, so that other load slows all alike; the table gives
+medians.
 
     python benchmarks/augment.py --rounds 7
 """
@@ -45,7 +45,7 @@ def main() -> None:
     ahead = epochs(images, Distortion(), seed=0)
 
     def train_distorted() -> None:
-        # What the next epoch needs is made while this one trains.
+        # The next epoch's images are made while this one trains.
         jax.device_put(next(ahead))
         train()
 

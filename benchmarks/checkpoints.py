@@ -1,7 +1,7 @@
-"""What it costs to be able to go on: the classic training with its state saved, and without.
+"""Measure the cost of checkpoints: the classic training with its state saved, and without.
 
-Both by turns in one process; printed are the seconds of five epochs on MNIST (or the sample, where
-there is no MNIST), their medians, and the median of the ratios taken round by round.
+Both take turns in one process. Prints the seconds of five epochs on MNIST (or the sample, without
+MNIST), their medians, and the median of the ratios of each round.
 
     python benchmarks/checkpoints.py
     python benchmarks/checkpoints.py --rounds 5 --epochs 10
@@ -21,7 +21,7 @@ from mnistry.training import checkpoints  # noqa: E402
 
 
 def seconds(images: object, labels: object, epochs: int, folder: Path | None) -> float:
-    """Train, and give how long fitting took, without compiling."""
+    """Train; return the seconds of fitting, without compiling."""
     model = mnistry.build("dense", seed=0)
     return mnistry.train(model, images, labels, epochs=epochs, checkpoint_folder=folder).fit_seconds
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     arguments = parser.parse_args()
     (images, labels), _ = mnistry.load()
-    seconds(images, labels, 1, None)  # compiled, and the processor awake
+    seconds(images, labels, 1, None)  # compile, and warm up the processor
     ratios, without, saved = [], [], 0
     for number in range(arguments.rounds):
         with tempfile.TemporaryDirectory() as folder:

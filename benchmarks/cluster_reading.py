@@ -1,10 +1,10 @@
-"""Reading in bulk by a Ray cluster of this machine: pictures a second, and memory.
+"""Measure bulk reading by a Ray cluster on this machine: pictures per second, and memory.
 
-The pictures are training images of the sample, doubled, as PNG in a Parquet table. A cluster of so
-many cores reads all of them, counted from the moment when it is there until the last table is
-written; before and after each of these a bare process reads some with one `mnistry.Reader`.
-Efficiency is a cluster's rate by its cores and by the mean of the two bare ones. Memory is the most
-that the driver and all workers together held, less what they share; it is taken with a tenth of the
+The pictures are training images of the sample, enlarged twice, as PNG in a Parquet table. A cluster
+reads all of them; its time counts from its start until the last table is written. Before and after
+each cluster, a single process reads some with one `mnistry.Reader`. Efficiency is the cluster's
+rate divided by its cores and by the mean rate of the two single processes. Memory is the peak of
+the driver and all workers together, without shared memory; it is measured with a tenth of the
 pictures too.
 
     python benchmarks/cluster_reading.py
@@ -35,7 +35,7 @@ BARE = 6000
 
 
 def write_pictures(path: Path, count: int) -> None:
-    """Write a table of so many pictures."""
+    """Write a table of pictures."""
     (images, _), _ = mnistry.load("sample")
     files = []
     for image in images:
@@ -50,7 +50,7 @@ def write_pictures(path: Path, count: int) -> None:
 
 
 def bare(table: Path, count: int) -> None:
-    """Read the first pictures in this process; print how many a second."""
+    """Read the first pictures in this process; print pictures per second."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -64,7 +64,7 @@ def bare(table: Path, count: int) -> None:
 
 
 def by_cluster(table: Path, cores: int) -> None:
-    """Read a table by a cluster; print how many pictures a second, and the memory."""
+    """Read a table by a cluster; print pictures per second, and memory."""
     from mnistry.cluster import bulk_reading, connection
 
     with (
@@ -150,7 +150,7 @@ def main() -> None:
 
 
 def spread(values: list[float], form: str = ",.0f") -> str:
-    """Write the median, and in brackets the least and the most."""
+    """Format the median, with minimum and maximum in brackets."""
     median, least, most = (format(f(values), form) for f in (statistics.median, min, max))
     return f"{median} ({least} to {most})"
 

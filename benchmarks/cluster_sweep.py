@@ -1,10 +1,10 @@
-"""What a sweep costs beyond its trainings, on a Ray cluster of this machine.
+"""Measure the overhead of a sweep on a Ray cluster on this machine.
 
-A short sweep and a long one of the same small trainings: what the long one takes longer is of its
-further trainings alone, for starting workers is in both. Before and after each pair a bare process
-does some of these trainings, one after the other on one core, when it is warm. What a training and
-core of the sweep take longer than there is the overhead; that all cores share the memory is in it.
-The part of the driver does not become less with more cores.
+A short and a long sweep run the same small trainings. Both include the start of the workers, so
+their difference is the time of the additional trainings. Before and after each pair, a warm single
+process runs some of these trainings in sequence on one core. The overhead is the extra time of a
+training and core in the sweep; it includes the cores' competition for memory. The driver's part
+does not fall with more cores.
 
     python benchmarks/cluster_sweep.py
     python benchmarks/cluster_sweep.py --rounds 1
@@ -34,7 +34,7 @@ WARM, BARE = 5, 30
 
 
 def make_trials(count: int) -> list[Trial]:
-    """Plan so many trainings of one epoch, by as many learning rates."""
+    """Plan trainings of one epoch, each with another learning rate."""
     from mnistry.cluster import sweep
 
     recipe = dataclasses.replace(recipes.find("classic"), epochs=1, validation=0.1)
@@ -43,7 +43,7 @@ def make_trials(count: int) -> list[Trial]:
 
 
 def run(trainings: int) -> tuple[float, float]:
-    """Sweep; give the seconds that it took, and how long the driver computed in them."""
+    """Run a sweep; return its seconds, and the processor seconds of its driver."""
     from mnistry.cluster import connection, sweep
 
     with tempfile.TemporaryDirectory() as folder, connection.connected("local", cores=CORES):
@@ -57,7 +57,7 @@ def run(trainings: int) -> tuple[float, float]:
 
 
 def bare() -> None:
-    """Do the same trainings in this process, on one core; print the seconds of each."""
+    """Run the same trainings in this process on one core; print the seconds of each."""
     cores.use_cores(1)
     from mnistry.training import startup
 
@@ -76,7 +76,7 @@ def bare() -> None:
 
 
 def ask() -> float:
-    """Measure bare trainings in a process of their own."""
+    """Measure the trainings in a single process."""
     result = subprocess.run(
         [sys.executable, __file__, "--bare"], stdout=subprocess.PIPE, text=True, check=True
     )

@@ -1,9 +1,9 @@
-"""One training by 1, 2 and 4 workers of a Ray cluster of this machine: what the exchange costs.
+"""Measure the cost of exchanging gradients: one training by 1, 2 and 4 workers of a Ray cluster.
 
-Each worker has one core. Every training is of MNIST, by the same seed; what counts is its last
-epoch, when all is compiled. One worker exchanges nothing: what several need beyond their share of
-its time is the price of the exchange, in which every step's gradients, as many numbers as the
-network has weights, go through the machine's loopback.
+Each worker has one core of this machine. Every training is on MNIST with the same seed; its last
+epoch is timed, when everything is compiled. One worker exchanges nothing. The time that several
+need beyond their share of its time is the cost of the exchange: every step's gradients, one number
+for each weight, go through the machine's loopback.
 
     python benchmarks/cluster_training.py
     python benchmarks/cluster_training.py --rounds 1
@@ -25,7 +25,7 @@ from mnistry.recipes.experiment import Experiment
 from mnistry.system import cores
 
 WORKERS = tuple(workers for workers in (1, 2, 4) if workers <= cores.cores())
-TRAININGS = (  # network, images a step, epochs
+TRAININGS = (  # network, batch size, epochs
     ("dense", 128, 3),
     ("dense", 1024, 3),
     ("convnet", 128, 2),
@@ -33,14 +33,14 @@ TRAININGS = (  # network, images a step, epochs
 
 
 def last_epoch(network: str, batch_size: int, epochs: int, workers: int) -> tuple[float, int]:
-    """Train; give the seconds of the last epoch, and how many weights there are."""
+    """Train; return the seconds of the last epoch, and the number of weights."""
     recipe = dataclasses.replace(
         recipes.find("classic"), name="custom", network=network, batch_size=batch_size,
         epochs=epochs,
     )  # fmt: skip
     with (
         tempfile.TemporaryDirectory() as folder,
-        connection.connected("local", cores=workers),  # so that each has one
+        connection.connected("local", cores=workers),  # one for each worker
     ):
         run = train(Experiment(recipe, Origin("mnist")), Path(folder, "run"), workers)
         return run.epochs()[-1].seconds, run.model().count_params()

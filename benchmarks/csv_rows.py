@@ -1,6 +1,6 @@
-"""How long reading 60,000 rows of CSV takes, this build beside another, a process each by turns.
+"""Time reading 60,000 rows of CSV by this build and another, in processes that take turns.
 
-Printed are medians, and the median of the ratios taken round by round.
+Prints medians, and the median of the ratios of each round.
 
 python benchmarks/csv_rows.py --other old/src
 """

@@ -1,4 +1,4 @@
-"""Several networks' ONNX files joined into one file that answers for all of them.
+"""Join several networks' ONNX files into one file, an ensemble.
 
 The mean of their logits, divided by a temperature, goes through one softmax. Weights are kept in
 16 bits, at half the size. Knows nothing of what the networks were trained on.
@@ -64,7 +64,7 @@ def join(members: Sequence[Path], path: Path, *, temperature: float = 1.0) -> No
 def _in_16_bits(
     constant: onnx.TensorProto,
 ) -> tuple[onnx.TensorProto, list[onnx.NodeProto]]:
-    """Round large weights to 16 bits, and give the node that makes 32 of them again."""
+    """Round large weights to 16 bits, and return the node that casts them to 32 bits."""
     values = numpy_helper.to_array(constant)
     if values.dtype != np.float32 or values.size < _LARGE:
         return constant, []

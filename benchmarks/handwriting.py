@@ -1,7 +1,7 @@
-"""How other people's digits are read: a folder of their pictures, named by MNISTRY_HANDWRITING.
+"""Score reading of other people's handwriting, in the folder named by MNISTRY_HANDWRITING.
 
-In it: ``labels.csv`` with the columns file, kind (digit or number), style, writer and label, where
-a space in a label begins a new written line; and the pictures in ``images``. ``?`` counts as wrong.
+The folder has pictures in ``images``, and ``labels.csv`` with the columns file, kind (digit or
+number), style, writer and label. A space in a label starts a new line. ``?`` counts as wrong.
 
     MNISTRY_HANDWRITING=FOLDER python benchmarks/handwriting.py
 """
@@ -24,7 +24,7 @@ SIZES = (64, 400, 1600, 100_000)
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A picture's label, and what was read in it; both as lines."""
+    """A picture's label and its reading, both as lines."""
 
     file: str
     kind: str
@@ -36,7 +36,7 @@ class Answer:
 
     @property
     def right(self) -> bool:
-        """Whether all of it was read rightly."""
+        """Whether all of it was read correctly."""
         return self.label == self.read
 
 
@@ -54,7 +54,7 @@ def answers(folder: Path, reader: Reader) -> list[Answer]:
 
 
 def edits(a: str, b: str) -> int:
-    """Count the letters to put in, take out or replace to make one text the other.
+    """Count the characters to insert, delete or replace to change one text into the other.
 
     V. Levenshtein: Binary codes capable of correcting deletions, insertions, and reversals, 1966.
     """
@@ -67,7 +67,7 @@ def edits(a: str, b: str) -> int:
 
 
 def characters_right(found: Sequence[Answer]) -> float:
-    """Give the part of the characters that were read rightly: the mean of the writers'."""
+    """Return the part of the characters that was read correctly: the mean over writers."""
     shares = []
     for writer in {answer.writer for answer in found}:
         texts = [("\n".join(a.label), "\n".join(a.read)) for a in found if a.writer == writer]
@@ -77,7 +77,7 @@ def characters_right(found: Sequence[Answer]) -> float:
 
 
 def lines_right(found: Iterable[Answer]) -> tuple[int, int]:
-    """Count the written lines that were read rightly as a whole, and all of them."""
+    """Return the number of lines read correctly as a whole, and of all lines."""
     right = whole = 0
     for answer in found:
         whole += len(answer.label)
@@ -87,7 +87,7 @@ def lines_right(found: Iterable[Answer]) -> tuple[int, int]:
 
 
 def share(found: Sequence[Answer]) -> str:
-    """Say how many were read rightly, with the 95 % interval."""
+    """Format how many were read correctly, with the 95 % interval."""
     right = sum(answer.right for answer in found)
     low, high = wilson(right, len(found))
     return f"{right} of {len(found)}: {right / len(found):.1%} ({low:.1%} to {high:.1%})"
@@ -100,7 +100,7 @@ def print_groups(found: Sequence[Answer], name: str, key: Callable[[Answer], obj
 
 
 def main() -> None:
-    """Read, and print what came of it."""
+    """Read all pictures, and print the scores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="another network than the one that ships")
     model = parser.parse_args().model

@@ -1,7 +1,7 @@
-"""Two convolutional networks in a compiled loop: Keras's own layers against the quick ones.
+"""Time two convolutional networks in a compiled loop, with Keras's own layers and with ours.
 
-Each round times every variant once, one after the other, so that a busy machine slows all alike;
-the table gives medians.
+Each round times every variant once, in turn, so that other load slows all alike; the table gives
+medians.
 
     python benchmarks/layers.py --rounds 5
 """
@@ -36,7 +36,7 @@ def pooled() -> keras.Model:
 
 
 def strided() -> keras.Model:
-    """Convolutions with strides in the place of pooling."""
+    """Convolutions with strides instead of pooling."""
     return keras.Sequential([
         keras.Input((28, 28, 1), dtype="uint8"), L.Rescaling(1 / 255),
         L.Conv2D(24, 5, strides=2, activation="relu"),
@@ -49,7 +49,7 @@ def strided() -> keras.Model:
 def loop(
     network: Callable[[], keras.Model], batch_size: int, steps: int, quick: bool
 ) -> tuple[Callable[[], None], float]:
-    """Compile `steps` training steps; give what runs them, and the seconds to compile."""
+    """Compile `steps` training steps; return a function that runs them, and the compile time."""
     model = network()
     model.compile("rmsprop", "sparse_categorical_crossentropy")
     model.optimizer.build(model.trainable_variables)

@@ -1,7 +1,7 @@
-"""What is said of pictures without a digit: noise, textures, empty paper, letters.
+"""Measure how often pictures without a digit are rejected: noise, textures, empty paper, letters.
 
-Each kind is drawn so many times, from 28 to 1,200 pixels a side. Told is in how many of them no
-mark is called a digit: nothing is found, or all that is found is ``?``.
+Each kind is drawn several times, with sides of 28 to 1,200 pixels. A picture counts as rejected if
+nothing is found, or everything found is ``?``.
 
     python benchmarks/no_digit.py --pictures 40
 """
@@ -29,24 +29,24 @@ FONTS = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuS*.t
 
 
 def size(random: Random) -> tuple[int, int]:
-    """Choose height and width: all scales are as likely."""
+    """Choose height and width; all scales are equally likely."""
     side = float(np.exp(random.uniform(np.log(28), np.log(1200))))
     return max(28, int(side * random.uniform(0.6, 1.4))), int(side)
 
 
 def grey(values: NDArray[np.floating]) -> Picture:
-    """Round to what a picture can hold."""
+    """Round to the values of a picture."""
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
 def places(random: Random) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the row and the column of each pixel."""
+    """Return the row and the column of each pixel."""
     y, x = np.indices(size(random)).astype(float)
     return y, x
 
 
 def paper(random: Random, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Light that falls off to one side."""
+    """Draw light that falls off to one side."""
     y, x = (np.indices(shape) / np.reshape(shape, (2, 1, 1))).astype(float)
     angle = random.uniform(0, 2 * np.pi)
     lit = 1 - random.uniform(0.05, 0.5) * (np.cos(angle) * x + np.sin(angle) * y + 1) / 2
@@ -54,13 +54,13 @@ def paper(random: Random, shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def clouds(random: Random, shape: tuple[int, int], width: float) -> NDArray[np.float64]:
-    """Smooth noise of mean 0 and deviation 1."""
+    """Draw smooth noise with mean 0 and standard deviation 1."""
     smooth = cv2.GaussianBlur(random.normal(0, 1, shape), (0, 0), width)
     return np.asarray(smooth / smooth.std())
 
 
 def grain(random: Random) -> Picture:
-    """Give each pixel a brightness of its own."""
+    """Draw each pixel with a random brightness."""
     return grey(random.normal(random.uniform(60, 200), random.uniform(5, 60), size(random)))
 
 
@@ -71,20 +71,20 @@ def salt_and_pepper(random: Random) -> Picture:
 
 
 def blurred_noise(random: Random) -> Picture:
-    """Draw what a lens out of focus shows."""
+    """Draw an image out of focus."""
     shape = size(random)
     width = float(np.exp(random.uniform(0, np.log(max(2, min(shape) / 4)))))
     return grey(random.uniform(80, 180) + random.uniform(10, 50) * clouds(random, shape, width))
 
 
 def empty_paper(random: Random) -> Picture:
-    """Light paper without a mark, with grain."""
+    """Draw light, grainy paper without a mark."""
     shape = size(random)
     return grey(paper(random, shape) + random.normal(0, random.uniform(1, 7), shape))
 
 
 def stained_paper(random: Random) -> Picture:
-    """Paper of uneven colour."""
+    """Draw paper of uneven colour."""
     shape = size(random)
     stains = 1 + random.uniform(0.005, 0.03) * clouds(random, shape, min(shape) / 12)
     return grey(paper(random, shape) * stains + random.normal(0, 3, shape))
@@ -126,7 +126,7 @@ def bars(random: Random) -> Picture:
 
 
 def letters(count: int) -> Callable[[Random], Picture]:
-    """Give what writes so many letters that look like no digit."""
+    """Return a function that writes letters that do not look like digits."""
 
     def draw(random: Random) -> Picture:
         high = int(random.integers(30, 200))

@@ -1,7 +1,7 @@
-"""mnistry beside its peers: seconds an epoch, seconds a process, memory; all in one run.
+"""Compare mnistry with its peers: seconds per epoch, seconds per process, and memory.
 
-Each peer runs in an environment of its own, made here, and every measurement is a process of its
-own; the peers take turns, round after round. See RESULTS.md.
+Each peer runs in its own environment, which is made here; every measurement is a process of its
+own, and the peers take turns in each round. See RESULTS.md.
 
     python benchmarks/peers.py --rounds 5
 """
@@ -26,7 +26,7 @@ ENVIRONMENTS = HERE.parent / ".bench"
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """Something that trains the classic network."""
+    """A program that trains the classic network."""
 
     name: str
     environment: str
@@ -46,7 +46,7 @@ PEERS = (
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One process: seconds an epoch once compiled, of the whole process, and its peak memory."""
+    """One process: seconds per epoch once compiled, seconds of the process, and peak memory."""
 
     epoch: float
     process: float
@@ -55,10 +55,10 @@ class Measurement:
 
 
 def python(environment: str) -> Path:
-    """Give the Python of a peer's environment, which is made if it is not there or not right."""
+    """Return the Python of a peer's environment, which is made if missing or outdated."""
     folder = ENVIRONMENTS / environment
     requirements = HERE / "programs" / f"requirements-{environment}.txt"
-    done = folder / "done"  # holds what was installed
+    done = folder / "done"  # lists what was installed
     if not done.exists() or done.read_text() != requirements.read_text():
         print(f"making {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
@@ -73,13 +73,13 @@ def measure_peer(peer: Peer, data: Path) -> Measurement:
     environment = {"KERAS_BACKEND": peer.backend} if peer.backend else {}
     command = [python(peer.environment), HERE / "programs" / peer.program, data]
     done = processes.run(command, environment)
-    # The first epoch holds the compiling.
+    # The first epoch includes compiling.
     epoch = statistics.median(done.value["epochs"][1:])
     return Measurement(epoch, done.seconds, done.megabytes, done.value.get("test_accuracy"))
 
 
 def measure_ours(folder: Path, seed: int) -> Measurement:
-    """Run mnistry once, in its usual way."""
+    """Run mnistry once, by its command."""
     command = [processes.MNISTRY, "train", "--data", "mnist", "--json", "--seed", seed]
     done = processes.run([*command, "-o", folder / str(seed)])
     epoch = statistics.median(epoch["seconds"] for epoch in done.value["epochs"][1:])
@@ -87,7 +87,7 @@ def measure_ours(folder: Path, seed: int) -> Measurement:
 
 
 def measure(rounds: int, data: Path, folder: Path) -> dict[str, list[Measurement]]:
-    """Measure everything `rounds` times, by turns, after a first time that is not counted."""
+    """Measure everything `rounds` times, in turn, after one round that does not count."""
     for peer in PEERS:
         python(peer.environment)
     measured: dict[str, list[Measurement]] = {
@@ -104,7 +104,7 @@ def measure(rounds: int, data: Path, folder: Path) -> dict[str, list[Measurement
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds

@@ -1,4 +1,4 @@
-"""One measured process: what it printed, how long it took, and its peak memory."""
+"""Run a process, and measure its time and peak memory."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ MNISTRY = Path(sys.executable).with_name("mnistry")
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
-    """What a process printed as JSON, its seconds from start to end, and its peak memory."""
+    """A process's JSON output, its seconds from start to end, and its peak memory."""
 
     value: Any
     seconds: float
@@ -45,5 +45,5 @@ def run(command: list[object], environment: dict[str, str] | None = None) -> Fin
             )
         out.seek(0)
         value = json.loads(out.read().splitlines()[-1])
-    kilobyte = 1024 if sys.platform == "linux" else 1  # of ru_maxrss
+    kilobyte = 1024 if sys.platform == "linux" else 1  # the unit of ru_maxrss
     return Finished(value, seconds, usage.ru_maxrss * kilobyte / 1e6)

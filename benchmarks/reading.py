@@ -1,4 +1,4 @@
-"""What reading costs: a process for one digit, a large photo, many arrays, memory.
+"""Measure reading: a process for one digit, a large photo, many arrays, and memory.
 
 The photos are made here: three lines of MNIST's digits on grey paper, with a shadow and grain.
 
@@ -30,7 +30,7 @@ from mnistry.reading.reader import SHIPPED
 LINES = ("2046", "315", "7389")
 BATCH = 1000
 PAUSE = 0.3
-# In a process of its own, which has one core and has read the picture once.
+# Run in a process of its own with one core, which has read the picture once before.
 ONE_CORE = """
 import json, os, sys, time
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -45,7 +45,7 @@ print(json.dumps({"seconds": time.perf_counter() - started, "text": text}))
 
 
 def photo(height: int, width: int, images: NDArray[np.uint8], labels: NDArray[Any]) -> Image.Image:
-    """Make a photo of digits a tenth of its height, dark on paper of uneven light."""
+    """Make a photo of dark digits, a tenth of its height, on unevenly lit paper."""
     side = height // 10
     ink = np.zeros((height, width), np.float32)
     for line, number in enumerate(LINES):
@@ -76,13 +76,13 @@ def write(folder: Path) -> dict[str, Path]:
 
 
 def must_be(expected: str, found: str) -> None:
-    """Raise if something else was read: what is read wrongly may be quick."""
+    """Raise if the reading is wrong: a wrong reading may be quick."""
     if expected != found:
         raise RuntimeError(f"read {found!r} for {expected!r}")
 
 
 def batch(reader: Reader, session: onnxruntime.InferenceSession) -> dict[str, float]:
-    """Read many arrays at once, by turns with the network alone."""
+    """Time reading many arrays at once, in turn with the network alone."""
     images, _ = mnistry.load("sample").train
     many = np.ascontiguousarray(images[:BATCH])
     return {
@@ -92,7 +92,7 @@ def batch(reader: Reader, session: onnxruntime.InferenceSession) -> dict[str, fl
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Time a call, once the threads of the one before have ceased to wait for more in loops."""
+    """Time a call, after the previous call's threads have stopped spinning."""
     time.sleep(PAUSE)
     started = time.perf_counter()
     work()
@@ -116,12 +116,12 @@ def measure(paths: dict[str, Path]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:
-        # What this process had needed at its peak would count as theirs that it starts.
+        # Else this process's peak memory would count as its children's.
         with ProcessPoolExecutor(1) as pool:
             paths = pool.submit(write, Path(name)).result()
         measured = [measure(paths) for _ in range(rounds + 1)][1:]

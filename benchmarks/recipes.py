@@ -1,7 +1,7 @@
-"""What a recipe reaches from seed to seed: test accuracy, seconds, memory.
+"""Measure a recipe over several seeds: test accuracy, seconds, and memory.
 
-Each training is a process of its own, as a user starts it, with the programs compiled before. The
-test images are read once by each, when it has finished. See RESULTS.md.
+Each training is a process of its own, as a user starts it, with its programs compiled before. Each
+reads the test images once, when it has finished. See RESULTS.md.
 
     python benchmarks/recipes.py fast --seeds 10
 """
@@ -38,7 +38,7 @@ def train(recipe: str, seed: int, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", nargs="*", choices=NAMES, default=list(SEEDS))
     parser.add_argument("--seeds", type=int, help="else " + str(SEEDS))

@@ -1,6 +1,6 @@
-"""RESULTS.md and its figures, from what the benchmarks have written as JSON beside it.
+"""Write RESULTS.md and its figures from the benchmarks' JSON files.
 
-Every benchmark ends by calling this, so that the page is always what was measured last.
+Every benchmark calls this at its end, so that the page shows the latest results.
 
     python benchmarks/results.py
 """
@@ -23,7 +23,7 @@ BLUE, GREY, RED = "#4477aa", "#bbbbbb", "#cc6677"
 
 
 def machine() -> str:
-    """Say when and on what is measured: cores that may be used, processor, versions."""
+    """Return date, available cores, processor and versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = ", ".join(f"{name} {metadata.version(name.lower())}" for name in ("Keras", "JAX"))
     today = datetime.date.today().isoformat()
@@ -44,13 +44,13 @@ def _linux() -> bool:
 
 
 def save(name: str, value: dict[str, Any]) -> None:
-    """Write what a benchmark found, and the page anew."""
+    """Write a benchmark's results, and the page again."""
     (HERE / f"{name}.json").write_text(json.dumps({"machine": machine(), **value}, indent=1) + "\n")
     write()
 
 
 def load(name: str) -> dict[str, Any] | None:
-    """Read what a benchmark found, if it was ever run here."""
+    """Read a benchmark's results, if there are any."""
     path = HERE / f"{name}.json"
     return json.loads(path.read_text()) if path.exists() else None
 
@@ -66,7 +66,7 @@ def write() -> None:
 
 
 def peers(found: dict[str, Any]) -> str:
-    """Lay out mnistry beside its peers: medians, and ratios taken round by round."""
+    """Write the comparison with peers: medians, and the ratios of each round."""
     measured: dict[str, list[dict[str, Any]]] = found["measured"]
     lines = [
         "| | seconds an epoch | mnistry / it | whole process, s | mnistry / it | MB "
@@ -100,7 +100,7 @@ def peers(found: dict[str, Any]) -> str:
 
 
 def recipes(found: dict[str, Any]) -> str:
-    """Lay out what each recipe reaches, over its seeds."""
+    """Write each recipe's results over its seeds."""
     lines = [
         "| recipe | seeds | test accuracy: mean ± spread | least to greatest | compile, s | fit, s "
         "| whole process, s | MB |",
@@ -129,7 +129,7 @@ def recipes(found: dict[str, Any]) -> str:
 
 
 def size(found: dict[str, Any]) -> str:
-    """Lay out what more data, more units and fewer cores cost."""
+    """Write the cost of more data, more units and fewer cores."""
     lines = ["| what | | seconds an epoch | MB |", "|---|---|---|---|"]
     for what, by_factor in found["measured"].items():
         for factor, ones in by_factor.items():
@@ -149,7 +149,7 @@ def size(found: dict[str, Any]) -> str:
 
 
 def reading(found: dict[str, Any]) -> str:
-    """Lay out what reading costs."""
+    """Write the cost of reading."""
     measured, batches = found["measured"], found["batches"]
     shares = [one["bare"] / one["ours"] for one in batches]
     whole, one_core, peak = "process", "12 megapixels", "25 megapixels, MB"

@@ -1,6 +1,6 @@
-"""What more data, more units and fewer cores cost: seconds an epoch, and memory.
+"""Measure the cost of more data, more units and fewer cores: seconds per epoch, and memory.
 
-Every measurement is a process of its own; all take turns, round after round. See RESULTS.md.
+Every measurement is a process of its own; all take turns in each round. See RESULTS.md.
 
     python benchmarks/size.py --rounds 3
 """
@@ -21,7 +21,7 @@ EPOCHS = 3
 
 
 def measure(data: int, units: int, cores: int) -> dict[str, float]:
-    """Train the classic network on so many times the data, in a process of its own."""
+    """Train the classic network on a multiple of the data, in a process of its own."""
     done = processes.run([sys.executable, __file__, "--child", data, units, cores])
     return {"epoch": done.value["epoch"], "megabytes": done.megabytes}
 
@@ -45,7 +45,7 @@ def child(data: int, units: int, cores: int) -> None:
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--child", type=int, nargs=3, help=argparse.SUPPRESS)

@@ -1,9 +1,9 @@
-"""How soon a command answers: whole processes, this build beside another.
+"""Time whole commands of this build and another.
 
-Printed are seconds of the wall clock, of the processor, and what this build takes of the other's
-time: medians, each round by turns, so that the ratios hold while the machine's speed drifts.
-Compile the modules of both builds first (`python -m compileall`). Without --other this build is
-timed alone.
+Prints wall-clock seconds, processor seconds, and this build's part of the other's time: medians
+over rounds in which both take turns, so that the ratios hold while the machine's speed drifts.
+Compile the modules of both builds first (`python -m compileall`). Without --other only this build
+is timed.
 
     python benchmarks/start.py --other old/.venv/bin/mnistry
 """
@@ -27,7 +27,7 @@ SOURCE = Path(mnistry.__file__).parents[1]
 
 
 class Seconds(NamedTuple):
-    """What a process took."""
+    """The seconds that a process took."""
 
     wall: float
     processor: float
@@ -56,7 +56,7 @@ def main() -> None:
 def measure(
     builds: dict[str, list[str]], command: list[str], rounds: int
 ) -> dict[str, list[Seconds]]:
-    """Run a command with each build by turns; a round before is not counted."""
+    """Run a command with each build in turn, after one round that does not count."""
     found: dict[str, list[Seconds]] = {build: [] for build in builds}
     for number in range(rounds + 1):
         for build, executable in builds.items():

@@ -1,9 +1,9 @@
-"""The studio's speed: start, drawing to answer, single digits under load.
+"""Measure the studio: its start, the time to read a drawing, and single digits under load.
 
-A client and a server, each a process of its own, talk over loopback. Printed are: seconds from the
-start of the process to its first answer; milliseconds from sending a drawing to having its answer,
-one after the other; and, with so many requests a second on a fixed schedule for so many seconds,
-the milliseconds from the moment when each was due, and every answer that was not 200.
+Client and server are processes of their own, connected over loopback. Prints the seconds from the
+start of the process to its first answer; the milliseconds from sending a drawing to its answer, one
+at a time; and, for requests at a fixed rate, the milliseconds from the moment when each was due,
+and the number of answers that were not 200.
 
     python benchmarks/studio.py
     python benchmarks/studio.py --rate 200 --seconds 60 --pixels 56
@@ -34,7 +34,7 @@ CONNECTIONS = 64
 
 @contextlib.contextmanager
 def studio() -> Iterator[tuple[str, float]]:
-    """Run a studio, and give its address and the seconds to its first answer."""
+    """Run a studio; yield its address and the seconds to its first answer."""
     began = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-m", "mnistry", "studio", "--port", "0"],
@@ -59,13 +59,13 @@ def png(image: np.ndarray) -> bytes:
 
 
 def sample(count: int) -> np.ndarray:
-    """Give training images."""
+    """Return training images."""
     (images, _), _ = mnistry.load("sample")
     return images[:count]
 
 
 def digits(pixels: int, count: int = 100) -> list[bytes]:
-    """Give training images as pictures of that many pixels a side, with an edge of an eighth."""
+    """Return training images as pictures of this size, with a margin of an eighth."""
     images = sample(count)
     edge = pixels // 8
     side = pixels - 2 * edge
@@ -74,7 +74,7 @@ def digits(pixels: int, count: int = 100) -> list[bytes]:
 
 
 def drawings(count: int = 100) -> list[bytes]:
-    """Give training images drawn largely on the page's pad."""
+    """Return training images enlarged to most of the page's pad."""
     images = sample(count)
     pads = np.zeros((count, *DRAWING), np.uint8)
     for pad, image in zip(pads, images, strict=True):
@@ -83,7 +83,7 @@ def drawings(count: int = 100) -> list[bytes]:
 
 
 def ask(connection: http.client.HTTPConnection, picture: bytes) -> int:
-    """Have a picture read, and give the status."""
+    """Send a picture; return the status."""
     connection.request("POST", "/api/read", picture, {"Content-Type": "image/png"})
     response = connection.getresponse()
     response.read()
@@ -91,7 +91,7 @@ def ask(connection: http.client.HTTPConnection, picture: bytes) -> int:
 
 
 def one_after_the_other(address: str, pictures: list[bytes]) -> list[float]:
-    """Give the seconds that each picture took."""
+    """Return the seconds that each picture took."""
     connection = http.client.HTTPConnection(address)
     ask(connection, pictures[0])
     seconds = []
@@ -106,7 +106,7 @@ def one_after_the_other(address: str, pictures: list[bytes]) -> list[float]:
 def under_load(
     address: str, pictures: list[bytes], rate: float, seconds: float
 ) -> tuple[list[float], collections.Counter[int]]:
-    """Send pictures on a schedule; give the seconds since each was due, and the statuses."""
+    """Send pictures at a fixed rate; return the seconds since each was due, and the statuses."""
     latencies: list[float] = []
     statuses: collections.Counter[int] = collections.Counter()
     numbers = iter(range(int(rate * seconds)))
@@ -136,7 +136,7 @@ def under_load(
 
 
 def said(seconds: list[float]) -> str:
-    """Write quantiles in milliseconds."""
+    """Format quantiles in milliseconds."""
     hundredths = statistics.quantiles(seconds, n=100, method="inclusive")
     median, p95, p99 = (1000 * hundredths[k - 1] for k in (50, 95, 99))
     return f"median {median:.1f} ms, p95 {p95:.1f}, p99 {p99:.1f}, most {1000 * max(seconds):.1f}"

@@ -1,4 +1,4 @@
-"""Shared by the tests of the server and of the studio: an application on a socket, pictures."""
+"""Shared by the tests of the server and the studio: an application on a socket, and pictures."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ Serve = Callable[[ASGIApp], contextlib.AbstractContextManager[str]]
 
 @contextlib.contextmanager
 def serve(app: ASGIApp) -> Iterator[str]:
-    """Serve an application on a free port while the block runs; give its address."""
+    """Serve an application on a free port while the block runs; yield its address."""
     listener = server_loop.listen("127.0.0.1", 0)
     running = uvicorn.Server(server_loop.config(app))
     thread = threading.Thread(target=running.run, args=([listener],))

@@ -1,5 +1,5 @@
-"""Campaigns that let things go wrong, for as long as it takes; ``python -m torture`` runs them all.
+"""Long campaigns of fault injection; ``python -m torture`` runs them all.
 
-Each module is one campaign: its function `campaign` gives the figures, which
-``docs/reliability.md`` shows. A short part of each is a test, in ``tests/torture``.
+Each campaign is a module with a function `campaign`, which returns the figures that
+``docs/reliability.md`` shows. ``tests/torture`` runs a short part of each as a test.
 """

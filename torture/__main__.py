@@ -1,4 +1,4 @@
-"""Run the campaigns, keep their figures in ``results.json``, and put them into the documentation.
+"""Run campaigns, and write their figures to ``results.json`` and into the documentation.
 
 python -m torture
 python -m torture moments load
@@ -33,7 +33,7 @@ CAMPAIGNS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def rows(results: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """Give what was done, how often, and what came of it, for each campaign with figures."""
+    """Return table rows, (what, how often, result), for each campaign with figures."""
     return [row for name in CAMPAIGNS if name in results for row in _ROWS[name](results[name])]
 
 
@@ -41,20 +41,20 @@ def _protections(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     missed = found["taken away"] - len(found["not missed"])
     return [
         (
-            "a protection taken away",
+            "a protection removed",
             f"{found['taken away']} faults",
-            f"{missed} times a test failed",
+            f"a test failed {missed} times",
         )
     ]
 
 
 def _changes(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     what = {
-        "kill": "killed (`kill -9`) before a change",
-        "torn": "killed with a write half done",
-        "ENOSPC": "disk full from a change on",
-        "EIO": "a change fails",
-        "short": "a write takes half of the bytes",
+        "kill": "killed (`kill -9`) before a write or rename",
+        "torn": "killed in the middle of a write",
+        "ENOSPC": "disk full from some moment on",
+        "EIO": "a write or rename fails",
+        "short": "a write writes half of the bytes",
     }
     wrong = _counted(len(found["wrong"]))
     return [
@@ -83,10 +83,10 @@ def _together(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _api(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     faults = sum(n for status, n in found["statuses"].items() if int(status) >= 500)
-    wrong = len(found.get("wrong", ())) or faults  # a record of before has statuses alone
+    wrong = len(found.get("wrong", ())) or faults  # older records only have statuses
     statuses = ", ".join(f"{n:,} x {status}" for status, n in found["statuses"].items())
     return [
-        ("the studio's API, asked for right and wrong things", f"{found['cases']:,} requests",
+        ("the studio's API, valid and invalid requests", f"{found['cases']:,} requests",
          f"{_counted(wrong)}; {statuses}")
     ]  # fmt: skip
 
@@ -99,7 +99,7 @@ def _load(found: dict[str, Any]) -> list[tuple[str, str, str]]:
             f"the studio under load with {load.SLOW} slow clients",
             f"{sum(found['answers'].values()):,} requests in {found['seconds'] / 60:g} minutes, "
             f"{found['slow clients ended']:,} slow clients ended",
-            f"median {middle} ms, p99 {slow} ms; first sixth, last sixth and afterwards: "
+            f"median {middle} ms, p99 {slow} ms; in the first sixth, the last sixth and after: "
             + "; ".join(f"{' → '.join(map(str, taken[what]))} {what}" for what in taken),
         )
     ]
@@ -108,7 +108,7 @@ def _load(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _inputs(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (
-            f"files almost right: {inputs.TITLES[name]}",
+            f"slightly damaged files: {inputs.TITLES[name]}",
             f"{one['inputs']:,} files, {one['outcomes'].get('read', 0):,} of them read",
             f"{_counted(len(one['wrong']))}; slowest {one['slowest, ms'] / 1000:.2f} s, "
             f"largest {one['largest, MB']:g} MB",
@@ -128,20 +128,20 @@ def _counted(wrong: int) -> str:
 
 
 def write_page(record: dict[str, Any], page: Path = PAGE) -> None:
-    """Put the figures into the page between its marks."""
+    """Write the figures into the page, between its two marks."""
     text = page.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows(record["campaigns"]))
     page.write_text(
         f"{before}{BEGIN}{record['date']}, {record['machine']}.\n\n"
-        f"| what | how often | what came of it |\n|---|---|---|\n{table}{END}{after}",
+        f"| what | how often | result |\n|---|---|---|\n{table}{END}{after}",
         encoding="utf-8",
     )
 
 
 def main() -> None:
-    """Run the campaigns that are named, or all."""
+    """Run the named campaigns, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CAMPAIGNS))
     names = parser.parse_args().names or list(CAMPAIGNS)

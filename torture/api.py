@@ -1,7 +1,7 @@
-"""Ask every operation of the studio's API for what its description allows, and what it does not.
+"""Send valid and invalid requests to every operation of the studio's API.
 
-Each answer must be one that the description has, in form and content; none may be a server's error.
-Schemathesis makes the requests from the description.
+Each answer must match the OpenAPI description in status, content type and schema, and must not be a
+server error. Schemathesis makes the requests from the description.
 
     python -m torture.api
     python -m torture.api --cases 1000
@@ -36,7 +36,7 @@ HOST = {"Host": "127.0.0.1:8000"}
 def ask_all(
     app: FastAPI, cases: int, number: int = 0
 ) -> tuple[collections.Counter[int], list[str]]:
-    """Ask each operation for so many things that are right, and as many that are not.
+    """Send each operation this number of valid requests, and as many invalid ones.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def ask_all(
     """
     statuses, wrong = collections.Counter[int](), []
     with (
-        # Lest hundreds of trainings begin, or the whole of MNIST be answered for.
+        # Else hundreds of trainings would start, and the network would classify all of MNIST.
         mock.patch("mnistry.studio.training.can_train", lambda: False),
         mock.patch("mnistry.datasets.load", lambda *_, **__: sample.load()),
     ):
@@ -55,7 +55,7 @@ def ask_all(
                 try:
                     _ask(found.ok(), mode, cases, number, statuses)
                 except Unsatisfiable:
-                    pass  # nothing can be wrong where nothing is taken
+                    pass  # an operation without parameters has no invalid requests
                 except Exception as error:
                     wrong.append(f"{found.ok().label}: {error!r}"[:3000])
     return statuses, wrong
@@ -84,7 +84,7 @@ def _ask(
 
 
 def campaign(cases: int = 10_000) -> dict[str, Any]:
-    """Ask at least so often in all; count the statuses, and say which were wrong."""
+    """Send at least this number of requests; count the statuses, and list wrong answers."""
     from mnistry import Recipe, datasets
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.experiment import run_experiment

@@ -1,8 +1,9 @@
-"""Let each change that a training makes to the disk go wrong in turn, in every way.
+"""Make each change that a training makes to the disk fail in turn, in every way.
 
-First a training runs through, and its changes are noted. Then, for each change and each way of
-`child.HOWS`, the same training meets it; what is left is looked at with other programs than
-mnistry's own; the training is gone on with, and must end with the same weights, bit for bit.
+First a training runs undisturbed, and its changes to the disk are logged. Then the same training
+runs again for each change and each way of failing in `child.HOWS`. Other programs than mnistry's
+own check the files that it leaves. The training is resumed, and must end with the same weights, bit
+for bit.
 
     python -m torture.changes
     python -m torture.changes --how kill torn --every 10
@@ -37,7 +38,7 @@ _RESOURCES, _KILLED = 7, -9
 
 @dataclass(frozen=True)
 class Trial:
-    """One change that goes wrong."""
+    """One change that fails."""
 
     at: int
     change: str
@@ -47,7 +48,7 @@ class Trial:
 def train(
     folder: Path, log: Path, *command: str, at: int = 0, how: str = "kill"
 ) -> subprocess.CompletedProcess[str]:
-    """Run a training that saves after every piece of an epoch, on a disk that fails at a change."""
+    """Run a training that saves after every piece of an epoch, with a disk that fails once."""
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     return subprocess.run(
         [
@@ -69,11 +70,11 @@ def changes(log: Path) -> list[str]:
 
 
 def try_one(trial: Trial, work: Path, expected: Any) -> list[str]:
-    """Let one change go wrong and go on; give what is not as it should be."""
+    """Make one change fail, and resume; return what is wrong."""
     folder, log = work / f"{trial.how}-{trial.at}", work / f"{trial.how}-{trial.at}.jsonl"
     run = folder / "run"
     first = train(folder, log, *TRAINING, "-o", str(run), at=trial.at, how=trial.how)
-    wrong = [f"left {problem}" for problem in unsound(run)] + _said_wrong(trial, first)
+    wrong = [f"left {problem}" for problem in unsound(run)] + _wrong_end(trial, first)
     if not (run / "model.onnx").exists() or _status(run) != "done":
         saved = [
             name
@@ -82,7 +83,7 @@ def try_one(trial: Trial, work: Path, expected: Any) -> list[str]:
         ]
         there = sorted(path.name for path in (run / "checkpoints").glob("[0-9]*.npz"))
         if saved and (not there or there[-1] < saved[-1].rpartition("/")[2]):
-            wrong.append(f"{saved[-1]} was done, and is lost")
+            wrong.append(f"{saved[-1]} was saved, but is lost")
         command = (
             ["--resume", str(run)]
             if (run / "run.json").exists()
@@ -90,10 +91,10 @@ def try_one(trial: Trial, work: Path, expected: Any) -> list[str]:
         )
         second = train(folder, log, "train", *command)
         if second.returncode:
-            wrong.append(f"cannot go on: {second.stderr.splitlines()[-1:]}")
+            wrong.append(f"cannot be resumed: {second.stderr.splitlines()[-1:]}")
     if outcome(run) != expected:
-        wrong.append("ends otherwise than without the fault")
-    wrong += [f"litter {path.name}" for path in run.rglob("*.tmp")]
+        wrong.append("the result differs from that without the fault")
+    wrong += [f"temporary file left: {path.name}" for path in run.rglob("*.tmp")]
     if not wrong:
         shutil.rmtree(folder)
     return wrong
@@ -104,8 +105,8 @@ def _status(run: Path) -> str | None:
     return json.loads(path.read_text())["status"] if path.exists() else None
 
 
-def _said_wrong(trial: Trial, process: subprocess.CompletedProcess[str]) -> list[str]:
-    """Tell what a process that met the fault should not have said, or how not have ended."""
+def _wrong_end(trial: Trial, process: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what is wrong with the messages or the exit code of a process that met the fault."""
     if "Traceback" in process.stderr:
         return ["traceback: " + process.stderr[-600:]]
     ends = {"kill": {_KILLED}, "torn": {_KILLED}, "short": {0}}.get(trial.how, {0, _RESOURCES})
@@ -119,7 +120,7 @@ def _said_wrong(trial: Trial, process: subprocess.CompletedProcess[str]) -> list
 def campaign(
     hows: Iterable[str] = HOWS, every: int = 1, seed: int = 0, workers: int = 1
 ) -> dict[str, Any]:
-    """Try each change in each way, or one of so many; count, and say what is wrong."""
+    """Try each change in each way, or one of `every` of them; count, and list what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         whole = train(
@@ -153,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the campaign, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--how", nargs="*", choices=HOWS, default=HOWS)
-    parser.add_argument("--every", type=int, default=1, help="try one change of so many")
+    parser.add_argument("--every", type=int, default=1, help="try one of this number of changes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     given = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
-"""Run one command of mnistry on a disk that fails, or until it is killed, at a chosen moment.
+"""Run a mnistry command on a disk that fails, or kill it, at a chosen change to the disk.
 
 Every change that the command makes to a folder has a number and a name, such as ``5 rename
-run/run.json``: the points at which it may fail. They are written to a log, one JSON object a line,
-as are the epochs and steps that a training reports.
+run/run.json``. The changes, and the epochs and steps that a training reports, are written to a log,
+one JSON object a line.
 
     python -m torture.child --folder work --log log.jsonl -- train --data sample -o work/run
     python -m torture.child --folder work --log log.jsonl --at 5 --how kill -- train …
@@ -23,14 +23,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# What can happen at a change: the process dies before it, or with half of the bytes written; the
-# disk is full from then on; it fails once; it takes half of the bytes, once.
+# What can happen at a change: the process is killed before it, or with half of the bytes written;
+# the disk is full from then on; the change fails once; a write writes half of the bytes, once.
 HOWS = ("kill", "torn", "ENOSPC", "EIO", "short")
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]+\.tmp")
 
 
 class Disk:
-    """Counts the changes below a folder, and lets one of them go wrong."""
+    """Counts the changes below a folder, and makes one of them fail."""
 
     def __init__(self, folder: Path, log: Path, at: int, how: str) -> None:
         self.folder, self.at, self.how = str(folder.resolve()), at, how
@@ -43,7 +43,7 @@ class Disk:
         self._write(self._log, json.dumps({"time": time.time(), **entry}).encode() + b"\n")
 
     def name(self, path: Any) -> str | None:
-        """Give the name of a file within the folder, a temporary one's as what it will be."""
+        """Return a file's name within the folder; for a temporary file, its final name."""
         try:
             whole = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  (pathlib is being watched)
         except TypeError:
@@ -55,7 +55,7 @@ class Disk:
         return os.path.join(head, temporary[1] if temporary else tail)  # noqa: PTH118
 
     def change(self, kind: str, name: str, write: Callable[[float], Any]) -> Any:
-        """Make a change, or let it go wrong; `write` makes it, or so large a part of it."""
+        """Make a change, or make it fail; `write` makes the given part of it, 0 to 1."""
         self.count += 1
         self.note(number=self.count, change=f"{kind} {name}")
         if self.at and self.how == "ENOSPC" and self.count >= self.at and kind != "unlink":
@@ -74,7 +74,7 @@ class Disk:
 
 
 def watch(disk: Disk) -> None:
-    """Put the disk between Python and the system."""
+    """Replace Python's file functions by ones that report to the disk."""
     plain_open = io.open
 
     class Raw(io.FileIO):
@@ -137,7 +137,7 @@ def _counted(disk: Disk, kind: str, function: Callable[..., Any]) -> Callable[..
 
 
 def report_steps(disk: Disk, often: bool) -> None:
-    """Log how far a training is; save a checkpoint `often`, which is after every piece."""
+    """Log a training's progress; if `often`, save a checkpoint after every piece of an epoch."""
     from mnistry.training import startup
 
     plain_import = startup.import_keras
@@ -168,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--at", type=int, default=0, help="which change goes wrong; 0: none")
+    parser.add_argument("--at", type=int, default=0, help="which change fails; 0: none")
     parser.add_argument("--how", choices=HOWS, default="kill")
     parser.add_argument("--often", action="store_true", help="save after every piece of an epoch")
     parser.add_argument("command", nargs="+")

@@ -1,7 +1,7 @@
-"""Give every loader, and the reader of pictures, files that are almost right.
+"""Give slightly damaged files to every loader and to the picture reader.
 
-Allowed is a result, or one of our own errors; not more than so much memory, and not longer than so
-many seconds. Hypothesis draws the changes and makes what fails small.
+Each must return a result or raise one of our own errors, within limits of memory and time.
+Hypothesis draws the damage, and reduces a failing case to a small one.
 
     python -m torture.inputs
     python -m torture.inputs --count 2000 --only csv image
@@ -37,27 +37,27 @@ from torture.targets import TARGETS, Target
 TITLES = {
     "npz": "`.npz` archives",
     "idx": "IDX files, plain and gzipped",
-    "csv": "tables",
+    "csv": "CSV files",
     "folder": "folders of images",
-    "image": "pictures of seven formats to be read",
+    "image": "pictures in seven formats",
     "keras": "`.keras` models",
     "onnx": "ONNX models",
-    "record": "a run's records",
+    "record": "a run's JSON and CSV files",
     "checkpoint": "checkpoints",
 }
 MAX_SECONDS = 10.0
-MAX_BYTES = 400_000_000  # what a picture of 25 megapixels may take
-_A_BATCH = 2_500  # inputs of one process: libraries keep something of each
-_BEYOND = 4 << 30  # bytes of addresses that a process may take on top: then memory is refused
+MAX_BYTES = 400_000_000  # memory allowed for a picture of 25 megapixels
+_A_BATCH = 2_500  # inputs of one process: libraries keep some memory of each
+_BEYOND = 4 << 30  # bytes of address space that a process may add before it gets no more
 
 
 class TooSlow(BaseException):
-    """It took too long. Nothing may catch it on the way."""
+    """Loading took too long. A BaseException, so that no loader catches it."""
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What came of some inputs."""
+    """The results of some inputs."""
 
     counts: collections.Counter[str]
     slowest: float = 0.0
@@ -74,7 +74,7 @@ class Outcome:
 
 
 def try_batch(name: str, number: int, count: int) -> Outcome:
-    """Give a target so many inputs, drawn by a seed; call it in a process of its own."""
+    """Give a target `count` inputs, drawn with a seed; call it in a process of its own."""
     outcome = Outcome(collections.Counter())
     faulthandler.dump_traceback_later(600, exit=True)
     warnings.simplefilter("error")
@@ -85,7 +85,7 @@ def try_batch(name: str, number: int, count: int) -> Outcome:
     target = TARGETS[name]()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        for seed in target.seeds:  # unchanged they are right; and all that is lazy is there then
+        for seed in target.seeds:  # unchanged they load; this also does all lazy imports
             target.place(folder)
             (folder / seed.name).write_bytes(seed.pack(seed.content))
             target.load(folder / seed.name)
@@ -159,7 +159,7 @@ def _limit_memory() -> None:
 
 
 def _forget_peak() -> int:
-    """Let the peak of the memory begin anew, and give what is taken now, in bytes."""
+    """Reset the peak of the memory, and return the memory in use now, in bytes."""
     Path("/proc/self/clear_refs").write_text("5")
     return _peak()
 
@@ -171,7 +171,7 @@ def _peak() -> int:
 def campaign(
     count: int = 200_000, only: Sequence[str] = tuple(TARGETS), seed: int = 0, workers: int = 1
 ) -> dict[str, Any]:
-    """Give each target so many inputs; count what came of them, and say what is wrong."""
+    """Give each target `count` inputs; count the results, and list what is wrong."""
     result = {}
     for name in only:
         began = time.perf_counter()
@@ -196,7 +196,7 @@ def campaign(
 def main() -> None:
     """Run the campaign, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=200_000, help="inputs to each")
+    parser.add_argument("--count", type=int, default=200_000, help="inputs for each target")
     parser.add_argument("--only", nargs="*", choices=list(TARGETS), default=list(TARGETS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count())

@@ -1,4 +1,4 @@
-"""Look at a run directory with other programs than mnistry's own."""
+"""Check a run directory with other programs than mnistry's own."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ import onnxruntime
 
 
 def unsound(run: Path) -> list[str]:
-    """Name the files of a run directory that are not whole, whatever state it is in."""
+    """List the damaged files of a run directory; the run may be in any state."""
     return [
         f"{path.relative_to(run)}: {problem}"
         for path in sorted(run.rglob("*"))
@@ -34,14 +34,14 @@ def _problem(path: Path) -> str | None:
         elif path.suffix == ".onnx":
             onnxruntime.InferenceSession(path)
         else:
-            return "is not known"
+            return "unknown file"
     except Exception as error:
         return repr(error)
     return None
 
 
 def outcome(run: Path) -> dict[str, Any] | None:
-    """Give what a training came to, without how long it took; None if it is not done."""
+    """Return a training's results, without times; None if it is not done."""
     record = json.loads((run / "run.json").read_text())
     if record["status"] != "done":
         return None
@@ -62,7 +62,7 @@ def outcome(run: Path) -> dict[str, Any] | None:
 
 
 def _arrays(content: bytes) -> dict[str, bytes]:
-    """Give the arrays of an HDF5 file, which has the time in it too."""
+    """Return the arrays of an HDF5 file; the file itself also contains the time."""
     found = {}
 
     def note(name: str, entry: h5py.Dataset | h5py.Group) -> None:

@@ -1,9 +1,8 @@
-"""Load the studio for ten minutes while slow clients hold on to it, and watch what it takes.
+"""Put the studio under load for ten minutes, with slow clients, and measure its resources.
 
-Single digits come on a schedule, with pages and pictures between. Meanwhile slow clients keep as
-many connections as they can get: some send the head of a request byte by byte, some a body, some
-ask for much and take none of it. The process's memory, files and threads are read from the system
-meanwhile and after.
+Quick clients send single digits at a fixed rate, and ask for pages in between. Slow clients hold as
+many connections as they can get: some send headers byte by byte, some a body, some request much and
+read nothing. The process's memory, files and threads are measured during the load and after it.
 
     python -m torture.load
     python -m torture.load --seconds 30
@@ -31,12 +30,12 @@ from PIL import Image
 import mnistry
 from torture.processes import Served, studio
 
-RATE = 60  # requests a second, of what the quick client does
+RATE = 60  # requests a second of all quick clients
 SLOW = 60  # slow clients
 _CLIENTS = 16
-_WARM = 60.0  # seconds before the first look: by then everything has been asked for once
-_PATIENCE = 60.0  # seconds that a slow client stays, if the server lets it
-_EVERY = 2.0  # seconds between two looks at the process
+_WARM = 60.0  # seconds before the first measurement: by then each request was sent once
+_PATIENCE = 60.0  # seconds that a slow client stays if the server does not end it
+_EVERY = 2.0  # seconds between two measurements
 _REQUESTS = [
     ("GET", "/api/status"), ("GET", "/"), ("GET", "/api/runs"), ("GET", "/api/data"),
     ("GET", "/api/data/test/7"), ("GET", "/api/units/3"),
@@ -44,7 +43,7 @@ _REQUESTS = [
 
 
 def pictures() -> list[bytes]:
-    """Give a hundred training images as PNG, and one that is no picture."""
+    """Return a hundred training images as PNG, and one file that is not a picture."""
     (images, _), _ = mnistry.load("sample")
     files = []
     for image in images[:100]:
@@ -55,7 +54,7 @@ def pictures() -> list[bytes]:
 
 
 class Load:
-    """Quick clients that keep a schedule, and slow ones that keep connections."""
+    """Quick clients, which send at a fixed rate, and slow ones, which hold connections."""
 
     def __init__(self, served: Served) -> None:
         self.statuses = collections.Counter[str]()
@@ -71,12 +70,12 @@ class Load:
         ]
 
     def start(self) -> None:
-        """Begin."""
+        """Start all clients."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End, and wait until everybody has left."""
+        """Stop all clients, and wait for their end."""
         self._ended.set()
         for thread in self._threads:
             thread.join(30)
@@ -107,7 +106,7 @@ class Load:
         connection.close()
 
     def _slowly(self, head: bytes, send: bytes) -> None:
-        """Connect, send a head, then a byte now and then, take nothing; and again."""
+        """Connect, send headers, then a byte at a time, and read nothing; repeat."""
         while not self._ended.is_set():
             leaves = time.perf_counter() + _PATIENCE
             with (
@@ -135,19 +134,21 @@ class Load:
 
     def _slow_taker(self) -> None:
         host = f"{self._served.host}:{self._served.port}"
-        head = f"GET /api/data/test/sheet.png?count=200 HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        indices = ",".join(map(str, range(200)))
+        path = f"/api/data/test/sheet.png?indices={indices}"
+        head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"
         self._slowly(head.encode() * 20, b"")
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Tell whether the server has ended a connection, without taking what it has sent."""
+    """Return whether the server has closed a connection, without reading from it."""
     poll = select.poll()
     poll.register(connection, select.POLLRDHUP)  # and, unasked, errors
     return bool(poll.poll(0))
 
 
 def watch(served: Served, seconds: float) -> list[dict[str, int]]:
-    """Look at the process now and then for so long."""
+    """Measure the process every few seconds for a time."""
     looks = []
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
@@ -161,7 +162,7 @@ def _median(looks: Sequence[dict[str, int]], what: str) -> float:
 
 
 def campaign(seconds: float = 600) -> dict[str, Any]:
-    """Load for so long; give what the process took in the first and the last sixth, and after."""
+    """Put the studio under load; return its resources in the first and last sixth, and after."""
     with tempfile.TemporaryDirectory() as place, studio(Path(place, "runs")) as served:
         load = Load(served)
         load.start()

@@ -1,9 +1,9 @@
-"""Kill trainings at random moments, go on with them, and compare what comes of it.
+"""Kill trainings at random moments, resume them, and compare their results.
 
-A chain is one training that is killed again and again, after a random time each, until it comes
-to its end; then the next begins. What a kill leaves is looked at with other programs than
-mnistry's own, and each chain must end with the weights of a training that nobody disturbed, bit for
-bit. Lost is the time between the last step that was reported and the last that was saved.
+A chain is one training that is killed again and again, after a random time each, until it ends.
+Other programs than mnistry's own check the files that a kill leaves. Each chain must end with the
+weights of an undisturbed training, bit for bit. The time lost is that between the last step saved
+and the last step reported.
 
     python -m torture.moments
     python -m torture.moments --kills 20 --seed 1
@@ -29,7 +29,7 @@ from torture.inspection import outcome, unsound
 
 CHILD = "torture.child"
 ROOT = Path(__file__).parents[1]
-# Saved as often as users have it. The last takes so long to save that it is done every ten seconds.
+# Saved as often as by default. The last takes so long to save that it is saved every ten seconds.
 TRAININGS = {
     "dense": ["--data", "sample", "--units", "64", "--epochs", "200"],
     "stopping": [
@@ -41,9 +41,9 @@ TRAININGS = {
         "--data", "sample", "--units", "4096", "--optimizer", "adam", "--epochs", "100",
     ],
 }  # fmt: skip
-# Seconds until a kill, at most: starting takes one or two of them.
+# Seconds until a kill, at most; one or two of them are the start.
 _LONGEST = dict.fromkeys(TRAININGS, 6.0) | {"large": 30.0}
-_MOST_LOST = 11.0  # seconds of training: ten, a piece of it, and the saving
+_MOST_LOST = 11.0  # seconds of training: ten between two saves, a piece of an epoch, and the save
 _KILLED = -9
 
 
@@ -56,9 +56,9 @@ class Chain:
     kills
         How often it was killed.
     lost
-        Seconds of training lost, for each kill in which there were any to lose.
+        Seconds of training lost, for each kill after the first step.
     wrong
-        What was not as it should be.
+        What was wrong.
     """
 
     kills: int = 0
@@ -67,14 +67,14 @@ class Chain:
 
 
 def command(training: str, run: Path) -> list[str]:
-    """Give the command that begins a training, or goes on with it."""
+    """Return the command that starts or resumes a training."""
     if (run / "run.json").exists():
         return ["train", "--resume", str(run)]
     return ["train", *TRAININGS[training], "-o", str(run)]
 
 
 def start(folder: Path, log: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a training that writes down its steps."""
+    """Start a training that logs its steps."""
     return subprocess.Popen(
         [sys.executable, "-m", CHILD, "--folder", folder, "--log", log, "--", *arguments],
         cwd=ROOT,
@@ -85,7 +85,7 @@ def start(folder: Path, log: Path, arguments: Sequence[str]) -> subprocess.Popen
 
 
 def lost_seconds(log: Path, run: Path) -> float | None:
-    """Give the seconds from the last step saved to the last reported; None if none was reported."""
+    """Return the seconds from the last step saved to the last reported; None without any."""
     steps = [entry for entry in map(json.loads, log.read_text().splitlines()) if "epoch" in entry]
     saved = [path.stem for path in (run / "checkpoints").glob("[0-9]*.npz")]
     if not steps or not saved:
@@ -97,7 +97,7 @@ def lost_seconds(log: Path, run: Path) -> float | None:
 
 
 def run_chain(training: str, folder: Path, seed: int, most: int, longest: float) -> Chain:
-    """Kill one training at random moments up to the longest, so often at most, until it ends."""
+    """Kill one training until it ends, at most `most` times, after at most `longest` seconds."""
     chain, moments, run = Chain(), random.Random(seed), folder / "run"
     folder.mkdir()
     for number in itertools.count():
@@ -133,7 +133,7 @@ def run_chain(training: str, folder: Path, seed: int, most: int, longest: float)
 def campaign(
     kills: int = 300, seed: int = 0, workers: int = 1, names: Sequence[str] = tuple(TRAININGS)
 ) -> dict[str, Any]:
-    """Kill trainings of these names so often at least; count, and say what is wrong."""
+    """Kill trainings at least `kills` times; count, and list what is wrong."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)

@@ -1,7 +1,7 @@
-"""Real files, changed here and there, with their checksums made good again.
+"""Damage real files in a few places, and correct their checksums.
 
-Most changed bytes never get past a checksum. So a seed may also be a part of a file, such as one
-member of an archive, which is packed into a whole and correct file after it was changed.
+Most damaged files would fail at a checksum. So a seed may also be a part of a file, such as one
+member of an archive, which is damaged and then packed into a correct file.
 """
 
 import gzip
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Seed:
-    """What is changed, and what makes a file of it.
+    """Content to change, and a function that makes a file of it.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Seed:
     content
         The bytes to change.
     pack
-        Makes the file's bytes of them.
+        Makes the file's bytes from the changed content.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Seed:
     pack: Callable[[bytes], bytes] = bytes
 
 
-# Where counts and sizes turn over; what parsers of text take for something special.
+# Numbers at which counts and sizes overflow; text with a meaning for parsers.
 _NUMBERS = (
     *(0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF),
     *(0x80000000, 0xFFFFFFFF, 1 << 63, -1),
@@ -47,7 +47,7 @@ MOST = 8 * _RECORD.size  # bytes of a recipe: up to eight changes
 
 
 def mutate(seed: Seed, recipe: bytes) -> bytes:
-    """Change a seed as a recipe of any bytes says, the same each time, and pack it."""
+    """Change a seed as a recipe says, deterministically, and pack it; any bytes are a recipe."""
     content = bytearray(seed.content)
     for start in range(0, len(recipe) - _RECORD.size + 1, _RECORD.size):
         _change(content, *_RECORD.unpack_from(recipe, start))
@@ -83,7 +83,7 @@ def _change(
 
 
 def whole_and_members(name: str, archive: bytes) -> Iterator[Seed]:
-    """Give a zip archive as it is, and each of its members by itself."""
+    """Yield a zip archive as a whole, and each of its members."""
     yield Seed(name, archive)
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         members = {member: opened.read(member) for member in opened.namelist()}
@@ -100,13 +100,13 @@ def _zip(members: Mapping[str, bytes]) -> bytes:
 
 
 def compressed(name: str, content: bytes) -> Iterator[Seed]:
-    """Give a gzip file as it is, and what is in it by itself."""
+    """Yield a gzip file as a whole, and its content."""
     yield Seed(name, gzip.compress(content, mtime=0))
     yield Seed(name, content, lambda changed: gzip.compress(changed, 1, mtime=0))
 
 
 def png_with_sums(content: bytes) -> bytes:
-    """Make the checksum of every chunk of a PNG file good, as far as chunks can be told."""
+    """Correct the checksum of every chunk of a PNG file, as far as it has chunks."""
     result, place = bytearray(content), 8
     while place + 12 <= len(result):
         length = int.from_bytes(result[place : place + 4], "big")

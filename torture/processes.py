@@ -1,4 +1,4 @@
-"""The studio as a process of its own, and questions to it."""
+"""Run the studio as a process of its own, and send it requests."""
 
 import contextlib
 import http.client
@@ -18,14 +18,14 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Served:
-    """A studio that runs.
+    """A running studio.
 
     Attributes
     ----------
     pid, host, port
-        Its process, and where it listens.
+        Its process, and the address that it listens on.
     said
-        After its end, what it wrote to stderr.
+        What it wrote to stderr; empty until its end.
     """
 
     pid: int
@@ -34,7 +34,7 @@ class Served:
     said: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-        """Send one request over a connection of its own; give status and body."""
+        """Send one request over a new connection; return status and body."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, path, body or None, headers)
@@ -42,11 +42,11 @@ class Served:
             return response.status, response.read()
 
     def json(self, path: str) -> Any:
-        """Give what an address answers."""
+        """Return the JSON at a path."""
         return json.loads(self.ask("GET", path)[1])
 
     def taken(self) -> dict[str, int]:
-        """Give the process's memory in bytes, and how many files and threads it has."""
+        """Return the process's memory in bytes, and its numbers of files and threads."""
         process = Path("/proc", str(self.pid))
         status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
         return {
@@ -58,7 +58,7 @@ class Served:
 
 @contextlib.contextmanager
 def studio(runs: Path) -> Iterator[Served]:
-    """Run a studio on a free port while the block runs; it must end as it is asked to."""
+    """Run a studio on a free port while the block runs; raise if SIGTERM does not end it."""
     with subprocess.Popen(
         [sys.executable, "-m", "mnistry", "studio", "--port", "0", "--runs", str(runs)],
         cwd=ROOT,

@@ -1,8 +1,7 @@
-"""Take every protection away in turn, and see a test fail.
+"""Remove every protection in turn, and check that a test fails.
 
-``protections.toml`` names, for each thing that must be survived, the lines that see to it, what
-stands in their place without the protection, and the test that must then fail. A test that passes
-all the same protects nothing.
+For each fault, ``protections.toml`` names the lines that protect against it, their replacement
+without the protection, and the test that must then fail. A test that still passes proves nothing.
 
     python -m torture.protections
     python -m torture.protections --only 12 63
@@ -23,21 +22,21 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TABLE = Path(__file__).with_name("protections.toml")
-_LONGEST = 900.0  # seconds of all their tests
+_LONGEST = 900.0  # seconds for all the tests
 
 
 @dataclass(frozen=True)
 class Protection:
-    """What one fault is survived by.
+    """The protection against one fault.
 
     Attributes
     ----------
     fault, what
-        Its number and its name.
+        The fault's number and name.
     test
-        The test that fails without the protection, as pytest names it.
+        The test that fails without the protection, by pytest's name.
     edits
-        File below ``src/mnistry``, the lines that protect, and what stands there without them.
+        File below ``src/mnistry``, the lines that protect, and their replacement.
     """
 
     fault: int
@@ -46,12 +45,12 @@ class Protection:
     edits: tuple[tuple[str, str, str], ...]
 
     def remove(self, source: Path) -> None:
-        """Take the protection away from a copy of ``src/mnistry``."""
+        """Remove the protection from a copy of ``src/mnistry``."""
         for name, lines, without in self.edits:
             path = source / name
             text = path.read_text()
             if text.count(lines) != 1:
-                raise ValueError(f"fault {self.fault}: {name} has not once: {lines!r}")
+                raise ValueError(f"fault {self.fault}: {name} must contain once: {lines!r}")
             path.write_text(text.replace(lines, without))
 
 
@@ -74,7 +73,7 @@ def test(names: Sequence[str], source: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [
             sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
-            "-m", "long or not long", *names,
+            "-m", "slow or not slow", *names,
         ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -85,7 +84,7 @@ def test(names: Sequence[str], source: Path) -> subprocess.CompletedProcess[str]
 
 
 def is_missed(protection: Protection) -> bool:
-    """Tell whether the protection's test, not what it is set up by, fails once it is taken away."""
+    """Return whether the test fails, other than in its setup, without the protection."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "src")
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
@@ -95,7 +94,7 @@ def is_missed(protection: Protection) -> bool:
 
 
 def campaign(protections: Sequence[Protection], workers: int) -> dict[str, Any]:
-    """Take each protection away in turn; give how many were, and which nobody missed."""
+    """Remove each protection in turn; return how many, and those that no test missed."""
     whole = test(sorted({protection.test for protection in protections}), ROOT / "src")
     if whole.returncode:
         raise SystemExit(f"with every protection in place:\n{whole.stdout}")
@@ -106,7 +105,7 @@ def campaign(protections: Sequence[Protection], workers: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the campaign, and print what nobody missed."""
+    """Run the campaign, and print its result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", type=int, nargs="*", help="these faults")
     parser.add_argument("--workers", type=int, default=os.cpu_count())

@@ -1,4 +1,4 @@
-"""What of mnistry reads files, and files that it reads: small, real and right."""
+"""The parts of mnistry that read files, each with small, real, valid files."""
 
 import atexit
 import dataclasses
@@ -19,16 +19,16 @@ from torture.mutations import Seed, compressed, png_with_sums, whole_and_members
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """Something that reads files.
+    """A part of mnistry that reads files.
 
     Attributes
     ----------
     seeds
-        Files that it reads, and their parts.
+        Valid files, and their parts.
     load
-        Reads the file of that path, among those of `place`.
+        Reads the file at a path, beside the files of `place`.
     place
-        Puts the other files into a folder, before each time.
+        Puts the other files that it needs into a folder, before each call.
     """
 
     seeds: Sequence[Seed]
@@ -78,7 +78,7 @@ def _idx() -> Target:
         (folder / "train-labels-idx1-ubyte").write_bytes(names)
 
     def load(path: Path) -> object:
-        if path.suffix == ".gz":  # in the place of the other, not beside it
+        if path.suffix == ".gz":  # it replaces the plain file
             path.with_suffix("").unlink()
         return _dataset(path.parent)
 
@@ -98,7 +98,7 @@ def _csv() -> Target:
     labelled = "\n".join(
         [f"label,{header}", *(f"{label},{row}" for label, row in zip(labels, rows, strict=True))]
     )
-    # In long files most changes meet a zero among thousands.
+    # In long files most changes only hit one of thousands of zeros.
     short = f"label,{header}\n{labels[0]},{rows[0]}\n"
     unlabelled = "\n".join([header, *rows])
     return Target(
@@ -120,7 +120,7 @@ def _pictures(scale: int = 1) -> tuple[Seed, ...]:
         for image in (Image.fromarray(digit), colours):
             file = io.BytesIO()
             exif = Image.Exif()
-            exif[0x0112] = 6  # lies on its side
+            exif[0x0112] = 6  # turned by 90 degrees
             turned = {"exif": exif} if form in ("jpeg", "png", "webp", "tiff") else {}
             image.save(file, form, **options, **turned)
             seeds.append(
@@ -165,7 +165,7 @@ def _image() -> Target:
 
 @functools.cache
 def _run() -> Path:
-    """Train a small run, which is there as long as this process."""
+    """Train a small run, which is kept until this process ends."""
     from mnistry import Recipe, datasets
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.experiment import run_experiment
@@ -191,7 +191,7 @@ def _onnx() -> Target:
     from mnistry.inference import onnx_session
 
     content = (_run() / "model.onnx").read_bytes()
-    # The weights are most of it: a second seed is what stands before them.
+    # Most of it is weights: a second seed is the part before them.
     graph = content[: content.index(b"image") + 600] if b"image" in content else content
     rest = content[len(graph) :]
     seeds = [Seed("model.onnx", content), Seed("model.onnx", graph, lambda changed: changed + rest)]
@@ -232,9 +232,9 @@ def _checkpoint() -> Target:
     def load(path: Path) -> object:
         found, damaged = checkpoints.newest(path.parent)
         if found is None or len(damaged) > 1:
-            raise AssertionError("the one before was not found")
+            raise AssertionError("the previous checkpoint was not found")
         if damaged:
-            raise DataError("passed over", where=path)
+            raise DataError("skipped", where=path)
         checkpoints.restore(found, model, [stopping])
         return found
 

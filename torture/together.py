@@ -1,6 +1,6 @@
-"""Two of a kind at the same moment in one folder: trainings, downloads, studios.
+"""Run two trainings, downloads or studios at the same time in one folder.
 
-Each does its work whole, or is refused in so many words.
+Each must finish its work or be refused with a message.
 
     python -m torture.together
     python -m torture.together --rounds 3
@@ -30,7 +30,7 @@ _BODY = bytes(range(256)) * 20_000
 
 
 def start(arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
-    """Start Python in a folder, to be asked for its end later."""
+    """Start Python in a folder; see `both_end` for its end."""
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
@@ -41,25 +41,25 @@ def start(arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
 
 
 def both_end(processes: Sequence[subprocess.Popen[str]]) -> tuple[list[int], str]:
-    """Wait for processes; give their exit codes in order of size, and what they said."""
+    """Wait for processes; return their sorted exit codes, and what they wrote to stderr."""
     said = [process.communicate(timeout=300)[1] for process in processes]
     return sorted(process.returncode for process in processes), "".join(said)
 
 
 def trainings_in_one_directory(folder: Path, expected: Any) -> list[str]:
-    """Begin two trainings with one ``-o``: one is done, the other refused."""
+    """Start two trainings with the same ``-o``: one finishes, the other is refused."""
     command = ["-m", "mnistry", "train", *SETTINGS, "-o", "run"]
     codes, said = both_end([start(command, folder) for _ in range(2)])
     wrong = unsound(folder / "run")
     if codes not in ([_DONE, _RESOURCES], [_DONE, _USAGE]) or "Traceback" in said:
         wrong.append(f"ended with {codes}: {said[-300:]}")
     elif outcome(folder / "run") != expected:
-        wrong.append("the one that was done came to something else")
+        wrong.append("the finished training has another result")
     return wrong
 
 
 def trainings_in_one_second(folder: Path, expected: Any) -> list[str]:
-    """Begin two trainings that choose their directories: both are done, each in its own."""
+    """Start two trainings that choose their directories: both finish, each in its own."""
     command = ["-m", "mnistry", "train", *SETTINGS]
     codes, said = both_end([start(command, folder) for _ in range(2)])
     runs = list((folder / "runs").iterdir())
@@ -67,7 +67,7 @@ def trainings_in_one_second(folder: Path, expected: Any) -> list[str]:
     if codes != [_DONE, _DONE] or len(runs) != 2:
         wrong.append(f"ended with {codes} in {len(runs)} directories: {said[-300:]}")
     elif [outcome(run) for run in runs] != [expected] * 2:
-        wrong.append("they came to something else")
+        wrong.append("their results differ from a single training's")
     return wrong
 
 
@@ -75,7 +75,7 @@ class _Slowly(http.server.BaseHTTPRequestHandler):
     asked: ClassVar[collections.Counter[str]] = collections.Counter()
 
     def do_GET(self) -> None:
-        """Send the body in pieces, with time for another to come between."""
+        """Send the body in pieces, slowly enough for a second download to start meanwhile."""
         self.asked[self.path] += 1
         self.send_response(200)
         self.send_header("Content-Length", str(len(_BODY)))
@@ -89,7 +89,7 @@ class _Slowly(http.server.BaseHTTPRequestHandler):
 
 
 def downloads_of_one_file(address: str, folder: Path) -> list[str]:
-    """Begin two downloads: one fetches, both have the file."""
+    """Start two downloads: one fetches the file, both get it."""
     program = (
         "import pathlib, sys; from mnistry.system.downloads import download; "
         "download([sys.argv[1]], path=pathlib.Path('file'), sha256=sys.argv[2], max_bytes=10**8)"
@@ -106,7 +106,7 @@ def downloads_of_one_file(address: str, folder: Path) -> list[str]:
 
 
 def studios_in_one_folder(folder: Path, expected: Any) -> list[str]:
-    """Train in two studios at once: both are done, and each lists both runs."""
+    """Train in two studios at once: both finish, and each lists both runs."""
     body = json.dumps({"data": "sample", "units": 8, "epochs": 2}).encode()
     ask = {"Content-Type": "application/json"}
     with studio(folder / "runs") as one, studio(folder / "runs") as other:
@@ -122,7 +122,7 @@ def studios_in_one_folder(folder: Path, expected: Any) -> list[str]:
     if begun != [202, 202] or listed[0] != listed[1] or len(listed[0]) != 2:
         wrong.append(f"begun {begun}, listed {listed}")
     elif [outcome(run) for run in runs] != [expected] * 2:
-        wrong.append("they came to something else")
+        wrong.append("their results differ from a single training's")
     return wrong
 
 
@@ -136,7 +136,7 @@ def _wait_for_training(served: Served) -> None:
 
 
 def campaign(rounds: int = 20) -> dict[str, Any]:
-    """Do each so often; count, and say what is wrong."""
+    """Run each pair `rounds` times; list what is wrong."""
     wrong: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)

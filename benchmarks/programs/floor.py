@@ -1,7 +1,7 @@
-"""The floor: how fast XLA multiplies matrices of the experiment's own shapes.
+"""Time XLA's matrix products of the experiment's shapes: the floor for any implementation.
 
-An epoch's products, forward and backward, without anything else: no images gathered, no
-activation, no loss, no optimizer.
+Computes an epoch's products, forward and backward, and nothing else: no batches, activations, loss
+or optimizer.
 """
 
 import json
@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 IMAGES, BATCH, INPUTS, HIDDEN, CLASSES = 60_000, 128, 784, 512, 10
-# Two numbers a multiply-add; forward, weights' gradient, and the hidden layer's.
+# Two operations per multiply-add; forward, the weights' gradient, and the hidden layer's.
 OPERATIONS = 2 * IMAGES * (2 * INPUTS * HIDDEN + 3 * HIDDEN * CLASSES)
 
 
 @jax.jit
 def epoch(images, first, second):
-    """Do an epoch's matrix products and nothing else: every result is kept until the next."""
+    """Compute an epoch's matrix products; each result is kept until the next."""
 
     def step(index, _):
         x = jax.lax.dynamic_slice_in_dim(images, index * BATCH, BATCH)

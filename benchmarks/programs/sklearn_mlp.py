@@ -1,4 +1,4 @@
-"""The same network in scikit-learn's MLPClassifier, which has no RMSprop: Adam instead."""
+"""The same network in scikit-learn's MLPClassifier, with Adam because it has no RMSprop."""
 
 import json
 import sys
@@ -15,6 +15,6 @@ model = MLPClassifier((512,), batch_size=128, alpha=0)
 seconds = []
 for _ in range(5):
     started = time.perf_counter()
-    model.partial_fit(x_train, y_train, classes=range(10))  # one epoch more
+    model.partial_fit(x_train, y_train, classes=range(10))  # one more epoch
     seconds.append(time.perf_counter() - started)
 print(json.dumps({"epochs": seconds, "test_accuracy": model.score(x_test, y_test)}))

@@ -1,4 +1,4 @@
-"""The studio as a person meets it: the command started, and Chromium on its page."""
+"""Run the studio by its command, and open its pages in Chromium."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the browser's tests need: pip install playwright"
 )
 
-SECONDS = 20  # in which the page must have done what is waited for
+SECONDS = 20  # that a test waits for the page at most
 
 Open = Callable[..., "sync_api.Page"]
 Stroke = Callable[["sync_api.Page", str, list[tuple[float, float]]], None]
@@ -23,7 +23,7 @@ Stroke = Callable[["sync_api.Page", str, list[tuple[float, float]]], None]
 
 @pytest.fixture(scope="session")
 def address(finished_run: "mnistry.Run", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A studio with two runs, ``small`` and its twin, that may train on the sample."""
+    """The address of a studio with two runs, ``small`` and its copy ``twin``."""
     folder = tmp_path_factory.mktemp("studio")
     for name in ("small", "twin"):
         shutil.copytree(finished_run.path, folder / "runs" / name)
@@ -42,14 +42,14 @@ def address(finished_run: "mnistry.Run", tmp_path_factory: pytest.TempPathFactor
         studio.terminate()
 
 
-# Not for the whole session: as long as Playwright runs, no other test can run an event loop.
+# Not for the whole session: while Playwright runs, no other test can run an event loop.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator["sync_api.Browser"]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("the browser's tests need Chromium: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
-        # Chromium's sandbox needs rights that a container does not give.
+        # Chromium's sandbox needs permissions that containers lack.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -57,7 +57,7 @@ def chromium() -> Iterator["sync_api.Browser"]:
 
 @pytest.fixture
 def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
-    """Open a view; at the test's end its console must have had neither error nor warning."""
+    """Open a view; after the test, assert that its console had no error or warning."""
     complaints: list[str] = []
     contexts = []
 
@@ -82,8 +82,8 @@ def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
         return page
 
     yield open_it
-    # Whatever network the test has chosen, the next one starts with the shipped network; pages are
-    # closed before, or they would ask the wrong one.
+    # The next test starts with the shipped network. Close the pages first, or they would ask for
+    # data of the wrong network.
     for context in contexts:
         for page in context.pages:
             page.close()
@@ -94,7 +94,7 @@ def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
 
 @pytest.fixture
 def stroke() -> Stroke:
-    """Draw through points, each a part of the pad's width and height."""
+    """Draw through points, given as parts of the pad's width and height."""
 
     def draw(page: "sync_api.Page", pad: str, points: list[tuple[float, float]]) -> None:
         box = page.locator(pad).bounding_box()
@@ -111,7 +111,7 @@ def stroke() -> Stroke:
 
 @pytest.fixture
 def draw_seven(stroke: Stroke) -> Callable[..., None]:
-    """Draw a seven, its left end so far across the pad."""
+    """Draw a seven; `left` is its left end as a part of the pad's width."""
 
     def draw(page: "sync_api.Page", pad: str, left: float = 0.2) -> None:
         stroke(page, pad, [(left, 0.25), (left + 0.25, 0.25), (left + 0.1, 0.8)])

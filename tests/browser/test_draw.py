@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.slow
 
 
-def test_a_drawn_digit_is_read_and_shown_as_the_network_gets_it(open_view, draw_seven):
+def test_a_drawn_digit_is_read_and_the_networks_input_is_shown(open_view, draw_seven):
     page = open_view("draw")
     draw_seven(page, "#draw-pad")
     expect(page.locator("#draw-answer")).to_have_text("7")
@@ -22,7 +22,7 @@ def test_a_drawn_digit_is_read_and_shown_as_the_network_gets_it(open_view, draw_
     assert 30 < ink[1] < 250  # pixels of ink that a seven has in MNIST's form
 
 
-def test_several_digits_are_read_side_by_side_and_each_can_be_looked_at(
+def test_several_digits_are_read_side_by_side_and_each_can_be_chosen(
     open_view, draw_seven, stroke
 ):
     page = open_view("draw")
@@ -33,17 +33,17 @@ def test_several_digits_are_read_side_by_side_and_each_can_be_looked_at(
     expect(page.locator("#draw-bars label.best .name")).to_have_text("7")
 
 
-def test_the_truth_costs_bits(open_view, draw_seven):
+def test_the_true_digit_gives_the_loss_in_bits(open_view, draw_seven):
     page = open_view("draw")
     draw_seven(page, "#draw-pad")
     expect(page.locator("#draw-answer")).to_have_text("7")
     page.get_by_role("radio", name=re.compile("^2")).check()
     cost = page.locator("#draw-cost").text_content()
-    bits = float(re.search(r"costs ([\d.]+)\u00a0bits", cost)[1])
-    assert bits > 3.32  # more than who knows nothing pays
+    bits = float(re.search(r"is the loss: ([\d.]+)\u00a0bits", cost)[1])
+    assert bits > 3.32  # more than guessing costs
 
 
-def test_undo_and_clear_take_back_and_give_back(open_view, draw_seven):
+def test_clear_empties_the_pad_and_undo_restores_it(open_view, draw_seven):
     page = open_view("draw")
     draw_seven(page, "#draw-pad")
     expect(page.locator("#draw-answer")).to_have_text("7")
@@ -53,7 +53,7 @@ def test_undo_and_clear_take_back_and_give_back(open_view, draw_seven):
     expect(page.locator("#draw-answer")).to_have_text("7")
 
 
-def test_keys_alone_draw_a_one(open_view):
+def test_a_one_can_be_drawn_with_keys(open_view):
     page = open_view("draw")
     page.locator("#draw-pad").focus()
     for key in (*["ArrowUp"] * 14, "Space", *["ArrowDown"] * 28, "Space"):
@@ -72,7 +72,7 @@ def test_a_node_shows_its_weights_and_the_sum_that_the_server_computed(open_view
     for key in ("Home", "ArrowRight"):
         page.locator("#inside-grid").press(key)
     expect(page.locator("#inside-node-title")).to_have_text("Node 1")
-    expect(page.locator("#inside-sum")).to_contain_text("passes on")
+    expect(page.locator("#inside-sum")).to_contain_text("output is")
     text = page.locator("#inside-sum").text_content().replace("−", "-")
     bias, terms, total = map(float, re.search(
         r"= (-?[\d.]+) \+ \(?(-?[\d.]+)\)? = (-?[\d.]+)", text
@@ -80,7 +80,7 @@ def test_a_node_shows_its_weights_and_the_sum_that_the_server_computed(open_view
     assert abs(bias + terms - total) < 2e-4  # each is rounded to four decimals
 
 
-def test_the_layers_of_a_convolutional_network_are_pictures(open_view, draw_seven):
+def test_the_layers_of_a_convolutional_network_are_shown_as_pictures(open_view, draw_seven):
     page = open_view("inside")
     draw_seven(page, "#inside-pad")
     expect(page.locator("#inside-maps details").first).to_be_visible()

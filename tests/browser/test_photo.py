@@ -45,7 +45,7 @@ def drop(page, content: bytes, name: str) -> None:
     page.dispatch_event("#photo-stage", "drop", {"dataTransfer": transfer})
 
 
-def test_numbers_in_a_dropped_photo_are_read_and_stand_over_it(open_view, photo):
+def test_numbers_in_a_dropped_photo_are_read_and_shown_over_it(open_view, photo):
     page = open_view("photo")
     drop(page, photo, "form.png")
     expect(page.locator("#photo-lines li")).to_have_text(NUMBERS)
@@ -73,11 +73,11 @@ def test_a_digit_is_corrected_by_hand_and_saved_as_csv(open_view, photo, tmp_pat
     ]
 
 
-def test_a_mark_that_is_no_digit_is_taken_away(open_view, photo):
+def test_a_mark_that_is_not_a_digit_can_be_removed(open_view, photo):
     page = open_view("photo")
     drop(page, photo, "form.png")
     page.locator(".box").last.click()
-    page.get_by_role("button", name="It is no digit").click()
+    page.get_by_role("button", name="Not a digit").click()
     expect(page.locator("#photo-lines li").last).to_have_text("17")
 
 
@@ -89,8 +89,8 @@ def test_the_doctor_shows_how_it_was_read(open_view, photo):
     assert page.evaluate("document.querySelector('#photo-sheet').width") == 1240
 
 
-def test_a_file_that_is_no_picture_is_refused_in_words(chromium, address):
-    # The browser itself puts a refused request on the console, so open_view cannot be asked.
+def test_a_file_that_is_not_a_picture_is_refused_with_a_message(chromium, address):
+    # Not open_view: the browser logs the refused request on the console, which open_view forbids.
     page = chromium.new_page()
     page.goto(f"{address}#photo")
     page.wait_for_selector("#footer:not(:empty)")
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_picture_is_refused_in_words(chromium, address):
 
 @pytest.fixture
 def real_photo() -> Path:
-    """A photo of somebody's handwriting, where there are any."""
+    """A photo of real handwriting, if there is one."""
     if not os.environ.get("MNISTRY_HANDWRITING"):
         pytest.skip("no MNISTRY_HANDWRITING")
     photos = Path(os.environ["MNISTRY_HANDWRITING"]).rglob("*")

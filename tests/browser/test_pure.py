@@ -1,4 +1,4 @@
-"""The page's functions that need no page, in the node that Playwright brings."""
+"""Test the functions in static/pure with the Node.js that Playwright brings."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ _driver = pytest.importorskip(
 )
 
 
-def test_the_functions_without_a_page():
+def test_the_functions_that_need_no_page():
     node, _ = _driver.compute_driver_executable()
     tests = Path(__file__).with_name("pure") / "pure.test.js"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Every view at three widths, light and dark: it fits, and is accessible."""
+"""Every view fits three widths, and is accessible in light and dark."""
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +13,7 @@ VIEWS = ("draw", "inside", "photo", "data", "train", "runs")
 
 
 def fill(page, view: str, draw_seven) -> None:
-    """Bring something into a view, as its users do."""
+    """Put something into a view, as a user does."""
     if view in ("draw", "inside"):
         draw_seven(page, f"#{view}-pad")
         answered = "#draw-bars label.best" if view == "draw" else "#inside-table tr.marked"
@@ -28,7 +28,7 @@ def fill(page, view: str, draw_seven) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_fits_every_width_and_has_no_barrier(open_view, draw_seven, view):
+def test_a_view_fits_every_width_and_is_accessible(open_view, draw_seven, view):
     page = open_view(view, width=360)
     fill(page, view, draw_seven)
     for width in (360, 900, 1600):
@@ -43,16 +43,16 @@ def test_a_view_fits_every_width_and_has_no_barrier(open_view, draw_seven, view)
             assert not found.violations_count, (width, scheme, found.generate_report())
 
 
-def test_the_switch_outlasts_the_page(open_view):
+def test_the_colour_scheme_is_kept_after_a_reload(open_view):
     page = open_view("draw")
-    page.get_by_label("Light or dark").select_option("dark")
+    page.get_by_label("Colour scheme").select_option("dark")
     dark = "getComputedStyle(document.body).backgroundColor === 'rgb(20, 20, 22)'"
     assert page.evaluate(dark)
     page.reload()
     assert page.evaluate(dark)
 
 
-def test_nothing_is_fetched_from_elsewhere(open_view, address):
+def test_nothing_is_fetched_from_other_hosts(open_view, address):
     page = open_view("draw")
     asked = []
     page.on("request", lambda request: asked.append(request.url))
@@ -64,13 +64,13 @@ def test_nothing_is_fetched_from_elsewhere(open_view, address):
     assert all(url.startswith(address) for url in asked)
 
 
-def test_a_data_image_is_shown_as_numbers_and_looked_into(open_view):
+def test_a_data_image_is_shown_as_numbers_and_inside_the_network(open_view):
     page = open_view("data")
     page.locator("#data-digit").select_option("3")
     expect(page.locator("#data-said")).to_contain_text("test")
     page.locator("#data-images button").first.click()
     expect(page.locator("#data-about")).to_contain_text("Its label is 3.")
     assert page.locator("#data-matrix td").count() == 784
-    page.get_by_role("button", name="Look inside the network").click()
+    page.get_by_role("button", name="Show inside the network").click()
     expect(page.locator("#inside-subject")).to_contain_text("test image")
-    expect(page.locator("#inside-cost")).to_contain_text("The truth is 3")
+    expect(page.locator("#inside-cost")).to_contain_text("The true digit is 3")

@@ -1,4 +1,4 @@
-"""The server alone, without the studio, asked in this process or over a socket."""
+"""The server without the studio, in this process or on a socket."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ __all__ = ["drawing", "four"]
 
 @pytest.fixture(scope="session")
 def reader() -> Reader:
-    """The reader that ships, loaded once."""
+    """The shipped reader, loaded once."""
     return Reader(threads=1)
 
 
@@ -26,13 +26,13 @@ def service(reader: Reader) -> Service:
 
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
-    """Ask a server in this process."""
+    """A client of a server in this process."""
     with TestClient(create(service), base_url="http://127.0.0.1:8000") as asking:
         yield asking
 
 
 @pytest.fixture
 def served(service: Service) -> Iterator[httpx2.Client]:
-    """Ask a server over a socket."""
+    """A client of a server on a socket."""
     with serve(create(service)) as address, httpx2.Client(base_url=address, timeout=30) as asking:
         yield asking

@@ -47,7 +47,7 @@ def test_case_78_a_chunked_body_is_refused_when_it_has_grown_too_large(
 
     try:
         response = served.post("/api/read", content=chunks())
-    except httpx2.WriteError:  # it does not even listen to the rest
+    except httpx2.WriteError:  # the server has closed the connection
         pass
     else:
         assert response.status_code == 413
@@ -70,7 +70,7 @@ def test_case_80_a_clients_file_name_is_never_used(
     client: TestClient, drawing: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "a" / "b")  # ../../x would be beside it
+    monkeypatch.chdir(tmp_path / "a" / "b")  # ../../x would be next to it
     before = sorted(tmp_path.rglob("*"))
     response = client.post("/api/read", files={"file": ("../../x", drawing, "image/png")})
     assert response.json()["text"] == "4"
@@ -81,7 +81,7 @@ def test_case_80_a_clients_file_name_is_never_used(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_uploads_are_never_in_a_file(
+def test_uploads_are_never_written_to_a_file(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     nowhere = tmp_path / "no-such-folder"
@@ -105,7 +105,7 @@ def test_a_form_without_a_file_is_refused(client: TestClient) -> None:
     assert client.post("/api/read", content=b"--b--\r\n", headers=headers).status_code == 400
 
 
-def test_case_82_a_body_that_never_ends_is_given_up(
+def test_case_82_a_body_that_never_ends_is_cut_off(
     served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies, "SECONDS", 0.3)
@@ -117,7 +117,7 @@ def test_case_82_a_body_that_never_ends_is_given_up(
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_more_open_requests_than_memory_should_hold_are_refused(
+def test_too_many_open_requests_are_refused(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies, "MAX_REQUESTS", 0)
@@ -132,17 +132,17 @@ def test_a_length_that_is_not_a_number_is_refused(client: TestClient) -> None:
 
 
 LARGE = 9_900_000
-MAX_LARGE = 6  # bodies of so many bytes that the server admits at once: 60 MB hold no seventh
+MAX_LARGE = 6  # large bodies that the server admits at once: 60 MB have no room for a seventh
 
 
 def head(*headers: str) -> bytes:
-    """Write the head of a request that brings a picture."""
+    """Return the headers of a request with a picture."""
     return "\r\n".join(["POST /api/read HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]).encode()
 
 
 @contextlib.contextmanager
 def open_requests(served: httpx2.Client, starts: Sequence[bytes]) -> Iterator[list[socket.socket]]:
-    """Send the start of each request over a connection of its own, and leave them all open."""
+    """Send the start of each request over its own connection, and keep them all open."""
     address = urlsplit(str(served.base_url))
     with contextlib.ExitStack() as stack:
         connections = []
@@ -154,7 +154,7 @@ def open_requests(served: httpx2.Client, starts: Sequence[bytes]) -> Iterator[li
 
 
 def first_answers(connections: list[socket.socket], count: int) -> list[bytes]:
-    """Wait until so many of the connections have an answer; return all that there are."""
+    """Wait until this number of connections have an answer; return all answers."""
     until = time.monotonic() + 20
     ready: list[socket.socket] = []
     while len(ready) < count and time.monotonic() < until:
@@ -164,10 +164,10 @@ def first_answers(connections: list[socket.socket], count: int) -> list[bytes]:
 
 
 def assert_room_for_a_large_body(served: httpx2.Client) -> None:
-    """Assert that the bytes of all requests before have been released."""
+    """Assert that the bytes of all earlier requests are released."""
     for _ in range(100):
         status = served.post("/api/read", content=bytes(LARGE)).status_code
-        if status == 400:  # it was read, and is no picture
+        if status == 400:  # it was read, but is not a picture
             return
         assert status == 503
         time.sleep(0.05)
@@ -181,7 +181,7 @@ def test_fault_129_bodies_are_refused_unread_once_their_announced_bytes_spend_th
     starts = [head(f"Content-Length: {LARGE}")] * 64
     with open_requests(served, starts) as connections:
         answers = first_answers(connections, 64 - MAX_LARGE)
-        assert len(answers) == 64 - MAX_LARGE  # and the others are waited for
+        assert len(answers) == 64 - MAX_LARGE  # the server waits for the other bodies
         assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in answers)
         assert all(b"\r\nretry-after: 1\r\n" in answer.lower() for answer in answers)
         assert served.post("/api/read", content=drawing).json()["text"] == "4"
@@ -205,10 +205,10 @@ def test_fault_129_a_body_of_two_lengths_is_refused(served: httpx2.Client) -> No
     with open_requests(served, [start]) as connections:
         (answer,) = first_answers(connections, 1)
         assert answer.startswith(b"HTTP/1.1 400 ")
-        assert connections[0].recv(100) == b""  # closed: where its body ends is unknown
+        assert connections[0].recv(100) == b""  # closed: the end of its body is unknown
 
 
-def test_fault_129_what_is_sent_beyond_the_announced_bytes_is_cut_off(
+def test_fault_129_bytes_beyond_the_announced_length_are_cut_off(
     served: httpx2.Client,
 ) -> None:
     with open_requests(served, [head("Content-Length: 10") + bytes(10)]) as (connection,):
@@ -216,7 +216,7 @@ def test_fault_129_what_is_sent_beyond_the_announced_bytes_is_cut_off(
             connection.sendall(bytes(5_000_000))
         with contextlib.suppress(ConnectionError):
             while connection.recv(1 << 16):
-                pass  # a TimeoutError if the server listened on
+                pass  # raises TimeoutError if the server goes on reading
     assert_room_for_a_large_body(served)
 
 

@@ -41,7 +41,7 @@ from mnistry.server.app import Service, create
         ),
     ],
 )  # fmt: skip
-def test_a_library_error_is_told_without_the_servers_paths(
+def test_a_library_error_is_answered_without_the_servers_paths(
     service: Service, error: MnistryError, status: int, expected: dict[str, str | None]
 ) -> None:
     app = create(service)

@@ -15,7 +15,7 @@ def test_case_85_a_foreign_host_is_refused(client: TestClient, host: str) -> Non
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:9000", "LOCALHOST"])
-def test_loopback_is_known_by_all_its_names(client: TestClient, host: str) -> None:
+def test_every_name_of_loopback_is_accepted(client: TestClient, host: str) -> None:
     assert client.get("/api/openapi.json", headers={"Host": host}).status_code == 200
 
 
@@ -29,12 +29,12 @@ def test_case_85_a_foreign_origin_is_refused(client: TestClient, origin: str, pa
     assert response.json()["error"]["where"] == "Origin"
 
 
-def test_the_servers_own_page_may_ask(client: TestClient) -> None:
+def test_the_servers_own_page_may_send_requests(client: TestClient) -> None:
     headers = {"Origin": "http://127.0.0.1:8000", "Sec-Fetch-Site": "same-origin"}
     assert client.get("/api/openapi.json", headers=headers).status_code == 200
 
 
-def test_a_page_from_elsewhere_cannot_show_our_pictures_but_may_link_to_us(
+def test_another_sites_page_cannot_load_our_pictures_but_may_link_to_us(
     client: TestClient,
 ) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
@@ -44,7 +44,7 @@ def test_a_page_from_elsewhere_cannot_show_our_pictures_but_may_link_to_us(
 
 
 @pytest.mark.parametrize("path", ["/api/openapi.json", "/api/no-such", "/else", "/api/read"])
-def test_every_answer_carries_the_strict_headers(client: TestClient, path: str) -> None:
+def test_every_answer_has_the_security_headers(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     policy = headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self';")
@@ -70,12 +70,12 @@ def test_beyond_loopback_nothing_is_answered_without_the_token(remote: TestClien
     assert remote.get("/?token=secret-tokem").status_code == 401
 
 
-def test_a_program_shows_the_token_in_a_header(remote: TestClient) -> None:
+def test_a_program_sends_the_token_in_a_header(remote: TestClient) -> None:
     headers = {"Authorization": "Bearer secret-token"}
     assert remote.get("/api/openapi.json", headers=headers).status_code == 200
 
 
-def test_the_printed_address_lets_a_browser_in_and_leaves_no_token_in_it(
+def test_the_printed_address_sets_a_cookie_and_redirects_without_the_token(
     remote: TestClient,
 ) -> None:
     first = remote.get("/?token=secret-token", follow_redirects=False)
@@ -86,10 +86,10 @@ def test_the_printed_address_lets_a_browser_in_and_leaves_no_token_in_it(
     assert remote.get("/api/openapi.json").status_code == 200
 
 
-def test_a_name_pointed_at_a_shared_server_is_refused(remote: TestClient) -> None:
+def test_an_unknown_name_is_refused_beyond_loopback_too(remote: TestClient) -> None:
     headers = {"Host": "evil.example", "Authorization": "Bearer secret-token"}
     assert remote.get("/api/openapi.json", headers=headers).status_code == 400
 
 
-def test_the_token_is_not_shown_where_access_is_printed() -> None:
+def test_the_token_is_not_in_the_repr() -> None:
     assert "secret" not in repr(Access("0.0.0.0", "secret"))  # noqa: S104

@@ -9,9 +9,7 @@ from PIL import Image
 from mnistry.server.app import Service
 
 
-def test_a_drawing_is_answered_with_all_that_the_page_shows(
-    client: TestClient, drawing: bytes
-) -> None:
+def test_a_reading_has_all_that_the_page_shows(client: TestClient, drawing: bytes) -> None:
     answer = client.post("/api/read", content=drawing).json()
     assert (answer["text"], answer["lines"]) == ("4", ["4"])
     assert (answer["width"], answer["height"]) == (84, 84)
@@ -52,7 +50,9 @@ def test_a_blank_picture_has_no_digit(client: TestClient, size: tuple[int, int],
     assert (answer["text"], answer["lines"], answer["digits"]) == ("", [], [])
 
 
-def test_what_is_no_picture_is_refused_with_the_accepted_formats(client: TestClient) -> None:
+def test_a_file_that_is_not_a_picture_is_refused_with_the_accepted_formats(
+    client: TestClient,
+) -> None:
     for path in ("/api/read", "/api/doctor"):
         response = client.post(path, content=b"%PDF-1.7", headers={"Content-Type": "image/png"})
         assert response.status_code == 400

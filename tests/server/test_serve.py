@@ -19,7 +19,7 @@ def connect(address: str) -> socket.socket:
 
 
 @pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: 127."])
-def test_case_82_a_request_whose_head_never_ends_is_given_up(
+def test_case_82_a_request_whose_headers_never_end_is_cut_off(
     head: bytes, served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.2)
@@ -28,7 +28,7 @@ def test_case_82_a_request_whose_head_never_ends_is_given_up(
         assert connection.recv(100) == b""
 
 
-def test_case_82_a_byte_now_and_then_does_not_help(
+def test_case_82_sending_a_byte_at_a_time_does_not_extend_the_limit(
     served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.3)
@@ -47,7 +47,7 @@ def test_case_82_a_byte_now_and_then_does_not_help(
     assert closed
 
 
-def test_case_82_an_answer_that_is_never_taken_is_given_up(
+def test_case_82_an_answer_that_is_never_read_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(server_loop.PatientProtocol, "WRITE_SECONDS", 0.2)
@@ -67,7 +67,7 @@ def test_case_82_an_answer_that_is_never_taken_is_given_up(
         assert ended.wait(10)  # without anybody having read a byte
 
 
-def test_a_request_under_way_is_not_cut_by_the_limit_on_its_head(
+def test_a_request_under_way_is_not_cut_off_by_the_limit_on_its_headers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.1)
@@ -83,7 +83,7 @@ def test_a_request_under_way_is_not_cut_by_the_limit_on_its_head(
         assert [asking.get("/").status_code for _ in range(2)] == [204, 204]
 
 
-def test_a_port_that_is_taken_is_told(service: Service) -> None:
+def test_a_port_in_use_is_an_error(service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(ResourceError, match=f"127.0.0.1:{port}: another program") as caught:
@@ -92,12 +92,12 @@ def test_a_port_that_is_taken_is_told(service: Service) -> None:
 
 
 @pytest.mark.parametrize(("host", "port"), [("203.0.113.1", 0), ("127.0.0.1", 70_000)])
-def test_an_address_that_is_not_ours_is_told(service: Service, host: str, port: int) -> None:
+def test_an_address_of_another_machine_is_an_error(service: Service, host: str, port: int) -> None:
     with pytest.raises(UsageError, match=host):
         server_loop.serve(create(service), Access(host), port, on_ready=print)
 
 
-def test_no_answer_is_held_back_until_the_client_has_acknowledged_its_head() -> None:
+def test_nagles_algorithm_is_off_for_connections() -> None:
     async def plain(scope, receive, send) -> None:
         if scope["type"] == "lifespan":
             return

@@ -15,7 +15,7 @@ from tests.serving import serve
 
 
 class Gate:
-    """Stands before a computation, counts who comes, and lets nobody through until opened."""
+    """Blocks computations until it is opened, and counts them."""
 
     def __init__(self) -> None:
         self.came = threading.Semaphore(0)
@@ -30,7 +30,7 @@ class Gate:
 
 @pytest.fixture
 def gate(service: Service, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """A server with room for one that is read and one that waits, and a gate before reading."""
+    """A server with room for one running and one waiting request, and a gate before reading."""
     gate = Gate()
     service.quick = WorkQueue(1, 1)
     read = pictures.read
@@ -45,7 +45,7 @@ def gate(service: Service, monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 @contextlib.contextmanager
 def clients(address: str) -> Iterator[Callable[[bytes], Future[httpx2.Response]]]:
-    """Give what sends a picture from a client of its own, without waiting for the answer."""
+    """Yield a function that sends a picture from a new client without waiting for the answer."""
     with ThreadPoolExecutor() as pool:
         yield lambda content: pool.submit(
             httpx2.post, f"{address}/api/read", content=content, timeout=30
@@ -57,10 +57,10 @@ def wait_until(condition: Callable[[], bool]) -> None:
         if condition():
             return
         time.sleep(0.01)
-    raise AssertionError("it never came about")
+    raise AssertionError("the condition was not met in time")
 
 
-def test_case_83_overload_is_refused_at_once_and_what_was_accepted_is_answered(
+def test_case_83_overload_is_refused_at_once_and_accepted_requests_are_answered(
     service: Service, gate: Gate, drawing: bytes
 ) -> None:
     with serve(create(service)) as address, clients(address) as send:
@@ -75,20 +75,22 @@ def test_case_83_overload_is_refused_at_once_and_what_was_accepted_is_answered(
     assert [answer.json()["text"] for answer in answers] == ["4", "4"]
 
 
-def test_there_is_room_again_after_the_rush(service: Service, gate: Gate, drawing: bytes) -> None:
+def test_the_queue_is_free_again_after_its_requests(
+    service: Service, gate: Gate, drawing: bytes
+) -> None:
     gate.open.set()
     with serve(create(service)) as address:
         for _ in range(5):
             assert httpx2.post(f"{address}/api/read", content=drawing).status_code == 200
 
 
-def test_case_84_what_waits_for_a_client_that_is_gone_is_never_done(
+def test_case_84_queued_work_of_a_disconnected_client_is_never_run(
     service: Service, gate: Gate, drawing: bytes
 ) -> None:
     with serve(create(service)) as address, clients(address) as send:
         first = send(drawing)
         gate.came.acquire()
-        with pytest.raises(httpx2.ReadTimeout):  # it waits in the queue, and then leaves
+        with pytest.raises(httpx2.ReadTimeout):  # the client disconnects while its request waits
             httpx2.post(f"{address}/api/read", content=drawing, timeout=0.5)
         wait_until(
             lambda: not service.quick.is_full
@@ -98,7 +100,7 @@ def test_case_84_what_waits_for_a_client_that_is_gone_is_never_done(
     assert gate.count == 1
 
 
-def test_slow_work_leaves_the_quick_alone(
+def test_slow_work_does_not_delay_quick_work(
     service: Service, drawing: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()

@@ -1,4 +1,4 @@
-"""A studio with the network that ships and one run, asked in this process or over a socket."""
+"""A studio with the shipped network and one run, in this process or on a socket."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ __all__ = ["drawing", "four"]
 
 @pytest.fixture(scope="session")
 def shipped() -> Network:
-    """The network that ships, opened once."""
+    """The shipped network, opened once."""
     return Network.shipped()
 
 
 @pytest.fixture
 def runs(finished_run: "mnistry.Run", tmp_path: Path) -> Path:
-    """A folder of runs with one in it, ``small``."""
+    """A folder with one run, ``small``."""
     shutil.copytree(finished_run.path, tmp_path / "runs" / "small")
     return tmp_path / "runs"
 
@@ -36,13 +36,13 @@ def studio(shipped: Network, runs: Path) -> Studio:
 
 @pytest.fixture
 def client(studio: Studio) -> Iterator[TestClient]:
-    """Ask a studio in this process."""
+    """A client of a studio in this process."""
     with TestClient(create(studio), base_url="http://127.0.0.1:8000") as asking:
         yield asking
 
 
 @pytest.fixture
 def served(studio: Studio) -> Iterator[httpx2.Client]:
-    """Ask a studio over a socket."""
+    """A client of a studio on a socket."""
     with serve(create(studio)) as address, httpx2.Client(base_url=address, timeout=30) as asking:
         yield asking

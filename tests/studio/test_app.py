@@ -14,7 +14,7 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "scipy", "re
 JSON = {"Content-Type": "application/json"}
 
 
-def test_the_status_says_what_the_page_asks_first(client: TestClient) -> None:
+def test_the_status_has_version_network_and_training(client: TestClient) -> None:
     answer = client.get("/api/status").json()
     assert answer["version"] == __version__
     assert answer["network"]["name"] == "the shipped network"
@@ -22,7 +22,7 @@ def test_the_status_says_what_the_page_asks_first(client: TestClient) -> None:
     assert (answer["can_train"], answer["training"]) == (True, None)
 
 
-def test_serving_reading_and_explaining_load_nothing_heavy() -> None:
+def test_serving_reading_and_explaining_import_no_heavy_packages() -> None:
     code = f"""
 import io, sys
 from pathlib import Path
@@ -51,13 +51,13 @@ print(*({HEAVY!r} & set(sys.modules)))
     assert done.stdout.split() == []
 
 
-def test_errors_of_addresses_and_methods_are_json_too(client: TestClient) -> None:
+def test_errors_of_paths_and_methods_are_json_too(client: TestClient) -> None:
     for response in (client.get("/api/none"), client.get("/none"), client.patch("/api/read")):
         assert response.status_code in (404, 405)
         assert response.json()["error"]["what"]
 
 
-def test_a_fault_is_one_json_error_without_its_details(
+def test_a_bug_is_a_json_error_without_details(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(studio.network), "unit", lambda *_: 1 / 0)
@@ -69,7 +69,7 @@ def test_a_fault_is_one_json_error_without_its_details(
     assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
-def test_the_page_and_its_parts_are_served_and_nothing_beside_them(client: TestClient) -> None:
+def test_only_the_page_and_its_files_are_served(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["Content-Type"].startswith("text/html")
     parts = re.findall(r'(?:src|href)="(/?static/[^"]+)"', page.text)
@@ -107,7 +107,7 @@ def test_case_77_malformed_json_is_refused(client: TestClient, body: bytes) -> N
     assert response.json()["error"]["what"]
 
 
-def test_case_77_numbers_that_are_none_are_refused_where_numbers_are_due(
+def test_case_77_nan_and_infinity_are_refused_in_number_fields(
     client: TestClient,
 ) -> None:
     for text in ("NaN", "Infinity", "-Infinity", "1e999"):
@@ -131,7 +131,7 @@ class Links(HTMLParser):
             self.names.add(f"#{found['id']}")
 
 
-def test_the_page_of_the_api_lists_every_operation_and_loads_nothing(client: TestClient) -> None:
+def test_the_api_page_lists_every_operation_and_loads_nothing(client: TestClient) -> None:
     text = client.get("/api/docs").text
     described = client.get("/api/openapi.json").json()
     for path, methods in described["paths"].items():
@@ -141,7 +141,7 @@ def test_the_page_of_the_api_lists_every_operation_and_loads_nothing(client: Tes
     assert {link for link in links.targets if link.startswith("#")} <= links.names
 
 
-def test_every_operation_is_described_and_says_how_it_refuses(client: TestClient) -> None:
+def test_every_operation_has_a_description_and_its_errors(client: TestClient) -> None:
     for path, methods in client.get("/api/openapi.json").json()["paths"].items():
         for method, operation in methods.items():
             assert operation["description"].endswith("."), (method, path)
@@ -150,7 +150,7 @@ def test_every_operation_is_described_and_says_how_it_refuses(client: TestClient
 
 
 @pytest.mark.slow
-def test_no_request_gets_an_answer_that_the_description_does_not_have(studio: Studio) -> None:
+def test_every_answer_matches_the_openapi_description(studio: Studio) -> None:
     statuses, wrong = api.ask_all(create(studio), 10)
     assert wrong == []
     assert statuses.total() > 200

@@ -79,7 +79,7 @@ def test_two_runs_are_compared_by_mcnemars_test(client: TestClient, runs: Path) 
     }  # fmt: skip
 
 
-def test_runs_that_saw_other_test_images_are_compared_without_the_test(
+def test_runs_with_other_test_images_are_compared_without_mcnemars_test(
     client: TestClient, runs: Path
 ) -> None:
     shutil.copytree(runs / "small", runs / "other")
@@ -92,7 +92,7 @@ def test_runs_that_saw_other_test_images_are_compared_without_the_test(
     assert answer["b"]["scores"]
 
 
-def test_a_folder_that_is_not_there_has_no_runs(client: TestClient, runs: Path) -> None:
+def test_a_missing_folder_has_no_runs(client: TestClient, runs: Path) -> None:
     shutil.rmtree(runs)
     assert client.get("/api/runs").json() == {"runs": [], "broken": []}
 

@@ -11,7 +11,7 @@ from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST
 from mnistry.studio.app import Studio
 
 
-def test_a_page_of_images_has_labels_and_the_networks_answers(client: TestClient) -> None:
+def test_a_page_of_images_has_labels_and_predictions(client: TestClient) -> None:
     _, (_, labels) = mnistry.load("sample")
     answer = client.get("/api/data", params={"offset": 10, "limit": 5}).json()
     assert (answer["name"], answer["total"]) == ("sample", 1000)
@@ -20,7 +20,7 @@ def test_a_page_of_images_has_labels_and_the_networks_answers(client: TestClient
     assert all(0 <= item["guess"] <= 9 and item["confidence"] > 0 for item in answer["items"])
 
 
-def test_the_sample_says_that_it_is_not_the_whole(client: TestClient) -> None:
+def test_the_sample_has_a_notice_that_it_is_not_mnist(client: TestClient) -> None:
     (notice,) = client.get("/api/data").json()["notices"]
     assert "sample" in notice
     assert "/" not in notice  # the folder in which MNIST was looked for
@@ -87,7 +87,7 @@ def test_a_sheet_has_the_images_side_by_side_dark_on_white(client: TestClient) -
         "/api/data/test/sheet.png?indices=" + ",".join("1" * 201),
     ],
 )
-def test_what_there_is_not_is_refused(client: TestClient, path: str) -> None:
+def test_missing_images_and_splits_are_refused(client: TestClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 400
     assert response.json()["error"]["what"]

@@ -64,7 +64,7 @@ def test_feature_maps_are_given_row_by_row_with_channels_last(
         [["0"] * 28] * 28,
     ],
 )
-def test_what_is_no_image_is_not_explained(client: TestClient, image: object) -> None:
+def test_an_invalid_image_is_not_explained(client: TestClient, image: object) -> None:
     assert client.post("/api/explain", json={"image": image}).status_code == 400
 
 
@@ -75,20 +75,20 @@ def test_a_nodes_weights_and_bias_give_its_sum(dense: TestClient, four: np.ndarr
     assert total == pytest.approx(answer["hidden"]["sums"][7])
 
 
-def test_a_node_that_there_is_not_is_not_found(dense: TestClient) -> None:
+def test_a_missing_node_is_not_found(dense: TestClient) -> None:
     for number in (-1, 32):
         response = dense.get(f"/api/units/{number}")
         assert response.status_code == 404
         assert response.json()["error"]["expected"] == "0 to 31"
 
 
-def test_a_network_that_is_not_dense_has_no_nodes_and_says_what_to_do(client: TestClient) -> None:
+def test_a_network_that_is_not_dense_has_no_nodes_and_gives_a_remedy(client: TestClient) -> None:
     response = client.get("/api/units/0")
     assert response.status_code == 404
     assert "dense" in response.json()["error"]["remedy"]
 
 
-def test_a_network_is_chosen_by_the_name_of_a_run_alone(client: TestClient, runs: Path) -> None:
+def test_a_network_is_only_chosen_by_a_runs_name(client: TestClient, runs: Path) -> None:
     for name in ("../runs/small", str(runs / "small"), "small/", ".", "", "small\0"):
         assert client.put("/api/network", json={"run": name}).status_code == 404
     assert client.put("/api/network", json={}).status_code == 400
@@ -111,7 +111,7 @@ def test_a_damaged_network_is_refused_and_the_one_in_use_stays(
     assert client.get("/api/status").json()["network"]["run"] is None
 
 
-def test_case_86_a_network_replaced_under_load_costs_no_answer(
+def test_case_86_a_network_replaced_under_load_loses_no_answer(
     served: httpx2.Client, drawing: bytes
 ) -> None:
     names: set[str] = set()
@@ -135,14 +135,14 @@ def test_case_86_a_network_replaced_under_load_costs_no_answer(
     assert names == {"small", "the shipped network"}
 
 
-def test_a_studio_may_begin_with_a_file_or_a_run(runs: Path) -> None:
+def test_a_studio_starts_with_a_file_or_a_run(runs: Path) -> None:
     assert Network.from_path(runs / "small").info.name == "small"
     assert Network.from_path(str(runs / "small" / "model.onnx")).info.name == GIVEN_NAME
     with pytest.raises(ModelError):
         Network.from_path(runs / "none")
 
 
-def test_the_file_that_the_studio_began_with_is_not_named(runs: Path) -> None:
+def test_the_model_file_given_at_the_start_is_not_named(runs: Path) -> None:
     model = runs / "small" / "model.onnx"
     with TestClient(create(Studio(Network.from_path(model), runs)), "http://127.0.0.1") as client:
         for path in ("/api/status", "/api/runs"):

@@ -26,7 +26,7 @@ Events = Iterator[tuple[str, dict[str, Any]]]
 
 
 def events(response: httpx2.Response) -> Events:
-    """Give the kind and the values of each event of a stream."""
+    """Yield the kind and the values of each event of a stream."""
     kind = ""
     for line in response.iter_lines():
         name, _, value = line.partition(": ")
@@ -37,7 +37,7 @@ def events(response: httpx2.Response) -> Events:
 
 
 def follow(asking: httpx2.Client, until: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Follow the training to the first event of a kind, or to its end, and then leave."""
+    """Follow the training to the first event of a kind, or to its end."""
     found = []
     with asking.stream("GET", "/api/train/events", timeout=120) as response:
         for kind, data in events(response):
@@ -47,14 +47,16 @@ def follow(asking: httpx2.Client, until: str = "") -> list[tuple[str, dict[str, 
     return found
 
 
-def test_a_training_outlives_its_page_and_ends_in_a_run(served: httpx2.Client, runs: Path) -> None:
+def test_a_training_goes_on_without_its_page_and_ends_in_a_run(
+    served: httpx2.Client, runs: Path
+) -> None:
     begun = served.post("/api/train", json=SMALL)
     assert begun.status_code == 202
     name = begun.json()["run"]
-    assert follow(served, until="progress")[-1][0] == "progress"  # and the page is closed
+    assert follow(served, until="progress")[-1][0] == "progress"  # then the page is closed
     again = served.post("/api/train", json=SMALL)
     assert (again.status_code, again.json()["error"]["what"]) == (409, "a training runs already")
-    seen = follow(served)  # another page first gets what it has missed
+    seen = follow(served)  # another page gets the past events first
     kinds = [kind for kind, _ in seen]
     assert kinds[0] == "progress"
     assert kinds.count("epoch") == 2
@@ -83,7 +85,7 @@ def test_a_training_that_is_stopped_keeps_its_run(served: httpx2.Client, runs: P
 
 
 @pytest.mark.slow
-def test_the_end_of_the_studio_is_an_orderly_end_of_its_training(
+def test_a_training_is_interrupted_and_kept_when_the_studio_ends(
     studio: Studio, runs: Path
 ) -> None:
     with serve(create(studio)) as address, httpx2.Client(base_url=address) as asking:
@@ -92,7 +94,7 @@ def test_the_end_of_the_studio_is_an_orderly_end_of_its_training(
     assert mnistry.Run.open(runs / name).status == "interrupted"
 
 
-def test_a_training_that_is_killed_is_told_and_another_can_begin(runs: Path) -> None:
+def test_a_killed_training_is_reported_and_another_can_start(runs: Path) -> None:
     async def kill_one() -> tuple[training.Event | None, bool]:
         trainer = Trainer(runs)
         await trainer.start(schemas.TrainSettings.model_validate(LONG))
@@ -109,7 +111,7 @@ def test_a_training_that_is_killed_is_told_and_another_can_begin(runs: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_not_a_number_is_told_and_its_process_has_ended_when_the_studio_has(
+def test_a_nan_loss_is_reported_and_the_process_ends_before_the_studio(
     runs: Path,
 ) -> None:
     settings = schemas.TrainSettings.model_validate({**SMALL, "learning_rate": 1e30})
@@ -150,7 +152,7 @@ def test_a_loss_that_is_not_a_number_is_told_and_its_process_has_ended_when_the_
         "classic",
     ],
 )
-def test_settings_that_make_no_sense_begin_nothing(
+def test_invalid_settings_start_no_training(
     client: TestClient, settings: object, runs: Path
 ) -> None:
     assert client.post("/api/train", json=settings).status_code == 400
@@ -158,21 +160,21 @@ def test_settings_that_make_no_sense_begin_nothing(
     assert [path.name for path in runs.iterdir()] == ["small"]
 
 
-def test_the_settings_left_out_are_the_classic_experiments() -> None:
+def test_the_default_settings_are_the_classic_experiments() -> None:
     settings = schemas.TrainSettings().model_dump(exclude={"seed", "data"})
     assert mnistry.Recipe(**settings) == mnistry.Recipe()
     made = training._experiment(schemas.TrainSettings(seed=3, data="mnist"))
     assert made == Experiment(mnistry.Recipe(), Origin("mnist"), 3)
 
 
-def test_every_network_and_optimizer_of_the_settings_is_one_of_keras() -> None:
+def test_every_network_dataset_and_optimizer_of_the_settings_exists() -> None:
     assert set(schemas.NetworkName.__args__) == set(zoo.NETWORKS)
     assert set(schemas.DataName.__args__) == set(mnistry.datasets.NAMES)
     for name in schemas.OptimizerName.__args__:
         assert keras.optimizers.get(name)
 
 
-def test_where_keras_is_missing_the_remedy_is_told(
+def test_a_missing_keras_is_reported_with_a_remedy(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "can_train", lambda: False)
@@ -186,7 +188,7 @@ def test_nothing_can_be_followed_or_stopped_before_the_first_training(client: Te
     assert client.delete("/api/train").status_code == 409
 
 
-def test_a_page_that_comes_back_gets_only_what_it_has_missed(runs: Path) -> None:
+def test_a_page_that_reconnects_only_gets_the_events_it_missed(runs: Path) -> None:
     async def rest() -> list[str]:
         trainer = Trainer(runs)
         for epoch in range(3):
@@ -197,7 +199,9 @@ def test_a_page_that_comes_back_gets_only_what_it_has_missed(runs: Path) -> None
     assert asyncio.run(rest()) == ["epoch", "done"]
 
 
-def test_a_stream_says_something_now_and_then(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_without_events_sends_heartbeats(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(training, "HEARTBEAT", 0.01)
 
     async def first() -> training.Event | None:
@@ -207,7 +211,7 @@ def test_a_stream_says_something_now_and_then(runs: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-def test_ctrl_c_in_the_terminal_reaches_the_server_alone(runs: Path) -> None:
+def test_ctrl_c_in_the_terminal_only_reaches_the_server(runs: Path) -> None:
     async def group() -> bool:
         trainer = Trainer(runs)
         await trainer.start(schemas.TrainSettings.model_validate(LONG))
@@ -220,7 +224,7 @@ def test_ctrl_c_in_the_terminal_reaches_the_server_alone(runs: Path) -> None:
     assert asyncio.run(group())
 
 
-def test_a_failed_training_is_told_without_the_servers_paths(runs: Path) -> None:
+def test_a_failed_training_is_reported_without_the_servers_paths(runs: Path) -> None:
     trainer = Trainer(runs)
     error = {"what": "no space is left", "where": f"{runs}/a", "remedy": f"resume {runs}/a"}
     trainer._take({"event": "failed", "data": {"status": "failed", "error": error}})

@@ -15,7 +15,7 @@ from mnistry.training.history import Epoch, Progress
 
 
 @pytest.mark.slow
-def test_a_worker_whose_studio_is_no_more_stops_and_keeps_its_run(tmp_path: Path) -> None:
+def test_a_worker_whose_studio_has_ended_stops_and_keeps_its_run(tmp_path: Path) -> None:
     experiment = Experiment(Recipe(units=8, epochs=1000), Origin("sample"))
     task = {"path": str(tmp_path / "run"), "experiment": experiment.to_json()}
     process = subprocess.Popen(
@@ -39,7 +39,7 @@ def moment(step: int, finished: Epoch | None = None) -> Progress:
     return Progress(1, 2, step, 10, 0.5, 0.9, finished)
 
 
-def test_not_every_step_is_reported_but_every_end_of_an_epoch_is(monkeypatch) -> None:
+def test_steps_are_reported_at_a_limited_rate_and_every_end_of_an_epoch(monkeypatch) -> None:
     clock = iter([100.0, 100.05, 100.2, 100.21])
     monkeypatch.setattr(worker.time, "monotonic", lambda: next(clock))
     stream = io.StringIO()

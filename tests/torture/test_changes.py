@@ -5,7 +5,7 @@ from torture import changes
 pytestmark = pytest.mark.slow
 
 
-def test_fault_59_and_62_no_change_to_the_disk_that_goes_wrong_loses_anything() -> None:
+def test_fault_59_and_62_nothing_is_lost_when_a_change_to_the_disk_fails() -> None:
     result = changes.campaign(every=36, seed=1, workers=2)
     assert result["changes"] > 50
     assert sum(result["tried"].values()) == 8

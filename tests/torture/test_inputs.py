@@ -13,20 +13,20 @@ from torture.mutations import MOST, Seed, compressed, mutate, png_with_sums, who
 pytestmark = pytest.mark.slow
 
 
-def test_every_loader_and_the_reader_refuse_what_is_almost_right() -> None:
+def test_every_loader_and_the_reader_survive_slightly_damaged_files() -> None:
     result = inputs.campaign(count=150, workers=2)
     assert len(result) == 9
     for name, found in result.items():
         assert found["wrong"] == [], name
         assert found["inputs"] >= 150
-    # What was changed did get past the checksums, and some of it could still be read.
+    # Damaged files did get past the checksums, and some of them could still be read.
     assert all(
         found["outcomes"].get("read", 0) < 150 for found in map(result.get, ("npz", "keras"))
     )
     assert all(result[name]["outcomes"]["read"] > 10 for name in ("npz", "idx", "image", "keras"))
 
 
-def test_a_recipe_changes_a_seed_the_same_each_time() -> None:
+def test_a_recipe_changes_a_seed_deterministically() -> None:
     seed = Seed("a", bytes(range(256)))
     recipe = np.random.default_rng(0).bytes(MOST)
     assert mutate(seed, recipe) == mutate(seed, recipe) != seed.content
@@ -39,7 +39,7 @@ def test_every_kind_of_change_changes_something(kind: int) -> None:
     assert mutate(seed, bytes([kind, 0, 64, 0, 128, 5, 0, 3])) != seed.content
 
 
-def test_changed_members_and_streams_are_packed_with_good_checksums() -> None:
+def test_changed_members_and_streams_are_packed_with_correct_checksums() -> None:
     file = io.BytesIO()
     np.savez(file, a=np.arange(5))
     for seed in list(whole_and_members("x.npz", file.getvalue()))[1:]:
@@ -50,7 +50,7 @@ def test_changed_members_and_streams_are_packed_with_good_checksums() -> None:
     assert gzip.decompress(inside.pack(b"changed")) == b"changed"
 
 
-def test_a_changed_png_gets_good_checksums(tmp_path: Path) -> None:
+def test_a_changed_png_gets_correct_checksums(tmp_path: Path) -> None:
     file = io.BytesIO()
     Image.new("L", (8, 8), 7).save(file, "PNG")
     content = bytearray(file.getvalue())

@@ -5,7 +5,7 @@ from torture import moments
 pytestmark = pytest.mark.slow
 
 
-def test_fault_59_a_training_killed_at_any_moment_ends_as_one_that_was_not() -> None:
+def test_fault_59_a_training_killed_at_any_moment_ends_like_an_undisturbed_one() -> None:
     result = moments.campaign(kills=4, seed=2, workers=2, names=["dense"])
     assert result["kills"] >= 4
     assert result["kills in training"] > 0

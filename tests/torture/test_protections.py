@@ -9,7 +9,7 @@ from torture import protections
 pytestmark = pytest.mark.slow
 
 
-def test_every_fault_has_a_protection_that_can_be_taken_away(tmp_path: Path) -> None:
+def test_every_fault_has_a_protection_that_can_be_removed(tmp_path: Path) -> None:
     table = protections.table()
     assert [protection.fault for protection in table] == [*range(1, 90), 116, 129]
     for protection in table:
@@ -22,12 +22,12 @@ def test_every_fault_has_a_protection_that_can_be_taken_away(tmp_path: Path) -> 
         assert f"def {name.partition('[')[0]}(" in (protections.ROOT / path).read_text()
 
 
-def test_a_protection_taken_away_is_missed() -> None:
+def test_a_missing_protection_is_noticed() -> None:
     chosen = [p for p in protections.table() if p.fault in (12, 26)]  # their tests are quick
     assert protections.campaign(chosen, 2) == {"taken away": 2, "not missed": []}
 
 
-def test_what_nobody_misses_is_found() -> None:
+def test_a_test_that_passes_without_its_protection_is_found() -> None:
     protection = protections.table()[11]
     name, lines, _ = protection.edits[0]
     idle = dataclasses.replace(protection, edits=((name, lines, f"{lines}  # still there\n"),))

@@ -14,7 +14,7 @@ def test_the_page_shows_the_figures_that_were_measured(tmp_path: Path) -> None:
     assert page.read_text() == report.PAGE.read_text()
 
 
-def test_what_is_wrong_stands_out_in_the_page(tmp_path: Path) -> None:
+def test_a_wrong_result_stands_out_in_the_page(tmp_path: Path) -> None:
     record = json.loads((report.HERE / "results.json").read_text())
     record["campaigns"]["moments"]["wrong"] = ["left run.json: half"]
     page = tmp_path / "page.md"

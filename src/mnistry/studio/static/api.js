@@ -1,4 +1,4 @@
-/* The studio's HTTP API. What it refuses is thrown as an ApiError with the server's own words. */
+/* The studio's HTTP API. An error answer is thrown as an ApiError with the server's own words. */
 
 const BUSY = 503;
 const TRIES = 3;
@@ -12,12 +12,12 @@ export class ApiError extends Error {
   }
 }
 
-/** Ask, and give the answer's JSON. */
+/** Send a request; return the answer's JSON. */
 export async function ask(path, options) {
   return (await send(path, options)).json();
 }
 
-/** Send values as JSON, and give the answer's JSON. */
+/** Send values as JSON; return the answer's JSON. */
 export function tell(method, path, value) {
   return ask(path, {
     method,
@@ -26,12 +26,12 @@ export function tell(method, path, value) {
   });
 }
 
-/** Send a picture's bytes, and give the answer's JSON. */
+/** Send a picture's bytes; return the answer's JSON. */
 export function show(path, picture) {
   return ask(path, pictureRequest(picture));
 }
 
-/** Send a picture's bytes, and give the picture that is the answer. */
+/** Send a picture's bytes; return the answer, another picture. */
 export async function showForPicture(path, picture) {
   return (await send(path, pictureRequest(picture))).blob();
 }

@@ -1,4 +1,4 @@
-/* A picture from the camera, in a dialog; where the browser gives none, its own file dialog. */
+/* A picture from the camera, in a dialog; without camera access, the browser's file dialog. */
 
 import { byId } from "./dom.js";
 
@@ -9,7 +9,7 @@ export function makeCamera(taken, failed) {
   const dialog = byId("photo-dialog");
   const video = byId("photo-video");
   byId("photo-camera").addEventListener("click", async () => {
-    // Browsers give the camera to secure pages alone: https, or this computer itself.
+    // Browsers allow the camera only on secure pages: https, or this computer.
     if (!navigator.mediaDevices?.getUserMedia) {
       byId("photo-snap").click();
       return;

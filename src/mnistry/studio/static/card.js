@@ -1,4 +1,4 @@
-/* A scorecard for people, from the JSON that the studio gives of a run's scores. */
+/* A scorecard as a table, from the JSON of a run's scores. */
 
 import { element, row } from "./dom.js";
 import { count, fixed, percent } from "./pure/format.js";
@@ -12,12 +12,12 @@ export function scorecard(scores) {
   const [low, high] = card.interval;
   const figures = [
     [`${split} accuracy`, percent(card.accuracy, 2), `${count(card.correct)} of ${count(card.count)}; 95 % interval ${percent(low, 2)} to ${percent(high, 2)}`],
-    [`${split} loss`, `${fixed(card.loss_bits, 3)} bits`, `${fixed(card.loss, 4)} nats; who knows nothing pays 3.32 bits`],
+    [`${split} loss`, `${fixed(card.loss_bits, 3)} bits`, `${fixed(card.loss, 4)} nats; guessing costs 3.32 bits`],
   ];
   if (scores.gap !== null) {
-    figures.push(["generalisation gap", `${fixed(scores.gap * 100, 2)} points`, "accuracy on the training images less that on the test images: overfitting"]);
+    figures.push(["generalisation gap", `${fixed(scores.gap * 100, 2)} points`, "training accuracy minus test accuracy: overfitting"]);
   }
-  figures.push(["calibration error", `${fixed(card.calibration_error * 100, 2)} points`, "how far its confidence lies from its accuracy, on average"]);
+  figures.push(["calibration error", `${fixed(card.calibration_error * 100, 2)} points`, "mean difference between confidence and accuracy"]);
   return [
     element("dl", { className: "figures wide" }, ...figures.map(figure)),
     element("div", { className: "tables" }, byClass(card), confused(card)),

@@ -1,4 +1,4 @@
-/* A row of buttons, one for each digit of the drawing: which is looked at? */
+/* A row of buttons, one for each digit of the drawing, to choose which one is shown. */
 
 import { element } from "./dom.js";
 import { said } from "./pure/reading.js";

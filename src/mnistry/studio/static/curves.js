@@ -1,4 +1,4 @@
-/* Line charts in SVG: a title, two axes, lines with a name each. */
+/* Line charts in SVG with a title and two axes. */
 
 import { drawn } from "./dom.js";
 import { path, scale, ticks } from "./pure/chart.js";
@@ -7,10 +7,10 @@ const WIDTH = 480;
 const HEIGHT = 260;
 const EDGE = { left: 58, right: 14, top: 30, bottom: 40 };
 
-/** Draw a chart into an `svg` element, in the place of what it had.
+/** Replace the content of an `svg` element by a chart.
     @param {{title, unit: (value) => string, epochs, lines, best, usual}} chart
       `lines` are {kind, points, dots}: points [epoch, value], or null for a gap;
-      `unit` writes a value; the axis always has the value `best`, and without lines ends at `usual` */
+      `unit` formats a value; the axis always includes `best`, and without lines it ends at `usual` */
 export function plot(svg, { title, unit, epochs, lines, best, usual }) {
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   const values = lines.flatMap(({ points }) => points.filter(Boolean).map(([, value]) => value));

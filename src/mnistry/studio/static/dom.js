@@ -1,4 +1,4 @@
-/* What the views need to write and to paint; text is always set as text, never as HTML. */
+/* Helpers to make elements and to paint; text is always set as text, never as HTML. */
 
 import { fromCss } from "./pure/colours.js";
 
@@ -51,7 +51,7 @@ export function paint(canvas, picture, colour) {
   context.putImageData(pixels, 0, 0);
 }
 
-/** The colour that the stylesheet gives to a name, as [red, green, blue]. */
+/** The colour of a stylesheet variable, as [red, green, blue]. */
 export function themed(name) {
   const probe = element("span", { hidden: true });
   probe.style.color = `var(${name})`;

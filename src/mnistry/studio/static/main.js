@@ -1,4 +1,4 @@
-/* The studio: which view is shown, light or dark, and what goes wrong. */
+/* The studio: switches views, sets light or dark, and shows errors. */
 
 import * as api from "./api.js";
 import { byId } from "./dom.js";
@@ -13,24 +13,24 @@ import * as train from "./views/train.js";
 
 const VIEWS = { draw, inside, photo, data, train, runs };
 
-/** What every view is given. */
+/** Passed to every view. */
 const studio = {
   /** Show an error until it is closed or something else is shown. */
   report(error) {
     byId("trouble").querySelector("p").textContent = error.message;
     byId("trouble").hidden = false;
-    if (!(error instanceof api.ApiError)) throw error; // a bug: let the console have it too
+    if (!(error instanceof api.ApiError)) throw error; // a bug: report it on the console too
   },
   /** Go to a view by name. */
   go(name) {
     location.hash = name;
   },
   status: null,
-  /** Ask the studio anew which network reads and whether it can train. */
+  /** Ask the studio again which network is in use and whether it can train. */
   async refresh() {
     studio.status = await api.ask("status");
     const { version, network } = studio.status;
-    const nodes = network.units === null ? "" : `, ${count(network.units)} nodes in the first`;
+    const nodes = network.units === null ? "" : `, ${count(network.units)} nodes in the first layer`;
     byId("footer").textContent =
       `mnistry ${version} · reading with ${network.name}: ${plural(network.layers.length, "layer")}${nodes}`;
     return studio.status;
@@ -59,7 +59,7 @@ function makeTheme() {
     try {
       localStorage.setItem("theme", choice.value);
     } catch {
-      // A browser that keeps nothing still shows what was chosen.
+      // Without storage the choice still holds for this page.
     }
     session.dispatchEvent(new Event("drawn"));
     session.dispatchEvent(new Event("subject"));

@@ -1,5 +1,5 @@
-/* The drawing pad: a canvas for pen, finger and mouse, and for the keyboard too.
-   Several pads show one drawing: the session's. */
+/* The drawing pad: a canvas for pen, finger, mouse and keyboard.
+   All pads show the same drawing: the session's. */
 
 import { said } from "./pure/reading.js";
 import { PAD, moved, toPad } from "./pure/strokes.js";
@@ -21,7 +21,7 @@ export function makePad(canvas, width) {
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!canvas.hasPointerCapture(event.pointerId)) return;
-    // A browser bundles what a quick pen does between two frames.
+    // A browser combines the movements of a quick pen between two frames.
     const all = event.getCoalescedEvents?.() ?? [];
     for (const one of all.length ? all : [event]) session.extend(place(canvas, one));
   });
@@ -41,7 +41,7 @@ function place(canvas, event) {
   return toPad(event.clientX, event.clientY, canvas.getBoundingClientRect());
 }
 
-/** Do what a key on the pad asks for; says whether it asks for anything. */
+/** Handle a key on the pad; return whether it has a meaning. */
 function press(pad, event, width) {
   if (event.key === "z" && (event.ctrlKey || event.metaKey)) session.undo();
   else if (event.ctrlKey || event.metaKey || event.altKey) return false;
@@ -82,7 +82,7 @@ function draw(pad) {
   if (pad.keys) cross(context, pad, accent, pixel);
 }
 
-/** A box round a digit, and what it is read as; `pixel` is a pixel of the screen in pad units. */
+/** Draw a box round a digit and its reading; `pixel` is a screen pixel in pad units. */
 function frame(context, digit, colour, chosen, pixel) {
   const [x, y, width, height] = digit.box;
   const gap = 8 * pixel;
@@ -96,7 +96,7 @@ function frame(context, digit, colour, chosen, pixel) {
   context.fillText(said(digit), x - gap, above ? y - 1.6 * gap : y + height + gap + 18 * pixel);
 }
 
-/** Where the keyboard's pen is: full on the paper, open above it. */
+/** Draw the keyboard's pen: a disc when it is down, a circle when it is up. */
 function cross(context, pad, colour, pixel) {
   const [x, y] = pad.pen;
   context.strokeStyle = context.fillStyle = colour;

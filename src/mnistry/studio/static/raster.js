@@ -1,4 +1,4 @@
-/* Strokes as pixels: on the pad for the eye, and as a PNG for the network. */
+/* Strokes as pixels: on the pad, and as a PNG for the network. */
 
 import { PAD, PIXELS, smooth } from "./pure/strokes.js";
 

@@ -1,11 +1,11 @@
-/* What the views share: the drawing, what was read in it, and the digit that is looked into. */
+/* State shared by the views: the drawing, its reading, and the image shown in Inside. */
 
 import * as api from "./api.js";
 import { Newest } from "./pure/newest.js";
 import * as strokes from "./pure/strokes.js";
 import { raster } from "./raster.js";
 
-const PAUSE = 15; // milliseconds without a new point before it is read
+const PAUSE = 15; // milliseconds after the last point before the drawing is read
 
 class Session extends EventTarget {
   strokes = [];
@@ -13,7 +13,7 @@ class Session extends EventTarget {
   reading = null;
   chosen = 0;
   truth = null;
-  test = null; // an image of a dataset that is looked into instead of the drawing
+  test = null; // an image of the dataset to show instead of the drawing
 
   #reader = new Newest(
     async (drawing) => strokes.inPadUnits(await api.show("read", await raster(drawing))),
@@ -44,13 +44,13 @@ class Session extends EventTarget {
     this.#draw([]);
   }
 
-  /** Read the drawing again, as when another network has been chosen. */
+  /** Read the drawing again, as after a change of network. */
   again() {
     if (this.strokes.length) this.#reader.want(this.strokes);
     else this.#tell("subject");
   }
 
-  /** Choose which of several digits is looked at. */
+  /** Choose which of several digits is shown. */
   choose(index) {
     this.chosen = index;
     this.truth = null;
@@ -59,14 +59,14 @@ class Session extends EventTarget {
     this.#tell("subject");
   }
 
-  /** Tell the truth about the chosen digit; null takes it back. */
+  /** Set the true value of the chosen digit; null unsets it. */
   tell(digit) {
     this.truth = digit;
     this.#tell("read");
     this.#tell("subject");
   }
 
-  /** Look into an image of a dataset.
+  /** Show an image of the dataset.
       @param {{image, label, name}} test */
   look(test) {
     this.test = test;
@@ -78,7 +78,7 @@ class Session extends EventTarget {
     return this.reading?.digits[this.chosen] ?? null;
   }
 
-  /** The image that is looked into: {image, label, name}, or null. */
+  /** The image that is shown: {image, label, name}, or null. */
   get subject() {
     if (this.test) return this.test;
     return this.digit && { image: this.digit.image, label: this.truth, name: "your drawing" };
@@ -101,7 +101,7 @@ class Session extends EventTarget {
     const before = this.reading?.digits.length ?? 0;
     const digits = reading?.digits.length ?? 0;
     this.reading = reading;
-    // The digit written last is the one that is looked at, until another is chosen.
+    // The digit written last is shown, until another is chosen.
     if (digits !== before || this.chosen >= digits) this.chosen = Math.max(0, digits - 1);
     this.#tell("read");
     if (!this.test) this.#tell("subject");

@@ -1,4 +1,4 @@
-/* Light or dark before the first pixel is painted: as chosen, else as the system has it. */
+/* Set light or dark before the first paint: as chosen, else as the system does. */
 
 "use strict";
 
@@ -6,7 +6,7 @@ const kept = (() => {
   try {
     return localStorage.getItem("theme");
   } catch {
-    return null; // a browser that keeps nothing
+    return null; // a browser without storage
   }
 })();
 if (kept) document.documentElement.dataset.theme = kept;

@@ -1,6 +1,6 @@
-/* Where things stand in a chart. Knows nothing of SVG elements. */
+/* Positions in a chart. Knows nothing of SVG elements. */
 
-/** A function that maps numbers between `low` and `high` to places between two ends. */
+/** A linear map of `low` to `from` and `high` to `to`. */
 export function scale([low, high], [from, to]) {
   const span = high - low || 1;
   return (value) => from + ((value - low) / span) * (to - from);

@@ -5,13 +5,13 @@ const RED = [178, 24, 43];
 const BLUE = [33, 102, 172];
 const WHITE = [255, 255, 255];
 
-/** The colour that lies `part`, 0 to 1, of the way from one to another. */
+/** Mix two colours: 0 is the first, 1 the second. */
 export function mix(from, to, part) {
   const way = Math.min(Math.max(part, 0), 1);
   return from.map((value, i) => Math.round(value + (to[i] - value) * way));
 }
 
-/** White at 0, redder above it, bluer below; `limit` and more has the full colour. */
+/** White at 0, red above it, blue below; full colour from `limit` on. */
 export function signed(value, limit) {
   if (!limit) return WHITE;
   return mix(WHITE, value > 0 ? RED : BLUE, Math.abs(value) / limit);
@@ -37,18 +37,18 @@ export function contrast(a, b) {
   return (light + 0.05) / (dark + 0.05);
 }
 
-/** Whether black letters stand out from a colour more than white ones do. */
+/** Whether black text has more contrast on a colour than white text. */
 export function wantsBlack(colour) {
   return contrast(colour, [0, 0, 0]) >= contrast(colour, WHITE);
 }
 
-/** What a part, 0 to 1, of the numbers does not exceed; one of the numbers themselves. */
+/** The quantile of numbers at `part`, 0 to 1, without interpolation. */
 export function quantile(values, part) {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
 }
 
-/** Read what a browser computes for a colour, as "rgb(0, 114, 178)". */
+/** Read a browser's computed colour, as "rgb(0, 114, 178)". */
 export function fromCss(text) {
   return text.match(/[\d.]+/g).slice(0, 3).map(Number);
 }

@@ -1,9 +1,9 @@
-/* Numbers as people read them, the same everywhere in the studio. */
+/* Numbers as text, the same everywhere in the studio. */
 
 const SPACE = "\u00a0"; // a number and its unit stay on one line
 const MINUS = "\u2212";
 
-/** A number with so many decimals, and a true minus sign. */
+/** A number with a fixed count of decimals and a true minus sign. */
 export function fixed(value, decimals) {
   const text = Math.abs(value).toFixed(decimals);
   return value < 0 && Number(text) !== 0 ? MINUS + text : text;
@@ -11,19 +11,19 @@ export function fixed(value, decimals) {
 
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
-/** A number from 0 to 1 with four decimals, or a power of ten where these would show nothing. */
+/** A number from 0 to 1 with four decimals, or as a power of ten if they would all be 0. */
 export function tiny(value) {
   if (!value || value >= 0.00005) return fixed(value, 4);
   const [factor, power] = value.toExponential(1).split("e");
   return `${factor}·10${[...power].map((sign) => RAISED[sign]).join("")}`;
 }
 
-/** A whole number with its thousands apart: 60,000. */
+/** A whole number with thousands separators: 60,000. */
 export function count(value) {
   return value.toLocaleString("en");
 }
 
-/** A part of 1 as "97.96 %"; rounding never makes all of nearly all, nor nothing of a little. */
+/** A part of 1 as "97.96 %"; never rounded to 100 % or 0 % unless it is exactly that. */
 export function percent(part, decimals = 1) {
   const least = 10 ** -decimals;
   const value = part * 100;
@@ -36,12 +36,12 @@ export function percent(part, decimals = 1) {
   return `${value.toFixed(decimals)}${SPACE}%`;
 }
 
-/** A probability as a network gives it: softmax never reaches 0 or 1, only its rounding does. */
+/** A network's probability as a percentage; never 0 % or 100 %, which softmax only reaches by rounding. */
 export function chance(probability) {
   return percent(Math.min(Math.max(probability, 1e-9), 1 - 1e-9));
 }
 
-/** What an answer costs, "0.37 bits". */
+/** A loss as "0.37 bits". */
 export function bits(value) {
   if (value > 0 && value < 0.005) return `<${SPACE}0.01${SPACE}bits`;
   const text = value.toFixed(2);

@@ -1,10 +1,10 @@
-/* Ask for the newest of many questions: never two at a time, and no old answer after a new one. */
+/* Send only the newest of many requests: one at a time, and no old answer after a newer one. */
 
 export class Newest {
   /** @param {(question) => Promise} ask
       @param {(answer, question) => void} show
       @param {(error) => void} fail
-      @param {number} pause  milliseconds of quiet that a question waits for */
+      @param {number} pause  milliseconds without a newer question before one is sent */
   constructor(ask, show, fail, pause = 0) {
     Object.assign(this, { ask, show, fail, pause });
     this.waiting = undefined;
@@ -13,14 +13,14 @@ export class Newest {
     this.round = 0;
   }
 
-  /** Ask once there has been a pause, and the answer before has come. */
+  /** Ask after the pause, when the previous answer has come. */
   want(question) {
     this.waiting = question;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.#next(), this.pause);
   }
 
-  /** Forget what was wanted, and whatever answer is still to come. */
+  /** Drop the waiting question, and any answer still to come. */
   forget() {
     clearTimeout(this.timer);
     this.waiting = undefined;

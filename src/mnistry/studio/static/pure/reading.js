@@ -1,7 +1,7 @@
-/* What was read in a picture, and what a person makes of it by hand.
+/* What was read in a picture, and corrections by hand.
    A reading is the answer of POST /api/read; a corrected digit has `by_hand: true`. */
 
-/** What stands at a digit: what it was read as, what it was corrected to, or "?". */
+/** A digit as text: as read or corrected, or "?". */
 export function said(digit) {
   return digit.digit === null ? "?" : String(digit.digit);
 }
@@ -11,7 +11,7 @@ export function corrected(reading, index, digit) {
   return replaced(reading, index, { ...reading.digits[index], digit, by_hand: true });
 }
 
-/** The reading without a mark that is no digit. */
+/** The reading without a mark that is not a digit. */
 export function removed(reading, index) {
   return replaced(reading, index);
 }
@@ -21,7 +21,7 @@ function replaced(reading, index, ...instead) {
   return { ...reading, digits };
 }
 
-/** The written lines in order: their number from 1, text, and the digits with their indices. */
+/** The written lines in order: number from 1, text, and digits with their indices. */
 export function lines(reading) {
   const found = new Map();
   reading.digits.forEach((digit, index) => {
@@ -33,18 +33,18 @@ export function lines(reading) {
     .map(([line, digits]) => ({ line: line + 1, text: digits.map(said).join(""), digits }));
 }
 
-/** The least confidence among the digits that the network itself has read; null without any. */
+/** The lowest confidence of the digits that were not corrected; null without any. */
 export function least(digits) {
   const own = digits.filter((digit) => !digit.by_hand).map((digit) => digit.confidence);
   return own.length ? Math.min(...own) : null;
 }
 
-/** How many digits it does not vouch for. */
+/** How many digits are uncertain. */
 export function uncertain(reading) {
   return reading.digits.filter((digit) => digit.digit === null).length;
 }
 
-/** A row for each written line: a number stands in a cell of its own. */
+/** A table with a row for each written line. */
 export function table(name, reading) {
   const rows = lines(reading).map(({ line, text, digits }) => [
     name,

@@ -1,13 +1,13 @@
-/* The geometry of the drawing pad: strokes, and how they come from a pointer or from keys.
+/* The geometry of the drawing pad: strokes, from a pointer or from keys.
    A stroke is {width, points}, points are [x, y] in pad units. Knows nothing of canvases. */
 
 /** The pad's size in its own units. */
 export const PAD = Object.freeze({ width: 640, height: 480 });
 
-/** Pixels of the picture that is read for one unit: more would cost time and tell no more. */
+/** Pixels per unit of the picture that is read: more would only take longer. */
 export const PIXELS = 0.5;
 
-/** What was read in that picture, with boxes in pad units. */
+/** The reading of that picture, with boxes in pad units. */
 export function inPadUnits(reading) {
   const digits = reading.digits.map((digit) => ({ ...digit, box: digit.box.map((side) => side / PIXELS) }));
   return { ...reading, digits };
@@ -22,18 +22,18 @@ export function toPad(clientX, clientY, box) {
   ];
 }
 
-/** Begin a stroke: the strokes with a new one at the end. */
+/** Start a stroke: return the strokes with a new one at the end. */
 export function begin(strokes, width, point) {
   return [...strokes, { width, points: [point] }];
 }
 
-/** Draw the last stroke on to a point; strokes before it stay the same objects. */
+/** Extend the last stroke to a point; earlier strokes stay the same objects. */
 export function extend(strokes, point) {
   const last = strokes[strokes.length - 1];
   return [...strokes.slice(0, -1), { ...last, points: [...last.points, point] }];
 }
 
-/** A smooth line through points, as quadratic curves between the middles of its parts.
+/** A smooth line through points: quadratic curves between the midpoints of its segments.
     @returns {{start, curves, end}}  curves are [control x, control y, x, y] */
 export function smooth(points) {
   const curves = [];
@@ -47,7 +47,7 @@ export function smooth(points) {
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Where a key moves the pen, or null for a key that does not move it. */
+/** Where a key moves the pen, or null for any other key. */
 export function moved([x, y], key, step) {
   const way = STEPS[key];
   if (!way) return null;

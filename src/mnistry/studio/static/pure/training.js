@@ -1,12 +1,12 @@
-/* A training as its events tell it. Each function gives a new state and changes none. */
+/* A training's state, from its events. Each function returns a new state. */
 
-/** Before the first event.
+/** The state before the first event.
     @param {object} training  the answer of POST /api/train, or the status's */
 export function started(training) {
   return { run: training.run, epochs: training.epochs, points: [], finished: [], now: null, outcome: null };
 }
 
-/** The state after an event; what was seen before, as after a lost connection, changes nothing. */
+/** The state after an event; an event seen before, as after a lost connection, changes nothing. */
 export function after(state, kind, data) {
   if (kind === "progress") return progressed(state, data);
   if (kind === "epoch") {
@@ -31,7 +31,7 @@ export function place({ epoch, step, steps }) {
   return epoch - 1 + step / steps;
 }
 
-/** The running means of one kind as points to join; null where a new epoch begins them anew. */
+/** The running means of one kind as points of a line; null breaks it where an epoch starts. */
 export function curve(points, name) {
   return points.flatMap((point, i) => {
     const here = [point.x, point[name]];

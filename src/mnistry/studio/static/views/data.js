@@ -1,4 +1,4 @@
-/* Data: the images of a dataset, by class; the network's mistakes; an image as numbers. */
+/* Data: the images of a dataset by label, the network's mistakes, and an image as numbers. */
 
 import * as api from "../api.js";
 import { byId, element, paint } from "../dom.js";
@@ -12,7 +12,7 @@ let studio;
 let offset = 0;
 let total = 0;
 let chosen = null; // {split, item, image}
-let round = 0; // counts questions, so that an old answer is not shown over a new one
+let round = 0; // counts requests, so that an old answer does not replace a newer one
 let stale = true;
 
 export function make(given) {
@@ -38,7 +38,7 @@ export function shown() {
   if (stale) load();
 }
 
-/** Another network has other mistakes. */
+/** Called after a change of network: it makes other mistakes. */
 export function networkChanged() {
   stale = true;
 }
@@ -56,7 +56,7 @@ async function load() {
   const wanted = new URLSearchParams({ split, offset, limit: PAGE });
   if (byId("data-digit").value) wanted.set("digit", byId("data-digit").value);
   if (only) wanted.set(only, "true");
-  byId("data-said").textContent = "Looking …";
+  byId("data-said").textContent = "Loading …";
   try {
     const answer = await api.ask(`data?${wanted}`);
     if (mine !== round) return;
@@ -134,8 +134,8 @@ async function open(split, item, button) {
 
 function about({ label, guess, confidence, disputed }) {
   const parts = [`Its label is ${label}.`];
-  if (guess !== null) parts.push(`The network reads ${guess}, ${chance(confidence)} sure.`);
-  if (disputed) parts.push("People dispute this label.");
+  if (guess !== null) parts.push(`The network reads ${guess}, with confidence ${chance(confidence)}.`);
+  if (disputed) parts.push("This label is disputed.");
   return parts.join(" ");
 }
 

@@ -1,4 +1,4 @@
-/* Draw: a pad, and what the network makes of it while it is drawn on. */
+/* Draw: a pad, and the network's prediction while one draws. */
 
 import { byId, element, paint } from "../dom.js";
 import { makeChoice } from "../choice.js";
@@ -9,7 +9,7 @@ import { lines, said, uncertain } from "../pure/reading.js";
 import { session } from "../session.js";
 
 const BLANK = Array.from({ length: 28 }, () => Array(28).fill(0));
-const NOTHING_KNOWN = Math.log2(10); // bits that a tenth for each digit costs
+const NOTHING_KNOWN = Math.log2(10); // bits that guessing costs: a probability of 0.1 for each digit
 
 const bars = [];
 
@@ -30,7 +30,7 @@ function showTools() {
   byId("draw-hint").hidden = session.strokes.length > 0;
 }
 
-/** Ten bars that are ten radio buttons: which of them is the truth? */
+/** Ten bars that are radio buttons, to choose the true digit. */
 function makeBars() {
   for (let digit = 0; digit < 10; digit += 1) {
     const radio = element("input", { type: "radio", name: "truth", value: String(digit) });
@@ -54,7 +54,7 @@ function showAnswer() {
   paint(byId("draw-input"), digit?.image ?? BLANK, ink);
   byId("draw-input").setAttribute(
     "aria-label",
-    digit ? `The image that the network gets, read as ${said(digit)}` : "The image that the network gets: nothing yet",
+    digit ? `The network’s input, read as ${said(digit)}` : "The network’s input: empty",
   );
   bars.forEach(({ radio, bar, share, label }, k) => {
     const probability = digit?.probabilities[k] ?? 0;
@@ -70,24 +70,24 @@ function showAnswer() {
 function sureness(reading) {
   if (!reading) return "Nothing is drawn yet.";
   const { digits } = reading;
-  if (!digits.length) return "No digit found in it.";
+  if (!digits.length) return "No digit found.";
   const doubts = uncertain(reading);
   if (doubts) {
     const best = digits.filter((digit) => digit.digit === null).map((digit) => digit.candidates[0]);
     const guesses = best.map((one) => `${one.digit} at ${chance(one.confidence)}`).join(", ");
-    return `? is too uncertain to vouch for: at best ${guesses}.`;
+    return `? means uncertain; the best guess: ${guesses}.`;
   }
-  if (digits.length === 1) return `${chance(digits[0].confidence)} sure`;
+  if (digits.length === 1) return `Confidence ${chance(digits[0].confidence)}`;
   const least = Math.min(...digits.map((digit) => digit.confidence));
-  return `${plural(digits.length, "digit")}, the least sure ${chance(least)}`;
+  return `${plural(digits.length, "digit")}, lowest confidence ${chance(least)}`;
 }
 
 function cost(digit) {
-  if (!digit || session.truth === null) return "Tell it the truth, and see what the answer costs in bits.";
+  if (!digit || session.truth === null) return "Choose the true digit to see the loss in bits.";
   const probability = digit.probabilities[session.truth];
   return (
-    `It gave the truth, ${session.truth}, a probability of ${chance(probability)}. ` +
-    `That costs ${bits(digit.bits[session.truth])}: −log₂ of it. ` +
-    `Who knows nothing and gives each digit a tenth pays ${bits(NOTHING_KNOWN)}.`
+    `The network gave the true digit, ${session.truth}, a probability of ${chance(probability)}. ` +
+    `Its −log₂ is the loss: ${bits(digit.bits[session.truth])}. ` +
+    `Guessing, with a tenth for each digit, costs ${bits(NOTHING_KNOWN)}.`
   );
 }

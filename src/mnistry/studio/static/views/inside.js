@@ -1,4 +1,4 @@
-/* Inside: what each layer makes of the image, in colours and in numbers. */
+/* Inside: each layer's output for an image, in colours and in numbers. */
 
 import * as api from "../api.js";
 import { makeChoice } from "../choice.js";
@@ -14,8 +14,8 @@ const PEN = 22; // pad units
 const BLANK = Array.from({ length: 28 }, () => Array(28).fill(0));
 const STRONGEST = 6;
 const MOST_MAPS = 64; // feature maps of one layer that are shown
-const MOVERS = new Set(["Cast", "Flatten", "Reshape", "Transpose"]); // they compute nothing
-// Beyond this part of the weights the colour stays the same, so that a few do not wash out all.
+const MOVERS = new Set(["Cast", "Flatten", "Reshape", "Transpose"]); // operators that only change the layout
+// Weights above this quantile get the full colour, so that a few do not make the rest pale.
 const NEARLY_ALL = 0.995;
 
 let studio;
@@ -23,7 +23,7 @@ let explained = null; // the answer of /api/explain for `image`
 let image = null;
 let node = 0;
 let unit = null; // {number, weights, bias} of the node last asked for
-let own = false; // whether a person has chosen the node
+let own = false; // whether the user has chosen the node
 let unfolded = null; // names of the layers whose outputs are shown
 
 const explainer = new Newest(
@@ -68,7 +68,7 @@ export function make(given) {
   showEmpty();
 }
 
-/** The view has come onto the screen, or its subject has changed. */
+/** Called when the view is shown or its image changes. */
 export function shown() {
   const { network } = studio.status ?? {};
   byId("inside-network").textContent = network
@@ -83,7 +83,7 @@ export function shown() {
   }
 }
 
-/** Another network: what was known of the last one's nodes is void. */
+/** Called after a change of network: forget the nodes of the last one. */
 export function networkChanged() {
   weigher.forget();
   unit = null;
@@ -113,7 +113,7 @@ function show(answer, subject) {
   explained = answer;
   image = subject.image;
   paint(byId("inside-input"), image, ink);
-  byId("inside-input").setAttribute("aria-label", `The image that the network gets, from ${subject.name}`);
+  byId("inside-input").setAttribute("aria-label", `The network’s input, from ${subject.name}`);
   byId("inside-subject").textContent = `784 pixels of ${subject.name}; the network divides each by 255.`;
   if (answer.hidden && !own) node = strongest(answer.hidden.values, 1)[0];
   showHidden();
@@ -125,8 +125,8 @@ function show(answer, subject) {
   showAnswer(answer);
   byId("inside-cost").textContent =
     answer.bits === null
-      ? "Tell it the truth in Draw to see what the answer costs."
-      : `The truth is ${subject.label}: the answer costs ${bits(answer.bits)}.`;
+      ? "Choose the true digit in Draw to see the loss."
+      : `The true digit is ${subject.label}: the loss is ${bits(answer.bits)}.`;
 }
 
 function choose(which) {
@@ -156,15 +156,15 @@ function showHidden() {
   lights(canvas, values, (value) => mix(off, on, largest ? Math.sqrt(value / largest) : 0), mark);
   canvas.setAttribute("aria-valuemax", String(values.length - 1));
   canvas.setAttribute("aria-valuenow", String(node));
-  canvas.setAttribute("aria-valuetext", hidden ? `node ${node} passes on ${fixed(values[node], 2)}` : "nothing yet");
+  canvas.setAttribute("aria-valuetext", hidden ? `node ${node}, output ${fixed(values[node], 2)}` : "no image yet");
   if (!hidden) {
-    byId("inside-fired").textContent = "Each square is a node; the more it passes on, the brighter it is. Draw something.";
+    byId("inside-fired").textContent = "Each square is a node: the larger its output, the brighter the square. Draw a digit.";
     byId("inside-strongest").replaceChildren();
     return;
   }
   const fired = hidden.sums.filter((sum) => sum > 0).length;
   byId("inside-fired").textContent =
-    `${count(fired)} of ${count(values.length)} have a sum above 0 and fire; the brightest passes on ${fixed(largest, 2)}. Choose one: click, or arrow keys.`;
+    `${count(fired)} of ${count(values.length)} have a sum above 0: they fire. The largest output is ${fixed(largest, 2)}. Choose a node by a click or the arrow keys.`;
   byId("inside-strongest").replaceChildren(...strongest(values, STRONGEST).map(strongButton));
 }
 
@@ -174,7 +174,7 @@ function strongButton(which) {
   return made;
 }
 
-/** Squares with a gap between them; the one that is looked at has a frame. */
+/** Draw nodes as squares; the chosen one has a frame. */
 function lights(canvas, values, colour, mark) {
   const { columns, rows } = grid(values.length);
   const size = 16;
@@ -191,7 +191,7 @@ function lights(canvas, values, colour, mark) {
   context.strokeRect((node % columns) * size + 0.5, Math.floor(node / columns) * size + 0.5, size - 1, size - 1);
 }
 
-/** The layers of a network that is not dense: feature maps as pictures, nodes as squares. */
+/** Show the layers of a network that is not dense: feature maps as pictures, nodes as squares. */
 function showMaps() {
   const box = byId("inside-maps");
   if (!explained || explained.hidden) {
@@ -205,7 +205,7 @@ function showMaps() {
   box.replaceChildren(...layers.map(layerDetails));
 }
 
-/** A layer that unfolds; its pictures are painted only where they are seen. */
+/** A layer that unfolds; its pictures are painted when it is opened. */
 function layerDetails(layer) {
   const { name, kind, shape: sides } = layer;
   const made = element(
@@ -236,7 +236,7 @@ function pictures({ name, shape: sides, values }) {
   });
   const figure = element(
     "figure",
-    { role: "img", "aria-label": `What ${name} gives, as pictures` },
+    { role: "img", "aria-label": `The output of ${name}, as pictures` },
     element("div", { className: maps ? "channels" : "nodes" }, ...canvases),
   );
   if (maps && sides[2] > MOST_MAPS) {
@@ -270,7 +270,7 @@ function showNode() {
   const value = explained.hidden.values[node];
   byId("inside-sum").textContent =
     `v = w₀ + Σ w·x = ${fixed(unit.bias, 4)} + ${plus(total(parts))} = ${fixed(sum, 4)}\n` +
-    `${sum > 0 ? "It fires and" : "It"} passes on ${fixed(value, 4)}.`;
+    `${sum > 0 ? "It fires; its" : "Its"} output is ${fixed(value, 4)}.`;
 }
 
 function plus(value) {

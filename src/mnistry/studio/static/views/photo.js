@@ -1,4 +1,4 @@
-/* Photo: the numbers found in a picture, over it; uncertain ones marked, and corrected by hand. */
+/* Photo: numbers read in a picture and shown over it; uncertain digits can be corrected. */
 
 import * as api from "../api.js";
 import { makeCamera } from "../camera.js";
@@ -9,10 +9,10 @@ import { chance, plural } from "../pure/format.js";
 import { corrected, lines, removed, said, table, uncertain } from "../pure/reading.js";
 
 let studio;
-let picture = null; // the file as it came
+let picture = null; // the file as given
 let name = "";
 let reading = null;
-let fixing = null; // the index of the digit that is looked at
+let fixing = null; // the index of the digit to correct
 let round = 0; // counts pictures, so that an old one's answer is not shown over a new one
 
 export function make(given) {
@@ -83,12 +83,12 @@ async function take(file, called) {
   }
 }
 
-/** The picture upright as the browser shows it, or null of a format that it does not know. */
+/** Decode a picture as the browser does, upright; null for a format that it does not know. */
 async function decoded(file) {
   try {
     return await createImageBitmap(file);
   } catch {
-    return null; // the server may know it all the same, or says what is wrong with it
+    return null; // the server may know the format, or says what is wrong
   }
 }
 
@@ -114,7 +114,7 @@ function change(next) {
 
 function summary() {
   const found = reading.digits.length;
-  if (!found) return "No digit found in it. Show how it was read, to see why.";
+  if (!found) return "No digit found. Choose “Show how it was read” to see why.";
   const doubts = uncertain(reading);
   const rest = doubts ? `; ${plural(doubts, "digit")} uncertain, marked ?` : "";
   return `${plural(found, "digit")} in ${plural(lines(reading).length, "line")}${rest}`;
@@ -136,7 +136,7 @@ function showBoxes() {
         "aria-pressed": String(index === fixing),
       }, element("span", {}, said(digit)));
       const [x, y, wide, high] = digit.box;
-      // A sixth more on each side: a frame, and room for a finger.
+      // A sixth of the height more on each side, as room for a finger.
       const gap = high / 6;
       box.style.left = `${((x - gap) / width) * 100}%`;
       box.style.top = `${((y - gap) / height) * 100}%`;
@@ -169,7 +169,7 @@ function showFix() {
   byId("photo-fix-title").textContent = `Digit ${fixing + 1} of ${reading.digits.length}`;
   paint(byId("photo-input"), digit.image, ink);
   const guesses = digit.candidates.map((one) => `${one.digit} at ${chance(one.confidence)}`);
-  byId("photo-candidates").textContent = `The network says ${guesses.join(", ")}. What is it really?`;
+  byId("photo-candidates").textContent = `The network’s best guesses: ${guesses.join(", ")}. Choose the true digit:`;
   [...byId("photo-digits").children].forEach((key, k) => {
     key.setAttribute("aria-pressed", String(digit.digit === k));
   });
@@ -194,7 +194,7 @@ function download() {
 
 async function examine() {
   const mine = round;
-  byId("photo-note").textContent = "Looking into it …";
+  byId("photo-note").textContent = "Working …";
   try {
     const sheet = await createImageBitmap(await api.showForPicture("doctor", picture));
     if (mine !== round) return;

@@ -1,4 +1,4 @@
-/* Runs: what has been trained, two of them side by side, and which one the studio reads with. */
+/* Runs: a list, a comparison of two of them, and a choice of the network in use. */
 
 import * as api from "../api.js";
 import { plot } from "../curves.js";
@@ -8,7 +8,7 @@ import { session } from "../session.js";
 import * as data from "./data.js";
 import * as inside from "./inside.js";
 
-const FIRST = "the network that the studio began with";
+const FIRST = "the network at the start";
 
 let studio;
 const compared = { a: null, b: null };
@@ -29,9 +29,9 @@ export async function shown() {
 
 function showTable(runs, broken) {
   const said = runs.length
-    ? `${plural(runs.length, "run")}. Choose two, A and B, to compare them; choose the network that the other pages use.`
-    : "No runs yet: train one.";
-  byId("runs-said").textContent = broken ? `${said} ${broken} more cannot be read.` : said;
+    ? `${plural(runs.length, "run")}. Choose A and B to compare two runs. “use” chooses the network for all pages.`
+    : "No runs yet: train a network first.";
+  byId("runs-said").textContent = broken ? `${said} ${broken} more could not be read.` : said;
   const first = { name: null, chosen: !runs.some((run) => run.chosen) };
   byId("runs-table").replaceChildren(runRow(first), ...[...runs].reverse().map(runRow));
 }
@@ -54,7 +54,7 @@ function runRow(run) {
   return cells;
 }
 
-/** A radio button: is this run A, or B? */
+/** A radio button that makes a run A or B. */
 function pick(side, run) {
   const cell = element("td");
   if (run.name === null) return cell;
@@ -147,6 +147,6 @@ function scores(a, b, mcnemar) {
     both("generalisation gap", ({ gap }) => (gap === null ? "–" : `${fixed(gap * 100, 2)} points`)),
     both("calibration error", ({ test }) => `${fixed(test.calibration_error * 100, 2)} points`),
   ];
-  if (mcnemar) rows.push(["wrong alone", String(mcnemar.only_a), String(mcnemar.only_b)]);
+  if (mcnemar) rows.push(["wrong only here", String(mcnemar.only_a), String(mcnemar.only_b)]);
   return rows;
 }

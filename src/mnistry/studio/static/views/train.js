@@ -1,4 +1,4 @@
-/* Train: the classic experiment or another, its curves while it runs, and its scorecard. */
+/* Train: settings, curves while the training runs, and its scorecard. */
 
 import * as api from "../api.js";
 import { scorecard } from "../card.js";
@@ -8,7 +8,7 @@ import { duration, fixed, percent } from "../pure/format.js";
 import * as training from "../pure/training.js";
 
 const NUMBERS = ["units", "depth", "learning_rate", "batch_size", "epochs", "seed"];
-const ENDS = { done: "Done.", interrupted: "Stopped; what it had learned is kept." };
+const ENDS = { done: "Done.", interrupted: "Stopped; the run is kept and can be resumed." };
 
 let studio;
 let state = null;
@@ -23,17 +23,17 @@ export function make(given) {
   byId("train-stop").addEventListener("click", stop);
   byId("train-form").elements.network.addEventListener("change", (event) => {
     const { units, depth } = byId("train-form").elements;
-    units.disabled = depth.disabled = event.target.value !== "dense"; // the others have their own
+    units.disabled = depth.disabled = event.target.value !== "dense"; // fixed in the other networks
   });
   showCurves();
 }
 
-/** Take up a training that runs, as after the page was closed and opened again. */
+/** Follow a training that is running already, as after the page was closed. */
 export function resume() {
   const { training: running, can_train: able } = studio.status;
   if (!able) {
     byId("train-start").disabled = true;
-    byId("train-said").textContent = "This installation reads only. To train: pip install 'mnistry[train]'";
+    byId("train-said").textContent = "This installation cannot train. To change that: pip install 'mnistry[train]'";
   }
   if (running) follow(running);
 }
@@ -49,12 +49,12 @@ function settings() {
 
 async function start() {
   byId("train-start").disabled = true;
-  byId("train-said").textContent = "Starting: Keras is loaded and the network compiled …";
+  byId("train-said").textContent = "Starting: loading Keras and compiling the network …";
   try {
     follow(await api.tell("POST", "train", settings()));
   } catch (error) {
     byId("train-start").disabled = false;
-    byId("train-said").textContent = "No training runs.";
+    byId("train-said").textContent = "No training is running.";
     studio.report(error);
   }
 }
@@ -91,7 +91,7 @@ function heard(kind, data) {
     events.close();
     finish();
   }
-  // However many events come at once, they are shown once a frame.
+  // Show any number of events once a frame.
   if (painting) return;
   painting = true;
   requestAnimationFrame(() => {
@@ -122,8 +122,8 @@ async function finish() {
 function show() {
   const { now, outcome, epochs, run } = state;
   byId("train-said").textContent = outcome
-    ? `${run}: ${ENDS[outcome.kind] ?? `it has ${outcome.kind}.`}`
-    : now ? `${run} is training.` : "Starting: Keras is loaded and the network compiled …";
+    ? `${run}: ${ENDS[outcome.kind] ?? `${outcome.kind}.`}`
+    : now ? `${run} is training.` : "Starting: loading Keras and compiling the network …";
   if (now) {
     byId("train-progress").value = training.place(now) / epochs;
     byId("train-epoch").textContent = `${now.epoch} of ${epochs}`;
