@@ -22,9 +22,7 @@ def test_a_drawn_digit_is_read_and_the_networks_input_is_shown(open_view, draw_s
     assert 30 < ink[1] < 250  # pixels of ink that a seven has in MNIST's form
 
 
-def test_several_digits_are_read_side_by_side_and_each_can_be_chosen(
-    open_view, draw_seven, stroke
-):
+def test_several_digits_are_read_side_by_side_and_each_can_be_chosen(open_view, draw_seven, stroke):
     page = open_view("draw")
     draw_seven(page, "#draw-pad", left=0.05)
     stroke(page, "#draw-pad", [(0.75, 0.2), (0.75, 0.8)])
