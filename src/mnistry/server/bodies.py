@@ -66,18 +66,6 @@ class BodyLimits:
             self._requests -= 1
             self.reserved -= body.reserved
 
-    def reserve(self, more: int, total: int) -> None:
-        """Reserve more bytes for a body that will then hold `total` bytes.
-
-        Raises
-        ------
-        ApiError
-            503 if the budget does not have enough bytes left.
-        """
-        if self.reserved + more > (BUDGET if total <= SMALL else BUDGET - _FOR_SMALL):
-            raise too_busy()
-        self.reserved += more
-
 
 class _LimitedBody:
     """Receives a body, and raises when it becomes too large or takes too long."""
@@ -125,9 +113,13 @@ class _LimitedBody:
         return message
 
     def _reserve(self, total: int) -> None:
-        if total > self.reserved:
-            self._limits.reserve(total - self.reserved, total)
-            self.reserved = total
+        more = max(0, total - self.reserved)
+        if more and self._limits.reserved + more > (
+            BUDGET if total <= SMALL else BUDGET - _FOR_SMALL
+        ):
+            raise too_busy()
+        self._limits.reserved += more
+        self.reserved += more
 
 
 def _bad_length(what: str, expected: str | None = None, *, close: bool = False) -> ApiError:

@@ -67,20 +67,19 @@ class Network:
     def explain(self, image: list[list[int]], label: int | None) -> schemas.Explanation:
         """Compute every layer for one image, 28 rows of 28 values from 0 to 255."""
         found = self.explainer.explain(np.array(image, np.uint8), label)
-        first = found.layers[0]
+        plain = found.to_json()
+        first = plain["layers"][0]
         return schemas.Explanation(
             layers=[
                 schemas.LayerValues(**_layer(layer), values=_rounded(layer.values))
                 for layer in found.layers
             ],
-            hidden=None
-            if first.sums is None
-            else schemas.Hidden(sums=first.sums.tolist(), values=first.values.tolist()),
-            logits=None if found.logits is None else found.logits.tolist(),
-            exponentials=None if found.powers is None else found.powers.tolist(),
-            probabilities=found.probabilities.tolist(),
-            argmax=found.answer,
-            bits=found.to_json()["cost"]["bits"],
+            hidden=None if first["sums"] is None else schemas.Hidden.model_validate(first),
+            logits=plain["logits"],
+            exponentials=plain["softmax"]["powers"],
+            probabilities=plain["probabilities"],
+            argmax=plain["answer"],
+            bits=plain["cost"]["bits"],
         )
 
     def unit(self, number: int) -> schemas.Unit | None:
