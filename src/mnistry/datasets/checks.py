@@ -3,10 +3,9 @@
 Knows nothing of files; looks only at arrays.
 """
 
-import numpy as np
-
 from mnistry.datasets.dataset import Dataset, Images, Labels, Split
 from mnistry.errors import DataError
+from mnistry.images.polarity import has_light_border
 
 SHOWN = 5  # examples in a notice
 
@@ -52,10 +51,7 @@ def _one_class(part: str, labels: Labels) -> list[str]:
 
 
 def _light_paper(part: str, images: Images) -> list[str]:
-    border = np.concatenate(
-        [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1
-    )
-    if np.mean(border > 127) <= 0.5:
+    if not has_light_border(images):
         return []
     return [
         f"the {part} images seem to be dark ink (0) on light paper (255); "

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import BOX, CENTRE, SIDE, THICK, THIN, Box, stroke_width
+from mnistry.images.polarity import has_light_border
 from mnistry.reading.ink import Ink
 
 Image = NDArray[np.uint8]
@@ -48,8 +49,7 @@ def naive(picture: Image) -> list[Stage]:
         ``uint8``, shape ``(height, width)``: grey values.
     """
     image = _resized(picture)
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    inverted = 255 - image if border.mean() > 127 else image
+    inverted = 255 - image if has_light_border(image) else image
     return [
         Stage("resized to 28x28", "", image),
         Stage("inverted if its border is light", "ink and paper were swapped", inverted),

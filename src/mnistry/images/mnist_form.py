@@ -155,7 +155,7 @@ def depth(mask: NDArray[np.uint8]) -> Strength:
     return np.asarray(np.where(mask > 0, inside - 0.5, 0.5 - outside), np.float32)
 
 
-def with_edge_moved(depths: Strength, out: float) -> Strength:
+def with_edge_moved(depths: Strength, out: float | Strength) -> Strength:
     """Draw ink anew with its edge moved out by so many pixels, softly: strength, 0 to 1."""
     return np.asarray(np.clip(depths + out + 0.5, 0, 1), np.float32)
 
