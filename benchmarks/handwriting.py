@@ -45,9 +45,9 @@ def answers(folder: Path, reader: Reader) -> list[Answer]:
     found = []
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            look = reader.look(folder / "images" / row["file"])
-            label, read = tuple(row["label"].split(" ")), look.reading.lines
-            size = next(size for size in SIZES if max(look.size) <= size)
+            detail = reader.read_in_detail(folder / "images" / row["file"])
+            label, read = tuple(row["label"].split(" ")), detail.reading.lines
+            size = next(size for size in SIZES if max(detail.size) <= size)
             place = row["file"], row["kind"], row["style"], row["writer"]
             found.append(Answer(*place, size, label, read))
     return found

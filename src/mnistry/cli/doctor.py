@@ -79,7 +79,7 @@ def _is_drawn(path: Path) -> bool:
 
 
 def _print(path: Path, diagnosis: "Diagnosis") -> None:
-    from mnistry.doctor.examine import said
+    from mnistry.doctor.examine import format_answer
 
     reading = diagnosis.reading
     paper = "light" if diagnosis.ink.paper_is_light else "dark"
@@ -87,7 +87,7 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
     click.echo(f"{_count(len(reading.digits), 'digit')} on {paper} paper\n")
     click.echo("the naive way: the whole picture")
     for stage in diagnosis.naive:
-        click.echo(f"  {stage.name:{_WIDTH}}{said(stage.digit)}")
+        click.echo(f"  {stage.name:{_WIDTH}}{format_answer(stage.digit)}")
     if len(diagnosis.cases) < len(reading.digits):
         click.echo(f"\nthe {len(diagnosis.cases)} least sure digits")
     for case in diagnosis.cases:
@@ -95,19 +95,19 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
 
 
 def _print_case(case: "Case") -> None:
-    from mnistry.doctor.examine import percent, said
+    from mnistry.doctor.examine import format_answer, percent
 
     others = ", ".join(f"{c.digit}  {percent(c.confidence)}" for c in case.digit.candidates[1:])
-    click.echo(f"\ndigit {case.number}: {said(case.digit)}, then {others}")
+    click.echo(f"\ndigit {case.number}: {format_answer(case.digit)}, then {others}")
     for stage in case.stages:
-        click.echo(f"  {stage.name:{_WIDTH}}{said(stage.digit)}")
+        click.echo(f"  {stage.name:{_WIDTH}}{format_answer(stage.digit)}")
     if case.mattered is not None:
         click.echo(f"  {'what changed the answer':{_WIDTH}}{case.mattered}")
     labels = ", ".join(str(prototype.label) for prototype in case.nearest)
     click.echo(f"  {'nearest of the prototypes':{_WIDTH}}{labels}")
     click.echo(f"  what would change it{'' if case.changes else ': nothing that was tried'}")
     for change in case.changes[:_CHANGES]:
-        click.echo(f"    {change.name:{_WIDTH - 2}}{said(change.digit)}")
+        click.echo(f"    {change.name:{_WIDTH - 2}}{format_answer(change.digit)}")
 
 
 def _count(count: int, what: str) -> str:

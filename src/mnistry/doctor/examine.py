@@ -1,7 +1,7 @@
-"""Why a digit was read as it was: each stage as the network reads it, and what would change it.
+"""Explain how a picture was read: each digit at every stage, and what would change its answer.
 
-Computed, not guessed: the network is asked about every stage and every change. Knows nothing of
-what the picture really shows, and draws nothing.
+The network reads the image of every stage and of every small change. Nothing is guessed. Knows
+nothing of what the picture really shows, and draws nothing.
 """
 
 import os
@@ -18,7 +18,7 @@ from mnistry.doctor.prototypes import Prototype, nearest
 from mnistry.reading.ink import Ink
 from mnistry.reading.reader import Digit, Reader, Reading
 
-MOST = 12  # digits that are looked at closely
+MOST = 12  # digits that get a case
 
 Image = NDArray[np.uint8]
 
@@ -28,28 +28,28 @@ def percent(part: float) -> str:
     return f"{part:.1%}".replace("%", " %")
 
 
-def said(digit: Digit) -> str:
-    """Write an answer, and an uncertain one's best guess."""
-    sure = percent(digit.confidence)
+def format_answer(digit: Digit) -> str:
+    """Write an answer with its confidence; for an uncertain one, ``?`` and the best candidate."""
+    confidence = percent(digit.confidence)
     if digit.digit is None:
-        return f"?  ({digit.candidates[0].digit}: {sure})"
-    return f"{digit}  {sure}"
+        return f"?  ({digit.candidates[0].digit}: {confidence})"
+    return f"{digit}  {confidence}"
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """What the network reads in an image.
+class Prediction:
+    """What the network reads in one image of a stage or a change.
 
     Attributes
     ----------
     name
-        What was done to make it: a stage's name, or a change's.
+        The stage's or the change's name.
     digit
         The answer; its box is the whole image.
     image
         ``uint8``, shape ``(28, 28)``, 0 for paper to 255 for ink.
     size
-        Of a change, as in `mnistry.doctor.changes.Change`.
+        A change's size, as in `mnistry.doctor.changes.Change`; None for a stage.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Asked:
     size: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give it without its image."""
+        """Return all but the image, as JSON's types."""
         answer = {"digit": self.digit.digit, "confidence": self.digit.confidence}
         size = {} if self.size is None else {"size": self.size}
         return {"name": self.name, **size, **answer}
@@ -66,35 +66,35 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One digit.
+    """The explanation of one digit.
 
     Attributes
     ----------
     number
-        Which of the picture's digits it is, in reading order, from 1.
+        Its number in the picture, in reading order, from 1.
     digit
         What was read.
     stages
-        From the digit cut out to MNIST's form, which was read.
+        From the digit cut out of the picture to MNIST's form. The last one is what was read.
     mattered
-        What was wrong before the last stage that changed the answer, the `Diagnosis.naive` ones
-        included where this is the only digit; None if no stage did.
+        What was wrong before the last stage that changed the answer; None if no stage changed it.
+        In a picture of one digit, the stages of `Diagnosis.naive` count too.
     nearest
-        The prototypes that look most like the form, the nearest first.
+        The prototypes most like the form, the nearest first.
     changes
-        For each other answer that a small change of the form leads to, ``?`` too, the smallest
-        such change; the smallest of all first.
+        For each other answer, ``?`` included, the smallest change of the form that leads to it.
+        The smallest change comes first.
     """
 
     number: int
     digit: Digit
-    stages: tuple[Asked, ...]
+    stages: tuple[Prediction, ...]
     mattered: str | None
     nearest: tuple[Prototype, ...]
-    changes: tuple[Asked, ...]
+    changes: tuple[Prediction, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give it in dicts, lists, numbers and strings, without images."""
+        """Return all but the images, as JSON's types."""
         return {
             "number": self.number,
             "stages": [stage.to_json() for stage in self.stages],
@@ -106,34 +106,34 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What happened to a picture.
+    """The explanation of one picture.
 
     Attributes
     ----------
     reading
         What was read.
     naive
-        The whole picture resized, and inverted where its border is light.
+        The whole picture resized, and inverted if its border is light.
     cases
-        Its digits; of more than `MOST` the least sure, in reading order.
+        One for each digit, in reading order; of more than `MOST` digits, the least sure ones.
     size
         Height and width of the upright picture, in the pixels of the digits' boxes.
     picture
-        ``uint8``, shape ``(height, width)``: the grey values that were read, fewer than `size` of
-        a large JPEG.
+        ``uint8``, shape ``(height, width)``: the grey values that were read. Those of a large
+        JPEG are a reduced copy, smaller than `size`.
     ink
         What was taken for ink.
     """
 
     reading: Reading
-    naive: tuple[Asked, ...]
+    naive: tuple[Prediction, ...]
     cases: tuple[Case, ...]
     size: tuple[int, int]
     picture: Image = field(repr=False)
     ink: Ink = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it in dicts, lists, numbers and strings, without images."""
+        """Return all but the images, as JSON's types."""
         return {
             **self.reading.to_json(),
             "paper_is_light": self.ink.paper_is_light,
@@ -143,12 +143,12 @@ class Diagnosis:
 
 
 def examine(reader: Reader, picture: str | os.PathLike[str] | bytes | Image) -> Diagnosis:
-    """Follow the digits of a picture from its pixels to the network.
+    """Read a picture and explain its digits.
 
     Parameters
     ----------
     reader
-        What reads it.
+        The reader to explain.
     picture
         As `Reader.read` takes it: an image file, its content, or its grey values.
 
@@ -157,61 +157,61 @@ def examine(reader: Reader, picture: str | os.PathLike[str] | bytes | Image) -> 
     DataError
         If it is no image, or no array of that type and shape.
     """
-    look = reader.look(picture)
-    reading, ink, forms = look.reading, look.ink, look.forms
+    detail = reader.read_in_detail(picture)
+    reading, ink, forms = detail.reading, detail.ink, detail.forms
     least_sure = np.argsort([digit.confidence for digit in reading.digits], kind="stable")
-    before = stages.naive(look.grey)
-    scale = max(look.grey.shape) / max(look.size)
+    before = stages.naive(detail.grey)
+    scale = max(detail.grey.shape) / max(detail.size)
     cases = []
     for i in sorted(least_sure[:MOST].tolist()):
         digit = reading.digits[i]
-        way = stages.of_digit(look.grey, ink, stages.scaled(digit.box, scale), forms[i])
+        way = stages.of_digit(detail.grey, ink, stages.scaled(digit.box, scale), forms[i])
         whole = before + way if len(reading.digits) == 1 else way
-        asked = _ask(reader, way)
+        predictions = _predict(reader, way)
         cases.append(
             Case(
                 i + 1,
                 digit,
-                asked,
-                _what_mattered(whole, _ask(reader, whole)),
+                predictions,
+                _what_mattered(whole, _predict(reader, whole)),
                 nearest(forms[i]),
-                _other_answers(reader, asked[-1]),
+                _other_answers(reader, predictions[-1]),
             )
         )
-    return Diagnosis(reading, _ask(reader, before), tuple(cases), look.size, look.grey, ink)
+    return Diagnosis(reading, _predict(reader, before), tuple(cases), detail.size, detail.grey, ink)
 
 
-def _ask(reader: Reader, way: Sequence[stages.Stage]) -> tuple[Asked, ...]:
+def _predict(reader: Reader, way: Sequence[stages.Stage]) -> tuple[Prediction, ...]:
     answers = reader.read_many(np.stack([stage.image for stage in way]))
     return tuple(
-        Asked(stage.name, answer.digits[0], stage.image)
+        Prediction(stage.name, answer.digits[0], stage.image)
         for stage, answer in zip(way, answers, strict=True)
     )
 
 
-def _what_mattered(way: Sequence[stages.Stage], asked: Sequence[Asked]) -> str | None:
-    """Find the stage after which the answer stayed as it is in the end."""
-    for stage, before, after in zip(way[:0:-1], asked[-2::-1], asked[:0:-1], strict=True):
+def _what_mattered(way: Sequence[stages.Stage], read: Sequence[Prediction]) -> str | None:
+    """Return what the last stage that changed the answer put right."""
+    for stage, before, after in zip(way[:0:-1], read[-2::-1], read[:0:-1], strict=True):
         if before.digit.digit != after.digit.digit:
             return stage.ailment
     return None
 
 
-def _other_answers(reader: Reader, form: Asked) -> tuple[Asked, ...]:
-    """Try every small change, and keep for each other answer the smallest."""
+def _other_answers(reader: Reader, form: Prediction) -> tuple[Prediction, ...]:
+    """Try every small change, and keep the smallest one for each other answer."""
     tried = small_changes(form.image)
     answers = reader.read_many(np.stack([change.image for change in tried]))
-    asked = [
-        Asked(change.name, answer.digits[0], change.image, change.size)
+    predictions = [
+        Prediction(change.name, answer.digits[0], change.image, change.size)
         for change, answer in zip(tried, answers, strict=True)
     ]
-    found: dict[int | None, Asked] = {}
-    for one in sorted(asked, key=_rank):
-        found.setdefault(one.digit.digit, one)
+    found: dict[int | None, Prediction] = {}
+    for prediction in sorted(predictions, key=_rank):
+        found.setdefault(prediction.digit.digit, prediction)
     found.pop(form.digit.digit, None)
     return tuple(found.values())
 
 
-def _rank(asked: Asked) -> tuple[float, float]:
-    """Put the smaller change first, and of equal ones that with the surer answer."""
-    return asked.size or 0.0, -asked.digit.confidence
+def _rank(prediction: Prediction) -> tuple[float, float]:
+    """Order by the size of the change, then by confidence, the surest first."""
+    return prediction.size or 0.0, -prediction.digit.confidence

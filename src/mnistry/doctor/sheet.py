@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from mnistry.doctor.examine import Case, Diagnosis, percent, said
+from mnistry.doctor.examine import Case, Diagnosis, format_answer, percent
 from mnistry.reading.reader import Digit
 
 MADE_BY = "mnistry doctor"  # stands in the file, which by that is no photo
@@ -38,7 +38,7 @@ def png(diagnosis: Diagnosis, title: str) -> bytes:
     Parameters
     ----------
     diagnosis
-        From `mnistry.reading.doctor.examine`.
+        From `mnistry.doctor.examine.examine`.
     title
         Stands above it: the picture's name.
 
@@ -127,10 +127,13 @@ def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
     x, y = right + _GAP, top
     sheet.text(x, y, "what the naive way reads", _SMALL, _GREY)
     y += _CAPTION
-    for asked in diagnosis.naive:
-        sheet.paste(x, y, _tile(asked.image))
-        _draw_answer(sheet, x, y + _TILE + 4, asked.digit, _BLACK)
-        y = round(sheet.paragraph(x, y + _TILE + 28, asked.name, _TILE + _GAP, _SMALL, _GREY)) + 12
+    for prediction in diagnosis.naive:
+        sheet.paste(x, y, _tile(prediction.image))
+        _draw_answer(sheet, x, y + _TILE + 4, prediction.digit, _BLACK)
+        y = (
+            round(sheet.paragraph(x, y + _TILE + 28, prediction.name, _TILE + _GAP, _SMALL, _GREY))
+            + 12
+        )
     return max(bottom, y)
 
 
@@ -217,11 +220,11 @@ def _draw_case(sheet: _Sheet, y: float, case: Case) -> float:
     for row, candidate in enumerate(case.digit.candidates):
         text = f"{candidate.digit}  {percent(candidate.confidence)}"
         sheet.text(_EDGE + 52, y + 24 + 20 * row, text, _SMALL, _BLACK if row == 0 else _GREY)
-    for number, asked in enumerate(case.stages):
+    for number, prediction in enumerate(case.stages):
         x = _STAGES + number * (_TILE + _GAP)
-        sheet.paste(x, y, _tile(asked.image))
-        same = asked.digit.digit == case.digit.digit
-        _draw_answer(sheet, x, y + _TILE + 4, asked.digit, _BLACK if same else _ORANGE)
+        sheet.paste(x, y, _tile(prediction.image))
+        same = prediction.digit.digit == case.digit.digit
+        _draw_answer(sheet, x, y + _TILE + 4, prediction.digit, _BLACK if same else _ORANGE)
     _draw_nearest(sheet, y, case)
     _draw_change(sheet, y, case)
     if case.mattered is not None:
@@ -254,7 +257,7 @@ def _draw_change(sheet: _Sheet, y: float, case: Case) -> None:
 
 
 def _draw_answer(sheet: _Sheet, x: float, y: float, digit: Digit, colour: str) -> None:
-    sheet.text(x, y, said(digit), _MIDDLE, colour)
+    sheet.text(x, y, format_answer(digit), _MIDDLE, colour)
 
 
 def _colour(digit: Digit) -> str:

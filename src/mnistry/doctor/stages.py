@@ -79,7 +79,7 @@ def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
     return [
         Stage("cut out", _out_of_place(box, picture.shape), _squared(dark_paper, box)),
         Stage("its ink alone", "its paper was not black, or other things stood near", alone),
-        Stage("its mass in the middle", _said([down, right]) or "its place", centred),
+        Stage("its mass in the middle", _in_words([down, right]) or "its place", centred),
         Stage("strokes as MNIST has them", _stroke_ailment(width), form),
     ]
 
@@ -133,11 +133,11 @@ def _out_of_place(box: Box, shape: tuple[int, ...]) -> str:
     long = SIDE * max(width / columns, height / rows)
     size = f"{long:.0f} pixels long, not {BOX}" if abs(long - BOX) > _NOTICEABLE else ""
     squeezed = "squeezed" if max(shape) > 1.1 * min(shape) else ""
-    place = _said([down, right])
+    place = _in_words([down, right])
     return ", ".join(filter(None, [size, squeezed, place])) or "its surroundings"
 
 
-def _said(off: list[float]) -> str:
+def _in_words(off: list[float]) -> str:
     """Put (down, right) into words, where there is something to say."""
     words = (("too low", "too high"), ("too far right", "too far left"))
     return ", ".join(

@@ -1,8 +1,8 @@
 """From a picture to the digits written in it.
 
-A `Reader` loads its network once. A picture goes through ink, lines and MNIST's form; whatever may
-be a digit is read in one batch, and of the ways to part a line the most probable is taken. Knows
-nothing of training, and never imports Keras.
+A `Reader` loads its network once. It finds a picture's ink and lines, brings every mark that may be
+a digit to MNIST's form, reads all of them in one batch, and takes the most probable way to part
+each line. Knows nothing of training, and never imports Keras.
 """
 
 import json
@@ -23,11 +23,11 @@ from mnistry.inference import onnx_session
 from mnistry.reading import lattice
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
 from mnistry.reading.lattice import Span
-from mnistry.reading.reject import vouched
+from mnistry.reading.reject import accepted
 from mnistry.reading.segment import Line, Piece, find_lines
 from mnistry.system import files
 
-# The network that ships, and what is to be said of it.
+# The network that ships with mnistry, and its card.
 SHIPPED = Path(__file__).with_name("digits.onnx")
 CARD = SHIPPED.with_suffix(".json")
 # The threshold of a network that has no card.
@@ -37,7 +37,7 @@ _CANDIDATES = 3
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a digit may be, and how probable that is, 0 to 1."""
+    """One possible answer for a digit, and its probability, 0 to 1."""
 
     digit: int
     confidence: float
@@ -45,20 +45,20 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Digit:
-    """A digit that was found.
+    """One digit of a picture.
 
     Attributes
     ----------
     digit
-        0 to 9, or None where the best candidate is too uncertain to vouch for.
+        0 to 9, or None if the best candidate is too uncertain or the mark is no digit.
     confidence
         Probability of the best candidate, 0 to 1.
     box
         ``(x, y, width, height)`` in pixels of the upright picture.
     line
-        The line it stands in, from 0.
+        The number of its line, from 0.
     candidates
-        The three most probable digits, the best first.
+        The three most probable digits, the most probable first.
     """
 
     digit: int | None
@@ -78,9 +78,9 @@ class Reading:
     Attributes
     ----------
     lines
-        A string for each written line, ``?`` for a digit that is not vouched for.
+        A string for each written line, with ``?`` for a `Digit` whose `digit` is None.
     text
-        The lines, joined by line ends.
+        The lines, joined by line feeds.
     digits
         The digits in reading order.
     """
@@ -90,7 +90,7 @@ class Reading:
     digits: tuple[Digit, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give it in dicts, lists, numbers and strings, as JSON knows them."""
+        """Return all of it as JSON's types."""
         return {
             "lines": list(self.lines),
             "text": self.text,
@@ -99,8 +99,8 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """A reading, and what it was read from.
+class DetailedReading:
+    """A reading, with what was seen on the way to it.
 
     Attributes
     ----------
@@ -109,14 +109,14 @@ class Look:
     size
         Height and width of the upright picture, in the pixels of the boxes.
     grey
-        ``uint8``, shape ``(height, width)``: the grey values that were read; of a large JPEG they
-        are fewer than `size`.
+        ``uint8``, shape ``(height, width)``: the grey values that were read. Those of a large
+        JPEG are a reduced copy, smaller than `size`.
     ink
         What was taken for ink.
     forms
-        ``uint8``, shape ``(digits, 28, 28)``: each digit as the network was given it.
+        ``uint8``, shape ``(digits, 28, 28)``: the network's input for each digit.
     probabilities
-        ``float32``, shape ``(digits, 10)``: what the network answered.
+        ``float32``, shape ``(digits, 10)``: the network's output for each digit.
     """
 
     reading: Reading
@@ -128,41 +128,41 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class _Answers:
-    """The spans of a line, each in MNIST's form, and what the network says of each."""
+class _Predictions:
+    """The spans of a line, each in MNIST's form, and the network's output for each."""
 
     spans: Mapping[Span, Piece]
     forms: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
 
     def is_enough(self, line: Line) -> bool:
-        """Say whether no other span of the line could be part of a more probable way."""
+        """Whether no other span of the line could be part of a more probable way."""
         if lattice.whole(line) is None:
             return True
         (piece,) = self.spans.values()
         return lattice.is_best(piece, self.probabilities[0])
 
 
-def _no_answers() -> _Answers:
-    return _Answers({}, np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32))
+def _no_predictions() -> _Predictions:
+    return _Predictions({}, np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32))
 
 
 class Reader:
-    """Read digits from pictures with one network; any number of threads may share it.
+    """Reads digits from pictures with one network. Threads may share it.
 
     Parameters
     ----------
     model
         An ``.onnx`` file of the contract in `mnistry.inference.onnx_session`, or its content;
-        None takes the one that ships.
+        None takes the one that ships with mnistry.
     threshold
-        A digit whose best candidate is less probable than this, 0 to 1, is ``None``. Without it:
-        what the card of the network that ships says (more for a picture that has MNIST's size
-        and not its form: something was done to it), and 0.5 for any other, the least of which
-        it is true that nothing else is as probable.
+        0 to 1. A digit whose best candidate is less probable than this is None. By default the
+        network that ships takes the thresholds of its card: a stricter one for a picture of 28x28
+        pixels that is not in MNIST's form, because it may show anything. Other networks take 0.5,
+        above which no two answers can be.
     threads
-        How many threads the network computes with; None takes one for each core. They wait for
-        work in loops: where many pictures are read beside one another, 1 is quicker.
+        Threads that the network computes with; None takes one for each core. Idle threads wait in
+        busy loops, so 1 is quicker where many pictures are read at once.
 
     Raises
     ------
@@ -201,21 +201,23 @@ class Reader:
         DataError
             If it is no image, or no array of that type and shape.
         """
-        return self.look(image).reading
+        return self.read_in_detail(image).reading
 
-    def look(self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> Look:
-        """Read one picture, and keep what was seen on the way; see `read`.
+    def read_in_detail(
+        self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]
+    ) -> DetailedReading:
+        """Read one picture, and return what was seen on the way too; see `read`.
 
-        A picture that has MNIST's form already is read as it is; one that has its size alone, as it
-        is and by its marks.
+        A picture in MNIST's form is read as it is. Another picture of 28x28 pixels is read both as
+        it is and by its marks.
         """
         grey, size = _grey(image)
         ink = find_ink(grey)
         if grey.shape == (SIDE, SIDE):
-            return self._look_at_one(grey, ink)
-        return self._look_for_marks(grey, ink, size)
+            return self._read_single(grey, ink)
+        return self._read_marks(grey, ink, size)
 
-    def _look_at_one(self, grey: NDArray[np.uint8], ink: Ink) -> Look:
+    def _read_single(self, grey: NDArray[np.uint8], ink: Ink) -> DetailedReading:
         """Read a picture of MNIST's size."""
         image = 255 - grey if ink.paper_is_light else grey
         size, alone = (SIDE, SIDE), image[np.newaxis]
@@ -223,64 +225,70 @@ class Reader:
         box = formed_box(image)
         if box is not None:
             digits = self._digits(probabilities, [box], self._threshold)
-            return Look(_reading(digits), size, grey, ink, alone, probabilities)
-        found = self._look_for_marks(grey, ink, size)
+            return DetailedReading(_reading(digits), size, grey, ink, alone, probabilities)
+        found = self._read_marks(grey, ink, size)
         marks = found.reading.digits
         if not marks:
             return found
-        if len(marks) == 1:  # seen twice: what is probable in both
+        if len(marks) == 1:  # read twice, so an answer must be probable both times
             probabilities = _of_both(probabilities, found.probabilities)
             alone, box = found.forms, marks[0].box
         digits = self._digits(probabilities, [box or (0, 0, SIDE, SIDE)], self._strict)
         if digits[0].digit is None and len(marks) > 1:
             return found
-        return Look(_reading(_vouched(digits, size)), size, grey, ink, alone, probabilities)
+        return DetailedReading(
+            _reading(_reject_marks(digits, size)), size, grey, ink, alone, probabilities
+        )
 
-    def _look_for_marks(self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int]) -> Look:
+    def _read_marks(
+        self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int]
+    ) -> DetailedReading:
         """Part ink into lines and marks, and read them."""
         lines = find_lines(ink.strength)
-        asked = self._ask([lattice.whole(line) or lattice.spans(line) for line in lines], ink)
-        doubtful = [i for i, one in enumerate(asked) if not one.is_enough(lines[i])]
-        again = self._ask([lattice.spans(lines[i]) for i in doubtful], ink)
+        found = self._predict([lattice.whole(line) or lattice.spans(line) for line in lines], ink)
+        doubtful = [i for i, one in enumerate(found) if not one.is_enough(lines[i])]
+        again = self._predict([lattice.spans(lines[i]) for i in doubtful], ink)
         for i, one in zip(doubtful, again, strict=True):
-            asked[i] = one
+            found[i] = one
         scale = max(ink.strength.shape) / max(size)
         digits: list[Digit] = []
-        read = [_no_answers()]
+        read = [_no_predictions()]
         number = 0
-        for line, one in zip(lines, asked, strict=True):
+        for line, one in zip(lines, found, strict=True):
             chosen = lattice.best(line, one.spans, one.probabilities)
             pieces = list(one.spans.values())
             boxes = [_box(pieces[i], scale) for i in chosen]
             digits += self._digits(one.probabilities[chosen], boxes, self._threshold, number)
-            read.append(_Answers({}, one.forms[chosen], one.probabilities[chosen]))
+            read.append(_Predictions({}, one.forms[chosen], one.probabilities[chosen]))
             number += bool(chosen)
-        return Look(
-            _reading(_vouched(digits, size, scale)), size, grey, ink,
+        return DetailedReading(
+            _reading(_reject_marks(digits, size, scale)), size, grey, ink,
             np.concatenate([one.forms for one in read]),
             np.concatenate([one.probabilities for one in read]),
         )  # fmt: skip
 
-    def _ask(self, lines: Sequence[Mapping[Span, Piece]], ink: Ink) -> list["_Answers"]:
-        """Bring the spans of all lines to MNIST's form, and ask the network once."""
+    def _predict(self, lines: Sequence[Mapping[Span, Piece]], ink: Ink) -> list[_Predictions]:
+        """Bring the spans of all lines to MNIST's form, and read them in one batch."""
         forms = [_form(piece, ink.strength) for spans in lines for piece in spans.values()]
         if not forms:
-            return [_no_answers() for _ in lines]
+            return [_no_predictions() for _ in lines]
         images = np.stack(forms)
         probabilities = onnx_session.probabilities(self._session, images)
         ends = np.cumsum([len(spans) for spans in lines]).tolist()
         return [
-            _Answers(spans, images[end - len(spans) : end], probabilities[end - len(spans) : end])
+            _Predictions(
+                spans, images[end - len(spans) : end], probabilities[end - len(spans) : end]
+            )
             for spans, end in zip(lines, ends, strict=True)
         ]
 
     def read_many(self, images: NDArray[np.uint8]) -> list[Reading]:
-        """Read images that are in MNIST's form already, as they are, and so much quicker.
+        """Read images that are in MNIST's form already: as they are, and much quicker.
 
         Parameters
         ----------
         images
-            ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; a digit each.
+            ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; one digit in each.
         """
         _check(images, 3)
         if images.shape[1:] != (28, 28):
@@ -297,7 +305,7 @@ class Reader:
         least: float,
         line: int = 0,
     ) -> list[Digit]:
-        """Make digits of a row of probabilities each, all at once: by themselves they take long."""
+        """Make a digit of each row of probabilities; together it is much quicker."""
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_CANDIDATES]
         ranked = np.take_along_axis(probabilities, order, axis=1).tolist()
         digits = []
@@ -310,7 +318,7 @@ class Reader:
 
 
 def _of_both(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the geometric mean of two views' probabilities, row by row, brought to a sum of 1.
+    """Return the geometric mean of two readings' probabilities, scaled to rows that sum to 1.
 
     Examples
     --------
@@ -323,22 +331,22 @@ def _of_both(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
     return np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
 
 
-def _vouched(digits: list[Digit], size: tuple[int, int], scale: float = 1.0) -> list[Digit]:
-    """Leave unsaid what no digit is when marks are seen together."""
+def _reject_marks(digits: list[Digit], size: tuple[int, int], scale: float = 1.0) -> list[Digit]:
+    """Reject marks that the rest of the page shows are not digits."""
     sure = [digit.digit is not None for digit in digits]
     boxes, lines = [digit.box for digit in digits], [digit.line for digit in digits]
-    said = vouched(sure, boxes, lines, size, scale)
+    kept = accepted(sure, boxes, lines, size, scale)
     return [
-        digit if one else replace(digit, digit=None)
-        for digit, one in zip(digits, said, strict=True)
+        digit if keep else replace(digit, digit=None)
+        for digit, keep in zip(digits, kept, strict=True)
     ]
 
 
 def _card_thresholds() -> tuple[float, float]:
-    """Give the thresholds of the network that ships, if its bytes are those that its card names.
+    """Check the network that ships against its card, and return the card's two thresholds.
 
-    One is for all, the other for pictures that have MNIST's size and not its form. ONNX Runtime
-    loads a file with flipped bits in silence; the digest tells.
+    The second is for pictures of MNIST's size that are not in its form. The digest is checked
+    because ONNX Runtime loads a file with flipped bits without an error.
     """
     try:
         card = json.loads(CARD.read_text("utf-8"))
@@ -368,7 +376,7 @@ def _reading(digits: list[Digit]) -> Reading:
 def _grey(
     image: str | os.PathLike[str] | bytes | NDArray[np.uint8],
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Give grey values as large as they are needed, and the size of the upright picture."""
+    """Return grey values, reduced if they are a large JPEG's, and the upright picture's size."""
     if isinstance(image, np.ndarray):
         _check(image, 2)
         return image, (image.shape[0], image.shape[1])
@@ -393,7 +401,7 @@ def _check(image: NDArray[np.generic], ndim: int) -> None:
 
 
 def _form(piece: Piece, strength: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Bring a piece's own ink, with its soft edge, to MNIST's form."""
+    """Bring a piece's own ink with its soft edge to MNIST's form."""
     own = cv2.dilate(np.pad(piece.mask, 2).astype(np.uint8), np.ones((3, 3), np.uint8))
     top, left = max(0, piece.y - 2), max(0, piece.x - 2)
     part = strength[top : piece.bottom + 2, left : piece.right + 2]

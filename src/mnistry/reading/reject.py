@@ -1,7 +1,7 @@
-"""Which of the marks that look like digits are vouched for, seen together and in their picture.
+"""Reject marks that look like digits, but that the rest of the page shows are none.
 
-Noise, textures and words have marks by the dozen, and by chance one of them looks like a digit.
-Knows nothing of how sure the network is; only whether it is.
+Noise, textures and words have dozens of marks, and by chance one of them looks like a digit. Knows
+of each mark whether the network is sure of it, and not how sure.
 """
 
 from collections import Counter
@@ -9,26 +9,26 @@ from collections.abc import Sequence
 
 from mnistry.images.mnist_form import Box
 
-# Where no more of the marks than this look like digits, those that do are chance, ...
+# If at most this part of the marks looks like digits, chance explains them,
 _CHANCE = 0.25
-# ... of so many marks at least.
+# unless there are fewer marks than this.
 _FEW = 4
-# Pixels: what is lower cannot be told from dirt.
+# Pixels: a lower mark cannot be told from dirt.
 _LOWEST = 8
-# A mark at the edge, alone in its line and lower than this part of the picture, is a stain.
+# A mark at the edge, alone in its line, and lower than this part of the picture, is a stain.
 _AT_EDGE = 0.25
-# A mark at the edge that is thinner than this part of its length is a rule, or the edge itself.
+# A mark at the edge that is thinner than this part of its height is a ruled line or the edge.
 _THIN = 0.125
 
 
-def vouched(
+def accepted(
     sure: Sequence[bool],
     boxes: Sequence[Box],
     lines: Sequence[int],
     size: tuple[int, int],
     scale: float = 1.0,
 ) -> list[bool]:
-    """Say for each mark whether it is called a digit.
+    """Decide for each mark whether it is accepted as a digit.
 
     Parameters
     ----------
@@ -37,18 +37,18 @@ def vouched(
     boxes
         Where it is, in pixels of the picture.
     lines
-        Which line it stands in.
+        The number of its line.
     size
         Height and width of the picture.
     scale
-        Pixels that were looked at for one pixel of the picture, at most 1.
+        How much the picture was reduced to be read, at most 1.
 
     Examples
     --------
     >>> boxes = [(20, 20, 10, 30), (50, 20, 10, 30), (80, 20, 10, 30), (110, 20, 10, 30)]
-    >>> vouched([True, True, False, True], boxes, [0] * 4, (100, 150))
+    >>> accepted([True, True, False, True], boxes, [0] * 4, (100, 150))
     [True, True, False, True]
-    >>> vouched([True, False, False, False], boxes, [0] * 4, (100, 150))
+    >>> accepted([True, False, False, False], boxes, [0] * 4, (100, 150))
     [False, False, False, False]
     """
     if len(sure) >= _FEW and sum(sure) <= _CHANCE * len(sure):
@@ -75,5 +75,5 @@ def _is_strange_there(box: Box, size: tuple[int, int], alone: bool) -> bool:
 
 
 def _crosses(box: Box, size: tuple[int, int]) -> bool:
-    """Say whether a mark goes from the picture's upper to its lower edge."""
+    """Whether a mark goes from the picture's upper to its lower edge."""
     return box[1] <= 0 and box[1] + box[3] >= size[0]

@@ -22,9 +22,9 @@ def read(reader: Reader, content: bytes) -> schemas.Reading:
     DataError
         If it is not an image in an accepted format.
     """
-    look = reader.look(content)
-    reading, (height, width) = look.reading, look.size
-    bits = -np.log2(np.maximum(look.probabilities, _SMALLEST))
+    detail = reader.read_in_detail(content)
+    reading, (height, width) = detail.reading, detail.size
+    bits = -np.log2(np.maximum(detail.probabilities, _SMALLEST))
     digits = [
         schemas.Digit(
             **dataclasses.asdict(digit),
@@ -33,7 +33,7 @@ def read(reader: Reader, content: bytes) -> schemas.Reading:
             bits=costs.tolist(),
         )
         for digit, image, probabilities, costs in zip(
-            reading.digits, look.forms, look.probabilities, bits, strict=True
+            reading.digits, detail.forms, detail.probabilities, bits, strict=True
         )
     ]
     return schemas.Reading(
