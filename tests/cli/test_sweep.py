@@ -31,7 +31,7 @@ def test_a_sweep_gives_its_results_in_json_and_draws_its_figure(
     [
         (["--units", "1..5"], "--trials"),
         (["--units", "x"], "values separated by commas"),
-        (["--units", "8", "--validation", "0"], "nothing is set aside"),
+        (["--units", "8", "--validation", "0"], "a sweep needs held-out images"),
         (["--recipe", "none"], "no recipe is called"),
         ([], "nothing varies"),
     ],

@@ -126,7 +126,7 @@ def test_a_worker_that_does_not_see_what_is_there_stops_the_reading(
 
     monkeypatch.setattr(bulk_reading, "_Worker", Blind)
     host = socket.gethostname()
-    said = rf"a worker cannot work: .*\d\d\.png cannot be opened there \(on {host}\), but here"
+    said = rf"a worker cannot work: .*\d\d\.png can be opened here, but not on {host}"
     with pytest.raises(ResourceError, match=said):
         bulk_reading.read([str(pictures)], tmp_path / "out", bulk_reading.Settings(), cores=2)
     assert list((tmp_path / "out").glob("*.parquet")) == []
@@ -135,18 +135,18 @@ def test_a_worker_that_does_not_see_what_is_there_stops_the_reading(
 def test_of_very_many_that_cannot_be_opened_some_are_told_and_all_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_reading, "_TOLD", 3)
+    monkeypatch.setattr(bulk_reading, "_SHOWN", 3)
     (tmp_path / "list.txt").write_text("".join(f"{n}.png\n" for n in range(10)))
-    denied = bulk_reading._Denied(Pictures([str(tmp_path / "list.txt")]))
-    denied.add(np.array([1, 4]), "somewhere")
-    denied.add(np.array([6, 7, 9]), "elsewhere")
-    assert [line.partition(": ")[0] for line in denied.told] == [
+    unopened = bulk_reading._Unopened(Pictures([str(tmp_path / "list.txt")]))
+    unopened.add(np.array([1, 4]), "somewhere")
+    unopened.add(np.array([6, 7, 9]), "elsewhere")
+    assert [line.partition(": ")[0] for line in unopened.errors] == [
         str(tmp_path / f"{n}.png") for n in (1, 4, 6)
     ]  # fmt: skip
-    assert np.flatnonzero(denied.mask).tolist() == [1, 4, 6, 7, 9]
+    assert np.flatnonzero(unopened.mask).tolist() == [1, 4, 6, 7, 9]
     (tmp_path / "2.png").write_bytes(b"now it is there")
-    with pytest.raises(ResourceError, match=r"2\.png cannot be opened there \(on far\), but here"):
-        denied.add(np.array([2]), "far")
+    with pytest.raises(ResourceError, match=r"2\.png can be opened here, but not on far"):
+        unopened.add(np.array([2]), "far")
 
 
 def test_want_of_memory_is_the_workers_fault_and_no_pictures(
@@ -224,7 +224,7 @@ def test_a_result_that_is_damaged_is_told_and_workers_of_another_driver_write_no
     part.write_bytes(whole)
     late = bulk_reading._Worker(str(out), bulk_reading.Settings(), mnistry.__version__)
     packed = Pictures([str(pictures / "02.png")]).pack(np.array([0]))
-    with pytest.raises(ResourceError, match="another reading began there"):
+    with pytest.raises(ResourceError, match="another reading has started there"):
         late.do(packed, "a turn before")
     assert list(out.glob("part-*.parquet")) == [part]
     late.do(packed, (out / ".turn").read_text())
@@ -290,5 +290,5 @@ def test_fault_88_a_picture_that_kills_its_worker_is_set_aside(
     assert done.failures == 2
     found = rows(tmp_path / "out")
     assert [row["file"] for row in found] == [str(path) for path in sorted(pictures.iterdir())]
-    assert [row["file"][-6:] for row in found if "dies" in (row["error"] or "")] == ["33.png"]
+    assert [row["file"][-6:] for row in found if "died" in (row["error"] or "")] == ["33.png"]
     assert 1 < len(tries.read_text()) <= 6

@@ -46,7 +46,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
             division = divide(model)
             share = (lambda rows: rows) if division is None else division.share
             mine = jax.jit(share)(np.arange(48)).addressable_shards[0].data
-            states = config["task"].path / "checkpoints"
+            states = config["path"] / "checkpoints"
             said = {
                 "pid": os.getpid(),
                 "processes": jax.process_count(),
@@ -236,8 +236,8 @@ def test_workers_that_look_into_another_folder_are_told(
     cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = contextlib.nullcontext(tmp_path / "elsewhere" / "mark")
-    monkeypatch.setattr(data_parallel.shared, "marked", lambda folder: elsewhere)
-    with pytest.raises(ResourceError, match=r"worker \d does not see it; expected a folder"):
+    monkeypatch.setattr(data_parallel.shared_folder, "marked", lambda folder: elsewhere)
+    with pytest.raises(ResourceError, match=r"worker \d does not see this folder"):
         data_parallel.train(Experiment(RECIPE, Origin("sample"), 3), tmp_path / "run", 2)
     assert not (tmp_path / "run").exists()
 
@@ -273,7 +273,7 @@ def test_workers_that_die_every_time_end_the_training_with_what_there_is(
             os.kill(pid, signal.SIGKILL)
 
     recipe = dataclasses.replace(RECIPE, epochs=100_000)
-    with pytest.raises(ResourceError, match=r"workers failed.*go on with: mnistry train --resume"):
+    with pytest.raises(ResourceError, match=r"workers failed.*continue with: .* --resume"):
         data_parallel.train(
             Experiment(recipe, Origin("sample"), 3), tmp_path / "run", 2, on_progress=kill
         )

@@ -236,10 +236,10 @@ def test_what_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
         ("gone", "no such file"),
         ("gone.parquet", "no such file"),
         ("empty", "no pictures"),
-        ("utf16.txt", "no list of paths"),
+        ("utf16.txt", "not a list of paths"),
         ("bad.parquet", "damaged"),
-        ("other.parquet", "its columns are pixels; expected one called image"),
-        ("text.parquet", "expected one called image with the bytes"),
+        ("other.parquet", "its columns are pixels; expected a column image"),
+        ("text.parquet", "expected a column image with the bytes"),
     ):
         with pytest.raises(DataError, match=said):
             Pictures([str(tmp_path / name)])

@@ -69,5 +69,5 @@ def test_no_setting_is_tried_twice() -> None:
     with pytest.raises(UsageError, match=r"7 trials; expected .*there are 6; --trials 6, or --see"):
         plan.configurations(varied, 7)
     for trials in (None, 5):
-        with pytest.raises(UsageError, match="nothing varies; say what to try"):
+        with pytest.raises(UsageError, match="nothing varies; give values"):
             plan.configurations({}, trials)

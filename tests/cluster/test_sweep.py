@@ -55,7 +55,7 @@ def trials() -> list[Trial]:
 
 
 def test_a_sweep_without_images_set_aside_or_seeds_is_refused() -> None:
-    with pytest.raises(UsageError, match="nothing is set aside"):
+    with pytest.raises(UsageError, match="a sweep needs held-out images"):
         sweep.make_trials(Experiment(Recipe(), Origin("sample")), SETTINGS, 1)
     with pytest.raises(UsageError, match="0 seeds"):
         sweep.make_trials(EXPERIMENT, SETTINGS, 0)
@@ -240,8 +240,8 @@ def test_workers_that_look_into_another_folder_end_the_sweep(
 ) -> None:
     elsewhere = contextlib.nullcontext(tmp_path / "elsewhere" / "mark")
     (tmp_path / "out").mkdir()
-    monkeypatch.setattr(sweep.shared, "marked", lambda folder: elsewhere)
-    with pytest.raises(ResourceError, match="a worker does not see it; expected a folder that all"):
+    monkeypatch.setattr(sweep.shared_folder, "marked", lambda folder: elsewhere)
+    with pytest.raises(ResourceError, match="a worker does not see this folder; expected a"):
         sweep.run(trials(), SAMPLE, tmp_path / "out")
     assert not list(tmp_path.glob("out/runs/*"))
 

@@ -1,4 +1,4 @@
-"""The same work on many machines, by Ray; a single machine never needs it.
+"""Reading in bulk, sweeps and training on the machines of a Ray cluster.
 
-Ray schedules, moves data and tries again; here stands only what each worker does.
+Ray schedules the work, moves data and repeats what failed. These modules say what each worker does.
 """

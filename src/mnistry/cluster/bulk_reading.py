@@ -1,11 +1,11 @@
-"""Read pictures in bulk: every one exactly once, whatever dies on the way.
+"""Read pictures in bulk on a Ray cluster, each exactly once even if workers die.
 
-The pictures are divided into parts. A worker reads a part and writes its results as one Parquet
-file whose name follows from the pictures in it, whole or not at all: done twice, it is the same
-file. What stands in a file is never read again. A part in which a worker dies is tried again; then
-its pictures in smaller parts; at last one by one, so that the one which kills is found, and set
-aside. A file that cannot be opened gets no row: the next time it is tried again. If this process
-can open it, the worker is at fault, and the reading stops.
+The pictures are divided into parts. A worker reads a part and writes one Parquet file, whole or not
+at all. The file's name depends only on the part's pictures, so a part that is read twice gives the
+same file. A picture with a row in a file is never read again. If a worker dies, its part is tried
+again, then divided into smaller parts, at last of one picture each: a picture that kills its worker
+gets a row with an error. A file that a worker cannot open gets no row, and is tried again the next
+time. If this process can open it, the fault is the worker's, and the reading stops.
 """
 
 import dataclasses
@@ -30,33 +30,32 @@ from mnistry.version import __version__
 if TYPE_CHECKING:
     import pyarrow
 
-# Pictures in a part, at most. Handing one over takes Ray Data some 0.15 s in which the core waits:
-# of the first, as long as they work ten seconds, that is little.
+# The most pictures in a part, at the first, second and last try. Ray Data takes about 0.15 s to
+# start a part, little beside the ten seconds or more that a large part takes.
 _PARTS = (4000, 25, 1)
-_LEAST = 100  # towards the end of many, when parts grow smaller so that all workers end together
-# So many parts at most: a cluster's head keeps a little of each.
-_MOST_PARTS = 10_000
+_LEAST = 100  # pictures in a part; parts become smaller so that all workers end together
+_MOST_PARTS = 10_000  # each needs some memory of the cluster's head
 _LOCK = ".lock"
-_TURN = ".turn"  # names whose workers may write: those of a driver that is no more may not
-_AT_ONCE = 250  # rows that are held as objects of Python's, which are twenty times as large
-_TOLD = 100  # of those that could not be read
-_TRIES = 2  # of each part, before its pictures are divided
+_TURN = ".turn"  # names the driver whose workers may write; workers of a dead driver may not
+_AT_ONCE = 250  # rows as Python objects, which take twenty times the memory of Arrow's
+_SHOWN = 100  # errors in the report
+_TRIES = 2  # for each part, before it is divided
 
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """What was read.
+    """The result of reading in bulk.
 
     Attributes
     ----------
     pictures
-        How many there are.
+        Number of pictures.
     before
-        How many of them had a row before.
+        Number of pictures that had a row before.
     failed
-        Some that could not be read, this time or before, and why: a hundred at most.
+        Error messages of pictures that could not be read, now or before: a hundred at most.
     failures
-        How many could not.
+        Number of pictures that could not be read.
     """
 
     pictures: int
@@ -67,21 +66,21 @@ class Done:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What each worker makes its reader of.
+    """The settings of each worker's `mnistry.Reader`.
 
     Attributes
     ----------
     model
         The content of an ``.onnx`` file; None for the network that ships.
     threshold
-        As `mnistry.Reader` takes it.
+        As in `mnistry.Reader`.
     """
 
     model: bytes | None = None
     threshold: float | None = None
 
     def identity(self) -> dict[str, Any]:
-        """Say in JSON's terms what results depend on, beside the pictures."""
+        """Return, as JSON values, what results depend on besides the pictures."""
         digest = None if self.model is None else hashlib.sha256(self.model).hexdigest()
         return {"mnistry": __version__, "model": digest, "threshold": self.threshold}
 
@@ -94,7 +93,7 @@ def read(
     cores: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Done:
-    """Read pictures by the workers of a Ray cluster to which this process is connected.
+    """Read pictures on the Ray cluster to which this process is connected.
 
     Parameters
     ----------
@@ -103,69 +102,70 @@ def read(
         `mnistry.cluster.picture_sources.Pictures`. Every worker must find them under the same
         paths.
     out
-        A folder for the results, which every worker must find too. What is in it already, of the
-        same settings, is not done again.
+        A folder for the results, which every worker must find. Results in it of the same settings
+        are kept, and their pictures are not read again.
     settings
-        What to read with.
+        The settings of the reader.
     cores
-        How many workers, of a core each.
+        Number of workers; each uses one core.
     on_progress
-        Called with how many pictures are done, and how many there are.
+        Called with the number of pictures that are done, and the number of all.
 
     Raises
     ------
     DataError
-        If an input cannot be looked into, there are no pictures, or a result is damaged.
+        If an input cannot be listed, there are no pictures, or a result is damaged.
     UsageError
         If `out` has results of other settings, or other files.
     ResourceError
-        If another process writes to `out`; or a worker cannot work, for reasons that are not the
-        pictures': what was read before is kept.
+        If another process writes to `out`, or a worker fails for another reason than the pictures.
+        Finished results are kept.
     """
     pictures = Pictures(inputs)
     if not pictures:
         raise DataError("no pictures", where=", ".join(inputs))
     out.mkdir(parents=True, exist_ok=True)
-    with files.lock(out / _LOCK, what="another process writes there"):
+    with files.lock(out / _LOCK, what="another process writes to this folder"):
         files.remove_leftovers(out)
         _check_record(out, settings)
-        missing = _look(pictures, out).missing
+        missing = _find_results(pictures, out).missing
         before = len(pictures) - int(np.count_nonzero(missing))
         if missing.any():
             _try_a_worker(out, settings)
-        denied = _Denied(pictures)
+        unopened = _Unopened(pictures)
         for most in _PARTS:
-            parts = divide(np.flatnonzero(missing & ~denied.mask), most, cores)
+            parts = divide(np.flatnonzero(missing & ~unopened.mask), most, cores)
             done = len(pictures) - sum(map(len, parts))
             packs = [pictures.pack(part) for part in parts]
             for number, places, host in _run(packs, out, settings, cores):
                 if places:
-                    denied.add(parts[number][places], host)
+                    unopened.add(parts[number][places], host)
                 done += len(parts[number])
                 if on_progress is not None:
                     on_progress(done, len(pictures))
-            missing = _look(pictures, out).missing  # whoever died may have written before
-        for part in divide(np.flatnonzero(missing & ~denied.mask), _PARTS[0], 1):
+            missing = _find_results(pictures, out).missing  # also of workers that died afterwards
+        for part in divide(np.flatnonzero(missing & ~unopened.mask), _PARTS[0], 1):
             items = unpack(pictures.pack(part))
-            errors = [str(DataError("whatever reads it dies", where=item.name)) for item in items]
+            what = "each worker that read it died"
+            errors = [str(DataError(what, where=item.name)) for item in items]
             rows = [_row(item, None, error) for item, error in zip(items, errors, strict=True)]
             _write(out, items, _table(rows))
-        found = _look(pictures, out)
-    failed = (*found.failed, *denied.told)[:_TOLD]
-    failures = found.failures + int(np.count_nonzero(denied.mask))
+        found = _find_results(pictures, out)
+    failed = (*found.failed, *unopened.errors)[:_SHOWN]
+    failures = found.failures + int(np.count_nonzero(unopened.mask))
     return Done(len(pictures), before, failed, failures)
 
 
 @dataclasses.dataclass
 class _Found:
-    """What there is: of each picture, whether it has no row; some errors in rows, how many."""
+    """Results on disk: a mask of the pictures without a row, some errors, and their number."""
 
     missing: NDArray[np.bool_]
     failed: list[str]
     failures: int = 0
 
 
-def _look(pictures: Pictures, out: Path) -> _Found:
+def _find_results(pictures: Pictures, out: Path) -> _Found:
     import pyarrow.parquet
 
     found = _Found(np.ones(len(pictures), bool), [])
@@ -174,7 +174,7 @@ def _look(pictures: Pictures, out: Path) -> _Found:
             table = pyarrow.parquet.read_table(path, columns=["file", "error"])
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(
-                f"damaged: {error}", where=path, remedy="delete it, and give the same command again"
+                f"damaged: {error}", where=path, remedy="delete it, and repeat the command"
             ) from error
         columns = (table.column(name).to_pylist() for name in ("file", "error"))
         for name, failure in zip(*columns, strict=True):
@@ -184,36 +184,36 @@ def _look(pictures: Pictures, out: Path) -> _Found:
             found.missing[number] = False
             if failure is not None:
                 found.failures += 1
-                found.failed += [failure][: _TOLD - len(found.failed)]
+                found.failed += [failure][: _SHOWN - len(found.failed)]
     return found
 
 
-class _Denied:
-    """Pictures that can be opened neither by a worker nor here: all as a mask, some told."""
+class _Unopened:
+    """Pictures that neither a worker nor this process can open: a mask, and some errors."""
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures, self._opener = pictures, Opener()
         self.mask = np.zeros(len(pictures), bool)
-        self.told: list[str] = []
+        self.errors: list[str] = []
 
     def add(self, numbers: NDArray[np.intp], host: str) -> None:
-        """Add what a worker there could not open, unless that is the fault of where it works."""
+        """Add pictures that a worker could not open; raise if this process can open one."""
         for item in unpack(self._pictures.pack(numbers)):
             try:
                 self._opener.content(item)
             except DataError as error:
                 if isinstance(error.__cause__, OSError):
                     error.where = item.name
-                    self.told += [str(error)][: _TOLD - len(self.told)]
+                    self.errors += [str(error)][: _SHOWN - len(self.errors)]
                     continue
-            raise _cannot_work(f"{item.name} cannot be opened there (on {host}), but here it can")
+            raise _worker_failed(f"{item.name} can be opened here, but not on {host}")
         self.mask[numbers] = True
 
 
 def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[np.intp]]:
-    """Divide work into parts that grow smaller, so that the workers end at about the same time.
+    """Divide work into parts that become smaller, so that workers end at about the same time.
 
-    C. Polychronopoulos, D. Kuck: Guided Self-Scheduling, 1987, with half of its parts' size.
+    C. Polychronopoulos, D. Kuck: Guided Self-Scheduling, 1987, with parts of half the size.
 
     Examples
     --------
@@ -222,7 +222,7 @@ def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[n
     >>> [len(part) for part in divide(np.arange(20), 300, workers=2)]
     [5, 3, 3, 3, 3, 3]
     """
-    # Few pictures may be large: however few there are, each worker has some parts of them.
+    # Even a few pictures are divided among all workers: each may be large.
     least = min(_LEAST, -(-len(numbers) // (4 * workers)), most)
     fewest = -(-len(numbers) // _MOST_PARTS)
     most, least = max(most, fewest), max(least, fewest)
@@ -235,7 +235,7 @@ def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[n
 
 
 def _check_record(out: Path, settings: Settings) -> None:
-    """Write down what results depend on, or compare it with what was written down."""
+    """Write the record of a new folder of results, or check that the existing one is equal."""
     path, identity = out / RECORD, settings.identity()
     if path.exists():
         try:
@@ -244,33 +244,33 @@ def _check_record(out: Path, settings: Settings) -> None:
             raise UsageError(f"cannot be read: {error}", where=path) from error
         if given != identity:
             raise UsageError(
-                "has results of another network or threshold",
+                "it has results of another network or threshold",
                 where=out,
                 expected=json.dumps(given),
                 remedy="choose another -o",
             )
         return
     if any(entry.name != _LOCK for entry in out.iterdir()):
-        raise UsageError("has other files in it", where=out, remedy="choose another -o")
+        raise UsageError("it has other files in it", where=out, remedy="choose another -o")
     files.write_json(path, identity)
 
 
 def _run(
     parts: Sequence[str], out: Path, settings: Settings, cores: int
 ) -> Iterator[tuple[int, list[int], str]]:
-    """Let the workers do parts; yield the number of each, what in it was not opened, and where."""
+    """Let workers read parts; yield each part's number, its unopened pictures, and the host."""
     if not parts:
         return
     ray = import_ray()
     context = ray.data.DataContext.get_current()
-    context.max_errored_blocks = -1  # what dies is seen by what is missing
+    context.max_errored_blocks = -1  # no limit: missing rows show which parts failed
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     turn = secrets.token_hex(8)
     files.write_bytes(out / _TURN, turn.encode())
     rows = [{"number": number, "part": part, "turn": turn} for number, part in enumerate(parts)]
     with warnings.catch_warnings():
-        # Ray 2.60 says that max_retries will go, and has nothing yet to take its place.
+        # Ray 2.60 deprecates max_retries, but has no replacement yet.
         warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             _work(out, settings),
@@ -281,37 +281,37 @@ def _run(
         )
     for row in done.iter_rows():
         if row["fault"]:
-            raise _cannot_work(row["fault"])
+            raise _worker_failed(row["fault"])
         yield row["number"], json.loads(row["denied"]), row["host"]
 
 
 def _try_a_worker(out: Path, settings: Settings) -> None:
-    """Let one worker do nothing: what keeps all from working is no fault of the pictures."""
+    """Let one worker read an empty part, to find faults that are not due to pictures."""
     ray = import_ray()
     nothing = {"number": [0], "part": ["[]"], "turn": [""]}
     try:
         done = ray.get(ray.remote(_work(out, settings)).remote(nothing))
     except ray.exceptions.RayError as error:
-        raise _cannot_work(last_line(str(error))) from error
+        raise _worker_failed(last_line(str(error))) from error
     if done["fault"][0]:
-        raise _cannot_work(done["fault"][0])
+        raise _worker_failed(done["fault"][0])
 
 
-def _cannot_work(why: str) -> ResourceError:
+def _worker_failed(why: str) -> ResourceError:
     return ResourceError(
         f"a worker cannot work: {why}",
-        expected=f"mnistry {__version__} everywhere, pictures and results under the same paths",
-        remedy="mend it, and give the same command again: it goes on",
+        expected=f"mnistry {__version__} on all machines, and the same paths to the same files",
+        remedy="fix it, and repeat the command: finished pictures are kept",
     )
 
 
 def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Give what does one part, and can say so even where mnistry is not installed."""
+    """Return a task that reads one part; it reports an error if its node has no mnistry."""
     from ray import cloudpickle
 
     packed = cloudpickle.dumps((_do, _Worker, str(out.resolve()), settings, __version__))
 
-    def work(batch):  # type: ignore[no-untyped-def]  # it takes along all that it names
+    def work(batch):  # type: ignore[no-untyped-def]  # types would be pickled too
         import socket
 
         host = socket.gethostname()
@@ -320,7 +320,7 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
 
             do, *arguments = cloudpickle.loads(packed)
             denied, fault = do(batch, *arguments), ""
-        except Exception as error:  # only what dies without a word may be the pictures' fault
+        except Exception as error:  # the pictures are to blame only if the worker dies
             denied, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
         return {"number": batch["number"], "denied": [denied], "fault": [fault], "host": [host]}
 
@@ -328,7 +328,7 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
 
 
 def _do(batch: dict[str, Any], worker: type["_Worker"], *arguments: Hashable) -> str:
-    """Do one part. A process of Ray's does many, with one worker for all."""
+    """Read one part. One of Ray's processes reads many, with the same worker."""
     made = _made(worker, *arguments)  # type: ignore[arg-type]
     return json.dumps(made.do(batch["part"][0], batch["turn"][0]))
 
@@ -339,7 +339,7 @@ def _made(worker: type["_Worker"], *arguments: Hashable) -> "_Worker":
 
 
 class _Worker:
-    """Reads parts, with one reader for them all."""
+    """Reads parts, all with the same reader."""
 
     def __init__(self, out: str, settings: Settings, version: str) -> None:
         from mnistry.reading import Reader
@@ -355,7 +355,7 @@ class _Worker:
         self._opener = Opener()
 
     def do(self, part: str, turn: str) -> list[int]:
-        """Read a part's pictures, and keep what was read; give places of what was not opened."""
+        """Read and write a part; return the positions of pictures that cannot be opened."""
         import pyarrow
 
         items, tables, denied = unpack(part), [], []
@@ -377,7 +377,7 @@ class _Worker:
             raise ResourceError("there is no such folder", where=self._out)
         if len(items) > len(denied):
             if (self._out / _TURN).read_text() != turn:
-                raise ResourceError("another reading began there", where=self._out)
+                raise ResourceError("another reading has started there", where=self._out)
             _write(self._out, items, pyarrow.concat_tables(tables))
         return denied
 
@@ -387,9 +387,9 @@ class _Worker:
         except DataError as error:
             error.where = item.name
             return _row(item, None, str(error))
-        except MemoryError:  # another machine, or a later time, may have enough
+        except MemoryError:  # another machine may have enough
             raise
-        except Exception as error:  # one picture must not stop the others, whatever it is
+        except Exception as error:  # no picture may stop the others
             return _row(item, None, str(DataError(f"not read: {error!r}", where=item.name)))
         return _row(item, found.to_json(), None)
 

@@ -1,7 +1,7 @@
-"""Join a Ray cluster, or start one on this machine for as long as it is needed.
+"""Connect to a Ray cluster, or start one on this machine for the duration of a block.
 
-Whoever reaches a Ray cluster can run any code on it, so a token is asked for unless
-``RAY_AUTH_MODE`` says otherwise; and nobody is told that it is used.
+Anybody who can connect to a Ray cluster can run any code on it, so a token is required unless
+``RAY_AUTH_MODE`` says otherwise. Ray's usage statistics are not sent.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from mnistry.errors import ResourceError, UsageError
 
 LOCAL = "local"
 _PATIENCE = 5.0  # seconds
-# Ray reads these when it is first imported. What it says of itself is not for our users.
+# Ray reads these when it is first imported. Most of them turn off output that is not for our users.
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -33,28 +33,28 @@ _ENVIRONMENT = {
 
 @contextlib.contextmanager
 def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
-    """Use a Ray cluster while the block runs.
+    """Connect to a Ray cluster during the block.
 
     Parameters
     ----------
     address
-        ``"local"`` starts one on this machine; else that of a cluster's head, ``HOST:PORT``, or
-        ``"auto"`` for the one that this machine belongs to.
+        ``"local"`` starts a cluster on this machine; ``HOST:PORT`` is the address of a cluster's
+        head; ``"auto"`` is the cluster that this machine belongs to.
     cores
-        How many cores a local one may use; None takes all.
+        Number of cores for a local cluster; None means all.
 
     Yields
     ------
     int
-        The cores of the cluster.
+        Number of cores of the cluster.
 
     Raises
     ------
     UsageError
-        If Ray is not installed, or the address is none.
+        If Ray is not installed, or the address is not valid.
     ResourceError
-        If no cluster answers there, it does not accept our token, it has no cores, or it fails
-        while the block runs.
+        If no cluster answers, it does not accept our token, it has no cores, or it fails during
+        the block.
     """
     if not address or "://" in address:
         raise UsageError(f"--ray {address!r}", expected=f"{LOCAL}, auto, or HOST:PORT")
@@ -63,7 +63,7 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
     if address == LOCAL:
         options |= {"include_dashboard": False, "num_cpus": cores}
     try:
-        _knock(address)
+        _check_listening(address)
         with _signals_kept():
             ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -71,20 +71,20 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
             f"no Ray cluster: {_first_line(error)}",
             where=address,
             expected=f"{LOCAL}, or the address that ray start --head printed",
-            remedy="see that it runs, and that its token is in ~/.ray/auth_token here too",
+            remedy="check that it runs, and that ~/.ray/auth_token on this machine has its token",
         ) from error
     try:
         found = int(ray.cluster_resources().get("CPU", 0))
         if not found:
             raise ResourceError(
-                "the cluster has no cores", where=address, remedy="wait until its workers are there"
+                "the cluster has no cores", where=address, remedy="wait until its workers run"
             )
         yield found
     except ray.exceptions.RayError as error:
         raise ResourceError(
             f"the cluster failed: {_first_line(error)}",
             where=address,
-            remedy="see that it runs, and give the same command again: what was done is kept",
+            remedy="check that it runs, and repeat the command: finished work is kept",
         ) from error
     finally:
         ray.shutdown()
@@ -92,7 +92,7 @@ def connected(address: str, *, cores: int | None = None) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Let a termination mean what it meant before: Ray puts a handler of its own in its place."""
+    """Restore the signal handlers that Ray replaces."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -105,12 +105,12 @@ def _signals_kept() -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    """Give the first line of what an error says; its kind, if it says nothing."""
+    """Return the first line of an error's message, or its type if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def last_line(text: str) -> str:
-    r"""Give the last line of what Ray tells of a failure: the reason, below the traceback.
+    r"""Return the last line of Ray's report of a failure: the reason, below the traceback.
 
     Examples
     --------
@@ -120,15 +120,15 @@ def last_line(text: str) -> str:
     return text.strip().rpartition("\n")[2].strip()
 
 
-def _knock(address: str) -> None:
-    """Raise OSError at once where nobody listens: Ray would try for minutes."""
+def _check_listening(address: str) -> None:
+    """Raise OSError at once if no server listens at the address; Ray would try for minutes."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), _PATIENCE).close()
 
 
 def import_ray() -> Any:
-    """Import Ray with our settings where the environment has none."""
+    """Import Ray with our settings; those in the environment take precedence."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -139,5 +139,5 @@ def import_ray() -> Any:
             f"a cluster needs the package {error.name}", remedy="pip install 'mnistry[ray]'"
         ) from None
     logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what fails is told by us
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # we report failures ourselves
     return ray

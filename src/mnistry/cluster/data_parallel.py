@@ -1,7 +1,7 @@
-"""Train one network by several workers of a Ray cluster, each with its part of every batch.
+"""Train one network with several workers of a Ray cluster, each computing a part of every batch.
 
-Ray Train starts the workers, and all of them again when one dies. The first of them writes the run
-directory, an ordinary one; from the newest checkpoint in it they all go on.
+Ray Train starts the workers. If one dies, it restarts them all, and they resume from the newest
+checkpoint. The main worker, of rank 0, writes an ordinary run directory.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from mnistry.runs.directory import Run, Status
 from mnistry.training.history import Progress
 from mnistry.version import __version__
 
-_TRIES = 3  # of a training whose workers die
-_STARTS = 10  # of workers for which there is no room: Ray Train waits a minute each time
-_LOOK = 0.2  # seconds between two looks at how far it is
-_LONGEST_END = 3600  # seconds in which the first worker judges the network, and the others wait
-_PATIENCE = 30.0  # seconds until workers that were told to end have done so
+_TRIES = 3  # for a training whose workers die
+_STARTS = 10  # attempts to find room for the workers; Ray Train waits a minute each time
+_POLL = 0.2  # seconds between two requests for the progress
+_SCORING_LIMIT = 3600  # seconds for the main worker to score the network while the others wait
+_PATIENCE = 30.0  # seconds for stopped workers to release the run
 
 
 def train(
@@ -39,30 +39,30 @@ def train(
     *,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
-    """Train by workers of the Ray cluster to which this process is connected.
+    """Train with workers of the Ray cluster to which this process is connected.
 
-    The history is that of one process, but for the order in which sums are taken.
+    The history is that of training in one process, except for the order of floating-point sums.
 
     Parameters
     ----------
     experiment
-        What; every worker must find its data. Its origin is one of a dataset that was loaded.
+        What to train. Its origin is that of a loaded dataset, which every worker must find.
     path
-        The run directory, which every worker must find: a new one, or one that goes on.
+        The run directory, in a folder that all workers share: a new run, or one to resume.
     workers
-        How many. They share the cluster's cores evenly.
+        Number of workers. Each gets the same number of cores.
     on_progress
         As in `mnistry.train`.
 
     Raises
     ------
     UsageError
-        If the cluster has fewer cores than workers, or Keras has another backend than JAX.
+        If the cluster has fewer cores than workers, or Keras's backend is not JAX.
     ResourceError
-        If workers died every time, there was no room for them, or they do not see the folder. What
-        was trained is kept.
+        If workers died every time, there was no room for them, or they do not see the folder. The
+        newest checkpoint is kept.
     MnistryError
-        What the training itself raises.
+        Any error of the training itself.
     """
     ray = import_ray()
     import keras
@@ -71,18 +71,18 @@ def train(
 
     if keras.backend.backend() != "jax":
         raise UsageError(
-            f"Keras's backend is {keras.backend.backend()}", expected="jax, to train by workers"
+            f"Keras's backend is {keras.backend.backend()}", expected="jax, to train with workers"
         )
     cores = cores_each(
         [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]], workers
     )
     here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
     board = ray.remote(num_cpus=0, label_selector=here)(_Board).remote()
-    absolute = path.resolve()  # workers may be anywhere
+    absolute = path.resolve()  # workers may have another working directory
     with (
-        tempfile.TemporaryDirectory() as unused,  # Ray's notes: the run directory says it all
+        tempfile.TemporaryDirectory() as unused,  # for Ray's own records
         shared_folder.marked(absolute.parent) as mark,
-        _ended(experiment, absolute),
+        _status_on_failure(experiment, absolute),
     ):
         trainer = JaxTrainer(
             _work,
@@ -118,18 +118,18 @@ def _failed(who: str, error: BaseException, path: Path) -> ResourceError:
     return ResourceError(
         f"{who} failed: {last_line(str(error))}",
         where=path,
-        remedy=f"go on with: mnistry train --resume {path}",
+        remedy=f"continue with: mnistry train --resume {path}",
     )
 
 
 def _is_final(error: MnistryError | None) -> bool:
-    """Say whether workers would raise this again: a folder may come back, a lock be freed."""
+    """Return whether a retry would raise it again; a resource may become available."""
     return error is not None and not isinstance(error, ResourceError)
 
 
 @contextlib.contextmanager
-def _ended(experiment: Experiment, path: Path) -> Iterator[None]:
-    """Write down how a training ended where the first worker no longer could."""
+def _status_on_failure(experiment: Experiment, path: Path) -> Iterator[None]:
+    """Record how a training ended if the main worker could not."""
     try:
         yield
     except BaseException as error:
@@ -137,7 +137,7 @@ def _ended(experiment: Experiment, path: Path) -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             status = Status.INTERRUPTED
             import_ray().shutdown()  # ends the workers
-        # What went wrong first counts.
+        # The first error counts.
         with contextlib.suppress(MnistryError, OSError):
             if Run.open(path).experiment == experiment:
                 directory.note_end(path, status, wait=_PATIENCE)
@@ -147,7 +147,7 @@ def _ended(experiment: Experiment, path: Path) -> Iterator[None]:
 def _fit(
     trainer: Any, board: Any, on_progress: Callable[[Progress], None] | None
 ) -> BaseException | None:
-    """Let Ray train, and tell meanwhile how far it is; give what it failed with."""
+    """Let Ray train, and report the progress; return the error if it failed."""
     ray = import_ray()
     failed: list[BaseException] = []
 
@@ -156,14 +156,14 @@ def _fit(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 trainer.fit()
-        except BaseException as error:  # given to the main thread
+        except BaseException as error:  # for the main thread
             failed.append(error)
 
-    # In a thread of its own: Ray Train would take over what Ctrl-C does.
+    # In a thread of its own: in the main thread Ray Train would replace the handler of Ctrl-C.
     fitting = threading.Thread(target=fit, daemon=True)
     fitting.start()
     while fitting.is_alive():
-        fitting.join(_LOOK)
+        fitting.join(_POLL)
         for progress in ray.get(board.take.remote()):
             if on_progress is not None:
                 on_progress(progress)
@@ -171,19 +171,19 @@ def _fit(
 
 
 def cores_each(nodes: Sequence[float], workers: int) -> int:
-    """Give the most cores that each of some workers can have.
+    """Return the largest number of cores that every worker can have.
 
     Parameters
     ----------
     nodes
-        Each node's cores.
+        Number of cores of each node.
     workers
-        How many; one worker's cores are all of one node.
+        Number of workers. The cores of one worker are all on one node.
 
     Raises
     ------
     UsageError
-        If there is not even one core for each.
+        If there are fewer cores than workers.
 
     Examples
     --------
@@ -200,20 +200,20 @@ def cores_each(nodes: Sequence[float], workers: int) -> int:
 
 
 class _Board:
-    """An actor: what the first worker tells, until the driver takes it."""
+    """An actor that keeps the workers' progress and error until the driver takes them."""
 
     def __init__(self) -> None:
-        self._told: list[Progress] = []
+        self._progress: list[Progress] = []
         self._error: MnistryError | None = None
 
     def tell(self, progress: Progress) -> None:
-        if self._told and not self._told[-1].finished:
-            self._told.pop()
-        self._told.append(progress)
+        if self._progress and not self._progress[-1].finished:
+            self._progress.pop()
+        self._progress.append(progress)
 
     def take(self) -> list[Progress]:
-        told, self._told = self._told, []
-        return told
+        taken, self._progress = self._progress, []
+        return taken
 
     def fail(self, error: MnistryError) -> None:
         if not _is_final(self._error):
@@ -224,7 +224,7 @@ class _Board:
 
 
 def _work(config: dict[str, Any]) -> None:
-    """Be one of the workers."""
+    """Run one worker."""
     import ray
     from ray.train import get_context
 
@@ -232,7 +232,7 @@ def _work(config: dict[str, Any]) -> None:
     if _is_final(ray.get(board.error.remote())):
         return
     try:
-        shared_folder.must_see(config["mark"], f"worker {rank}")
+        shared_folder.check_visible(config["mark"], f"worker {rank}")
         _train(
             config["experiment"],
             config["path"],
@@ -241,7 +241,7 @@ def _work(config: dict[str, Any]) -> None:
         )
     except MnistryError as error:
         if rank and isinstance(error, DivergedError):
-            return  # the first says so, when it has written it down
+            return  # the main worker reports it, after writing the run's status
         ray.get(board.fail.remote(error))
         raise
 
@@ -263,22 +263,20 @@ def _train(
     if before is not None and before.experiment != experiment:
         raise UsageError("exists already", where=path, remedy="choose another -o")
     done = before is not None and before.status == Status.DONE
-    first = broadcast_from_rank_zero({"at": _free_address(), "has": mine, "done": done})
-    if first["done"]:
-        return  # whoever died had told nobody yet
-    if mine != first["has"]:
-        raise ResourceError(
-            f"worker {rank} has {mine}", expected=f"{first['has']}, as worker 0 has"
-        )
+    main = broadcast_from_rank_zero({"address": _free_address(), "has": mine, "done": done})
+    if main["done"]:
+        return  # a worker died after the last file was written
+    if mine != main["has"]:
+        raise ResourceError(f"worker {rank} has {mine}", expected=f"{main['has']}, as worker 0 has")
     with contextlib.ExitStack() as stack:
         use_cores(cores)
         stack.enter_context(startup.compiled_programs())
         import jax
 
         jax.distributed.initialize(
-            first["at"], count, rank,
-            coordinator_bind_address=first["at"] if rank == 0 else None,
-            shutdown_timeout_seconds=_LONGEST_END,
+            main["address"], count, rank,
+            coordinator_bind_address=main["address"] if rank == 0 else None,
+            shutdown_timeout_seconds=_SCORING_LIMIT,
         )  # fmt: skip
         startup.import_keras()
         from mnistry.runs.experiment import resume, run_as_peer, run_experiment
@@ -293,14 +291,14 @@ def _train(
 
 
 def _identity(digests: Any) -> dict[str, str]:
-    """Say in short what must be the same in all workers."""
+    """Return what must be equal in all workers: versions, and a digest of the data."""
     data = hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
     versions = {name: importlib.metadata.version(name) for name in ("keras", "jax")}
     return {"mnistry": __version__, **versions, "data": data[:16]}
 
 
 def _free_address() -> str:
-    """Give this node's address with a port that is free now."""
+    """Return this node's address with a port that is free now."""
     from ray.util import get_node_ip_address
 
     with socket.socket() as probe:

@@ -1,6 +1,6 @@
-"""Pictures in bulk: files, and rows of Parquet tables, each with a name of its own.
+"""Find and open large numbers of pictures: picture files, and rows of Parquet tables.
 
-Knows nothing of Ray, nor of what is read in them.
+Knows nothing of Ray or of reading digits.
 """
 
 import bisect
@@ -24,9 +24,9 @@ from mnistry.images.find import ENDINGS, find_pictures
 
 COLUMN = "image"
 TABLE, LIST = ".parquet", ".txt"
-RECORD = "_reading.json"  # lies beside tables that are results, and is passed over by their readers
-_ROWS = 16  # of a table that are held at once: photographs have megabytes each
-_BUFFER = 1 << 20  # bytes; without one, the images of a whole group of rows are read at once
+RECORD = "_reading.json"  # in a folder of results; readers of Parquet tables ignore such names
+_ROWS = 16  # rows in memory at once; a photo has megabytes
+_BUFFER = 1 << 20  # bytes; without a buffer a whole row group is read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Item:
     Attributes
     ----------
     path
-        An image file; or a Parquet file with a column ``image`` of whole image files.
+        A picture file, or a Parquet file whose column ``image`` holds whole picture files.
     row
-        Which row of the table, from 0; None for an image file.
+        The row of the table, from 0; None for a picture file.
     """
 
     path: str
@@ -46,9 +46,9 @@ class Item:
 
     @property
     def name(self) -> str:
-        r"""What it is called in results: ``/page.png``, or ``/scans.parquet#17``.
+        r"""The picture's name in results: ``/page.png``, or ``/scans.parquet#17``.
 
-        Bytes of a path that are no UTF-8 are written as ``\xf6``.
+        Bytes of a path that are not UTF-8 are written as ``\xf6``.
 
         Examples
         --------
@@ -60,22 +60,22 @@ class Item:
 
 
 class Pictures:
-    """The pictures of files, folders, Parquet tables, and lists of paths (``.txt``), numbered.
+    """The numbered pictures of files, folders, Parquet tables and lists of paths (``.txt``).
 
-    Relative paths in a list are meant from where the list lies. Each picture is there once, under
-    its absolute path. A table takes no more memory for having many rows. What is not there, or a
-    folder without pictures, counts as a picture, which cannot be opened.
+    Relative paths in a list are relative to the list's folder. Each picture occurs once, by its
+    absolute path. The size of a table makes no difference to the memory used. A missing file and a
+    folder without pictures each count as one picture that cannot be opened.
 
     Parameters
     ----------
     inputs
-        Where they are.
+        The paths.
 
     Raises
     ------
     DataError
-        If the only input is not there, or has no pictures; or if a table is damaged, or has no
-        column of images.
+        If the only input is missing or has no pictures, or a table is damaged or has no column
+        ``image``.
     """
 
     def __init__(self, inputs: Iterable[str]) -> None:
@@ -90,11 +90,11 @@ class Pictures:
         self._index = {_shown(path): index for index, path in enumerate(rows)}
 
     def __len__(self) -> int:
-        """Tell how many there are."""
+        """Return the number of pictures."""
         return int(self._firsts[-1])
 
     def number(self, name: str) -> int | None:
-        """Give the number of the picture of a name; None if it is none of these."""
+        """Return the number of the picture with a name, or None."""
         path, _, row = name.rpartition("#")
         if name in self._index and self._rows[self._index[name]] is None:
             path, row = name, "0"
@@ -105,7 +105,7 @@ class Pictures:
         return number if number < self._firsts[index + 1] else None
 
     def pack(self, numbers: NDArray[np.intp]) -> str:
-        """Write pictures down in short: their numbers must rise."""
+        """Serialise the pictures with the given numbers, which must be in ascending order."""
         owners = np.searchsorted(self._firsts, numbers, side="right") - 1
         cuts = np.flatnonzero((np.diff(numbers) != 1) | (np.diff(owners) != 0)) + 1
         spans: list[tuple[str, int | None, int]] = []
@@ -117,7 +117,7 @@ class Pictures:
 
 
 def unpack(text: str) -> list[Item]:
-    """Give the pictures that `Pictures.pack` wrote down."""
+    """Return the pictures that `Pictures.pack` serialised."""
     items: list[Item] = []
     for path, start, stop in json.loads(text):
         items += [Item(path)] if start is None else [Item(path, row) for row in range(start, stop)]
@@ -126,22 +126,22 @@ def unpack(text: str) -> list[Item]:
 
 def _shown(path: str) -> str:
     if path.isascii():
-        return path  # and no copy
+        return path  # without a copy
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _absolute(path: str | Path) -> Path:
-    """Give the path from the root, without ``..``; where it leads is not looked up."""
+    """Return the absolute path without ``..``; links are not resolved."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def _find(path: Path) -> Iterator[tuple[str, int | None]]:
-    """Give files, and how many rows each has; None for an image."""
+    """Yield each file with its number of rows, or None for a picture file."""
     if path.suffix.lower() != LIST or not S_ISREG(_mode(path)):
         yield from _find_in(path)
         return
     for line in _lines(path):
-        if line.suffix.lower() in ENDINGS:  # not looked at: there may be a million, far away
+        if line.suffix.lower() in ENDINGS:  # not checked: there may be a million, on slow disks
             yield str(line), None
         else:
             yield from _find_in(line)
@@ -150,18 +150,18 @@ def _find(path: Path) -> Iterator[tuple[str, int | None]]:
 def _lines(path: Path) -> Iterator[Path]:
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     if b"\0" in content:
-        raise DataError("no list of paths", where=path, expected="one on each line, in UTF-8")
-    for line in content.split(b"\n"):  # names may hold whatever else ends a line in Unicode
+        raise DataError("not a list of paths", where=path, expected="one path per line, in UTF-8")
+    for line in content.split(b"\n"):  # not splitlines: names may hold Unicode's other line ends
         if line.strip():
             yield _absolute(path.parent / os.fsdecode(line.removesuffix(b"\r")))
 
 
 def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
-    """Give a file, or what is in a folder."""
+    """Yield a file, or the files in a folder, as `_find` does."""
     found, mode = [path], _mode(path)
     if S_ISDIR(mode):
         inside, _ = find_pictures(path, ENDINGS | {TABLE})
-        # An empty folder stands for itself: there is nothing else to tell it by.
+        # An empty folder is yielded itself, so that it can be reported.
         found = [file for file in inside if not _is_result(file)] or found
     elif mode and not S_ISREG(mode):
         raise DataError("neither a file nor a folder", where=path)
@@ -171,10 +171,10 @@ def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
 
 
 def _mode(path: Path) -> int:
-    """Tell what kind of file it is; 0 where it cannot be looked at."""
+    """Return the mode that `stat` reports, or 0 if it fails."""
     try:
         return path.stat().st_mode
-    except OSError:  # whoever reads it tells why
+    except OSError:  # reading the file will report the reason
         return 0
 
 
@@ -183,20 +183,20 @@ def _is_result(path: Path) -> bool:
 
 
 def _rows(path: Path) -> int:
-    with _told(path):
+    with _pyarrow_errors(path):
         table = _open(path)
         kind = table.schema_arrow.field(COLUMN).type if COLUMN in table.schema_arrow.names else None
         if kind is None or not _holds_bytes(kind):
             raise DataError(
                 f"its columns are {', '.join(table.schema_arrow.names[:9])}",
                 where=path,
-                expected=f"one called {COLUMN} with the bytes of an image file in each row",
+                expected=f"a column {COLUMN} with the bytes of a picture file in each row",
             )
         return int(table.metadata.num_rows)
 
 
 def _open(path: Path) -> Any:
-    """Open a table so that it is read in a stream; what lets go of it closes it."""
+    """Open a table for reading in a stream; it closes when the last reference is dropped."""
     import pyarrow.parquet
 
     file = pyarrow.OSFile(os.fsencode(path))
@@ -204,8 +204,8 @@ def _open(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what pyarrow raises of a table into ours: an error of the disk is its cause."""
+def _pyarrow_errors(path: Path) -> Iterator[None]:
+    """Raise pyarrow's errors as `DataError`; the cause of a disk error is the `OSError`."""
     import pyarrow
 
     try:
@@ -216,7 +216,7 @@ def _told(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             what = f"cannot be read: {os.strerror(error.errno)}"
             raise DataError(what, where=path) from error
-        raise DataError(f"no Parquet table, or damaged: {error}", where=path) from None
+        raise DataError(f"not a Parquet table, or damaged: {error}", where=path) from None
 
 
 def _holds_bytes(kind: Any) -> bool:
@@ -228,18 +228,18 @@ def _holds_bytes(kind: Any) -> bool:
 
 
 class Opener:
-    """Gives the bytes of items; keeps the table open that was read last."""
+    """Reads the bytes of pictures, and keeps the last table open."""
 
     def __init__(self) -> None:
         self._table: _Table | None = None
 
     def content(self, item: Item) -> bytes:
-        """Read one item's image file.
+        """Return the bytes of a picture file.
 
         Raises
         ------
         DataError
-            If it cannot be read; because of an `OSError` where the file itself cannot be opened.
+            If it cannot be read. If the file could not be opened, the cause is an `OSError`.
         """
         if item.row is None:
             try:
@@ -249,7 +249,7 @@ class Opener:
                     error.what = "no pictures"
                 raise
         if self._table is None or self._table.path != item.path:
-            self._table = None  # first let go of the one before
+            self._table = None  # close the previous one first
             self._table = _Table(item.path)
         value = self._table.value(item.row)
         content = value.get("bytes") if isinstance(value, dict) else value
@@ -259,11 +259,11 @@ class Opener:
 
 
 class _Table:
-    """An open table, of which some rows are held; those that follow are read on from there."""
+    """An open table, read in a stream with a few rows in memory."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        with _told(Path(path)):
+        with _pyarrow_errors(Path(path)):
             self._file = _open(Path(path))
             groups = self._file.metadata.num_row_groups
             counts = [self._file.metadata.row_group(n).num_rows for n in range(groups)]
@@ -273,11 +273,11 @@ class _Table:
         self._failed, self._failure = range(0), DataError("")
 
     def value(self, row: int) -> Any:
-        """Give what stands in a row."""
-        if row in self._failed:  # to find it out again takes as long as all before it
+        """Return the value in a row."""
+        if row in self._failed:  # reading as far again would take as long as the first time
             raise DataError(self._failure.what, where=self.path) from self._failure.__cause__
         if row >= self._firsts[-1]:
-            raise DataError("has no such row", where=f"{self.path}#{row}")
+            raise DataError("there is no such row", where=f"{self.path}#{row}")
         group = bisect.bisect_right(self._firsts, row) - 1
         if group != self._group or row < self._first:
             self._group, self._first, self._held = group, self._firsts[group], ()
@@ -291,13 +291,13 @@ class _Table:
             self._failed, self._failure = range(self._first, self._firsts[group + 1]), error
             raise
         except MemoryError:
-            self._group = -1  # the stream has ended, but not for want of rows
+            self._group = -1  # the stream has ended before its last row: start again next time
             raise
         return self._held[row - self._first].as_py()
 
     def _read_on(self) -> None:
         self._first, self._held = self._first + len(self._held), ()
-        with _told(Path(self.path)):
+        with _pyarrow_errors(Path(self.path)):
             batch = next(self._batches, None)
         if batch is None:
             raise DataError("damaged: rows are missing", where=self.path)

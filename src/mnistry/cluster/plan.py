@@ -1,6 +1,6 @@
-"""What a sweep tries: settings with values to choose from, drawn at random or all combined.
+"""The settings that a sweep tries: every combination of values, or random draws.
 
-Knows nothing of Ray, nor of training.
+Knows nothing of Ray or of training.
 """
 
 import dataclasses
@@ -13,17 +13,17 @@ import numpy as np
 
 from mnistry.errors import UsageError
 
-# What may vary, and what each value is.
+# The settings that may vary, and the type of each.
 SETTINGS: dict[str, type] = {
     "network": str, "units": int, "depth": int, "optimizer": str, "learning_rate": float,
     "momentum": float, "batch_size": int,
 }  # fmt: skip
-_DRAWS = 100  # a trial, until one is given up to be new
+_DRAWS = 100  # for each trial, before giving up to find a new configuration
 
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One of some values."""
+    """A list of values to choose from."""
 
     values: tuple[Any, ...]
 
@@ -34,7 +34,7 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Any number between two, evenly, or evenly by its logarithm."""
+    """A range of numbers, drawn uniformly or log-uniformly."""
 
     low: float
     high: float
@@ -56,7 +56,7 @@ def parse(name: str, text: str) -> Choice | Range:
     Raises
     ------
     UsageError
-        If they are none of that setting.
+        If the text has no values of that setting.
 
     Examples
     --------
@@ -85,15 +85,15 @@ def parse(name: str, text: str) -> Choice | Range:
 def configurations(
     varied: Mapping[str, Choice | Range], trials: int | None
 ) -> list[dict[str, Any]]:
-    """Draw so many different settings at random; or, if `trials` is None, combine all values.
+    """Draw `trials` different configurations at random; if it is None, combine all values.
 
-    The same arguments give the same settings.
+    The same arguments give the same configurations.
 
     Raises
     ------
     UsageError
-        If nothing varies, a range has no end of values to combine, there are no trials, or fewer
-        different settings than trials.
+        If nothing varies, a range is to be combined, `trials` is below 1, or there are fewer
+        configurations than trials.
 
     Examples
     --------
@@ -102,12 +102,14 @@ def configurations(
     """
     if not varied:
         raise UsageError(
-            "nothing varies", remedy="say what to try: --learning-rate 1e-4..1e-2:log --trials 20"
+            "nothing varies", remedy="give values: --learning-rate 1e-4..1e-2:log --trials 20"
         )
     if trials is None:
         values = [choice.values if isinstance(choice, Choice) else () for choice in varied.values()]
         if not all(values):
-            raise UsageError("a range has endless values", remedy="say how many: --trials 40")
+            raise UsageError(
+                "the values of a range cannot all be tried", remedy="draw some: --trials 40"
+            )
         return [dict(zip(varied, chosen, strict=True)) for chosen in itertools.product(*values)]
     if trials < 1:
         raise UsageError(f"{trials} trials", expected="at least 1")

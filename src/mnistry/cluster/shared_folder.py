@@ -1,4 +1,4 @@
-"""A folder that every worker must see: a mark in it tells whether one looks into another.
+"""Check that every worker sees the same folder, by a marker file in it.
 
 Knows nothing of Ray.
 """
@@ -13,7 +13,7 @@ from mnistry.errors import ResourceError
 
 @contextlib.contextmanager
 def marked(folder: Path) -> Iterator[Path]:
-    """Leave a mark in a folder while the block runs; the folder is made if it is not there."""
+    """Keep a marker file in a folder during the block; make the folder if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder.resolve() / f".seen-{secrets.token_hex(4)}"
     mark.touch()
@@ -23,12 +23,12 @@ def marked(folder: Path) -> Iterator[Path]:
         mark.unlink(missing_ok=True)
 
 
-def must_see(mark: Path, worker: str) -> None:
-    """Raise `ResourceError` where the mark is not seen."""
+def check_visible(mark: Path, worker: str) -> None:
+    """Raise `ResourceError` if this machine does not see the marker file."""
     if not mark.exists():
         raise ResourceError(
-            f"{worker} does not see it",
+            f"{worker} does not see this folder",
             where=mark.parent,
             expected="a folder that all machines of the cluster share",
-            remedy="choose an -o in one",
+            remedy="choose an -o in such a folder",
         )

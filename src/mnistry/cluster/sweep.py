@@ -1,9 +1,9 @@
-"""Train with many settings on a Ray cluster, and see which do best on images that were set aside.
+"""Train with many settings on a Ray cluster, and rank them by accuracy on held-out images.
 
 Ray Tune starts the trainings and stops those that fall behind (ASHA: L. Li and others, A System
-for Massively Parallel Hyperparameter Tuning, 2020). Each is an ordinary run directory; none of them
-sees the test split. How each ended is written down at once, so that the same sweep, given again,
-has only the rest to train.
+for Massively Parallel Hyperparameter Tuning, 2020). Each training is an ordinary run, and never
+receives the test split. Its result is recorded as soon as it ends, so a sweep that is started again
+trains only the rest.
 """
 
 import contextlib
@@ -35,24 +35,24 @@ if TYPE_CHECKING:
 
 _PLAN, _ENDED, _RUNS, RESULTS = "sweep.json", "ended.jsonl", "runs", "results.csv"
 _RATES = ("learning_rate", "momentum")
-_TRIES = 3  # of a trial whose worker dies
-_PATIENCE = 30.0  # seconds until a worker that is ended has let go of its run
+_TRIES = 3  # for a trial whose worker dies
+_PATIENCE = 30.0  # seconds for a stopped worker to release its run
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What came of a trial.
+    """The result of a trial.
 
     Attributes
     ----------
     trial
-        Which.
+        The trial.
     epochs
-        How many it was trained for.
+        Number of epochs that it was trained for.
     accuracy
-        Of the last of them, on the images that were set aside; 0 if it diverged.
+        Accuracy on the held-out images after the last of them; 0 if it diverged.
     end
-        ``"done"``, ``"stopped"`` where it fell behind, or ``"diverged"``.
+        ``"done"``, ``"stopped"`` if it fell behind, or ``"diverged"``.
     """
 
     trial: Trial
@@ -63,14 +63,14 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of a sweep.
+    """The result of a sweep.
 
     Attributes
     ----------
     results
-        The best first.
+        The results, the best first.
     failures
-        Why others could not be trained, by name: given again, the sweep tries them again.
+        Why other trials failed, by name. The same sweep, started again, tries them again.
     """
 
     results: tuple[Result, ...]
@@ -80,24 +80,26 @@ class Outcome:
 def make_trials(
     experiment: Experiment, settings: Sequence[Mapping[str, Any]], seeds: int
 ) -> list[Trial]:
-    """Give each of some settings a trial with each of so many seeds.
+    """Make a trial for each combination of settings and seed.
 
     Parameters
     ----------
     experiment
-        What does not vary; its seed is the first.
+        The settings that do not vary; its seed is the first seed.
     settings
-        Fields of the recipe that do, with a value each.
+        Each the values of the recipe's fields that vary.
     seeds
-        How many.
+        Number of seeds.
 
     Raises
     ------
     UsageError
-        If a setting is out of its range, or nothing is set aside.
+        If a setting is out of its range, or no images are held out.
     """
     if not experiment.recipe.validation:
-        raise UsageError("nothing is set aside to judge by", remedy="--validation 0.1")
+        raise UsageError(
+            "a sweep needs held-out images to compare by", remedy="give --validation 0.1"
+        )
     if seeds < 1:
         raise UsageError(f"{seeds} seeds", expected="at least 1")
     recipes = [dataclasses.replace(experiment.recipe, name="custom", **one) for one in settings]
@@ -114,10 +116,10 @@ def make_trials(
 
 
 def check(trials: Sequence[Trial], dataset: "Dataset") -> None:
-    """Raise what any of the trainings would refuse to begin with."""
+    """Raise what any of the trainings would raise before it starts."""
     kinds = {}
     for trial in trials:
-        # Any rate is as good as another by now; only whether there is one counts.
+        # The rates' ranges are checked already, so one trial with a rate stands for all.
         recipe = dataclasses.asdict(trial.experiment.recipe)
         given = [recipe.pop(name) is None for name in _RATES]
         kinds[json.dumps([given, recipe])] = trial.experiment
@@ -134,26 +136,27 @@ def run(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
-    """Train by the Ray cluster to which this process is connected; or go on with what is in `out`.
+    """Train on the Ray cluster to which this process is connected, or continue the sweep in `out`.
 
     Parameters
     ----------
     trials
         From `make_trials`.
     dataset
-        What the trials' origin loads, as every worker must; its test split is not looked at.
+        The data, loaded from the trials' origin, which every worker must find. Its test split is
+        not used.
     out
-        A folder for the runs, which every worker must find too.
+        A folder for the runs, which every worker must find.
     on_progress
-        Called with how many trials have ended, and how many there are.
+        Called with the number of trials that have ended, and the number of all.
 
     Raises
     ------
     UsageError
-        If `out` holds another sweep, or something else.
+        If `out` holds another sweep, or other files.
     ResourceError
         If no trial could be trained, a worker has other data or another mnistry, or another sweep
-        writes to `out`. What has ended is kept.
+        writes to `out`. Finished trials are kept.
     """
     digests = dict(dataclasses.replace(dataset, test=None).digests)
     with (
@@ -170,7 +173,7 @@ def run(
                 _tune(notes, place)
         except BaseException:
             import_ray().shutdown()  # ends the workers
-            with contextlib.suppress(OSError):  # what went wrong first counts
+            with contextlib.suppress(OSError):  # the first error counts
                 notes.write_table(out)
             raise
         finally:
@@ -180,59 +183,59 @@ def run(
                 with contextlib.suppress(MnistryError, OSError):
                     directory.note_end(folder / trial.name, status, wait=_PATIENCE)
         for trial in notes.left:
-            notes.failures.setdefault(trial.name, "its worker could not be used again")
+            notes.failures.setdefault(trial.name, "it was not started: a worker was lost")
         if not notes.results:
             raise ResourceError(f"no trial could be trained: {notes.failure()}", where=out)
         return Outcome(notes.write_table(out), notes.failures)
 
 
 def by_settings(results: Sequence[Result]) -> list[tuple[Mapping[str, Any], list[Result]]]:
-    """Put the trials together that differ in nothing but their seed, the best on average first."""
+    """Group trials that differ only in their seed, the best mean accuracy first."""
     groups: dict[str, list[Result]] = {}
     for result in results:
         groups.setdefault(json.dumps(result.trial.settings), []).append(result)
-    ordered = sorted(groups.values(), key=_mean, reverse=True)
+    ordered = sorted(
+        groups.values(),
+        key=lambda group: statistics.mean(result.accuracy for result in group),
+        reverse=True,
+    )
     return [(group[0].trial.settings, group) for group in ordered]
 
 
-def _mean(group: Sequence[Result]) -> float:
-    return statistics.mean(result.accuracy for result in group)
-
-
 def _check_plan(out: Path, trials: Sequence[Trial], digests: Mapping[str, str]) -> None:
-    """Write the plan down, or compare it with the one that was."""
+    """Write the plan of a new sweep, or check that it equals the plan of the sweep in `out`."""
     origin = dataclasses.asdict(trials[0].experiment.origin)
     plan = {**origin, "digests": digests, "trials": [_planned(trial) for trial in trials]}
     path = out / _PLAN
     if not path.exists():
         if any(not entry.name.startswith(".") for entry in out.iterdir()):
-            raise UsageError("has other files in it", where=out, remedy="choose another -o")
+            raise UsageError("it has other files in it", where=out, remedy="choose another -o")
         files.write_json(path, plan)
         return
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
-        for trial in before["trials"]:  # an older record has other names in it
+        for trial in before["trials"]:  # an older version may have other field names
             trial["recipe"] = dataclasses.asdict(Recipe.from_json(trial["recipe"]))
         differing = [name for name in plan if before[name] != json.loads(json.dumps(plan[name]))]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise UsageError(f"cannot be read: {error}", where=path) from error
     if differing:
         raise UsageError(
-            f"holds a sweep with other {' and '.join(differing)}",
+            f"it holds a sweep with other {' and '.join(differing)}",
             where=out,
             remedy="choose another -o",
         )
 
 
 def _planned(trial: Trial) -> dict[str, Any]:
-    """Give what the plan says of a trial; where all find their data, it says once."""
+    """Return a trial's entry in the plan, without the origin, which all trials share."""
     experiment = trial.experiment.to_json()
     del experiment["origin"]
     return {"name": trial.name, "settings": trial.settings, **experiment}
 
 
 class _Notes:
-    """How trials ended, in memory and, a line each, in a file."""
+    """The results of trials, in memory and in a file of one line for each."""
 
     def __init__(
         self,
@@ -246,18 +249,20 @@ class _Notes:
         self.fault: Exception | None = None
         self.results = {result.trial.name: result for result in self._read()}
         lines = map(self._line, self.results.values())
-        files.write_bytes(path, "".join(lines).encode())  # without a line that was cut off
+        files.write_bytes(path, "".join(lines).encode())  # without an incomplete last line
 
     @property
     def left(self) -> list[Trial]:
-        """What has no result."""
+        """The trials without a result."""
         return [trial for name, trial in self._trials.items() if name not in self.results]
 
     def note(self, name: str, report: Mapping[str, Any]) -> None:
-        """Take up the last report of a trial that has ended."""
+        """Record the last report of a trial that has ended."""
         end = report.get(work.END)
         if end == work.UNFIT:
-            self.fault = ResourceError(report[work.WHY], remedy="mend it; what was done is kept")
+            self.fault = ResourceError(
+                report[work.WHY], remedy="fix it, and repeat the command: finished trials are kept"
+            )
         elif end == work.FAILED:
             self.fail(name, report[work.WHY])
         elif work.SCORE in report and self.fault is None:
@@ -272,17 +277,17 @@ class _Notes:
         self._tell()
 
     def fail(self, name: str, why: str) -> None:
-        """Take up why a trial could not be trained."""
+        """Record why a trial failed."""
         self.failures[name] = why
         self._tell()
 
     def failure(self) -> str:
-        """Say why trials failed: one of the reasons, and how many more there are."""
+        """Return one of the reasons why trials failed, and the number of others."""
         reasons = sorted(set(self.failures.values()))
         return reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
 
     def write_table(self, out: Path) -> tuple[Result, ...]:
-        """Write all results as a table, and give them, the best first."""
+        """Write all results as a CSV table, and return them, the best first."""
         results = sorted(self.results.values(), key=lambda it: it.accuracy, reverse=True)
         names = list(results[0].trial.settings) if results else []
         lines: list[list[Any]] = [[*names, "seed", "epochs", "end", work.SCORE, "run"]]
@@ -308,7 +313,7 @@ class _Notes:
     def _read(self) -> list[Result]:
         if not self._path.exists():
             return []
-        # A line that has no end was cut off.
+        # The part after the last line end is an incomplete line.
         whole, _, _ = self._path.read_bytes().rpartition(b"\n")
         try:
             values = [json.loads(line) for line in whole.decode().splitlines()]
@@ -320,7 +325,7 @@ class _Notes:
 
 
 def _tune(notes: _Notes, place: Place) -> None:
-    """Let Ray Tune train what has not ended yet."""
+    """Train the remaining trials with Ray Tune."""
     import_ray()
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
@@ -348,7 +353,7 @@ def _tune(notes: _Notes, place: Place) -> None:
             ),
             run_config=tune.RunConfig(
                 name="sweep",
-                storage_path=unused,  # the runs and our own notes say how far they are
+                storage_path=unused,  # for Ray's own records
                 verbose=0,
                 callbacks=[_callback(notes)],
                 failure_config=tune.FailureConfig(max_failures=_TRIES - 1),
@@ -365,10 +370,10 @@ def _callback(notes: _Notes) -> Any:
     from ray import tune
 
     class Callback(tune.Callback):  # type: ignore[misc]
-        """Notes how trials end."""
+        """Records how trials end."""
 
         def __reduce__(self) -> Any:
-            return (tune.Callback, ())  # Ray keeps a copy, which is not needed
+            return (tune.Callback, ())  # Ray's copy need not work
 
         def on_trial_complete(self, trial: Any, **_: Any) -> None:
             try:

@@ -1,4 +1,4 @@
-"""One training of a sweep, in a worker of a Ray cluster: an ordinary run, reported as it goes.
+"""One training of a sweep in a worker of a Ray cluster: an ordinary run that reports each epoch.
 
 Knows nothing of the other trainings.
 """
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from mnistry.datasets.dataset import Dataset
     from mnistry.runs.directory import Run
 
-# What a worker reports: after how many epochs, the accuracy on the images that were set aside; how
-# the training ended, if it did; and in words why it failed.
+# What a worker reports: the number of epochs, the accuracy on the held-out images, how the training
+# ended (or None), and why it failed.
 EPOCH, SCORE, END, WHY = "epoch", "val_accuracy", "end", "why"
 DONE, DIVERGED, FAILED, UNFIT = "done", "diverged", "failed", "unfit"
-_REMEMBERED = 20  # trainings of a worker whose programs stay in memory, 10 MB or so a network
-_PATIENCE = 60.0  # seconds until a training that is stopped has saved its state
+_REMEMBERED = 20  # trainings whose compiled programs stay in memory, about 10 MB for each network
+_PATIENCE = 60.0  # seconds for a stopped training to save its state
 _started = itertools.count(1)
 _training: list[threading.Thread] = []  # the newest of this process
 
@@ -42,11 +42,11 @@ class Trial:
     Attributes
     ----------
     name
-        Its run's directory, below the folder of them all.
+        The name of its run directory.
     settings
-        What was varied.
+        The settings that vary, with their values.
     experiment
-        All that it is trained by.
+        The recipe with these settings, the data's origin and the seed.
     """
 
     name: str
@@ -54,29 +54,29 @@ class Trial:
     experiment: Experiment
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values."""
+        """Return it as JSON values."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave."""
+        """Read what `to_json` returned."""
         return cls(value["name"], value["settings"], Experiment.from_json(value["experiment"]))
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a sweep's trainings leave their runs, and what workers must have in common.
+    """The folder of a sweep's runs, and what must be equal in all workers.
 
     Attributes
     ----------
     runs
-        The folder of the run directories, which is there.
+        The existing folder for the run directories.
     mark
-        A file that whoever sees the same folder sees.
+        A marker file in the shared folder.
     digests
-        What the data must be.
+        SHA-256 of each array of the data.
     version
-        What mnistry must be.
+        The version of mnistry.
     """
 
     runs: str
@@ -86,16 +86,16 @@ class Place:
 
 
 def train(config: Mapping[str, Any]) -> None:
-    """Train one trial, or go on with it, and report every epoch to Ray Tune.
+    """Train one trial, or resume it, and report every epoch to Ray Tune.
 
     Parameters
     ----------
     config
-        A `Trial` and a `Place`, as plain values.
+        A `Trial` and a `Place`, as JSON values.
     """
     from ray import tune
 
-    # After two seconds, as it would be, Tune takes the next trial for lost too.
+    # With the default of two seconds, Tune would count the next trial as lost too.
     os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", str(int(_PATIENCE)))
     _training[:] = [threading.current_thread()]
     trial, place = Trial.from_json(config["trial"]), Place(**config["place"])
@@ -110,7 +110,7 @@ def train(config: Mapping[str, Any]) -> None:
             raise
 
     def on_progress(progress: Progress) -> None:
-        # The last epoch is reported when all of the run is written: it may be stopped then.
+        # A report may end the training, so the last epoch is reported when the run is written.
         if progress.finished is not None and progress.epoch < progress.epochs:
             report(progress.epoch, progress.finished.val_accuracy)
 
@@ -123,8 +123,8 @@ def train(config: Mapping[str, Any]) -> None:
         run = _run(trial, dataset, Path(place.runs, trial.name), on_progress)
     except DivergedError:
         report(0, 0.0, DIVERGED)
-    except Exception as error:  # only for a worker that dies is there a next time
-        if not stopped:  # nobody listens any more
+    except Exception as error:  # Tune retries a trial only if its worker dies
+        if not stopped:  # after a stop Tune no longer takes reports
             kind = "" if isinstance(error, MnistryError) else f"{type(error).__name__}: "
             report(0, 0.0, FAILED, f"{kind}{error}")
     else:
@@ -134,14 +134,14 @@ def train(config: Mapping[str, Any]) -> None:
 
 @atexit.register
 def _let_it_save() -> None:
-    """Wait for a training that was stopped: its process ends with Tune's interest in it."""
+    """Let a stopped training save its state before the process ends."""
     for thread in _training:
         thread.join(_PATIENCE)
 
 
 def _load(origin: Origin, place: Place) -> "Dataset":
-    """Give the data, if this worker has what the others have."""
-    shared_folder.must_see(Path(place.mark), "a worker")
+    """Load the data, and check that this worker has the same folder, version and data as others."""
+    shared_folder.check_visible(Path(place.mark), "a worker")
     if place.version != __version__:
         raise ResourceError(f"a worker has mnistry {__version__}", expected=place.version)
     dataset = load(origin)
@@ -151,11 +151,11 @@ def _load(origin: Origin, place: Place) -> "Dataset":
 
 
 def _run(trial: Trial, dataset: "Dataset", path: Path, on_progress: Any) -> "Run":
-    """Train, or go on from the newest checkpoint, or give what is done already."""
+    """Train, or resume from the newest checkpoint, or return the run if it is done."""
     from mnistry.system import cores
     from mnistry.training import startup
 
-    # Many small trainings side by side are quicker than one after the other on all cores.
+    # Many small trainings in parallel are quicker than one after the other on all cores.
     cores.use_cores(1)
     with startup.compiled_programs():
         startup.import_keras()
@@ -165,7 +165,7 @@ def _run(trial: Trial, dataset: "Dataset", path: Path, on_progress: Any) -> "Run
         from mnistry.training import checkpoints
 
         if path.exists():
-            with directory.hold(path, wait=_PATIENCE):  # until a worker that was told to end has
+            with directory.hold(path, wait=_PATIENCE):  # wait for a stopped worker to release it
                 pass
         if not Run.exists(path):
             return experiment.run_experiment(
@@ -183,7 +183,7 @@ def _run(trial: Trial, dataset: "Dataset", path: Path, on_progress: Any) -> "Run
 
 
 def _forget_programs() -> None:
-    """Every so many trainings, let go of what JAX compiled: it would keep all of it for ever."""
+    """Clear JAX's compiled programs now and then, after `_REMEMBERED` trainings."""
     if next(_started) % _REMEMBERED == 0:
         import jax
 
@@ -192,7 +192,7 @@ def _forget_programs() -> None:
 
 @functools.lru_cache(maxsize=1)
 def load(origin: Origin) -> "Dataset":
-    """Load the data once a process, without its test split."""
+    """Load the data without its test split, once in each process."""
     from mnistry import datasets
 
     return dataclasses.replace(datasets.load_origin(origin), test=None)
