@@ -134,9 +134,8 @@ class Load:
 
     def _slow_taker(self) -> None:
         host = f"{self._served.host}:{self._served.port}"
-        indices = ",".join(map(str, range(200)))
-        path = f"/api/data/test/sheet.png?indices={indices}"
-        head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        # A large answer that needs no computation: the queue stays free for the quick clients.
+        head = f"GET /api/openapi.json HTTP/1.1\r\nHost: {host}\r\n\r\n"
         self._slowly(head.encode() * 20, b"")
 
 
