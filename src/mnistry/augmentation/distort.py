@@ -1,4 +1,4 @@
-"""Seeded distortions of ``uint8`` images: the same digits as other hands would write them.
+"""Seeded distortions of ``uint8`` images: the same digits as other people might write them.
 
 P. Simard, D. Steinkraus, J. Platt: Best Practices for Convolutional Neural Networks Applied to
 Visual Document Analysis, 2003, section 2. Knows nothing of labels and training.
@@ -32,7 +32,7 @@ Floats = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Distortion:
-    """How far images may be distorted. Each image draws its own, evenly, within these limits.
+    """Limits of the distortion. Each image draws its own values, uniformly, within these limits.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ def distort(
     Raises
     ------
     DataError
-        If `images` are none.
+        If `images` are not images.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def distort(
 def epochs(
     images: Images, distortion: Distortion, *, seed: int, start: int = 0
 ) -> Generator[Images, None, None]:
-    """Distort the images anew for each epoch, one epoch ahead, in the background.
+    """Yield newly distorted images for each epoch, made one epoch ahead, in the background.
 
     Parameters
     ----------
@@ -197,12 +197,12 @@ def _matrices(distortion: Distortion, count: int, random: np.random.Generator) -
 
 @functools.cache
 def _bends(sigma: float) -> Floats:
-    """Give the shapes of which smooth random curves of 28 points are sums; shape ``(28, modes)``.
+    """Return the basis curves of smooth random curves of 28 points; shape ``(28, modes)``.
 
     White noise smoothed by a Gaussian is normal with covariance ``exp(-d**2 / (4 * sigma**2))`` at
     distance ``d``. The eigenvectors of that (Karhunen-Loève) with the largest eigenvalues, up to
-    99 % of the variance, times normal numbers give such noise without smoothing any; and since a
-    Gaussian is the product of one along the rows and one along the columns, in two dimensions too.
+    99 % of the variance, times normal numbers, give such noise without smoothing. A Gaussian is a
+    product of one along the rows and one along the columns, so this works in two dimensions too.
     """
     distance = np.subtract.outer(np.arange(SIDE), np.arange(SIDE))
     values, vectors = np.linalg.eigh(np.exp(-(distance**2) / (4 * sigma**2)))

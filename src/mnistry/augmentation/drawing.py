@@ -1,4 +1,4 @@
-"""Strokes drawn on a page. Knows nothing of what is drawn."""
+"""Draw strokes on a page. Does not know what they show."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mnistry.datasets.dataset import Images
 from mnistry.images.mnist_form import SIDE
 
-# Strokes are drawn on a page with so many pixels for each of MNIST's.
+# The page has this many pixels for each of MNIST's pixels, along each axis.
 FINE = 4
 
 Ink = NDArray[np.floating]
@@ -25,7 +25,7 @@ def strokes(curves: Sequence[Points], width: float, page: Ink | None = None) -> 
     width
         Of the strokes, in pixels of MNIST's.
     page
-        What was there before, as this function gives it.
+        The page to draw on, as this function returns it; None begins with blank paper.
 
     Returns
     -------
@@ -69,12 +69,12 @@ def smooth(points: Points) -> Points:
 
 
 def around(angles: float | Points) -> Points:
-    """Give the points of the unit circle at these angles in radians, the last axis being x, y."""
+    """Return the points of the unit circle at these angles in radians; the last axis is x, y."""
     return np.stack([np.cos(angles), np.sin(angles)], -1)
 
 
 def cropped(ink: Ink) -> Ink:
-    """Cut away what is paper on all sides; nothing is left of blank paper."""
+    """Crop the paper on all sides; a blank page becomes empty."""
     rows, columns = np.flatnonzero(ink.max(1) > 0.2), np.flatnonzero(ink.max(0) > 0.2)
     if not rows.size:
         return ink[:0, :0]
@@ -82,5 +82,5 @@ def cropped(ink: Ink) -> Ink:
 
 
 def to_bytes(ink: Ink) -> Images:
-    """Turn ink from 0 to 1 into ``uint8``; what lies beyond is clipped."""
+    """Convert ink from 0 to 1 to ``uint8``; values outside are clipped."""
     return np.rint(255 * np.clip(ink, 0, 1)).astype(np.uint8)

@@ -1,8 +1,8 @@
-"""Images that are no digits, so that a network can learn to be sure of none of them.
+"""Images that are not digits, so that a network can learn to be uncertain about them.
 
-Letters and signs, digits turned or crowded into one image, scribbles, shapes, textures, and next
-to nothing, all in MNIST's form. The letters are of Computer Modern and STIX, which matplotlib
-brings along; other fonts are left for tests. Knows nothing of training.
+Letters and signs, digits turned or crowded into one image, scribbles, shapes, textures, and almost
+blank paper, all in MNIST's form. The letters are from Computer Modern and STIX, which come with
+matplotlib; other fonts are kept for tests. Knows nothing of training.
 """
 
 import functools
@@ -18,7 +18,7 @@ from mnistry.augmentation.drawing import Ink, Points, around, smooth, strokes
 from mnistry.datasets.dataset import Images, Labels
 from mnistry.images.mnist_form import SIDE, normalise
 
-# Nobody can tell an O from a 0.
+# These letters look like digits: an O like a 0.
 LOOK_LIKE_DIGITS = "OoIilSsZzBbgqDQGJ"
 LETTERS = "".join(c for c in string.ascii_letters if c not in LOOK_LIKE_DIGITS)
 SIGNS = "#$%&*+<=>?@^_{}~-"
@@ -52,7 +52,7 @@ def letter(_digits: Digits, random: Random) -> Images:
 
 @functools.cache
 def glyph(font: str, character: str) -> Images:
-    """Draw a character of a font that matplotlib brings along: ``uint8``, shape ``(28, 28)``."""
+    """Draw a character of a font that comes with matplotlib: ``uint8``, shape ``(28, 28)``."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
@@ -63,7 +63,7 @@ def glyph(font: str, character: str) -> Images:
 
 
 def turned(digits: Digits, random: Random) -> Images:
-    """Turn or mirror a digit that is none then."""
+    """Turn or mirror a digit so that it is no longer one."""
     turn = random.integers(4)
     if turn == 0:
         return normalise(digits.draw(random, (3, 4, 7, 9))[:, ::-1])
@@ -85,7 +85,7 @@ def crowd(digits: Digits, random: Random) -> Images:
 
 
 def scribble(digits: Digits, random: Random) -> Images:
-    """Draw a stroke to and fro, several short ones, or digits over one another."""
+    """Draw one long stroke, several short ones, or digits over one another."""
     way = random.integers(3)
     if way == 0:
         pile = [np.rot90(digits.draw(random), int(random.integers(4))) for _ in range(4)]
@@ -102,7 +102,7 @@ def shape(_digits: Digits, random: Random) -> Images:
 
 
 def texture(digits: Digits, random: Random) -> Images:
-    """Fill the image with one of `TEXTURES`, or with a digit in pieces or much too near."""
+    """Fill the image with one of `TEXTURES`, or with a digit in pieces or much too large."""
     way = random.integers(len(TEXTURES) + 2)
     if way < len(TEXTURES):
         return drawing.to_bytes(TEXTURES[way](random))
@@ -121,7 +121,7 @@ def texture(digits: Digits, random: Random) -> Images:
 
 
 def nothing(_digits: Digits, random: Random) -> Images:
-    """Leave paper: white, grey, with grain or with a few specks."""
+    """Make blank paper: white, grey, with grain or with a few specks."""
     page: Ink = np.full((SIDE, SIDE), random.choice([0, 0, random.random()]))
     if random.random() < 0.5:
         page += random.uniform(0, 0.3) * _noise(random, random.choice([0, 1]))
@@ -134,7 +134,7 @@ def nothing(_digits: Digits, random: Random) -> Images:
 
 
 class Kind(NamedTuple):
-    """A kind of image that is no digit: its share of all, and what draws one."""
+    """A kind of non-digit: its share of all, and the function that draws one."""
 
     name: str
     share: float
@@ -153,12 +153,12 @@ KINDS = (
 
 
 def make(digits: Digits, count: int, random: Random) -> dict[str, Images]:
-    """Make images that are no digits.
+    """Make images that are not digits.
 
     Parameters
     ----------
     digits
-        Of which to make some.
+        Digits to make some of them from.
     count
         How many images.
 
@@ -251,7 +251,7 @@ SHAPES = (_box, _triangle_or_star, _rays, _spiral, _wave, _rings, _grid, _arrow,
 
 
 def _noise(random: Random, sigma: float) -> Ink:
-    """Give noise from 0 to 1, smoothed by a Gaussian of so many pixels."""
+    """Return noise from 0 to 1, smoothed by a Gaussian of this standard deviation in pixels."""
     import cv2
 
     noise: Ink = random.random((SIDE, SIDE), np.float32)
@@ -270,7 +270,7 @@ def _spots(random: Random) -> Ink:
 
 
 def _along(random: Random) -> Ink:
-    """Give how far each pixel lies in one direction, in pixels."""
+    """Return the position of each pixel along a direction, in pixels."""
     return np.asarray(np.tensordot(around(random.uniform(0, 7)), np.mgrid[:SIDE, :SIDE], 1))
 
 

@@ -1,7 +1,7 @@
-"""What pen, paper and camera do to a digit: thick and thin strokes, blur, faint ink, dirt, cuts.
+"""Effects of pen, paper and camera: thick and thin strokes, blur, faint ink, dirt, cuts.
 
-Works on ``uint8`` images of MNIST's form and knows nothing of labels and training. Where the
-digit's shape itself is another, see `mnistry.augmentation.distort`.
+Works on ``uint8`` images of MNIST's form and knows nothing of labels and training. For other
+shapes of the digit itself, see `mnistry.augmentation.distort`.
 """
 
 import dataclasses
@@ -13,9 +13,9 @@ from mnistry.datasets.dataset import Images
 from mnistry.errors import UsageError
 from mnistry.images.mnist_form import SIDE, depth, with_edge_moved
 
-# Strokes are drawn anew on a grid so many times finer.
+# Strokes are redrawn on a grid that is this many times finer.
 FINE = 2
-# Columns between two images in a strip: no stroke grows further than that.
+# Columns between two images in a strip; no stroke grows further.
 _GAP = 4
 
 Floats = NDArray[np.float32]
@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Pen:
-    """How far pen, paper and camera may go. Each image draws its own, evenly, within these limits.
+    """Limits of these effects. Each image draws its own values, uniformly, within these limits.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Pen:
 
 
 def write(images: Images, pen: Pen, random: np.random.Generator) -> Images:
-    """Write each image with a pen and on a paper of its own.
+    """Redraw each image with a random pen on random paper.
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ def write(images: Images, pen: Pen, random: np.random.Generator) -> Images:
         ``uint8``, shape ``(n, 28, 28)``, 0 for paper. A piece that reaches in from the side is the
         next image's.
     pen
-        How far.
+        The limits.
     random
-        What decides; the same state gives the same bytes.
+        The source of randomness; the same state gives the same bytes.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def write(images: Images, pen: Pen, random: np.random.Generator) -> Images:
 
 
 def _with_stroke(images: Images, widths: NDArray[np.float64]) -> Floats:
-    """Move the edges of the ink so that strokes become so many pixels wide, shape ``(n,)``.
+    """Move the edges of the ink so that strokes get these widths in pixels, shape ``(n,)``.
 
     All images are one strip, which takes a fraction of the time of one call for each.
     """
@@ -148,7 +148,7 @@ def _with_stroke(images: Images, widths: NDArray[np.float64]) -> Floats:
 
 
 def _cut(ink: Floats, part: NDArray[np.float64], side: NDArray[np.integer]) -> Floats:
-    """Take this part of the ink's extent away at the left, top, right or bottom (side 0 to 3)."""
+    """Remove this part of the ink's extent at the left, top, right or bottom (side 0 to 3)."""
     result = ink.copy()
     for number in range(4):
         rows = np.flatnonzero(side == number)
@@ -163,7 +163,7 @@ def _cut(ink: Floats, part: NDArray[np.float64], side: NDArray[np.integer]) -> F
 
 
 def _with_remains(ink: Floats, others: Floats, random: np.random.Generator) -> Floats:
-    """Lay beside each digit a piece of another one, a speck, or a piece of a line."""
+    """Put a piece of another digit, a speck, or a piece of a line beside each digit."""
     count = len(ink)
     result = ink.copy()
     kind = random.integers(3, size=count)

@@ -1,4 +1,4 @@
-"""Digits as other schools teach them, made from MNIST's by a stroke or two.
+"""Digits as schools elsewhere teach them, made from MNIST's by one or two strokes.
 
 MNIST was written in the United States: its 1 is a bare stroke and its 7 has no bar. Elsewhere a 1
 has an upstroke, often nearly as long as the stem, and may stand on a foot; a 7 has a bar; and the
@@ -63,7 +63,7 @@ def one(image: Images, random: Random) -> Images | None:
     Returns
     -------
     ndarray
-        The same, or None where it is no bare, nearly upright stroke.
+        The new image, or None if it is not a bare, nearly upright stroke.
     """
     rows, columns = np.nonzero(image > 127)
     points = np.stack([columns, rows], -1) + 0.5
@@ -98,7 +98,7 @@ def seven(image: Images, random: Random) -> Images | None:
     Returns
     -------
     ndarray
-        The same, or None where no bare stem is to be seen, as in a 7 that has a bar.
+        The new image, or None if there is no bare stem, as in a 7 that has a bar.
     """
     rows = np.flatnonzero((image > 127).any(1))
     height = np.ptp(rows)
@@ -123,7 +123,7 @@ def two(image: Images, random: Random) -> Images | None:
     Returns
     -------
     ndarray
-        The same, or None where there is no hook open to the left.
+        The new image, or None if there is no hook that is open to the left.
     """
     rows, columns = np.nonzero(image > 127)
     top, height = rows.min(), np.ptp(rows)
@@ -159,7 +159,7 @@ def _hollow(image: Images) -> int:
 def _styled(
     draw: Callable[[Images, Random], Images | None], images: Images, count: int, random: Random
 ) -> Iterator[Images]:
-    """Draw on images in random order, again and again, until there are so many."""
+    """Draw on images in random order, repeatedly, until there are `count` new ones."""
     while count:
         before = count
         for image in random.permutation(images):
@@ -174,7 +174,7 @@ def _styled(
 
 
 def _bent(start: Points, end: Points, random: Random) -> Points:
-    """Give a line that sags a little, as a hand draws it."""
+    """Return a line that sags a little, as drawn by hand."""
     aside = (end - start)[::-1] * [1, -1]
     return drawing.smooth(
         np.stack([start, (start + end) / 2 + random.uniform(-0.12, 0.12) * aside, end])
