@@ -1,20 +1,20 @@
-"""Look inside an ONNX model: its operators, its weights, and what each operator gives.
+"""Look inside an ONNX model: its operators, its weights, and every operator's output.
 
-`mnistry.inference.onnx_session` opens a model for its answer. Here the same model, checked in the
-same way, also gives every value on the way there. Needs neither Keras nor the onnx package.
-Knows nothing of layers.
+The model is checked as `mnistry.inference.onnx_session` checks it. Needs neither Keras nor the onnx
+package. Knows nothing of layers.
 """
 
 import dataclasses
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import ModelError
-from mnistry.inference import model_bytes, onnx_session, onnx_wire
+from mnistry.inference import model_bytes, onnx_session
+from mnistry.inference.protobuf import Parser, Value, field
 
 # Field numbers of github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 _GRAPH = 7
@@ -31,13 +31,13 @@ class Node:
     Attributes
     ----------
     name
-        What the exporter called it; may be empty.
+        The exporter's name for it; may be empty.
     operator
         ``"Gemm"``, ``"Relu"``, ``"Conv"``, …
     inputs, outputs
         The names of values; empty where an optional one is left out.
     settings
-        Those of its attributes that are one number: ``{"transB": 1}``.
+        Its attributes that are one number: ``{"transB": 1}``.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Node:
 
 
 class Inside:
-    """A checked ONNX model that gives every value on the way to its answer.
+    """A checked ONNX model that returns every value on the way to its answer.
 
     Parameters
     ----------
@@ -67,13 +67,8 @@ class Inside:
     """
 
     def __init__(self, model: str | os.PathLike[str] | bytes) -> None:
-        where = "the ONNX model"
-        if not isinstance(model, bytes):
-            # Read once, so that what is looked into is what was checked.
-            where, model = (
-                os.fspath(model),
-                model_bytes.read(model, ".onnx", model_bytes.MAX_ONNX_BYTES),
-            )
+        # Read once, so that the model that is opened here is the one that was checked.
+        where, model = model_bytes.onnx_content(model, "the ONNX model", model_bytes.MAX_ONNX_BYTES)
         try:
             onnx_session.open_session(model)
         except ModelError as error:
@@ -95,14 +90,14 @@ class Inside:
         ]
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """Give the stored weights by name."""
+        """Return the stored weights by name."""
         names = list(self._weights)
         blank = np.zeros((1, 28, 28), np.uint8)
         given = self._session.run(names, {"image": blank}) if names else []
         return dict(zip(names, given, strict=True))
 
     def values(self, image: NDArray[np.uint8]) -> dict[str, NDArray[np.floating]]:
-        """Compute what each operator gives for one image, by the names of `Node.outputs`.
+        """Compute each operator's outputs for one image, by the names of `Node.outputs`.
 
         Parameters
         ----------
@@ -112,7 +107,7 @@ class Inside:
         Returns
         -------
         dict
-            Floating-point values alone, without the axis that counts images.
+            The floating-point outputs, without the axis of images.
         """
         given = self._session.run(self._values, {"image": image[np.newaxis]})
         return {
@@ -124,49 +119,31 @@ class Inside:
 
 def _read(content: bytes, where: str) -> tuple[tuple[Node, ...], tuple[str, ...]]:
     """Read the operators, and the names of the weights, of a model that has been checked."""
-    walk = onnx_wire.Walk(where)
+    parser = Parser(where)
     nodes: list[Node] = []
     weights: list[str] = []
-    for graph in _all(walk, memoryview(content), _GRAPH):
-        for number, value in walk.fields(graph):
+    for graph in parser.values(memoryview(content), _GRAPH):
+        for number, value in parser.fields(graph):
             if number == _NODE:
-                nodes.append(_node(walk, value))
+                nodes.append(_node(parser, value))
             elif number == _INITIALIZER:
-                weights.extend(_texts(walk, value, _TENSOR_NAME))
+                weights.extend(parser.texts(value, _TENSOR_NAME))
     return tuple(nodes), tuple(weights)
 
 
-def _node(walk: onnx_wire.Walk, message: int | memoryview) -> Node:
-    settings = {}
-    for attribute in _all(walk, message, 5):
-        fields = dict(walk.fields(attribute))
-        name, real, whole = (fields.get(number) for number in (1, 2, 3))
+def _node(parser: Parser, message: Value) -> Node:
+    settings: dict[str, float] = {}
+    for attribute in parser.values(message, 5):
+        name = "".join(parser.texts(attribute, 1))
+        fields = dict(parser.fields(attribute))
+        real, whole = fields.get(2), fields.get(3)
         if isinstance(real, memoryview) and len(real) == 4:
-            settings[_text(name)] = float(struct.unpack("<f", real)[0])
+            settings[name] = float(struct.unpack("<f", real)[0])
         elif isinstance(whole, int):
-            # A negative one is written as its 64-bit complement.
-            settings[_text(name)] = whole - (1 << 64 if whole >> 63 else 0)
-    return Node(
-        "".join(_texts(walk, message, 3)),
-        "".join(_texts(walk, message, 4)),
-        tuple(_texts(walk, message, 1)),
-        tuple(_texts(walk, message, 2)),
-        settings,
-    )
-
-
-def _all(
-    walk: onnx_wire.Walk, message: int | memoryview, wanted: int
-) -> Iterator[int | memoryview]:
-    return (value for number, value in walk.fields(message) if number == wanted)
-
-
-def _texts(walk: onnx_wire.Walk, message: int | memoryview, wanted: int) -> Iterator[str]:
-    return map(_text, _all(walk, message, wanted))
-
-
-def _text(value: int | memoryview | None) -> str:
-    return bytes(value).decode() if isinstance(value, memoryview) else ""
+            # A negative number is written as its 64-bit complement.
+            settings[name] = whole - (1 << 64 if whole >> 63 else 0)
+    inputs, outputs, names, operators = (parser.texts(message, n) for n in (1, 2, 3, 4))
+    return Node("".join(names), "".join(operators), inputs, outputs, settings)
 
 
 def _outputs(names: list[str]) -> bytes:
@@ -175,14 +152,5 @@ def _outputs(names: list[str]) -> bytes:
     Protobuf messages that follow one another are merged: appended to a model, this makes the
     values of these names outputs of it (protobuf.dev/programming-guides/encoding/#last-one-wins).
     """
-    values = (_field(_OUTPUT, _field(_VALUE_NAME, name.encode())) for name in dict.fromkeys(names))
-    return _field(_GRAPH, b"".join(values))
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """Write a field of bytes: its number and wire type 2, the length in sevens of bits, itself."""
-    length, size = b"", len(content)
-    while size > 127:
-        length += bytes([size & 127 | 128])
-        size >>= 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+    values = (field(_OUTPUT, field(_VALUE_NAME, name.encode())) for name in dict.fromkeys(names))
+    return field(_GRAPH, b"".join(values))

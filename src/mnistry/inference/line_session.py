@@ -35,10 +35,7 @@ def open_session(
     ModelError
         If it cannot be read, is not ONNX, or has another contract.
     """
-    if isinstance(model, bytes):
-        where, content = "the line reader", model
-    else:
-        where, content = os.fspath(model), model_bytes.read(model, ".onnx", MAX_BYTES)
+    where, content = model_bytes.onnx_content(model, "the line reader", MAX_BYTES)
     onnx_wire.inspect(content, where)
     session = onnx_session.start_session(content, where, threads)
     try:

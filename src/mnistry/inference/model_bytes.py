@@ -1,4 +1,4 @@
-"""The bytes of a model file, whatever its format: read with a bound, told apart by name and start.
+"""Read a model file of any format: at most so many bytes, checked by its name and first bytes.
 
 Knows nothing of what is inside a ``.keras`` or an ``.onnx`` file.
 """
@@ -40,13 +40,13 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
     suffix
         ``".keras"`` or ``".onnx"``.
     max_bytes
-        Size above which nothing is read.
+        The largest size that is accepted.
 
     Raises
     ------
     ModelError
         If it is a remote address, has another ending, cannot be read, is empty or too large, or
-        starts like something else: a web page, a pickle, an HDF5 file.
+        has the first bytes of another format: a web page, a pickle, an HDF5 file.
 
     Examples
     --------
@@ -83,6 +83,19 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
     return content
 
 
+def onnx_content(
+    model: str | os.PathLike[str] | bytes, name: str, max_bytes: int
+) -> tuple[str, bytes]:
+    """Return an ONNX model's name for errors, `name` if no file is given, and its bytes."""
+    if not isinstance(model, bytes):
+        return os.fspath(model), read(model, ".onnx", max_bytes)
+    if len(model) > max_bytes:
+        raise ModelError(
+            f"it has {len(model) >> 20} MiB", where=name, expected=f"{max_bytes >> 20} at most"
+        )
+    return name, model
+
+
 def _read_bounded(path: Path, suffix: str, max_bytes: int) -> bytes:
     if not path.is_file():
         raise ModelError(
@@ -110,7 +123,7 @@ def _read_bounded(path: Path, suffix: str, max_bytes: int) -> bytes:
 
 
 def _kind(head: bytes) -> str | None:
-    """Name what a file is by its first bytes; None if they are of no kind known here."""
+    """Name a file's format by its first bytes; None if it is not known here."""
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "a web page"
     if head.startswith(b"\x89HDF\r\n\x1a\n"):

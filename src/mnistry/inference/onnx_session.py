@@ -1,11 +1,11 @@
-"""Open ONNX models with suspicion, and run them.
+"""Open ONNX models safely, and run them.
 
 A model of ours is one file of operators from ONNX's default domain, with the input ``image``
 (``uint8``, ``[N, 28, 28]``), the output ``probabilities`` (``float32``, ``[N, 10]``) and N free.
 Knows nothing of how it was trained, and needs neither Keras nor the onnx package.
 
-Not defended: a model whose operators ask for endless memory, faults in ONNX Runtime's own
-parser, and weights that were changed to others (the digest in a run's manifest tells those).
+It does not protect against operators that ask for endless memory, faults in ONNX Runtime's own
+parser, and weights that were changed to others (the digest in a run's manifest shows those).
 """
 
 import os
@@ -21,7 +21,7 @@ from mnistry.inference import model_bytes, onnx_wire
 def open_session(
     model: str | os.PathLike[str] | bytes, *, threads: int | None = None
 ) -> onnxruntime.InferenceSession:
-    """Check an ONNX model and make it ready to run on the CPU.
+    """Check an ONNX model, and open it to run on the CPU.
 
     Parameters
     ----------
@@ -33,24 +33,11 @@ def open_session(
     Raises
     ------
     ModelError
-        If it cannot be read, is not ONNX, keeps weights in other files, uses operators that are
-        not ONNX's own, has another input or output than a model of ours, or gives what is no
-        probabilities.
+        If it cannot be read, is not ONNX, keeps weights in other files, uses operators outside
+        ONNX's default domain, has another input or output than a model of ours, or its output is
+        no probabilities.
     """
-    most = model_bytes.MAX_ONNX_BYTES
-    if isinstance(model, bytes):
-        where, content = "the ONNX model", model
-    else:
-        where, content = (
-            os.fspath(model),
-            model_bytes.read(model, ".onnx", most),
-        )
-    if len(content) > most:
-        raise ModelError(
-            f"it has {len(content) >> 20} MiB",
-            where=where,
-            expected=f"{most >> 20} at most",
-        )
+    where, content = model_bytes.onnx_content(model, "the ONNX model", model_bytes.MAX_ONNX_BYTES)
     onnx_wire.inspect(content, where)
     session = start_session(content, where, threads)
     _check_contract(session, where)
@@ -64,7 +51,7 @@ def probabilities(
     *,
     batch_size: int = 1000,
 ) -> NDArray[np.float32]:
-    """Give each class's probability for each image.
+    """Compute each class's probability for each image.
 
     Parameters
     ----------
@@ -73,7 +60,7 @@ def probabilities(
     images
         ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; n may be 0.
     batch_size
-        Images in one run: bounds the memory, and changes the result by rounding at most.
+        Images in one run. It bounds the memory, and changes the result by rounding at most.
 
     Returns
     -------
@@ -88,15 +75,15 @@ def probabilities(
 
 
 def start_session(content: bytes, where: str, threads: int | None) -> onnxruntime.InferenceSession:
-    """Give a model that has been checked to ONNX Runtime; see `open_session`."""
+    """Start ONNX Runtime with a model that has been checked; see `open_session`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
-    options.log_severity_level = 4  # what fails is raised; the library never prints
-    # ONNX Runtime would also take a file in its own format, which onnxwire does not know.
+    options.log_severity_level = 4  # errors are raised; the library never prints
+    # ONNX Runtime would also load its own format, which `onnx_wire` does not inspect.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        # From bytes, so that there is no folder in which other files could be looked for.
-        # Without a fallback, which would try once more and print that it does.
+        # From bytes, so that there is no folder to load other files from. Without the fallback,
+        # which would try once more and print that it does.
         return onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
@@ -130,7 +117,7 @@ def _check_contract(session: onnxruntime.InferenceSession, where: str) -> None:
 
 
 def _probe(session: onnxruntime.InferenceSession, where: str) -> None:
-    """Run a blank, a full and a striped image: what comes out must be probabilities."""
+    """Run a blank, a full and a striped image: the outputs must be probabilities."""
     images = np.zeros((3, 28, 28), np.uint8)
     images[1] = 255
     images[2, ::3] = 200
