@@ -14,7 +14,7 @@ import hashlib
 import json
 import secrets
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -309,17 +309,19 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
     """Return a task that reads one part; it reports an error if its node has no mnistry."""
     from ray import cloudpickle
 
-    packed = cloudpickle.dumps((_do, _Worker, str(out.resolve()), settings, __version__))
+    packed = cloudpickle.dumps((_make, _Worker, str(out.resolve()), settings, __version__))
 
     def work(batch):  # type: ignore[no-untyped-def]  # types would be pickled too
+        import json
         import socket
 
         host = socket.gethostname()
         try:
             from ray import cloudpickle
 
-            do, *arguments = cloudpickle.loads(packed)
-            denied, fault = do(batch, *arguments), ""
+            make, *arguments = cloudpickle.loads(packed)
+            places = make(*arguments).do(batch["part"][0], batch["turn"][0])
+            denied, fault = json.dumps(places), ""
         except Exception as error:  # the pictures are to blame only if the worker dies
             denied, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
         return {"number": batch["number"], "denied": [denied], "fault": [fault], "host": [host]}
@@ -327,15 +329,10 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
     return work
 
 
-def _do(batch: dict[str, Any], worker: type["_Worker"], *arguments: Hashable) -> str:
-    """Read one part. One of Ray's processes reads many, with the same worker."""
-    made = _made(worker, *arguments)  # type: ignore[arg-type]
-    return json.dumps(made.do(batch["part"][0], batch["turn"][0]))
-
-
 @functools.lru_cache(maxsize=1)
-def _made(worker: type["_Worker"], *arguments: Hashable) -> "_Worker":
-    return worker(*arguments)  # type: ignore[arg-type]
+def _make(kind: type["_Worker"], *arguments: Any) -> "_Worker":
+    """Make a worker, or return the one that this process has made before."""
+    return kind(*arguments)
 
 
 class _Worker:

@@ -331,10 +331,6 @@ def _tune(notes: _Notes, place: Place) -> None:
     from ray.tune.schedulers import ASHAScheduler
 
     epochs = max(trial.experiment.recipe.epochs for trial in notes.left)
-    space = {
-        "trial": tune.grid_search([trial.to_json() for trial in notes.left]),
-        "place": dataclasses.asdict(place),
-    }
     with (
         warnings.catch_warnings(),
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as unused,
@@ -342,7 +338,7 @@ def _tune(notes: _Notes, place: Place) -> None:
         warnings.simplefilter("ignore")
         tuner = tune.Tuner(
             tune.with_resources(work.train, {"cpu": 1}),
-            param_space=space,
+            param_space={"trial": tune.grid_search(notes.left), "place": place},
             tune_config=tune.TuneConfig(
                 metric=work.SCORE,
                 mode="max",
@@ -377,13 +373,13 @@ def _callback(notes: _Notes) -> Any:
 
         def on_trial_complete(self, trial: Any, **_: Any) -> None:
             try:
-                notes.note(trial.config["trial"]["name"], trial.last_result)
+                notes.note(trial.config["trial"].name, trial.last_result)
             except Exception as error:  # Tune would try the trial again
                 notes.fault = error
 
         def on_trial_error(self, trial: Any, **_: Any) -> None:
             text = Path(trial.error_file).read_text(encoding="utf-8")
-            notes.fail(trial.config["trial"]["name"], last_line(text))
+            notes.fail(trial.config["trial"].name, last_line(text))
 
         def on_step_end(self, **_: Any) -> None:
             if notes.fault is not None:

@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from mnistry.cluster import shared_folder
 from mnistry.datasets.dataset import Origin
@@ -53,15 +53,6 @@ class Trial:
     settings: Mapping[str, Any]
     experiment: Experiment
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what `to_json` returned."""
-        return cls(value["name"], value["settings"], Experiment.from_json(value["experiment"]))
-
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -91,14 +82,14 @@ def train(config: Mapping[str, Any]) -> None:
     Parameters
     ----------
     config
-        A `Trial` and a `Place`, as JSON values.
+        A `Trial` as ``"trial"``, and a `Place` as ``"place"``.
     """
     from ray import tune
 
     # With the default of two seconds, Tune would count the next trial as lost too.
     os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", str(int(_PATIENCE)))
     _training[:] = [threading.current_thread()]
-    trial, place = Trial.from_json(config["trial"]), Place(**config["place"])
+    trial, place = config["trial"], config["place"]
     stopped = False
 
     def report(epoch: int, score: float | None, end: str | None = None, why: str = "") -> None:
