@@ -1,6 +1,6 @@
-"""Small changes of a digit in MNIST's form, such as a hand, a pen or a camera may make.
+"""Make small changes of a digit in MNIST's form, such as a hand, a pen or a camera makes.
 
-Knows nothing of what a network makes of them.
+Knows nothing of the network.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from mnistry.images.mnist_form import BOX, SIDE, depth, with_edge_moved
 
 Image = NDArray[np.uint8]
 
-_PIXELS = 4  # the farthest that anything is moved: MNIST's digits have so much paper around them
+_PIXELS = 4  # the farthest move: as wide as the paper around MNIST's digits
 _FINE = 4  # strokes are changed on a grid so many times finer
-_DEGREES = float(np.rad2deg(1 / (BOX // 2)))  # what moves the ends of a digit by a pixel
+_DEGREES = float(np.rad2deg(1 / (BOX // 2)))  # a turn that moves the ends of a digit by a pixel
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class Change:
     name
         What was done: ``"3 pixels lower"``.
     size
-        By how many pixels it moves ink that is farthest from the middle of the 20x20 box: what
+        By how many pixels it moves the ink that is farthest from the middle of the 20x20 box, which
         makes a turn and a shift comparable. A blur counts by its standard deviation, a fifth less
-        ink as a pixel, and ink and paper swapped as half the image.
+        ink as one pixel, and ink and paper swapped as half the image's side.
     image
         ``uint8``, shape ``(28, 28)``.
     """
@@ -41,10 +41,10 @@ class Change:
 
 
 def small_changes(image: Image) -> list[Change]:
-    """Change an image in each way, ever further, and give what comes of it, the smallest first.
+    """Change an image in each way by growing amounts, and sort the results by size.
 
-    It is moved, made larger and smaller, turned, slanted, given thicker and thinner strokes,
-    blurred, faded, and its ink and paper are swapped.
+    The image is moved, scaled, turned, slanted, given thicker and thinner strokes, blurred and
+    faded, and its ink and paper are swapped.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def _restroked(image: Image) -> Iterator[Change]:
         for out in np.arange(0.25, 1.25, 0.25):
             moved = with_edge_moved(depths, sign * out * _FINE)
             if 2 * moved.sum() < mask.sum():
-                break  # what is left of its strokes is another thing
+                break  # too little is left of its strokes
             changed = cv2.resize(moved, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
             name = f"strokes {_count(2 * out)} {way}"
             yield Change(name, float(out), np.rint(255 * changed).astype(np.uint8))
@@ -133,7 +133,7 @@ def _faded(image: Image) -> Iterator[Change]:
 
 
 def _linear(image: Image, matrix: NDArray[np.float64]) -> Image:
-    """Map the image linearly about its middle."""
+    """Apply a linear map about the image's middle."""
     middle = np.full(2, (SIDE - 1) / 2)
     return _warped(image, np.column_stack([matrix, middle - matrix @ middle]))
 

@@ -1,6 +1,6 @@
-"""Typical digits, some 200 of MNIST's training images, to lay beside what was read.
+"""Find the typical digits most like an image, among some 200 of MNIST's training images.
 
-Knows nothing of the network, nor of where an image comes from.
+Knows nothing of the network, or of where the image comes from.
 """
 
 import functools
@@ -23,11 +23,11 @@ class Prototype:
     Attributes
     ----------
     label
-        What it is, 0 to 9.
+        The digit, 0 to 9.
     distance
-        From the image that it was found for, 0 to 1: what the cosine of the angle between their
-        pixels lacks to 1, so that faint ink is no other shape, and both are blurred by a pixel, so
-        that strokes side by side are near.
+        From the image that it was found for, 0 to 1: 1 minus the cosine similarity of their pixels,
+        so that faint ink changes nothing. Both are blurred by a pixel first, so that strokes side
+        by side are near.
     image
         ``uint8``, shape ``(28, 28)``, 0 for paper to 255 for ink.
     """
@@ -38,7 +38,7 @@ class Prototype:
 
 
 def nearest(image: NDArray[np.uint8], count: int = 3) -> tuple[Prototype, ...]:
-    """Find the prototypes that look most like an image of MNIST's form, the nearest first.
+    """Find the prototypes most like an image of MNIST's form, the nearest first.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def nearest(image: NDArray[np.uint8], count: int = 3) -> tuple[Prototype, ...]:
     Raises
     ------
     ModelError
-        If they are not where they were installed.
+        If the installed prototypes are missing.
     """
     images, labels, directions = _shipped()
     distances = np.maximum(0, 1 - directions @ _direction(image))
@@ -70,6 +70,6 @@ def _shipped() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32
 
 
 def _direction(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Blur an image and make it a vector of length 1; a blank one stays 0."""
+    """Blur an image, and scale it to a vector of length 1; a blank one stays 0."""
     blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1).ravel()
     return np.asarray(blurred / max(float(np.linalg.norm(blurred)), 1), np.float32)

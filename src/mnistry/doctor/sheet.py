@@ -1,7 +1,7 @@
-"""A diagnosis as one picture: the photo, its ink, every digit's way, and what would change it.
+"""Draw a diagnosis as one picture: the photo, its ink, and each digit's stages and changes.
 
-Drawn with Pillow in its own typeface, which has the letters of English alone. Knows nothing of how
-a diagnosis is made.
+Drawn with Pillow and its typeface, which has only the letters of English. Knows nothing of how a
+diagnosis is made.
 """
 
 import io
@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from mnistry.doctor.examine import Case, Diagnosis, format_answer, percent
 from mnistry.reading.reader import Digit
 
-MADE_BY = "mnistry doctor"  # stands in the file, which by that is no photo
+MADE_BY = "mnistry doctor"  # in the file's metadata, to tell it from a photo
 
 _WIDTH, _EDGE, _GAP = 1240, 28, 20
 _PANEL, _TWO_PANELS = (
@@ -40,7 +40,7 @@ def png(diagnosis: Diagnosis, title: str) -> bytes:
     diagnosis
         From `mnistry.doctor.examine.examine`.
     title
-        Stands above it: the picture's name.
+        The heading: the picture's name.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def png(diagnosis: Diagnosis, title: str) -> bytes:
 
 
 class _Sheet:
-    """Paper, and a pen for it."""
+    """The image that is drawn, and its pen."""
 
     def __init__(self, height: int) -> None:
         self.image = Image.new("RGB", (_WIDTH, height), "white")
@@ -70,13 +70,13 @@ class _Sheet:
     def text(
         self, x: float, y: float, text: str, size: int = _MIDDLE, colour: str = _BLACK, **how: Any
     ) -> None:
-        """Write a line from its upper left corner on, unless `how` has another anchor."""
+        """Write a line; its upper left corner is at x, y unless `how` has another anchor."""
         self.pen.text((x, y), _known(text), colour, _font(size), **{"anchor": "la", **how})
 
     def paragraph(
         self, x: float, y: float, text: str, width: float, size: int = _SMALL, colour: str = _BLACK
     ) -> float:
-        """Write lines of this width at most, and give where the next one would stand."""
+        """Write lines of this width at most; return the y of the next line."""
         line = ""
         for word in _known(text).split():
             longer = f"{line} {word}".strip()
@@ -88,7 +88,7 @@ class _Sheet:
         return y + 1.3 * size
 
     def paste(self, x: float, y: float, picture: Image.Image) -> None:
-        """Lay a picture down in a thin frame."""
+        """Draw a picture in a thin frame."""
         left, top = round(x), round(y)
         self.image.paste(picture, (left, top))
         frame = (left - 1, top - 1, left + picture.width, top + picture.height)
@@ -106,7 +106,7 @@ def _known(text: str) -> str:
 
 
 def _fitting(text: str, width: float, size: int) -> str:
-    """Cut the middle out of a text that is too long."""
+    """Replace the middle of a text that is too long by an ellipsis."""
     text = _known(text)
     kept = len(text)
     short = text
@@ -117,7 +117,7 @@ def _fitting(text: str, width: float, size: int) -> str:
 
 
 def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
-    """Draw what was read, the photo and its ink, and the naive way."""
+    """Draw the text, the photo and its ink, and the naive stages; return the lower end."""
     room = _WIDTH - 2 * _EDGE
     sheet.text(_EDGE, _EDGE, _fitting(title, room, _MIDDLE), _MIDDLE, _GREY)
     text = " / ".join(diagnosis.reading.lines) or "no digit"
@@ -138,7 +138,7 @@ def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
 
 
 def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, float]:
-    """Draw the photo and its ink, and give the right and the lower end."""
+    """Draw the photo and its ink; return the right and the lower end."""
     height, width = diagnosis.size
     is_wide = width > 2 * height  # then one below the other
     most = (_TWO_PANELS, _PANEL[1] // 2 - _CAPTION) if is_wide else _PANEL
@@ -164,7 +164,7 @@ def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, 
 
 
 def _panel(values: NDArray[np.uint8], most: tuple[int, int]) -> Image.Image:
-    """Fit a picture into a panel; pixels of a small one stay squares."""
+    """Scale a picture to a panel; pixels of a small one stay squares."""
     picture = Image.fromarray(values)
     factor = min(most[0] / picture.width, most[1] / picture.height)
     if factor > 1:
@@ -212,7 +212,7 @@ def _draw_headings(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
 
 
 def _draw_case(sheet: _Sheet, y: float, case: Case) -> float:
-    """Draw one digit's row, and give where the next one begins."""
+    """Draw one digit's row; return the y of the next row."""
     sheet.pen.line((_EDGE, y, _WIDTH - _EDGE, y), _FAINT)
     y += 14
     sheet.text(_EDGE, y, f"digit {case.number}", _SMALL, _GREY)
@@ -265,6 +265,6 @@ def _colour(digit: Digit) -> str:
 
 
 def _tile(image: NDArray[np.uint8], factor: int = 4) -> Image.Image:
-    """Enlarge a 28x28 image as the network is given it: 0 black, 255 white."""
+    """Enlarge a 28x28 image, the network's input: 0 black, 255 white."""
     size = (factor * image.shape[1], factor * image.shape[0])
     return Image.fromarray(image).resize(size, Image.Resampling.NEAREST)

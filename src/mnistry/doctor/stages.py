@@ -1,4 +1,4 @@
-"""The 28x28 images that lie between a picture and a digit in MNIST's form, and what ails each.
+"""Make the 28x28 images between a picture and a digit in MNIST's form, and name each one's faults.
 
 Knows nothing of the network.
 """
@@ -23,16 +23,16 @@ _FINE = 4  # strokes are measured on a grid so many times finer
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One image on the way.
+    """One image between a picture and MNIST's form.
 
     Attributes
     ----------
     name
-        What was done to come here.
+        What was done to make it.
     ailment
-        What was wrong with the image before, and is mended here; empty for the first.
+        The fault of the image before that is mended here; empty for the first.
     image
-        ``uint8``, shape ``(28, 28)``, as a network may be given it.
+        ``uint8``, shape ``(28, 28)``: a network's input.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Stage:
 
 
 def naive(picture: Image) -> list[Stage]:
-    """Do what programs do that do nothing more: resize, and invert where the border is light.
+    """Prepare a picture as simple programs do: resize it, and invert it if its border is light.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def naive(picture: Image) -> list[Stage]:
 
 
 def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
-    """Go from one digit in a picture to its form.
+    """Make the stages from one digit in a picture to its form.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
     box
         The digit's ``(x, y, width, height)`` in the picture.
     form
-        ``uint8``, shape ``(28, 28)``: what came of it in the end.
+        ``uint8``, shape ``(28, 28)``: the digit in MNIST's form.
     """
     dark_paper = 255 - picture if ink.paper_is_light else picture
     inked, ink_box = 255 * _strength_inside(ink, box), scaled(box, ink.scale)
@@ -92,7 +92,7 @@ def _resized(values: NDArray[Any], side: int = SIDE) -> Image:
 
 
 def _squared(values: NDArray[Any], box: Box, size: int = SIDE) -> Image:
-    """Cut out a square in which the box is as large as a digit in MNIST's images, and scale it."""
+    """Cut out and scale a square in which the box is as large as a digit is in MNIST's images."""
     x, y, width, height = box
     side = max(4, round(_MARGIN * max(width, height)))
     left, top = round(x + (width - side) / 2), round(y + (height - side) / 2)
@@ -115,7 +115,7 @@ def _strength_inside(ink: Ink, box: Box) -> NDArray[np.float32]:
 
 
 def _off_centre(image: Image) -> tuple[int, int]:
-    """Say how many pixels too low, and too far to the right, the centre of mass is."""
+    """Return how many pixels the centre of mass is too low and too far to the right."""
     mass = float(image.sum())
     if not mass:
         return 0, 0
@@ -126,7 +126,7 @@ def _off_centre(image: Image) -> tuple[int, int]:
 
 
 def _out_of_place(box: Box, shape: tuple[int, ...]) -> str:
-    """Say how a digit's size and place differ from MNIST's when the whole picture is resized."""
+    """Describe how a digit's size and place differ from MNIST's if the whole picture is resized."""
     x, y, width, height = box
     rows, columns = shape
     down, right = SIDE * ((y + height / 2) / rows - 0.5), SIDE * ((x + width / 2) / columns - 0.5)
@@ -138,7 +138,7 @@ def _out_of_place(box: Box, shape: tuple[int, ...]) -> str:
 
 
 def _in_words(off: list[float]) -> str:
-    """Put (down, right) into words, where there is something to say."""
+    """Describe an offset of at least half a pixel, (down, right), in words."""
     words = (("too low", "too high"), ("too far right", "too far left"))
     return ", ".join(
         f"{abs(value):.0f} pixel{'s' if round(abs(value)) != 1 else ''} {way[value < 0]}"

@@ -1,6 +1,6 @@
-"""One image file, decoded safely to grey values.
+"""Decode one image file safely to grey values.
 
-Knows nothing of digits: neither what is ink nor how large an image should be.
+Knows nothing of digits, of ink, or of how large an image should be.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_content(path: Path) -> bytes:
-    """Read an image file, but no more of it than shows that it is too long."""
+    """Read an image file, at most one byte more than `MAX_BYTES`."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -50,8 +50,8 @@ def read_content(path: Path) -> bytes:
 def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
     """Decode an image to grey values.
 
-    It is turned upright as its EXIF data says, transparency is laid on white, colours become
-    their luma (ITU-R 601), 16 bits a pixel are scaled to 8, and of several frames the first is
+    The image is turned upright by its EXIF data. Transparency is laid on white, colours become
+    their luma (ITU-R 601), and 16 bits a pixel are scaled to 8. Of several frames the first is
     taken, with a `Notice`.
 
     Parameters
@@ -70,7 +70,7 @@ def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
     Raises
     ------
     DataError
-        If it is too large, in no accepted format, or damaged.
+        If it is too large, of another format, or damaged.
 
     Examples
     --------
@@ -83,16 +83,16 @@ def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
 def decode_reduced(
     content: bytes, where: str, side: int | None
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Decode an image that need not be larger than so many pixels a side; see `decode_image`.
+    """Decode an image; a large JPEG is reduced; see `decode_image`.
 
-    A JPEG of twice that is decoded at a half, a quarter or an eighth of its size at once: in a
-    fraction of the time and of the memory. Others come as they are, and so does all if `side` is
-    None.
+    A JPEG whose longer side is twice `side` or more is decoded at a half, a quarter or an eighth of
+    its size, which takes a fraction of the time and the memory. Other images are not reduced, and
+    none is if `side` is None.
 
     Returns
     -------
     grey, size
-        The grey values; height and width of the whole upright image.
+        The grey values; the height and width of the upright image before it was reduced.
     """
     if not content:
         raise DataError("an empty file", where=where, expected="an image")
@@ -142,13 +142,13 @@ def decode_reduced(
 
 
 def _least(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Give the size at which the longer side is `side`."""
+    """Return the size at which the longer side is `side`."""
     longer = max(size)
     return max(1, size[0] * side // longer), max(1, size[1] * side // longer)
 
 
 def _upright(image: "Image.Image") -> "Image.Image":
-    """Turn an image as its EXIF orientation says; one that makes no sense is passed over."""
+    """Turn an image by its EXIF orientation; ignore one that is damaged."""
     from PIL import ImageOps
 
     image.load()
@@ -176,7 +176,7 @@ def _grey(image: "Image.Image", where: str) -> NDArray[np.uint8]:
 
 
 def _grey_from_16_bits(image: "Image.Image", where: str) -> NDArray[np.uint8]:
-    """Scale 0–65535 to 0–255 (65535 = 255 x 257), which Pillow's own conversion would clip."""
+    """Scale 0–65535 to 0–255 (65535 = 255 x 257); Pillow's own conversion would clip."""
     values = np.array(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         raise DataError("32 bits a pixel", where=where, expected="8 or 16", remedy="save it as PNG")
@@ -188,7 +188,7 @@ def _grey_from_16_bits(image: "Image.Image", where: str) -> NDArray[np.uint8]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Pillow's warnings; under a lock because filters belong to the whole process."""
+    """Silence Pillow's warnings, under a lock because the filters are the whole process's."""
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,6 +1,6 @@
-"""Which files of a folder are pictures, by their names.
+"""Find the picture files in a folder by their names.
 
-Knows nothing of what is in them.
+Knows nothing of their content.
 """
 
 import os
@@ -16,22 +16,22 @@ ENDINGS = frozenset(
 
 
 def find_pictures(folder: Path, endings: Collection[str] = ENDINGS) -> tuple[list[Path], int]:
-    """List the pictures in a folder and below it, by name.
+    """List the pictures in a folder and below it, sorted by path.
 
-    A folder that cannot be listed is given as a picture, which cannot be read.
+    A folder that cannot be listed is listed as a picture, so that reading it reports the error.
 
     Parameters
     ----------
     folder
         Where to look.
     endings
-        How names of pictures end, in lower case.
+        The endings of pictures' names, in lower case.
 
     Returns
     -------
     pictures, passed_over
-        And how many others were passed over: links that lead out of the folder, files that are
-        not named like pictures. Names that begin with a dot are not looked at.
+        The pictures, and how many other entries were passed over: links that lead out of the
+        folder, and files with other endings. Names that begin with a dot are not counted.
     """
     root = folder.resolve()
     found: list[Path] = []
@@ -48,7 +48,7 @@ def find_pictures(folder: Path, endings: Collection[str] = ENDINGS) -> tuple[lis
 
 
 def _is_inside(path: Path, root: Path) -> bool:
-    """Say whether a file lies in a folder even where it is a link."""
+    """Whether a file, or what a link points to, lies in a folder."""
     try:
         return path.resolve(strict=True).is_relative_to(root)
     except (OSError, RuntimeError):  # a loop (RuntimeError up to Python 3.12), or nowhere

@@ -1,8 +1,8 @@
-"""Ink and paper told apart: a grey picture becomes the strength of ink at each pixel.
+"""Tell ink from paper: a grey picture becomes the strength of ink at each pixel.
 
-Ink is what is darker, or lighter, than the paper on both of its sides, a few stroke widths apart.
-Shadows, corners that get less light and the table beside the paper are wider than strokes, so
-they are paper. Knows nothing of digits or rules: whatever else stands out is ink here.
+Ink is darker (or lighter) than the paper on both of its sides, a few stroke widths apart. Shadows,
+dim corners and the table beside the paper are wider than strokes, so they count as paper. Knows
+nothing of digits or ruled lines: everything else that stands out is ink.
 """
 
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Larger pictures are reduced to this long side: digits a fortieth as high are 40 pixels high still,
-# twice what MNIST has.
+# Larger pictures are reduced to this long side. Digits a fortieth as high are still 40 pixels high,
+# twice as high as MNIST's.
 LONG_SIDE = 1600
 # Long side at which the widths of strokes are measured.
 _COARSE_SIDE = 384
-# The side of the window in which paper must be found, in stroke widths: more than a stroke with its
-# soft edges hides, also where two of them cross.
+# The side of the window that must hold some paper, in stroke widths: wider than a stroke with its
+# soft edges, even where two strokes cross.
 _WINDOW = 3.0
-# And in pixels at least, when the picture is reduced to look for paper: light varies slowly.
+# The least side of that window in pixels, where the picture is reduced to find the paper.
 _WINDOW_PIXELS = 15
-# A sharp edge is at least so steep as a part of the sharpest.
+# The least steepness of a sharp edge, as a part of the steepest.
 _SHARP = 0.3
-# Ink is what stands out by more than so many standard deviations of the paper's grain, ...
+# Ink stands out by more than so many standard deviations of the paper's grain,
 _GRAIN = 4.0
-# ... and reflects 6 % less light than the paper at least: less is a stain.
+# and reflects at least 6 % less light than the paper. A fainter mark is a stain.
 _FAINTEST = 0.06
 
-# A surface of light is laid through so many tiles a side, by so many rounds of least squares that
-# trust a tile less the further it is off; smaller pictures are lit evenly.
+# The light is fitted to so many tiles a side, in so many rounds of least squares in which a tile
+# weighs less the further it is off. Pictures smaller than this side are taken as evenly lit.
 _TILES, _ROUNDS, _EVEN_SIDE = 16, 4, 64
-# What is darker by more than this is no shadow.
+# Paper in shadow keeps at least this part of its light.
 _DIMMEST = 0.2
 
 # A frame of which more than this part is straight, or lies well within the picture, is a grid.
@@ -45,7 +45,7 @@ Values = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Ink:
-    """Where there is ink.
+    """The ink of a picture.
 
     Attributes
     ----------
@@ -103,11 +103,11 @@ def _reduced(values: NDArray[Any], factor: float) -> Values:
 
 
 def _widths_of_the_dark(values: Values) -> NDArray[np.float64]:
-    """Measure at the dark side of each sharp edge how wide the dark is, in pixels.
+    """Measure how wide the dark is at the dark side of each sharp edge, in pixels.
 
-    A closing fills a stroke as soon as its window is wider: the first window is sought that gives
-    half of what the widest gives. Shadows have no sharp edges. What no window fills counts as
-    wide as the widest, and stands at the end of what is returned at least once.
+    A morphological closing fills a stroke as soon as its window is wider. So the width is that of
+    the first window which fills half as much as the widest one. Shadows have no sharp edges. Dark
+    that no window fills counts as wide as the widest; that width is always the last one returned.
     """
     values = _blurred(values)
     lightest, darkest = cv2.dilate(values, _NEIGHBOURS), cv2.erode(values, _NEIGHBOURS)
@@ -133,20 +133,19 @@ def _closed(values: Values, size: int) -> Values:
 
 
 def _dark_is_ink(values: Values, dark: NDArray[np.float64], light: NDArray[np.float64]) -> bool:
-    """Strokes are narrower than the paper between them, and there is less of them than of paper."""
+    """Whether the dark is ink: narrower than the light, and covering less of the picture."""
     grey = values.astype(np.uint8)
     split, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     share = float(np.clip((grey <= split).mean(), 1e-3, 1 - 1e-3))
     narrower = np.log(dark).mean() - np.log(light).mean()
-    # As an area is to its side, so is the share to the width.
+    # The square root of the share, because it is an area and the width is a length.
     return bool(narrower + np.log(share / (1 - share)) / 2 <= 0)
 
 
 def _evenly_lit(values: Values) -> Values:
-    """Divide out what light varies across the whole picture: a surface of the second degree.
+    """Divide by the light that falls on the picture, fitted by a surface of the second degree.
 
-    At the picture's edge a closing has no paper beyond to go by, and would take a darker corner
-    for ink.
+    A closing sees no paper beyond the picture's edge, so it would take a dim corner for ink.
     """
     if min(values.shape) < _EVEN_SIDE:
         return values
@@ -166,7 +165,7 @@ def _evenly_lit(values: Values) -> Values:
 
 
 def _terms(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give 1, x, y, xx, xy and yy at each point of a grid."""
+    """Compute 1, x, y, xx, xy and yy at each point of a grid."""
     y, x = np.meshgrid(y, x, indexing="ij")
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
 
@@ -174,7 +173,7 @@ def _terms(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64
 def _surface(
     y: NDArray[np.float64], x: NDArray[np.float64], factors: NDArray[Any]
 ) -> NDArray[np.float32]:
-    """Give the surface of `_terms` without holding all six of them for every pixel."""
+    """Compute the surface of `_terms` without holding all six terms for every pixel."""
     one, in_x, in_y, in_xx, in_xy, in_yy = factors
     along_y, along_x = one + in_y * y + in_yy * y * y, in_x * x + in_xx * x * x
     surface = along_y[:, None] + along_x[None, :] + in_xy * y[:, None] * x[None, :]
@@ -182,25 +181,25 @@ def _surface(
 
 
 def _contrast(values: Values, window: float) -> Values:
-    """Give the part of the paper's light that is missing under dark ink.
+    """Compute the part of the paper's light that is missing under dark ink.
 
-    The paper is the closing by a square window: what it would look like without any dark mark
-    that is narrower than the window.
+    The paper is the morphological closing by a square window: the picture without the dark marks
+    that are narrower than the window.
     """
     factor = min(1.0, _WINDOW_PIXELS / window)
     small = _reduced(values, factor)
     size = max(3, round(window * factor)) | 1
-    if size > 5:  # against grain; smaller windows have no room for it
+    if size > 5:  # against grain; a smaller window would blur strokes too
         small = _blurred(small)
     height, width = values.shape
     paper = cv2.resize(_closed(small, size), (width, height), interpolation=cv2.INTER_LINEAR)
     contrast = np.asarray(1 - values / np.maximum(paper, 1), np.float32)
-    # The lightest grain of a window is lighter than the paper: take that off again.
+    # The closing follows the lightest grain of a window, which is lighter than the paper.
     return contrast - np.float32(np.median(_sample(contrast)))
 
 
 def _sample(values: Values) -> Values:
-    """Every so many rows and columns: enough for a median."""
+    """Take some 256 rows and columns: enough for a median."""
     rows, columns = (max(1, side // 256) for side in values.shape)
     return values[::rows, ::columns]
 

@@ -1,8 +1,9 @@
-"""Of all the ways to part a line of pieces into digits, the most probable.
+"""Choose the most probable way to part a line of pieces into digits.
 
-Runs of neighbouring pieces are spans; each span may be a digit, and a network says which and how
-probably. A way is as probable as its spans together, their shapes, its cuts, and the ink that it
-leaves unread. Knows neither pictures nor the network.
+This is a lattice of an over-segmented line and its Viterbi path (LeCun, Bottou, Bengio and Haffner,
+1998, section V). A span is a run of neighbouring pieces that may be one digit; a network says which
+digit, and how probable it is. A path is as probable as its spans, their shapes, its cuts and the
+ink that it leaves unread, multiplied. Knows neither pictures nor the network.
 """
 
 from collections.abc import Mapping
@@ -18,19 +19,19 @@ Span = tuple[int, int]
 # standard deviation of the logarithm.
 _ASPECT = np.array([0.89, 0.37, 0.92, 0.77, 0.76, 0.92, 0.70, 0.75, 0.73, 0.65])
 _SPREAD = np.array([0.22, 0.49, 0.24, 0.23, 0.23, 0.29, 0.23, 0.23, 0.24, 0.21])
-# How often digits touch, beforehand: in a number some do; a mark alone hardly ever is two digits.
+# Prior probability that two digits touch: in a number some do; a single mark is hardly ever two.
 _TOUCHING, _TOUCHING_ALONE = 0.05, 0.001
-# A digit's share of ink that is left unread makes a way less probable by e to the power of
-# so many times that share: a tenth, by half.
+# Unread ink that is a part x of a digit's makes a path less probable by exp(-7 x): a tenth of a
+# digit, by half.
 _UNREAD = 7.0
-# A digit is cut into no more: cuts are a fifth of its height apart, and no digit is wider than
-# WIDEST allows; a few more are parts of a broken one.
+# The most pieces of one digit: cuts are a fifth of its height apart, and no digit is wider than
+# WIDEST allows. A few more may be parts of a broken digit.
 _MOST_PARTS = 12
 _NO_WAY = (-np.inf, 0, None)
 
 
 def spans(line: Line) -> dict[Span, Piece]:
-    """Give every run of pieces, ``(first, last + 1)``, that may be one digit."""
+    """Return every run of pieces, ``(first, last + 1)``, that may be one digit."""
     found = {}
     pieces = line.pieces
     for first in range(len(pieces)):
@@ -45,7 +46,7 @@ def spans(line: Line) -> dict[Span, Piece]:
 
 
 def whole(line: Line) -> dict[Span, Piece] | None:
-    """Give all of a line as one span if it is a single mark that could be cut, else None."""
+    """Return the whole line as one span if it is a single mark that could be cut, else None."""
     if len(line.pieces) == 1 or not _alone(line):
         return None
     piece = joined(line.pieces)
@@ -54,12 +55,12 @@ def whole(line: Line) -> dict[Span, Piece] | None:
 
 
 def is_best(piece: Piece, probabilities: NDArray[np.float32]) -> bool:
-    """Say whether a single mark, read as one digit, is more probable than with any cut."""
+    """Whether a single mark is more probable as one digit than with any cut."""
     return bool(_log_fit(piece, probabilities) >= np.log(_TOUCHING_ALONE))
 
 
 def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.float32]) -> list[int]:
-    """Choose the most probable way through a line.
+    """Choose the most probable path through a line.
 
     Parameters
     ----------
@@ -73,12 +74,12 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
     Returns
     -------
     list of int
-        Which of `found` are the line's digits, from left to right.
+        The indices of the digits in `found`, from left to right.
     """
     pieces = line.pieces
     cut = np.log(_TOUCHING_ALONE if _alone(line) else _TOUCHING)
     digit_area = float(np.median([p.area for p in pieces if 2 * p.height >= line.height] or [1]))
-    # The best way up to each piece: its logarithm, where its last step began, and what was read.
+    # The best path up to each piece: its log probability, where its last step began, what it read.
     ways: list[tuple[float, int, int | None]] = [(0.0, 0, None)]
     for end in range(1, len(pieces) + 1):
         steps: list[tuple[float, int, int | None]] = [
@@ -110,14 +111,14 @@ def _alone(line: Line) -> bool:
 
 
 def _log_fit(piece: Piece, probabilities: NDArray[np.float32]) -> float:
-    """Say how well a span is a digit: by its look and by its shape."""
+    """Return the log probability of a span as a digit, by the network and by its shape."""
     digit = int(probabilities.argmax())
     off = (np.log(piece.width / piece.height / _ASPECT[digit])) / _SPREAD[digit]
     return float(np.log(probabilities[digit]) - off**2 / 2)
 
 
 def _may_join(left: Piece, right: Piece, line: Line) -> bool:
-    """Say whether neighbours may be one digit: cut from one stroke, or close and one a part."""
+    """Whether neighbours may be one digit: cut from one stroke, or close to each other."""
     if right.cut_before:
         return True
     is_part = min(left.height, right.height) < 0.6 * line.height
@@ -125,7 +126,7 @@ def _may_join(left: Piece, right: Piece, line: Line) -> bool:
 
 
 def _may_be_left(line: Line, index: int) -> bool:
-    """Only a low stroke of its own may be no digit at all."""
+    """Whether a piece may be no digit: only a low stroke that was not cut may."""
     pieces = line.pieces
     cut = pieces[index].cut_before or (index + 1 < len(pieces) and pieces[index + 1].cut_before)
     return not cut and 2 * pieces[index].height < line.height

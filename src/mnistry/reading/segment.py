@@ -1,8 +1,8 @@
-"""Ink parted into written lines, and each line into pieces that a digit is made of.
+"""Part ink into written lines, and each line into the pieces that digits are made of.
 
-A piece is a connected stroke, or a part of one where touching digits may be cut. Whether a cut is
-right, and whether two pieces are one digit, is for the reader to say, who knows what digits look
-like; here only geometry is known.
+A piece is a connected stroke, or a part of one that was cut where digits may touch. This module
+knows geometry alone. `mnistry.reading.lattice` decides which cuts are right, and which pieces are
+one digit.
 """
 
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ from mnistry.images.mnist_form import bounds, stroke_width
 
 Mask = NDArray[np.bool_]
 
-# What is less than a quarter as high as the tallest stroke is a dot, a dash or a part of a digit.
+# A stroke less than a quarter as high as the tallest is a dot, a dash or a part of a digit.
 _SMALL = 0.25
-# A rule goes across the picture from one edge to the other, but for this part of it.
+# A ruled line goes from one edge of the picture to the other, except for this part of it.
 _SHORT_OF_EDGE = 0.03
-# More strokes than this are a texture: the largest are looked at.
+# More strokes than this are a texture: only the largest are kept.
 _MOST = 200
-# Pixels: what is lower cannot be told from dirt.
+# Pixels: a lower mark cannot be told from dirt.
 _LOWEST = 8
-# Where rules are looked for, this much strength is enough.
+# Ruled lines may be as faint as this strength.
 _FAINT = 0.15
-# A rule of this strength is as dark as ink.
+# A ruled line of this strength is as dark as ink.
 _AS_DARK = 0.8
-# Wider digits than this, as a part of their height, may be two (the median of MNIST's).
+# A piece wider than this, as a part of its height, may be two digits (the median of MNIST's).
 _WIDE = 0.8
 # No digit of MNIST's training images is more than twice as wide as high; 99.9 % are below this.
 WIDEST = 1.67
@@ -37,7 +37,7 @@ WIDEST = 1.67
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a line: where it is, and which pixels of its box are its own."""
+    """A part of a line: its box, and which pixels of the box are its ink."""
 
     x: int
     y: int
@@ -72,7 +72,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Line:
-    """A written line: its pieces from left to right, and how high its digits are."""
+    """A written line: its pieces from left to right, its digits' height and its stroke width."""
 
     pieces: tuple[Piece, ...]
     height: float
@@ -114,7 +114,7 @@ def joined(pieces: tuple[Piece, ...]) -> Piece:
 
 
 def _mask(strength: NDArray[np.float32]) -> Mask:
-    """Take what is ink: strokes that reach half strength, as far as they fade to a third."""
+    """Mark the ink: strokes that reach half strength, out to where they fade to a third."""
     count, labels = cv2.connectedComponents((strength > 1 / 3).astype(np.uint8), connectivity=8)
     strong = np.zeros(count, bool)
     strong[labels[strength > 0.5]] = True
@@ -123,7 +123,7 @@ def _mask(strength: NDArray[np.float32]) -> Mask:
 
 
 def _without_rules(mask: Mask, strength: NDArray[np.float32]) -> Mask:
-    """Take away lines that go across the picture, but not the strokes that cross them."""
+    """Remove ruled lines that go across the picture, but not the strokes that cross them."""
     mask = _without_horizontal_rules(mask, strength)
     turned = _without_horizontal_rules(mask.T, np.ascontiguousarray(strength.T))
     return np.ascontiguousarray(turned.T)
@@ -159,7 +159,7 @@ def _without_horizontal_rules(mask: Mask, strength: NDArray[np.float32]) -> Mask
 
 
 def _is_rule(mask: Mask) -> bool:
-    """Say whether a horizontal mark goes from one edge to the other, and is thin."""
+    """Whether a horizontal mark goes from one edge to the other, and is thin."""
     columns = np.asarray(mask.any(0))
     edge = max(1, round(_SHORT_OF_EDGE * columns.size))
     across = columns[:edge].any() and columns[-edge:].any() and 2 * columns.sum() > columns.size
@@ -174,7 +174,7 @@ def _components(mask: Mask) -> Iterator[Piece]:
 
 
 def _mended(pieces: list[Piece], stroke: float) -> list[Piece]:
-    """Join what lies a stroke's width apart but not side by side: the parts of a broken digit."""
+    """Join the parts of a broken digit: marks a stroke width apart, but not side by side."""
     done: list[Piece] = []
     for piece in sorted(pieces, key=lambda p: p.y):
         above = [p for p in done if _broken(p, piece, stroke)]
@@ -204,7 +204,7 @@ def _box_gap(a: Piece, b: Piece) -> int:
 
 
 def _rows(pieces: list[Piece]) -> list[list[Piece]]:
-    """Group what stands side by side: each with the nearest one on its right."""
+    """Group marks that stand side by side: each with the nearest one on its right."""
     pieces = sorted(pieces, key=lambda p: p.x + p.width / 2)
     row_of = list(range(len(pieces)))
     for i, piece in enumerate(pieces):
@@ -229,7 +229,7 @@ def _line(row: list[Piece], small: list[Piece], stroke: float) -> Line:
 
 
 def _cut(piece: Piece, stroke: float) -> Iterator[Piece]:
-    """Cut a wide piece where digits may touch: where a column holds the least ink."""
+    """Cut a wide piece where digits may touch: at the columns with the least ink."""
     columns = _cut_columns(piece, stroke)
     edges = [0, *columns, piece.width]
     for left, right in pairwise(edges):
