@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistry.datasets.checks import suspicions
+from mnistry.datasets.checks import probable_mistakes
 from mnistry.datasets.dataset import Dataset, Split
 from mnistry.errors import DataError
 
@@ -17,41 +17,41 @@ def dataset(train, test=None):
 
 
 def test_nothing_is_said_of_good_data():
-    assert suspicions(dataset(split(20), split(10, seed=1))) == ()
-    assert suspicions(dataset(None, Split(split(3).images, None))) == ()
+    assert probable_mistakes(dataset(split(20), split(10, seed=1))) == ()
+    assert probable_mistakes(dataset(None, Split(split(3).images, None))) == ()
 
 
 def test_fault_25_train_and_test_swapped():
     with pytest.raises(DataError, match=r"digits.npz: train and test look swapped: 10 .* 20"):
-        suspicions(dataset(split(10), split(20, seed=1)))
+        probable_mistakes(dataset(split(10), split(20, seed=1)))
 
 
 def test_fault_25_more_images_to_predict_than_to_train_is_no_swap():
     to_predict = Split(split(20, seed=1).images, None)
-    assert suspicions(dataset(split(10), to_predict)) == ()
+    assert probable_mistakes(dataset(split(10), to_predict)) == ()
 
 
 def test_fault_40_one_class_only():
     train = Split(split(4).images, np.full(4, 3, np.uint8))
-    assert suspicions(dataset(train)) == ("all 4 train images are of the same class, 3",)
+    assert probable_mistakes(dataset(train)) == ("all 4 train images are of the same class, 3",)
 
 
 def test_fault_41_images_in_both_splits():
     train, test = split(20), split(10, seed=1)
     test.images[[2, 7]] = train.images[[11, 0]]
-    (notice,) = suspicions(dataset(train, test))
+    (notice,) = probable_mistakes(dataset(train, test))
     assert notice.startswith("2 of 10 test images are also training images")
     assert "(test 2 = train 11, test 7 = train 0)" in notice
 
 
 def test_fault_41_first_findings_of_many_are_shown():
     train, test = split(20), split(10)
-    (notice,) = suspicions(dataset(train, test))
+    (notice,) = probable_mistakes(dataset(train, test))
     assert notice.startswith("10 of 10 test images")
     assert "test 4 = train 4, …)" in notice
 
 
 def test_light_paper_is_reported():
     light = Split(255 - split(5).images, split(5).labels)
-    (notice,) = suspicions(dataset(light))
+    (notice,) = probable_mistakes(dataset(light))
     assert "light paper" in notice

@@ -204,8 +204,17 @@ def by_settings(results: Sequence[Result]) -> list[tuple[Mapping[str, Any], list
 
 def _check_plan(out: Path, trials: Sequence[Trial], digests: Mapping[str, str]) -> None:
     """Write the plan of a new sweep, or check that it equals the plan of the sweep in `out`."""
-    origin = dataclasses.asdict(trials[0].experiment.origin)
-    plan = {**origin, "digests": digests, "trials": [_planned(trial) for trial in trials]}
+    planned = [
+        {
+            "name": trial.name,
+            "settings": trial.settings,
+            "recipe": dataclasses.asdict(trial.experiment.recipe),
+            "seed": trial.experiment.seed,
+        }
+        for trial in trials
+    ]
+    origin = dataclasses.asdict(trials[0].experiment.origin)  # the same for all trials
+    plan = {**origin, "digests": digests, "trials": planned}
     path = out / _PLAN
     if not path.exists():
         if any(not entry.name.startswith(".") for entry in out.iterdir()):
@@ -225,13 +234,6 @@ def _check_plan(out: Path, trials: Sequence[Trial], digests: Mapping[str, str]) 
             where=out,
             remedy="choose another -o",
         )
-
-
-def _planned(trial: Trial) -> dict[str, Any]:
-    """Return a trial's entry in the plan, without the origin, which all trials share."""
-    experiment = trial.experiment.to_json()
-    del experiment["origin"]
-    return {"name": trial.name, "settings": trial.settings, **experiment}
 
 
 class _Notes:

@@ -122,7 +122,7 @@ def _from_path(path: Path, transpose: bool) -> Dataset:
     dataset = mnist.recognised(dataset)
     if dataset.name == "mnist":
         return dataset
-    notices = (*dataset.notices, *checks.suspicions(dataset))
+    notices = (*dataset.notices, *checks.probable_mistakes(dataset))
     return dataclasses.replace(dataset, notices=notices)
 
 

@@ -3,14 +3,14 @@
 Knows nothing of files; looks only at arrays.
 """
 
-from mnistry.datasets.dataset import Dataset, Images, Labels, Split
+from mnistry.datasets.dataset import Dataset, Images, Split
 from mnistry.errors import DataError
 from mnistry.images.polarity import has_light_border
 
 SHOWN = 5  # examples in a notice
 
 
-def suspicions(dataset: Dataset) -> tuple[str, ...]:
+def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
     """Return a notice for each probable mistake in a dataset.
 
     Raises
@@ -22,9 +22,14 @@ def suspicions(dataset: Dataset) -> tuple[str, ...]:
     for part, split in (("train", dataset.train), ("test", dataset.test)):
         if split is None:
             continue
-        if split.labels is not None:
-            notices += _one_class(part, split.labels)
-        notices += _light_paper(part, split.images)
+        images, labels = split
+        if labels is not None and labels.min() == labels.max():
+            notices.append(f"all {len(labels):,} {part} images are of the same class, {labels[0]}")
+        if has_light_border(images):
+            notices.append(
+                f"the {part} images seem to be dark ink (0) on light paper (255); "
+                "MNIST has paper 0 and ink 255: invert them, 255 - image"
+            )
     if dataset.train is not None and dataset.test is not None:
         _refuse_swapped(dataset.train, dataset.test, dataset.source)
         notices += in_both(dataset.train.images, dataset.test.images)
@@ -42,21 +47,6 @@ def _refuse_swapped(train: Split, test: Split, source: str) -> None:
             expected="more images to train than to test",
             remedy="swap them; if this is intended, build a mnistry.datasets.Dataset in Python",
         )
-
-
-def _one_class(part: str, labels: Labels) -> list[str]:
-    if labels.min() < labels.max():
-        return []
-    return [f"all {len(labels):,} {part} images are of the same class, {labels[0]}"]
-
-
-def _light_paper(part: str, images: Images) -> list[str]:
-    if not has_light_border(images):
-        return []
-    return [
-        f"the {part} images seem to be dark ink (0) on light paper (255); "
-        "MNIST has paper 0 and ink 255: invert them, 255 - image"
-    ]
 
 
 def in_both(train: Images, test: Images) -> list[str]:

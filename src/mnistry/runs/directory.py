@@ -407,7 +407,10 @@ def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
     new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = next(path for path in map(folder.joinpath, names) if _make(path))
+        for path in map(folder.joinpath, names):
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                break
     except OSError as error:
         raise ResourceError(f"cannot be made: {error.strerror}", where=folder) from error
     try:
@@ -418,14 +421,6 @@ def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
             if new:
                 folder.rmdir()
         raise
-
-
-def _make(path: Path) -> bool:
-    try:
-        path.mkdir()
-    except FileExistsError:
-        return False
-    return True
 
 
 def refuse_taken(path: Path) -> None:
