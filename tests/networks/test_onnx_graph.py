@@ -265,7 +265,7 @@ def test_a_layer_called_twice_is_refused():
         ([layers.Softmax(axis=1)], "axis is 1"),
         ([layers.BatchNormalization()], "does not normalise channels"),
         ([layers.Reshape((28, 28, 1)), layers.BatchNormalization(axis=1)], "does not normalise"),
-        ([layers.Rescaling([1.0] * 28)], "no single number"),
+        ([layers.Rescaling([1.0] * 28)], "not a single number"),
         (
             [layers.Reshape((1, 28, 28)), Conv2D(2, 3, data_format="channels_first")],
             "data_format is channels_first",

@@ -1,10 +1,9 @@
 """Convolution and pooling that are quick in compiled loops on the CPU.
 
 XLA's own convolution, and its gradient of max-pooling, are many times slower inside a loop on the
-CPU than the same sums written as windows and one matrix product. The layers here write them so;
-what they compute is what Keras's compute, to rounding. They are never part of a model:
-`accelerated` lends their arithmetic to a model's stock layers while it is traced, so that what is
-saved knows nothing of them. Knows nothing of training.
+CPU than the same sums written as windows and one matrix product. The layers here compute the same
+as Keras's, except for rounding. They never become part of a model or its file: `accelerated` lends
+their arithmetic to a model's stock layers while JAX traces it. Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ Pair = tuple[int, int]
 
 @contextlib.contextmanager
 def accelerated(model: keras.Model) -> Iterator[None]:
-    """Let a model's convolutions and poolings compute in the quick way while the block runs.
+    """Make a model's convolutions and poolings use the quick arithmetic while the block runs.
 
-    The block is where JAX traces the model: a compiled function keeps what it traced. Meant are
-    `Conv2D` without dilation and groups and `MaxPooling2D`, channels last, in nested models too.
-    Other layers are left alone, average pooling too, which is quick as it is; so is the whole model
-    on another Keras backend, and where JAX computes on an accelerator, whose own are good.
+    JAX must trace the model within the block: a compiled function keeps what was traced. Applies to
+    `Conv2D` without groups and to `MaxPooling2D`, channels last, in nested models too. Other layers
+    stay as they are; average pooling is quick already. On another Keras backend, or where JAX
+    computes on an accelerator, nothing changes.
 
     Parameters
     ----------
@@ -114,21 +113,35 @@ def _can_be_quick(layer: keras.Layer) -> bool:
     )
 
 
-def _padded(images: Any, layer: Any, size: Pair, value: float) -> Any:
-    """Add the border that ``padding="same"`` means: more of it below and to the right if odd."""
-    if layer.padding == "valid":
-        return images
-    import jax.numpy as jnp
+def borders(layer: keras.Layer, lengths: Pair, size: Pair) -> list[Pair]:
+    """Return the padding of a convolution or pooling: before and after, for rows and for columns.
 
-    borders = [(0, 0)]
+    With ``padding="same"`` the output has ceil(length / stride) pixels a side, and an odd pixel of
+    padding goes below or to the right: tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2.
+
+    Parameters
+    ----------
+    layer
+        A stock layer, channels last.
+    lengths, size
+        Rows and columns of the images, and of the layer's window.
+    """
+    if layer.padding == "valid":
+        return [(0, 0), (0, 0)]
     dilation = getattr(layer, "dilation_rate", (1, 1))
-    for length, window, stride, step in zip(
-        images.shape[1:3], size, layer.strides, dilation, strict=True
-    ):
+    found = []
+    for length, window, stride, step in zip(lengths, size, layer.strides, dilation, strict=True):
         covered = (math.ceil(length / stride) - 1) * stride + (window - 1) * step + 1
         border = max(covered - length, 0)
-        borders.append((border // 2, border - border // 2))
-    return jnp.pad(images, [*borders, (0, 0)], constant_values=value)
+        found.append((border // 2, border - border // 2))
+    return found
+
+
+def _padded(images: Any, layer: Any, size: Pair, value: float) -> Any:
+    import jax.numpy as jnp
+
+    widths = [(0, 0), *borders(layer, images.shape[1:3], size), (0, 0)]
+    return jnp.pad(images, widths, constant_values=value)
 
 
 def _windows(images: Any, size: Pair, strides: Pair, dilation: Pair = (1, 1)) -> Any:

@@ -106,13 +106,21 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
         If it is not such a file, or damaged.
     """
     divide_processor()
-    where = os.fspath(path)
-    members = _read_members(model_bytes.read(path, ".keras", model_bytes.MAX_KERAS_BYTES), where)
-    config = _read_config(members[_CONFIG], where)
-    _check_hdf5(members[_WEIGHTS], where)
-    skeleton = _build_without_weights(config, where)
-    check_contract(skeleton, where)
-    _check_size(skeleton, where)
+    content = model_bytes.read(path, ".keras", model_bytes.MAX_KERAS_BYTES)
+    try:
+        return _load(content)
+    except ModelError as error:
+        error.where = os.fspath(path)
+        raise
+
+
+def _load(content: bytes) -> keras.Model:
+    members = _read_members(content)
+    config = _read_config(members[_CONFIG])
+    _check_hdf5(members[_WEIGHTS])
+    skeleton = _build_without_weights(config)
+    check_contract(skeleton)
+    _check_size(skeleton)
     members[_CONFIG] = json.dumps(_with_zeros(config)).encode()
     # Written anew, so that Keras reads what was checked and nothing else.
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +128,7 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
         with zipfile.ZipFile(checked, "w") as archive:
             for name, content in members.items():
                 archive.writestr(name, content)
-        with _keras_errors(where):
+        with _keras_errors():
             model = keras.saving.load_model(checked, compile=False, safe_mode=True)
     _copy_initializers(skeleton, model)
     for variable in model.variables:
@@ -129,15 +137,14 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
             finite = np.isfinite(value.astype(np.float64)).all()
         if not finite:
             raise ModelError(
-                f"{variable.path} is not a number, or infinite, somewhere",
-                where=where,
+                f"{variable.path} has values that are infinite or not a number",
                 expected="finite weights",
                 remedy="train it again, with a lower learning rate",
             )
     return model
 
 
-def check_contract(model: keras.Model, where: object = "the model") -> None:
+def check_contract(model: keras.Model) -> None:
     """Check that a model takes ``uint8`` images and gives ten values each.
 
     Raises
@@ -147,7 +154,7 @@ def check_contract(model: keras.Model, where: object = "the model") -> None:
     """
     try:
         inputs, outputs = model.inputs, model.outputs
-    except AttributeError:  # so says a Sequential without a first shape
+    except AttributeError:  # a Sequential without an input shape
         inputs = outputs = None
     for what, found, dtype, shape in (
         ("input", inputs, "uint8", (None, 28, 28)),
@@ -158,7 +165,7 @@ def check_contract(model: keras.Model, where: object = "the model") -> None:
             raise ModelError(
                 f"its {what} is "
                 + (" and ".join(f"{t.dtype} {t.shape}" for t in tensors) or "not defined"),
-                where=where,
+                where="the model",
                 expected=f"{dtype} {shape}",
                 remedy='start with keras.Input((28, 28), dtype="uint8") and Rescaling(1/255)'
                 if what == "input"
@@ -200,60 +207,50 @@ def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> ND
     return result
 
 
-def _read_members(content: bytes, where: str) -> dict[str, bytes]:
-    with (
-        _errors("a damaged archive", where, _AGAIN),
-        zipfile.ZipFile(io.BytesIO(content)) as archive,
-    ):
-        _check_members(archive.infolist(), where)
+def _read_members(content: bytes) -> dict[str, bytes]:
+    with _errors("a damaged archive", _AGAIN), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        _check_members(archive.infolist())
         return {name: archive.read(name) for name in _MEMBERS}
 
 
-def _check_members(members: list[zipfile.ZipInfo], where: str) -> None:
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
     if sorted(member.filename for member in members) != sorted(_MEMBERS):
         raise ModelError(
             "the archive holds " + (", ".join(m.filename for m in members[:5]) or "nothing"),
-            where=where,
             expected=f"{', '.join(_MEMBERS)}, each once",
             remedy="save the model again in Keras 3",
         )
     for member in members:
-        # Keras does not compress. What is stored plainly cannot be larger than the file.
+        # Keras does not compress, and an uncompressed member cannot be larger than the file.
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
-            raise ModelError(
-                f"{member.filename} is compressed or encrypted",
-                where=where,
-                expected="an archive as Keras writes it",
-            )
+            what = f"{member.filename} is compressed or encrypted"
+            raise ModelError(what, expected="an archive as Keras writes it")
         if member.file_size > _MEMBERS[member.filename]:
-            raise ModelError(
-                f"{member.filename} has {member.file_size:,} bytes",
-                where=where,
-                expected=f"at most {_MEMBERS[member.filename]:,}",
-            )
+            what = f"{member.filename} has {member.file_size:,} bytes"
+            raise ModelError(what, expected=f"at most {_MEMBERS[member.filename]:,}")
 
 
-def _read_config(content: bytes, where: str) -> dict[str, Any]:
+def _read_config(content: bytes) -> dict[str, Any]:
     """Read the network's description, without how it was trained, and check every class in it."""
     try:
         config = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{_CONFIG} is no JSON", where=where) from error
+        raise ModelError(f"{_CONFIG} is not JSON") from error
     if not isinstance(config, dict) or _identity(config) not in _MODELS:
         raise ModelError(
-            f"{_CONFIG} describes no model", where=where, expected="a Functional or Sequential one"
+            f"{_CONFIG} does not describe a model", expected="a Functional or Sequential one"
         )
     config.pop("compile_config", None)
-    _refuse_registered(config, where)
+    _refuse_registered(config)
     parts: list[Any] = list(config.values())
     while parts:
         part = parts.pop()
         if isinstance(part, dict):
-            # A class is what Keras takes for one: any dictionary with this key.
+            # Keras takes every dictionary with this key for a class.
             if "class_name" in part:
                 if _identity(part) not in _STOCK | {(None, "__keras_tensor__")}:
-                    raise _unknown_class(part, where)
-                _refuse_registered(part, where)
+                    raise _unknown_class(part)
+                _refuse_registered(part)
             parts.extend(part.values())
         elif isinstance(part, list):
             parts.extend(part)
@@ -265,28 +262,25 @@ def _identity(part: dict[str, Any]) -> tuple[str | None, str]:
     return None if module is None else str(module), str(name)
 
 
-def _refuse_registered(part: dict[str, Any], where: str) -> None:
+def _refuse_registered(part: dict[str, Any]) -> None:
     # Keras looks a registered name up among custom objects first, whatever the class.
     if part.get("registered_name") not in (None, part["class_name"]):
-        raise _unknown_class(part, where)
+        raise _unknown_class(part)
 
 
-def _unknown_class(part: dict[str, Any], where: str) -> ModelError:
+def _unknown_class(part: dict[str, Any]) -> ModelError:
     module, name = _identity(part)
     return ModelError(
         f"the class {module}.{name} in {_CONFIG}",
-        where=where,
         expected="stock Keras layers that run no code from the file and read no other",
         remedy="build the network with such layers and save it again",
     )
 
 
-def _check_hdf5(content: bytes, where: str) -> None:
+def _check_hdf5(content: bytes) -> None:
     """Check that every array of a weights file lies in it, whole and plain."""
-    with (
-        _errors(f"{_WEIGHTS} is damaged", where, _AGAIN),
-        h5py.File(io.BytesIO(content), "r") as file,
-    ):
+    damaged = _errors(f"{_WEIGHTS} is damaged", _AGAIN)
+    with damaged, h5py.File(io.BytesIO(content), "r") as file:
         groups = [file]
         for _ in range(_MAX_HDF5_GROUPS):  # hard links can lead in a circle
             if not groups:
@@ -294,17 +288,15 @@ def _check_hdf5(content: bytes, where: str) -> None:
             group = groups.pop()
             for name in group:
                 if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise ModelError(f"{_WEIGHTS} links to {name} elsewhere", where=where)
+                    raise ModelError(f"{_WEIGHTS} links to {name} elsewhere")
                 if isinstance(group[name], h5py.Group):
                     groups.append(group[name])
                 else:
-                    _check_hdf5_array(group[name], where)
-    raise ModelError(
-        f"{_WEIGHTS} has too many groups", where=where, expected=f"at most {_MAX_HDF5_GROUPS}"
-    )
+                    _check_hdf5_array(group[name])
+    raise ModelError(f"{_WEIGHTS} has too many groups", expected=f"at most {_MAX_HDF5_GROUPS}")
 
 
-def _check_hdf5_array(array: h5py.Dataset, where: str) -> None:
+def _check_hdf5_array(array: h5py.Dataset) -> None:
     # Compressed or never written arrays store less than they announce, and virtual ones nothing.
     if (
         not isinstance(array, h5py.Dataset)
@@ -313,26 +305,25 @@ def _check_hdf5_array(array: h5py.Dataset, where: str) -> None:
         or array.id.get_storage_size() != array.nbytes
     ):
         raise ModelError(
-            f"{array.name} in {_WEIGHTS} is no array stored whole",
-            where=where,
+            f"{array.name} in {_WEIGHTS} is not an array that is stored whole",
             expected="arrays as Keras writes them",
         )
 
 
-def _build_without_weights(config: dict[str, Any], where: str) -> keras.Model:
+def _build_without_weights(config: dict[str, Any]) -> keras.Model:
     """Build a network whose variables have shapes but no values, which takes no memory."""
 
     def build() -> keras.Model:
         with keras.StatelessScope(initialize_variables=False):
             return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
 
-    # Keras keeps a list, one a thread, of variables to be given values later. These never are.
-    with _keras_errors(where), ThreadPoolExecutor(1) as thread:
+    # Each thread has Keras's list of variables that get their values later. These never get any.
+    with _keras_errors(), ThreadPoolExecutor(1) as thread:
         return thread.submit(build).result()
 
 
 def _with_zeros(part: Any) -> Any:
-    """Replace every initializer: what it makes is overwritten, and making it takes a second."""
+    """Replace every initializer: its values take a second to make, and are then overwritten."""
     if isinstance(part, dict):
         return {
             key: "zeros" if key.endswith("_initializer") else _with_zeros(value)
@@ -348,40 +339,33 @@ def _copy_initializers(source: keras.Model, target: keras.Model) -> None:
                 setattr(layer, name, value)
 
 
-def _check_size(model: keras.Model, where: str) -> None:
+def _check_size(model: keras.Model) -> None:
     parameters = sum(math.prod(variable.shape) for variable in model.variables)
     if parameters > model_bytes.MAX_PARAMETERS:
-        raise ModelError(
-            f"it has {parameters:,} parameters",
-            where=where,
-            expected=f"at most {model_bytes.MAX_PARAMETERS:,}",
-        )
+        most = f"at most {model_bytes.MAX_PARAMETERS:,}"
+        raise ModelError(f"it has {parameters:,} parameters", expected=most)
     for layer in model.layers:
         for tensor in keras.tree.flatten(layer.output):
             values = math.prod(tensor.shape[1:])
             if values > MAX_LAYER_VALUES:
                 raise ModelError(
                     f"its layer {layer.name} gives {values:,} values an image",
-                    where=where,
                     expected=f"at most {MAX_LAYER_VALUES:,}",
                 )
 
 
-def _keras_errors(where: str) -> contextlib.AbstractContextManager[None]:
-    return _errors(
-        f"Keras {keras.__version__} cannot rebuild it",
-        where,
-        "save it again, or with this version of Keras",
-    )
+def _keras_errors() -> contextlib.AbstractContextManager[None]:
+    what = f"Keras {keras.__version__} cannot rebuild it"
+    return _errors(what, "save it again with this version of Keras")
 
 
 @contextlib.contextmanager
-def _errors(what: str, where: str, remedy: str) -> Iterator[None]:
-    """Turn whatever hostile bytes make a parser raise, which is anything, into a ModelError."""
+def _errors(what: str, remedy: str) -> Iterator[None]:
+    """Turn any exception into a ModelError: on hostile bytes a parser may raise anything."""
     try:
         yield
     except ModelError:
         raise
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"{what}: {lines[0][:200]}", where=where, remedy=remedy) from error
+        raise ModelError(f"{what}: {lines[0][:200]}", remedy=remedy) from error

@@ -7,6 +7,7 @@ Keras keeps an image's channels last and ONNX first: inside the ONNX graph an im
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mnistry.errors import ModelError
 from mnistry.networks import keras_files
+from mnistry.networks.fast_layers import borders
 from mnistry.version import __version__
 
 # Old enough for every runtime of the last years, new enough for every operator used here.
@@ -194,13 +196,9 @@ def _image(graph: _Graph, _layer: keras.Layer) -> _Value:
     return graph.add("Cast", _Value("image", (28, 28)), to=TensorProto.FLOAT)
 
 
-def _same(_graph: _Graph, _layer: keras.Layer, value: _Value) -> _Value:
-    return value
-
-
 def _rescaling(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     if np.ndim(layer.scale) or np.ndim(layer.offset):
-        raise _unsupported(layer, "scale or offset is no single number")
+        raise _unsupported(layer, "scale or offset is not a single number")
     value = dataclasses.replace(value, factor=value.factor * layer.scale)
     if layer.offset == 0:
         return value
@@ -211,37 +209,42 @@ def _reshape(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     shape = layer.compute_output_shape((None, *value.shape))[1:]
     factor = value.factor
     value = graph.in_keras_order(value)
-    if len(shape) < 3 or not _is_flat(shape):
-        value = graph.add("Reshape", value, np.array([0, *shape]), shape=shape, factor=factor)
-        if len(shape) < 3:
-            return value
-        return graph.add("Transpose", value, perm=[0, 3, 1, 2], factor=factor)
-    height, width, channels = shape
-    return graph.add(
-        "Reshape", value, np.array([0, channels, height, width]), shape=shape, factor=factor
-    )
+    if len(shape) == 3 and _is_flat(shape):
+        numbers = np.array([0, shape[2], *shape[:2]])
+        return graph.add("Reshape", value, numbers, shape=shape, factor=factor)
+    value = graph.add("Reshape", value, np.array([0, *shape]), shape=shape, factor=factor)
+    if len(shape) < 3:
+        return value
+    return graph.add("Transpose", value, perm=[0, 3, 1, 2], factor=factor)
 
 
 def _flatten(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     _check_channels_last(layer)
     if len(value.shape) == 1:
         return value
-    return graph.add(
-        "Flatten",
-        graph.in_keras_order(value),
-        shape=(math.prod(value.shape),),
-        factor=value.factor,
-        axis=1,
-    )
+    shape, ordered = (math.prod(value.shape),), graph.in_keras_order(value)
+    return graph.add("Flatten", ordered, shape=shape, factor=value.factor, axis=1)
+
+
+def _activate(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
+    """Apply a layer's activation function."""
+    if layer.activation is keras.activations.linear:
+        return value
+    for name, operator in _ACTIVATIONS.items():
+        if layer.activation is keras.activations.get(name):
+            value = graph.settle(value)
+            if name == "softmax":
+                return graph.add(operator, value, axis=_channel_axis(value))
+            return graph.add(operator, value)
+    raise _unsupported(layer, "its activation is none of linear, " + ", ".join(_ACTIVATIONS))
 
 
 def _dense(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     if len(value.shape) != 1:
         raise _unsupported(layer, f"it is called on the shape {value.shape}: put Flatten before it")
+    kernel = _weights(layer.kernel, value.factor)
     bias = [_weights(layer.bias)] if layer.use_bias else []
-    result = graph.add(
-        "Gemm", value, _weights(layer.kernel, value.factor), *bias, shape=(layer.units,)
-    )
+    result = graph.add("Gemm", value, kernel, *bias, shape=(layer.units,))
     return _activate(graph, layer, result)
 
 
@@ -260,21 +263,12 @@ def _conv2d(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
         strides=layer.strides,
         dilations=layer.dilation_rate,
         group=layer.groups,
-        pads=_pads(layer, value, layer.kernel_size, layer.dilation_rate),
+        pads=_pads(layer, value, layer.kernel_size),
     )
     return _activate(graph, layer, result)
 
 
-def _max_pooling(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
-    return _pool(graph, "MaxPool", layer, value)
-
-
-def _average_pooling(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
-    # Neither Keras nor ONNX, by default, counts the padding in the mean.
-    return _pool(graph, "AveragePool", layer, value)
-
-
-def _pool(graph: _Graph, operator: str, layer: keras.Layer, value: _Value) -> _Value:
+def _pool(operator: str, graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     _check_channels_last(layer)
     return graph.add(
         operator,
@@ -282,7 +276,7 @@ def _pool(graph: _Graph, operator: str, layer: keras.Layer, value: _Value) -> _V
         shape=layer.compute_output_shape((None, *value.shape))[1:],
         kernel_shape=layer.pool_size,
         strides=layer.strides,
-        pads=_pads(layer, value, layer.pool_size, (1, 1)),
+        pads=_pads(layer, value, layer.pool_size),
     )
 
 
@@ -309,10 +303,6 @@ def _batch_normalization(graph: _Graph, layer: keras.Layer, value: _Value) -> _V
     )
 
 
-def _activation(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
-    return _activate(graph, layer, value)
-
-
 def _relu(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     if layer.max_value is not None or layer.negative_slope or layer.threshold:
         raise _unsupported(layer, "max_value, negative_slope or threshold is set")
@@ -333,17 +323,18 @@ def _add(graph: _Graph, layer: keras.Layer, *values: _Value) -> _Value:
 
 
 LAYERS: dict[str, Callable[..., _Value]] = {
-    "Activation": _activation,
+    "Activation": _activate,
     "Add": _add,
-    "AveragePooling2D": _average_pooling,
+    # Neither Keras nor ONNX, by default, counts the padding in the mean.
+    "AveragePooling2D": partial(_pool, "AveragePool"),
     "BatchNormalization": _batch_normalization,
     "Conv2D": _conv2d,
     "Dense": _dense,
-    "Dropout": _same,
+    "Dropout": lambda _graph, _layer, value: value,
     "Flatten": _flatten,
     "GlobalAveragePooling2D": _global_average_pooling,
     "InputLayer": _image,
-    "MaxPooling2D": _max_pooling,
+    "MaxPooling2D": partial(_pool, "MaxPool"),
     "ReLU": _relu,
     "Rescaling": _rescaling,
     "Reshape": _reshape,
@@ -352,43 +343,16 @@ LAYERS: dict[str, Callable[..., _Value]] = {
 """The Keras layers that can be exported."""
 
 
-def _activate(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
-    """Apply a layer's activation function."""
-    if layer.activation is keras.activations.linear:
-        return value
-    for name, operator in _ACTIVATIONS.items():
-        if layer.activation is keras.activations.get(name):
-            value = graph.settle(value)
-            if name == "softmax":
-                return graph.add(operator, value, axis=_channel_axis(value))
-            return graph.add(operator, value)
-    raise _unsupported(layer, "its activation is none of linear, " + ", ".join(_ACTIVATIONS))
-
-
 def _channel_axis(value: _Value) -> int:
     """Return ONNX's number for Keras's last axis."""
     return 1 if len(value.shape) == 3 else len(value.shape)
 
 
-def _pads(
-    layer: keras.Layer, value: _Value, kernel_size: tuple[int, int], dilation: tuple[int, int]
-) -> list[int]:
-    """Return the padding as ONNX takes it: top, left, bottom, right.
-
-    With ``"same"`` the output has ceil(input / stride) pixels a side, and an odd pixel of padding
-    goes to the bottom or right: tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2.
-    """
-    if layer.padding == "valid":
-        return [0, 0, 0, 0]
-    before, after = [], []
-    for size, kernel, stride, step in zip(
-        value.shape[:2], kernel_size, layer.strides, dilation, strict=True
-    ):
-        covered = (math.ceil(size / stride) - 1) * stride + (kernel - 1) * step + 1
-        padding = max(covered - size, 0)
-        before.append(padding // 2)
-        after.append(padding - padding // 2)
-    return before + after
+def _pads(layer: keras.Layer, value: _Value, size: tuple[int, int]) -> list[int]:
+    """Return the padding as ONNX takes it: top, left, bottom, right."""
+    height, width, _ = value.shape
+    (top, bottom), (left, right) = borders(layer, (height, width), size)
+    return [top, left, bottom, right]
 
 
 def _weights(variable: Any, factor: float = 1.0) -> NDArray[np.float32]:
