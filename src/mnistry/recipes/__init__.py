@@ -1,6 +1,7 @@
-"""Recipes by name, a page each: what to train, how, and what came of it.
+"""Recipes by name, a module each: what to train, how, and the results.
 
-A recipe's page is imported when it is asked for: the command line names them all at once.
+A recipe's module is imported only when the recipe is used: the command line's help needs the names
+alone.
 """
 
 import importlib
@@ -14,12 +15,12 @@ NAMES = ("classic", "fast", "classic-plus", "best", "reading")
 
 
 def find(name: str) -> Recipe:
-    """Give the recipe of this name.
+    """Return the recipe of this name.
 
     Raises
     ------
     UsageError
-        If there is none.
+        If no recipe has this name.
 
     Examples
     --------

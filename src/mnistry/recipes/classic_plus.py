@@ -10,16 +10,16 @@ from mnistry.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     name="classic-plus",
-    # 784-512-10, the very same 407,050 weights.
+    # 784-512-10: the same 407,050 weights.
     network="dense",
     optimizer="adamw",
-    # Up in the first tenth of the steps, then down to nothing: what an average of the weights
-    # would give, which added nothing on top.
+    # Rises in the first tenth of the steps, then falls to nearly 0. That does what averaging the
+    # weights would do: averaging as well gained nothing.
     learning_rate=0.004,
     warmup=0.1,
     weight_decay=0.01,
     epochs=100,
     batch_size=256,
-    # It never sees an image twice, and so has nothing to learn by heart.
+    # It never sees the same image twice, so it cannot learn images by heart.
     distortion=Distortion(rotation=10, scale=0.1, shear=0.1, shift=1, elastic=1),
 )

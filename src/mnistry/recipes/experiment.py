@@ -1,4 +1,4 @@
-"""What one training is: a recipe, the data's origin and a seed; enough to repeat it."""
+"""An experiment: a recipe, the data's origin and a seed; enough to repeat a training."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ class Experiment:
     recipe
         The settings.
     origin
-        What loads the data: `Dataset.origin` where it is loaded already.
+        Where the data comes from: the `Dataset.origin` of a loaded dataset.
     seed
-        Decides the initial weights, the order of the images, and which are set aside: a whole
-        number from 0.
+        A whole number from 0. Decides the initial weights, the order of the images, and which of
+        them are set aside.
 
     Raises
     ------
@@ -43,16 +43,16 @@ class Experiment:
             raise UsageError(f"seed {self.seed}", expected="a whole number from 0")
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values, to send it to another process."""
+        """Return it as plain values, to send to another process."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave.
+        """Make an experiment from the values that `to_json` returns.
 
         Raises
         ------
         KeyError, TypeError, UsageError
-            If it is something else.
+            If the value does not describe an experiment.
         """
         return cls(Recipe.from_json(value["recipe"]), Origin(**value["origin"]), value["seed"])

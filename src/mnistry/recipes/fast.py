@@ -10,16 +10,16 @@ from mnistry.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     name="fast",
-    # 29,658 weights, a fourteenth of the classic network's. Batch normalisation is the great gain:
-    # without it 98.7 % of held-out images in three epochs, with it 99.0.
+    # 29,658 weights, a fourteenth of the classic network's. Batch normalisation gains most: 99.0 %
+    # on held-out images after three epochs, and 98.7 without it.
     network="strided",
     optimizer="adamw",
-    # High, since it is reached for moments only: up in the first third, then down to nothing.
+    # High, but only for a moment: it rises in the first third, then falls to nearly 0.
     learning_rate=0.01,
     warmup=0.3,
     weight_decay=0.01,
     epochs=2,
     batch_size=128,
-    # Half as far as longer trainings bear; none at all lost 0.15 points.
+    # Half of what suits longer trainings; no distortion lost 0.15 points.
     distortion=Distortion(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.5),
 )

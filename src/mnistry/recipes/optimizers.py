@@ -7,25 +7,24 @@ from mnistry.recipes.recipe import Recipe
 
 
 def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """Make a recipe's Keras optimizer for a training of so many steps.
+    """Make a recipe's Keras optimizer for a training of `steps` steps.
 
-    A learning rate that rises and falls is L. Smith, N. Topin: Super-Convergence, 2018, with the
-    fall along a cosine of I. Loshchilov, F. Hutter: SGDR, 2017.
+    The learning rate that rises and falls follows L. Smith, N. Topin: Super-Convergence, 2018; the
+    cosine of the fall I. Loshchilov, F. Hutter: SGDR, 2017.
 
     Raises
     ------
     UsageError
-        If Keras has none of this name, or it takes no momentum.
+        If Keras has no optimizer of this name, or it takes no momentum.
 
     Examples
     --------
     >>> make_optimizer(Recipe(optimizer="SGD", momentum=0.9), 2345).get_config()["momentum"]
     0.9
     """
+    constant = recipe.warmup is None
     settings = {
-        "learning_rate": recipe.learning_rate
-        if recipe.warmup is None
-        else _one_cycle(recipe, steps),
+        "learning_rate": recipe.learning_rate if constant else _one_cycle(recipe, steps),
         "momentum": recipe.momentum,
         "weight_decay": recipe.weight_decay,
     }
@@ -33,10 +32,8 @@ def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     try:
         return keras.optimizers.get({"class_name": recipe.optimizer.lower(), "config": given})
     except (KeyError, TypeError, ValueError):
-        named = " and ".join(given)
-        reason = f"optimizer {recipe.optimizer!r}" + (f" with {named}" if named else "")
         raise UsageError(
-            reason,
+            f"optimizer {recipe.optimizer!r}" + (f" with {' and '.join(given)}" if given else ""),
             expected="a Keras optimizer by name, such as rmsprop, sgd, adam or adamw; "
             "momentum goes with rmsprop and sgd",
         ) from None
