@@ -1,7 +1,7 @@
 """mnistry: train, understand and use handwritten-digit networks with Keras.
 
-Public names are loaded at their first use, so that importing mnistry is quick and reading digits
-never loads Keras.
+Public names are imported at their first use: importing mnistry is quick, and reading digits never
+imports Keras.
 
 Examples
 --------
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from mnistry.version import __version__ as __version__
 
-# Keras chooses its backend at its first import. A keras.json is no choice of the user's: Keras
-# writes one by itself, with another backend in it.
+# Keras chooses its backend at its first import. Its keras.json does not count as the user's choice:
+# Keras writes one by itself, with another backend in it.
 if "keras" not in sys.modules:
     os.environ.setdefault("KERAS_BACKEND", "jax")
 
@@ -83,8 +83,8 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         from mnistry.errors import MissingAttributeError, MissingImportError
 
-        # Python asks on behalf of ``from mnistry import name`` with hasattr, and would replace an
-        # AttributeError by an ImportError of its own, without the remedy.
+        # For ``from mnistry import name`` Python calls hasattr, and replaces an AttributeError by
+        # an ImportError of its own, without the remedy.
         imported = sys._getframe(1).f_code.co_name == "_handle_fromlist"
         raise (MissingImportError if imported else MissingAttributeError)(
             f"mnistry.{name} needs {error.name}, which is not installed",

@@ -1,12 +1,12 @@
 """The error tree: what went wrong, where, what was expected, and the remedy.
 
-Every error that a user can cause is one of these; the command line turns each into one line and
-its exit code. This module knows nothing of where errors are raised or how they are shown.
+Every error that a user can cause is one of these. The command line prints it as one line and ends
+with its exit code. This module knows nothing of where errors are raised or how they are shown.
 """
 
 
 def printable(text: str) -> str:
-    r"""Replace what is no printable character: a file's name may hold line ends or terminal codes.
+    r"""Replace unprintable characters: a file's name may contain line ends or terminal codes.
 
     Examples
     --------
@@ -22,19 +22,19 @@ class MnistryError(Exception):
     Parameters
     ----------
     what
-        What happened, as a short clause: ``"256 is no pixel value"``.
+        What happened, as a short clause: ``"256 is not a pixel value"``.
     where
-        The file, row, byte offset or option that it concerns.
+        The file, row, byte offset or option.
     expected
-        What would have been right.
+        What was expected instead.
     remedy
-        What the user can do about it.
+        What the user can do.
 
     Examples
     --------
-    >>> print(DataError("256 is no pixel value", where="digits.csv, row 7",
+    >>> print(DataError("256 is not a pixel value", where="digits.csv, row 7",
     ...                 expected="0 to 255", remedy="correct the row"))
-    digits.csv, row 7: 256 is no pixel value; expected 0 to 255; correct the row
+    digits.csv, row 7: 256 is not a pixel value; expected 0 to 255; correct the row
     """
 
     exit_code = 1
@@ -63,7 +63,7 @@ class MnistryError(Exception):
 
 
 class UsageError(MnistryError):
-    """An option or argument that makes no sense, or a missing extra."""
+    """An option or argument that cannot be used, or a missing extra."""
 
     exit_code = 2
 
@@ -75,7 +75,7 @@ class MissingImportError(UsageError, ImportError):
 class MissingAttributeError(UsageError, AttributeError):
     """``mnistry.NAME`` where a package that NAME needs is not installed.
 
-    As an AttributeError it lets ``hasattr`` and `inspect.getmembers` work.
+    It is an AttributeError, so ``hasattr`` and `inspect.getmembers` work.
     """
 
 
@@ -120,4 +120,4 @@ class IncompleteError(MnistryError):
 
 
 class Notice(UserWarning):
-    """Something that the user should know though nothing failed: a fallback, a suspicion."""
+    """Something that the user should know although nothing failed: a fallback or a suspicion."""

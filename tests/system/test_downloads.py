@@ -197,7 +197,7 @@ def test_fault_04_status_of_every_origin_is_named(server, path):
 def test_fault_05_stall_in_the_middle(server, path):
     server.answers["/file"] = half_then_wait
     start = time.perf_counter()
-    reason = "stalled: nothing more within 0.3 s"
+    reason = "stalled: no more data within 0.3 s"
     assert_refused([server.url()], path, reason, timeout=(5, 0.3))
     assert time.perf_counter() - start < 3
 

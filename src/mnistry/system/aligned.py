@@ -1,4 +1,4 @@
-"""Arrays that begin where JAX uses them in place; those that lie otherwise it copies."""
+"""Arrays whose address JAX can use in place; it copies all others."""
 
 from typing import Any
 
@@ -10,25 +10,25 @@ ALIGNMENT = 64
 
 
 def empty(size: int) -> NDArray[np.uint8]:
-    """Give `size` bytes of any value, aligned.
+    """Return `size` aligned bytes with arbitrary values.
 
     Examples
     --------
     >>> is_aligned(empty(100)), empty(100).shape
     (True, (100,))
     """
-    room = np.empty(size + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + size]
+    buffer = np.empty(size + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + size]
 
 
 def is_aligned(array: NDArray[Any]) -> bool:
-    """Say whether an array lies in one piece, in C's order, and aligned."""
+    """Return whether an array is contiguous, in C order, and aligned."""
     return array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
 
 
 def as_aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """Give an array as it is if it is aligned, or else a copy that is.
+    """Return the array itself if it is aligned, else an aligned copy.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Verified downloads: several origins, one lock, and a file that appears whole or not at all.
 
-Knows nothing of what the files hold, nor of who shows the progress.
+Knows nothing of the files' contents or of how progress is shown.
 """
 
 import contextlib
@@ -30,8 +30,8 @@ def download(
 ) -> None:
     """Fetch a file from the first origin that has it, and keep it only if its SHA-256 is right.
 
-    Nothing is fetched if `path` already holds the file. Of several processes one downloads and
-    the others wait for it. What stood at `path` before stays until the right file replaces it.
+    Fetches nothing if `path` already holds the file. If several processes call this, one downloads
+    and the others wait. An older file at `path` stays until the right one replaces it.
 
     Parameters
     ----------
@@ -40,24 +40,24 @@ def download(
     sha256
         The SHA-256 of the file, in hexadecimal.
     path
-        Where it goes; the folder is made if need be.
+        Where to write it; a missing folder is made.
     max_bytes
-        An answer larger than this is broken off.
+        A download is stopped when it is larger than this.
     progress
-        Called with the bytes received from an origin so far and how many it announced, or None.
+        Called with the number of bytes received so far and the number announced, or None.
     timeout
-        Seconds to connect to one of an origin's addresses, and the longest silence after that.
+        Seconds to wait for a connection, and then for each next piece.
 
     Raises
     ------
     DownloadError
-        If no origin gave the file; the message has the reason for each.
+        If no origin delivered the file; the message has the reason for each.
     CacheError
         If the folder cannot be written.
     ResourceError
         If the disk is full.
     UsageError
-        If the packages for it are not installed.
+        If the packages for downloads are not installed.
     """
     try:
         import filelock  # noqa: F401
@@ -93,30 +93,29 @@ def download(
 
 @contextlib.contextmanager
 def sole_writer(path: Path, *, wait: float) -> Iterator[None]:
-    """Be the only process that writes `path`, and clear away what a killed one left beside it.
+    """Hold the lock for writing `path`, and remove what a killed process left beside it.
 
     Parameters
     ----------
     path
-        A file that is written with `mnistry.system.files.atomic_write`; its folder is made if need
-        be.
+        A file that is written with `mnistry.system.files.atomic_write`; a missing folder is made.
     wait
-        Seconds to wait for another process; 0 gives up at once, -1 waits for ever.
+        Seconds to wait for another process; 0 gives up at once, -1 waits without limit.
 
     Raises
     ------
     ResourceError
-        If another process still holds it after `wait` seconds.
+        If another process still holds the lock after `wait` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    holder = f"another process writes {path.name}"
+    holder = f"another process is writing {path.name}"
     with files.lock(path.with_name(f".{path.name}.lock"), what=holder, wait=wait):
         files.remove_leftovers(path.parent, path.name)
         yield
 
 
 class _OriginError(Exception):
-    """Why one origin did not give the file."""
+    """The reason why one origin did not deliver the file."""
 
 
 def _receive(
@@ -126,7 +125,7 @@ def _receive(
     progress: Progress | None,
     timeout: tuple[float, float],
 ) -> str:
-    """Write an origin's answer to `file`, and give its SHA-256."""
+    """Write an origin's answer to `file`, and return its SHA-256."""
     import requests
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -140,12 +139,12 @@ def _receive(
                 raise _OriginError(f"HTTP status {answer.status_code} {answer.reason}")
             length = answer.headers.get("Content-Length", "")
             total = int(length) if length.isdecimal() else None
-            # The digest is of the file as it is stored: requests itself would unpack a .gz that
-            # the server labels as "encoded".
+            # The digest is of the stored file: requests itself would unpack a .gz that the server
+            # labels as "encoded".
             for chunk in answer.raw.stream(CHUNK, decode_content=False):
                 if not received and chunk[:512].lstrip().lower().startswith(PAGES):
                     raise _OriginError(
-                        "the server sent a web page: does this network ask for a log-in?"
+                        "the server sent a web page: does this network need a log-in?"
                     )
                 received += len(chunk)
                 if received > max_bytes:
@@ -167,7 +166,7 @@ def _receive(
     except requests.RequestException as error:
         raise _OriginError(f"{type(error).__name__}: {error}") from error
     except ReadTimeoutError as error:
-        raise _OriginError(f"stalled: nothing more within {silence:g} s") from error
+        raise _OriginError(f"stalled: no more data within {silence:g} s") from error
     except HTTPError as error:
         announced = "" if total is None else f": fewer than {total:,} bytes"
         raise _OriginError(f"cut short{announced}") from error

@@ -1,6 +1,6 @@
 """Files written whole or not at all, locks, and the cache folder.
 
-Knows nothing of what is in the files.
+Knows nothing of the files' contents.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ _TEMPORARY = re.compile(rf"\.(.+)\.[0-9a-f]{{{2 * _TOKEN_BYTES}}}\.tmp")
 
 
 def cache_dir() -> Path:
-    """Folder for what can be fetched or made again: ``$MNISTRY_HOME``, else the platform's cache.
+    """Return the folder for downloads and caches: ``$MNISTRY_HOME``, else the platform's.
 
-    It is not created here.
+    The folder is not created here.
     """
     home = os.environ.get("MNISTRY_HOME")
     if home:
@@ -36,9 +36,9 @@ def cache_dir() -> Path:
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file that replaces `path` only when the block ends without an error.
 
-    The bytes go to a temporary file beside `path`, are flushed to the disk, and renamed into
-    place; the folder is flushed too. After a crash at any instant `path` holds its old content
-    or the new, never a part.
+    The bytes go to a temporary file beside `path`, which is flushed to the disk and renamed; then
+    the folder is flushed. After a crash at any moment `path` has its old or its new content, never
+    a part of it.
 
     Parameters
     ----------
@@ -63,13 +63,13 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(temporary)):
-            error.filename = str(path)  # the system does not say which file a full disk cut short
+            error.filename = str(path)  # of a full disk the system does not say which file
         raise
     fsync_folder(path.parent)
 
 
 def leftover_of(name: str) -> str | None:
-    """Tell which file `atomic_write` was at when its process was killed; None for other names.
+    """Return the file's name that a temporary file of `atomic_write` was for; None for others.
 
     Examples
     --------
@@ -81,9 +81,9 @@ def leftover_of(name: str) -> str | None:
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
-    """Remove what killed processes left in a folder, of the file `name` or of every one.
+    """Remove temporary files that killed processes left in a folder: of `name`, or of every file.
 
-    Only for who is alone in writing there.
+    Call only while holding the folder's lock.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
         of = leftover_of(path.name)
@@ -116,7 +116,7 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
-    """Hold the lock file `path` during the block; the system frees it if the process dies.
+    """Hold the lock file `path` during the block; the system releases it if the process dies.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
     what
         Who holds it, for the message: ``"another training writes to this run"``.
     wait
-        Seconds to wait for it; 0 gives up at once, -1 waits for ever.
+        Seconds to wait for it; 0 gives up at once, -1 waits without limit.
 
     Raises
     ------
@@ -142,6 +142,6 @@ def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
 
 
 def sha256(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes, as hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Ctrl-C and termination, put off while something must not be cut in two."""
+"""Delay Ctrl-C and termination while a block must not be interrupted."""
 
 import contextlib
 import signal
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def put_off() -> Iterator[None]:
-    """Let an interrupt or a termination wait until the block has ended; it comes then.
+    """Delay an interrupt or a termination until the block has ended.
 
-    For moments in which an exception at any instruction would do harm: a library half imported,
-    a state handed over and not yet taken back. To block the signals would not do: it is for one
-    thread alone, and where another takes a signal Python still raises in the main one. Does nothing
-    outside the main thread, where none arrive.
+    For blocks in which an exception at any instruction would do harm: it would leave a library
+    half imported, or lose a state that was handed over. Blocking the signals is not enough: that
+    works for one thread, and if another thread receives a signal Python raises in the main thread
+    all the same. Does nothing outside the main thread, which alone receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -27,7 +27,7 @@ def put_off() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            # None: not one of Python's, which cannot be put back.
+            # None: a handler that Python did not install and cannot restore.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         for arrival in arrived[:1]:
             signal.raise_signal(arrival)
