@@ -218,9 +218,7 @@ def _paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def _deciding(
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> list[keras.callbacks.Callback]:
+def _deciding(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
     return [callback for callback in callbacks if _memory(callback)]
 
 

@@ -44,14 +44,17 @@ class Engine:
         What the model's loss takes, a row an image: labels ``(n,)`` or one-hot rows ``(n, 10)``.
     batch_size
         Images a step, at most `n`; the last step of an epoch may have fewer.
+
+    Attributes
+    ----------
+    steps
+        Steps an epoch, including the last partial batch.
+    step
+        How many steps of the epoch the state has behind it.
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        images: NDArray[np.uint8],
-        targets: NDArray[Any],
-        batch_size: int,
+        self, model: keras.Model, images: NDArray[np.uint8], targets: NDArray[Any], batch_size: int
     ) -> None:
         self._model, self._batch_size = model, batch_size
         self._full_steps, self._rest = divmod(len(images), batch_size)
@@ -59,33 +62,22 @@ class Engine:
         self._targets = self._put(targets, ())
         # By a variable's identity: the value that it was given, and the same as it lies here.
         self._stored: dict[int, tuple[Any, Any]] = {}
-        self._set_images(images)
-        self._step = 0
+        self._given_images: NDArray[np.uint8] | None = None
+        self.set_images(images)
+        self.steps = self._full_steps + (self._rest > 0)
+        self.step = 0
         _build_metrics(model, targets)
-
-    @property
-    def steps(self) -> int:
-        """Steps an epoch, the last partial batch among them."""
-        return self._full_steps + (self._rest > 0)
-
-    @property
-    def step(self) -> int:
-        """How many steps of the epoch the state has behind it."""
-        return self._step
 
     def begin_epoch(self, first_step: int = 0) -> None:
         """Begin an epoch of which `first_step` steps are done already."""
-        self._step = first_step
+        self.step = first_step
 
     def set_images(self, images: NDArray[np.uint8]) -> None:
-        """Put other images of the same shape in the place of the images, for the same targets."""
+        """Replace the images by others of the same shape, for the same targets."""
         if images is not self._given_images:
-            self._set_images(images)
-
-    def _set_images(self, images: NDArray[np.uint8]) -> None:
-        self._given_images = images
-        # JAX copies an array that is not aligned, once for each device.
-        self._images = self._put(aligned.as_aligned(images), ())
+            self._given_images = images
+            # JAX copies an array that is not aligned, once for each device.
+            self._images = self._put(aligned.as_aligned(images), ())
 
     def _put(self, array: Any, shape: tuple[int, ...]) -> Any:
         """Put an array on the devices, divided as an array of weights of this shape is."""
@@ -136,16 +128,16 @@ class Engine:
         self._stored.clear()  # what lies here is void from now on
         logs = self._no_logs
         last_full = min(stop, self._full_steps)
-        if self._step < last_full:
+        if self.step < last_full:
             self._state, logs = self._run_steps(
                 self._state, self._no_logs, self._images, self._targets,
-                order, np.int32(self._step), np.int32(last_full),
+                order, np.int32(self.step), np.int32(last_full),
             )  # fmt: skip
         if self._rest and stop == self.steps:
             self._state, logs = self._run_last_step(
                 self._state, self._images, self._targets, order[-self._rest :]
             )
-        self._step = stop
+        self.step = stop
         return {name: _plain(value) for name, value in logs.items()}
 
     def _variables(self) -> tuple[list[keras.Variable], ...]:

@@ -279,14 +279,10 @@ def _compiled(
             raise
         if watched is not None and math.isfinite(logs["loss"]):
             judged = model.evaluate(
-                *watched,
-                batch_size=_EVALUATION_BATCH,
-                verbose=0,
-                return_dict=True,
-                callbacks=every,
+                *watched, batch_size=_EVALUATION_BATCH, verbose=0, return_dict=True, callbacks=every
             )
-            judged = processes.broadcast(judged)
-            logs |= {f"val_{name}": float(value) for name, value in judged.items()}
+            for name, value in processes.broadcast(judged).items():
+                logs[f"val_{name}"] = float(value)
         every.on_epoch_end(epoch, logs)
     # As fit does: an optimizer that averages weights puts the averages in their place.
     model.optimizer.finalize_variable_values(model.trainable_variables)
