@@ -47,7 +47,7 @@ def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None
         (["--ray", "local"], "--ray and -o go together"),
         (["-o", "out"], "--ray and -o go together"),
         (["--ray", "local", "-o", "out", "--jsonl"], "--ray writes Parquet"),
-        (["-", "--ray", "local", "-o", "out"], "--ray reads no standard input"),
+        (["-", "--ray", "local", "-o", "out"], "--ray cannot read standard input"),
     ],
 )
 def test_what_does_not_go_together_is_told(mnistry_command, tmp_path, options, said) -> None:

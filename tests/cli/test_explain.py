@@ -186,10 +186,10 @@ def test_without_keras_the_way_forward_is_told(mnistry_command, finished_run, mo
         (("--label", 3), 2, "image 0 is labelled"),
         (("--label", 10), 2, "explain --label: 10 is not in the range"),
         (("--image", "no.png"), 3, "no.png: cannot be read"),
-        (("--image", "no.png", "--index", 1), 2, "--image is a picture of its own"),
+        (("--image", "no.png", "--index", 1), 2, "--image excludes"),
         (("--data", "nothing-of-that-name"), 3, "nothing-of-that-name"),
-        (("--transpose",), 2, "--transpose is for --data"),
-        (("--image", "no.png", "--transpose"), 2, "--transpose is for --data"),
+        (("--transpose",), 2, "--transpose without --data"),
+        (("--image", "no.png", "--transpose"), 2, "--transpose without --data"),
         (("-o", "no/such/folder/page.html"), 2, "no such folder"),
     ],
     ids=str,
@@ -240,7 +240,7 @@ def test_a_page_does_not_replace_what_it_is_made_from(
         before = path.read_bytes()
         result = mnistry_command("explain", finished_run.path, option, path, "-o", path)
         assert result.code == 2
-        assert "is what it is made from" in result.err
+        assert "is also an input" in result.err
         assert path.read_bytes() == before
 
 

@@ -127,7 +127,7 @@ def test_a_binary_loss_is_not_called_bits_an_image(mnistry_command, copy) -> Non
     retrain(copy, loss="binary_crossentropy")
     out = flat(mnistry_command("ledger", copy.path).out)
     assert "trained on binary crossentropy" in out
-    assert "no number of bits an image" in out
+    assert "not a number of bits an image" in out
     assert f"{copy.scores().test.loss_bits:.4f}" in out
     value = json.loads(mnistry_command("ledger", copy.path, "--json").out)
     assert (value["epochs"], value["loss"]) == ([], "binary_crossentropy")

@@ -143,7 +143,7 @@ def test_a_folder_is_read_with_all_below_it_but_nothing_else(
     found = [line.removesuffix(": 4") for line in result.out.splitlines()]
     assert found == [str(folder / name) for name in (Path("2026") / "c.png", "a.JPG", "b.png")]
     assert result.err.count("\n") == 1
-    assert "passed over 4 files and links" in result.err
+    assert "skipped 4 files and links" in result.err
     assert result.code == 0
 
 
@@ -169,7 +169,7 @@ def test_what_is_below_the_threshold_is_a_question_mark(mnistry_command, number)
     result = mnistry_command("read", number, number, "--threshold", "1")
     assert "?" in result.out
     assert result.err.count("\n") == 1  # explained once
-    assert "? is no digit, or too uncertain" in result.err
+    assert "? is a mark that is not a digit, or too uncertain" in result.err
     value = json.loads(mnistry_command("read", number, "--threshold", "1", "--jsonl").out)
     unsure = [digit for digit in value["digits"] if digit["digit"] is None]
     assert len(unsure) == value["text"].count("?") > 0

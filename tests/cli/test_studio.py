@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mnistry.cli.studio import studio
-from mnistry.errors import ModelError, UsageError
+from mnistry.errors import ModelError
 from torture import processes
 
 
@@ -52,7 +52,9 @@ def test_a_model_that_there_is_not_is_told_before_anything_is_served(tmp_path: P
             studio.main(["--model", str(model), "--port", "0"], standalone_mode=False)
 
 
-def test_without_its_extra_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_extra_the_remedy_is_told(
+    mnistry_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = builtins.__import__
 
     def bare(name: str, *arguments: object, **more: object) -> object:
@@ -61,5 +63,6 @@ def test_without_its_extra_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -
         return real(name, *arguments, **more)
 
     monkeypatch.setattr(builtins, "__import__", bare)
-    with pytest.raises(UsageError, match=r"pip install 'mnistry\[studio\]'"):
-        studio.main([], standalone_mode=False)
+    result = mnistry_command("studio")
+    assert (result.code, result.out) == (2, "")
+    assert "needs fastapi, which is not installed; pip install 'mnistry[studio]'" in result.err

@@ -1,6 +1,6 @@
-"""The command line: one module a command, which parses, calls the library and prints.
+"""The command line: each command is a module that parses, calls the library and prints.
 
-Errors of the library become one line on stderr and the exit code of their class.
+The library's errors become one line on stderr and the exit code of their class.
 """
 
 import atexit
@@ -18,17 +18,19 @@ from mnistry.cli.framework import LazyGroup
 from mnistry.errors import MnistryError, ResourceError, UsageError
 from mnistry.version import __version__
 
-# Modules that the bare install lacks.
-_TRAINING_EXTRA = {
-    *("filelock", "h5py", "jax", "jaxlib", "keras", "matplotlib", "mlxtend", "onnx", "requests"),
-    *("scipy", "tensorflow", "torch"),
+# The modules of each extra, which the bare install lacks.
+_EXTRAS = {
+    "train": """
+        filelock h5py jax jaxlib keras matplotlib mlxtend onnx requests scipy tensorflow torch
+        """,
+    "studio": "anyio fastapi h11 pydantic python_multipart starlette uvicorn",
 }
-# What the system says of a place that cannot take a file.
+# The system's errors for places where no file can be written.
 _DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT),
 }
-# What a shell says of a program that SIGPIPE ended; Windows lacks the signal.
+# A shell's exit code for a program that SIGPIPE ended; Windows lacks the signal.
 _SIGPIPE = 128 + 13
 
 
@@ -46,8 +48,8 @@ _SIGPIPE = 128 + 13
         "max_content_width": 100,
         "show_default": True,
     },
-    epilog="Commands and options are completed by the shell after eval "
-    '"$(_MNISTRY_COMPLETE=bash_source mnistry)"; in zsh zsh_source, in fish fish_source.',
+    epilog='For completion in the shell: eval "$(_MNISTRY_COMPLETE=bash_source mnistry)"; '
+    "zsh_source in zsh, fish_source in fish.",
 )
 @click.version_option(__version__, message="mnistry %(version)s", help="Print the version.")
 def app() -> None:
@@ -56,28 +58,28 @@ def app() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    # Imports make many objects and no garbage, so Python need not search for it so often; nor at
-    # the end, where the system takes all memory back at once.
+    # Imports make many objects and no garbage, so Python should search for garbage less often. At
+    # the end it need not search at all: the system takes back all memory.
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)
     stdout = sys.stdout
     try:
         _run()
     except BrokenPipeError:
-        _unread()
+        _end_unread()
     except SystemExit as end:
-        # Rich and Click end with code 1 where a pipe is closed; Click has replaced stdout by then.
+        # Rich and Click end with code 1 if a pipe is closed; Click has replaced stdout by then.
         if isinstance(end.__context__, BrokenPipeError) or sys.stdout is not stdout:
-            _unread()
+            _end_unread()
         raise
 
 
 def _run() -> NoReturn:
-    # Turned into an exception, a termination lets a run say that it was interrupted.
+    # As an exception, a termination lets a training record that it was interrupted.
     signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a "…" must not end a program in the C locale
+            stream.reconfigure(errors="replace")  # the C locale cannot encode "…"
     try:
         code = app(standalone_mode=False, prog_name="mnistry")
     except click.exceptions.NoArgsIsHelpError as error:
@@ -90,32 +92,25 @@ def _run() -> NoReturn:
     except MnistryError as error:
         _fail(error)
     except ModuleNotFoundError as error:
-        if error.name not in _TRAINING_EXTRA:
+        extras = [extra for extra, modules in _EXTRAS.items() if error.name in modules.split()]
+        if not extras:
             raise
-        _fail(
-            UsageError(
-                f"this command needs {error.name}, which is not installed",
-                remedy="pip install 'mnistry[train]'",
-            )
-        )
+        what = f"this command needs {error.name}, which is not installed"
+        _fail(UsageError(what, remedy=f"pip install 'mnistry[{extras[0]}]'"))
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        _fail(
-            ResourceError(
-                error.strerror or "cannot be written",
-                where=error.filename,
-                remedy="choose another place, or free some space",
-            )
-        )
+        what = error.strerror or "cannot be written"
+        remedy = "choose another place, or free some space"
+        _fail(ResourceError(what, where=error.filename, remedy=remedy))
     except MemoryError:
         _fail(ResourceError("out of memory", remedy="use fewer images or a smaller batch"))
-    sys.stdout.flush()  # a failure must be seen before the exit code is chosen
+    sys.stdout.flush()  # if this fails, the exit code must say so
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _translate(error: click.UsageError) -> UsageError:
-    """Give Click's error in our form: what, where, and whose help says more."""
+    """Turn Click's error into ours: what, where, and which command's help to read."""
     program = "mnistry" if error.ctx is None else error.ctx.command_path
     where, what = program.removeprefix("mnistry").strip(), error.format_message()
     if isinstance(error, click.BadParameter) and error.message and error.param is not None:
@@ -131,12 +126,12 @@ def _fail(error: MnistryError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def _unread() -> NoReturn:
-    """End as a program does whose output is read no further, as in ``mnistry data | head -1``."""
+def _end_unread() -> NoReturn:
+    """End as programs do when nobody reads their output any more: ``mnistry data | head -1``."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
-            os.dup2(nowhere, stream.fileno())  # for what Python flushes at its end
+            os.dup2(nowhere, stream.fileno())  # Python flushes both when it ends
     sys.exit(_SIGPIPE)
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: consoles, checks of outputs, loading data with its notices."""
+"""What the commands share: consoles, messages, output files, and data with its notices."""
 
 import json
 import os
@@ -16,15 +16,15 @@ from mnistry.errors import IncompleteError, Notice, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mnistry.datasets import Dataset, Origin
+    from mnistry.datasets import Dataset, Origin, Split
     from mnistry.runs.directory import Run
 
 _PIPE_WIDTH = 120
-_STDERR = 2  # the number of the file
+_STDERR = 2  # the file descriptor
 
 
 def stdout() -> "Console":
-    """Make the console for results; a pipe, which has no width, gets room for any table."""
+    """Make the console for results; a pipe, which has no width, gets enough for any table."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
@@ -40,16 +40,31 @@ def stderr() -> "Console":
     return Console(stderr=True, highlight=False, markup=False)
 
 
+def say(text: object, style: str | None = None) -> None:
+    """Print a line to stderr, without wrapping it."""
+    stderr().print(text, style=style, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print a notice to stderr."""
+    say(f"note: {text}", style="yellow")
+
+
+def counted_noun(count: int, noun: str) -> str:
+    """Put a number before a noun: ``1 epoch``, ``2 epochs``."""
+    return f"{count:,} {noun}" + ("s" if count != 1 else "")
+
+
 def print_json(value: Any) -> None:
-    """Print a value as the one JSON object of stdout."""
+    """Print a value to stdout as JSON, on one line."""
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def check_output(path: Path, *inputs: str | Path | None) -> None:
-    """Raise `UsageError` if a file cannot or must not be written at `path`.
+    """Raise `UsageError` if a file cannot be written at `path`, or must not be.
 
-    It must not where it would replace a file that belongs to a run, or one of `inputs`, from
-    which it is made; None stands for no input, and the name of a dataset for no file.
+    It must not replace a file that belongs to a run, or one of the `inputs`, which may be files,
+    names of datasets or None.
     """
     if path.is_dir() or not path.name:
         raise UsageError("is a folder", where=path, expected="the name of a file")
@@ -61,7 +76,26 @@ def check_output(path: Path, *inputs: str | Path | None) -> None:
         raise UsageError("is a run's own file", where=path, remedy="choose another name")
     for given in inputs:
         if given is not None and path.exists() and Path(given).exists() and path.samefile(given):
-            raise UsageError("is what it is made from", where=path, remedy="choose another name")
+            raise UsageError("is also an input", where=path, remedy="choose another name")
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and print its name."""
+    from mnistry.system import files
+
+    files.write_bytes(path, content)
+    say(f"wrote {path}")
+
+
+@contextmanager
+def hint_if_interrupted(folder: Path, hint: str) -> Iterator[None]:
+    """Print how to resume if the block is interrupted after it has made `folder`."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if folder.is_dir():
+            say(f"\ninterrupted; {hint}")
+        raise
 
 
 def load_dataset(origin: "Origin") -> "Dataset":
@@ -77,36 +111,47 @@ def load_dataset(origin: "Origin") -> "Dataset":
         warnings.simplefilter("ignore", Notice)
         dataset = datasets.load_origin(origin, progress=progress)
     for notice in dataset.notices:
-        stderr().print(f"note: {notice}", style="yellow", soft_wrap=True)
+        note(notice)
     return dataset
 
 
 def load_own_data(run: "Run") -> "Dataset":
-    """Load the data that a run was trained on, and make sure that it is the same."""
+    """Load the data that a run was trained on, and check that it has not changed."""
     dataset = load_dataset(run.data.origin)
     run.data.check(dataset)
     return dataset
 
 
+def choose_split(dataset: "Dataset", name: str) -> "Split":
+    """Return the split ``train`` or ``test`` of a dataset; raise `UsageError` if it has none."""
+    split = dataset.test if name == "test" else dataset.train
+    if split is None:
+        other = "train" if name == "test" else "test"
+        raise UsageError(
+            f"this data has no {name} images", where=dataset.source, remedy=f"--split {other}"
+        )
+    return split
+
+
 def finish(dataset: "Dataset") -> None:
-    """List the items of a dataset that could not be read, if any, and end with exit code 8."""
+    """Raise `IncompleteError` if items of a dataset could not be read, and list them."""
+    for failure in dataset.failures:
+        say(failure)
     if dataset.failures:
-        for failure in dataset.failures:
-            stderr().print(failure, soft_wrap=True)
         raise IncompleteError(
-            f"{len(dataset.failures):,} items could not be read; the rest was used",
+            f"{len(dataset.failures):,} items could not be read; the others were used",
             where=dataset.source,
-            remedy="mend or remove them",
+            remedy="repair or remove them",
         )
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Drop what libraries in C write to stderr meanwhile, as libtiff does of a damaged file."""
+    """Drop what C libraries write to stderr, as libtiff does about damaged files."""
     plain = sys.stderr
     try:
         is_ours = plain.fileno() == _STDERR
-    except (AttributeError, OSError, ValueError):  # a notebook's or a test's, that has no number
+    except (AttributeError, OSError, ValueError):  # in a notebook or a test: no file descriptor
         is_ours = False
     if not is_ours:
         yield

@@ -1,5 +1,6 @@
 """``mnistry data``: where a dataset came from, and what its arrays are."""
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import click
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     "name",
     metavar="[NAME|PATH]",
     required=False,
-    help="mnist, fashion-mnist, sample, or a path. Without it: MNIST, or offline the sample.",
+    help="mnist, fashion-mnist, sample, or a path; without it MNIST, or offline the sample.",
 )
 @options.TRANSPOSE
 @options.JSON
 def data(name: str | None, transpose: bool, as_json: bool) -> None:
-    """Tell where a dataset came from, its shapes, axes, dtype, range, classes and licence."""
+    """Print where a dataset came from, its shapes, axes, dtype, range, classes and licence."""
     from mnistry.datasets import Origin
 
     dataset = common.load_dataset(Origin(name, transpose))
@@ -36,10 +37,9 @@ def data(name: str | None, transpose: bool, as_json: bool) -> None:
 
 
 def _facts(dataset: "Dataset") -> dict[str, object]:
-    import dataclasses
-
     from mnistry.datasets.arrays import describe
 
+    counts = _images_a_class(dataset)
     return {
         "name": dataset.name,
         "source": dataset.source,
@@ -49,9 +49,7 @@ def _facts(dataset: "Dataset") -> dict[str, object]:
             dataclasses.asdict(describe(name, array)) | {"sha256": dataset.digests[name]}
             for name, array in dataset.arrays().items()
         ],
-        "images_a_class": {
-            name: counts.tolist() for name, counts in _images_a_class(dataset).items()
-        },
+        "images_a_class": {split: numbers.tolist() for split, numbers in counts.items()},
         "notices": list(dataset.notices),
         "failures": list(dataset.failures),
     }

@@ -1,4 +1,4 @@
-"""``mnistry doctor``: why a picture's digits were read as they were, as text and as one picture."""
+"""``mnistry doctor``: why a picture's digits are read as they are, as text and as one picture."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +13,15 @@ from mnistry.errors import UsageError, printable
 if TYPE_CHECKING:
     from mnistry.doctor.examine import Case, Diagnosis
 
-_CHANGES = 3  # that are printed for a digit
-_WIDTH = 34  # of the names before what was read
+_CHANGES = 3  # how many are printed for a digit
+_WIDTH = 34  # the column of names, in characters
 
 
 @click.command(cls=Command)
 @click.argument("path", metavar="FILE", type=options.PATH, help="A picture.")
-@click.option(
-    "-o",
-    "--output",
-    metavar="PICTURE.png",
-    type=options.PATH,
-    help="Where to draw it.",
+@options.output(
+    "PICTURE.png",
+    "The picture to draw.",
     show_default="FILE's name with -doctor.png, in this folder",
 )
 @options.MODEL
@@ -35,12 +32,13 @@ def doctor(
 ) -> None:
     """Show why digits are read as they are, from the photo to the 28x28 image.
 
-    One picture has each step and what the network reads in it, the nearest of
-    MNIST's prototypes, and the smallest change that would change the answer.
+    The output is one picture. It has each step and what the network reads in it,
+    the most similar of MNIST's prototypes, and the smallest change that would
+    change the answer.
     """
     drawn = _own_name(path) if output is None else output
     if drawn.suffix.lower() != ".png":
-        raise UsageError("a PNG file is written", where=drawn, remedy="call it .png")
+        raise UsageError("not a PNG file", where=drawn, expected="a name ending in .png")
     common.check_output(drawn, path)
     from mnistry.doctor import sheet
     from mnistry.doctor.examine import examine
@@ -54,11 +52,11 @@ def doctor(
         common.print_json({"file": str(path), "picture": str(drawn), **diagnosis.to_json()})
     else:
         _print(path, diagnosis)
-    common.stderr().print(f"wrote {drawn}", soft_wrap=True)
+    common.say(f"wrote {drawn}")
 
 
 def _own_name(path: Path) -> Path:
-    """Give the name of a picture in this folder that is new, or was drawn by this command."""
+    """Return the default name, if no file has it or only one that this command drew."""
     drawn = Path(f"{path.stem}-doctor.png")
     if drawn.exists() and not _is_drawn(drawn):
         raise UsageError("exists already", where=drawn, remedy="choose another name with -o")
@@ -66,7 +64,7 @@ def _own_name(path: Path) -> Path:
 
 
 def _is_drawn(path: Path) -> bool:
-    """Say whether a file was written by this command."""
+    """Return whether this command drew a file."""
     from PIL import Image
 
     from mnistry.doctor import sheet
@@ -74,7 +72,7 @@ def _is_drawn(path: Path) -> bool:
     try:
         with Image.open(path, formats=("PNG",)) as image:
             return image.info.get("Software") == sheet.MADE_BY
-    except (OSError, SyntaxError, ValueError):  # what Pillow says of other files
+    except (OSError, SyntaxError, ValueError):  # Pillow's errors about other files
         return False
 
 
@@ -84,7 +82,7 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
     reading = diagnosis.reading
     paper = "light" if diagnosis.ink.paper_is_light else "dark"
     click.echo(f"{printable(str(path))}: {' / '.join(reading.lines) or 'no digit'}")
-    click.echo(f"{_count(len(reading.digits), 'digit')} on {paper} paper\n")
+    click.echo(f"{common.counted_noun(len(reading.digits), 'digit')} on {paper} paper\n")
     click.echo("the naive way: the whole picture")
     for stage in diagnosis.naive:
         click.echo(f"  {stage.name:{_WIDTH}}{format_answer(stage.digit)}")
@@ -108,7 +106,3 @@ def _print_case(case: "Case") -> None:
     click.echo(f"  what would change it{'' if case.changes else ': nothing that was tried'}")
     for change in case.changes[:_CHANGES]:
         click.echo(f"    {change.name:{_WIDTH - 2}}{format_answer(change.digit)}")
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("s" if count != 1 else "")

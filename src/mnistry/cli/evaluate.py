@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @options.TRANSPOSE
 @options.JSON
 def evaluate(run_path: Path, data: str | None, transpose: bool, as_json: bool) -> None:
-    """Score a run on its own test images, or on others by --data."""
+    """Score a run on its own test images, or on other images with --data."""
     from mnistry.datasets import Origin, checks
     from mnistry.runs import scoring
     from mnistry.runs.directory import Run
@@ -33,13 +33,13 @@ def evaluate(run_path: Path, data: str | None, transpose: bool, as_json: bool) -
         dataset = trained_on = common.load_own_data(run)
     else:
         dataset = common.load_dataset(Origin(data, transpose))
-        with contextlib.suppress(MnistryError):  # it may be gone: other data can be scored yet
+        with contextlib.suppress(MnistryError):  # other data can be scored without it
             trained_on = common.load_own_data(run)
     name, split = scoring.choose_split(dataset)
     own = data is None and name == "test"
     if trained_on is not None and trained_on.train is not None and not own:
         for notice in checks.in_both(trained_on.train.images, split.images):
-            common.stderr().print(f"note: {notice}", style="yellow", soft_wrap=True)
+            common.note(notice)
     card = scoring.score_run(run, split, dataset.classes)
     if as_json:
         common.print_json(
@@ -67,28 +67,21 @@ def _print(
     rows: list[tuple[str, Any]] = [
         ("run", str(run.path)),
         ("scored on", f"{card.count:,} {name} images of {dataset.name}"),
-        (f"{name} accuracy", report.accuracy(card)),
-        (f"{name} loss", report.loss(card)),
+        *report.score(name, card),
     ]
     if own:
         rows += report.gap(card, run.scores().train, run.epochs()[-1])
     rows.append(("calibration error", report.calibration(card)))
     if card.undisputed is not None:
-        rows.append(
-            (
-                "undisputed",
-                f"{report.accuracy(card.undisputed)} without the {len(card.disputed)} images "
-                "whose label is disputed",
-            )
-        )
+        without = f"without the {len(card.disputed)} images whose label is disputed"
+        rows.append(("undisputed", f"{report.accuracy(card.undisputed)} {without}"))
     console.print(report.facts(*rows))
     report.print_scorecard(console, card)
     surest = card.mistakes[:6]
     if surest:
         console.print("\nthe surest mistakes", style="bold")
-        console.print(
-            DigitPictures(split.images, split.labels, [m.index for m in surest], dataset.classes)
-        )
+        indices = [mistake.index for mistake in surest]
+        console.print(DigitPictures(split.images, split.labels, indices, dataset.classes))
         for mistake in surest:
             console.print(
                 f"image {mistake.index}: {dataset.classes[mistake.answer]} with "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,16 +20,15 @@ if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Split
     from mnistry.explain import Explanation
     from mnistry.explain.learning import LearningStep
+    from mnistry.explain.narrative import Section
     from mnistry.runs.directory import Run
 
-_OTHERS = 1000  # images on which to see what a step does to the rest
+_OTHERS = 1000  # other images, to measure a step's effect on them
 
 
 @click.command(cls=Command)
 @options.RUN
-@click.option(
-    "--index", metavar="N", type=int, help="Which image, counted from 0.", show_default="0"
-)
+@click.option("--index", metavar="N", type=int, help="The image's index, from 0.", show_default="0")
 @click.option(
     "--split",
     type=options.SPLITS,
@@ -45,17 +45,11 @@ _OTHERS = 1000  # images on which to see what a step does to the rest
     "--label",
     metavar="N",
     type=click.IntRange(0, 9),
-    help="The true class, where the data has none.",
+    help="The image's true class, if the data has no labels.",
 )
 @options.OWN_DATA
 @options.TRANSPOSE
-@click.option(
-    "-o",
-    "--output",
-    metavar="PAGE.html",
-    type=options.PATH,
-    help="Write a page with figures instead.",
-)
+@options.output("PAGE.html", "Write a page with figures instead.")
 @options.JSON
 def explain(
     run_path: Path,
@@ -74,10 +68,10 @@ def explain(
 
     if image is not None and not (index is None and split is None and data is None):
         raise UsageError(
-            "--image is a picture of its own", remedy="leave out --index, --split and --data"
+            "--image excludes --index, --split and --data", remedy="leave out one or the other"
         )
     if transpose and data is None:
-        raise UsageError("--transpose is for --data", remedy="leave it out, or say which data")
+        raise UsageError("--transpose without --data", remedy="leave it out, or give --data")
     if output is not None:
         common.check_output(output, image, data)
     run = Run.open(run_path)
@@ -93,8 +87,7 @@ def explain(
     if as_json:
         common.print_json(report.to_json())
     if output is not None:
-        report.write(output)
-        common.stderr().print(f"wrote {output}", soft_wrap=True)
+        common.write_output(output, report.to_html().encode())
     if output is None and not as_json:
         report.print()
     if chosen.dataset is not None:
@@ -103,7 +96,7 @@ def explain(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Chosen:
-    """The image to explain, where it is from, and labelled others to compare with."""
+    """The image to explain, its origin, and other labelled images to compare with."""
 
     image: "NDArray[np.uint8]"
     label: int | None
@@ -120,21 +113,13 @@ def _from_file(run: "Run", path: Path, label: int | None) -> _Chosen:
 
     image, inverted = read_digit(path)
     if inverted:
-        common.stderr().print(
-            "note: its paper is light, so it was inverted: MNIST's paper is 0, its ink 255",
-            style="yellow",
-            soft_wrap=True,
-        )
+        common.note("its paper is light, so it was inverted: MNIST's paper is 0, its ink 255")
     others = None
     if label is not None:
         try:
             others = _others(common.load_own_data(run))
-        except MnistryError as error:  # the rest can be told without it
-            common.stderr().print(
-                f"note: what the step does to other images is left out: {error}",
-                style="yellow",
-                soft_wrap=True,
-            )
+        except MnistryError as error:  # the image can be explained without them
+            common.note(f"the step's effect on other images is left out: {error}")
     source = {"file": str(path), "inverted": inverted}
     return _Chosen(image, label, str(path), source, run.data.name, run.data.classes, others)
 
@@ -155,15 +140,12 @@ def _from_data(
         dataset = common.load_dataset(Origin(data, transpose))
     if split is None:
         split = "train" if dataset.test is None else "test"
-    chosen = dataset.test if split == "test" else dataset.train
-    if chosen is None:
-        raise UsageError(f"this data has no {split} images", where=dataset.source)
+    chosen = common.choose_split(dataset, split)
     arrays.check_indices([index], len(chosen.images))
     if chosen.labels is not None:
         if label is not None:
-            raise UsageError(
-                f"image {index} is labelled {chosen.labels[index]}", remedy="leave out --label"
-            )
+            what = f"image {index} is labelled {chosen.labels[index]}"
+            raise UsageError(what, remedy="leave out --label")
         label = int(chosen.labels[index])
     return _Chosen(
         chosen.images[index],
@@ -178,7 +160,7 @@ def _from_data(
 
 
 def _others(dataset: "Dataset", left_out: int | None = None) -> "Split | None":
-    """Give the first labelled training images, without the one that is explained."""
+    """Return the first labelled training images, without the one at index `left_out`."""
     import numpy as np
 
     from mnistry.datasets import Split
@@ -192,7 +174,7 @@ def _others(dataset: "Dataset", left_out: int | None = None) -> "Split | None":
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Report:
-    """What is told of one image, in three forms."""
+    """The explanation of one image as JSON, HTML and text."""
 
     run: "Run"
     chosen: _Chosen
@@ -207,54 +189,48 @@ class _Report:
             "learning": None if step is None else step.to_json(),
         }
 
-    def write(self, path: Path) -> None:
-        from mnistry.explain import narrative, page
-        from mnistry.system import files
+    def to_html(self) -> str:
+        from mnistry.explain import page
 
-        sections = narrative.forward(self.explanation, self.chosen.about)
-        if self.step is not None:
-            sections += narrative.learning(self.step, self._others())
-        text = page.render(self._title(), sections, self._missing() or "")
-        files.write_bytes(path, text.encode())
+        return page.render(self._title(), list(self._sections()), self._missing() or "")
 
     def print(self) -> None:
         from mnistry.cli import screen
         from mnistry.display import terminal
-        from mnistry.explain import narrative
 
         console = common.stdout()
         console.print(printable(self._title()), style="bold")
         if not terminal.has_colours(console):
             console.print("Pictures in colour are left out: -o PAGE.html draws them.", style="dim")
-        sections = narrative.forward(self.explanation, self.chosen.about)
-        for number, section in enumerate(sections, start=1):
+        for number, section in enumerate(self._sections(), start=1):
             screen.print_section(console, number, section)
-        if self.step is not None:
-            after = narrative.learning(self.step, self._others())
-            for number, section in enumerate(after, start=len(sections) + 1):
-                screen.print_section(console, number, section)
-        else:
+        if self.step is None:
             console.print(f"\n{self._missing()}", width=screen.width(console))
 
     def _title(self) -> str:
         return f"How {self.run.path} answers {self.chosen.about}"
 
-    def _others(self) -> str:
-        return f"training images of {self.chosen.data}"
+    def _sections(self) -> Iterator["Section"]:
+        from mnistry.explain import narrative
+
+        yield from narrative.forward(self.explanation, self.chosen.about)
+        if self.step is not None:
+            others = f"training images of {self.chosen.data}"
+            yield from narrative.learning(self.step, others)
 
     def _missing(self) -> str | None:
-        """Say why there is no step of learning, if there is none."""
+        """Return why there is no step of learning, or None if there is one."""
         if self.explanation.network is None:
-            return "A step of learning is worked out for networks of dense layers alone."
+            return "A step of learning is worked out only for networks of dense layers."
         if self.explanation.label is None:
-            return "Say what the image shows, with --label, to see a step of learning too."
+            return "To see a step of learning too, say with --label what the image shows."
         if importlib.util.find_spec("keras") is None:
-            return "A step of learning takes the run's optimizer: pip install 'mnistry[train]'"
+            return "A step of learning needs the run's optimizer: pip install 'mnistry[train]'"
         return None
 
     @cached_property
     def step(self) -> "LearningStep | None":
-        """The step of learning, if there is one; takes seconds, as Keras is started for it."""
+        """The step of learning, if there is one; takes seconds, because it imports Keras."""
         network, label = self.explanation.network, self.explanation.label
         if network is None or label is None or self._missing() is not None:
             return None

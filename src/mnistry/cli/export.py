@@ -13,20 +13,17 @@ _FORMATS = ("onnx", "keras")
 
 @click.command(cls=Command)
 @options.RUN
-@click.option(
-    "-o", "--output", metavar="FILE", type=options.PATH, required=True, help="Where to write."
-)
+@options.output("FILE", "The file to write.", required=True)
 @click.option(
     "--format",
     "form",
     type=click.Choice(_FORMATS),
-    help="For ONNX Runtime, or for Keras.",
+    help="The file's format: for ONNX Runtime, or for Keras.",
     show_default="by FILE's ending",
 )
 def export(run_path: Path, output: Path, form: str | None) -> None:
-    """Copy a run's network to a file, checked against the run's record."""
+    """Copy a run's network to a file, after checking it against the run's record."""
     from mnistry.runs.directory import Run
-    from mnistry.system import files
 
     common.check_output(output)
     ending = output.suffix.lower().removeprefix(".")
@@ -39,5 +36,4 @@ def export(run_path: Path, output: Path, form: str | None) -> None:
         )
     run = Run.open(run_path)
     source = run.checked(run.onnx_path if ending == "onnx" else run.keras_path)
-    files.write_bytes(output, source.read_bytes())
-    common.stderr().print(f"wrote {output}", soft_wrap=True)
+    common.write_output(output, source.read_bytes())

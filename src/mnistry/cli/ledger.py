@@ -1,4 +1,4 @@
-"""``mnistry ledger``: what a run's network has learned, and what it has yet to ask, in bits."""
+"""``mnistry ledger``: how much a run's network has learned, and still does not know, in bits."""
 
 import dataclasses
 import math
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mnistry.evaluation.ledger import Entry, Ledger
 
-_COLOURS = "#0072B2", "#D55E00"  # the figures' own: seen well on white and on black
+_COLOURS = "#0072B2", "#D55E00"  # as in the figures: visible on white and on black
 _BLOCKS, _ASCII = ("█", "▒"), ("#", "-")
 _EIGHTHS = ("", *"▏▎▍▌▋▊▉")
 _WIDEST_BAR = 48
@@ -34,9 +34,10 @@ _NOT_SEEN = {
 @options.RUN
 @options.JSON
 def ledger(run_path: Path, as_json: bool) -> None:
-    """Show in bits what a run has learned, what it has yet to ask, and what others cost more.
+    """Show in bits how much a run's network has learned and how much it still does not know.
 
-    From log2(10) = 3.32 bits an image (knows nothing) to 0: in all, by epoch, class by class.
+    An image costs log2(10) = 3.32 bits if the network knows nothing, and 0 if it knows all. The
+    costs are shown for training and test images, by epoch and by class.
     """
     from mnistry.cli import report
     from mnistry.evaluation.ledger import Ledger
@@ -53,7 +54,7 @@ def ledger(run_path: Path, as_json: bool) -> None:
     console.print(_whole(book))
     if book.split is None:
         console.print(
-            "All its images were trained on, so what others cost cannot be told; "
+            "All its images were trained on, so the cost of other images is not known; "
             "mnistry train --validation 0.1 sets some aside."
         )
     console.print("\nby epoch", style="bold")
@@ -63,7 +64,7 @@ def ledger(run_path: Path, as_json: bool) -> None:
 
 
 def _whole(book: "Ledger") -> "Table":
-    """Lay out the sum: a line for each figure, with its bar and a sentence."""
+    """Lay out the figures over all images: each with its bar and a sentence."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2), expand=True)
@@ -72,34 +73,23 @@ def _whole(book: "Ledger") -> "Table":
     table.add_column(ratio=1)
     table.add_column(ratio=3)
     full = max(book.nothing, book.left)
-    table.add_row(
-        "knows nothing",
-        f"{book.nothing:.4f}",
-        _Bar(book.nothing, 0, full),
-        f"log2({book.classes}): each of {book.classes} answers is as likely as any other",
-    )
-    if book.nothing - book.frequencies >= 0.01:  # else as good as equal
-        table.add_row(
-            "class frequencies",
-            f"{book.frequencies:.4f}",
-            _Bar(book.frequencies, 0, full),
-            "knows how often each class occurs in the training, and nothing else",
-        )
-    table.add_row("learned", f"{-book.learned:+.4f}", "", _learned(book))
     gap = max(0.0, book.gap or 0.0)
+
+    def add(name: str, bits: float, sentence: str, shaded: float = 0.0) -> None:
+        table.add_row(name, f"{bits:.4f}", _Bar(bits - shaded, shaded, full), sentence)
+
+    each = f"log2({book.classes}): each of {book.classes} answers is as likely as any other"
+    add("knows nothing", book.nothing, each)
+    if book.nothing - book.frequencies >= 0.01:  # otherwise almost equal
+        known = "knows how often each class occurs in the training, and nothing else"
+        add("class frequencies", book.frequencies, known)
+    table.add_row("learned", f"{-book.learned:+.4f}", "", _learned(book))
+    asks = "what it still has to ask about"
     if book.split is not None:
-        table.add_row(
-            f"{book.split} images",
-            f"{book.left:.4f}",
-            _Bar(book.left - gap, gap, full),
-            f"what it still has to ask about {_NOT_SEEN[book.split]}: {_questions(book.left)}",
-        )
-    table.add_row(
-        "training images",
-        f"{book.train:.4f}",
-        _Bar(book.train, 0, full),
-        f"what it still has to ask about those it was trained on: {_questions(book.train)}",
-    )
+        sentence = f"{asks} {_NOT_SEEN[book.split]}: {_questions(book.left)}"
+        add(f"{book.split} images", book.left, sentence, gap)
+    sentence = f"{asks} those it was trained on: {_questions(book.train)}"
+    add("training images", book.train, sentence)
     if book.gap is not None:
         table.add_row("difference", f"{book.gap:+.4f}", _Bar(0, gap, full), _gap(book))
     return table
@@ -108,7 +98,7 @@ def _whole(book: "Ledger") -> "Table":
 def _learned(book: "Ledger") -> str:
     if book.learned <= 0:
         return "nothing that helps: its answers are worse than none, being sure and wrong"
-    part = math.floor(1000 * book.learned / book.nothing) / 10  # 99.96 % is not yet all
+    part = math.floor(1000 * book.learned / book.nothing) / 10  # 99.96 % is not 100 %
     whose = "images that it was trained on" if book.split is None else _NOT_SEEN[book.split]
     return f"{part:.1f} % of all that there is to know about {whose}"
 
@@ -121,14 +111,14 @@ def _gap(book: "Ledger") -> str:
 
 
 def _questions(bits: float) -> str:
-    """Say a number of bits as questions.
+    """Express bits as a number of yes-or-no questions.
 
     Examples
     --------
     >>> _questions(1.5), _questions(0.09)
     ('1.5 yes-or-no questions an image', 'one yes-or-no question every 11 images')
     """
-    if bits > 2 / 3:  # from there down it is one question for two images or more
+    if bits > 2 / 3:  # below, it is one question for two images or more
         return f"{bits:.1f} yes-or-no questions an image"
     return f"one yes-or-no question every {1 / bits:,.0f} images" if bits else "nothing"
 
@@ -137,9 +127,9 @@ def _print_epochs(console: "Console", book: "Ledger") -> None:
     if not book.epochs:
         console.print(
             f"This network was trained on {book.loss.replace('_', ' ')}: a mean over its "
-            f"{book.classes} outputs, each asked a question of its own. That is no number of bits "
-            "an image, and not shown here. All else comes from the network's probabilities, and "
-            "can be compared with any other's."
+            f"{book.classes} outputs, each a question of its own. That is not a number of bits "
+            "an image, and is not shown here. Everything else comes from the network's "
+            "probabilities, and can be compared with any other's."
         )
         return
     best = book.best_epoch
@@ -149,13 +139,13 @@ def _print_epochs(console: "Console", book: "Ledger") -> None:
         "images as the training saw them",
     )  # fmt: skip
     if best is None:
-        console.print("No images were set aside to hold against it: mnistry train --validation 0.1")
+        console.print("No images were set aside to compare it with: mnistry train --validation 0.1")
     else:
         _explain(
             console, 1,
             "what validation costs more: images set aside, after the epoch. Early on they may "
-            "well cost less; where training falls and validation rises, it overfits: it learns "
-            "its images by heart",
+            "cost less. Where training falls and validation rises, the network overfits: it "
+            "learns its images by heart",
         )  # fmt: skip
     shown = _some(len(book.epochs), best)
     console.print(
@@ -185,7 +175,7 @@ def _print_classes(console: "Console", book: "Ledger") -> None:
 
 
 def _explain(console: "Console", part: int, text: str) -> None:
-    """Say what a part of a bar stands for: 0 the solid one, 1 the shaded one."""
+    """Print what a part of a bar means: 0 is the solid part, 1 the shaded part."""
     from rich.text import Text
 
     glyph = _glyphs(console.options)[part]
@@ -193,7 +183,7 @@ def _explain(console: "Console", part: int, text: str) -> None:
 
 
 def _some(count: int, best: int | None) -> list[int]:
-    """Choose epochs at equal distances, the first, the last and the best among them."""
+    """Choose epochs at equal distances, with the first, the last and the best."""
     if count <= _MOST_EPOCHS:
         return list(range(count))
     chosen = {round(k * (count - 1) / (_MOST_EPOCHS - 1)) for k in range(_MOST_EPOCHS)}
@@ -201,7 +191,7 @@ def _some(count: int, best: int | None) -> list[int]:
 
 
 def _entries(what: str, split: str | None, entries: Sequence["Entry"]) -> "Table":
-    """Lay out a line an entry; the bars share a scale of their own."""
+    """Lay out a line for each entry; the bars share one scale."""
     from mnistry.cli import report
 
     costs = [cost for entry in entries for cost in (entry.train, entry.unseen) if cost is not None]
@@ -227,7 +217,7 @@ def _glyphs(options: "ConsoleOptions") -> tuple[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class _Bar:
-    """A bar of two parts; `full` bits, more than 0, fill the width that there is."""
+    """A bar of two parts; `full` bits, more than 0, fill the available width."""
 
     solid: float
     shaded: float
@@ -242,7 +232,7 @@ class _Bar:
             first = solid * round(self.solid * scale)
         else:
             whole, eighths = divmod(round(8 * self.solid * scale), 8)
-            tiny = bool(self.solid) and not whole  # what is there is seen, however small
+            tiny = bool(self.solid) and not whole  # even a tiny part is visible
             first = solid * whole + _EIGHTHS[max(tiny, eighths)]
         length = round((self.solid + self.shaded) * scale) if self.shaded else 0
         rest = shaded * (length - len(first))

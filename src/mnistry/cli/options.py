@@ -1,11 +1,15 @@
-"""Arguments and options that several commands share, each described once.
+"""Arguments and options that several commands share.
 
 Each is a decorator for a command's function.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH: click.Path[Path] = click.Path(path_type=Path)
 
@@ -13,34 +17,39 @@ RUN = click.argument("run_path", metavar="RUN", type=PATH, help="A run directory
 DATA = click.option(
     "--data",
     metavar="NAME|PATH",
-    help="mnist, fashion-mnist, sample, or the path of an .npz, a .csv, a folder of IDX files or "
-    "a folder of images a class.",
+    help="mnist, fashion-mnist, sample, or the path of an .npz, a .csv, a folder of IDX files, or "
+    "a folder with a subfolder of images for each class.",
     show_default="MNIST, or offline the sample",
 )
 OWN_DATA = click.option(
     "--data",
     metavar="NAME|PATH",
-    help="Other images: a name or a path, as for mnistry train.",
+    help="Use other images: a name or a path, as for mnistry train.",
     show_default="the run's own data",
 )
 TRANSPOSE = click.option(
-    "--transpose", is_flag=True, help="Exchange rows and columns, as EMNIST needs it."
+    "--transpose", is_flag=True, help="Swap each image's rows and columns, as EMNIST's files need."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 FOLDER = click.option(
-    "--folder", metavar="DIR", type=PATH, default="runs", help="Where the runs are."
+    "--folder", metavar="DIR", type=PATH, default="runs", help="The folder with the runs."
 )
 SPLITS = click.Choice(("train", "test"))
 MODEL = click.option(
     "--model",
     metavar="RUN|FILE.onnx",
-    help="Read with this network.",
-    show_default="the one that ships",
+    help="The network to read with.",
+    show_default="the one that ships with mnistry",
 )
 THRESHOLD = click.option(
     "--threshold",
     metavar="F",
     type=click.FloatRange(0, 1),
-    help="Print ? for a digit that is less probable than this.",
+    help="Print ? for a digit whose probability is below F.",
     show_default="the network's own",
 )
+
+
+def output(metavar: str, text: str, **settings: Any) -> Callable[[Function], Function]:
+    """Make the option ``-o`` with this help; other settings are those of `click.option`."""
+    return click.option("-o", "--output", metavar=metavar, type=PATH, help=text, **settings)

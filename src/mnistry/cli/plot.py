@@ -1,4 +1,4 @@
-"""``mnistry plot``: the figures of a run, into its folder ``figures``."""
+"""``mnistry plot``: draw the figures of a run into its folder ``figures``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""``mnistry predict``: labels for images that have none, as Kaggle wants them."""
+"""``mnistry predict``: labels for unlabelled images, in Kaggle's format."""
 
 from pathlib import Path
 
@@ -12,19 +12,12 @@ from mnistry.errors import DataError
 @click.command(cls=Command)
 @options.RUN
 @click.argument("data", metavar="DATA", help="A name or a path, as for mnistry data.")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE.csv",
-    type=options.PATH,
-    help="Where to write.",
-    show_default="stdout",
-)
+@options.output("FILE.csv", "The file to write.", show_default="stdout")
 @options.TRANSPOSE
 def predict(run_path: Path, data: str, output: Path | None, transpose: bool) -> None:
-    """Write a CSV with a label for each image: ImageId from 1, Label.
+    """Write a label for each image as CSV, with the columns ImageId (from 1) and Label.
 
-    Of data with several splits the test images are labelled.
+    If the data has several splits, the test images are labelled.
     """
     from mnistry.datasets import Origin
     from mnistry.runs import scoring
@@ -45,5 +38,5 @@ def predict(run_path: Path, data: str, output: Path | None, transpose: bool) -> 
         click.echo(text, nl=False)
     else:
         files.write_bytes(output, text.encode())
-        common.stderr().print(f"wrote {len(answers):,} labels to {output}", soft_wrap=True)
+        common.say(f"wrote {len(answers):,} labels to {output}")
     common.finish(dataset)

@@ -1,4 +1,4 @@
-"""``mnistry read``: the digits in pictures, from files, folders and standard input."""
+"""``mnistry read``: read the digits in pictures, from files, folders and standard input."""
 
 import contextlib
 import csv
@@ -31,7 +31,7 @@ _STDIN = "-"
     metavar="FILE…|DIR|-",
     nargs=-1,
     required=True,
-    help="Pictures, folders of them, or - for stdin.",
+    help="Pictures, folders of pictures, or - for standard input.",
 )
 @options.MODEL
 @options.THRESHOLD
@@ -39,20 +39,14 @@ _STDIN = "-"
     "--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object for each file, on its own line."
 )
 @click.option(
-    "--csv", "as_csv", is_flag=True, help="Print a row for each file: file,text,confidence,error."
+    "--csv", "as_csv", is_flag=True, help="Print CSV: file,text,confidence,error for each file."
 )
 @click.option(
     "--ray",
     metavar="ADDRESS",
-    help="Read in bulk by all cores of a Ray cluster; local starts one on this machine.",
+    help="Read on all cores of the Ray cluster at ADDRESS; local starts one on this machine.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    type=options.PATH,
-    help="With --ray: the folder for Parquet tables.",
-)
+@options.output("OUT", "With --ray: the folder for Parquet tables.")
 def read(
     paths: tuple[str, ...],
     model: str | None,
@@ -62,28 +56,26 @@ def read(
     ray: str | None,
     output: Path | None,
 ) -> None:
-    """Read the digits in pictures: photos, scans, drawings; one or many lines.
+    """Read the digits in pictures: photos, scans or drawings, one or many lines.
 
-    What is no digit, or too uncertain to say which, is printed as ?. A folder
-    is read with all that is below it, by name; in it, links that lead elsewhere
-    and files that are not named like pictures are passed over.
+    A mark that is not a digit, or too uncertain, is printed as ?. A folder is
+    read with its subfolders, in the order of the names; links that lead out of
+    it and files that are not named like pictures are skipped.
 
-    With --ray, Parquet tables with a column image and lists of paths (.txt) are
-    taken too; what stands in OUT already is not read again.
+    With --ray, the inputs may also be Parquet tables with a column image, and
+    text files (.txt) that list paths. Pictures that OUT has are not read again.
     """
     if (ray is None) != (output is None):
         raise UsageError("--ray and -o go together", remedy="give both, or neither")
     if ray is not None and output is not None:
         if as_jsonl or as_csv:
             raise UsageError("--ray writes Parquet", remedy="leave out --jsonl and --csv")
-        from mnistry.cli.bulk import read_in_bulk
-
-        read_in_bulk(list(paths), output, ray, network_file(model), threshold)
+        _read_in_bulk(list(paths), output, ray, model, threshold)
         return
     if as_jsonl and as_csv:
-        raise UsageError("--jsonl and --csv are two forms of the same", remedy="choose one")
+        raise UsageError("--jsonl and --csv exclude each other", remedy="choose one")
     if paths.count(_STDIN) > 1:
-        raise UsageError("standard input can be read once only", remedy="give - once")
+        raise UsageError("standard input can be read only once", remedy="give - once")
     reader = open_reader(model, threshold)
     pictures = [picture for path in paths for picture in _pictures(path)]
     several = len(pictures) > 1
@@ -101,21 +93,52 @@ def read(
             advance()
     if failures:
         raise IncompleteError(
-            f"{failures:,} of {len(pictures):,} pictures could not be read; the rest was",
-            remedy="mend or remove them",
+            f"{failures:,} of {len(pictures):,} pictures could not be read; the others were",
+            remedy="repair or remove them",
+        )
+
+
+def _read_in_bulk(
+    paths: list[str], output: Path, address: str, model: str | None, threshold: float | None
+) -> None:
+    """Read pictures on a Ray cluster into Parquet tables, and print how many."""
+    from mnistry.cluster import bulk_reading, connection
+    from mnistry.display.progress import counted
+
+    if _STDIN in paths:
+        raise UsageError("--ray cannot read standard input", remedy="write it to a file")
+    open_reader(model, threshold)  # refuses a wrong model before a cluster is started
+    network = _network_file(model)
+    settings = bulk_reading.Settings(None if network is None else network.read_bytes(), threshold)
+    with (
+        common.quiet_libraries(),
+        connection.connected(address) as cores,
+        counted("reading") as show,
+    ):
+        done = bulk_reading.read(paths, output, settings, cores=cores, on_progress=show)
+    now = done.pictures - done.before
+    click.echo(f"{now:,} pictures read, {done.before:,} were before: {output}")
+    for failure in done.failed:
+        common.say(failure)
+    if done.failures:
+        raise IncompleteError(
+            f"{done.failures:,} of {done.pictures:,} pictures could not be read; the others were",
+            where=output,
+            remedy="repair them and read them into another folder; those that could not be opened "
+            "have no row here, and the same command tries them again",
         )
 
 
 def open_reader(model: str | None, threshold: float | None) -> "Reader":
-    """Make the reader that the options ask for."""
+    """Make the reader for the options ``--model`` and ``--threshold``."""
     from mnistry.reading import Reader
 
-    # Starting a thread for each core takes longer than the network does; it answers the same.
-    return Reader(network_file(model), threshold=threshold, threads=1)
+    # Starting a thread for each core takes longer than the network does, which answers the same.
+    return Reader(_network_file(model), threshold=threshold, threads=1)
 
 
-def network_file(model: str | None) -> Path | None:
-    """Give the file of the network that the option names; None for the one that ships."""
+def _network_file(model: str | None) -> Path | None:
+    """Return the file of the network that ``--model`` names; None for the one that ships."""
     if model is None:
         return None
     from mnistry.runs.directory import onnx_file
@@ -125,7 +148,7 @@ def network_file(model: str | None) -> Path | None:
 
 @dataclass(frozen=True)
 class _Picture:
-    """A file, what was read in it, and why it could not be."""
+    """A file with its reading, or with the error that prevented it."""
 
     name: str
     reading: "Reading | None" = None
@@ -133,12 +156,12 @@ class _Picture:
 
 
 def _pictures(path: str) -> list[_Picture]:
-    """Give a file, or all pictures in a folder."""
+    """Return a file itself, or all pictures in a folder."""
     if path == _STDIN or not Path(path).is_dir():
         return [_Picture(path)]
     found, passed_over = find_pictures(Path(path))
     if passed_over:
-        _note(f"{path}: passed over {passed_over:,} files and links that are no pictures in it")
+        _note(f"{path}: skipped {passed_over:,} files and links that are not pictures in it")
     if found:
         return [_Picture(str(file)) for file in found]
     endings = ", ".join(sorted(ENDINGS))
@@ -165,7 +188,7 @@ def _read(reader: "Reader", picture: _Picture) -> _Picture:
 
 @contextlib.contextmanager
 def notices() -> Iterator[None]:
-    """Print the notices of the block to stderr."""
+    """Print the notices that the block issues to stderr."""
     with common.quiet_libraries(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", Notice)
         yield
@@ -180,46 +203,38 @@ def _print_json(picture: _Picture) -> None:
         **({"lines": [], "text": "", "digits": []} if reading is None else reading.to_json()),
         "error": None if error is None else str(error),
     }
-    # In ASCII alone: a file's name survives whatever encoding the pipe has.
+    # ASCII only: a file's name survives any encoding of the pipe.
     click.echo(json.dumps(value, allow_nan=False))
 
 
 def _csv() -> Callable[[_Picture], None]:
-    """Print a table's header, and give what prints its rows, as RFC 4180 has them."""
+    """Print a table's header, and return a function that prints a row, as in RFC 4180."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(newline="")  # lines end with CR LF, on Windows too
-
-    def echo(row: list[object]) -> None:
-        line = io.StringIO(newline="")
-        csv.writer(line).writerow(row)
-        click.echo(line.getvalue(), nl=False)
+        sys.stdout.reconfigure(newline="")  # lines end with CR LF on every system
+    table = csv.writer(sys.stdout)
+    table.writerow(["file", "text", "confidence", "error"])
 
     def print_row(picture: _Picture) -> None:
         reading, error = picture.reading, picture.error
         digits = () if reading is None else reading.digits
-        # A number is as sure as its least sure digit.
+        # A number is as certain as its least certain digit.
         least = min((digit.confidence for digit in digits), default=None)
-        echo(
-            [
-                picture.name,
-                "" if reading is None else reading.text,
-                "" if least is None else f"{least:.4f}",
-                "" if error is None else str(error),
-            ]
-        )
+        text = "" if reading is None else reading.text
+        confidence = "" if least is None else f"{least:.4f}"
+        table.writerow([picture.name, text, confidence, "" if error is None else str(error)])
+        sys.stdout.flush()  # each row as soon as it is known
 
-    echo(["file", "text", "confidence", "error"])
     return print_row
 
 
 class _Text:
-    """Prints what was read for people, and explains itself once."""
+    """Prints readings for people; explains the first ``?``."""
 
     def __init__(self, several: bool) -> None:
         self._several, self._explained = several, False
 
     def print(self, picture: _Picture) -> None:
-        """Print the lines; of several files, each line after its file's name."""
+        """Print a picture's lines; with several files, each after its file's name."""
         if picture.reading is None:
             return
         name = printable(picture.name)
@@ -229,7 +244,7 @@ class _Text:
             _note(f"{name}: no digit found")
         if not self._explained and "?" in picture.reading.text:
             self._explained = True
-            _note("? is no digit, or too uncertain to say which; --jsonl has candidates")
+            _note("? is a mark that is not a digit, or too uncertain; --jsonl has candidates")
 
 
 def _note(text: str) -> None:
@@ -237,13 +252,13 @@ def _note(text: str) -> None:
 
 
 def _say(text: str) -> None:
-    # By way of sys.stderr, of which a bar takes hold while it is drawn: click.echo passes it by.
+    # Through sys.stderr, which a progress bar replaces while it is drawn; click.echo bypasses that.
     sys.stderr.write(f"{text}\n")
 
 
 @contextlib.contextmanager
 def _progress(count: int) -> Iterator[Callable[[], None]]:
-    """Show a bar where people wait: not where they see the results themselves come in."""
+    """Show a progress bar, unless the results appear in the terminal themselves."""
     if count < 2 or sys.stdout.isatty() or not sys.stderr.isatty():
         yield lambda: None
         return

@@ -1,77 +1,83 @@
 """The settings of a recipe as options: names, choices and defaults come from the library."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 
 from mnistry import recipes
-from mnistry.cli.framework import Names
+from mnistry.cli.options import Function
 from mnistry.networks import names
 from mnistry.recipes.recipe import LOSSES, OPTIMIZERS, Recipe
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
 _CLASSIC = Recipe()
-_SHORT_LOSSES = [name.removesuffix("_crossentropy").replace("_", "-") for name in LOSSES]
+_SHORT_LOSSES = tuple(name.removesuffix("_crossentropy").replace("_", "-") for name in LOSSES)
 
-# Each setting's type, how its value is called, and its help.
-_SETTINGS: dict[str, tuple[Any, str, str]] = {
-    "network": (Names(names.NAMES), "NAME", f"The network: {', '.join(names.NAMES)}."),
-    "units": (int, "N", "Nodes in each hidden layer."),
-    "depth": (int, "N", "Hidden layers."),
-    "optimizer": (Names(OPTIMIZERS), "NAME", f"Keras's optimizer: {', '.join(OPTIMIZERS)}."),
+# The type of a number, or the names that the shell completes; and the help. The library checks.
+_SETTINGS: dict[str, tuple[type | tuple[str, ...], str]] = {
+    "recipe": (recipes.NAMES, f"The recipe to start from: {', '.join(recipes.NAMES)}."),
+    "network": (names.NAMES, f"The network: {', '.join(names.NAMES)}."),
+    "units": (int, "Nodes in each hidden layer."),
+    "depth": (int, "Number of hidden layers."),
+    "optimizer": (OPTIMIZERS, f"The Keras optimizer: {', '.join(OPTIMIZERS)}."),
     "loss": (
-        Names(_SHORT_LOSSES),
-        "NAME",
+        _SHORT_LOSSES,
         f"The cross-entropy: {', '.join(_SHORT_LOSSES)}; the first two give the same numbers.",
     ),
-    "learning_rate": (float, "F", "The size of a step."),
-    "momentum": (float, "F", "The part of the last step that is added to the next."),
-    "batch_size": (int, "N", "Images a step."),
-    "epochs": (int, "N", "How many times every image is used."),
-    "validation": (float, "F", "The part of the training images to set aside and watch."),
-    "early_stopping": (int, "N", "Stop after N epochs without a smaller watched loss."),
+    "learning_rate": (float, "The size of a step."),
+    "momentum": (float, "The part of the last step that is added to the next."),
+    "batch_size": (int, "Images in each step."),
+    "epochs": (int, "How many times every training image is used."),
+    "validation": (float, "The part of the training images to set aside for validation."),
+    "early_stopping": (
+        int,
+        "Stop when the loss has not fallen for N epochs; with --validation, the validation loss.",
+    ),
 }
-# What a setting without a value means.
+# What it means that an option is not given, where that is not the classic recipe's value.
 _WITHOUT = {
+    "recipe": "classic",
     "learning_rate": "Keras's for the optimizer; rmsprop: 0.001",
     "momentum": "Keras's for the optimizer; rmsprop: 0",
     "early_stopping": "never",
 }
 
-RECIPE = click.option(
-    "--recipe",
-    metavar="NAME",
-    type=Names(recipes.NAMES),
-    help=f"The settings to start from: {', '.join(recipes.NAMES)}.",
-    show_default="classic",
-)
 
-
-def setting(name: str, *, several: bool = False) -> Callable[[_Function], _Function]:
-    """Make the option for a setting, without a value where it is not given.
+def settings(*chosen: str, several: bool = False) -> Callable[[Function], Function]:
+    """Add the options for a recipe and its settings; those that are not given are None.
 
     Parameters
     ----------
-    name
-        The attribute of `mnistry.Recipe`.
+    chosen
+        ``"recipe"``, and attributes of `mnistry.Recipe`, in the order of the help.
     several
-        Take a text with several values.
+        Take several values for each setting, as text.
     """
-    kind, metavar, text = _SETTINGS[name]
-    default = getattr(_CLASSIC, name)
+
+    def add(command: Function) -> Function:
+        for name in reversed(chosen):
+            command = _setting(name, several)(command)
+        return command
+
+    return add
+
+
+def _setting(name: str, several: bool) -> Callable[[Function], Function]:
+    kind, text = _SETTINGS[name]
+    known = kind if isinstance(kind, tuple) else ()
+    metavar = "VALUES" if several else "NAME" if known else "N" if kind is int else "F"
+    default = _WITHOUT.get(name) or str(getattr(_CLASSIC, name)).removesuffix("_crossentropy")
     return click.option(
         f"--{name.replace('_', '-')}",
-        metavar="VALUES" if several else metavar,
-        type=str if several else kind,
+        metavar=metavar,
+        type=str if known or several else kind,
         help=text,
-        show_default=_WITHOUT[name] if default is None else _short(default),
+        show_default=default,
+        shell_complete=lambda _context, _option, start: [n for n in known if n.startswith(start)],
     )
 
 
 def full_loss_name(name: str) -> str:
-    """Give the name that a recipe has for a loss.
+    """Return a loss's name in a recipe from its name on the command line.
 
     Examples
     --------
@@ -80,7 +86,3 @@ def full_loss_name(name: str) -> str:
     """
     name = name.lower().replace("-", "_")
     return name if name.endswith("_crossentropy") else f"{name}_crossentropy"
-
-
-def _short(default: object) -> str:
-    return str(default).removesuffix("_crossentropy")

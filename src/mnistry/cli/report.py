@@ -1,4 +1,4 @@
-"""Scores as text: what `mnistry train`, `evaluate` and `runs` print."""
+"""Scores as text, for ``mnistry train``, ``evaluate`` and ``runs``."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,17 +13,18 @@ from mnistry.errors import printable
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from mnistry.evaluation.scorecard import ReliabilityBin, Score, Scorecard
+    from mnistry.evaluation.scorecard import Score, Scorecard
+    from mnistry.runs.directory import Run
     from mnistry.training.history import Epoch
 
 
-_NAME = 24  # characters beyond which a name, such as a path, may be folded
+_NAME = 24  # a longer name, such as a path, may be folded
 
 
 class FittingTable(Table):
-    """A table of text that is written row by row where its columns do not fit side by side.
+    """A table that is printed as a list, a cell on each line, if its columns do not fit.
 
-    Rich would narrow the names to nothing and cut the numbers off.
+    Rich would make the names narrower and cut the numbers off.
     """
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
@@ -42,7 +43,7 @@ class FittingTable(Table):
 
     @property
     def least_width(self) -> int:
-        """The number of characters that it takes to leave every name, word and number whole."""
+        """The narrowest width, in characters, at which every name, word and number is whole."""
         gaps = 3 * (len(self.columns) - 1)  # a space and the padding of both neighbours
         names, *others = map(_texts, self.columns)
         width = min(_longest(names), _NAME) + gaps
@@ -73,19 +74,8 @@ def table(*headings: str, left: int = 1) -> FittingTable:
     return made
 
 
-def accuracy(score: "Score") -> str:
-    """Say an accuracy with its 95 % interval."""
-    low, high = score.interval
-    return f"{score.accuracy:.2%}  (95 % interval: {low:.2%} to {high:.2%})"
-
-
-def loss(score: "Score") -> str:
-    """Say a loss in nats and in bits."""
-    return f"{score.loss:.4f} nats = {score.loss_bits:.4f} bits an image"
-
-
 def facts(*rows: tuple[str, str]) -> Table:
-    """Lay out names and what belongs to them in two columns."""
+    """Lay out names and their values in two columns."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -94,8 +84,20 @@ def facts(*rows: tuple[str, str]) -> Table:
     return table
 
 
+def accuracy(score: "Score") -> str:
+    """Format an accuracy with its 95 % interval."""
+    low, high = score.interval
+    return f"{score.accuracy:.2%}  (95 % interval: {low:.2%} to {high:.2%})"
+
+
+def score(split: str, card: "Score") -> list[tuple[str, str]]:
+    """Make the rows with accuracy and loss; the loss in nats and in bits."""
+    bits = f"{card.loss:.4f} nats = {card.loss_bits:.4f} bits an image"
+    return [(f"{split} accuracy", accuracy(card)), (f"{split} loss", bits)]
+
+
 def gap(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tuple[str, str]]:
-    """Say how the training images were answered, and the generalisation gap."""
+    """Make the rows with the accuracy on the training images, and the generalisation gap."""
     return [
         ("training accuracy", f"{train.accuracy:.2%}  by the final weights"),
         (
@@ -110,6 +112,17 @@ def gap(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tuple[str,
             "writers",
         ),
     ]
+
+
+def run_scores(run: "Run") -> list[tuple[str, str]]:
+    """Make the rows with the scores of a run that is done."""
+    scores = run.scores()
+    if scores.test is None:
+        return [
+            ("training accuracy", f"{scores.train.accuracy:.2%}  by the final weights"),
+            ("test accuracy", "none: this data has no labelled test images"),
+        ]
+    return score("test", scores.test) + gap(scores.test, scores.train, run.epochs()[-1])
 
 
 def by_class(card: "Scorecard") -> Table:
@@ -128,7 +141,7 @@ def by_class(card: "Scorecard") -> Table:
 
 
 def confused(card: "Scorecard", most: int = 8) -> Table:
-    """Lay out the pairs of label and answer that were most often confused."""
+    """Lay out the pairs of label and answer that were confused most often."""
     made = table("label", "answer", "times", left=2)
     for pair in card.most_confused[:most]:
         made.add_row(card.classes[pair.label], card.classes[pair.answer], str(pair.count))
@@ -136,13 +149,11 @@ def confused(card: "Scorecard", most: int = 8) -> Table:
 
 
 def calibration(card: "Scorecard") -> str:
-    """Say how far the confidence can be trusted."""
-    error = f"{card.calibration_error:.2%}"
-    bins: list[ReliabilityBin] = [part for part in card.bins if part.count]
-    sure = bins[-1]
+    """Format the calibration error, with the accuracy of the most confident answers."""
+    sure = [part for part in card.bins if part.count][-1]
     return (
-        f"{error}  (of the {sure.count:,} answers given with {sure.low:.0%} or more, "
-        f"{sure.accuracy:.2%} are right)"
+        f"{card.calibration_error:.2%}  (of the {sure.count:,} answers given with "
+        f"{sure.low:.0%} or more, {sure.accuracy:.2%} are right)"
     )
 
 

@@ -1,5 +1,6 @@
-"""``mnistry runs``: what has been trained, and whether two of them differ."""
+"""``mnistry runs``: list, show and compare runs."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,23 +23,22 @@ def runs() -> None:
 @options.FOLDER
 @options.JSON
 def list_runs(folder: Path, as_json: bool) -> None:
-    """List the runs of a folder with their scores, the oldest first."""
+    """List the runs in a folder with their scores, the oldest first."""
     from mnistry.cli import report
     from mnistry.runs import directory
 
     found, broken = directory.find_all(folder)
     for error in broken:
-        common.stderr().print(str(error), soft_wrap=True, style="yellow")
+        common.say(str(error), style="yellow")
     if as_json:
         common.print_json({"runs": [_summary(run) for run in found]})
         return
     if not found:
-        common.stderr().print(f"no runs in {folder}; mnistry train makes one", soft_wrap=True)
+        common.say(f"no runs in {folder}; mnistry train makes one")
         return
     table = report.table("run", "recipe", "data", "status", "seed", "epochs", "accuracy", left=4)
     for run in found:
-        summary = _summary(run)
-        accuracy = summary["test_accuracy"]
+        accuracy = _summary(run)["test_accuracy"]
         table.add_row(
             *map(printable, (str(run.path), run.recipe.name, run.data.name)),
             run.status,
@@ -54,8 +54,6 @@ def list_runs(folder: Path, as_json: bool) -> None:
 @options.JSON
 def show_run(run_path: Path, as_json: bool) -> None:
     """Show a run's settings, data, versions and score."""
-    import dataclasses
-
     from mnistry.cli import report
     from mnistry.runs.directory import Run, Status
 
@@ -75,24 +73,16 @@ def show_run(run_path: Path, as_json: bool) -> None:
         ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
     ]
     if run.status == Status.DONE:
-        scores = run.scores()
-        if scores.test is not None:
-            rows += [
-                ("test accuracy", report.accuracy(scores.test)),
-                ("test loss", report.loss(scores.test)),
-                *report.gap(scores.test, scores.train, run.epochs()[-1]),
-            ]
+        rows += report.run_scores(run)
     common.stdout().print(report.facts(*rows))
 
 
 @runs.command("compare")
 @click.argument("first", metavar="RUN", type=options.PATH, help="A run directory.")
-@click.argument("second", metavar="RUN", type=options.PATH, help="Another.")
+@click.argument("second", metavar="RUN", type=options.PATH, help="Another run directory.")
 @options.JSON
 def compare_runs(first: Path, second: Path, as_json: bool) -> None:
-    """Say by McNemar's test whether two runs differ on the same test images."""
-    import dataclasses
-
+    """Test with McNemar's test whether two runs differ on the same test images."""
     from mnistry.cli import report
     from mnistry.runs import directory
 

@@ -19,7 +19,7 @@ _PLAIN = str.maketrans({"“": '"', "”": '"', "×": "x", "…": "...", "–": 
 
 
 def print_section(console: Console, number: int, section: Section) -> None:
-    """Print a section's heading and its parts; curves are for pages alone."""
+    """Print a section's heading and its parts; curves are drawn only on pages."""
     console.print(f"\n{number}  {_text(console, section.title)}", style="bold")
     for part in section.parts:
         if isinstance(part, Drawing):
@@ -46,7 +46,7 @@ def _print_table(console: Console, table: Table) -> None:
         block = "#" if console.options.ascii_only else "█"
         bars = [f"{block * round(share * _BAR):{_BAR}}" for share in table.shares]
         wide = _lay_out(console, table, bars)
-        # The bars repeat what the numbers say: where there is no room, they may go.
+        # The bars only repeat the numbers: they are left out if there is no room.
         made = wide if wide.least_width <= console.width else made
     console.print(made)
 

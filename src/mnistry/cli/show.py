@@ -28,16 +28,10 @@ from mnistry.errors import UsageError
 @click.option(
     "--crop",
     metavar="ROWS,COLUMNS",
-    help="Cut out a part, in NumPy's notation: 14:,14: is the lower right quarter.",
+    help="Show only a part, in NumPy's notation: 14:,14: is the lower right quarter.",
 )
 @click.option("--matrix", is_flag=True, help="Print the numbers instead of pictures.")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=options.PATH,
-    help="Write a PNG, SVG or PDF instead.",
-)
+@options.output("FILE", "Write a PNG, SVG or PDF instead.")
 @options.TRANSPOSE
 def show(
     indices: tuple[int, ...],
@@ -48,24 +42,16 @@ def show(
     output: Path | None,
     transpose: bool,
 ) -> None:
-    """Show digits as pictures, in the terminal or in a file, or as the numbers that they are."""
+    """Show digits as pictures, in the terminal or in a file, or as matrices of numbers."""
     from mnistry.datasets import Origin, arrays
 
     if output is not None:
         common.check_output(output)
         if matrix:
-            raise UsageError(
-                "--matrix prints numbers; --output writes pictures", remedy="choose one"
-            )
+            what = "--matrix prints numbers; --output writes pictures"
+            raise UsageError(what, remedy="choose one")
     dataset = common.load_dataset(Origin(data, transpose))
-    chosen = dataset.test if split == "test" else dataset.train
-    if chosen is None:
-        raise UsageError(
-            f"this data has no {split} images",
-            where=dataset.source,
-            remedy=f"--split {'train' if split == 'test' else 'test'}",
-        )
-    images, labels = chosen
+    images, labels = common.choose_split(dataset, split)
     arrays.check_indices(indices, len(images))
     if crop is not None:
         images = arrays.crop(images, crop)
@@ -79,7 +65,7 @@ def show(
         from mnistry.display import plots
 
         plots.save(plots.digits(images, labels, indices, dataset.classes), output)
-        common.stderr().print(f"wrote {output}", soft_wrap=True)
+        common.say(f"wrote {output}")
     else:
         from mnistry.display.terminal import DigitPictures
 

@@ -1,8 +1,8 @@
-"""``mnistry sweep``: train with many settings, and see which do best."""
+"""``mnistry sweep``: train with many settings, and rank them."""
 
-import contextlib
+import dataclasses
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,51 +18,39 @@ if TYPE_CHECKING:
 
     Groups = list[tuple[Mapping[str, Any], list[Result]]]
 
-_SHOWN = 10  # settings in the printed table, and reasons of failures
+_SHOWN = 10  # how many settings, and how many reasons of failures, are printed
 
 
 @click.command(cls=Command)
 @options.DATA
-@recipe_options.RECIPE
-@recipe_options.setting("network", several=True)
-@recipe_options.setting("units", several=True)
-@recipe_options.setting("depth", several=True)
-@recipe_options.setting("optimizer", several=True)
-@recipe_options.setting("learning_rate", several=True)
-@recipe_options.setting("momentum", several=True)
-@recipe_options.setting("batch_size", several=True)
-@recipe_options.setting("epochs")
+@recipe_options.settings("recipe")
+@recipe_options.settings("network", "units", "depth", "optimizer", several=True)
+@recipe_options.settings("learning_rate", "momentum", "batch_size", several=True)
+@recipe_options.settings("epochs")
 @click.option(
     "--validation",
     metavar="F",
     type=float,
     default=0.1,
-    help="The part of the training images to judge by.",
+    help="The part of the training images to set aside, on which settings are compared.",
 )
 @click.option(
     "--trials",
     metavar="N",
     type=int,
-    help="Draw so many settings at random.",
+    help="Draw N combinations at random.",
     show_default="every combination",
 )
 @click.option(
-    "--seeds", metavar="N", type=int, default=1, help="Train each of them with so many seeds."
+    "--seeds", metavar="N", type=int, default=1, help="Train each combination with N seeds."
 )
 @click.option(
     "--ray",
     metavar="ADDRESS",
     default="local",
-    help="A Ray cluster; local starts one on this machine.",
+    help="The address of the Ray cluster; local starts one on this machine.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    type=options.PATH,
-    default="sweep",
-    help="The folder for all of it.",
-)
+@options.output("OUT", "The folder for runs, table and figure.", default="sweep")
 @options.TRANSPOSE
 @options.JSON
 def sweep(
@@ -78,14 +66,12 @@ def sweep(
     as_json: bool,
     **texts: str | None,
 ) -> None:
-    """Train with many settings at once, and see which do best on images that were set aside.
+    """Train with many settings, and compare them on images that were set aside.
 
-    VALUES are separated by commas (32,128,512), or a range (0.1..0.9), with :log for one whose
-    tenths count alike (1e-4..1e-2:log). What falls behind is stopped early. The test images are
-    not looked at. The same command again goes on where it was cut off.
+    VALUES are separated by commas (32,128,512), or a range (0.1..0.9); :log makes the range
+    logarithmic (1e-4..1e-2:log). Trainings that fall behind are stopped early. The test images are
+    not used. The same command again resumes an interrupted sweep.
     """
-    import dataclasses
-
     from mnistry.cluster import connection, plan
     from mnistry.cluster import sweep as sweeps
     from mnistry.datasets import Origin
@@ -103,10 +89,11 @@ def sweep(
     sweeps.make_trials(experiment, configurations, seeds)  # refuses before anything is downloaded
     dataset = common.load_dataset(experiment.origin)
     planned = sweeps.make_trials(Experiment(chosen, dataset.origin), configurations, seeds)
-    with common.quiet_libraries(), _say_how_to_go_on(output), connection.connected(ray):
-        startup.import_keras()  # after Ray, which starts processes, and JAX warns of that
-        sweeps.check(planned, dataset)  # what is refused is refused before anything is trained
-        common.stderr().print(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
+    hint = common.hint_if_interrupted(output, "repeat the command to resume")
+    with common.quiet_libraries(), hint, connection.connected(ray):
+        startup.import_keras()  # after Ray has started its processes: JAX warns otherwise
+        sweeps.check(planned, dataset)  # refuses wrong settings before anything is trained
+        common.say(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
         with counted("training") as show:
             outcome = sweeps.run(planned, dataset, output, on_progress=show)
     groups = sweeps.by_settings(outcome.results)
@@ -118,28 +105,18 @@ def sweep(
         drawn = "" if figure is None else f"figure  {figure}\n"
         common.stdout().print(f"\n{drawn}table   {table}")
     for name, why in list(outcome.failures.items())[:_SHOWN]:
-        common.stderr().print(f"{name}: {why}", soft_wrap=True)
+        common.say(f"{name}: {why}")
     if len(outcome.results) < len(planned):
         raise IncompleteError(
             f"{len(planned) - len(outcome.results):,} of {len(planned):,} trainings failed",
             where=output,
-            remedy="give the same command again: it tries them again",
+            remedy="repeat the command: it tries them again",
         )
     common.finish(dataset)
 
 
-@contextlib.contextmanager
-def _say_how_to_go_on(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        if output.is_dir():
-            common.stderr().print("\ninterrupted; the same command again goes on")
-        raise
-
-
 def _draw(groups: "Groups", path: Path) -> Path | None:
-    """Draw the figure; None where nothing varies."""
+    """Draw the figure, and return its path; None if no setting varies."""
     from mnistry.display import plots
 
     drawn = plots.sweep(

@@ -1,6 +1,7 @@
 """``mnistry train``: the classic experiment, or another, into a run directory."""
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,52 +21,35 @@ if TYPE_CHECKING:
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.directory import Run
 
-# When the process began: until here it has done nothing but compute.
+# When the process began: until here it has only computed, and never waited.
 _STARTED = time.perf_counter() - time.process_time()
 
 
 @click.command(cls=Command)
 @options.DATA
-@recipe_options.RECIPE
-@recipe_options.setting("network")
-@recipe_options.setting("units")
-@recipe_options.setting("depth")
-@recipe_options.setting("optimizer")
-@recipe_options.setting("loss")
-@recipe_options.setting("learning_rate")
-@recipe_options.setting("momentum")
-@recipe_options.setting("epochs")
-@recipe_options.setting("batch_size")
-@recipe_options.setting("validation")
-@recipe_options.setting("early_stopping")
+@recipe_options.settings("recipe", "network", "units", "depth", "optimizer", "loss")
+@recipe_options.settings("learning_rate", "momentum", "epochs", "batch_size")
+@recipe_options.settings("validation", "early_stopping")
 @click.option(
     "--seed",
     metavar="N",
     type=int,
-    help="Decides weights and order: the same seed, the same run.",
+    help="Decides the initial weights and the order of the images: the same seed, the same run.",
     show_default="0",
 )
 @click.option(
     "--seeds",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Train with N seeds, a run each.",
+    help="Train N times, each time with the next seed and into a run of its own.",
     show_default="1",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="RUN",
-    type=options.PATH,
-    help="The run directory to make; RUN-s0, … with seeds.",
+@options.output(
+    "RUN",
+    "The run directory to make; with --seeds RUN-s0, RUN-s1, ….",
     show_default="a new one in runs",
 )
-@click.option(
-    "--resume",
-    metavar="RUN",
-    type=options.PATH,
-    help="Go on with a run that was interrupted.",
-)
+@click.option("--resume", metavar="RUN", type=options.PATH, help="Resume an interrupted run.")
 @click.option(
     "--workers",
     metavar="N",
@@ -76,7 +60,7 @@ _STARTED = time.perf_counter() - time.process_time()
 @click.option(
     "--ray",
     metavar="ADDRESS",
-    help="Where the workers are; local: on this machine.",
+    help="The address of the Ray cluster; local starts one on this machine.",
     show_default="local, with --workers",
 )
 @options.TRANSPOSE
@@ -96,8 +80,8 @@ def train(
 ) -> None:
     """Train a network and score it; without options, the classic experiment.
 
-    784 inputs, 512 ReLU, 10 softmax; RMSprop, categorical cross-entropy; 5 epochs in batches of
-    128: about 98 % on images that it has never seen.
+    That is: 784 inputs, 512 ReLU, 10 softmax; RMSprop, categorical cross-entropy; 5 epochs in
+    batches of 128. It reads about 98 % of images that it has never seen.
     """
     changes = {name: value for name, value in changes.items() if value is not None}
     if "loss" in changes:
@@ -107,7 +91,7 @@ def train(
     others = (data, output, seed, seeds, recipe)
     if resume is not None and (changes or transpose or any(o is not None for o in others)):
         raise UsageError(
-            "--resume goes on with the run's own settings",
+            "--resume uses the run's own settings",
             where=resume,
             remedy="leave out the other options",
         )
@@ -119,17 +103,17 @@ def train(
     run = None if resume is None else Run.open(resume)
     if run is None:
         chosen = _recipe(recipe or "classic", changes)
-        asked = Experiment(chosen, Origin(data, transpose), seed or 0)
-        places = _places(output, asked.seed, seeds)
+        wanted = Experiment(chosen, Origin(data, transpose), seed or 0)
+        places = _places(output, wanted.seed, seeds)
     else:
-        asked, places = run.experiment, {}
+        wanted, places = run.experiment, {}
     with startup.compiled_programs(), _cluster("local" if ray is None else ray, workers):
         startup.import_keras()
-        dataset = common.load_dataset(asked.origin)
+        dataset = common.load_dataset(wanted.origin)
         runs = [] if run is None else [_resume(run, dataset, workers)]
         for number, path in places.items():
             start = 0.0 if runs else time.perf_counter() - _STARTED
-            one = Experiment(asked.recipe, dataset.origin, number)
+            one = Experiment(wanted.recipe, dataset.origin, number)
             runs.append(_new(one, dataset, path, start, workers))
     single = seeds in (None, 1)
     if as_json:
@@ -143,7 +127,7 @@ def train(
 
 @contextlib.contextmanager
 def _cluster(address: str, workers: int | None) -> Iterator[None]:
-    """Join a Ray cluster if there shall be workers."""
+    """Connect to a Ray cluster during the block, if workers are wanted."""
     if workers is None:
         yield
         return
@@ -154,27 +138,24 @@ def _cluster(address: str, workers: int | None) -> Iterator[None]:
 
 
 def _recipe(name: str, changes: dict[str, Any]) -> "Recipe":
-    import dataclasses
-
     found = recipes.find(name)
     changed = dataclasses.replace(found, **changes)
     return found if changed == found else dataclasses.replace(changed, name="custom")
 
 
 def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Path | None]:
-    """Give each seed its run directory, having made sure that none of them is taken."""
+    """Return each seed's run directory (None: a new one in runs); raise if one exists already."""
     numbers = range(first, first + (seeds or 1))
     if output is None:
         return dict.fromkeys(numbers)
     from mnistry.runs import directory
 
-    single = len(numbers) == 1
-    places = {
-        seed: output if single else output.with_name(f"{output.name}-s{seed}") for seed in numbers
-    }
-    for path in places.values():
+    places: dict[int, Path | None] = {}
+    for seed in numbers:
+        name = output.name if len(numbers) == 1 else f"{output.name}-s{seed}"
+        places[seed] = path = output.with_name(name)
         directory.refuse_taken(path)
-    return dict(places)
+    return places
 
 
 def _new(
@@ -189,7 +170,7 @@ def _new(
     from mnistry.runs.experiment import run_experiment
 
     claim = directory.claim(Path("runs"), experiment.recipe.name, experiment.seed)
-    with contextlib.nullcontext(path) if path else claim as path, _say_how_to_go_on(path):
+    with contextlib.nullcontext(path) if path else claim as path, _hint_if_interrupted(path):
         if workers is not None:
             return _train_by_workers(experiment, dataset, path, workers)
         return run_experiment(
@@ -206,7 +187,7 @@ def _resume(run: "Run", dataset: "Dataset", workers: int | None) -> "Run":
     from mnistry.display.progress import ProgressBar
     from mnistry.runs import experiment
 
-    with _say_how_to_go_on(run.path):
+    with _hint_if_interrupted(run.path):
         if workers is not None:
             experiment.check_resumable(run, dataset)
             return _train_by_workers(run.experiment, dataset, run.path, workers)
@@ -226,87 +207,53 @@ def _train_by_workers(
     from mnistry.display.progress import ProgressBar
     from mnistry.runs.experiment import check
 
-    check(experiment, dataset)  # what is refused is refused before workers start
+    check(experiment, dataset)  # refuses wrong settings before workers start
     _announce(experiment.recipe, dataset)
     return data_parallel.train(experiment, path, workers, on_progress=ProgressBar())
 
 
-@contextlib.contextmanager
-def _say_how_to_go_on(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        from mnistry.runs.directory import checkpoint_folder
+def _hint_if_interrupted(path: Path) -> contextlib.AbstractContextManager[None]:
+    from mnistry.runs.directory import checkpoint_folder
 
-        if checkpoint_folder(path).is_dir():
-            common.stderr().print(
-                f"\ninterrupted; go on with: mnistry train --resume {path}", soft_wrap=True
-            )
-        raise
+    hint = f"resume with: mnistry train --resume {path}"
+    return common.hint_if_interrupted(checkpoint_folder(path), hint)
 
 
 def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
-    """Say on stderr what is about to be trained, on what, and by which kind of descent."""
+    """Print to stderr what will be trained, on what, and by which kind of gradient descent."""
     if dataset.train is None:
         return
     from mnistry.concepts import gradient_descent_kind, steps_per_epoch
     from mnistry.datasets.splits import held_out_count
 
-    labels = dataset.train.labels
+    labels, noun = dataset.train.labels, common.counted_noun
     aside = 0 if labels is None else held_out_count(labels, recipe.validation)
     count = len(dataset.train.images) - aside
-    steps = steps_per_epoch(count, recipe.batch_size)
+    steps = noun(steps_per_epoch(count, recipe.batch_size), "step")
     kind = gradient_descent_kind(recipe.batch_size, count)
     test = "no" if dataset.test is None else f"{len(dataset.test.images):,}"
     watched = f", {aside:,} set aside for validation" if aside else ""
-    console = common.stderr()
-    console.print(
-        f"{dataset.name}: {count:,} training images{watched}, {test} test images", soft_wrap=True
-    )
     distorted = "" if recipe.distortion is None else "; the images distorted anew in each epoch"
-    console.print(
-        f"recipe {recipe.name}: network {recipe.network}, {recipe.optimizer}{distorted}",
-        soft_wrap=True,
+    common.say(f"{dataset.name}: {count:,} training images{watched}, {test} test images")
+    common.say(f"recipe {recipe.name}: network {recipe.network}, {recipe.optimizer}{distorted}")
+    common.say(
+        f"{noun(recipe.epochs, 'epoch')} of {steps}; {noun(recipe.batch_size, 'image')} a step: "
+        f"{kind} gradient descent"
     )
-    console.print(
-        f"{_some(recipe.epochs, 'epoch')} of {_some(steps, 'step')}; "
-        f"{_some(recipe.batch_size, 'image')} a step: "
-        f"{kind} gradient descent",
-        soft_wrap=True,
-    )
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("s" if count != 1 else "")
 
 
 def _print(run: "Run") -> None:
     from mnistry.cli import report
 
-    scores, last = run.scores(), run.epochs()[-1]
-    console = common.stdout()
-    rows = []
-    if scores.test is not None:
-        rows += [
-            ("test accuracy", report.accuracy(scores.test)),
-            ("test loss", report.loss(scores.test)),
-            *report.gap(scores.test, scores.train, last),
-        ]
-    else:
-        rows += [
-            ("training accuracy", f"{scores.train.accuracy:.2%}  by the final weights"),
-            ("test accuracy", "none: this data has no labelled test images"),
-        ]
     seconds = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
-    rows += [("seconds", seconds), ("run", str(run.path))]
+    rows = [*report.run_scores(run), ("seconds", seconds), ("run", str(run.path))]
+    console = common.stdout()
     console.print()
     console.print(report.facts(*rows))
     console.print(f"\nmore: mnistry evaluate {run.path}", style="bright_black", soft_wrap=True)
 
 
 def _as_json(run: "Run") -> dict[str, Any]:
-    import dataclasses
-
     scores = run.scores()
     test = scores.test
     return {
@@ -330,10 +277,8 @@ def _print_all(runs: list["Run"]) -> None:
     table = report.table("run", "seed", "test accuracy", "test loss (nats)")
     for run in runs:
         test = run.scores().test
-        accuracy, loss = (
-            ("–", "–") if test is None else (f"{test.accuracy:.2%}", f"{test.loss:.4f}")
-        )
-        table.add_row(str(run.path), str(run.seed), accuracy, loss)
+        figures = ("–", "–") if test is None else (f"{test.accuracy:.2%}", f"{test.loss:.4f}")
+        table.add_row(str(run.path), str(run.seed), *figures)
     console = common.stdout()
     console.print()
     console.print(table)
@@ -348,8 +293,6 @@ def _print_all(runs: list["Run"]) -> None:
 
 
 def _all_as_json(runs: list["Run"]) -> dict[str, Any]:
-    import dataclasses
-
     found = _spread(runs)
     return {
         "runs": [_as_json(run) for run in runs],
