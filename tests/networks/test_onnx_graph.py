@@ -259,8 +259,8 @@ def test_a_layer_called_twice_is_refused():
     ("hidden", "said"),
     [
         ([Dense(4)], "put Flatten before it"),
-        ([layers.Flatten(), Dense(4, "gelu")], "its activation is none of linear"),
-        ([layers.Activation(keras.ops.relu)], "its activation is none of linear"),
+        ([layers.Flatten(), Dense(4, "gelu")], "its activation is not one of linear"),
+        ([layers.Activation(keras.ops.relu)], "its activation is not one of linear"),
         ([layers.ReLU(max_value=6)], "max_value"),
         ([layers.Softmax(axis=1)], "axis is 1"),
         ([layers.BatchNormalization()], "does not normalise channels"),

@@ -387,7 +387,7 @@ def test_fit_goes_on_from_the_start_of_an_epoch_and_says_so(
         trained(digits, checkpoint_folder=tmp_path, **cut_off("within"), **settings)
     watching = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
     resumed, _ = trained(digits, checkpoint_folder=tmp_path, callbacks=[watching], **settings)
-    assert "model.fit goes on from the start of epoch" in caplog.text
+    assert "model.fit resumes at the start of epoch" in caplog.text
     for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 

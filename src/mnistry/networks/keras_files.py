@@ -7,7 +7,7 @@ all before Keras reads the file, except for weights that are not finite:
 - zip members other than Keras's three, or duplicate, damaged, compressed or too large ones;
 - every class but the stock ones listed here: no Lambda, function, custom or registered object,
   nothing that reads files (vocabularies, SavedModels), no model inside a model;
-- HDF5 links, external or virtual storage, and arrays that are larger than what is stored of them;
+- HDF5 links, external or virtual storage, and arrays that are not stored in full;
 - a network that needs more memory than one for digits, found by building it without weights;
 - another input or output than ours, and weights that are not finite.
 
@@ -80,7 +80,7 @@ def save(model: keras.Model, path: Path) -> None:
     """
     if path.suffix != ".keras":
         raise ModelError(f"the ending {path.suffix!r}", where=path, expected="a .keras file")
-    # Keras writes in place, so it writes elsewhere first.
+    # Keras cannot replace a file atomically, so it writes to a temporary folder first.
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, "model.keras")
         model.save(whole)
@@ -93,7 +93,7 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     Parameters
     ----------
     path
-        A local file that holds stock Keras layers alone; see the module's description.
+        A local file with stock Keras layers only; see the module's description.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def _load(content: bytes) -> keras.Model:
     check_contract(skeleton)
     _check_size(skeleton)
     members[_CONFIG] = json.dumps(_with_zeros(config)).encode()
-    # Written anew, so that Keras reads what was checked and nothing else.
+    # Keras reads a new archive, with nothing but the checked members.
     with tempfile.TemporaryDirectory() as folder:
         checked = Path(folder, "model.keras")
         with zipfile.ZipFile(checked, "w") as archive:

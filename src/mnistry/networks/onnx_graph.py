@@ -236,7 +236,7 @@ def _activate(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
             if name == "softmax":
                 return graph.add(operator, value, axis=_channel_axis(value))
             return graph.add(operator, value)
-    raise _unsupported(layer, "its activation is none of linear, " + ", ".join(_ACTIVATIONS))
+    raise _unsupported(layer, "its activation is not one of linear, " + ", ".join(_ACTIVATIONS))
 
 
 def _dense(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:

@@ -21,7 +21,7 @@ from mnistry.system import files
 from mnistry.training.history import Epoch
 
 KEPT = 2
-# Epochs done and steps of the next one, so that the names sort by time.
+# Epochs done and steps of the next one: the names sort by time.
 _NAME = re.compile(r"(\d{8})-(\d{8})\.npz")
 _KINDS = {"step": int, "seconds": float, "stopped": bool, "callbacks": list}
 # Where Keras's callbacks that decide something keep their state from epoch to epoch.
@@ -73,10 +73,7 @@ def take(
     seconds: float = 0.0,
 ) -> Checkpoint:
     """Copy the state of a compiled model and of its callbacks; see `Checkpoint`."""
-    arrays = {f"variable_{i}": np.array(v.numpy()) for i, v in enumerate(variables(model))}
-    if step:
-        metrics = enumerate(model.metrics_variables)
-        arrays |= {f"metric_{i}": np.array(v.numpy()) for i, v in metrics}
+    arrays = {name: np.array(v.numpy()) for name, v in _by_name(model, step).items()}
     deciding = _deciding(callbacks)
     for i, callback in enumerate(deciding):
         for j, weight in enumerate(getattr(callback, "best_weights", None) or ()):
@@ -105,9 +102,8 @@ def restore(
             expected=f"{len(checkpoint.callbacks)}, as in the training to resume",
         )
     shapes = {name: array.shape for name, array in checkpoint.arrays.items()}
-    expected = {f"variable_{i}": tuple(v.shape) for i, v in enumerate(variables(model))}
-    if checkpoint.step:
-        expected |= {f"metric_{i}": tuple(v.shape) for i, v in enumerate(model.metrics_variables)}
+    named = _by_name(model, checkpoint.step)
+    expected = {name: tuple(variable.shape) for name, variable in named.items()}
     for i in range(len(deciding)):
         if f"best_{i}_0" in shapes:
             expected |= {f"best_{i}_{j}": tuple(w.shape) for j, w in enumerate(model.weights)}
@@ -119,11 +115,8 @@ def restore(
             "the checkpoint is of another network, optimizer or callbacks",
             expected="one of the training to resume",
         )
-    for i, variable in enumerate(variables(model)):
-        variable.assign(checkpoint.arrays[f"variable_{i}"])
-    if checkpoint.step:
-        for i, variable in enumerate(model.metrics_variables):
-            variable.assign(checkpoint.arrays[f"metric_{i}"])
+    for name, variable in named.items():
+        variable.assign(checkpoint.arrays[name])
     model.stop_training = checkpoint.stopped
     for i, (callback, memory) in enumerate(zip(deciding, checkpoint.callbacks, strict=True)):
         for name, value in memory.items():
@@ -131,6 +124,13 @@ def restore(
         best = [name for name in checkpoint.arrays if name.startswith(f"best_{i}_")]
         if best:
             callback.best_weights = [checkpoint.arrays[f"best_{i}_{j}"] for j in range(len(best))]
+
+
+def _by_name(model: keras.Model, step: int) -> dict[str, keras.Variable]:
+    """Name the variables of a checkpoint; within an epoch the running metrics are among them."""
+    metrics = model.metrics_variables if step else []
+    named = {f"variable_{i}": variable for i, variable in enumerate(variables(model))}
+    return named | {f"metric_{i}": variable for i, variable in enumerate(metrics)}
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:

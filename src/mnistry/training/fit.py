@@ -85,8 +85,8 @@ def train(
         running loss and accuracy count them too; for a non-digit, whose target is the same for
         every class, only the answer 0 counts as right.
     validation
-        The part of the images, 0 to below 1, to set aside and only watch: the same share of
-        every class, drawn by `seed`.
+        The part of the images, 0 to below 1, to set aside for validation: the same share of every
+        class, drawn by `seed`.
     seed
         Decides the order of the images, their distortion, and which are set aside. The same
         seed, on the same machine and from the same weights, gives the same weights, bit for bit.
@@ -200,7 +200,7 @@ def train_parts(
     model
         Compiled.
     parts
-        What is trained on, and what is watched; from `mnistry.datasets.splits.hold_out`.
+        The images to train on and those for validation; from `mnistry.datasets.splits.hold_out`.
     settings
         Checked for as many images.
     extra, callbacks, on_progress, checkpoint_folder
@@ -416,9 +416,9 @@ def _why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
 def _newest(folder: Path, between_epochs: bool) -> checkpoints.Checkpoint | None:
     checkpoint, damaged = checkpoints.newest(folder, between_epochs=between_epochs)
     for path in damaged:
-        log.warning("%s is damaged: going on from the checkpoint before it", path)
+        log.warning("%s is damaged: resuming from the checkpoint before it", path)
     if between_epochs and checkpoint is not None:
         newest, _ = checkpoints.newest(folder)
         if newest is not None and newest.step:
-            log.warning("model.fit goes on from the start of epoch %d", len(checkpoint.epochs) + 1)
+            log.warning("model.fit resumes at the start of epoch %d", len(checkpoint.epochs) + 1)
     return checkpoint

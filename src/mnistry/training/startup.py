@@ -93,9 +93,9 @@ class _LazyModule(types.ModuleType):
 
 @contextlib.contextmanager
 def _without_garbage() -> Iterator[None]:
-    """Exclude what is imported meanwhile from garbage collection, now and when the process ends.
+    """Exclude the objects that the block creates from garbage collection, for good.
 
-    Modules stay until the process ends. To search them for garbage takes a quarter of the time of
+    Modules stay until the process ends. Searching them for garbage takes a quarter of the time of
     Keras's import, and a third of a second when the process ends.
     """
     collecting = gc.isenabled()
