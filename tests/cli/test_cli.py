@@ -73,7 +73,7 @@ def test_each_kind_of_failure_has_its_exit_code(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(datasets, "load", fail)
+    monkeypatch.setattr(datasets, "load_origin", fail)
     result = mnistry_command("data")
     assert result.code == code
     assert text in result.err
@@ -108,7 +108,7 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(arguments, buffered, mnis
 
 def test_a_bug_shows_its_traceback(monkeypatch) -> None:
     monkeypatch.setattr(sys, "argv", ["mnistry", "data"])
-    monkeypatch.setattr(datasets, "load", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(datasets, "load_origin", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main()
 

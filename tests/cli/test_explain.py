@@ -116,7 +116,7 @@ def test_a_picture_is_explained_without_a_step_until_its_label_is_known(
     bare = mnistry_command("explain", finished_run.path, "--image", five)
     assert bare.code == 0
     assert "it was inverted" in bare.err
-    assert "with --label, to see a step" in " ".join(bare.out.split())
+    assert "To see a step of learning too, say with --label" in " ".join(bare.out.split())
     assert "RMSprop" not in bare.out
     value = json.loads(
         mnistry_command("explain", finished_run.path, "--image", five, "--label", 5, "--json").out
@@ -136,7 +136,7 @@ def test_a_picture_is_explained_though_the_runs_data_is_gone(
     assert mnistry_command("explain", run).code == 3
     found = mnistry_command("explain", run, "--image", five, "--label", 5, "--json")
     assert json.loads(found.out)["learning"]["table"]["others"] is None
-    assert "what the step does to other images is left out" in found.err
+    assert "the step's effect on other images is left out" in found.err
     assert "gone.npz" in found.err
 
 
@@ -162,7 +162,7 @@ def test_other_networks_show_their_layers(mnistry_command, convolutions, five) -
     result = mnistry_command("explain", convolutions.path, "--image", five, "--label", 5)
     assert result.code == 0
     assert "26 × 26 × 32" in result.out
-    assert "for networks of dense layers alone" in result.out
+    assert "only for networks of dense layers" in result.out
 
 
 def test_without_keras_the_way_forward_is_told(mnistry_command, finished_run, monkeypatch) -> None:

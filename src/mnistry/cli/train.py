@@ -81,7 +81,7 @@ def train(
     """Train a network and score it; without options, the classic experiment.
 
     That is: 784 inputs, 512 ReLU, 10 softmax; RMSprop, categorical cross-entropy; 5 epochs in
-    batches of 128. It reads about 98 % of images that it has never seen.
+    batches of 128. The network reads about 98 % of images that it has never seen.
     """
     changes = {name: value for name, value in changes.items() if value is not None}
     if "loss" in changes:
@@ -152,9 +152,10 @@ def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Pat
 
     places: dict[int, Path | None] = {}
     for seed in numbers:
-        name = output.name if len(numbers) == 1 else f"{output.name}-s{seed}"
-        places[seed] = path = output.with_name(name)
+        single = len(numbers) == 1
+        path = output if single else output.with_name(f"{output.name}-s{seed}")
         directory.refuse_taken(path)
+        places[seed] = path
     return places
 
 
