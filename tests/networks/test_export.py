@@ -126,5 +126,5 @@ def test_fault_71_a_network_with_nan_is_not_written(tmp_path):
 
 
 def test_images_divided_by_255_are_refused(model, tmp_path):
-    with pytest.raises(DataError, match="the network divides by itself"):
+    with pytest.raises(DataError, match="the network divides by 255 itself"):
         export.export(model, tmp_path / "model.onnx", IMAGES / 255)

@@ -558,5 +558,5 @@ def test_every_batch_has_one_shape(model, monkeypatch):
 
 
 def test_images_divided_by_255_are_refused(model):
-    with pytest.raises(DataError, match="the network divides by itself"):
+    with pytest.raises(DataError, match="the network divides by 255 itself"):
         keras_files.predict(model, IMAGES / 255)

@@ -215,7 +215,7 @@ def test_fault_67_impossible_settings_are_refused(digits, epochs: int, batch_siz
 
 
 def test_images_divided_already_are_refused_with_the_remedy(digits) -> None:
-    with pytest.raises(DataError, match="the network divides by itself"):
+    with pytest.raises(DataError, match="the network divides by 255 itself"):
         mnistry.train(mnistry.build("linear"), digits[0] / 255, digits[1])
 
 
