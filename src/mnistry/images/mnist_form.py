@@ -287,7 +287,8 @@ def _centred(ink: Strength) -> Strength:
 def _lay(ink: Strength, page: Strength, middle: float) -> None:
     """Lay ink on a square page with its centre of mass at `middle`, or next to it."""
     side = len(page)
-    rows, columns = (round(middle - at) for at in _centre(ink))
+    # Half-way between two pixels, rounding errors must not decide: the upper or left one is taken.
+    rows, columns = (int(np.ceil(middle - at - 0.501)) for at in _centre(ink))
     top, left = max(0, rows), max(0, columns)
     part = ink[top - rows :, left - columns :][: side - top, : side - left]
     page[top : top + part.shape[0], left : left + part.shape[1]] = part

@@ -49,6 +49,9 @@ class Status(enum.StrEnum):
     DIVERGED = "diverged"
     FAILED = "failed"
 
+    # Shown as the word that run.json has.
+    __repr__ = str.__repr__
+
 
 @dataclasses.dataclass(frozen=True)
 class DataIdentity:
