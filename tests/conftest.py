@@ -1,15 +1,18 @@
 """What all tests share: real MNIST where there is one, empty caches, and no skip unnoticed."""
 
+import atexit
 import os
 import secrets
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import mnistry  # chooses Keras's backend before anything imports Keras
+import mnistry  # chooses Keras's backend before anything imports Keras; JAX comes later
 from mnistry import datasets
 from mnistry.system.files import cache_dir
 
@@ -26,6 +29,17 @@ _MNIST_PLACES = (
 )
 _skipped: list[str] = []
 
+# Tests, and the commands that they start, train the same small networks again and again: what JAX
+# has compiled once is kept until the tests end. With a maximum size JAX locks the folder.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.mkdtemp(prefix="mnistry-compiled-")
+    atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": COMPILED,
+        "JAX_COMPILATION_CACHE_MAX_SIZE": "1000000000",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 # A shell that starts tests in the background has them, and what they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

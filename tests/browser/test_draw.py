@@ -78,8 +78,18 @@ def test_a_node_shows_its_weights_and_the_sum_that_the_server_computed(open_view
     assert abs(bias + terms - total) < 2e-4  # each is rounded to four decimals
 
 
+def test_the_pad_stays_where_it_is_when_something_is_drawn(open_view, draw_seven):
+    page = open_view("inside")
+    expect(page.locator("#inside-network")).not_to_be_empty()
+    before = page.locator("#inside-pad").bounding_box()
+    draw_seven(page, "#inside-pad")
+    expect(page.locator("#inside-table tr.marked th")).to_have_text("7")
+    assert page.locator("#inside-pad").bounding_box() == before
+
+
 def test_the_layers_of_a_convolutional_network_are_shown_as_pictures(open_view, draw_seven):
     page = open_view("inside")
+    expect(page.locator("#inside-network")).not_to_be_empty()
     draw_seven(page, "#inside-pad")
     expect(page.locator("#inside-maps details").first).to_be_visible()
     assert page.locator("#inside-maps details[open] canvas").count() > 1

@@ -312,9 +312,12 @@ def test_a_worker_and_a_node_die_and_every_training_has_its_result(cluster, tmp_
 
 
 def worker() -> int:
-    """Give the number of a process in which a training runs."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if b"ray::" in path.read_bytes() and b"train" in path.read_bytes():
-                return int(path.parent.name)
-    raise AssertionError
+    """Return the number of a process in which a training runs; between two there is none."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if b"ray::" in path.read_bytes() and b"train" in path.read_bytes():
+                    return int(path.parent.name)
+        time.sleep(0.01)
+    raise AssertionError("no training runs")

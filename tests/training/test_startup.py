@@ -9,6 +9,14 @@ from mnistry.training import startup
 
 pytestmark = pytest.mark.slow
 
+
+@pytest.fixture(autouse=True)
+def no_shared_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the folder of compiled programs that the other tests share."""
+    for name in [name for name in os.environ if name.startswith(("JAX_COMPIL", "JAX_PERSIST"))]:
+        monkeypatch.delenv(name)
+
+
 # Compile one function with the cache on; say what was in the folder before, and what JAX warned.
 COMPILE = """
 import warnings

@@ -78,4 +78,8 @@ addEventListener("hashchange", () => {
   scrollTo(0, 0);
 });
 show();
-studio.refresh().then(() => VIEWS.train.resume(), studio.report);
+studio.refresh().then(() => {
+  // Its layout follows the network: it must not change while somebody draws.
+  if (!byId("view-inside").hidden) VIEWS.inside.shown();
+  VIEWS.train.resume();
+}, studio.report);
