@@ -16,7 +16,7 @@ test: .venv/test.done ## run the quick tests: nearly all of them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-all: test ## run the quick tests, then the slow ones
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m slow
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "slow and not long"
 
 cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones too (ten minutes)
 	$(BIN)/pytest tests/cluster -m "long or slow or not slow"

@@ -30,6 +30,8 @@ PAGES = {
 }
 EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ mnistry "
+# Pages with the longest trainings, and one that waits for Ray's processes.
+SLOW = ("concepts/overfitting.md", "howto/recipes.md", "howto/sweep.md")
 # The training that the other pages' examples take up.
 FIRST = "train -o runs/first"
 WIDTH = "80"
@@ -207,8 +209,7 @@ def interrupt_a_training(path: Path) -> None:
 @pytest.mark.parametrize(
     "page",
     [
-        # A sweep waits for Ray's processes.
-        pytest.param(page, marks=[pytest.mark.slow] if "$ mnistry sweep" in text else [])
+        pytest.param(page, marks=[pytest.mark.slow] if page in SLOW else [])
         for page, text in PAGES.items()
         if list(examples(text))
     ],
