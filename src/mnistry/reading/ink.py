@@ -117,7 +117,9 @@ def _widths_of_the_dark(values: Values) -> NDArray[np.float64]:
     widest = max(3, min(values.shape) // 2)
     steps = 2 + round(2 * np.log2(widest))
     sizes = np.unique(np.geomspace(2, widest, steps).round()).astype(int)
-    filled = np.stack([_closed(values, size)[edges] for size in sizes]) - values[edges]
+    whole = np.rint(values).astype(np.uint8)  # three times quicker to close
+    closed = np.stack([_closed(whole, size)[edges] for size in sizes]).astype(np.float32)
+    filled = closed - whole[edges]
     first = sizes[(filled >= filled[-1:] / 2).argmax(axis=0)].astype(np.float64)
     first[filled[-1] <= steep[edges] / 4] = widest
     return np.append(first, widest)
@@ -127,9 +129,8 @@ def _blurred(values: Values) -> Values:
     return np.asarray(cv2.GaussianBlur(values, (3, 3), 0), np.float32)
 
 
-def _closed(values: Values, size: int) -> Values:
-    window = np.ones((size, size), np.uint8)
-    return np.asarray(cv2.morphologyEx(values, cv2.MORPH_CLOSE, window), np.float32)
+def _closed(values: NDArray[Any], size: int) -> NDArray[Any]:
+    return cv2.morphologyEx(values, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
 
 
 def _dark_is_ink(values: Values, dark: NDArray[np.float64], light: NDArray[np.float64]) -> bool:
