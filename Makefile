@@ -50,7 +50,7 @@ bench-cluster: .venv/test.done ## measure a Ray cluster of this machine: reading
 torture: .venv/test.done ## let everything go wrong that can, and write docs/reliability.md (two hours)
 	$(BIN)/python -m torture
 
-pretrained: .venv/train.done ## train and score the network that ships anew (an hour on two cores)
+pretrained: .venv/train.done ## train and score the built-in network anew (an hour on two cores)
 	$(BIN)/python benchmarks/pretrained.py
 
 notebook: .venv/test.done ## run the notebook and keep what its cells show

@@ -60,7 +60,7 @@ def main() -> None:
                 taken, weights = last_epoch(network, batch_size, epochs, workers)
                 seconds[workers].append(taken)
         steps = steps_per_epoch(len(images), batch_size)
-        print(f"{network}, {weights:,} weights, {batch_size} images a step, {steps} steps an epoch")
+        print(f"{network}, {weights:,} weights, {steps} steps of {batch_size} images per epoch")
         alone = statistics.median(seconds[1])
         for workers, times in seconds.items():
             median = statistics.median(times)
@@ -68,7 +68,7 @@ def main() -> None:
             print(
                 f"  {workers} workers: {median:.2f} s an epoch ({min(times):.2f} to "
                 f"{max(times):.2f}), {alone / median:.2f} times as quick as one; "
-                f"{exchange:.1f} ms a step beyond its share",
+                f"{exchange:.1f} ms per step beyond its share",
                 flush=True,
             )
 

@@ -18,7 +18,7 @@ from mnistry.evaluation.statistics import wilson
 from mnistry.reading import Reader
 
 VARIABLE = "MNISTRY_HANDWRITING"
-# Long sides in pixels, up to which pictures are put together.
+# Pictures are grouped by their long side in pixels, up to each of these limits.
 SIZES = (64, 400, 1600, 100_000)
 
 
@@ -67,7 +67,7 @@ def edits(a: str, b: str) -> int:
 
 
 def characters_right(found: Sequence[Answer]) -> float:
-    """Return the part of the characters that was read correctly: the mean over writers."""
+    """Return the share of characters that were read correctly: the mean over writers."""
     shares = []
     for writer in {answer.writer for answer in found}:
         texts = [("\n".join(a.label), "\n".join(a.read)) for a in found if a.writer == writer]
@@ -102,7 +102,7 @@ def print_groups(found: Sequence[Answer], name: str, key: Callable[[Answer], obj
 def main() -> None:
     """Read all pictures, and print the scores."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", help="another network than the one that ships")
+    parser.add_argument("--model", help="a network other than the built-in one")
     model = parser.parse_args().model
     if VARIABLE not in os.environ:
         print(f"skipped: {VARIABLE} names no folder of pictures")

@@ -1,9 +1,9 @@
-"""MNIST's form: its own images enlarged, laid on a page, and brought back; several ways compared.
+"""Measure how well MNIST's form is restored from enlarged images, by several methods.
 
-Each training image is enlarged, laid off-centre on a page and brought to MNIST's form again, by
+Each training image is enlarged, put off-centre on a page and converted to MNIST's form again, by
 `mnistry.images.mnist_form.normalise` and, for comparison, by plain resampling of the same box.
-Printed: by how many grey levels a pixel is off in the mean, where the mean centre of mass lies,
-and how many images the network that ships reads as another digit than the original.
+Prints the mean error of a pixel in grey levels, the mean centre of mass, and the number of images
+that the built-in network reads as another digit than the original.
 
     python benchmarks/mnist_form.py --images 1000
 """
@@ -38,7 +38,7 @@ RESAMPLED = {
 
 
 def page(image: Images, factor: int, way: int) -> Strength:
-    """Lay an enlarged image on a page of twice its size, off-centre."""
+    """Put an enlarged image off-centre on a page of twice its size."""
     large = cv2.resize(image, None, fx=factor, fy=factor, interpolation=way)
     side = large.shape[0]
     paper = np.zeros((2 * side + 7, 2 * side + 13), np.float32)
@@ -65,7 +65,7 @@ def resampled(strength: Strength, least: float, way: int, *, whole: bool) -> Ima
 
 
 def centre(image: NDArray[np.generic]) -> tuple[float, float]:
-    """Give the row and the column of the centre of mass."""
+    """Return the row and the column of the centre of mass."""
     down, right = (
         float(image.sum(1 - axis) @ np.arange(image.shape[axis])) / float(image.sum())
         for axis in (0, 1)
@@ -74,7 +74,7 @@ def centre(image: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def ways() -> dict[str, Callable[[Strength], Images]]:
-    """Name the ways to compare."""
+    """Return the methods to compare by name."""
     found: dict[str, Callable[[Strength], Images]] = {"mnistry's": normalise}
     for name, way in RESAMPLED.items():
         for least in (0.0, 0.5):
@@ -99,7 +99,7 @@ def main() -> None:
     right = onnx_session.probabilities(session, images).argmax(1)
     own = np.mean([centre(image.astype(float)) for image in images], axis=0)
     print(f"{len(images)} images, centre of mass at {own[0]:.2f}, {own[1]:.2f}")
-    print("| enlarged | brought back | grey levels off | centre of mass | read otherwise |")
+    print("| enlarged | restored by | error in grey levels | centre of mass | read differently |")
     print("|---|---|---|---|---|")
     for factor in options.factors:
         for enlarged, interpolation in ENLARGED.items():

@@ -24,7 +24,7 @@ Picture = NDArray[np.uint8]
 Random = np.random.Generator
 
 SEED = 5
-# Fonts that no network of ours is trained on.
+# Fonts that are not in the training data of mnistry's networks.
 FONTS = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuS*.ttf"))
 
 
@@ -35,7 +35,7 @@ def size(random: Random) -> tuple[int, int]:
 
 
 def grey(values: NDArray[np.floating]) -> Picture:
-    """Round to the values of a picture."""
+    """Clip to 0 to 255 and round down to integers."""
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
@@ -157,9 +157,9 @@ def main() -> None:
     for number, (name, draw) in enumerate(KINDS.items()):
         random = np.random.default_rng([SEED, number])
         readings = [reader.read(draw(random)) for _ in range(count)]
-        unsaid = sum(all(d.digit is None for d in reading.digits) for reading in readings)
-        right += unsaid
-        print(f"{name}: {unsaid} of {count}", flush=True)
+        rejected = sum(all(d.digit is None for d in reading.digits) for reading in readings)
+        right += rejected
+        print(f"{name}: {rejected} of {count}", flush=True)
     low, high = wilson(right, count * len(KINDS))
     print(f"all: {right / count / len(KINDS):.1%} ({low:.1%} to {high:.1%})")
 

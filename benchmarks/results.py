@@ -57,7 +57,7 @@ def load(name: str) -> dict[str, Any] | None:
 
 def write() -> None:
     """Write RESULTS.md and its figures."""
-    parts = ["# What it costs, and what it reaches"]
+    parts = ["# Costs and results"]
     for name, section in SECTIONS.items():
         found = load(name)
         if found is not None:
@@ -69,7 +69,7 @@ def peers(found: dict[str, Any]) -> str:
     """Write the comparison with peers: medians, and the ratios of each round."""
     measured: dict[str, list[dict[str, Any]]] = found["measured"]
     lines = [
-        "| | seconds an epoch | mnistry / it | whole process, s | mnistry / it | MB "
+        "| | seconds per epoch | mnistry / it | whole process, s | mnistry / it | MB "
         "| test accuracy |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -87,23 +87,23 @@ def peers(found: dict[str, Any]) -> str:
         lines.append(f"| {name} | {epoch} | {whole} |")
     _epoch_figure(measured)
     return (
-        "## The classic experiment beside its peers\n\n"
+        "## The classic experiment compared with other frameworks\n\n"
         f"{found['machine']}; medians of {found['rounds']} rounds after one that is not counted; "
-        "each measurement a process of its own, by turns; ratios are medians of those taken "
-        "round by round (in brackets the least and the greatest), so that they hold while the "
-        "machine's speed drifts. The first of an epoch's five is left out: it holds the "
-        "compiling. The plain loop keeps no running loss or accuracy, as the others do. "
-        "`make bench` repeats it; every single measurement is in "
+        "each measurement is a process of its own, and the programs take turns. Ratios are medians "
+        "of each round's ratio (in brackets minimum and maximum), so a change of the machine's "
+        "speed hardly affects them. The first of five epochs is left out because it includes "
+        "compiling. Unlike the others, the plain loop keeps no running loss or accuracy. "
+        "`make bench` repeats it; every measurement is in "
         "[peers.json](peers.json).\n\n" + "\n".join(lines) + "\n\n"
-        "![Seconds an epoch, mnistry and its peers](epoch.png)"
+        "![Seconds per epoch, mnistry and its peers](epoch.png)"
     )
 
 
 def recipes(found: dict[str, Any]) -> str:
     """Write each recipe's results over its seeds."""
     lines = [
-        "| recipe | seeds | test accuracy: mean ± spread | least to greatest | compile, s | fit, s "
-        "| whole process, s | MB |",
+        "| recipe | seeds | test accuracy: mean ± spread | minimum to maximum | compile, s "
+        "| fit, s | whole process, s | MB |",
         "|---|---|---|---|---|---|---|---|",
     ]
     machines = sorted({run["machine"] for runs in found["measured"].values() for run in runs})
@@ -118,8 +118,8 @@ def recipes(found: dict[str, Any]) -> str:
             f"| {seconds} | {_median(runs, 'megabytes'):.0f} |"
         )
     return (
-        "## What the recipes reach\n\n"
-        f"{' / '.join(machines)}; seeds from 0 on, a process each; spread is the standard "
+        "## Results of the recipes\n\n"
+        f"{' / '.join(machines)}; seeds from 0 on, one process each; spread is the standard "
         "deviation from seed to seed; seconds and memory are medians. The test images were read "
         "once, by each finished training; every choice was made on training images held out, "
         "though the search for `best` went on because of a test score of 99.64 % (LOG.md). "
@@ -130,7 +130,7 @@ def recipes(found: dict[str, Any]) -> str:
 
 def size(found: dict[str, Any]) -> str:
     """Write the cost of more data, more units and fewer cores."""
-    lines = ["| what | | seconds an epoch | MB |", "|---|---|---|---|"]
+    lines = ["| what | | seconds per epoch | MB |", "|---|---|---|---|"]
     for what, by_factor in found["measured"].items():
         for factor, ones in by_factor.items():
             lines.append(
@@ -141,8 +141,8 @@ def size(found: dict[str, Any]) -> str:
     return (
         "## Cost against size\n\n"
         f"{found['machine']}; the classic network; medians of {found['rounds']} rounds, each "
-        "measurement a process of its own. Data: so many times the 60,000 images. Units: so many "
-        "times 512. `python benchmarks/size.py` repeats it; every measurement is in "
+        "measurement is a process of its own. Data are multiples of 60,000 images, units multiples "
+        "of 512. `python benchmarks/size.py` repeats it; every measurement is in "
         "[size.json](size.json).\n\n" + "\n".join(lines) + "\n\n"
         "![Seconds and memory against data, units and cores](size.png)"
     )
@@ -165,7 +165,7 @@ def reading(found: dict[str, Any]) -> str:
         "memory for a JPEG of 25 megapixels": f"{_median(measured, peak):.0f} MB",
     }
     return (
-        "## What reading costs\n\n"
+        "## Cost of reading\n\n"
         f"{found['machine']}; medians of {found['rounds']} rounds. The photos hold eleven digits "
         "in three lines. `python benchmarks/reading.py` repeats it; every measurement is in "
         "[reading.json](reading.json).\n\n| | |\n|---|---|\n"
@@ -198,7 +198,7 @@ def _epoch_figure(measured: dict[str, list[dict[str, Any]]]) -> None:
         axes.plot([one["epoch"] for one in ones], [place] * len(ones), "k.", markersize=4)
     axes.set_yticks(range(len(measured)), list(measured))
     axes.invert_yaxis()
-    axes.set_xlabel("seconds an epoch, once compiled")
+    axes.set_xlabel("seconds per epoch, once compiled")
     axes.spines[["top", "right"]].set_visible(False)
     drawing.savefig(HERE / "epoch.png", dpi=120)
 
@@ -213,10 +213,10 @@ def _size_figure(measured: dict[str, dict[str, list[dict[str, Any]]]]) -> None:
     _curve(cores, measured["cores"], "epoch", BLUE, "")
     memory.set_yscale("linear")
     memory.set_ylim(bottom=0)
-    for axes, label in ((seconds, "seconds an epoch"), (memory, "MB at the peak")):
+    for axes, label in ((seconds, "seconds per epoch"), (memory, "MB at the peak")):
         axes.set(xlabel="times the classic experiment", ylabel=label)
         axes.legend(frameon=False)
-    cores.set(xlabel="cores", ylabel="seconds an epoch")
+    cores.set(xlabel="cores", ylabel="seconds per epoch")
     drawing.savefig(HERE / "size.png", dpi=120)
 
 

@@ -1,7 +1,7 @@
 """Time whole commands of this build and another.
 
-Prints wall-clock seconds, processor seconds, and this build's part of the other's time: medians
-over rounds in which both take turns, so that the ratios hold while the machine's speed drifts.
+Prints wall-clock seconds, processor seconds, and the ratio of this build's time to the other's:
+medians over rounds in which both take turns, so a change of the machine's speed hardly matters.
 Compile the modules of both builds first (`python -m compileall`). Without --other only this build
 is timed.
 

@@ -1,7 +1,7 @@
-"""The figures of the concept pages, each computed by what its page is about, drawn as SVG.
+"""The figures of the concept pages, drawn as SVG.
 
-Colours are the page's own, so that a figure suits a light page and a dark one. Knows nothing of
-Sphinx. The numbers come from `mnistry.concepts` and from the sample of real digits.
+The numbers are computed with `mnistry.concepts` from the sample of real digits. Colours are the
+page's own, so that a figure suits light and dark pages. Knows nothing of Sphinx.
 """
 
 import io
@@ -26,8 +26,8 @@ Floats = NDArray[np.floating]
 Layer = tuple[Floats, Floats]  # weights and biases
 
 EDGE = "#888888"  # around pictures, which are white on every page
-WIDTH = 4.6  # inches: what a telephone shows without making letters too small
-# Stand-ins for what mnistry.css calls by these names.
+WIDTH = 4.6  # inches: letters stay legible on a phone
+# Placeholders for the variables of these names in mnistry.css.
 INK, FAINT, BLUE, ORANGE, GREEN = "#010203", "#010204", "#010205", "#010206", "#010207"
 PAGE_COLOURS = {
     INK: "currentColor",
@@ -107,7 +107,7 @@ def pixels() -> Figure:
 
 
 def node() -> Figure:
-    """Draw three inputs, their weights, the sum and what ReLU lets through."""
+    """Draw three inputs, their weights, the sum and its ReLU."""
     inputs, weights, bias = [0.0, 0.5, 1.0], [0.8, -0.4, 0.6], 0.1
     total = concepts.node(inputs, weights, bias)
     figure, axes = _panels(2.5, 1, 1)
@@ -149,7 +149,7 @@ def activations() -> Figure:
     axes.plot(v, concepts.relu(v), color=BLUE, label="ReLU")
     axes.plot(v, concepts.sigmoid(v), color=ORANGE, linestyle="--", label="sigmoid")
     axes.plot(v, concepts.tanh(v), color=GREEN, linestyle="-.", label="tanh")
-    axes.set(xlabel="the node's sum v", ylabel="what it passes on", ylim=(-1.2, 3), xlim=(-4, 4))
+    axes.set(xlabel="the node's sum v", ylabel="its output", ylim=(-1.2, 3), xlim=(-4, 4))
     axes.grid(alpha=0.5)
     axes.legend(loc="upper left")
     return figure
@@ -172,13 +172,13 @@ def softmax() -> Figure:
 
 
 def cross_entropy() -> Figure:
-    """Draw what an answer costs by the probability that it gave the true class."""
+    """Draw the cost of an answer against its probability of the true class."""
     p = np.linspace(0.02, 1, 400)
     figure, axes = _panels(2.9, 1, 1)
     axes.plot(p, _bits(p), color=BLUE)
     for point, words, dx, dy in (
         (0.1, "0.1: knows nothing", 0.04, 0.15),
-        (0.5, "0.5: torn between two", 0.0, 0.55),
+        (0.5, "0.5: undecided between two", 0.0, 0.55),
         (0.775, "0.775", -0.03, 0.3),
     ):
         cost = float(_bits(np.array([point]))[0])
@@ -267,7 +267,7 @@ def optimizers() -> Figure:
 
 
 def batches() -> Figure:
-    """Draw loss by the images used, with batches of one, of 128 and of all."""
+    """Draw loss against images used, for batches of one, of 128 and of all images."""
     train, test = _sample()
     count, epochs, points = len(train.images), 2, 32
     figure, axes = _panels(2.8, 1, 1)
@@ -307,14 +307,14 @@ def overfitting() -> Figure:
         f"least in epoch {numbers[best]}", (numbers[best], unseen[best]),
         (numbers[best], unseen[best] + 0.5), ha="center", arrowprops=_arrow(),
     )  # fmt: skip
-    axes.set(xlabel="epoch", ylabel="bits an image", ylim=(0, 2), xlim=(0, epochs + 1))
+    axes.set(xlabel="epoch", ylabel="bits per image", ylim=(0, 2), xlim=(0, epochs + 1))
     axes.grid(alpha=0.5)
     axes.legend()
     return figure
 
 
 def intervals() -> Figure:
-    """Draw an accuracy's 95 % interval by the number of images that it was found on."""
+    """Draw an accuracy's 95 % interval for several numbers of images."""
     figure, axes = _panels(1.9, 1, 1)
     counts = (100, 1_000, 10_000, 100_000)
     for row, count in enumerate(counts):
@@ -350,7 +350,7 @@ def _sample() -> mnistry.Dataset:
 
 
 def _panels(height: float, rows: int, columns: int, **settings: object) -> tuple[Figure, Any]:
-    """Make a figure of so many inches, and its axes: a single one, or an array of them."""
+    """Make a figure `height` inches high, and its axes: a single one, or an array of them."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.subplots(rows, columns, **settings)
 
@@ -385,7 +385,7 @@ def _arrow() -> dict[str, object]:
 
 
 def _bits(p: Floats) -> Floats:
-    """Cost of answers that give the true class the probability p, and another the rest."""
+    """Return the cost of answers with probability p of the true class, and the rest of another."""
     return concepts.cross_entropy(np.stack([p, 1 - p], axis=1), np.zeros(len(p), int), base=2)
 
 
@@ -399,7 +399,7 @@ def _mean_bits(split: mnistry.Split, layers: Sequence[Layer]) -> float:
 
 
 def _sums(images: Floats, layers: Sequence[Layer]) -> list[Floats]:
-    """Give the sums of every layer of a network with ReLU between its layers."""
+    """Return the sums of every layer of a network with ReLU between its layers."""
     sums = [concepts.layer(_scaled(images), *layers[0])]
     for weights, biases in layers[1:]:
         sums.append(concepts.layer(concepts.relu(sums[-1]), weights, biases))
@@ -407,7 +407,7 @@ def _sums(images: Floats, layers: Sequence[Layer]) -> list[Floats]:
 
 
 def _gradients(images: Floats, labels: NDArray[np.integer], layers: Sequence[Layer]) -> list[Layer]:
-    """Give the gradients of every layer, by backpropagation."""
+    """Return the gradients of every layer, by backpropagation."""
     sums = _sums(images, layers)
     inputs = [_scaled(images), *(concepts.relu(v) for v in sums[:-1])]
     errors = concepts.softmax_cross_entropy_gradient(concepts.softmax(sums[-1]), labels)
@@ -422,7 +422,7 @@ def _gradients(images: Floats, labels: NDArray[np.integer], layers: Sequence[Lay
 def _training(
     split: mnistry.Split, units: Sequence[int], batch_size: int, epochs: int, rate: float
 ) -> Iterator[list[Layer]]:
-    """Train layers of so many nodes by gradient descent; give them before and after each step."""
+    """Train layers of `units` nodes by gradient descent; yield them before and after each step."""
     generator = np.random.default_rng(0)
     layers = [
         (generator.normal(0, np.sqrt(2 / before), (before, after)), np.zeros(after))

@@ -49,7 +49,7 @@ def test_the_ledger_says_each_figure_and_what_it_means(mnistry_command, finished
         f"{scores.test.loss_bits - scores.train.loss_bits:+.4f}",
     ):  # fmt: skip
         assert text in flat(result.out)
-    assert "class frequencies" not in result.out  # 400 images a class: as good as equal
+    assert "class frequencies" not in result.out  # 400 images per class: as good as equal
 
 
 def test_a_gap_is_named_and_only_a_rising_validation_loss_is_called_overfitting(
@@ -127,7 +127,7 @@ def test_a_binary_loss_is_not_called_bits_an_image(mnistry_command, copy) -> Non
     retrain(copy, loss="binary_crossentropy")
     out = flat(mnistry_command("ledger", copy.path).out)
     assert "trained on binary crossentropy" in out
-    assert "not a number of bits an image" in out
+    assert "not a number of bits per image" in out
     assert f"{copy.scores().test.loss_bits:.4f}" in out
     value = json.loads(mnistry_command("ledger", copy.path, "--json").out)
     assert (value["epochs"], value["loss"]) == ([], "binary_crossentropy")
@@ -145,7 +145,7 @@ def test_uneven_classes_have_a_line_for_who_knows_their_frequencies(
     rewrite(copy, train=train)
     out = flat(mnistry_command("ledger", copy.path).out)
     assert ("class frequencies" in out) == shown
-    assert ("knows how often each class occurs" in out) == shown
+    assert ("knows only how often each class occurs" in out) == shown
 
 
 def test_an_unfinished_run_says_how_to_go_on(mnistry_command, copy) -> None:
@@ -183,8 +183,8 @@ def test_a_long_training_shows_some_epochs_with_the_best_among_them() -> None:
 @pytest.mark.parametrize(
     ("bits", "text"),
     [
-        (3.32, "3.3 yes-or-no questions an image"),
-        (0.67, "0.7 yes-or-no questions an image"),
+        (3.32, "3.3 yes-or-no questions per image"),
+        (0.67, "0.7 yes-or-no questions per image"),
         (0.66, "one yes-or-no question every 2 images"),
         (0.09, "one yes-or-no question every 11 images"),
         (0.0, "nothing"),

@@ -22,7 +22,7 @@ def card(right: int, wrong: int, confidence: float):
 def test_a_loss_is_said_in_nats_and_in_bits() -> None:
     # A probability of 0.775 for the true class: 0.2549 nats, 0.3677 bits.
     rows = dict(report.score("test", card(4, 0, 0.775)))
-    assert rows["test loss"] == "0.2549 nats = 0.3677 bits an image"
+    assert rows["test loss"] == "0.2549 nats = 0.3677 bits per image"
     assert math.log2(1 / 0.775) == pytest.approx(0.3677, abs=5e-5)
 
 

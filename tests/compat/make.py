@@ -18,7 +18,7 @@ from pathlib import Path
 MNISTRY = os.environ.get("MNISTRY", "mnistry")
 MADE = Path(__file__).parent / "made"
 SMALL = ("--data", "sample", "--units", "12", "--seed", "3", "--validation", "0.1")
-# 3,600 steps an epoch, so that an interrupt falls in the middle of one.
+# 3,600 steps per epoch, so that an interrupt falls in the middle of one.
 CUT = (*SMALL, "--epochs", "4", "--batch-size", "1", "--early-stopping", "3")
 
 

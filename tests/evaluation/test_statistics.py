@@ -32,7 +32,7 @@ def test_wilson_stays_within_0_and_1(count):
 
 @pytest.mark.parametrize(("correct", "count"), [(0, 0), (3, 2), (-1, 2)])
 def test_wilson_refuses_impossible_counts(correct, count):
-    with pytest.raises(UsageError, match="is no share"):
+    with pytest.raises(UsageError, match="is not a share"):
         wilson(correct, count)
 
 

@@ -64,7 +64,7 @@ def test_every_value_is_what_the_reference_implementation_computes(convnet, digi
 def test_a_file_is_refused_by_its_own_name(tmp_path, convnet):
     path = tmp_path / "model.onnx"
     path.write_bytes(convnet.onnx[:-50])
-    with pytest.raises(ModelError, match=r"model\.onnx: it is no ONNX model, or a damaged one"):
+    with pytest.raises(ModelError, match=r"model\.onnx: it is not an ONNX model, or a damaged one"):
         Inside(path)
 
 

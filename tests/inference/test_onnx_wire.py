@@ -124,7 +124,7 @@ def test_a_model_cut_short_anywhere_is_refused_or_without_its_end():
     weights = [numpy_helper.from_array(np.ones(5, np.float32), "w")]
     content = make_model(relu(), weights=weights).SerializeToString()
     for length in range(len(content) - 10):
-        refused(content[:length], "no ONNX model")
+        refused(content[:length], "not an ONNX model")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_model_cut_short_anywhere_is_refused_or_without_its_end():
     ],
 )
 def test_nonsense_is_refused(content):
-    refused(content, "no ONNX model")
+    refused(content, "not an ONNX model")
 
 
 def test_a_tag_beyond_32_bits_is_refused():
@@ -150,13 +150,13 @@ def test_a_tag_beyond_32_bits_is_refused():
     size = len(graph)
     assert size < 128
     hidden = b"\xba\x80\x80\x80\x10" + bytes([size]) + graph
-    refused(b"\x3a\x00" + hidden, "no ONNX model")
+    refused(b"\x3a\x00" + hidden, "not an ONNX model")
 
 
 def test_a_weight_that_ends_amid_a_number_is_refused():
     tensor = numpy_helper.from_array(np.ones(2, np.float32), "w")
     tensor.raw_data = bytes(7)
-    refused(make_model(relu(), weights=[tensor]), "no ONNX model")
+    refused(make_model(relu(), weights=[tensor]), "not an ONNX model")
 
 
 def test_endless_parts_are_refused_soon():

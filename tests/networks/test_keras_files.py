@@ -404,7 +404,7 @@ def test_a_layer_that_gives_endless_values_is_refused(tmp_path):
     classifier(
         layers.Reshape((28, 28, 1)), layers.ZeroPadding2D(500), layers.GlobalAveragePooling2D()
     ).save(path)
-    refused(path, "zero_padding2d gives 1,056,784 values an image")
+    refused(path, "zero_padding2d gives 1,056,784 values per image")
 
 
 # The arrays

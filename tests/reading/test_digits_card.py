@@ -1,4 +1,4 @@
-"""The card of the network that ships tells the truth."""
+"""The card of the built-in network tells the truth."""
 
 import json
 

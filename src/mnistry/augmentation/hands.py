@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mnistry.datasets.dataset import Images, Split
 from mnistry.errors import DataError
 
-# Writers of pendigits by what they are for: to train on, to choose and calibrate by, to judge by.
+# Writers of pendigits for training, for validation and calibration, and for the final test.
 TRAIN, CHOOSE, JUDGE = range(1, 21), range(21, 25), range(25, 31)
 
 Points = NDArray[np.float32]
@@ -46,7 +46,7 @@ class PenDigit:
 
     @property
     def width(self) -> float:
-        """Of its box, as a part of its height."""
+        """Width of its box divided by its height."""
         return float(max(stroke[:, 0].max() for stroke in self.strokes))
 
 
@@ -58,12 +58,12 @@ def load_pen_digits(folder: Path, writers: Sequence[int] = range(1, 31)) -> list
     folder
         Where the file is.
     writers
-        Whose digits.
+        The writers, 1 to 30.
 
     Raises
     ------
     DataError
-        If the file is not there, or holds other arrays.
+        If the file is missing or does not have the expected arrays.
     """
     arrays = _arrays(folder / "pendigits.npz", "points", "stroke_lengths", "strokes_per_digit")
     points = arrays["points"].astype(np.float32) * np.array([1, -1], np.float32)
@@ -102,20 +102,20 @@ def load_scanned(folder: Path) -> Split:
 
 @dataclasses.dataclass(frozen=True)
 class Pen:
-    """What draws a stroke.
+    """A pen that draws strokes.
 
     Attributes
     ----------
     width
-        Of its strokes, in pixels.
+        Width of its strokes, in pixels.
     pressure
-        How much the width changes along a stroke, as a part of it: 0 for a felt pen.
+        How much the width changes along a stroke, as a fraction of it: 0 for a felt pen.
     nib
-        How far a broad nib reaches aside, in pixels: strokes along it stay thin.
+        Length of a broad nib, in pixels: strokes along it stay thin.
     grain
-        How much of the ink the paper's grain leaves out, 0 to 1: a pencil.
+        Fraction of the ink that the paper's grain leaves out, 0 to 1: more than 0 for a pencil.
     skips
-        How often a piece of a stroke is left out, 0 to 1.
+        Fraction of stroke pieces left out, 0 to 1.
     """
 
     width: float
@@ -126,7 +126,7 @@ class Pen:
 
     @classmethod
     def drawn_for(cls, height: float, random: Random) -> "Pen":
-        """Choose a pen for digits so many pixels high: ballpoint, felt, pencil or broad nib."""
+        """Choose a pen for digits `high` pixels high: ballpoint, felt, pencil or broad nib."""
         kind = random.choice(4, p=(0.45, 0.2, 0.25, 0.1))
         low, high = ((0.04, 0.1), (0.1, 0.18), (0.045, 0.1), (0.05, 0.09))[kind]
         return cls(
@@ -150,7 +150,7 @@ def draw(
     strokes
         The points along each, shape ``(n, 2)``: column and row of the page.
     pen
-        Its grain is left to `grained`, which needs the whole page.
+        Its grain is not applied; `grained` applies it to the whole page.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def draw(
             thickness = thickness_for(width)
             if len(piece) == 1 or np.ptp(piece, axis=0).max() < 4:
                 middle = tuple(int(v) for v in piece.mean(0))
-                # A point is pressed on, and wider than the pen.
+                # A dot is pressed harder, so it is wider than the pen.
                 radius = max(10, round(width * 8 * random.uniform(1.0, 1.6)))
                 cv2.circle(page, middle, radius, 255, -1, cv2.LINE_AA, 4)
                 continue
@@ -189,7 +189,7 @@ def draw(
 
 @functools.cache
 def _drawn_widths() -> NDArray[np.float64]:
-    """Measure how wide OpenCV draws each thickness from 1: wider by up to 2 pixels, by version."""
+    """Measure the true width of each OpenCV thickness: up to 2 pixels more, by version."""
     import cv2
 
     widths = []
@@ -201,12 +201,12 @@ def _drawn_widths() -> NDArray[np.float64]:
 
 
 def thickness_for(width: float) -> int:
-    """Give OpenCV's thickness for a line nearest to a width in pixels."""
+    """Return the OpenCV thickness whose line is nearest to a width in pixels."""
     return 1 + int(np.abs(_drawn_widths() - width).argmin())
 
 
 def grained(page: NDArray[np.uint8], grain: float, random: Random) -> NDArray[np.uint8]:
-    """Leave out ink where a pencil does not reach into the paper."""
+    """Leave out ink where a pencil misses the hollows of the paper."""
     import cv2
 
     coarse = random.random((page.shape[0] // 2 + 1, page.shape[1] // 2 + 1), np.float32)
@@ -215,7 +215,7 @@ def grained(page: NDArray[np.uint8], grain: float, random: Random) -> NDArray[np
 
 
 def as_images(digits: Sequence[PenDigit], random: Random, *, high: int = 56) -> list[Images]:
-    """Draw digits by themselves, each with a pen and slant of its own.
+    """Draw single digits, each with its own pen and slant.
 
     Returns
     -------

@@ -1,9 +1,9 @@
 """Written lines as people write them: numbers, amounts, dates, times, fractions, sums.
 
-A line is laid out, written by one hand with one pen, and comes with its text: signs as written,
-one space between numbers that stand apart, ``?`` for what is neither digit nor sign. What judges
-has other digits, writers, signs and layouts than what trains. Knows nothing of paper and camera;
-see `mnistry.augmentation.paper`.
+A line is laid out and then written by one writer with one pen. Its text has the signs as written,
+one space between separate numbers, and ``?`` for a mark that is neither digit nor sign. Lines for
+evaluation have other digits, writers, signs and layouts than lines for training. Knows nothing of
+paper and camera; see `mnistry.augmentation.paper`.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from mnistry.augmentation import hands, signs, styles
 from mnistry.augmentation.hands import Pen, PenDigit
 from mnistry.datasets.dataset import Images, Labels
 
-# Lines are drawn so many times finer than they are seen.
+# Lines are drawn at this multiple of their final resolution.
 FINE = 2
 
 Random = np.random.Generator
@@ -33,10 +33,10 @@ class Digits:
     written
         Each writer's digits: ``written[writer][digit]`` are pen digits.
     images
-        Images of each digit, ``uint8``, shape ``(n, side, side)``, 0 for paper: sets of them, of
-        which a line takes one.
+        Sets of images: ``images[set][digit]`` is ``uint8``, shape ``(n, side, side)``, 0 for
+        paper. A line takes its digits from one set.
     judge
-        Whether signs and layouts are those to judge by.
+        Whether to use the signs and layouts for evaluation.
     """
 
     written: Sequence[Sequence[Sequence[PenDigit]]]
@@ -63,7 +63,7 @@ class Digits:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A piece of a line: its text, how large it is, and how far it is raised, in heights."""
+    """A piece of a line: its text, and its size and how far it is raised, in digit heights."""
 
     text: str
     size: float = 1.0
@@ -72,15 +72,15 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What stands on a line.
+    """The content of a line.
 
     Attributes
     ----------
     parts
         From left to right; a space is a gap between numbers.
     cells
-        ``""`` for a line written freely, ``"comb"`` for a cell a digit, ``"grid"`` for a cell a
-        number.
+        ``""`` for a line written freely, ``"comb"`` for one digit in each cell, ``"grid"`` for
+        one number in each cell.
     """
 
     parts: tuple[Part, ...]
@@ -88,30 +88,30 @@ class Layout:
 
     @property
     def text(self) -> str:
-        """What a reader should say."""
+        """The correct text."""
         return "".join(part.text for part in self.parts)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Written:
-    """A written line on a page of its own, `FINE` times finer than it is seen.
+    """A written line on a page of its own, at `FINE` times its final resolution.
 
     Attributes
     ----------
     ink
         ``uint8``, 0 for paper to 255 for ink, with a margin of a digit's height all round.
     text
-        What a reader should say.
+        The correct text.
     height
-        Of its digits, in pixels.
+        Height of its digits, in pixels.
     box
-        Left, top, right and bottom of what was written, in pixels.
+        Left, top, right and bottom of the writing, in pixels.
     slope
-        How far the line falls, a pixel.
+        How far the line falls for each pixel to the right, in pixels.
     walls
-        Where cells meet: columns.
+        Columns of the lines between cells.
     pen
-        What it was written with.
+        The pen.
     """
 
     ink: NDArray[np.uint8] = dataclasses.field(repr=False)
@@ -137,16 +137,16 @@ def lay_out(random: Random, *, judge: bool = False) -> Layout:
 
 
 def write(layout: Layout, digits: Digits, height: float, random: Random) -> Written:
-    """Write a line by one hand.
+    """Write a line as one writer would.
 
     Parameters
     ----------
     layout
         What to write.
     digits
-        Whose digits.
+        The digits to choose a writer from.
     height
-        Of the digits as they are seen, in pixels.
+        Final height of the digits, in pixels.
     """
     high = height * FINE
     pen = Pen.drawn_for(high, random)
@@ -178,7 +178,7 @@ def write(layout: Layout, digits: Digits, height: float, random: Random) -> Writ
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Glyph:
-    """Strokes or an image, and how wide it is, its height being 1."""
+    """Strokes or an image, and its width as a multiple of its height."""
 
     strokes: Sequence[NDArray[np.floating]] | None
     image: NDArray[np.uint8] | None
@@ -195,7 +195,7 @@ class _Place:
 
 
 class _Hand:
-    """One writer with one pen: what digits and signs look like."""
+    """One writer with one pen, who draws digits and signs in a style of their own."""
 
     def __init__(
         self, shapes: Sequence[Sequence[PenDigit]] | Sequence[Images], pen: Pen, judge: bool
@@ -205,7 +205,7 @@ class _Hand:
 
     @classmethod
     def drawn_from(cls, digits: Digits, pen: Pen, random: Random) -> "_Hand":
-        """Choose a writer: every other time one whose strokes are known."""
+        """Choose a writer: half of the time one whose strokes are known."""
         if digits.written and (not digits.images or random.random() < 0.5):
             shapes = digits.written[int(random.integers(len(digits.written)))]
             hand = cls(shapes, pen, digits.judge)
@@ -257,7 +257,7 @@ class _Hand:
         self, canvas: NDArray[np.uint8], image: NDArray[np.uint8],
         corner: tuple[float, float], size: float,
     ) -> None:  # fmt: skip
-        """Draw an image enlarged, slanted, its strokes as wide as the pen's."""
+        """Draw an image enlarged and slanted, with strokes as wide as the pen's."""
         margin = int(self.pen.width) + 4
         factor = size / image.shape[0]
         slant = self._slant * 0.6
@@ -304,7 +304,7 @@ def _places(
     cells = layout.cells
 
     def close_cell(width: float) -> float:
-        """Put what was written since the last wall into the middle of a cell."""
+        """Put the characters since the last wall into the middle of a cell."""
         nonlocal run
         used = max((p.x + p.glyph.width * p.size for p in run), default=start) - start
         width = max(width, used + 0.12 * high)
@@ -337,7 +337,7 @@ def _places(
                 gap = random.uniform(-0.1, 0.12) * high
             elif not (character.isdigit() and before.isdigit()):
                 gap = abs(gap) + random.uniform(0.02, 0.3) * high
-            # Boxes are those of the pen's middle: half of its width lies outside on each side.
+            # A box bounds the centre line of the strokes: half the pen's width lies outside.
             x += gap + 0.8 * hand.pen.width
             y = high - size if character.isdigit() else high - part.size * high
             if part.raised:
@@ -355,12 +355,12 @@ def _places(
 
 
 def _is_mixed(layout: Layout) -> bool:
-    """Say whether a whole number and a fraction stand there."""
+    """Return whether the line is a whole number and a fraction."""
     return len(layout.parts) > 3 and layout.parts[0].text.endswith(" ")
 
 
 def _figures(random: Random, low: int, high: int) -> str:
-    """Give some digits; a few repeat, as in round numbers."""
+    """Return random digits; sometimes the last ones repeat, as in round numbers."""
     count = int(random.integers(low, high + 1))
     made = [str(d) for d in random.integers(0, 10, count)]
     if count > 1 and random.random() < 0.2:
@@ -480,7 +480,7 @@ def _columns(random: Random, _judge: bool) -> Layout:
 
 
 def _mixed(random: Random, _judge: bool) -> Layout:
-    """Put digits and signs where no rule of layout would: shapes alone must tell them."""
+    """Mix digits and signs at random, so that only their shapes tell what they are."""
     count = random.integers(2, 8)
     drawn = random.choice(list("0123456789-+.,/:?"), count, p=[0.07] * 10 + [0.3 / 7] * 7)
     text = "".join(drawn)
@@ -492,7 +492,7 @@ def _mixed(random: Random, _judge: bool) -> Layout:
 
 
 def _with_something(layout: Layout, random: Random) -> Layout:
-    """Add what is neither digit nor sign in front or behind."""
+    """Add a mark that is neither digit nor sign before or after."""
     if layout.cells:
         return layout
     some = "?" * random.choice([1, 1, 2])
@@ -506,14 +506,14 @@ def load_digits(
     folder: Path, images: Images, labels: Labels, writers: Sequence[int], *, scanned: bool = False,
     styled: int = 0, judge: bool = False,
 ) -> Digits:  # fmt: skip
-    """Gather digits for lines: MNIST's images that are given, and some writers of `folder`.
+    """Gather digits for lines: the given MNIST images, and some writers' digits in `folder`.
 
     Parameters
     ----------
     scanned
-        Whether to take the scanned sets too.
+        Whether to include the scanned sets.
     styled
-        How many digits of other schools' styles to make of MNIST's.
+        How many of MNIST's digits to redraw in other countries' styles.
     """
     sets = [(images, labels)]
     if scanned:

@@ -1,7 +1,7 @@
-"""Paper under a written line, and what takes its picture: rules, boxes, scanners, phones.
+"""Pictures of a written line: paper with rules or boxes, taken by a scanner or a phone.
 
-Rules of any colour, dotted, crooked, near and touching; squared paper; combs and grids; lines
-above and below that reach in; shadow, blur, noise, one bit, JPEG. Knows nothing of training.
+Rules of any strength, dotted, crooked, near and touching; squared paper; combs and grids; parts of
+the lines above and below; shadow, blur, noise, one-bit images, JPEG. Knows nothing of training.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ class Picture:
     grey
         ``uint8``, shape ``(height, width)``.
     text
-        What a reader should say.
+        The correct text.
     rows
         First and last row of the digits.
     stroke
@@ -65,7 +65,7 @@ def photograph(written: Written, layout: Layout, random: Random) -> Picture:
     rules = np.zeros_like(written.ink)
     left, top, right, bottom = written.box
     rows, columns = written.ink.shape
-    # What is cut out around the line: tightly, or with a margin.
+    # The part of the page in the picture: close to the line, or with a margin.
     near = random.random(4) < 0.25
     sides = np.where(near, random.uniform(-0.06, 0.1, 4), random.uniform(0.05, 0.95, 4)) * high
     window = [left - sides[0], top - sides[1], right + sides[2], bottom + sides[3]]
@@ -100,7 +100,7 @@ def _kind(layout: Layout, random: Random) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _RulePen:
-    """What draws rules: width in pixels, how it is broken, its strength beside full ink."""
+    """A pen for rules: width in pixels, dashes and gaps, strength relative to full ink."""
 
     width: int
     dash: float
@@ -162,7 +162,7 @@ def _underline(page: Grey, written: Written, pen: _RulePen, random: Random) -> N
     reach = random.uniform(-0.3, 1.0, 2) * high
     near = random.choice([random.uniform(-0.08, 0.1), random.uniform(0.08, 0.6)], p=[0.3, 0.7])
     y = bottom + near * high
-    if random.random() < 0.25:  # on through the whole picture
+    if random.random() < 0.25:  # across the whole picture
         reach = np.array([9.0, 9.0]) * high
     x0, x1 = left - reach[0], right + reach[1]
     middle = (left + right) / 2
@@ -175,14 +175,14 @@ def _underline(page: Grey, written: Written, pen: _RulePen, random: Random) -> N
 
 
 def _box(page: Grey, written: Written, pen: _RulePen, random: Random) -> None:
-    """Draw a box around the line: all of its sides or some; some may be cut off the picture."""
+    """Draw all or some sides of a box around the line; some may be outside the picture."""
     left, top, right, bottom = written.box
     high = written.height
     x0, y0 = left - random.uniform(0.02, 0.7) * high, top - random.uniform(0.02, 0.45) * high
     x1, y1 = right + random.uniform(0.02, 0.9) * high, bottom + random.uniform(0.02, 0.45) * high
     lean = random.normal(0, 0.01, 2) * high
     sides = random.random(4) < 0.85
-    far = random.random(4) < 0.35  # the sides of other boxes go on
+    far = random.random(4) < 0.35  # continue into the sides of other boxes
     reach = np.where(far, 9 * high, random.uniform(-0.03, 0.1) * high)
     if sides[0]:
         _rule(page, (x0 - reach[0], y0 + lean[0]), (x1 + reach[1], y0 - lean[0]), pen, random)
@@ -197,7 +197,7 @@ def _box(page: Grey, written: Written, pen: _RulePen, random: Random) -> None:
 def _cells(
     page: Grey, written: Written, pen: _RulePen, window: list[float], random: Random
 ) -> None:
-    """Draw the walls of a comb or of a grid's row."""
+    """Draw the cells of a comb or of a row of a grid."""
     left, top, right, bottom = written.box
     high, walls = written.height, written.walls
     y0 = top - random.uniform(0.03, 0.4) * high
@@ -220,7 +220,7 @@ def _cells(
 
 
 def _ruled(page: Grey, written: Written, pen: _RulePen, squared: bool, random: Random) -> None:
-    """Draw ruled or squared paper, which goes on past the picture."""
+    """Draw ruled or squared paper across the whole picture."""
     high = written.height
     rows, columns = page.shape
     if squared:
@@ -245,7 +245,7 @@ def _ruled(page: Grey, written: Written, pen: _RulePen, squared: bool, random: R
 
 
 def _with_neighbours(written: Written, random: Random) -> Grey:
-    """Let the lines above and below reach in."""
+    """Add parts of the lines above and below."""
     ink = written.ink.copy()
     _, top, _, bottom = written.box
     other = written.ink
@@ -268,7 +268,7 @@ def _with_neighbours(written: Written, random: Random) -> Grey:
 
 
 def _specks(ink: Grey, written: Written, random: Random) -> None:
-    """Put dirt on the paper: clearly finer than the pen, or far from where points stand."""
+    """Put dirt on the paper: clearly thinner than the pen, or where no decimal point would be."""
     left, top, right, bottom = written.box
     high = written.height
     for _ in range(random.integers(1, 5)):
@@ -287,7 +287,7 @@ def _coarse(layer: Grey) -> Floats:
 
 
 def _captured(ink: Floats, rules: Floats, rule: float, random: Random) -> tuple[Grey, bool]:
-    """Take the picture: light, colour, blur, noise, one bit, JPEG, turned to light on dark."""
+    """Take the picture: light, colour, blur, noise, one bit, JPEG, sometimes light on dark."""
     dark = random.choice([random.uniform(0.25, 0.6), random.uniform(0.55, 0.95)])
     below = np.float32(min(0.95, dark * rule))
     reflected = np.asarray((1 - np.float32(dark) * ink) * (1 - below * rules), np.float32)
@@ -310,7 +310,7 @@ def _captured(ink: Floats, rules: Floats, rule: float, random: Random) -> tuple[
         values = 250 * _blurred(reflected, random.uniform(0.3, 0.7))
         values += random.uniform(0, 3) * random.standard_normal(values.shape, np.float32)
         grey = np.clip(values, 0, 255).astype(np.uint8)
-    elif way == 2:  # a scanner of one bit
+    elif way == 2:  # a one-bit scanner
         values = reflected + dark * random.uniform(0.02, 0.1) * random.standard_normal(
             reflected.shape, np.float32
         )

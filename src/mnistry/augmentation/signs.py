@@ -1,7 +1,7 @@
-"""Signs between digits, and what is none of them, as pen strokes.
+"""Signs between digits, and marks that are neither, as pen strokes.
 
-Strokes lie in a box with the line's digits from 0 (their top) to 1 (their foot), y downwards.
-Two families of shapes: one to train on, one to judge by. Knows nothing of lines and paper.
+y is 0 at the top of the line's digits and 1 at their foot, downwards. There are two families of
+shapes: one to train on and one for evaluation. Knows nothing of lines and paper.
 """
 
 from collections.abc import Callable
@@ -13,24 +13,24 @@ Random = np.random.Generator
 Strokes = list[NDArray[np.float64]]
 
 SIGNS = "-+.,/:"
-"""What is read as written."""
+"""Signs that are read as themselves; every other mark is ``?``."""
 
 
 def draw_sign(sign: str, random: Random, *, judge: bool = False) -> Strokes:
-    """Draw one of `SIGNS`, or for ``?`` one of many other things.
+    """Draw one of `SIGNS`, or for ``?`` one of many other marks.
 
     Parameters
     ----------
     sign
         ``-``, ``+``, ``.``, ``,``, ``/``, ``:`` or ``?``.
     judge
-        Take the shapes to judge by.
+        Whether to use the shapes for evaluation.
     """
     return _DRAW[sign](random, judge)
 
 
 def _bent(start: tuple[float, float], end: tuple[float, float], bow: float) -> NDArray[np.float64]:
-    """Give a stroke that bows by a part of its length."""
+    """Return a stroke that bends by a fraction of its length."""
     a, b = np.array(start), np.array(end)
     t = np.linspace(0, 1, 7)[:, None]
     aside = np.array([-(b - a)[1], (b - a)[0]])
@@ -39,7 +39,7 @@ def _bent(start: tuple[float, float], end: tuple[float, float], bow: float) -> N
 
 def _minus(random: Random, judge: bool) -> Strokes:
     width = random.uniform(0.14, 0.6) if not judge else random.uniform(0.18, 0.5)
-    # Mostly half-way down, often low, now and then on the baseline.
+    # Mostly half-way down, often low, sometimes on the baseline.
     y = random.choice([random.normal(0.52, 0.08), random.uniform(0.5, 0.98)])
     tilt = random.normal(0, 0.09 if not judge else 0.12) * width
     bow = random.normal(0, 0.06)
@@ -65,7 +65,7 @@ def _plus(random: Random, judge: bool) -> Strokes:
 
 
 def _point(random: Random, judge: bool) -> Strokes:
-    # On the baseline; now and then half-way up, as some write dates.
+    # On the baseline; sometimes half-way up, as some write dates.
     y = random.choice([random.uniform(0.88, 1.06), random.uniform(0.4, 0.9)], p=[0.86, 0.14])
     return [_dot(0.0, y, random, judge)]
 
@@ -103,7 +103,7 @@ def _colon(random: Random, judge: bool) -> Strokes:
     return [_dot(lean, upper, random, judge), _dot(-lean, lower, random, judge)]
 
 
-# Letters and signs that look like no digit, as strokes of points "x,y" in tenths of the height.
+# Letters and signs that do not resemble digits: strokes of points "x,y" in tenths of the height.
 _OTHERS = {
     "A": "0,10 3,0 6,10|1,6 5,6", "E": "5,0 0,0 0,10 5,10|0,5 4,5", "F": "5,0 0,0 0,10|0,5 4,5",
     "H": "0,0 0,10|5,0 5,10|0,5 5,5", "K": "0,0 0,10|5,0 0,5 5,10", "M": "0,10 1,0 4,7 7,0 8,10",
@@ -124,15 +124,15 @@ _OTHERS = {
     "up": "2.5,10 2.5,0|0.5,3 2.5,0 4.5,3", "right": "0,5 8,5|6,3 8,5 6,7",
     "dollar": "5,2 3,1 1,2 1,4 5,6 5,8 3,9 1,8|3,-1 3,11",
 }  # fmt: skip
-# To judge by alone.
+# For evaluation only.
 _JUDGED_BY = ("K", "T", "e", "#", "star", "U", "right")
-# What both must know, and what stands among digits most often.
+# In both families: the marks that are most common among digits.
 _COMMON = ("times", "divide", "equals", "percent", "(", ")")
 _FREQUENT = (*_COMMON, "R", "A", "m", "k", "x", "euro")
 
 
 def other_shapes(*, judge: bool) -> list[str]:
-    """Name the letters and signs that ``?`` is drawn as."""
+    """Return the letters and signs that ``?`` may be drawn as."""
     return [name for name in _OTHERS if (name in _JUDGED_BY) == judge or name in _COMMON]
 
 

@@ -87,7 +87,7 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
     for stage in diagnosis.naive:
         click.echo(f"  {stage.name:{_WIDTH}}{format_answer(stage.digit)}")
     if len(diagnosis.cases) < len(reading.digits):
-        click.echo(f"\nthe {len(diagnosis.cases)} least sure digits")
+        click.echo(f"\nthe {len(diagnosis.cases)} least certain digits")
     for case in diagnosis.cases:
         _print_case(case)
 

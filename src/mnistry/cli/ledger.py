@@ -50,7 +50,7 @@ def ledger(run_path: Path, as_json: bool) -> None:
         return
     console = common.stdout()
     console.print(report.facts(("run", str(run.path)), ("data", run.data.name)))
-    console.print("\nwhat an image costs, in bits: yes-or-no questions", style="bold")
+    console.print("\ncost of an image in bits (yes-or-no questions)", style="bold")
     console.print(_whole(book))
     if book.split is None:
         console.print(
@@ -81,14 +81,13 @@ def _whole(book: "Ledger") -> "Table":
     each = f"log2({book.classes}): each of {book.classes} answers is as likely as any other"
     add("knows nothing", book.nothing, each)
     if book.nothing - book.frequencies >= 0.01:  # otherwise almost equal
-        known = "knows how often each class occurs in the training, and nothing else"
+        known = "knows only how often each class occurs in the training images"
         add("class frequencies", book.frequencies, known)
     table.add_row("learned", f"{-book.learned:+.4f}", "", _learned(book))
-    asks = "what it still has to ask about"
     if book.split is not None:
-        sentence = f"{asks} {_NOT_SEEN[book.split]}: {_questions(book.left)}"
+        sentence = f"still unknown about {_NOT_SEEN[book.split]}: {_questions(book.left)}"
         add(f"{book.split} images", book.left, sentence, gap)
-    sentence = f"{asks} those it was trained on: {_questions(book.train)}"
+    sentence = f"still unknown about those it was trained on: {_questions(book.train)}"
     add("training images", book.train, sentence)
     if book.gap is not None:
         table.add_row("difference", f"{book.gap:+.4f}", _Bar(0, gap, full), _gap(book))
@@ -97,7 +96,7 @@ def _whole(book: "Ledger") -> "Table":
 
 def _learned(book: "Ledger") -> str:
     if book.learned <= 0:
-        return "nothing that helps: its answers are worse than none, being sure and wrong"
+        return "nothing useful: its answers are confident and wrong, which is worse than guessing"
     part = math.floor(1000 * book.learned / book.nothing) / 10  # 99.96 % is not 100 %
     whose = "images that it was trained on" if book.split is None else _NOT_SEEN[book.split]
     return f"{part:.1f} % of all that there is to know about {whose}"
@@ -105,9 +104,9 @@ def _learned(book: "Ledger") -> str:
 
 def _gap(book: "Ledger") -> str:
     if book.gap is None or book.gap <= 0:
-        return "no more than about its training images: no generalisation gap"
-    others = ", and in MNIST other writers" if book.split == "test" else ""
-    return f"the generalisation gap: unseen images cost so much more; chance is in it{others}"
+        return "unseen images cost no more than training images: no generalisation gap"
+    others = " and, in MNIST, to other writers" if book.split == "test" else ""
+    return f"the generalisation gap: unseen images cost more, partly due to chance{others}"
 
 
 def _questions(bits: float) -> str:
@@ -116,10 +115,10 @@ def _questions(bits: float) -> str:
     Examples
     --------
     >>> _questions(1.5), _questions(0.09)
-    ('1.5 yes-or-no questions an image', 'one yes-or-no question every 11 images')
+    ('1.5 yes-or-no questions per image', 'one yes-or-no question every 11 images')
     """
     if bits > 2 / 3:  # below, it is one question for two images or more
-        return f"{bits:.1f} yes-or-no questions an image"
+        return f"{bits:.1f} yes-or-no questions per image"
     return f"one yes-or-no question every {1 / bits:,.0f} images" if bits else "nothing"
 
 
@@ -127,9 +126,9 @@ def _print_epochs(console: "Console", book: "Ledger") -> None:
     if not book.epochs:
         console.print(
             f"This network was trained on {book.loss.replace('_', ' ')}: a mean over its "
-            f"{book.classes} outputs, each a question of its own. That is not a number of bits "
-            "an image, and is not shown here. Everything else comes from the network's "
-            "probabilities, and can be compared with any other's."
+            f"{book.classes} outputs, each scored separately. That is not a number of bits "
+            "an image, and is not shown here. All other figures come from the network's "
+            "probabilities and can be compared with other networks'."
         )
         return
     best = book.best_epoch
@@ -143,7 +142,7 @@ def _print_epochs(console: "Console", book: "Ledger") -> None:
     else:
         _explain(
             console, 1,
-            "what validation costs more: images set aside, after the epoch. Early on they may "
+            "the extra cost of validation images (set aside), after the epoch. Early on they may "
             "cost less. Where training falls and validation rises, the network overfits: it "
             "learns its images by heart",
         )  # fmt: skip
@@ -163,14 +162,14 @@ def _print_epochs(console: "Console", book: "Ledger") -> None:
 def _print_classes(console: "Console", book: "Ledger") -> None:
     _explain(console, 0, "training images, by the final weights")
     if book.split is not None:
-        _explain(console, 1, f"what {book.split} images cost more")
+        _explain(console, 1, f"the extra cost of {book.split} images")
     console.print(_entries("class", book.split, book.by_class))
     gaps = [(entry.gap, entry.name) for entry in book.by_class if entry.gap is not None]
     if gaps and max(gaps)[0] > 0:
         gap, name = max(gaps)
         console.print(
-            f"The largest difference: {name}, {gap:.4f} bits an image. A class has fewer images "
-            "than the whole, so more of its difference may be chance."
+            f"The largest difference: {name}, {gap:.4f} bits per image. A class has fewer images "
+            "than the whole set, so chance plays a larger part."
         )
 
 
@@ -191,7 +190,7 @@ def _some(count: int, best: int | None) -> list[int]:
 
 
 def _entries(what: str, split: str | None, entries: Sequence["Entry"]) -> "Table":
-    """Lay out a line for each entry; the bars share one scale."""
+    """Lay out a row for each entry; the bars share one scale."""
     from mnistry.cli import report
 
     costs = [cost for entry in entries for cost in (entry.train, entry.unseen) if cost is not None]

@@ -92,7 +92,7 @@ def accuracy(score: "Score") -> str:
 
 def score(split: str, card: "Score") -> list[tuple[str, str]]:
     """Make the rows with accuracy and loss; the loss in nats and in bits."""
-    bits = f"{card.loss:.4f} nats = {card.loss_bits:.4f} bits an image"
+    bits = f"{card.loss:.4f} nats = {card.loss_bits:.4f} bits per image"
     return [(f"{split} accuracy", accuracy(card)), (f"{split} loss", bits)]
 
 
@@ -108,8 +108,8 @@ def gap(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tuple[str,
         (
             "gap",
             f"{(train.accuracy - test.accuracy) * 100:+.2f} percentage points from test to "
-            "training accuracy: the generalisation gap; chance is in it, and in MNIST other "
-            "writers",
+            "training accuracy: the generalisation gap, partly due to chance and, in MNIST, to "
+            "other writers",
         ),
     ]
 

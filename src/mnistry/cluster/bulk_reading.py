@@ -71,7 +71,7 @@ class Settings:
     Attributes
     ----------
     model
-        The content of an ``.onnx`` file; None for the network that ships.
+        The content of an ``.onnx`` file; None for the built-in network.
     threshold
         As in `mnistry.Reader`.
     """

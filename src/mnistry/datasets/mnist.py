@@ -57,8 +57,8 @@ def load(progress: Progress | None = None) -> Dataset:
     found, notices = caches.find_or_download(
         "mnist.npz", _read, ORIGINS, sha256=SHA256, max_bytes=MAX_BYTES, progress=progress
     )
-    # The copy only saves time, so a failure is no error: a folder that cannot be written, another
-    # process that writes to it, or the package for locks not installed.
+    # The copy only saves time, so it may fail: the folder may not be writable, another process may
+    # be writing to it, or the package for locks may be missing.
     with contextlib.suppress(MnistryError, OSError, ImportError):
         _keep_copy(found, quick)
     return dataclasses.replace(found, notices=notices)

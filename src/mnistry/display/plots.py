@@ -31,7 +31,7 @@ _DPI = 150
 
 # From the colour-blind safe set of M. Okabe and K. Ito, "Color Universal Design", 2008.
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
-_BITS = "bits an image, logarithmic"
+_BITS = "bits per image, logarithmic"
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -15,7 +15,7 @@ from mnistry.images.mnist_form import BOX, SIDE, depth, with_edge_moved
 Image = NDArray[np.uint8]
 
 _PIXELS = 4  # the farthest move: as wide as the paper around MNIST's digits
-_FINE = 4  # strokes are changed on a grid so many times finer
+_FINE = 4  # strokes are changed at this multiple of the resolution
 _DEGREES = float(np.rad2deg(1 / (BOX // 2)))  # a turn that moves the ends of a digit by a pixel
 
 

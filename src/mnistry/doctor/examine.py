@@ -115,7 +115,7 @@ class Diagnosis:
     naive
         The whole picture resized, and inverted if its border is light.
     cases
-        One for each digit, in reading order; of more than `MOST` digits, the least sure ones.
+        One for each digit, in reading order; of more than `MOST` digits, the least certain.
     size
         Height and width of the upright picture, in the pixels of the digits' boxes.
     picture
@@ -155,7 +155,7 @@ def examine(reader: Reader, picture: str | os.PathLike[str] | bytes | Image) -> 
     Raises
     ------
     DataError
-        If it is no image, or no array of that type and shape.
+        If it is not an image, or not an array of that type and shape.
     """
     detail = reader.read_in_detail(picture)
     reading, ink, forms = detail.reading, detail.ink, detail.forms

@@ -125,7 +125,7 @@ def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
     top = _EDGE + 24 + _LARGE + 24
     right, bottom = _draw_panels(sheet, top, diagnosis)
     x, y = right + _GAP, top
-    sheet.text(x, y, "what the naive way reads", _SMALL, _GREY)
+    sheet.text(x, y, "what a naive program reads", _SMALL, _GREY)
     y += _CAPTION
     for prediction in diagnosis.naive:
         sheet.paste(x, y, _tile(prediction.image))
@@ -194,7 +194,7 @@ def _draw_boxes(
 def _draw_headings(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
     drawn, count = len(diagnosis.cases), len(diagnosis.reading.digits)
     if drawn < count:
-        sheet.text(_EDGE, y, f"the {drawn} least sure of {count} digits", _MIDDLE)
+        sheet.text(_EDGE, y, f"the {drawn} least certain of {count} digits", _MIDDLE)
         y += 34
     for number, stage in enumerate(diagnosis.cases[0].stages):
         x = _STAGES + number * (_TILE + _GAP)
@@ -203,7 +203,7 @@ def _draw_headings(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
     sheet.paragraph(
         _CHANGE,
         y,
-        "the smallest change that is read otherwise",
+        "the smallest change that changes the answer",
         _WIDTH - _EDGE - _CHANGE,
         _SMALL,
         _GREY,

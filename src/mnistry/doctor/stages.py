@@ -16,9 +16,9 @@ from mnistry.reading.ink import Ink
 
 Image = NDArray[np.uint8]
 
-_MARGIN = SIDE / BOX  # MNIST's images are so many times as long as their digits
+_MARGIN = SIDE / BOX  # side of MNIST's images divided by that of their digits
 _NOTICEABLE = 1.5  # pixels
-_FINE = 4  # strokes are measured on a grid so many times finer
+_FINE = 4  # strokes are measured at this multiple of the resolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def _squared(values: NDArray[Any], box: Box, size: int = SIDE) -> Image:
 
 
 def scaled(box: Box, scale: float) -> Box:
-    """Give a box in the pixels of a picture that is `scale` times as large."""
+    """Return a box in the pixels of a picture that is `scale` times as large."""
     x, y, width, height = (round(value * scale) for value in box)
     return x, y, max(1, width), max(1, height)
 

@@ -21,7 +21,7 @@ _CROSS_ENTROPIES = ("categorical_crossentropy", "sparse_categorical_crossentropy
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """The mean cross-entropy of an epoch or of a class, in bits an image.
+    """The mean cross-entropy of an epoch or of a class, in bits per image.
 
     Attributes
     ----------

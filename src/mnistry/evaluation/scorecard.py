@@ -288,8 +288,8 @@ class Scores:
     test
         On the test images; None if the data has none.
     train
-        On the training images, without those for validation. The accuracy in the history is
-        another: a mean over an epoch in which the weights were still changing.
+        On the training images, without those for validation. The accuracy in the history
+        differs: it is a mean over an epoch in which the weights were still changing.
     validation
         On the validation images; None if there are none.
     """
@@ -319,7 +319,7 @@ def score(
 ) -> Scorecard:
     """Score a network's probabilities against the labels.
 
-    The answer is the class with the largest probability, the first of equals. The loss is computed
+    The answer is the class with the largest probability, the first in a tie. The loss is computed
     like Keras's ``categorical_crossentropy``: each row divided by its sum, probabilities clipped
     to [1e-7, 1 - 1e-7], natural logarithm.
 

@@ -45,7 +45,9 @@ def wilson(correct: int, count: int) -> Interval:
     0.9770 to 0.9825
     """
     if not 0 <= correct <= count or count < 1:
-        raise UsageError(f"{correct} of {count} is no share", expected="0 to count, of at least 1")
+        raise UsageError(
+            f"{correct} of {count} is not a share", expected="0 to count, of at least 1"
+        )
     share = correct / count
     centre = (correct + _Z**2 / 2) / (count + _Z**2)
     reach = _Z / (count + _Z**2) * math.sqrt(count * share * (1 - share) + _Z**2 / 4)

@@ -51,7 +51,7 @@ def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
     """Decode an image to grey values.
 
     The image is turned upright by its EXIF data. Transparency is laid on white, colours become
-    their luma (ITU-R 601), and 16 bits a pixel are scaled to 8. Of several frames the first is
+    their luma (ITU-R 601), and 16 bits per pixel are scaled to 8. Of several frames the first is
     taken, with a `Notice`.
 
     Parameters

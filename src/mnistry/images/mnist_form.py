@@ -11,19 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE, BOX = 28, 20
-# Counted by whole pixels from 0, MNIST's training images have their centre of mass here, on the
-# mean and on both axes.
+# Mean centre of mass of MNIST's training images on both axes, in pixels from the middle of the
+# first one.
 CENTRE = 14.0
 # Stroke widths of MNIST's training images in pixels, as `stroke_width` measures them: the
 # quartiles, and the range outside which one image in 5,000 lies on either side.
 THIN, THICK = 2.08, 2.97
 THINNEST, THICKEST = 1.1, 7.8
-# One in 5,000 of MNIST's images has ink less full than this: the mean of its strength over the
-# ink.
+# The mean strength of the ink is below this in one of 5,000 of MNIST's images.
 _FULLNESS = 0.65
-# Strokes are measured and drawn anew on a grid so many times finer than the result.
+# Strokes are measured and redrawn at this multiple of the result's resolution.
 _FINE = 4
-# Less ink than this is none: what scaling an image with a sharpening filter leaves around strokes.
+# Weaker ink than this is ignored: resampling with a sharpening filter leaves it around strokes.
 _FAINT = 0.06
 
 Strength = NDArray[np.float32]
@@ -35,7 +34,7 @@ Extent = tuple[float, float]
 def normalise(strength: Strength) -> NDArray[np.uint8]:
     """Bring one digit to the form of MNIST's images, for reading and for training alike.
 
-    An image of MNIST's, enlarged or not and laid anywhere on a page, comes out as it was.
+    An image from MNIST, enlarged or not and put anywhere on a page, is restored.
 
     Parameters
     ----------
@@ -69,9 +68,9 @@ def normalise(strength: Strength) -> NDArray[np.uint8]:
 
 
 def formed_box(image: NDArray[np.uint8]) -> Box | None:
-    """Give the box of the ink in an image that is of MNIST's form already, else None.
+    """Return the box of the ink in an image that is already in MNIST's form, else None.
 
-    All of 20,000 images of MNIST's training split are; of other images of this size hardly any.
+    All of 20,000 images of MNIST's training split are; hardly any other images of this size are.
 
     Parameters
     ----------
@@ -88,13 +87,13 @@ def formed_box(image: NDArray[np.uint8]) -> Box | None:
     box = bounds(image > 0) if image.shape == (SIDE, SIDE) else None
     if box is None or abs(max(box[2:]) - BOX) > 1:
         return None
-    # Laid down by whole pixels, a centre is off by half a pixel at most.
+    # Moved by whole pixels, a centre of mass is off by half a pixel at most.
     centred = all(abs(at - CENTRE) < 0.6 for at in _centre(image.astype(np.float64)))
     return box if centred else None
 
 
 def _centre(strength: NDArray[np.floating]) -> tuple[float, float]:
-    """Give the row and column of the centre of mass, in pixels from the first one's middle."""
+    """Return the row and column of the centre of mass, in pixels from the first one's middle."""
     rows, columns = (
         float(strength.sum(axis=1 - axis) @ np.arange(side)) / float(strength.sum())
         for axis, side in enumerate(strength.shape)
@@ -103,7 +102,7 @@ def _centre(strength: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def bounds(mask: NDArray[np.bool_]) -> Box | None:
-    """Give the box ``(x, y, width, height)`` of what is true, or None.
+    """Return the box ``(x, y, width, height)`` of the true values, or None.
 
     Examples
     --------
@@ -138,13 +137,13 @@ def stroke_width(mask: NDArray[np.bool_]) -> float:
     if not mask.any():
         return 0.0
     padded = np.pad(mask, 1).astype(np.uint8)
-    # Measured from the middle of a pixel to that of a paper pixel: half a pixel beyond the edge.
+    # Distances end in the middle of a paper pixel, which is half a pixel beyond the edge.
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[padded > 0] - 0.5
     return 4 * float(distance.mean())
 
 
 def depth(mask: NDArray[np.uint8]) -> Strength:
-    """Measure how deep each pixel's middle lies within the ink, in pixels; on paper it is negative.
+    """Return the signed distance of each pixel's centre to the edge of the ink; negative on paper.
 
     Parameters
     ----------
@@ -157,7 +156,7 @@ def depth(mask: NDArray[np.uint8]) -> Strength:
 
 
 def with_edge_moved(depths: Strength, out: float | Strength) -> Strength:
-    """Draw ink anew with its edge moved out by so many pixels, softly: strength, 0 to 1."""
+    """Redraw ink with its edge moved outwards by `out` pixels: strength, 0 to 1."""
     return np.asarray(np.clip(depths + out + 0.5, 0, 1), np.float32)
 
 
@@ -167,7 +166,7 @@ def _extents(strength: Strength) -> tuple[Extent, Extent] | None:
     if box is None:
         return None
     longer = max(box[2:])
-    # In what is smaller than MNIST's digits, a soft edge is wider than one of MNIST's pixels.
+    # In a digit smaller than MNIST's, a soft edge is wider than one of MNIST's pixels.
     near = max(longer // BOX, 1 if longer >= BOX - 1 else 2)
     down, across = (_extent(strength.max(axis=axis), near) for axis in (1, 0))
     return down, across
@@ -176,19 +175,19 @@ def _extents(strength: Strength) -> tuple[Extent, Extent] | None:
 def _extent(profile: Strength, near: int) -> Extent:
     """Find the ends of a profile's ink: where it reaches half of its strength near each end.
 
-    Half of what is *near*, within a twentieth of the digit: MNIST's own outermost pixels may be
-    covered by little ink, and are a part of its box all the same.
+    That is half of the highest strength *near* the end, within a twentieth of the digit: MNIST's
+    outermost pixels may have little ink, and are part of its box nevertheless.
     """
     inked = np.flatnonzero(profile > _FAINT)
     first, last = int(inked[0]), int(inked[-1])
-    padded = np.pad(profile, 1)  # the paper before the first is needed too
+    padded = np.pad(profile, 1)  # a paper pixel before the first
     start = first - 0.5 + _crossing(padded[first : first + near + 1])
     stop = last + 1.5 - _crossing(padded[last + 3 - near - 1 : last + 3][::-1])
     return start, stop
 
 
 def _crossing(rise: Strength) -> float:
-    """Give at which index, between two values, a profile reaches half of its highest value."""
+    """Return the interpolated index at which a profile reaches half of its highest value."""
     half = rise[1:].max() / 2
     index = max(1, int(np.argmax(rise >= half)))
     before, at = float(rise[index - 1]), float(rise[index])
@@ -198,8 +197,8 @@ def _crossing(rise: Strength) -> float:
 def _reduced(strength: Strength, extents: tuple[Extent, Extent]) -> Strength:
     """Scale ink so that its longer side covers `BOX` pixels exactly, with a pixel's margin.
 
-    Each pixel is the mean over its own area, where strokes are sharp. Ink whose edges are as soft
-    as the pixels already is averaged over less: it would be blurred twice.
+    Each pixel is the mean over its own area if edges are sharp. If they are already soft, the area
+    is smaller; otherwise the ink would be blurred twice.
     """
     pixel = max(stop - start for start, stop in extents) / BOX
     window = max(1.0, min(max(2 * pixel - _softness(strength), pixel / 4), pixel))
@@ -214,34 +213,34 @@ def _reduced(strength: Strength, extents: tuple[Extent, Extent]) -> Strength:
 
 
 def _middles(extent: Extent, pixel: float) -> NDArray[np.float64]:
-    """Give the middles of pixels that cover an extent, and of one more on either side."""
+    """Return the centres of the pixels that cover an extent, and of one more on each side."""
     start, stop = extent
     count = max(1, int(np.ceil((stop - start) / pixel - 0.1))) + 2
     return np.asarray((start + stop) / 2 + pixel * (np.arange(count) - (count - 1) / 2), np.float64)
 
 
 def _softness(strength: Strength) -> float:
-    """Measure over how many pixels ink fades to paper: 1 if its edges are sharp."""
+    """Return the width of the ink's edges in pixels: 1 if they are sharp."""
     steps = np.concatenate([np.diff(strength, axis=axis).ravel() for axis in (0, 1)])
     squares = float(steps @ steps)
     return float(np.abs(steps).sum()) / squares if squares else 1.0
 
 
 def _means(middles: NDArray[np.float64], window: float, side: int) -> Strength:
-    """Give the matrix that averages `side` values over windows, which may end within a pixel."""
+    """Return the matrix that averages `side` values over windows that may end within pixels."""
     starts, pixels = middles[:, None] - window / 2, np.arange(side)
     covered = np.minimum(starts + window, pixels + 1) - np.maximum(starts, pixels)
     return np.asarray(np.maximum(covered, 0) / window, np.float32)
 
 
 def _may_be_mnists(form: Strength, fine: Strength) -> bool:
-    """Whether ink is as full, and its strokes as wide, as in all but a few of MNIST's images."""
+    """Whether the ink's strength and stroke width are within the range of MNIST's images."""
     fullness = float((form**2).sum() / max(form.sum(), 1e-9))
     return fullness >= _FULLNESS and THINNEST <= stroke_width(fine > 0.5) / _FINE <= THICKEST
 
 
 def _redrawn(fine: Strength) -> Strength:
-    """Draw ink anew, full, with strokes as wide as half of MNIST's are, centred exactly."""
+    """Redraw ink at full strength with strokes in MNIST's middle range, centred exactly."""
     canvas = np.zeros((SIDE * _FINE, SIDE * _FINE), np.float32)
     middle = CENTRE * _FINE + (_FINE - 1) / 2
     _lay(_with_stroke(fine), canvas, middle)
@@ -260,14 +259,14 @@ def _scaled(strength: Strength, box: Box, factor: float) -> Strength:
 
 
 def _with_stroke(fine: Strength) -> Strength:
-    """Thicken or thin a digit so that, its longer side being 20 pixels, its strokes suit MNIST."""
+    """Thicken or thin a digit so that its strokes have MNIST's width once it is 20 pixels long."""
     mask = fine > 0.5
     box = bounds(mask)
     if box is None:
         return fine
     longer, width = max(box[2:]), stroke_width(mask)
     wanted = min(max(width * BOX / longer, THIN), THICK) / BOX
-    # Moving the edge out by d makes the stroke w + 2d and the box b + 2d: solved for their ratio.
+    # Moving the edge by d makes the stroke w + 2d and the box b + 2d; solve for d by their ratio.
     out = (wanted * longer - width) / (2 * (1 - wanted))
     padded = np.pad(mask, max(0, int(np.ceil(out))) + 2).astype(np.uint8)
     moved = with_edge_moved(depth(padded), out)
@@ -276,16 +275,16 @@ def _with_stroke(fine: Strength) -> Strength:
 
 
 def _centred(ink: Strength) -> Strength:
-    """Lay ink by whole pixels so that its centre of mass is nearest to the middle."""
+    """Move ink by whole pixels so that its centre of mass is nearest to the middle."""
     page = np.zeros((SIDE, SIDE), np.float32)
     _lay(ink, page, CENTRE)
     return page
 
 
 def _lay(ink: Strength, page: Strength, middle: float) -> None:
-    """Lay ink on a square page with its centre of mass at `middle`, or next to it."""
+    """Put ink on a square page with its centre of mass at `middle`, or next to it."""
     side = len(page)
-    # Half-way between two pixels, rounding errors must not decide: the upper or left one is taken.
+    # Half-way between two pixels take the upper or left one, whatever the rounding errors.
     rows, columns = (int(np.ceil(middle - at - 0.501)) for at in _centre(ink))
     top, left = max(0, rows), max(0, columns)
     part = ink[top - rows :, left - columns :][: side - top, : side - left]

@@ -77,7 +77,7 @@ class Inside:
         try:
             self.nodes, self._weights = _read(model, where)
         except UnicodeDecodeError as error:
-            raise ModelError("it has a name that is no text", where=where) from error
+            raise ModelError("it has a name that is not text", where=where) from error
         values = [name for node in self.nodes for name in node.outputs if name]
         more = [name for name in (*values, *self._weights) if name != "probabilities"]
         self._session = onnx_session.start_session(model + _outputs(more), where, None)

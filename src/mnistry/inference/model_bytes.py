@@ -1,4 +1,4 @@
-"""Read a model file of any format: at most so many bytes, checked by its name and first bytes.
+"""Read a model file of any format, up to a limit of size, checked by its name and first bytes.
 
 Knows nothing of what is inside a ``.keras`` or an ``.onnx`` file.
 """

@@ -101,7 +101,7 @@ def _check_contract(session: onnxruntime.InferenceSession, where: str) -> None:
         try:
             found = [(value.name, value.type, value.shape) for value in values]
         except UnicodeDecodeError as error:
-            raise ModelError(f"its {what} has a name that is no text", where=where) from error
+            raise ModelError(f"its {what} has a name that is not text", where=where) from error
         if not (
             len(found) == 1
             and found[0][:2] == (name, kind)
@@ -131,6 +131,6 @@ def _probe(session: onnxruntime.InferenceSession, where: str) -> None:
         raise ModelError(
             "it does not give probabilities",
             where=where,
-            expected="ten finite numbers an image, none negative, with the sum 1",
+            expected="ten finite numbers per image, none negative, with the sum 1",
             remedy="train it again, or end the network with softmax",
         )

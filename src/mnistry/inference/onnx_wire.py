@@ -31,7 +31,7 @@ def inspect(content: bytes, where: str) -> None:
         elif number in (20, 25):
             raise ModelError("it defines functions or a training of its own", where=where)
     if graphs != 1:
-        raise ModelError("it is no ONNX model", where=where, expected="exactly one graph")
+        raise ModelError("it is not an ONNX model", where=where, expected="exactly one graph")
 
 
 def _graph(parser: Parser, message: Value) -> None:

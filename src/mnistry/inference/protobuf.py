@@ -42,7 +42,7 @@ class Parser:
                 raise ModelError(what, where=self.where, expected="a digit network")
             tag, position = self._varint(message, position)
             wire = tag & 7
-            # A parser may drop the bits above 32, and so see another field than this one does.
+            # Another parser may drop the bits above 32, and so see a different field.
             if wire not in _SIZES or tag >= 1 << 32:
                 raise self.damaged()
             value = _SIZES[wire]
@@ -62,12 +62,12 @@ class Parser:
         return (value for number, value in self.fields(message) if number == wanted)
 
     def texts(self, message: Value, wanted: int) -> tuple[str, ...]:
-        """Return the strings of all fields of one number; a UnicodeDecodeError if one is none."""
+        """Return the strings of all fields of one number; UnicodeDecodeError for other bytes."""
         values = self.values(message, wanted)
         return tuple(bytes(value).decode() for value in values if isinstance(value, memoryview))
 
     def _varint(self, message: memoryview, position: int) -> tuple[int, int]:
-        """Read seven bits a byte, the lowest first; return the number and the next position."""
+        """Read seven bits per byte, the lowest first; return the number and the next position."""
         value = 0
         for index, byte in enumerate(message[position : position + 10]):
             value |= (byte & 127) << (7 * index)
@@ -78,7 +78,7 @@ class Parser:
     def damaged(self) -> ModelError:
         """Make the error of a damaged model."""
         return ModelError(
-            "it is no ONNX model, or a damaged one",
+            "it is not an ONNX model, or a damaged one",
             where=self.where,
             remedy="get the file again from where it came from",
         )

@@ -349,7 +349,7 @@ def _check_size(model: keras.Model) -> None:
             values = math.prod(tensor.shape[1:])
             if values > MAX_LAYER_VALUES:
                 raise ModelError(
-                    f"its layer {layer.name} gives {values:,} values an image",
+                    f"its layer {layer.name} gives {values:,} values per image",
                     expected=f"at most {MAX_LAYER_VALUES:,}",
                 )
 

@@ -1,8 +1,8 @@
-"""The network that spells written lines: convolutions down to one row, then dilated ones along it.
+"""The network that reads written lines: convolutions down to one row, then dilated ones along it.
 
-In: strips of ink, ``uint8 [N, 48, W]``, W a multiple of 16. Out: for each fourth column the
-logarithm of each answer's probability, "none" first, as connectionist temporal classification
-wants them. Convolutions alone: on the CPU a recurrent layer is ten times slower. Knows nothing of
+Input: strips of ink, ``uint8 [N, 48, W]``, W a multiple of 16. Output: for every fourth column the
+log probability of each class, blank first, as connectionist temporal classification requires.
+There are only convolutions: on the CPU a recurrent layer is ten times slower. Knows nothing of
 training.
 """
 
@@ -17,16 +17,15 @@ from onnx import TensorProto, helper, numpy_helper
 from mnistry.version import __version__
 
 HEIGHT = 48
-# Filters, size and stride of each convolution: 48 rows become 24, 12, 6 and then 1; columns a
-# fourth.
+# Filters, kernel size and strides of each convolution: 48 rows become 24, 12, 6 and then 1; W
+# columns become W / 4.
 _DOWN = (
     (24, (3, 3), (2, 2)),
     (48, (3, 3), (2, 1)),
     (96, (3, 3), (2, 2)),
 )
 _FILTERS = 160
-# How far apart the three taps of each layer along the line lie: together they see 63 steps, 252
-# columns.
+# Dilation of each layer along the line: together they see 63 steps, which are 252 columns.
 _DILATIONS = (1, 2, 4, 8)
 _OPSET, _IR_VERSION = 17, 8
 
@@ -37,9 +36,9 @@ def build(classes: int, *, seed: int = 0) -> keras.Model:
     Parameters
     ----------
     classes
-        Answers, "none" among them.
+        Number of classes, including the blank.
     seed
-        Of its weights.
+        Seed of the initial weights.
 
     Examples
     --------
@@ -63,7 +62,7 @@ def build(classes: int, *, seed: int = 0) -> keras.Model:
         value = convolve(
             value, filters, f"down{i}", kernel_size=size, strides=strides, padding="same"
         )
-    # All six rows at once, three columns wide.
+    # One kernel covers all six rows and three columns.
     value = keras.layers.ZeroPadding2D((0, 1), name="pad")(value)
     value = convolve(value, _FILTERS, "flatten", kernel_size=(6, 3), padding="valid")
     for i, dilation in enumerate(_DILATIONS):
@@ -81,14 +80,14 @@ def build(classes: int, *, seed: int = 0) -> keras.Model:
 
 
 def to_onnx(model: keras.Model, temperature: float = 1.0) -> onnx.ModelProto:
-    """Translate a network of `build` into ONNX, normalisations folded in, weights of 16 bits.
+    """Convert a network to ONNX, with batch normalisation folded in and 16-bit weights.
 
     Parameters
     ----------
     model
-        From `build`, trained.
+        A trained network from `build`.
     temperature
-        What the logits are divided by.
+        Divisor of the logits.
 
     Returns
     -------
@@ -116,7 +115,8 @@ def to_onnx(model: keras.Model, temperature: float = 1.0) -> onnx.ModelProto:
     value = add("Cast", ["ink"], "cast", to=TensorProto.FLOAT)
     value = add("Unsqueeze", [value, constant(np.array([1]), "axis1")], "image")
     for i, (_, _, (down, right)) in enumerate(_DOWN):
-        # As Keras pads: an even side of stride 2 behind only, of stride 1 on both sides.
+        # Keras's "same" padding: an even side gets one pixel at its end for stride 2, and one at
+        # each end for stride 1.
         pads = [0, int(right == 1), 1, 1]
         value = convolution(
             value, f"down{i}", 1 / 255 if i == 0 else 1.0, strides=[down, right], pads=pads
@@ -157,7 +157,7 @@ def to_onnx(model: keras.Model, temperature: float = 1.0) -> onnx.ModelProto:
 
 
 def _folded(model: keras.Model, name: str) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Give a convolution's kernel and bias with the normalisation that follows it worked in."""
+    """Return a convolution's kernel and bias with its batch normalisation folded in."""
     (kernel,) = model.get_layer(name).get_weights()
     layer = model.get_layer(f"{name}_norm")
     gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in layer.get_weights())

@@ -21,7 +21,7 @@ from mnistry.networks import keras_files
 from mnistry.networks.fast_layers import borders
 from mnistry.version import __version__
 
-# Old enough for every runtime of the last years, new enough for every operator used here.
+# Old enough for the runtimes of recent years, new enough for every operator used here.
 OPSET, IR_VERSION = 17, 8
 
 _ACTIVATIONS = {
@@ -71,12 +71,12 @@ class _Value:
     Attributes
     ----------
     name
-        Its name there.
+        Its name in the graph.
     shape
         Its shape in Keras, without N. With three axes, Keras's ``(h, w, c)`` is ``[N, C, H, W]``
         in ONNX.
     factor
-        What it must still be multiplied by: the next layer's weights can do it for nothing.
+        What it must still be multiplied by: the next layer's weights absorb it at no cost.
     """
 
     name: str

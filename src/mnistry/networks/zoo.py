@@ -146,7 +146,7 @@ NETWORKS: dict[str, Callable[..., keras.KerasTensor]] = {
 def _convolutions(
     scaled: keras.KerasTensor, seeds: Iterator[int], *shapes: tuple[int, int, int]
 ) -> keras.KerasTensor:
-    """Chain convolutions of so many filters, such a size and stride, each normalised, then ReLU."""
+    """Chain convolutions with these filters, sizes and strides, each with batch norm and ReLU."""
     values = layers.Reshape((28, 28, 1), name="channel")(scaled)
     for number, (filters, size, stride) in enumerate(shapes, start=1):
         values = layers.Conv2D(

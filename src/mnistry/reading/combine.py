@@ -1,9 +1,10 @@
-"""Two readers, one answer: the line reader's characters, confirmed or not by the digit network.
+"""Combine two readers: the digit network confirms or contradicts each digit of the line reader.
 
-The line reader sees signs, rules and neighbours, and says where each character stands. There each
-digit is cut out, freed of rules, and given to the digit network, which learned another way from
-other pictures. How often both together are right was counted on generated lines: a character that
-is right less often than `SURE` is a ``?``. Knows nothing of how lines were found.
+The line reader sees signs, rules and neighbouring characters, and finds the place of each
+character. Each digit is cut out there, without rules, and read by the digit network, which was
+trained separately on other pictures. How often both together are right was measured on generated
+lines: a character that is right less often than `Judgement.sure` is a ``?``. Knows nothing of how
+lines were found.
 """
 
 import dataclasses
@@ -31,10 +32,10 @@ from mnistry.reading.line_reader import (
 
 # Ink in a strip.
 _MARK = 100
-# A mark belongs to the character that has most of it, if it has this part of its area.
+# A mark belongs to a character whose columns hold at least this fraction of its area.
 _OWN = 0.7
-# Of a mark that belongs to none, as where digits touch, a character has what lies in its columns,
-# if that is this part at least.
+# A mark that belongs to no single character, as where digits touch, is divided at the boundaries;
+# parts below this fraction of its area are dropped.
 _SOME = 0.08
 _LEAST = 1e-6
 
@@ -44,22 +45,22 @@ Probabilities = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """How probable it is that a character is right, from what two readers say of it.
+    """The probability that a character is right, given the outputs of both readers.
 
-    Logistic regressions whose weights were found on generated lines; see
+    These are logistic regressions, fitted on generated lines; see
     ``benchmarks/line_reader.py``.
 
     Attributes
     ----------
     agreed, opposed
-        For a digit that the digit network reads too, or reads as another: weights of 1, of the
-        line reader's log odds, and of the digit network's logarithm for that digit.
+        For a digit on which both networks agree, or disagree: the bias, the weight of the line
+        reader's log odds, and the weight of the digit network's log probability of that digit.
     signs
-        For each sign, and the space: weights of 1 and of the line reader's log odds.
+        For each sign and the space: the bias and the weight of the line reader's log odds.
     hidden
-        Probability of some other character between two from which on a ``?`` is put there.
+        Least probability of a missed character between two others at which a ``?`` is inserted.
     sure
-        A character that is right less often than this is a ``?``.
+        Least probability of being right; a character below it becomes a ``?``.
     """
 
     agreed: tuple[float, float, float]
@@ -70,7 +71,7 @@ class Judgement:
 
     @classmethod
     def load(cls, path: Path) -> "Judgement":
-        """Read it from the card of the line reader."""
+        """Read the weights from the line reader's card."""
         record = json.loads(path.read_text("utf-8"))["judgement"]
         return cls(
             tuple(record["agreed"]), tuple(record["opposed"]),
@@ -79,14 +80,14 @@ class Judgement:
         )  # fmt: skip
 
     def of_digit(self, line: float, digit: float, agreed: bool) -> float:
-        """Give the probability that a digit is right.
+        """Return the probability that a digit is right.
 
         Parameters
         ----------
         line, digit
-            What the line reader and the digit network give it.
+            Its probability by the line reader and by the digit network.
         agreed
-            Whether no other digit is more probable to the digit network.
+            Whether it is the digit network's most probable digit.
         """
         weights = self.agreed if agreed else self.opposed
         return _sigmoid(
@@ -94,13 +95,13 @@ class Judgement:
         )
 
     def of_sign(self, sign: str, line: float) -> float:
-        """Give the probability that a sign is right."""
+        """Return the probability that a sign is right."""
         constant, weight = self.signs.get(sign, (-np.inf, 0.0))
         return _sigmoid(constant + weight * log_odds(line))
 
 
 def log_odds(probability: float) -> float:
-    """Give the logarithm of a probability's odds, bounded.
+    """Return the natural log odds of a probability, bounded.
 
     Examples
     --------
@@ -123,13 +124,13 @@ class ReadLine:
     ----------
     characters
         From left to right, each with the probability that it is right; ``?`` where that is too
-        small. No space stands first or last.
+        small. The first and the last are not spaces.
     strip
-        Where they were read.
+        The strip in which they were read.
     forms
         ``uint8``, shape ``(n, 28, 28)``: each digit of the line reader as the digit network saw it.
     probabilities
-        ``float32``, shape ``(n, 10)``: what it answered.
+        ``float32``, shape ``(n, 10)``: the digit network's answers.
     """
 
     characters: tuple[Character, ...]
@@ -149,7 +150,7 @@ def read_lines(
     answer: Callable[[Images], Probabilities],
     judgement: Judgement,
 ) -> list[ReadLine]:
-    """Read all written lines of a picture by both readers.
+    """Read all written lines of a picture with both readers.
 
     Parameters
     ----------
@@ -158,9 +159,9 @@ def read_lines(
     line_session
         The line reader.
     answer
-        What gives the digit network's probabilities for images of MNIST's form.
+        Returns the digit network's probabilities for images of MNIST's form.
     judgement
-        How much each is believed.
+        Combines the two readers' probabilities.
     """
     strips = find_strips(strength)
     answers = read_strips(line_session, strips)
@@ -180,7 +181,7 @@ def read_lines(
 def judged(
     characters: Sequence[Character], digits: Probabilities, judgement: Judgement
 ) -> list[Character]:
-    """Put ``?`` for what is right less often than `Judgement.sure`.
+    """Replace characters whose probability of being right is below `Judgement.sure` by ``?``.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def judged(
     Returns
     -------
     list of Character
-        Each with the probability that it is right; spaces and ``?`` as they were.
+        Each with the probability that it is right; spaces and ``?`` are unchanged.
     """
     answers = iter(digits)
     found = []
@@ -215,7 +216,7 @@ def judged(
 def _with_hidden(
     characters: Sequence[Character], gaps: Sequence[float], least: float
 ) -> list[Character]:
-    """Put ``?`` where a character may have been passed over, unless one stands beside it."""
+    """Insert ``?`` where a character may have been missed, unless a ``?`` is next to it."""
     found: list[Character] = []
     for i, gap in enumerate(gaps):
         beside = [one.text for one in characters[max(0, i - 1) : i + 1]]
@@ -232,14 +233,14 @@ def _trimmed(characters: Sequence[Character]) -> tuple[Character, ...]:
 
 
 def forms(strip: Strip, characters: Sequence[Character]) -> Images:
-    """Cut the digits out of a strip, without rules, and bring them to MNIST's form.
+    """Cut the digits out of a strip, without rules, and convert them to MNIST's form.
 
     Parameters
     ----------
     strip
         The line.
     characters
-        What was read in it.
+        The characters read in it.
 
     Returns
     -------
@@ -255,7 +256,7 @@ def forms(strip: Strip, characters: Sequence[Character]) -> Images:
     for one, left, right in zip(characters, edges[:-1], edges[1:], strict=True):
         if not one.text.isdigit():
             continue
-        # What reaches further out than a quarter of the height is another character's.
+        # Ink further out than a quarter of the height belongs to another character.
         start = max(int(left) - HEIGHT // 4, 0)
         near = labels[:, start : int(np.ceil(right)) + HEIGHT // 4]
         a, b = int(left) - start, int(np.ceil(right)) - start
@@ -272,7 +273,7 @@ def forms(strip: Strip, characters: Sequence[Character]) -> Images:
 
 
 def boundaries(characters: Sequence[Character], columns: int) -> list[float]:
-    """Give the columns between characters: half-way, and no further than a digit is wide.
+    """Return the columns between characters: half-way, and the two ends at most a digit away.
 
     Examples
     --------

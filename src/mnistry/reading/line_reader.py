@@ -1,8 +1,8 @@
-"""A reader of whole lines: ink brought to strips of one height, and a network that spells them.
+"""Read whole lines: cut the ink into strips of one height, and read them with a network.
 
-The network gives for each column of a strip the probability of each character, or of none; of
-neighbouring equal answers one is taken (connectionist temporal classification: A. Graves and
-others, 2006). Knows nothing of single digits' networks; see `mnistry.reading.combine`.
+For each step along a strip the network returns the probability of each character and of "blank".
+Equal neighbouring answers count once (connectionist temporal classification: A. Graves and others,
+2006). Knows nothing of the digit network; see `mnistry.reading.combine`.
 """
 
 import dataclasses
@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 from mnistry.images.mnist_form import stroke_width
 from mnistry.inference import line_session
 
-# Rows of a strip, and the columns that its width is a multiple of.
+# Rows of a strip; its width is a multiple of STEP columns.
 HEIGHT, STEP = 48, 16
-# The characters in the order of the network's outputs; before them stands "none".
+# The characters in the order of the network's outputs, which begin with the blank.
 CHARACTERS = "0123456789-+.,/:? "
 
-# What a strip shows above and below the tall marks of its line, as a part of their height.
+# Margin above and below the tall marks of a line, as a fraction of their height.
 _MARGIN = 0.25
-# Strength from which on a pixel belongs to a mark.
+# Least strength of a pixel that belongs to a mark.
 _MARK = 0.4
-# Weaker ink than this is not looked at where the strength of a strip is judged.
+# Weaker ink than this is ignored when the gain of a strip is computed.
 _FAINT = 0.2
-# What is longer than so many stroke widths, and straight, may be a rule.
+# Least length of a rule, in stroke widths.
 _RULE = 11.0
-# A mark is tall if it is at least so high as a part of the tallest.
+# Least height of a tall mark, as a fraction of the tallest.
 _TALL = 0.3
-# Marks looked at: the largest.
+# Only this many of the largest marks are used.
 _MOST = 200
 _LOWEST = 6  # pixels
 _WIDEST = 2048  # columns of a strip
@@ -48,9 +48,9 @@ class Strip:
     image
         ``uint8``, shape ``(48, width)``, 0 for paper to 255 for ink.
     x, y
-        Where its corner lies in the ink.
+        The position of its upper left corner in the ink.
     scale
-        Its pixels for one pixel of the ink.
+        Pixels of the strip for each pixel of the ink.
     """
 
     image: NDArray[np.uint8] = dataclasses.field(repr=False)
@@ -59,7 +59,7 @@ class Strip:
     scale: float
 
     def box(self, left: float, right: float) -> tuple[float, float, float, float]:
-        """Give the box, left, top, width and height, of some columns in the ink."""
+        """Return the box ``(left, top, width, height)`` of some columns, in pixels of the ink."""
         inside = HEIGHT / self.scale
         top = self.y + inside * _MARGIN / (1 + 2 * _MARGIN)
         height = inside / (1 + 2 * _MARGIN)
@@ -77,7 +77,7 @@ class Character:
     confidence
         Its probability, 0 to 1.
     left, right
-        The columns of the strip in which it was seen.
+        Its columns in the strip.
     """
 
     text: str
@@ -89,8 +89,8 @@ class Character:
 def find_strips(strength: Strength) -> list[Strip]:
     """Find written lines in ink and cut them out, from top to bottom.
 
-    Rules, boxes and walls are left where they are: the network knows them. Only where the lines
-    are is found without them.
+    Rules, boxes and walls stay in the strips, as in the network's training. They are removed only
+    to find the lines.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _bands(mask: NDArray[np.uint8]) -> list[tuple[int, int]]:
 
 
 def _tallest(boxes: Sequence[tuple[int, int, int, int]]) -> int:
-    """Give the height of the tallest mark, or of the next one where it stands out by far."""
+    """Return the height of the tallest mark, or of the second if the first is far taller."""
     heights = sorted((box[3] for box in boxes), reverse=True)
     if len(heights) > 2 and heights[0] > 3 * heights[1]:
         return heights[1]
@@ -131,14 +131,14 @@ def _tallest(boxes: Sequence[tuple[int, int, int, int]]) -> int:
 
 
 def without_rules(mask: NDArray[np.uint8], stroke: float) -> NDArray[np.uint8]:
-    """Take away long straight runs: level ones, and upright ones that begin at a rule or edge.
+    """Remove long straight lines: level ones, and upright ones that meet a rule or the edge.
 
     Parameters
     ----------
     mask
         ``uint8``, shape ``(height, width)``, 1 for ink.
     stroke
-        How wide strokes are, in pixels.
+        Width of the strokes, in pixels.
     """
     rows, columns = mask.shape
     length = int(min(max(_RULE * stroke, 12), max(columns * 0.8, 8)))
@@ -162,7 +162,7 @@ def without_rules(mask: NDArray[np.uint8], stroke: float) -> NDArray[np.uint8]:
 
 
 def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[tuple[int, int, int, int]]:
-    """Give the marks' boxes, the largest mark first."""
+    """Return the marks' boxes, the largest mark first."""
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
     order = 1 + np.argsort(-stats[1:count, cv2.CC_STAT_AREA], kind="stable")[: 4 * _MOST]
     found = []
@@ -175,7 +175,7 @@ def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[tuple[int, int, int, 
 def _rows(
     boxes: Sequence[tuple[int, int, int, int]],
 ) -> list[list[tuple[int, int, int, int]]]:
-    """Group marks that stand side by side: each with the nearest one on its right."""
+    """Group marks into rows: each joins the nearest one on its right at the same height."""
     boxes = sorted(boxes, key=lambda box: box[0] + box[2] / 2)
     row_of = list(range(len(boxes)))
     for i, (_, y, _, height) in enumerate(boxes):
@@ -190,7 +190,7 @@ def _rows(
 
 
 def _kept(bands: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
-    """Drop bands much lower than the tallest, bands in others, and what reaches in from an edge."""
+    """Drop bands that are far less high than the highest, inside another, or cut by an edge."""
     highest = max(bottom - top for top, bottom in bands)
     kept: list[tuple[int, int]] = []
     for top, bottom in sorted(bands, key=lambda band: band[0] - band[1]):
@@ -205,14 +205,14 @@ def _kept(bands: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
 
 
 def cut(strength: Strength, top: int, bottom: int) -> Strip | None:
-    """Cut out a line and bring it to the height of strips; None where there is no ink.
+    """Cut out a line and scale it to the height of a strip; None if there is no ink.
 
     Parameters
     ----------
     strength
         The ink.
     top, bottom
-        The first row of its tall marks, and the row after their last.
+        The first row of the line's tall marks, and the row after their last.
     """
     height = max(bottom - top, 4)
     scale = HEIGHT / ((1 + 2 * _MARGIN) * height)
@@ -232,7 +232,7 @@ def _resampled(
     y0, y1 = int(np.floor(top)), int(np.ceil(top + HEIGHT / scale))
     x0, x1 = int(np.floor(left)), int(np.ceil(left + width / scale))
     inside = strength[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
-    if scale < 1:  # first by averaging, so that thin strokes stay
+    if scale < 1:  # averaging first keeps thin strokes
         size = (max(1, round(inside.shape[1] * scale)), max(1, round(inside.shape[0] * scale)))
         inside = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.float32)
         factor = 1.0
@@ -244,7 +244,7 @@ def _resampled(
     )
     move[:, 2] += (factor - 1) / 2
     strip = cv2.warpAffine(inside, move, (width, HEIGHT), flags=cv2.INTER_LINEAR)
-    # Beside a black rule a pencil is faint: the middle of what the line's rows hold counts.
+    # Pencil is faint beside a black rule, so the gain depends only on the middle rows.
     core = strip[HEIGHT // 6 : -HEIGHT // 6]
     marks = core[core > _FAINT]
     gain = np.clip(0.75 / np.percentile(marks, 60), 1, 3) if marks.size else 1.0
@@ -252,19 +252,19 @@ def _resampled(
 
 
 def spell(log_probabilities: NDArray[np.float32], columns: int) -> list[Character]:
-    """Take the most probable answer of each step, and of equal neighbours one.
+    """Decode greedily: the most probable answer of each step, equal neighbours once, no blanks.
 
     Parameters
     ----------
     log_probabilities
-        ``float32``, shape ``(steps, 1 + characters)``: natural logarithms, none first.
+        ``float32``, shape ``(steps, 1 + characters)``: natural logarithms, the blank first.
     columns
-        Of the strip.
+        Width of the strip.
 
     Returns
     -------
     list of Character
-        Each as sure as its surest step, less the chance that another character stood there.
+        The confidence of each is the highest probability among its steps.
 
     Examples
     --------
@@ -294,22 +294,22 @@ def spell(log_probabilities: NDArray[np.float32], columns: int) -> list[Characte
 def hidden(
     log_probabilities: NDArray[np.float32], characters: Sequence[Character], columns: int
 ) -> list[float]:
-    """Say how probable it is that a character was passed over, before each and after the last.
+    """Return the probability of a missed character before each character and after the last.
 
     Parameters
     ----------
     log_probabilities
-        As `spell` was given them.
+        The argument of `spell`.
     characters
-        What it gave.
+        The result of `spell`.
     columns
-        Of the strip.
+        Width of the strip.
 
     Returns
     -------
     list of float
-        One more than characters: the largest probability of anything but none and the two
-        neighbours, in the steps between them.
+        One more than characters: the largest probability, among the steps between two characters,
+        of anything but the blank, a space and these two.
     """
     probabilities = np.exp(log_probabilities)
     each = columns / len(probabilities)
@@ -329,7 +329,7 @@ def hidden(
 def read_strips(
     session: onnxruntime.InferenceSession, strips: Sequence[Strip]
 ) -> list[NDArray[np.float32]]:
-    """Give the network's answer for each strip; strips of one width are read together.
+    """Return the network's answer for each strip; strips of the same width form one batch.
 
     Returns
     -------

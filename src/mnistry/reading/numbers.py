@@ -42,7 +42,7 @@ def split(line: str) -> list[Token]:
 
 
 def value(text: str, *, decimal_comma: bool = False, thousands: bool = False) -> int | float | None:
-    """Give a number's value, or None where it has none, or could have two.
+    """Return a number's value, or None where it has none, or could have two.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """From a picture to the digits written in it.
 
 A `Reader` loads its network once. It finds a picture's ink and lines, brings every mark that may be
-a digit to MNIST's form, reads all of them in one batch, and takes the most probable way to part
+a digit to MNIST's form, reads all of them in one batch, and takes the most probable split of
 each line. Knows nothing of training, and never imports Keras.
 """
 
@@ -27,7 +27,7 @@ from mnistry.reading.reject import accepted
 from mnistry.reading.segment import Line, Piece, find_lines
 from mnistry.system import files
 
-# The network that ships with mnistry, and its card.
+# The built-in network, and its card.
 SHIPPED = Path(__file__).with_name("digits.onnx")
 CARD = SHIPPED.with_suffix(".json")
 # The threshold of a network that has no card.
@@ -50,7 +50,7 @@ class Digit:
     Attributes
     ----------
     digit
-        0 to 9, or None if the best candidate is too uncertain or the mark is no digit.
+        0 to 9, or None if the best candidate is too uncertain or the mark is not a digit.
     confidence
         Probability of the best candidate, 0 to 1.
     box
@@ -100,19 +100,19 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class DetailedReading:
-    """A reading, with what was seen on the way to it.
+    """A reading, with its intermediate results.
 
     Attributes
     ----------
     reading
-        What was read.
+        The result.
     size
         Height and width of the upright picture, in the pixels of the boxes.
     grey
         ``uint8``, shape ``(height, width)``: the grey values that were read. Those of a large
         JPEG are a reduced copy, smaller than `size`.
     ink
-        What was taken for ink.
+        The ink that was found.
     forms
         ``uint8``, shape ``(digits, 28, 28)``: the network's input for each digit.
     probabilities
@@ -136,7 +136,7 @@ class _Predictions:
     probabilities: NDArray[np.float32]
 
     def is_enough(self, line: Line) -> bool:
-        """Whether no other span of the line could be part of a more probable way."""
+        """Whether no other span of the line could be part of a more probable path."""
         if lattice.whole(line) is None:
             return True
         (piece,) = self.spans.values()
@@ -154,22 +154,22 @@ class Reader:
     ----------
     model
         An ``.onnx`` file of the contract in `mnistry.inference.onnx_session`, or its content;
-        None takes the one that ships with mnistry.
+        None takes the built-in network.
     threshold
         0 to 1. A digit whose best candidate is less probable than this is None. By default the
-        network that ships takes the thresholds of its card: a stricter one for a picture of 28x28
+        built-in network takes the thresholds of its card: a stricter one for a picture of 28x28
         pixels that is not in MNIST's form, because it may show anything. Other networks take 0.5,
-        above which no two answers can be.
+        as only one answer can be above it.
     threads
         Threads that the network computes with; None takes one for each core. Idle threads wait in
-        busy loops, so 1 is quicker where many pictures are read at once.
+        busy loops, so 1 is quicker if many pictures are read at once.
 
     Raises
     ------
     ModelError
-        If the model cannot be used, or the one that ships is damaged.
+        If the model cannot be used, or the built-in one is damaged.
     UsageError
-        If the threshold is no probability.
+        If the threshold is not a probability.
     """
 
     def __init__(
@@ -199,14 +199,14 @@ class Reader:
         Raises
         ------
         DataError
-            If it is no image, or no array of that type and shape.
+            If it is not an image, or not an array of that type and shape.
         """
         return self.read_in_detail(image).reading
 
     def read_in_detail(
         self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]
     ) -> DetailedReading:
-        """Read one picture, and return what was seen on the way too; see `read`.
+        """Read one picture, and return intermediate results too; see `read`.
 
         A picture in MNIST's form is read as it is. Another picture of 28x28 pixels is read both as
         it is and by its marks.
@@ -243,7 +243,7 @@ class Reader:
     def _read_marks(
         self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int]
     ) -> DetailedReading:
-        """Part ink into lines and marks, and read them."""
+        """Split ink into lines and marks, and read them."""
         lines = find_lines(ink.strength)
         found = self._predict([lattice.whole(line) or lattice.spans(line) for line in lines], ink)
         doubtful = [i for i, one in enumerate(found) if not one.is_enough(lines[i])]
@@ -268,7 +268,7 @@ class Reader:
         )  # fmt: skip
 
     def _predict(self, lines: Sequence[Mapping[Span, Piece]], ink: Ink) -> list[_Predictions]:
-        """Bring the spans of all lines to MNIST's form, and read them in one batch."""
+        """Convert the spans of all lines to MNIST's form, and read them in one batch."""
         forms = [_form(piece, ink.strength) for spans in lines for piece in spans.values()]
         if not forms:
             return [_no_predictions() for _ in lines]
@@ -305,7 +305,7 @@ class Reader:
         least: float,
         line: int = 0,
     ) -> list[Digit]:
-        """Make a digit of each row of probabilities; together it is much quicker."""
+        """Make a digit of each row of probabilities; one call for all rows is much quicker."""
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_CANDIDATES]
         ranked = np.take_along_axis(probabilities, order, axis=1).tolist()
         digits = []
@@ -343,7 +343,7 @@ def _reject_marks(digits: list[Digit], size: tuple[int, int], scale: float = 1.0
 
 
 def _card_thresholds() -> tuple[float, float]:
-    """Check the network that ships against its card, and return the card's two thresholds.
+    """Check the built-in network against its card, and return the card's two thresholds.
 
     The second is for pictures of MNIST's size that are not in its form. The digest is checked
     because ONNX Runtime loads a file with flipped bits without an error.
@@ -354,7 +354,7 @@ def _card_thresholds() -> tuple[float, float]:
         thresholds = float(card["threshold"]), float(card["threshold_unformed"])
         found = files.sha256(SHIPPED)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _broken(f"the network that ships, or its card, cannot be read: {error}") from error
+        raise _broken(f"the built-in network, or its card, cannot be read: {error}") from error
     if found != expected:
         raise _broken(f"damaged: its SHA-256 is {found}", expected=expected)
     return thresholds
@@ -401,7 +401,7 @@ def _check(image: NDArray[np.generic], ndim: int) -> None:
 
 
 def _form(piece: Piece, strength: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Bring a piece's own ink with its soft edge to MNIST's form."""
+    """Convert a piece's own ink, with its soft edge, to MNIST's form."""
     own = cv2.dilate(np.pad(piece.mask, 2).astype(np.uint8), np.ones((3, 3), np.uint8))
     top, left = max(0, piece.y - 2), max(0, piece.x - 2)
     part = strength[top : piece.bottom + 2, left : piece.right + 2]

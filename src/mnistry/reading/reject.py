@@ -1,4 +1,4 @@
-"""Reject marks that look like digits, but that the rest of the page shows are none.
+"""Reject marks that resemble digits, but that the rest of the page shows are not digits.
 
 Noise, textures and words have dozens of marks, and by chance one of them looks like a digit. Knows
 of each mark whether the network is sure of it, and not how sure.

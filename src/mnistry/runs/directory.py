@@ -347,7 +347,7 @@ def is_own_file(path: Path) -> bool:
 
 
 def note_end(path: Path, status: Status, *, wait: float) -> None:
-    """Record how a training ended whose process could not; do nothing if its status is known.
+    """Record how a training ended if its process could not; do nothing if its status is known.
 
     Parameters
     ----------
@@ -448,7 +448,7 @@ def _taken(path: Path) -> UsageError:
     return UsageError(
         "exists already",
         where=path,
-        remedy=f"choose another -o, or go on with --resume {path}",
+        remedy=f"choose another -o, or continue with --resume {path}",
     )
 
 

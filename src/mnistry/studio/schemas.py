@@ -63,7 +63,7 @@ class TrainSettings(RequestBody):
     epochs: int = Field(default=5, ge=1, le=1000)
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     data: DataName | None = Field(
-        default=None, description="null: MNIST, or the sample where it is not"
+        default=None, description="null: MNIST, or the sample if MNIST is missing"
     )
 
 

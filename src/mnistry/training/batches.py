@@ -52,7 +52,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     targets
         A row an image: labels ``(n,)`` or rows ``(n, classes)``.
     batch_size
-        Images a step; the last step of an epoch may have fewer.
+        Images per step; the last step of an epoch may have fewer.
     seed
         Decides the order of each epoch.
     epoch_images

@@ -55,7 +55,7 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
     Parameters
     ----------
     epochs, steps
-        The most epochs that there will be, and steps an epoch.
+        The most epochs that there will be, and steps per epoch.
     others
         The caller's callbacks, whose state is saved in a checkpoint.
     on_progress

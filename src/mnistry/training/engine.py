@@ -43,12 +43,12 @@ class Engine:
     targets
         What the model's loss takes, a row an image: labels ``(n,)`` or one-hot rows ``(n, 10)``.
     batch_size
-        Images a step, at most `n`; the last step of an epoch may have fewer.
+        Images per step, at most `n`; the last step of an epoch may have fewer.
 
     Attributes
     ----------
     steps
-        Steps an epoch, including the last partial batch.
+        Steps per epoch, including the last partial batch.
     step
         How many steps of the epoch the state has behind it.
     """

@@ -75,7 +75,7 @@ def train(
         ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` or
         ``"binary_crossentropy"``.
     epochs, batch_size
-        Times that every image is used; images a step.
+        Times that every image is used; images per step.
     distortion
         How far to distort the images, anew for each epoch; None uses them as they are.
     plain_epochs

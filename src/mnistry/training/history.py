@@ -37,7 +37,7 @@ class Progress:
     epoch, epochs
         The current epoch, from 1, and the most epochs that there will be.
     step, steps
-        Steps done in it, and steps an epoch.
+        Steps done in it, and steps per epoch.
     loss, accuracy
         Running means since the epoch began.
     finished
@@ -62,7 +62,7 @@ class History:
     epochs
         A record an epoch, in order.
     steps
-        Steps an epoch.
+        Steps per epoch.
     compile_seconds, fit_seconds
         For compiling and for everything else; 0 for compiling if ``model.fit`` trained.
     """

@@ -128,19 +128,19 @@ def compiled_programs() -> Iterator[None]:
         _drop_damaged(folder)
         files.write_bytes(folder / "in-use", b"")  # a full or read-only disk shows here
     except (OSError, importlib.metadata.PackageNotFoundError) as error:
-        log.info("compiled programs are not kept: %s", error)
+        log.info("compiled programs are not cached: %s", error)
         yield
         return
     settings = {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_COMPILATION_CACHE_MAX_SIZE": str(_MAX_BYTES),
-        # Many small programs make the start, each quicker than JAX's thresholds.
+        # A start compiles many small programs, all below JAX's thresholds.
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
     before = {name: os.environ.get(name) for name in settings}
     os.environ |= settings  # JAX reads them when it is imported
-    # A disk that fills up in between costs time and no more.
+    # If the disk fills up meanwhile, only time is lost.
     warnings.filterwarnings("ignore", message=".*persistent compilation cache")
     try:
         yield
@@ -150,7 +150,7 @@ def compiled_programs() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        with contextlib.suppress(OSError):  # without digests they are compiled again, no more
+        with contextlib.suppress(OSError):  # without digests they are only compiled again
             _write_digests(folder)
 
 
