@@ -127,7 +127,7 @@ def _print_epochs(console: "Console", book: "Ledger") -> None:
         console.print(
             f"This network was trained on {book.loss.replace('_', ' ')}: a mean over its "
             f"{book.classes} outputs, each scored separately. That is not a number of bits "
-            "an image, and is not shown here. All other figures come from the network's "
+            "per image, and is not shown here. All other figures come from the network's "
             "probabilities and can be compared with other networks'."
         )
         return
