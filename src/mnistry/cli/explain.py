@@ -125,12 +125,7 @@ def _from_file(run: "Run", path: Path, label: int | None) -> _Chosen:
 
 
 def _from_data(
-    run: "Run",
-    data: str | None,
-    transpose: bool,
-    split: str | None,
-    index: int,
-    label: int | None,
+    run: "Run", data: str | None, transpose: bool, split: str | None, index: int, label: int | None
 ) -> _Chosen:
     from mnistry.datasets import Origin, arrays
 

@@ -69,12 +69,7 @@ class Group(click.Group):
 class LazyGroup(Group):
     """Commands in sections; the module of a command is imported when the command is needed.
 
-    Parameters
-    ----------
-    package
-        Where the modules are: the command ``read`` is ``read`` in the module ``package.read``.
-    sections
-        Headings of the help, each with the names of its commands.
+    The command ``read`` is ``read`` in the module ``package.read``.
     """
 
     def __init__(

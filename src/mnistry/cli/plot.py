@@ -31,17 +31,7 @@ def plot(run_path: Path) -> None:
 def draw(run: "Run", dataset: "Dataset") -> list[Path]:
     """Draw a run's curves, ledger and weights, and its scores if there are labelled test images.
 
-    Parameters
-    ----------
-    run
-        A run that is done.
-    dataset
-        The data that it was trained on.
-
-    Returns
-    -------
-    list of Path
-        The files written, ``RUN/figures/*.png``.
+    Takes a run that is done, and its data; returns the files written, ``RUN/figures/*.png``.
     """
     from mnistry.display import plots
     from mnistry.evaluation.ledger import Ledger

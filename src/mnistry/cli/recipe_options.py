@@ -45,12 +45,8 @@ _WITHOUT = {
 def settings(*chosen: str, several: bool = False) -> Callable[[Function], Function]:
     """Add the options for a recipe and its settings; those that are not given are None.
 
-    Parameters
-    ----------
-    chosen
-        ``"recipe"``, and attributes of `mnistry.Recipe`, in the order of the help.
-    several
-        Take several values for each setting, as text.
+    `chosen` are ``"recipe"`` and attributes of `mnistry.Recipe`, in the order of the help. With
+    `several` each takes several values, as text.
     """
 
     def add(command: Function) -> Function:

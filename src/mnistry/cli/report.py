@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.cells import cell_len
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from mnistry.errors import printable
@@ -45,7 +45,7 @@ class FittingTable(Table):
     def least_width(self) -> int:
         """The narrowest width, in characters, at which every name, word and number is whole."""
         gaps = 3 * (len(self.columns) - 1)  # a space and the padding of both neighbours
-        names, *others = map(_texts, self.columns)
+        names, *others = ([str(text) for text in (c.header, *c.cells)] for c in self.columns)
         width = min(_longest(names), _NAME) + gaps
         for column, texts in zip(self.columns[1:], others, strict=True):
             if column.no_wrap:
@@ -53,10 +53,6 @@ class FittingTable(Table):
             else:
                 width += min(_longest(" ".join(texts).split()), _NAME)
         return width
-
-
-def _texts(column: Column) -> list[str]:
-    return [str(text) for text in (column.header, *column.cells)]
 
 
 def _longest(texts: Sequence[str]) -> int:

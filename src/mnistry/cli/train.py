@@ -90,11 +90,8 @@ def train(
         raise UsageError("--ray without --workers", remedy="say how many: --workers 4")
     others = (data, output, seed, seeds, recipe)
     if resume is not None and (changes or transpose or any(o is not None for o in others)):
-        raise UsageError(
-            "--resume uses the run's own settings",
-            where=resume,
-            remedy="leave out the other options",
-        )
+        what = "--resume uses the run's own settings"
+        raise UsageError(what, where=resume, remedy="leave out the other options")
     from mnistry.datasets import Origin
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.directory import Run

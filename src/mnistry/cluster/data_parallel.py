@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mnistry import datasets
 from mnistry.cluster import shared_folder
 from mnistry.cluster.connection import import_ray, last_line
 from mnistry.errors import DivergedError, MnistryError, ResourceError, UsageError
@@ -194,8 +195,7 @@ def cores_each(nodes: Sequence[float], workers: int) -> int:
         if sum(int(node) // cores for node in nodes) >= workers:
             return cores
     raise UsageError(
-        f"{workers} workers",
-        expected=f"1 to {sum(map(int, nodes))}, the cores of the cluster",
+        f"{workers} workers", expected=f"1 to {sum(map(int, nodes))}, the cores of the cluster"
     )
 
 
@@ -233,12 +233,7 @@ def _work(config: dict[str, Any]) -> None:
         return
     try:
         shared_folder.check_visible(config["mark"], f"worker {rank}")
-        _train(
-            config["experiment"],
-            config["path"],
-            config["cores"],
-            lambda progress: board.tell.remote(progress),
-        )
+        _train(config["experiment"], config["path"], config["cores"], board.tell.remote)
     except MnistryError as error:
         if rank and isinstance(error, DivergedError):
             return  # the main worker reports it, after writing the run's status
@@ -252,7 +247,6 @@ def _train(
     from ray.train import get_context
     from ray.train.collective import broadcast_from_rank_zero
 
-    from mnistry import datasets
     from mnistry.system.cores import use_cores
     from mnistry.training import startup
 

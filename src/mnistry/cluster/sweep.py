@@ -17,21 +17,19 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mnistry.cluster import shared_folder
 from mnistry.cluster import trial as work
 from mnistry.cluster.connection import import_ray, last_line
 from mnistry.cluster.trial import Place, Trial
+from mnistry.datasets.dataset import Dataset
 from mnistry.errors import MnistryError, ResourceError, UsageError
 from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.runs import directory
 from mnistry.runs.directory import Status
 from mnistry.system import files
-
-if TYPE_CHECKING:
-    from mnistry.datasets.dataset import Dataset
 
 _PLAN, _ENDED, _RUNS, RESULTS = "sweep.json", "ended.jsonl", "runs", "results.csv"
 _RATES = ("learning_rate", "momentum")
@@ -115,7 +113,7 @@ def make_trials(
     ]
 
 
-def check(trials: Sequence[Trial], dataset: "Dataset") -> None:
+def check(trials: Sequence[Trial], dataset: Dataset) -> None:
     """Raise what any of the trainings would raise before it starts."""
     kinds = {}
     for trial in trials:
@@ -131,7 +129,7 @@ def check(trials: Sequence[Trial], dataset: "Dataset") -> None:
 
 def run(
     trials: Sequence[Trial],
-    dataset: "Dataset",
+    dataset: Dataset,
     out: Path,
     *,
     on_progress: Callable[[int, int], None] | None = None,
@@ -229,21 +227,15 @@ def _check_plan(out: Path, trials: Sequence[Trial], digests: Mapping[str, str]) 
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise UsageError(f"cannot be read: {error}", where=path) from error
     if differing:
-        raise UsageError(
-            f"it holds a sweep with other {' and '.join(differing)}",
-            where=out,
-            remedy="choose another -o",
-        )
+        what = f"it holds a sweep with other {' and '.join(differing)}"
+        raise UsageError(what, where=out, remedy="choose another -o")
 
 
 class _Notes:
     """The results of trials, in memory and in a file of one line for each."""
 
     def __init__(
-        self,
-        path: Path,
-        trials: Sequence[Trial],
-        on_progress: Callable[[int, int], None] | None,
+        self, path: Path, trials: Sequence[Trial], on_progress: Callable[[int, int], None] | None
     ) -> None:
         self._path, self._trials = path, {trial.name: trial for trial in trials}
         self._on_progress = on_progress

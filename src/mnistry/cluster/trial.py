@@ -12,18 +12,17 @@ import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mnistry import datasets
 from mnistry.cluster import shared_folder
-from mnistry.datasets.dataset import Origin
+from mnistry.datasets.dataset import Dataset, Origin
 from mnistry.errors import DivergedError, MnistryError, ResourceError
 from mnistry.recipes.experiment import Experiment
+from mnistry.runs import directory
+from mnistry.runs.directory import Run, Status
 from mnistry.training.history import Progress
 from mnistry.version import __version__
-
-if TYPE_CHECKING:
-    from mnistry.datasets.dataset import Dataset
-    from mnistry.runs.directory import Run
 
 # What a worker reports: the number of epochs, the accuracy on the held-out images, how the training
 # ended (or None), and why it failed.
@@ -79,10 +78,7 @@ class Place:
 def train(config: Mapping[str, Any]) -> None:
     """Train one trial, or resume it, and report every epoch to Ray Tune.
 
-    Parameters
-    ----------
-    config
-        A `Trial` as ``"trial"``, and a `Place` as ``"place"``.
+    `config` has a `Trial` as ``"trial"``, and a `Place` as ``"place"``.
     """
     from ray import tune
 
@@ -130,7 +126,7 @@ def _let_it_save() -> None:
         thread.join(_PATIENCE)
 
 
-def _load(origin: Origin, place: Place) -> "Dataset":
+def _load(origin: Origin, place: Place) -> Dataset:
     """Load the data, and check that this worker has the same folder, version and data as others."""
     shared_folder.check_visible(Path(place.mark), "a worker")
     if place.version != __version__:
@@ -141,7 +137,7 @@ def _load(origin: Origin, place: Place) -> "Dataset":
     return dataset
 
 
-def _run(trial: Trial, dataset: "Dataset", path: Path, on_progress: Any) -> "Run":
+def _run(trial: Trial, dataset: Dataset, path: Path, on_progress: Any) -> Run:
     """Train, or resume from the newest checkpoint, or return the run if it is done."""
     from mnistry.system import cores
     from mnistry.training import startup
@@ -151,8 +147,7 @@ def _run(trial: Trial, dataset: "Dataset", path: Path, on_progress: Any) -> "Run
     with startup.compiled_programs():
         startup.import_keras()
         _forget_programs()
-        from mnistry.runs import directory, experiment
-        from mnistry.runs.directory import Run, Status
+        from mnistry.runs import experiment
         from mnistry.training import checkpoints
 
         if path.exists():
@@ -182,8 +177,6 @@ def _forget_programs() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def load(origin: Origin) -> "Dataset":
+def load(origin: Origin) -> Dataset:
     """Load the data without its test split, once in each process."""
-    from mnistry import datasets
-
     return dataclasses.replace(datasets.load_origin(origin), test=None)

@@ -21,10 +21,7 @@ NAMES = ("mnist", "fashion-mnist", "sample")
 
 
 def load(
-    data: str | Path | None = None,
-    *,
-    transpose: bool = False,
-    progress: Progress | None = None,
+    data: str | Path | None = None, *, transpose: bool = False, progress: Progress | None = None
 ) -> Dataset:
     """Load handwritten digits, or other 28x28 images in ten classes.
 
@@ -139,8 +136,5 @@ def _read(path: Path) -> Dataset:
         return npz.read(path)
     if path.suffix.lower() == ".csv":
         return csv.read(path)
-    raise DataError(
-        "unknown file type",
-        where=path,
-        expected="a .npz or .csv file, or a folder of IDX files or images",
-    )
+    expected = "a .npz or .csv file, or a folder of IDX files or images"
+    raise DataError("unknown file type", where=path, expected=expected)

@@ -180,18 +180,13 @@ def as_labels(array: NDArray[np.generic], where: str) -> Labels:
 def as_split(images: NDArray[np.generic], labels: NDArray[np.generic] | None, where: str) -> Split:
     """Check images and, if there are any, labels; there must be as many of each."""
     if labels is not None and len(images) != len(labels):
-        raise DataError(
-            f"{len(images):,} images but {len(labels):,} labels",
-            where=where,
-            expected="one label per image",
-        )
+        what = f"{len(images):,} images but {len(labels):,} labels"
+        raise DataError(what, where=where, expected="one label per image")
     return Split(as_images(images, where), None if labels is None else as_labels(labels, where))
 
 
 def as_splits(
-    arrays: Mapping[str, NDArray[np.generic]],
-    where: str,
-    names: Mapping[str, str] = KERAS_NAMES,
+    arrays: Mapping[str, NDArray[np.generic]], where: str, names: Mapping[str, str] = KERAS_NAMES
 ) -> tuple[Split | None, Split | None]:
     """Make the train and test splits from the arrays of one source.
 
@@ -215,11 +210,8 @@ def as_splits(
         wanted.append("y_train")
     missing = [names[name] for name in wanted if name not in arrays]
     if missing or not arrays:
-        raise DataError(
-            f"no {missing[0]}" if missing else "no images",
-            where=where,
-            expected=", ".join(names.values()),
-        )
+        what = f"no {missing[0]}" if missing else "no images"
+        raise DataError(what, where=where, expected=", ".join(names.values()))
     train, test = (
         as_split(arrays[f"x_{part}"], arrays.get(f"y_{part}"), f"{where}, {part} split")
         if f"x_{part}" in arrays

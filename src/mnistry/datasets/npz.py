@@ -113,16 +113,9 @@ def _checked_size(
     where: str,
 ) -> int:
     size = math.prod(shape) * dtype.itemsize
+    what = f"it announces {size:,} bytes of shape {shape}"
     if min(shape, default=0) < 0 or size > MAX_ARRAY_BYTES:
-        raise DataError(
-            f"it announces {size:,} bytes of shape {shape}",
-            where=where,
-            expected=f"at most {MAX_ARRAY_BYTES:,}",
-        )
+        raise DataError(what, where=where, expected=f"at most {MAX_ARRAY_BYTES:,}")
     if header_size + size != info.file_size:
-        raise DataError(
-            f"it announces {size:,} bytes of shape {shape}, but holds "
-            f"{info.file_size - header_size:,}",
-            where=where,
-        )
+        raise DataError(f"{what}, but holds {info.file_size - header_size:,}", where=where)
     return size

@@ -46,30 +46,20 @@ def save(figure: Figure, path: Path) -> None:
 
     suffix = path.suffix.lower().removeprefix(".")
     # Without these settings the files would contain the time.
-    undated: dict[str, dict[str, None]] = {
-        "png": {},
-        "svg": {"Date": None},
-        "pdf": {"CreationDate": None},
-    }
-    if suffix not in undated:
-        raise UsageError(
-            "not the name of a figure",
-            where=path,
-            expected="a name that ends in .png, .svg or .pdf",
-        )
+    dates = {"png": (), "svg": ("Date",), "pdf": ("CreationDate",)}
+    if suffix not in dates:
+        expected = "a name that ends in .png, .svg or .pdf"
+        raise UsageError("not the name of a figure", where=path, expected=expected)
     if not path.parent.is_dir():
         raise UsageError(
             "there is no such folder", where=path.parent, remedy="make it, or choose another"
         )
     with matplotlib.rc_context({"svg.hashsalt": "mnistry"}), atomic_write(path) as file:
-        figure.savefig(file, format=suffix, dpi=_DPI, metadata=undated[suffix])
+        figure.savefig(file, format=suffix, dpi=_DPI, metadata=dict.fromkeys(dates[suffix]))
 
 
 def digits(
-    images: Images,
-    labels: Labels | None,
-    indices: Sequence[int],
-    classes: Sequence[str] = DIGITS,
+    images: Images, labels: Labels | None, indices: Sequence[int], classes: Sequence[str] = DIGITS
 ) -> Figure:
     """Draw images side by side, black on white, each above its index and label.
 
@@ -141,11 +131,8 @@ def confusion(scorecard: Scorecard) -> Figure:
         axes.text(answer, label, f"{count}", ha="center", va="center", color=colour, fontsize=9)
     _name_classes(axes, scorecard.classes)
     wrong = scorecard.count - scorecard.correct
-    axes.set(
-        title=f"{wrong:,} of {scorecard.count:,} images answered wrongly",
-        xlabel="answer",
-        ylabel="label",
-    )
+    title = f"{wrong:,} of {scorecard.count:,} images answered wrongly"
+    axes.set(title=title, xlabel="answer", ylabel="label")
     figure.colorbar(shown, label="mistakes", shrink=0.8, ticks=MaxNLocator(integer=True))
     return figure
 
@@ -229,14 +216,8 @@ def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
         shown = axes.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
         axes.set_title(f"unit {unit}", fontsize=8, pad=2)
     figure.suptitle(title)
-    figure.colorbar(
-        shown,
-        ax=grid,
-        location="bottom",
-        aspect=40,
-        extend="both",
-        label="weight: ink here lowers (blue) or raises (red) the unit's value",
-    )
+    label = "weight: ink here lowers (blue) or raises (red) the unit's value"
+    figure.colorbar(shown, ax=grid, location="bottom", aspect=40, extend="both", label=label)
     return figure
 
 
@@ -265,13 +246,8 @@ def reliability(scorecard: Scorecard) -> Figure:
     below.bar(
         lows, [part.count for part in filled], width, align="edge", color=_GREY, edgecolor="white"
     )
-    below.set(
-        xlabel="confidence: probability of the answer",
-        ylabel="images",
-        xlim=(0, 1),
-        yscale="log",
-        ylim=(0.5, None),
-    )
+    below.set(xlabel="confidence: probability of the answer", ylabel="images")
+    below.set(xlim=(0, 1), yscale="log", ylim=(0.5, None))
     above.yaxis.set_major_formatter(_percent_ticks())
     below.xaxis.set_major_formatter(_percent_ticks())
     figure.legend(loc="outside lower center", ncols=3)

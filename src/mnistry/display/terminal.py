@@ -67,9 +67,7 @@ class DigitPictures:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from self.lines(
-            width=options.max_width,
-            colours=has_colours(console),
-            ascii_only=options.ascii_only,
+            width=options.max_width, colours=has_colours(console), ascii_only=options.ascii_only
         )
 
     def lines(self, *, width: int, colours: bool, ascii_only: bool = False) -> list[Text]:
@@ -112,12 +110,8 @@ def half_blocks(pixels: NDArray[np.uint8]) -> list[Text]:
     """Draw an image in colour, two rows of pixels in one line.
 
     The character is the upper half block, in the colour of the upper pixel, on a background of
-    the colour of the lower pixel.
-
-    Parameters
-    ----------
-    pixels
-        Red, green and blue: ``uint8``, shape ``(rows, columns, 3)``.
+    the colour of the lower pixel. `pixels` are red, green and blue: ``uint8``, shape
+    ``(rows, columns, 3)``.
     """
     rows = [[Color.from_rgb(*pixel) for pixel in row] for row in pixels.tolist()]
     lines = []
@@ -131,15 +125,7 @@ def half_blocks(pixels: NDArray[np.uint8]) -> list[Text]:
 
 
 def ink_blocks(ink: NDArray[np.bool_], *, ascii_only: bool) -> list[Text]:
-    """Draw an image without colours, two rows of pixels in one line.
-
-    Parameters
-    ----------
-    ink
-        Which pixels are ink: shape ``(rows, columns)``.
-    ascii_only
-        Whether the output's encoding has no block characters.
-    """
+    """Draw the pixels that are ink, shape ``(rows, columns)``, two rows of them in one line."""
     padded = np.pad(ink, ((0, len(ink) % 2), (0, 0))).astype(int)
     glyphs = _ASCII if ascii_only else _BLOCKS
     patterns = 2 * padded[0::2] + padded[1::2]

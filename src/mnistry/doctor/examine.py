@@ -206,12 +206,8 @@ def _other_answers(reader: Reader, form: Prediction) -> tuple[Prediction, ...]:
         for change, answer in zip(tried, answers, strict=True)
     ]
     found: dict[int | None, Prediction] = {}
-    for prediction in sorted(predictions, key=_rank):
+    # By the size of the change, then by confidence, the surest first.
+    for prediction in sorted(predictions, key=lambda p: (p.size or 0.0, -p.digit.confidence)):
         found.setdefault(prediction.digit.digit, prediction)
     found.pop(form.digit.digit, None)
     return tuple(found.values())
-
-
-def _rank(prediction: Prediction) -> tuple[float, float]:
-    """Order by the size of the change, then by confidence, the surest first."""
-    return prediction.size or 0.0, -prediction.digit.confidence

@@ -268,11 +268,8 @@ class Scorecard(Score):
                 raise ValueError("a loss is not a finite number of at least 0")
             return card
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(
-                f"not a whole scorecard ({type(error).__name__}: {error})",
-                where=where,
-                remedy="evaluate the run again",
-            ) from error
+            what = f"not a whole scorecard ({type(error).__name__}: {error})"
+            raise ModelError(what, where=where, remedy="evaluate the run again") from error
 
 
 def _score_fields(value: Mapping[str, Any]) -> dict[str, Any]:

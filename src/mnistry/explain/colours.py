@@ -37,13 +37,7 @@ def grey(values: NDArray[np.generic], caption: str, limit: float) -> Picture:
 
 
 def signed(images: Sequence[Floats], captions: Sequence[str]) -> tuple[Picture, ...]:
-    """Draw numbers above 0 in red and below 0 in blue, by the same scale in all pictures.
-
-    Parameters
-    ----------
-    images, captions
-        Images of one shape, and a caption for each.
-    """
+    """Draw numbers above 0 in red and below 0 in blue, by the same scale in all pictures."""
     # The largest 0.5 % of the numbers have the same colour: a few extreme weights would make all
     # others pale.
     limit = float(np.quantile(np.abs(np.stack(images)), 0.995))
@@ -54,10 +48,7 @@ def signed(images: Sequence[Floats], captions: Sequence[str]) -> tuple[Picture, 
 
 
 def _blend(
-    values: Floats,
-    limit: float,
-    above: tuple[int, int, int],
-    below: tuple[int, int, int],
+    values: Floats, limit: float, above: tuple[int, int, int], below: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
     """Blend from white at 0 to `above` at `limit` and to `below` at minus `limit`."""
     part = np.clip(values / limit if limit else values, -1, 1)[..., np.newaxis]

@@ -179,10 +179,7 @@ class Explainer:
         self.network = dense.read(self._inside)
 
     def explain(
-        self,
-        image: NDArray[np.generic],
-        label: int | None = None,
-        classes: Sequence[str] = DIGITS,
+        self, image: NDArray[np.generic], label: int | None = None, classes: Sequence[str] = DIGITS
     ) -> Explanation:
         """Follow one image through the network.
 

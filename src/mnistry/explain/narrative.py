@@ -99,15 +99,7 @@ def forward(explanation: Explanation, about: str) -> list[Section]:
 
 
 def learning(step: LearningStep, others: str = "other images") -> list[Section]:
-    """Describe one step of learning on the same image.
-
-    Parameters
-    ----------
-    step
-        From `mnistry.explain.learning.learn`.
-    others
-        What the other images are: ``"training images of mnist"``.
-    """
+    """Describe one step of learning on the same image; `others` as in `Drawing`."""
     return [_direction(step), _length(step), _distance(step, others)]
 
 

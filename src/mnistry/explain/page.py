@@ -14,13 +14,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from mnistry.explain.colours import Picture
+from mnistry.explain.learning import LearningStep
 from mnistry.explain.narrative import Drawing, Formula, Part, Section, Table
 from mnistry.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from mnistry.explain.learning import LearningStep
 
 # As in mnistry.display.plots: from the colour-blind safe set of M. Okabe and K. Ito, 2008.
 _BLUE, _ORANGE = "#0072B2", "#D55E00"

@@ -16,6 +16,7 @@ MAX_KERAS_BYTES = 4 * MAX_ONNX_BYTES  # an optimizer keeps up to three numbers f
 # Two letters at least, so that a Windows drive is no scheme; one slash, as Path leaves only one.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 
+_AGAIN = "get the file again from where it came from"
 _CONTENT = {".keras": "a zip archive", ".onnx": None}
 
 _REMEDIES = {
@@ -65,12 +66,8 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
     path = Path(path)
     if path.suffix.lower() != suffix:
         ending = f"a {path.suffix} file" if path.suffix else "a name without an ending"
-        raise ModelError(
-            ending,
-            where=path,
-            expected=f"a {suffix} file",
-            remedy=_REMEDIES.get(path.suffix.lower()),
-        )
+        remedy = _REMEDIES.get(path.suffix.lower())
+        raise ModelError(ending, where=path, expected=f"a {suffix} file", remedy=remedy)
     content = _read_bounded(path, suffix, max_bytes)
     kind = _kind(content[:512])
     if kind != _CONTENT[suffix]:
@@ -78,7 +75,7 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
             f"the content is {kind or 'something else'}",
             where=path,
             expected=f"a {suffix} model" + (f", {_CONTENT[suffix]}" if _CONTENT[suffix] else ""),
-            remedy="get the file again from where it came from",
+            remedy=_AGAIN,
         )
     return content
 
@@ -98,23 +95,15 @@ def onnx_content(
 
 def _read_bounded(path: Path, suffix: str, max_bytes: int) -> bytes:
     if not path.is_file():
-        raise ModelError(
-            "not a regular file" if path.exists() else "no such file",
-            where=path,
-            expected=f"a {suffix} file",
-        )
+        what = "not a regular file" if path.exists() else "no such file"
+        raise ModelError(what, where=path, expected=f"a {suffix} file")
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
         raise ModelError(f"it cannot be read: {error.strerror}", where=path) from error
     if not content:
-        raise ModelError(
-            "an empty file",
-            where=path,
-            expected=f"a {suffix} model",
-            remedy="get the file again from where it came from",
-        )
+        raise ModelError("an empty file", where=path, expected=f"a {suffix} model", remedy=_AGAIN)
     if len(content) > max_bytes:
         raise ModelError(
             "the file is too large", where=path, expected=f"at most {max_bytes >> 20} MiB"

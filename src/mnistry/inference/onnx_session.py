@@ -46,10 +46,7 @@ def open_session(
 
 
 def probabilities(
-    session: onnxruntime.InferenceSession,
-    images: NDArray[np.uint8],
-    *,
-    batch_size: int = 1000,
+    session: onnxruntime.InferenceSession, images: NDArray[np.uint8], *, batch_size: int = 1000
 ) -> NDArray[np.float32]:
     """Compute each class's probability for each image.
 

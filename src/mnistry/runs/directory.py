@@ -446,9 +446,7 @@ def refuse_taken(path: Path) -> None:
 
 def _taken(path: Path) -> UsageError:
     return UsageError(
-        "exists already",
-        where=path,
-        remedy=f"choose another -o, or continue with --resume {path}",
+        "exists already", where=path, remedy=f"choose another -o, or continue with --resume {path}"
     )
 
 

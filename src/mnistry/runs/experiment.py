@@ -216,13 +216,8 @@ def _count_steps(recipe: Recipe, kept: Split) -> int:
 
 
 def _settings(recipe: Recipe, seed: int = 0) -> fit.Settings:
-    return fit.Settings(
-        recipe.epochs,
-        recipe.batch_size,
-        recipe.distortion,
-        round(recipe.plain_epochs * recipe.epochs),
-        seed,
-    )
+    plain_epochs = round(recipe.plain_epochs * recipe.epochs)
+    return fit.Settings(recipe.epochs, recipe.batch_size, recipe.distortion, plain_epochs, seed)
 
 
 def _train(

@@ -51,11 +51,7 @@ _PICTURE_BODY: dict[str, Any] = {
 class Service:
     """State shared by the routes: the reader in use, and the queues of computations.
 
-    Parameters
-    ----------
-    reader
-        Reads the pictures. It may be replaced at any time; a request under way keeps the reader
-        that it started with.
+    The reader may be replaced at any time; a request under way keeps the one that it started with.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -87,12 +83,7 @@ class _GuardedApp(FastAPI):
 def create(service: Service, access: Access | None = None) -> FastAPI:
     """Make an application that reads pictures.
 
-    Parameters
-    ----------
-    service
-        State shared by its routes.
-    access
-        Who may send requests; None: programs on this machine.
+    `access` is who may send requests; None: programs on this machine.
 
     Examples
     --------

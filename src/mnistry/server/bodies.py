@@ -28,18 +28,9 @@ _FORM = "multipart/form-data"
 class BodyLimits:
     """Middleware that limits every request's body.
 
-    Parameters
-    ----------
-    app
-        What gets the requests.
-    picture_paths
-        The paths that take a picture; the others take a little JSON.
-
-    Attributes
-    ----------
-    reserved
-        Bytes of the budget in use. Until it is answered, a request holds the bytes that it has
-        announced, or those that it has sent if it announced none.
+    The routes of `picture_paths` take a picture; the others take a little JSON. `reserved` counts
+    the bytes of the budget in use. Until it is answered, a request holds the bytes that it has
+    announced, or those that it has sent if it announced none.
     """
 
     def __init__(self, app: ASGIApp, picture_paths: frozenset[str]) -> None:
@@ -127,13 +118,8 @@ def _bad_length(what: str, expected: str | None = None, *, close: bool = False) 
 
 
 def _too_large(max_bytes: int) -> ApiError:
-    return ApiError(
-        413,
-        "the body is too large",
-        expected=f"at most {max_bytes:,} bytes",
-        remedy="send a smaller one",
-        close=True,
-    )
+    what, most = "the body is too large", f"at most {max_bytes:,} bytes"
+    return ApiError(413, what, expected=most, remedy="send a smaller one", close=True)
 
 
 async def read_picture(request: Request) -> bytes:

@@ -114,8 +114,7 @@ async def _answer(_: Request, error: Exception) -> Response:
         case ClientDisconnect():
             return Response(status_code=400)  # nobody will read it
     return _response(
-        500,
-        Error(what="internal error", remedy="see the server's terminal, and please report it"),
+        500, Error(what="internal error", remedy="see the server's terminal, and please report it")
     )
 
 

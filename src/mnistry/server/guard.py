@@ -100,15 +100,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Middleware that refuses foreign requests and adds the security headers.
-
-    Parameters
-    ----------
-    app
-        The application behind it.
-    access
-        Who may send requests.
-    """
+    """Middleware that refuses foreign requests and adds the security headers."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
@@ -138,12 +130,8 @@ class Guard:
         hosts = headers.getlist("host")
         host = hosts[0] if len(hosts) == 1 else ""
         if not self._access.is_own_name(_without_port(host)):
-            raise ApiError(
-                400,
-                "not this server's name",
-                where="Host",
-                expected="the address that the server printed",
-            )
+            expected = "the address that the server printed"
+            raise ApiError(400, "not this server's name", where="Host", expected=expected)
         origin = headers.get("origin")
         if origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}":
             raise ApiError(403, _OTHER_SITE, where="Origin")
@@ -166,11 +154,8 @@ class Guard:
                 response = RedirectResponse("/", 303)
                 response.set_cookie(COOKIE, given, httponly=True, samesite="strict")
                 return response
-        raise ApiError(
-            401,
-            "a token is needed",
-            expected="the address that the server printed, or Authorization: Bearer",
-        )
+        expected = "the address that the server printed, or Authorization: Bearer"
+        raise ApiError(401, "a token is needed", expected=expected)
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), (self._access.token or "").encode())

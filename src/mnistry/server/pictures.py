@@ -15,13 +15,7 @@ _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
 
 
 def read(reader: Reader, content: bytes) -> schemas.Reading:
-    """Read the digits in an image file's content.
-
-    Raises
-    ------
-    DataError
-        If it is not an image in an accepted format.
-    """
+    """Read the digits in an image file's content; raise `DataError` if it is no such image."""
     detail = reader.read_in_detail(content)
     reading, (height, width) = detail.reading, detail.size
     bits = -np.log2(np.maximum(detail.probabilities, _SMALLEST))
@@ -42,13 +36,5 @@ def read(reader: Reader, content: bytes) -> schemas.Reading:
 
 
 def doctor_sheet(reader: Reader, content: bytes) -> bytes:
-    """Draw every step from an image file's content to its digits, as PNG.
-
-    The client's name of the file is not used.
-
-    Raises
-    ------
-    DataError
-        If it is not an image in an accepted format.
-    """
+    """Draw every step from an image file's content to its digits, as PNG; errors as in `read`."""
     return sheet.png(examine.examine(reader, content), "the picture")

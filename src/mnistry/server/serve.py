@@ -148,15 +148,7 @@ def config(app: ASGIApp) -> uvicorn.Config:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket; port 0 takes a free one.
-
-    Raises
-    ------
-    ResourceError
-        If the port is taken.
-    UsageError
-        If this machine has no such host or port.
-    """
+    """Open a listening socket; parameters and errors are those of `serve`."""
     where = f"{host}:{port}"
     if not 0 <= port <= _MAX_PORT:
         raise UsageError("no such port", where=where, expected=f"0 to {_MAX_PORT}")

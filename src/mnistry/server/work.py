@@ -18,15 +18,7 @@ T = TypeVar("T")
 
 
 class WorkQueue:
-    """Runs functions for requests in a few threads.
-
-    Parameters
-    ----------
-    threads
-        How many functions run at once.
-    waiting
-        How many more may wait for a thread.
-    """
+    """Runs functions for requests, `threads` at once; `waiting` more may wait for a thread."""
 
     def __init__(self, threads: int, waiting: int) -> None:
         self._threads = ThreadPoolExecutor(threads, "server")

@@ -39,15 +39,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 
 class Studio:
-    """State shared by the routes.
-
-    Parameters
-    ----------
-    network
-        The network to start with.
-    runs
-        The folder of the runs.
-    """
+    """State shared by the routes: the network to start with, and the folder of the runs."""
 
     def __init__(self, network: Network, runs: Path) -> None:
         self._first = self._network = network
@@ -73,12 +65,7 @@ class Studio:
 def create(studio: Studio, access: Access | None = None) -> FastAPI:
     """Make the application: the server's, with the studio's pages and routes.
 
-    Parameters
-    ----------
-    studio
-        State shared by its routes.
-    access
-        Who may send requests; None: programs on this machine.
+    `access` is who may send requests; None: programs on this machine.
     """
     app = server_app.create(studio.service, access)
     app.title = "mnistry studio"
@@ -107,19 +94,12 @@ def serve(
     ----------
     studio
         State shared by the routes.
-    host, port
-        Where to listen; port 0 takes a free one. Beyond loopback, clients need a token.
-    on_ready
-        Called with the address to open, before the first request is answered.
+    host
+        Where to listen. Beyond loopback, clients need a token.
+    port, on_ready
+        As in `mnistry.server.serve.serve`, as are the errors.
     say
         Called with messages for the user at the end.
-
-    Raises
-    ------
-    ResourceError
-        If the port is taken.
-    UsageError
-        If this machine has no such host or port.
     """
     trainer = studio.trainer
 

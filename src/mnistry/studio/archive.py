@@ -16,13 +16,7 @@ from mnistry.studio import schemas
 
 
 class Archive:
-    """The runs in a folder.
-
-    Parameters
-    ----------
-    folder
-        Where they are; it may be missing.
-    """
+    """The runs in a folder, which may be missing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,13 +39,7 @@ class Archive:
         return error_of(error).model_copy(update={"where": name and printable(name)})
 
     def find(self, name: str) -> Run:
-        """Return the run with this name.
-
-        Raises
-        ------
-        ApiError
-            404 if the folder has none.
-        """
+        """Return the run with this name; raise `ApiError` 404 if the folder has none."""
         for run in directory.find_all(self.folder)[0]:
             if run.path.name == name:
                 return run

@@ -49,13 +49,7 @@ class Network:
 
     @classmethod
     def from_run(cls, run: Run) -> "Network":
-        """Open a finished run's network.
-
-        Raises
-        ------
-        ModelError
-            If the run is not done, or its model file has changed.
-        """
+        """Open a run's network; raise `ModelError` if it is not done, or its file has changed."""
         return _open(run.path.name, run.path.name, run.checked(run.onnx_path))
 
     @classmethod

@@ -44,21 +44,10 @@ class Event:
 
 
 class Trainer:
-    """Starts, follows and stops trainings.
-
-    Parameters
-    ----------
-    folder
-        Where run directories are made.
-
-    Attributes
-    ----------
-    state
-        The training that runs, or the last one; None before the first.
-    """
+    """Starts, follows and stops trainings, whose run directories are made in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.state: Training | None = None
+        self.state: Training | None = None  # the one that runs, or the last
         self._folder = folder
         self._events: collections.deque[Event] = collections.deque(maxlen=_MAX_EVENTS)
         self._numbers = itertools.count(1)
@@ -86,11 +75,8 @@ class Trainer:
         if self.running or self._closed:
             raise ApiError(409, "a training runs already", remedy="wait for it to end, or stop it")
         if not can_train():
-            raise ApiError(
-                409,
-                "this installation reads only: Keras and JAX are missing",
-                remedy="pip install 'mnistry[train]'",
-            )
+            what = "this installation reads only: Keras and JAX are missing"
+            raise ApiError(409, what, remedy="pip install 'mnistry[train]'")
         if settings.network != "dense" and (settings.units, settings.depth) != (512, 1):
             raise UsageError(
                 f"the units and depth of {settings.network} are fixed", expected="the dense network"

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from mnistry import datasets
 from mnistry.errors import DivergedError, MnistryError
 from mnistry.recipes.experiment import Experiment
 from mnistry.runs.directory import Status
@@ -27,13 +28,7 @@ _PAUSE = 0.1  # seconds between two reports
 
 
 class Reporter:
-    """Writes events at a limited rate, and stops the training if nothing reads them.
-
-    Parameters
-    ----------
-    stream
-        Where to write.
-    """
+    """Writes events to a stream at a limited rate, and stops the training if nothing reads them."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -41,13 +36,7 @@ class Reporter:
         self._first = 0
 
     def write(self, event: str, **values: Any) -> None:
-        """Write one event.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If the stream's reader has ended.
-        """
+        """Write one event; raise `KeyboardInterrupt` if the stream's reader has ended."""
         try:
             self._stream.write(json.dumps({"event": event, "data": values}) + "\n")
             self._stream.flush()
@@ -113,7 +102,6 @@ def _train(experiment: Experiment, path: Path, reporter: Reporter) -> None:
     started = time.perf_counter()
     with startup.compiled_programs():
         startup.import_keras()
-        from mnistry import datasets
         from mnistry.runs.experiment import run_experiment
 
         dataset = datasets.load_origin(experiment.origin)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,9 +21,6 @@ from mnistry.networks.fast_layers import accelerated
 from mnistry.system import aligned
 from mnistry.system.signals import put_off
 from mnistry.training import processes, sharding
-
-if TYPE_CHECKING:
-    import keras
 
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
 
@@ -198,7 +196,6 @@ def _plain(value: Any) -> Any:
 
 def _build_metrics(model: keras.Model, targets: NDArray[Any]) -> None:
     import jax
-    import keras
 
     # Keras makes the metrics' variables at their first use, which need not compute anything.
     answer = jax.ShapeDtypeStruct((1, *model.output_shape[1:]), np.float32)
