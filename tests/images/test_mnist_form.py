@@ -110,3 +110,9 @@ def centres(images: np.ndarray) -> np.ndarray:
     grid = np.arange(28)
     rows, columns = mass.sum(2) @ grid, mass.sum(1) @ grid
     return np.stack([rows, columns]).mean(1) / mass.sum((1, 2)).mean()
+
+
+def test_a_long_thin_stroke_cut_out_tightly_has_a_form() -> None:
+    bar = np.ones((400, 12), np.float32)
+    form = normalise(bar)
+    assert np.flatnonzero(form.any(axis=1))[[0, -1]].tolist() == [4, 23]

@@ -182,7 +182,7 @@ def _extent(profile: Strength, near: int) -> Extent:
     first, last = int(inked[0]), int(inked[-1])
     padded = np.pad(profile, 1)  # a paper pixel before the first
     start = first - 0.5 + _crossing(padded[first : first + near + 1])
-    stop = last + 1.5 - _crossing(padded[last + 3 - near - 1 : last + 3][::-1])
+    stop = last + 1.5 - _crossing(padded[max(0, last + 2 - near) : last + 3][::-1])
     return start, stop
 
 
