@@ -86,7 +86,7 @@ def main() -> None:
           f" Keras {keras.__version__}, JAX {jax.__version__}, {arguments.rounds} rounds of"
           f" {arguments.steps} steps, medians")  # fmt: skip
     print(
-        f"{'network':9}{'batch':>6}  {'layers':8}{'s an epoch':>11}{'ratio':>7}{'s to compile':>14}"
+        f"{'network':9}{'batch':>6}  {'layers':8}{'s per epoch':>12}{'ratio':>7}{'s to compile':>14}"
     )
     for network, batch_size in ((pooled, 128), (strided, 256)):
         loops = {
@@ -103,7 +103,7 @@ def main() -> None:
         for name, (_, compile_seconds) in loops.items():
             ratios = [a / b for a, b in zip(seconds[name], seconds["Keras's"], strict=True)]
             print(f"{network.__name__:9}{batch_size:6}  {name:8}"
-                  f"{statistics.median(seconds[name]) * epoch:11.2f}"
+                  f"{statistics.median(seconds[name]) * epoch:12.2f}"
                   f"{statistics.median(ratios):7.3f}{compile_seconds:14.2f}")  # fmt: skip
 
 

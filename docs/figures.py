@@ -281,9 +281,9 @@ def batches() -> Figure:
         kind = concepts.gradient_descent_kind(size, count)
         axes.plot(
             [epochs * step / steps for step in shown], losses, line,
-            color=colour, label=f"{kind}: {size:,} a step",
+            color=colour, label=f"{kind}: {size:,} per step",
         )  # fmt: skip
-    axes.set(xlabel="epochs", ylabel="bits an unseen image", ylim=(0, 4), xlim=(0, epochs))
+    axes.set(xlabel="epochs", ylabel="bits per unseen image", ylim=(0, 4), xlim=(0, epochs))
     axes.xaxis.set_major_locator(MultipleLocator(1))
     axes.grid(alpha=0.5)
     axes.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 0.18))

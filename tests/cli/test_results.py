@@ -19,7 +19,7 @@ def test_evaluate_prints_the_whole_scorecard(mnistry_command, finished_run) -> N
     assert result.code == 0
     for text in (
         "1,000 test images of sample", "95 % interval", "nats", "bits", "gap", "running mean",
-        "calibration error", "precision", "most confused", "the surest mistakes", "labelled",
+        "calibration error", "precision", "most confused", "most confident mistakes", "labelled",
     ):  # fmt: skip
         assert text in result.out
 

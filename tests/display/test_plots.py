@@ -182,7 +182,7 @@ def test_mistakes_show_the_most_confident_first_with_label_answer_and_confidence
         "image 28\nlabel 8, answer 9\n82.3 % sure",
     ]
     assert np.array_equal(figure.axes[0].images[0].get_array(), IMAGES[29])
-    assert figure.get_suptitle() == "Mistakes, the surest first: 2 of 30"
+    assert figure.get_suptitle() == "Mistakes, most confident first: 2 of 30"
 
 
 def test_mistakes_of_a_perfect_network_give_an_empty_figure(tmp_path):

@@ -99,7 +99,7 @@ def test_fault_48_16_bits_are_scaled(tmp_path):
 
 def test_32_bits_are_refused(tmp_path):
     path = save(tmp_path / "deep.tiff", np.array([[0, 70_000]], np.int32))
-    assert_refused(path, "32 bits")
+    assert_refused(path, "32-bit")
 
 
 def test_floating_point_is_refused(tmp_path):

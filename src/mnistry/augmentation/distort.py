@@ -22,8 +22,8 @@ from mnistry.images.mnist_form import SIDE
 from mnistry.system import cores
 
 CENTRE = (SIDE - 1) / 2
-# Images lie side by side in a strip that OpenCV distorts at once; a blank column parts them. It
-# reads from nothing wider than 32,767 pixels. The length is a part of what a seed means.
+# OpenCV distorts a strip of images at once, separated by blank columns. It can read from at most
+# 32,767 columns. Another length would change the result of a seed.
 STRIP = 500
 PITCH = SIDE + 1
 
@@ -39,7 +39,7 @@ class Distortion:
     rotation
         Degrees to either side, about the centre.
     scale
-        Part of their size by which width and height, each by itself, grow or shrink.
+        Fraction by which width and height grow or shrink, independently.
     shear
         Pixels to either side by which a row moves for each row between it and the middle.
     shift
@@ -51,12 +51,12 @@ class Distortion:
         Pixels: the standard deviation of the Gaussian that smooths the pull. The larger, the
         gentler the bends.
     pen
-        What pen, paper and camera do to it afterwards; None leaves the strokes as they are.
+        Effects of pen, paper and camera, applied afterwards; None leaves the strokes as they are.
 
     Raises
     ------
     UsageError
-        If a value is negative or no number, `scale` is not below 1 or `sigma` is below 1.
+        If a value is negative or not a number, `scale` is not below 1 or `sigma` is below 1.
     """
 
     rotation: float = 10.0
@@ -143,9 +143,9 @@ def epochs(
     images, distortion
         As in `distort`.
     seed
-        A whole number from 0. What an epoch's images are depends on it and the epoch alone.
+        A whole number from 0. An epoch's images depend only on it and the number of the epoch.
     start
-        The first epoch to give, from 0: a training that resumes goes on where it was.
+        The first epoch to yield, from 0, for a training that resumes.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Digits as schools elsewhere teach them, made from MNIST's by one or two strokes.
+"""Digits as taught in other countries, made from MNIST's by adding one or two strokes.
 
 MNIST was written in the United States: its 1 is a bare stroke and its 7 has no bar. Elsewhere a 1
 has an upstroke, often nearly as long as the stem, and may stand on a foot; a 7 has a bar; and the
@@ -17,11 +17,11 @@ from mnistry.images.mnist_form import SIDE, normalise
 
 Random = np.random.Generator
 
-# A stem whose ink lies further from its axis than this, in pixels, is no straight one; one that
-# leans by more than this, in radians, would become a 7 or a 2. So would one whose upstroke is
-# further from upright than this.
+# A stem is straight if its ink spreads from its axis by at most this, in pixels. A stem that leans
+# by more than this, in radians, would become a 7 or a 2, and so would one whose upstroke is further
+# from upright than this.
 _STRAIGHT, _UPRIGHT, _STEEP = 1.3, 0.35, 1.1
-# Fewer pixels of paper than this within ink are no hole but a gap in a blot.
+# Fewer pixels of paper than this within ink are not a hole but a gap.
 _HOLE = 5
 
 
@@ -113,7 +113,7 @@ def seven(image: Images, random: Random) -> Images | None:
 
 
 def two(image: Images, random: Random) -> Images | None:
-    """Close the hook of a 2: draw it on until it meets the stroke that goes down.
+    """Close the hook of a 2: extend it until it meets the stroke that goes down.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def _print(
     report.print_scorecard(console, card)
     surest = card.mistakes[:6]
     if surest:
-        console.print("\nthe surest mistakes", style="bold")
+        console.print("\nmost confident mistakes", style="bold")
         indices = [mistake.index for mistake in surest]
         console.print(DigitPictures(split.images, split.labels, indices, dataset.classes))
         for mistake in surest:

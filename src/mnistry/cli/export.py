@@ -1,4 +1,4 @@
-"""``mnistry export``: a run's network as one file to take away."""
+"""``mnistry export``: a run's network as one file."""
 
 from pathlib import Path
 

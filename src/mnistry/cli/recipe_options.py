@@ -24,16 +24,16 @@ _SETTINGS: dict[str, tuple[type | tuple[str, ...], str]] = {
         f"The cross-entropy: {', '.join(_SHORT_LOSSES)}; the first two give the same numbers.",
     ),
     "learning_rate": (float, "The size of a step."),
-    "momentum": (float, "The part of the last step that is added to the next."),
+    "momentum": (float, "The share of the last step that is added to the next."),
     "batch_size": (int, "Images in each step."),
     "epochs": (int, "How many times every training image is used."),
-    "validation": (float, "The part of the training images to set aside for validation."),
+    "validation": (float, "The share of the training images to set aside for validation."),
     "early_stopping": (
         int,
         "Stop when the loss has not fallen for N epochs; with --validation, the validation loss.",
     ),
 }
-# What it means that an option is not given, where that is not the classic recipe's value.
+# Defaults in words, where they are not the classic recipe's values.
 _WITHOUT = {
     "recipe": "classic",
     "learning_rate": "Keras's for the optimizer; rmsprop: 0.001",

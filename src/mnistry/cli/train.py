@@ -235,7 +235,7 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     common.say(f"{dataset.name}: {count:,} training images{watched}, {test} test images")
     common.say(f"recipe {recipe.name}: network {recipe.network}, {recipe.optimizer}{distorted}")
     common.say(
-        f"{noun(recipe.epochs, 'epoch')} of {steps}; {noun(recipe.batch_size, 'image')} a step: "
+        f"{noun(recipe.epochs, 'epoch')} of {steps}; {noun(recipe.batch_size, 'image')} per step: "
         f"{kind} gradient descent"
     )
 

@@ -53,7 +53,7 @@ class Origin:
     transpose: bool = False
 
 
-@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth to compare by
+@dataclasses.dataclass(frozen=True, eq=False)  # comparing arrays gives no single truth value
 class Dataset:
     """Handwritten digits, or other images of their shape, and where they came from.
 

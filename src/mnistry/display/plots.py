@@ -167,7 +167,7 @@ def mistakes(scorecard: Scorecard, images: Images, count: int = 20) -> Figure:
         f"{_percent(mistake.confidence)} sure"
         for mistake in shown
     ]
-    title = f"Mistakes, the surest first: {len(shown)} of {len(scorecard.mistakes):,}"
+    title = f"Mistakes, most confident first: {len(shown)} of {len(scorecard.mistakes):,}"
     return _gallery([images[mistake.index] for mistake in shown], captions, title=title)
 
 

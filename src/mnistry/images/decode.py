@@ -19,7 +19,7 @@ from mnistry.errors import DataError, Notice
 if TYPE_CHECKING:
     from PIL import Image
 
-# Never all that Pillow knows: EPS would start Ghostscript, and each decoder is a way in.
+# Never all formats of Pillow: EPS would start Ghostscript, and each decoder can be attacked.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 MAX_BYTES = 10_000_000
 MAX_PIXELS = 25_000_000
@@ -50,7 +50,7 @@ def read_content(path: Path) -> bytes:
 def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
     """Decode an image to grey values.
 
-    The image is turned upright by its EXIF data. Transparency is laid on white, colours become
+    The image is turned upright by its EXIF data. Transparent pixels become white, colours become
     their luma (ITU-R 601), and 16 bits per pixel are scaled to 8. Of several frames the first is
     taken, with a `Notice`.
 
@@ -155,7 +155,7 @@ def _upright(image: "Image.Image") -> "Image.Image":
     try:
         with _quiet():
             return ImageOps.exif_transpose(image)
-    except Exception:  # EXIF data is an extra: broken, it must not cost a good image
+    except Exception:  # with damaged EXIF data the image is still read
         return image
 
 
@@ -179,7 +179,7 @@ def _grey_from_16_bits(image: "Image.Image", where: str) -> NDArray[np.uint8]:
     """Scale 0–65535 to 0–255 (65535 = 255 x 257); Pillow's own conversion would clip."""
     values = np.array(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
-        raise DataError("32 bits a pixel", where=where, expected="8 or 16", remedy="save it as PNG")
+        raise DataError("32-bit pixels", where=where, expected="8 or 16", remedy="save it as PNG")
     paper = image.info.get("transparency")
     if isinstance(paper, int):
         values[values == paper] = 65535
@@ -204,4 +204,4 @@ def _too_many_pixels(where: str) -> DataError:
 
 
 def _damaged(error: Exception, where: str) -> DataError:
-    return DataError(f"a damaged image: {error}", where=where, remedy="save it anew")
+    return DataError(f"a damaged image: {error}", where=where, remedy="save it again")

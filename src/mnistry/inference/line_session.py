@@ -1,7 +1,7 @@
 """Open the network that reads lines, and run it.
 
 Its contract: input ``ink``, ``uint8 [N, 48, W]``, 0 for paper to 255 for ink, W a multiple of 16;
-output ``log_probabilities``, ``float32 [N, W/4, classes]``: natural logarithms, "none" first.
+output ``log_probabilities``, ``float32 [N, W/4, classes]``: natural logarithms, the blank first.
 """
 
 import os
@@ -26,7 +26,7 @@ def open_session(
     model
         An ``.onnx`` file, or its content.
     classes
-        How many answers it must give for each step.
+        Number of classes in its output, including the blank.
     threads
         Threads that share one run; None lets ONNX Runtime take one for each physical core.
 

@@ -13,7 +13,7 @@ MAX_ONNX_BYTES = 256 << 20
 MAX_PARAMETERS = (MAX_ONNX_BYTES - (1 << 20)) // 4  # of float32, with room for the graph
 MAX_KERAS_BYTES = 4 * MAX_ONNX_BYTES  # an optimizer keeps up to three numbers for each weight
 
-# Two letters at least, so that a Windows drive is no scheme; one slash, as Path leaves only one.
+# Two letters at least, so that a Windows drive is not a scheme; one slash, as Path leaves only one.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 
 _AGAIN = "get the file again from where it came from"

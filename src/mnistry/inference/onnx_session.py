@@ -34,8 +34,8 @@ def open_session(
     ------
     ModelError
         If it cannot be read, is not ONNX, keeps weights in other files, uses operators outside
-        ONNX's default domain, has another input or output than a model of ours, or its output is
-        no probabilities.
+        ONNX's default domain, has another input or output than a model of ours, or does not
+        output probabilities.
     """
     where, content = model_bytes.onnx_content(model, "the ONNX model", model_bytes.MAX_ONNX_BYTES)
     onnx_wire.inspect(content, where)

@@ -29,7 +29,7 @@ def inspect(content: bytes, where: str) -> None:
         elif number == 8:
             _domain(parser, value, of=1, what="operators")
         elif number in (20, 25):
-            raise ModelError("it defines functions or a training of its own", where=where)
+            raise ModelError("it defines functions or its own training", where=where)
     if graphs != 1:
         raise ModelError("it is not an ONNX model", where=where, expected="exactly one graph")
 

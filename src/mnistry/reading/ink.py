@@ -22,20 +22,20 @@ _COARSE_SIDE = 384
 _WINDOW = 3.0
 # The least side of that window in pixels, where the picture is reduced to find the paper.
 _WINDOW_PIXELS = 15
-# The least steepness of a sharp edge, as a part of the steepest.
+# The least steepness of a sharp edge, as a fraction of the steepest.
 _SHARP = 0.3
-# Ink stands out by more than so many standard deviations of the paper's grain,
+# Ink differs from paper by more than this many standard deviations of the paper's grain,
 _GRAIN = 4.0
 # and reflects at least 6 % less light than the paper. A fainter mark is a stain.
 _FAINTEST = 0.06
 
-# The light is fitted to so many tiles a side, in so many rounds of least squares in which a tile
-# weighs less the further it is off. Pictures smaller than this side are taken as evenly lit.
+# Tiles per side to which the light is fitted; rounds of least squares, in which tiles with large
+# residuals weigh less; and the side below which a picture is assumed to be evenly lit.
 _TILES, _ROUNDS, _EVEN_SIDE = 16, 4, 64
-# Paper in shadow keeps at least this part of its light.
+# Paper in shadow keeps at least this fraction of its light.
 _DIMMEST = 0.2
 
-# A frame of which more than this part is straight, or lies well within the picture, is a grid.
+# A frame is a grid if more than this fraction of it is straight, or lies well within the picture.
 _GRID = 0.4
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
@@ -103,7 +103,7 @@ def _reduced(values: NDArray[Any], factor: float) -> Values:
 
 
 def _widths_of_the_dark(values: Values) -> NDArray[np.float64]:
-    """Measure how wide the dark is at the dark side of each sharp edge, in pixels.
+    """Measure the width of the dark area beside each sharp edge, in pixels.
 
     A morphological closing fills a stroke as soon as its window is wider. So the width is that of
     the first window which fills half as much as the widest one. Shadows have no sharp edges. Dark
@@ -182,7 +182,7 @@ def _surface(
 
 
 def _contrast(values: Values, window: float) -> Values:
-    """Compute the part of the paper's light that is missing under dark ink.
+    """Compute the fraction of the paper's light that dark ink absorbs.
 
     The paper is the morphological closing by a square window: the picture without the dark marks
     that are narrower than the window.
@@ -200,7 +200,7 @@ def _contrast(values: Values, window: float) -> Values:
 
 
 def _sample(values: Values) -> Values:
-    """Take some 256 rows and columns: enough for a median."""
+    """Sample about 256 rows and columns: enough for a median."""
     rows, columns = (max(1, side // 256) for side in values.shape)
     return values[::rows, ::columns]
 
@@ -218,9 +218,9 @@ def _strength(contrast: Values) -> Values:
 
 
 def _without_frame(contrast: Values, floor: float) -> Values:
-    """Take away what lies along the picture's edge for half a side: a table, a scanner's lid.
+    """Remove what lies along the picture's edge for half a side: a table, a scanner's lid.
 
-    Of a grid that the picture cuts, only the rules: digits may touch them.
+    If the picture cuts a grid, remove only its rules: digits may touch them.
     """
     _, labels = cv2.connectedComponents((contrast > floor).astype(np.uint8))
     frame = {
@@ -247,7 +247,7 @@ def _away_from_edges(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _long_runs(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Find what is straight for a third of the width, or most of the height."""
+    """Find straight lines of a third of the width, or most of the height."""
     rows, columns = mask.shape
     values = mask.astype(np.uint8)
     runs = [

@@ -1,9 +1,9 @@
-"""Choose the most probable way to part a line of pieces into digits.
+"""Choose the most probable way to split a line of pieces into digits.
 
 This is a lattice of an over-segmented line and its Viterbi path (LeCun, Bottou, Bengio and Haffner,
 1998, section V). A span is a run of neighbouring pieces that may be one digit; a network says which
-digit, and how probable it is. A path is as probable as its spans, their shapes, its cuts and the
-ink that it leaves unread, multiplied. Knows neither pictures nor the network.
+digit, and how probable it is. The probability of a path is a product over its spans, their
+shapes, its cuts and the ink that it leaves unread. Knows neither pictures nor the network.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ _ASPECT = np.array([0.89, 0.37, 0.92, 0.77, 0.76, 0.92, 0.70, 0.75, 0.73, 0.65])
 _SPREAD = np.array([0.22, 0.49, 0.24, 0.23, 0.23, 0.29, 0.23, 0.23, 0.24, 0.21])
 # Prior probability that two digits touch: in a number some do; a single mark is hardly ever two.
 _TOUCHING, _TOUCHING_ALONE = 0.05, 0.001
-# Unread ink that is a part x of a digit's makes a path less probable by exp(-7 x): a tenth of a
-# digit, by half.
+# Unread ink, as a fraction x of a digit's ink, makes a path less probable by exp(-7 x): a tenth of
+# a digit halves it.
 _UNREAD = 7.0
 # The most pieces of one digit: cuts are a fifth of its height apart, and no digit is wider than
 # WIDEST allows. A few more may be parts of a broken digit.
@@ -126,7 +126,7 @@ def _may_join(left: Piece, right: Piece, line: Line) -> bool:
 
 
 def _may_be_left(line: Line, index: int) -> bool:
-    """Whether a piece may be no digit: only a low stroke that was not cut may."""
+    """Whether a piece may be left unread: only a low stroke that was not cut."""
     pieces = line.pieces
     cut = pieces[index].cut_before or (index + 1 < len(pieces) and pieces[index + 1].cut_before)
     return not cut and 2 * pieces[index].height < line.height

@@ -1,7 +1,7 @@
 """Reject marks that resemble digits, but that the rest of the page shows are not digits.
 
 Noise, textures and words have dozens of marks, and by chance one of them looks like a digit. Knows
-of each mark whether the network is sure of it, and not how sure.
+whether the network is sure of each mark, not how sure.
 """
 
 from collections import Counter
@@ -9,15 +9,16 @@ from collections.abc import Sequence
 
 from mnistry.images.mnist_form import Box
 
-# If at most this part of the marks looks like digits, chance explains them,
+# If at most this share of the marks looks like digits, they do so by chance.
 _CHANCE = 0.25
-# unless there are fewer marks than this.
+# Fewer marks than this are not judged together.
 _FEW = 4
-# Pixels: a lower mark cannot be told from dirt.
+# Pixels: a mark less high than this may be dirt.
 _LOWEST = 8
-# A mark at the edge, alone in its line, and lower than this part of the picture, is a stain.
+# A mark at the edge, alone in its line, is a stain if its share of the picture's height is less.
 _AT_EDGE = 0.25
-# A mark at the edge that is thinner than this part of its height is a ruled line or the edge.
+# A mark at the edge is a ruled line or the edge itself if its width is less than this share of its
+# height.
 _THIN = 0.125
 
 

@@ -212,7 +212,7 @@ async def image(
 
 @_api.post("/train", status_code=202)
 async def train(settings: schemas.TrainSettings, studio: TheStudio) -> schemas.Training:
-    """Start a training, which goes on when its page is closed."""
+    """Start a training, which continues when its page is closed."""
     return await studio.trainer.start(settings)
 
 

@@ -1,6 +1,6 @@
 """Start, follow and stop a training in a process of its own, one at a time.
 
-The training goes on when its page is closed. It ends with the server, however that ends: when its
+The training continues when its page is closed. It ends with the server, however that ends: when its
 standard input is closed, the process stops and keeps its run. Knows nothing of requests.
 """
 

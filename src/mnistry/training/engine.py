@@ -29,8 +29,8 @@ class Engine:
     """A compiled model's training on arrays that stay on the device.
 
     Call `compile` once; then, for each epoch, `begin_epoch`, `load_state`, `run` as often as
-    wanted, and `store_state`. Between `load_state` and `store_state` the state lives here and the
-    model's variables are void.
+    wanted, and `store_state`. Between `load_state` and `store_state` the engine holds the state and
+    the model's variables must not be used.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Engine:
     images
         ``uint8``, shape ``(n, 28, 28)``.
     targets
-        What the model's loss takes, a row an image: labels ``(n,)`` or one-hot rows ``(n, 10)``.
+        What the model's loss takes, one row per image: labels ``(n,)`` or one-hot rows ``(n, 10)``.
     batch_size
         Images per step, at most `n`; the last step of an epoch may have fewer.
 
@@ -48,7 +48,7 @@ class Engine:
     steps
         Steps per epoch, including the last partial batch.
     step
-        How many steps of the epoch the state has behind it.
+        Steps of the epoch done so far.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Engine:
         self._full_steps, self._rest = divmod(len(images), batch_size)
         self._division = sharding.division_for(model)
         self._targets = self._put(targets, ())
-        # By a variable's identity: the value that it was given, and the same as it lies here.
+        # For each variable, by identity: the value stored in it, and the same value on the devices.
         self._stored: dict[int, tuple[Any, Any]] = {}
         self._given_images: NDArray[np.uint8] | None = None
         self.set_images(images)
@@ -100,7 +100,7 @@ class Engine:
         with put_off():
             for variables, values in zip(self._variables(), self._state, strict=True):
                 for variable, value in zip(variables, values, strict=True):
-                    # Whoever uses the model next has one device.
+                    # Code outside the engine uses a single device.
                     variable.assign(value if self._division is None else np.asarray(value))
                     self._stored[id(variable)] = variable.value, value
 
@@ -119,11 +119,11 @@ class Engine:
         dict
             Keras's metrics after the last of these steps: running means since the epoch began.
         """
-        with put_off():  # the state that is handed over is void until the new one is taken
+        with put_off():  # the donated state must not be used until the new one is assigned
             return self._run(order, stop)
 
     def _run(self, order: NDArray[np.int32], stop: int) -> dict[str, float]:
-        self._stored.clear()  # what lies here is void from now on
+        self._stored.clear()  # the stored values are donated to JAX
         logs = self._no_logs
         last_full = min(stop, self._full_steps)
         if self.step < last_full:
@@ -176,7 +176,7 @@ class Engine:
         data = (self._images, self._targets)
         shapes = jax.eval_shape(step, self._state, *data, order[:batch_size])[1]
         self._no_logs = jax.tree.map(lambda value: np.zeros(value.shape, value.dtype), shapes)
-        # The state comes back to where it was: the next call takes it there.
+        # The state keeps its placement, because the next call expects it there.
         places = None if self._division is None else jax.tree.map(lambda a: a.sharding, self._state)
         jit = functools.partial(jax.jit, donate_argnums=0, out_shardings=(places, None))
         lowered = [jit(steps).lower(self._state, self._no_logs, *data, order, zero, zero)]

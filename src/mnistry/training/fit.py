@@ -85,7 +85,7 @@ def train(
         running loss and accuracy count them too; for a non-digit, whose target is the same for
         every class, only the answer 0 counts as right.
     validation
-        The part of the images, 0 to below 1, to set aside for validation: the same share of every
+        The share of the images, 0 to below 1, to set aside for validation: the same share of every
         class, drawn by `seed`.
     seed
         Decides the order of the images, their distortion, and which are set aside. The same
@@ -94,8 +94,8 @@ def train(
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
     on_progress
-        Called some five times a second. Within an epoch the weights are in the engine and `model`
-        is void: look at it in a callback's hooks for epochs.
+        Called some five times a second. Within an epoch the weights are in the engine, so use
+        `model` only in a callback's hooks for epochs.
     checkpoint_folder
         Where to save the state: when the training ends or is interrupted, and at least every ten
         seconds, within an epoch too; with ``model.fit``, only between epochs. If a state is there,
@@ -202,7 +202,7 @@ def train_parts(
     parts
         The images to train on and those for validation; from `mnistry.datasets.splits.hold_out`.
     settings
-        Checked for as many images.
+        Checked already, for this number of images.
     extra, callbacks, on_progress, checkpoint_folder
         As in `train`.
     """
@@ -240,7 +240,7 @@ def compile_model(model: keras.Model, optimizer: Any, loss: str) -> None:
     """Compile a model, and raise `UsageError` if Keras does not know optimizer or loss."""
     try:
         model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
-        keras.losses.get(loss)  # compile does not look
+        keras.losses.get(loss)  # compile does not check it
     except ValueError as error:
         raise UsageError(f"optimizer {optimizer!r} and loss {loss!r}: {error}") from error
 
@@ -274,7 +274,7 @@ def _compiled(
         try:
             logs = _run_epoch(engine, batches, every, epoch, records)
         except (KeyboardInterrupt, SystemExit):
-            if engine.step < engine.steps:  # after the last, callbacks are in the middle of theirs
+            if engine.step < engine.steps:  # after it, callbacks may have changed their state
                 records.save(engine.step)
             raise
         if watched is not None and math.isfinite(logs["loss"]):

@@ -60,7 +60,7 @@ class History:
     Attributes
     ----------
     epochs
-        A record an epoch, in order.
+        One record per epoch, in order.
     steps
         Steps per epoch.
     compile_seconds, fit_seconds
@@ -74,7 +74,7 @@ class History:
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """The figures as in Keras's ``History.history``: by name, one an epoch.
+        """The figures as in Keras's ``History.history``: by name, one per epoch.
 
         ``loss`` and ``accuracy``; with validation, ``val_loss`` and ``val_accuracy`` too.
         """
@@ -82,7 +82,7 @@ class History:
 
 
 def curves(epochs: tuple[Epoch, ...]) -> dict[str, list[float]]:
-    """Return the figures as in Keras's ``History.history``: by name, a list with one an epoch."""
+    """Return the figures as in Keras's ``History.history``: by name, a list over the epochs."""
     return {
         name: values
         for name in ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -91,7 +91,7 @@ def curves(epochs: tuple[Epoch, ...]) -> dict[str, list[float]]:
 
 
 def to_csv(epochs: tuple[Epoch, ...]) -> str:
-    """Write epochs as CSV: a row an epoch, counted from 1; empty cells without validation.
+    """Write epochs as CSV: one row per epoch, from 1; empty cells without validation.
 
     Examples
     --------
