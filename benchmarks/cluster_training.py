@@ -66,7 +66,7 @@ def main() -> None:
             median = statistics.median(times)
             exchange = 1000 * (median - alone / workers) / steps
             print(
-                f"  {workers} workers: {median:.2f} s an epoch ({min(times):.2f} to "
+                f"  {workers} workers: {median:.2f} s per epoch ({min(times):.2f} to "
                 f"{max(times):.2f}), {alone / median:.2f} times as quick as one; "
                 f"{exchange:.1f} ms per step beyond its share",
                 flush=True,

@@ -86,7 +86,7 @@ def main() -> None:
           f" Keras {keras.__version__}, JAX {jax.__version__}, {arguments.rounds} rounds of"
           f" {arguments.steps} steps, medians")  # fmt: skip
     print(
-        f"{'network':9}{'batch':>6}  {'layers':8}{'s per epoch':>12}{'ratio':>7}{'s to compile':>14}"
+        f"{'network':9}{'batch':>6}  {'layers':8}{'s per epoch':>12}{'ratio':>7}{'compile, s':>14}"
     )
     for network, batch_size in ((pooled, 128), (strided, 256)):
         loops = {

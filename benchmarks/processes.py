@@ -28,7 +28,7 @@ def run(command: list[object], environment: dict[str, str] | None = None) -> Fin
     Raises
     ------
     RuntimeError
-        If it fails, with what it said.
+        If it fails, with its error output.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
         started = time.perf_counter()

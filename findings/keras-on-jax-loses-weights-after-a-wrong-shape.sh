@@ -5,7 +5,7 @@
 # model can be used again with a right one. On the JAX backend predict() takes the variables' values away while
 # it runs and gives them back afterwards; when the call raises, they are not given back, and every variable
 # holds None. The next call, with a right input, fails with a TypeError that names neither shapes nor weights.
-# What to do: check shapes before the call, or build or load the model anew after such an error.
+# What to do: check shapes before the call, or build or load the model again after such an error.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -82,7 +82,7 @@ def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
         return page
 
     yield open_it
-    # The next test starts with the shipped network. Close the pages first, or they would ask for
+    # The next test starts with the built-in network. Close the pages first, or they would ask for
     # data of the wrong network.
     for context in contexts:
         for page in context.pages:

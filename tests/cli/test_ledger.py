@@ -61,7 +61,7 @@ def test_a_gap_is_named_and_only_a_rising_validation_loss_is_called_overfitting(
     assert "other writers" in out
     assert out.count("overfit") == 1
     assert "training falls and validation rises, the network overfits" in out
-    assert out.count("by heart") == 1
+    assert out.count("memorises") == 1
 
 
 @pytest.mark.parametrize(

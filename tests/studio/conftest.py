@@ -1,4 +1,4 @@
-"""A studio with the shipped network and one run, in this process or on a socket."""
+"""A studio with the built-in network and one run, in this process or on a socket."""
 
 import shutil
 from collections.abc import Iterator

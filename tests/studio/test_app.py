@@ -17,7 +17,7 @@ JSON = {"Content-Type": "application/json"}
 def test_the_status_has_version_network_and_training(client: TestClient) -> None:
     answer = client.get("/api/status").json()
     assert answer["version"] == __version__
-    assert answer["network"]["name"] == "the shipped network"
+    assert answer["network"]["name"] == "the built-in network"
     assert answer["network"]["layers"][-1]["shape"] == [10]
     assert (answer["can_train"], answer["training"]) == (True, None)
 

@@ -132,7 +132,7 @@ def test_case_86_a_network_replaced_under_load_loses_no_answer(
             names.add(response.json()["name"])
         stop.set()
         assert set.union(*(future.result() for future in asking)) == {200}
-    assert names == {"small", "the shipped network"}
+    assert names == {"small", "the built-in network"}
 
 
 def test_a_studio_starts_with_a_file_or_a_run(runs: Path) -> None:

@@ -144,7 +144,7 @@ def _print_epochs(console: "Console", book: "Ledger") -> None:
             console, 1,
             "the extra cost of validation images (set aside), after the epoch. Early on they may "
             "cost less. Where training falls and validation rises, the network overfits: it "
-            "learns its images by heart",
+            "memorises its images",
         )  # fmt: skip
     shown = _some(len(book.epochs), best)
     console.print(

@@ -39,7 +39,7 @@ MODEL = click.option(
     "--model",
     metavar="RUN|FILE.onnx",
     help="The network to read with.",
-    show_default="the one that ships with mnistry",
+    show_default="the built-in one",
 )
 THRESHOLD = click.option(
     "--threshold",

@@ -93,7 +93,8 @@ def read(
             advance()
     if failures:
         raise IncompleteError(
-            f"{failures:,} of {len(pictures):,} pictures could not be read; the others were",
+            f"{failures:,} of {len(pictures):,} pictures could not be read; "
+            f"the other {len(pictures) - failures:,} were",
             remedy="repair or remove them",
         )
 
@@ -117,12 +118,13 @@ def _read_in_bulk(
     ):
         done = bulk_reading.read(paths, output, settings, cores=cores, on_progress=show)
     now = done.pictures - done.before
-    click.echo(f"{now:,} pictures read, {done.before:,} were before: {output}")
+    click.echo(f"{now:,} pictures read now, {done.before:,} before: {output}")
     for failure in done.failed:
         common.say(failure)
     if done.failures:
         raise IncompleteError(
-            f"{done.failures:,} of {done.pictures:,} pictures could not be read; the others were",
+            f"{done.failures:,} of {done.pictures:,} pictures could not be read; "
+            f"the other {done.pictures - done.failures:,} were",
             where=output,
             remedy="repair them and read them into another folder; those that could not be opened "
             "have no row here, and the same command tries them again",
@@ -138,7 +140,7 @@ def open_reader(model: str | None, threshold: float | None) -> "Reader":
 
 
 def _network_file(model: str | None) -> Path | None:
-    """Return the file of the network that ``--model`` names; None for the one that ships."""
+    """Return the file of the network that ``--model`` names; None for the built-in one."""
     if model is None:
         return None
     from mnistry.runs.directory import onnx_file

@@ -37,8 +37,8 @@ def find_or_download(
 ) -> tuple[_Content, tuple[str, ...]]:
     """Read a file from our cache or Keras's, or download it into ours.
 
-    `read` raises `DataError` if a file is damaged or not the right one; it is then kept and skipped,
-    and a notice of that is returned too. The other parameters are those of
+    `read` raises `DataError` if a file is damaged or the wrong one; the file is then kept and
+    skipped, and a notice is returned too. The other parameters are those of
     `mnistry.system.downloads.download`.
     """
     ours = own() / name

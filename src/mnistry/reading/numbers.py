@@ -1,7 +1,7 @@
-"""From characters as written to numbers with a value, where the value is beyond doubt.
+"""Convert written numbers to values, if the value is certain.
 
-A comma parts thousands in one country and decimals in another; a date is no number; a number with
-a ``?`` in it is not known. All these keep their text, and have no value. Knows nothing of pictures.
+A comma separates thousands in one country and decimals in another; a date is not a number; a number
+with a ``?`` is unknown. All these keep their text and have no value. Knows nothing of pictures.
 """
 
 import re
@@ -22,7 +22,7 @@ class Token(NamedTuple):
 
 
 def split(line: str) -> list[Token]:
-    """Part a line into numbers: at its spaces, but a whole number and a fraction are one.
+    """Split a line into numbers at its spaces; a whole number and a fraction are one number.
 
     Examples
     --------
@@ -42,16 +42,16 @@ def split(line: str) -> list[Token]:
 
 
 def value(text: str, *, decimal_comma: bool = False, thousands: bool = False) -> int | float | None:
-    """Return a number's value, or None where it has none, or could have two.
+    """Return a number's value, or None if it has none or more than one possible value.
 
     Parameters
     ----------
     text
         The number as written.
     decimal_comma
-        Whether a comma parts decimals and a point thousands.
+        Whether a comma separates decimals and a point thousands.
     thousands
-        Whether thousands are parted, by the comma, or with `decimal_comma` by the point.
+        Whether thousands are separated, by the comma or, with `decimal_comma`, by the point.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def value(text: str, *, decimal_comma: bool = False, thousands: bool = False) ->
     """
     english, continental = _read(text, ".", ","), _read(text, ",", ".")
     if decimal_comma:
-        # Without parted thousands, "1.250" may have been written by someone of another habit.
+        # Without `thousands`, the point in "1.250" may be a decimal point.
         if "." in text and "," not in text and text.count(".") == 1 and not thousands:
             return None
         return continental

@@ -1,4 +1,4 @@
-"""Part ink into written lines, and each line into the pieces that digits are made of.
+"""Split ink into written lines, and each line into the pieces that digits are made of.
 
 A piece is a connected stroke, or a part of one that was cut where digits may touch. This module
 knows geometry alone. `mnistry.reading.lattice` decides which cuts are right, and which pieces are
@@ -19,17 +19,17 @@ Mask = NDArray[np.bool_]
 
 # A stroke less than a quarter as high as the tallest is a dot, a dash or a part of a digit.
 _SMALL = 0.25
-# A ruled line goes from one edge of the picture to the other, except for this part of it.
+# A ruled line goes from one edge of the picture to the other, except for this fraction.
 _SHORT_OF_EDGE = 0.03
 # More strokes than this are a texture: only the largest are kept.
 _MOST = 200
-# Pixels: a lower mark cannot be told from dirt.
+# Pixels: a mark less high than this may be dirt.
 _LOWEST = 8
 # Ruled lines may be as faint as this strength.
 _FAINT = 0.15
 # A ruled line of this strength is as dark as ink.
 _AS_DARK = 0.8
-# A piece wider than this, as a part of its height, may be two digits (the median of MNIST's).
+# A piece wider than this, as a fraction of its height, may be two digits (the median of MNIST's).
 _WIDE = 0.8
 # No digit of MNIST's training images is more than twice as wide as high; 99.9 % are below this.
 WIDEST = 1.67
@@ -80,7 +80,7 @@ class Line:
 
 
 def find_lines(strength: NDArray[np.float32]) -> list[Line]:
-    """Part ink into lines, from top to bottom, and pieces, from left to right.
+    """Split ink into lines, from top to bottom, and pieces, from left to right.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def find_lines(strength: NDArray[np.float32]) -> list[Line]:
 
 
 def joined(pieces: tuple[Piece, ...]) -> Piece:
-    """Make one piece of several."""
+    """Merge several pieces into one."""
     if len(pieces) == 1:
         return pieces[0]
     x, y = min(p.x for p in pieces), min(p.y for p in pieces)
@@ -204,7 +204,7 @@ def _box_gap(a: Piece, b: Piece) -> int:
 
 
 def _rows(pieces: list[Piece]) -> list[list[Piece]]:
-    """Group marks that stand side by side: each with the nearest one on its right."""
+    """Group marks into rows: each joins the nearest one on its right at the same height."""
     pieces = sorted(pieces, key=lambda p: p.x + p.width / 2)
     row_of = list(range(len(pieces)))
     for i, piece in enumerate(pieces):

@@ -4,7 +4,7 @@
 646 at most) on four cores of an AMD EPYC. `python benchmarks/recipes.py best` repeats it.
 
 Its settings were chosen on held-out training images, with one exception: a test score (99.64 % with
-one seed) was the reason to search on, and the search found the last epochs without distortion.
+one seed) was the reason to continue the search, which found the last epochs without distortion.
 """
 
 from mnistry.augmentation.distort import Distortion
@@ -12,7 +12,7 @@ from mnistry.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     name="best",
-    # 246,954 weights, fewer than the classic network's. One half as wide again was no better
+    # 246,954 weights, fewer than the classic network's. One 1.5 times as wide was no better
     # after the same time.
     network="strided-large",
     optimizer="adamw",

@@ -20,6 +20,6 @@ RECIPE = Recipe(
     weight_decay=0.01,
     epochs=100,
     batch_size=256,
-    # It never sees the same image twice, so it cannot learn images by heart.
+    # It never sees the same image twice, so it cannot memorise images.
     distortion=Distortion(rotation=10, scale=0.1, shear=0.1, shift=1, elastic=1),
 )

@@ -19,7 +19,7 @@ from mnistry.reading.reader import SHIPPED
 from mnistry.runs.directory import Run, onnx_file
 from mnistry.studio import schemas
 
-SHIPPED_NAME = "the shipped network"
+SHIPPED_NAME = "the built-in network"
 GIVEN_NAME = "the network given at the start"  # clients never learn a file's name
 
 _DECIMALS = 5
@@ -44,7 +44,7 @@ class Network:
 
     @classmethod
     def shipped(cls) -> "Network":
-        """Open the shipped network."""
+        """Open the built-in network."""
         return _open(SHIPPED_NAME, None, None)
 
     @classmethod

@@ -50,7 +50,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     Parameters
     ----------
     targets
-        A row an image: labels ``(n,)`` or rows ``(n, classes)``.
+        One row per image: labels ``(n,)`` or rows ``(n, classes)``.
     batch_size
         Images per step; the last step of an epoch may have fewer.
     seed
@@ -63,7 +63,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     Attributes
     ----------
     images, order
-        Of the epoch that `begin` was last called with.
+        Those of the epoch that `begin` was last called with.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.begin(first_epoch)
 
     def begin(self, epoch: int) -> None:
-        """Go on to the next epoch; nothing changes if it has begun already."""
+        """Move on to the next epoch; nothing changes if it has begun already."""
         if epoch != self._epoch:
             self._epoch = epoch
             self.images = next(self._epoch_images)
