@@ -32,7 +32,7 @@ _SHOWN = 10  # how many settings, and how many reasons of failures, are printed
     metavar="F",
     type=float,
     default=0.1,
-    help="The part of the training images to set aside, on which settings are compared.",
+    help="The share of the training images to set aside, on which settings are compared.",
 )
 @click.option(
     "--trials",

@@ -95,7 +95,7 @@ class LossCurve:
     Attributes
     ----------
     factors
-        How many times the step is made, from 0 to too many: shape ``(m,)``.
+        Multiples of the step, from 0 to too large: shape ``(m,)``.
     own
         The image's loss there, in nats, shape ``(m,)``.
     others
@@ -129,7 +129,7 @@ class LearningStep:
         The sum of each gradient times its change: by so much the step would change the loss if
         the loss were a straight line.
     table, curve
-        The loss at a few multiples of the step, from a hundredth to too many; and at many
+        The loss at a few multiples of the step, from a hundredth to too large; and at many
         multiples at equal distances, for a figure.
     others
         The number of other images in `table` and `curve`.

@@ -2,8 +2,8 @@
 
 XLA's own convolution, and its gradient of max-pooling, are many times slower inside a loop on the
 CPU than the same sums written as windows and one matrix product. The layers here compute the same
-as Keras's, except for rounding. They never become part of a model or its file: `accelerated` lends
-their arithmetic to a model's stock layers while JAX traces it. Knows nothing of training.
+as Keras's, except for rounding. They never become part of a model or its file: `accelerated` makes
+a model's stock layers use their arithmetic while JAX traces it. Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def accelerated(model: keras.Model) -> Iterator[None]:
 
 
 class _Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
-    """Convolution as one matrix product: a row a window, a column a filter.
+    """Convolution as one matrix product: a row for each window, a column for each filter.
 
     K. Chellapilla, S. Puri, P. Simard: High Performance Convolutional Neural Networks for
     Document Processing, 2006.
@@ -116,7 +116,7 @@ def _can_be_quick(layer: keras.Layer) -> bool:
 def borders(layer: keras.Layer, lengths: Pair, size: Pair) -> list[Pair]:
     """Return the padding of a convolution or pooling: before and after, for rows and for columns.
 
-    With ``padding="same"`` the output has ceil(length / stride) pixels a side, and an odd pixel of
+    With ``padding="same"`` the output has ceil(length / stride) pixels per side, and an odd pixel of
     padding goes below or to the right: tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2.
 
     Parameters

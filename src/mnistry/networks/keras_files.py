@@ -1,4 +1,4 @@
-"""Keras model files: written whole, read with suspicion, and run on images.
+"""Keras model files: write them whole, check them before reading, and run them on images.
 
 A file from elsewhere may be made to do harm when Keras rebuilds it. `load` refuses the following,
 all before Keras reads the file, except for weights that are not finite:
@@ -11,7 +11,7 @@ all before Keras reads the file, except for weights that are not finite:
 - a network that needs more memory than one for digits, found by building it without weights;
 - another input or output than ours, and weights that are not finite.
 
-Not defended: faults in the parsers of zip, JSON and HDF5 themselves. Knows nothing of training.
+This does not protect against faults in the parsers of zip, JSON and HDF5. Knows nothing of training.
 """
 
 import contextlib
