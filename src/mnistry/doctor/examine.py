@@ -206,7 +206,7 @@ def _other_answers(reader: Reader, form: Prediction) -> tuple[Prediction, ...]:
         for change, answer in zip(tried, answers, strict=True)
     ]
     found: dict[int | None, Prediction] = {}
-    # By the size of the change, then by confidence, the surest first.
+    # By the size of the change, then by confidence, the highest first.
     for prediction in sorted(predictions, key=lambda p: (p.size or 0.0, -p.digit.confidence)):
         found.setdefault(prediction.digit.digit, prediction)
     found.pop(form.digit.digit, None)

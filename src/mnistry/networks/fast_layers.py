@@ -116,7 +116,7 @@ def _can_be_quick(layer: keras.Layer) -> bool:
 def borders(layer: keras.Layer, lengths: Pair, size: Pair) -> list[Pair]:
     """Return the padding of a convolution or pooling: before and after, for rows and for columns.
 
-    With ``padding="same"`` the output has ceil(length / stride) pixels per side, and an odd pixel of
+    With ``padding="same"`` the output has ceil(length / stride) pixels per side; an odd pixel of
     padding goes below or to the right: tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2.
 
     Parameters

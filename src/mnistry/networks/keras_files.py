@@ -11,7 +11,7 @@ all before Keras reads the file, except for weights that are not finite:
 - a network that needs more memory than one for digits, found by building it without weights;
 - another input or output than ours, and weights that are not finite.
 
-This does not protect against faults in the parsers of zip, JSON and HDF5. Knows nothing of training.
+Faults in the parsers of zip, JSON and HDF5 themselves are not covered. Knows nothing of training.
 """
 
 import contextlib
