@@ -56,23 +56,9 @@ _HOMES = {
     "wilson": "mnistry.evaluation.statistics",
 }
 __all__ = [
-    "Dataset",
-    "Distortion",
-    "History",
-    "ProgressBar",
-    "Reader",
-    "Recipe",
-    "Run",
-    "Scorecard",
-    "Split",
-    "build",
-    "evaluate",
-    "load",
-    "mcnemar",
-    "spread",
-    "train",
-    "wilson",
-]
+    "Dataset", "Distortion", "History", "ProgressBar", "Reader", "Recipe", "Run", "Scorecard",
+    "Split", "build", "evaluate", "load", "mcnemar", "spread", "train", "wilson",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

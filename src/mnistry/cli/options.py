@@ -41,6 +41,7 @@ MODEL = click.option(
     help="The network to read with.",
     show_default="the built-in one",
 )
+RAY = "The address of the Ray cluster; local starts one on this machine."
 THRESHOLD = click.option(
     "--threshold",
     metavar="F",

@@ -116,19 +116,7 @@ def compare_runs(first: Path, second: Path, as_json: bool) -> None:
 
 
 def _summary(run: "Run") -> dict[str, Any]:
-    from mnistry.runs.directory import Status
-
-    test = run.scores().test if run.status == Status.DONE else None
-    return {
-        "run": str(run.path),
-        "status": run.status,
-        "recipe": run.recipe.name,
-        "seed": run.seed,
-        "data": run.data.name,
-        "created": run.created,
-        "test_accuracy": None if test is None else test.accuracy,
-        "test_loss": None if test is None else test.loss,
-    }
+    return {"run": str(run.path), **run.summary()}
 
 
 def _setting(value: Any) -> str:

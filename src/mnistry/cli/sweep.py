@@ -44,12 +44,7 @@ _SHOWN = 10  # how many settings, and how many reasons of failures, are printed
 @click.option(
     "--seeds", metavar="N", type=int, default=1, help="Train each combination with N seeds."
 )
-@click.option(
-    "--ray",
-    metavar="ADDRESS",
-    default="local",
-    help="The address of the Ray cluster; local starts one on this machine.",
-)
+@click.option("--ray", metavar="ADDRESS", default="local", help=options.RAY)
 @options.output("OUT", "The folder for runs, table and figure.", default="sweep")
 @options.TRANSPOSE
 @options.JSON

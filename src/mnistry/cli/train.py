@@ -57,12 +57,7 @@ _STARTED = time.perf_counter() - time.process_time()
     help="Divide every batch among N workers of a Ray cluster.",
     show_default="none",
 )
-@click.option(
-    "--ray",
-    metavar="ADDRESS",
-    help="The address of the Ray cluster; local starts one on this machine.",
-    show_default="local, with --workers",
-)
+@click.option("--ray", metavar="ADDRESS", help=options.RAY, show_default="local, with --workers")
 @options.TRANSPOSE
 @options.JSON
 def train(

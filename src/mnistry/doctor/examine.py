@@ -116,13 +116,8 @@ class Diagnosis:
         The whole picture resized, and inverted if its border is light.
     cases
         One for each digit, in reading order; of more than `MOST` digits, the least certain.
-    size
-        Height and width of the upright picture, in the pixels of the digits' boxes.
-    picture
-        ``uint8``, shape ``(height, width)``: the grey values that were read. Those of a large
-        JPEG are a reduced copy, smaller than `size`.
-    ink
-        What was taken for ink.
+    size, picture, ink
+        As size, grey and ink of `mnistry.reading.reader.DetailedReading`.
     """
 
     reading: Reading

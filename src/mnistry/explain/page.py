@@ -29,21 +29,9 @@ _WIDE = 50  # times the step: on such a wide scale one cannot see where 1 is
 
 
 def render(title: str, sections: Sequence[Section], note: str = "") -> str:
-    """Return the sections as one page.
+    """Return the sections of `mnistry.explain.narrative`, numbered, as one page.
 
-    Parameters
-    ----------
-    title
-        The heading of the page.
-    sections
-        From `mnistry.explain.narrative`; they are numbered in this order.
-    note
-        A last paragraph; empty for none.
-
-    Returns
-    -------
-    str
-        HTML, to be encoded in UTF-8. All text is escaped.
+    `note` is its last paragraph. The HTML is to be encoded in UTF-8. All text is escaped.
     """
     style = importlib.resources.files("mnistry.explain").joinpath("page.css").read_text("utf-8")
     body = "".join(_section(number, section) for number, section in enumerate(sections, start=1))

@@ -16,7 +16,7 @@ MAX_KERAS_BYTES = 4 * MAX_ONNX_BYTES  # an optimizer keeps up to three numbers f
 # Two letters at least, so that a Windows drive is not a scheme; one slash, as Path leaves only one.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 
-_AGAIN = "get the file again from where it came from"
+AGAIN = "get the file again from where it came from"
 _CONTENT = {".keras": "a zip archive", ".onnx": None}
 
 _REMEDIES = {
@@ -75,7 +75,7 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
             f"the content is {kind or 'something else'}",
             where=path,
             expected=f"a {suffix} model" + (f", {_CONTENT[suffix]}" if _CONTENT[suffix] else ""),
-            remedy=_AGAIN,
+            remedy=AGAIN,
         )
     return content
 
@@ -103,7 +103,7 @@ def _read_bounded(path: Path, suffix: str, max_bytes: int) -> bytes:
     except OSError as error:
         raise ModelError(f"it cannot be read: {error.strerror}", where=path) from error
     if not content:
-        raise ModelError("an empty file", where=path, expected=f"a {suffix} model", remedy=_AGAIN)
+        raise ModelError("an empty file", where=path, expected=f"a {suffix} model", remedy=AGAIN)
     if len(content) > max_bytes:
         raise ModelError(
             "the file is too large", where=path, expected=f"at most {max_bytes >> 20} MiB"

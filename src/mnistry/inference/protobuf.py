@@ -7,6 +7,7 @@ protobuf.dev/programming-guides/encoding. Knows nothing of what the fields mean.
 from collections.abc import Iterator
 
 from mnistry.errors import ModelError
+from mnistry.inference.model_bytes import AGAIN
 
 MAX_FIELDS = 100_000  # a network of 300 operators has about 5,000
 
@@ -77,11 +78,8 @@ class Parser:
 
     def damaged(self) -> ModelError:
         """Make the error of a damaged model."""
-        return ModelError(
-            "it is not an ONNX model, or a damaged one",
-            where=self.where,
-            remedy="get the file again from where it came from",
-        )
+        what = "it is not an ONNX model, or a damaged one"
+        return ModelError(what, where=self.where, remedy=AGAIN)
 
 
 def field(number: int, content: bytes) -> bytes:

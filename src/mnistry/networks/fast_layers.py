@@ -119,12 +119,8 @@ def borders(layer: keras.Layer, lengths: Pair, size: Pair) -> list[Pair]:
     With ``padding="same"`` the output has ceil(length / stride) pixels per side; an odd pixel of
     padding goes below or to the right: tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2.
 
-    Parameters
-    ----------
-    layer
-        A stock layer, channels last.
-    lengths, size
-        Rows and columns of the images, and of the layer's window.
+    The layer has its channels last; `lengths` and `size` are the rows and columns of the images and
+    of its window.
     """
     if layer.padding == "valid":
         return [(0, 0), (0, 0)]

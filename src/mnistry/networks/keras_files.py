@@ -43,7 +43,6 @@ MAX_LAYER_VALUES = 1 << 18  # 64 channels of 28 x 28 are 50,176
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _MEMBERS = {_CONFIG: 1 << 20, _METADATA: 1 << 16, _WEIGHTS: model_bytes.MAX_KERAS_BYTES}
 _MAX_HDF5_GROUPS = 10_000
-_AGAIN = "get the file again from where it came from"
 
 _MODELS = {("keras.src.models.functional", "Functional"), ("keras", "Sequential")}
 _STOCK = {
@@ -208,7 +207,8 @@ def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> ND
 
 
 def _read_members(content: bytes) -> dict[str, bytes]:
-    with _errors("a damaged archive", _AGAIN), zipfile.ZipFile(io.BytesIO(content)) as archive:
+    damaged = _errors("a damaged archive", model_bytes.AGAIN)
+    with damaged, zipfile.ZipFile(io.BytesIO(content)) as archive:
         _check_members(archive.infolist())
         return {name: archive.read(name) for name in _MEMBERS}
 
@@ -279,7 +279,7 @@ def _unknown_class(part: dict[str, Any]) -> ModelError:
 
 def _check_hdf5(content: bytes) -> None:
     """Check that every array of a weights file lies in it, whole and plain."""
-    damaged = _errors(f"{_WEIGHTS} is damaged", _AGAIN)
+    damaged = _errors(f"{_WEIGHTS} is damaged", model_bytes.AGAIN)
     with damaged, h5py.File(io.BytesIO(content), "r") as file:
         groups = [file]
         for _ in range(_MAX_HDF5_GROUPS):  # hard links can lead in a circle

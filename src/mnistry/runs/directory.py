@@ -276,6 +276,19 @@ class Run:
             )
         return path
 
+    def summary(self) -> dict[str, Any]:
+        """Return what a list of runs shows, but for the run's name."""
+        test = self.scores().test if self.status == Status.DONE else None
+        return {
+            "status": self.status,
+            "recipe": self.recipe.name,
+            "seed": self.seed,
+            "data": self.data.name,
+            "created": self.created,
+            "test_accuracy": None if test is None else test.accuracy,
+            "test_loss": None if test is None else test.loss,
+        }
+
     def _check_done(self) -> None:
         if self.status != Status.DONE:
             raise ModelError(
@@ -349,19 +362,12 @@ def is_own_file(path: Path) -> bool:
 def note_end(path: Path, status: Status, *, wait: float) -> None:
     """Record how a training ended if its process could not; do nothing if its status is known.
 
-    Parameters
-    ----------
-    path
-        The run directory; it may be missing.
-    status
-        `Status.FAILED` or `Status.INTERRUPTED`.
-    wait
-        Seconds to wait for its process to release the lock.
+    The run directory may be missing.
 
     Raises
     ------
     ResourceError, ModelError
-        If the lock is not released, or the record cannot be read.
+        If the process holds the lock for `wait` seconds more, or the record cannot be read.
     """
     if Run.exists(path):
         with hold(path, wait=wait):

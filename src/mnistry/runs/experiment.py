@@ -131,14 +131,8 @@ def resume(
 def run_as_peer(experiment: Experiment, dataset: Dataset, path: Path) -> None:
     """Run this process's share of a distributed training; the main process writes the results.
 
-    Collective: the main process must call `run_experiment` or `resume` at the same time.
-
-    Parameters
-    ----------
-    experiment, dataset
-        As in the main process.
-    path
-        The run directory; it is only read.
+    Collective: the main process must call `run_experiment` or `resume` at the same time, with the
+    same experiment and dataset. The run directory is only read.
     """
     _fit(_prepare(experiment, dataset), directory.checkpoint_folder(path))
 

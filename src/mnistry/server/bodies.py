@@ -125,10 +125,7 @@ def _too_large(max_bytes: int) -> ApiError:
 async def read_picture(request: Request) -> bytes:
     """Return the picture in a request: its body, or the one file of its form.
 
-    Raises
-    ------
-    ApiError
-        400 if a form is malformed or has other parts.
+    Raise `ApiError` 400 if a form is malformed or has other parts.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != _FORM:

@@ -22,15 +22,7 @@ RETRY_SECONDS = 1
 class ApiError(HTTPException):
     """An HTTP error with the parts of a `mnistry.errors.MnistryError`.
 
-    Parameters
-    ----------
-    status
-        The HTTP status.
-    what, where, expected, remedy
-        What happened, in which part of the request, what was expected, and what the client can
-        do.
-    close
-        Whether to close the connection after the answer, without reading the rest of the body.
+    With `close` the connection ends after the answer, and the rest of the body is not read.
     """
 
     def __init__(

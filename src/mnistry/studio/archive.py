@@ -71,15 +71,5 @@ class Archive:
 
 
 def _summary(run: Run, chosen: str | None) -> schemas.RunSummary:
-    test = run.scores().test if run.status == Status.DONE else None
-    return schemas.RunSummary(
-        name=run.path.name,
-        status=run.status,
-        recipe=run.recipe.name,
-        seed=run.seed,
-        data=run.data.name,
-        test_accuracy=None if test is None else test.accuracy,
-        test_loss=None if test is None else test.loss,
-        created=run.created,
-        chosen=run.path.name == chosen,
-    )
+    name = run.path.name
+    return schemas.RunSummary(name=name, chosen=name == chosen, **run.summary())

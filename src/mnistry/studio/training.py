@@ -108,10 +108,7 @@ class Trainer:
     def stop(self) -> Training:
         """Ask the training to stop; it sends its `done` event when it has.
 
-        Raises
-        ------
-        ApiError
-            409 if no training runs.
+        Raise `ApiError` 409 if no training runs.
         """
         if (running := self.running) is None:
             raise ApiError(409, "no training runs")

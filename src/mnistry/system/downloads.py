@@ -95,17 +95,8 @@ def download(
 def sole_writer(path: Path, *, wait: float) -> Iterator[None]:
     """Hold the lock for writing `path`, and remove what a killed process left beside it.
 
-    Parameters
-    ----------
-    path
-        A file that is written with `mnistry.system.files.atomic_write`; a missing folder is made.
-    wait
-        Seconds to wait for another process; 0 gives up at once, -1 waits without limit.
-
-    Raises
-    ------
-    ResourceError
-        If another process still holds the lock after `wait` seconds.
+    The file is written with `mnistry.system.files.atomic_write`; a missing folder is made. `wait`
+    and the error are those of `mnistry.system.files.lock`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     holder = f"another process is writing {path.name}"

@@ -193,18 +193,9 @@ def train_parts(
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint_folder: Path | None = None,
 ) -> History:
-    """Fit a compiled model to images of which a part is set aside already.
+    """Fit a compiled model to images of which a part is set aside already; the rest as in `train`.
 
-    Parameters
-    ----------
-    model
-        Compiled.
-    parts
-        The images to train on and those for validation; from `mnistry.datasets.splits.hold_out`.
-    settings
-        Checked already, for this number of images.
-    extra, callbacks, on_progress, checkpoint_folder
-        As in `train`.
+    The settings must have been checked already, for this number of images.
     """
     kept, aside = parts
     epochs, batch_size, seed = settings.epochs, settings.batch_size, settings.seed

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,17 +34,7 @@ _LEAST_WEIGHTS = 50_000
 _LEAST_UNITS = 64
 
 
-class Division(Protocol):
-    """Where the arrays of a training are, and which device computes what."""
-
-    def put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """Put an array on the devices, as weights of this shape and their state are divided."""
-
-    def share(self, rows: Any) -> Any:
-        """Give each device its part of a batch, in code that JAX traces."""
-
-
-def division_for(model: keras.Model) -> Division | None:
+def division_for(model: keras.Model) -> TensorParallel | DataParallel | None:
     """Return how to divide a model's training; None if it is not divided.
 
     Images are divided if JAX computes in several processes. Units are divided if JAX has several
@@ -81,7 +71,7 @@ class TensorParallel:
     mesh: Mesh
 
     def put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """See `Division`."""
+        """Put an array on the devices, as weights of this shape and their state are divided."""
         import jax
         from jax.sharding import NamedSharding, PartitionSpec
 
@@ -90,7 +80,7 @@ class TensorParallel:
         return jax.device_put(array, NamedSharding(self.mesh, PartitionSpec(*names)))
 
     def share(self, rows: Any) -> Any:
-        """Every unit sees the whole batch."""
+        """Give each device the whole batch."""
         return rows
 
 
@@ -101,7 +91,7 @@ class DataParallel:
     distribution: keras.distribution.DataParallel
 
     def put(self, array: Any, shape: tuple[int, ...]) -> Any:  # noqa: ARG002
-        """See `Division`; every process must give the same array."""
+        """Put an array, the same in every process, on the devices, undivided."""
         import jax
         from jax.sharding import NamedSharding, PartitionSpec
 
@@ -109,7 +99,7 @@ class DataParallel:
         return jax.make_array_from_process_local_data(whole, np.asarray(array))
 
     def share(self, rows: Any) -> Any:
-        """See `Division`; parts may differ in size, and some may be empty."""
+        """Give each device its part of a batch, perhaps an empty one, in code that JAX traces."""
         import jax
 
         layout = self.distribution.get_data_layout(rows.shape).backend_layout
