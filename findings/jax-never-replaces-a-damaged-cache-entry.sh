@@ -5,7 +5,7 @@
 # takes the place of the old one. JAX warns, compiles, and leaves the damaged file where it is, because an entry
 # that exists is not written again. So a file that was cut short once, by a full disk say, costs the compile time
 # at every start for ever, with a warning each time.
-# What to do: check entries before JAX is imported and delete damaged ones; a digest beside each is enough.
+# What to do: check entries before JAX is imported and delete damaged ones; a digest stored beside each is enough.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

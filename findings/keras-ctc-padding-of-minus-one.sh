@@ -2,7 +2,7 @@
 # Keras's CTC loss: padding labels with -1, the usual sign for "nothing", gives a wrong, smaller loss.
 #
 # One would guess that a padding of -1 is either refused or ignored, as in other CTC losses where -1 can never be a
-# class; and that a label too long for its output (it cannot be spelled in so few steps) costs infinity. In Keras
+# class; and that a label too long for its output (it cannot be spelled in so few steps) has infinite loss. In Keras
 # the class 0 is both the blank and the padding, so labels count from 1. Padded with -1 the loss stays finite, is
 # smaller than the right one, and there is no warning; a label that cannot be spelled has a finite loss too.
 # What to do: shift the classes by one, pad with 0, and check the lengths before training.

@@ -3,7 +3,7 @@
 #
 # One would guess that cv2.GaussianBlur(profile, (1, 5), 0) smooths a 1-D profile in both, or fails. In OpenCV 4 a
 # NumPy array of shape (n,) came as a column of n rows, so that a kernel 1 wide and 5 high smoothed it. In OpenCV 5
-# it comes as one row of n columns, and the same call returns it unchanged, without a word. HoughLinesP changes in
+# it comes as one row of n columns, and the same call returns it unchanged, without a warning. HoughLinesP changes in
 # the same way: its result has lost the middle axis, so that code that unpacks line[0] reads single numbers.
 # What to do: give two-dimensional arrays, and reshape(-1, 4) what HoughLinesP returns.
 set -euo pipefail

@@ -5,7 +5,7 @@
 # Only thickness 1 does. A straight horizontal line of thickness 2, 3, 4, 5 covers 3, 5, 5, 7 pixels, with and without
 # anti-aliasing, in OpenCV 4.12 and 5.0 alike. Pens drawn for training data are wider than their setting says, the
 # thinnest by the largest factor, and there is no line of exactly 2, 4 or 6 pixels.
-# What to do: measure what was drawn, or draw strokes with a distance transform of one's own.
+# What to do: measure what was drawn, or draw strokes with a distance transform of your own.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rich: a Text that must not wrap wraps all the same when it is printed by itself.
+# Rich: a Text with no_wrap=True still wraps when it is printed by itself.
 #
 # One would guess that Text(..., no_wrap=True, overflow="ellipsis") keeps to one line wherever it is printed: the
 # setting belongs to the text. Console.print joins neighbouring texts into a new Text first, even when there is

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Starlette: a request's body stays in memory until the request is gone, whatever the handler does with its own.
+# Starlette: a request's body stays in memory until the request is gone, even if the handler deletes its reference.
 #
 # One would guess that a handler which decodes an uploaded picture and deletes the bytes has given the memory back
 # while it computes its answer. Request.body() keeps the bytes on the request, so that it can be called again, and
 # the request lives until the answer is sent. With 64 uploads of 10 MB that wait for a busy worker, 640 MB stay.
-# What to do: read request.stream() into a buffer of one's own, and count its bytes against a budget before reading.
+# What to do: read request.stream() into a buffer of your own, and count its bytes against a budget before reading.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

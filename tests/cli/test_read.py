@@ -169,7 +169,7 @@ def test_what_is_below_the_threshold_is_a_question_mark(mnistry_command, number)
     result = mnistry_command("read", number, number, "--threshold", "1")
     assert "?" in result.out
     assert result.err.count("\n") == 1  # explained once
-    assert "? is a mark that is not a digit, or too uncertain" in result.err
+    assert "? is a mark that is not a digit, or is too uncertain" in result.err
     value = json.loads(mnistry_command("read", number, "--threshold", "1", "--jsonl").out)
     unsure = [digit for digit in value["digits"] if digit["digit"] is None]
     assert len(unsure) == value["text"].count("?") > 0

@@ -55,7 +55,8 @@ def test_a_training_goes_on_without_its_page_and_ends_in_a_run(
     name = begun.json()["run"]
     assert follow(served, until="progress")[-1][0] == "progress"  # then the page is closed
     again = served.post("/api/train", json=SMALL)
-    assert (again.status_code, again.json()["error"]["what"]) == (409, "a training runs already")
+    assert again.status_code == 409
+    assert again.json()["error"]["what"] == "a training is already running"
     seen = follow(served)  # another page gets the past events first
     kinds = [kind for kind, _ in seen]
     assert kinds[0] == "progress"

@@ -87,12 +87,12 @@ def distort(
     images
         ``uint8``, shape ``(n, 28, 28)``, 0 for paper.
     distortion
-        How far.
+        The limits.
     seed
         A whole number from 0, or several, where zeros at the end make no difference. The same
         seed gives the same bytes on any number of threads.
     threads
-        None takes as many as there are processors.
+        None uses as many as there are processors.
 
     Returns
     -------
@@ -180,8 +180,8 @@ def _matrices(distortion: Distortion, count: int, random: np.random.Generator) -
     """Draw for each image the matrix that finds a pixel's place in the undistorted image.
 
     Places are ``(column, row, 1)``, counted from the centre. Where ``R`` rotates, ``H`` shears,
-    ``S`` scales and ``t`` shifts, ink goes from ``p`` to ``R H S p + t``; the matrix is the way
-    back. Shape ``(count, 2, 3)``.
+    ``S`` scales and ``t`` shifts, ink goes from ``p`` to ``R H S p + t``; the matrix is the
+    inverse. Shape ``(count, 2, 3)``.
     """
     angle = np.radians(distortion.rotation) * random.uniform(-1, 1, count)
     width, height = 1 + distortion.scale * random.uniform(-1, 1, (2, count))
@@ -209,7 +209,7 @@ def _bends(sigma: float) -> Floats:
     values, vectors = values[::-1], vectors[:, ::-1]
     modes = 1 + np.searchsorted(np.cumsum(values), 0.99 * values.sum())
     bends = vectors[:, :modes] * np.sqrt(values[:modes])
-    # What was left out is given back, so that every point has variance 1.
+    # Make up for the modes left out, so that every point has variance 1.
     bends /= np.linalg.norm(bends, axis=1, keepdims=True)
     return np.asarray(bends, np.float32)
 

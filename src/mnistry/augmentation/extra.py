@@ -1,7 +1,7 @@
 """Training images that MNIST lacks: digits in other styles, and non-digits.
 
 A network that is also trained to answer non-digits with the same probability for every class is
-less sure of what it has never seen: outlier exposure, of D. Hendrycks, M. Mazeika, T. Dietterich:
+less sure of what it has never seen: outlier exposure; D. Hendrycks, M. Mazeika, T. Dietterich:
 Deep Anomaly Detection with Outlier Exposure, ICLR 2019.
 
 Made once from training images and a seed; distorted anew for each epoch like all others.
@@ -41,7 +41,7 @@ def make(split: Split, *, styled: int, non_digits: int, seed: int) -> ExtraImage
     Parameters
     ----------
     split
-        Training images with labels, among which is every digit.
+        Training images with labels; every digit must occur.
     styled, non_digits
         How many digits in other styles, and how many non-digits.
     seed

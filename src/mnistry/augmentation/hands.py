@@ -126,7 +126,7 @@ class Pen:
 
     @classmethod
     def drawn_for(cls, height: float, random: Random) -> "Pen":
-        """Choose a pen for digits `high` pixels high: ballpoint, felt, pencil or broad nib."""
+        """Choose a pen for digits `height` pixels high: ballpoint, felt, pencil or broad nib."""
         kind = random.choice(4, p=(0.45, 0.2, 0.25, 0.1))
         low, high = ((0.04, 0.1), (0.1, 0.18), (0.045, 0.1), (0.05, 0.09))[kind]
         return cls(
@@ -176,7 +176,7 @@ def draw(
             thickness = thickness_for(width)
             if len(piece) == 1 or np.ptp(piece, axis=0).max() < 4:
                 middle = tuple(int(v) for v in piece.mean(0))
-                # A dot is pressed harder, so it is wider than the pen.
+                # People press harder on a dot, so it is wider than the pen.
                 radius = max(10, round(width * 8 * random.uniform(1.0, 1.6)))
                 cv2.circle(page, middle, radius, 255, -1, cv2.LINE_AA, 4)
                 continue

@@ -15,7 +15,7 @@ from mnistry.images.mnist_form import SIDE, depth, with_edge_moved
 
 # Strokes are redrawn on a grid that is this many times finer.
 FINE = 2
-# Columns between two images in a strip; no stroke grows further.
+# Columns between two images in a strip; no stroke grows by more.
 _GAP = 4
 
 Floats = NDArray[np.float32]
@@ -28,7 +28,7 @@ class Pen:
     Attributes
     ----------
     thinnest, thickest
-        Pixels: how wide the strokes of a digit become, whatever they were. MNIST's are 2 to 3.
+        Pixels: width of the strokes of a digit afterwards, whatever it was. MNIST's are 2 to 3.
     faintest
         The least strength of the ink, above 0 to 1 for full ink.
     blur
@@ -38,9 +38,8 @@ class Pen:
     cut
         The part of a digit's width or height that may be missing on one side, 0 to 1.
     chance
-        How often each of these befalls an image, and how often a piece of another image reaches
-        in from the left or the right, or a speck or a piece of a line lies beside the digit: 0 to
-        1.
+        The probability, 0 to 1, of each of these effects; of a piece of another image that
+        reaches in from the left or the right; and of a speck or a piece of a line beside the digit.
 
     Raises
     ------
@@ -79,8 +78,8 @@ def write(images: Images, pen: Pen, random: np.random.Generator) -> Images:
     Parameters
     ----------
     images
-        ``uint8``, shape ``(n, 28, 28)``, 0 for paper. A piece that reaches in from the side is the
-        next image's.
+        ``uint8``, shape ``(n, 28, 28)``, 0 for paper. A piece that reaches in from the side is from
+        the next image.
     pen
         The limits.
     random

@@ -1,4 +1,4 @@
-"""``mnistry explain``: one image's way through a trained network, and one step of learning."""
+"""``mnistry explain``: one image's path through a trained network, and one step of learning."""
 
 import dataclasses
 import importlib.util

@@ -58,12 +58,13 @@ def read(
 ) -> None:
     """Read the digits in pictures: photos, scans or drawings, one or many lines.
 
-    A mark that is not a digit, or too uncertain, is printed as ?. A folder is
-    read with its subfolders, in the order of the names; links that lead out of
-    it and files that are not named like pictures are skipped.
+    A mark that is not a digit, or is too uncertain, is printed as ?. A folder
+    is read with its subfolders, in the order of the names; links that lead out
+    of it and files that are not named like pictures are skipped.
 
     With --ray, the inputs may also be Parquet tables with a column image, and
-    text files (.txt) that list paths. Pictures that OUT has are not read again.
+    text files (.txt) that list paths. Pictures with a row in OUT are not read
+    again.
     """
     if (ray is None) != (output is None):
         raise UsageError("--ray and -o go together", remedy="give both, or neither")
@@ -163,7 +164,7 @@ def _pictures(path: str) -> list[_Picture]:
         return [_Picture(path)]
     found, passed_over = find_pictures(Path(path))
     if passed_over:
-        _note(f"{path}: skipped {passed_over:,} files and links that are not pictures in it")
+        _note(f"{path}: skipped {passed_over:,} files and links in it that are not pictures")
     if found:
         return [_Picture(str(file)) for file in found]
     endings = ", ".join(sorted(ENDINGS))
@@ -246,7 +247,7 @@ class _Text:
             _note(f"{name}: no digit found")
         if not self._explained and "?" in picture.reading.text:
             self._explained = True
-            _note("? is a mark that is not a digit, or too uncertain; --jsonl has candidates")
+            _note("? is a mark that is not a digit, or is too uncertain; --jsonl has candidates")
 
 
 def _note(text: str) -> None:

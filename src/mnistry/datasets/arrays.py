@@ -25,7 +25,7 @@ class ArrayFacts:
     Attributes
     ----------
     name
-        The caller's name for it, as ``"x_train"``.
+        The caller's name for it, such as ``"x_train"``.
     ndim
         Number of axes, also called the rank of the tensor.
     axes
@@ -33,7 +33,7 @@ class ArrayFacts:
     shape
         Length of each axis.
     dtype
-        Type of the numbers, as ``"uint8"``.
+        Type of the numbers, such as ``"uint8"``.
     smallest, largest
         Range of the numbers; None for an empty array.
     nbytes
@@ -53,7 +53,7 @@ class ArrayFacts:
 def describe(name: str, array: NDArray[np.generic]) -> ArrayFacts:
     """Describe a numeric array.
 
-    A ``uint8`` array with one axis is taken for labels, one with three axes for images.
+    A ``uint8`` array with one axis is taken to be labels, one with three axes to be images.
 
     Examples
     --------
@@ -202,7 +202,7 @@ def crop(images: Images, window: str) -> Images:
 
 
 def check_indices(indices: Sequence[int], count: int) -> None:
-    """Check that each index is that of one of `count` images.
+    """Check that each index is in range for `count` images.
 
     Raises
     ------

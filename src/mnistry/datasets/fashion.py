@@ -32,8 +32,8 @@ CLASSES = (
 def load(progress: Progress | None = None) -> Dataset:
     """Load Fashion-MNIST from our cache or Keras's, or download it into ours.
 
-    60,000 images to train and 10,000 to test, ``uint8``, 28x28, 0 for the background to 255.
-    Progress, for each of four files, and errors as in `mnistry.system.downloads.download`.
+    60,000 images to train and 10,000 to test, ``uint8``, 28x28, from 0 for the background to 255.
+    Progress (for each of four files) and errors: see `mnistry.system.downloads.download`.
     """
     found = {name: _find_or_download(name, progress) for name in SHA256}
     arrays = {name: idx.read_array(path, idx.NDIM[name[0]]) for name, (path, _) in found.items()}

@@ -120,7 +120,7 @@ def fill(array: NDArray[np.uint8], chunks: Iterable[bytes]) -> int:
     Returns
     -------
     int
-        How many bytes came: all of them, unless the last chunk does not fit any more.
+        How many bytes came; more than the array holds if a chunk did not fit.
     """
     found = 0
     for chunk in chunks:

@@ -39,7 +39,7 @@ def load(progress: Progress | None = None) -> Dataset:
     """Load MNIST from our cache or Keras's, or download it into ours.
 
     Our cache also keeps an uncompressed copy, because decompression takes most of the time. The
-    copy too is verified each time. Progress and errors as in `mnistry.system.downloads.download`.
+    copy too is verified each time. Progress and errors: see `mnistry.system.downloads.download`.
     """
     quick = caches.own() / "quick" / "mnist.npz"
     with contextlib.suppress(DataError):  # missing or damaged; it is written again below

@@ -89,7 +89,7 @@ class ProgressBar:
         return pace * (progress.steps - progress.step)
 
     def _in_notebook(self, line: Text, *, last: bool) -> None:
-        # Of a display that is updated in place, a saved notebook has only the last state.
+        # A saved notebook keeps only the last state of a display that is updated in place.
         from IPython.display import display
 
         bundle = {"text/plain": line.plain}
@@ -108,7 +108,7 @@ def counted(
     """Draw a bar on stderr while work is counted, if stderr is a terminal.
 
     Yields a function to call with how much is done and how much there is, or None if that is
-    unknown. If that is `in_bytes`, kB and MB are shown, with the speed.
+    unknown. With `in_bytes`, kB and MB are shown, with the speed.
     """
     from rich import progress
 

@@ -30,7 +30,7 @@ class Stage:
     name
         What was done to make it.
     ailment
-        The fault of the image before that is mended here; empty for the first.
+        The fault of the previous image that this stage mends; empty for the first.
     image
         ``uint8``, shape ``(28, 28)``: a network's input.
     """
@@ -78,7 +78,7 @@ def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
     centred = np.roll(alone, (-down, -right), (0, 1))
     return [
         Stage("cut out", _out_of_place(box, picture.shape), _squared(dark_paper, box)),
-        Stage("its ink alone", "its paper was not black, or other things stood near", alone),
+        Stage("its ink alone", "its paper was not black, or other marks were near", alone),
         Stage("its mass in the middle", _in_words([down, right]) or "its place", centred),
         Stage("strokes as MNIST has them", _stroke_ailment(width), form),
     ]

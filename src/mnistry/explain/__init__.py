@@ -1,9 +1,9 @@
-"""One image's way through a trained network, and one step of learning on it, in numbers.
+"""One image's path through a trained network, and one step of learning on it, in numbers.
 
 `dense`
     A dense network as plain arrays.
 `forward`
-    One image's way through any network.
+    One image's path through any network.
 `gradients`
     The loss of a dense network, and its gradients.
 `learning`

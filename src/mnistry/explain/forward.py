@@ -1,4 +1,4 @@
-"""One image's way through a trained network, layer by layer, in numbers.
+"""One image's path through a trained network, layer by layer, in numbers.
 
 Needs neither Keras nor the onnx package. Knows nothing of how a network learns or how the numbers
 are shown.

@@ -80,7 +80,7 @@ class Section:
 
 
 def forward(explanation: Explanation, about: str) -> list[Section]:
-    """Describe an image's way through a network.
+    """Describe an image's path through a network.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Write a Keras model as ONNX, if ONNX Runtime computes the same from it.
+"""Write a Keras model as ONNX, if ONNX Runtime gives the same answers.
 
 Knows nothing of runs or of scores.
 """
@@ -25,7 +25,7 @@ def export(model: keras.Model, path: Path, images: Images) -> NDArray[np.float32
     Parameters
     ----------
     model
-        Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, 10)``; of the layers that
+        Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, 10)``; made of layers that
         `mnistry.networks.onnx_graph.to_onnx` knows.
     path
         The file to write, whole or not at all.
@@ -54,7 +54,7 @@ def export(model: keras.Model, path: Path, images: Images) -> NDArray[np.float32
 
 
 def _compare(expected: NDArray[np.float32], actual: NDArray[np.float32], path: Path) -> None:
-    """Raise a ModelError where ONNX Runtime's probabilities are not Keras's."""
+    """Raise a ModelError if ONNX Runtime's probabilities are not Keras's."""
     differences = abs(expected - actual).max(axis=1)
     worst = int(differences.argmax())
     if not differences[worst] <= TOLERANCE:  # written so that NaN counts as wrong

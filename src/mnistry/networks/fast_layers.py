@@ -68,7 +68,7 @@ class _Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
 
 
 class _MaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]
-    """The largest of each window; the gradient goes to the first of equals, as in Keras."""
+    """The largest of each window; the gradient goes to the first of equal values, as in Keras."""
 
     def call(self, inputs: Any) -> Any:
         import jax

@@ -1,7 +1,7 @@
 """Keras model files: write them whole, check them before reading, and run them on images.
 
-A file from elsewhere may be made to do harm when Keras rebuilds it. `load` refuses the following,
-all before Keras reads the file, except for weights that are not finite:
+A file from elsewhere may be crafted to do harm when Keras rebuilds it. `load` refuses the
+following, all before Keras reads the file, except for weights that are not finite:
 
 - anything but a ``.keras`` file: web pages, ``.h5``, pickles, remote addresses;
 - zip members other than Keras's three, or duplicate, damaged, compressed or too large ones;
@@ -278,7 +278,7 @@ def _unknown_class(part: dict[str, Any]) -> ModelError:
 
 
 def _check_hdf5(content: bytes) -> None:
-    """Check that every array of a weights file lies in it, whole and plain."""
+    """Check that every array of a weights file is stored in it, in full and uncompressed."""
     damaged = _errors(f"{_WEIGHTS} is damaged", model_bytes.AGAIN)
     with damaged, h5py.File(io.BytesIO(content), "r") as file:
         groups = [file]
@@ -317,7 +317,7 @@ def _build_without_weights(config: dict[str, Any]) -> keras.Model:
         with keras.StatelessScope(initialize_variables=False):
             return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
 
-    # Each thread has Keras's list of variables that get their values later. These never get any.
+    # Keras lists, for each thread, variables that get their values later. These never get any.
     with _keras_errors(), ThreadPoolExecutor(1) as thread:
         return thread.submit(build).result()
 

@@ -88,7 +88,7 @@ def _dense_parameters(units: int, depth: int) -> int:
 def dense(
     scaled: keras.KerasTensor, seeds: Iterator[int], units: int = 512, depth: int = 1
 ) -> keras.KerasTensor:
-    """Layers of nodes, each joined to every node before it: the classic experiment's network."""
+    """Dense layers, each node joined to every one before: the classic experiment's network."""
     values = layers.Flatten(name="flatten")(scaled)
     for number in range(1, depth + 1):
         name = "hidden" if depth == 1 else f"hidden_{number}"
@@ -154,7 +154,7 @@ def _convolutions(
             use_bias=False,  # the normalisation has one
             kernel_initializer=_glorot(next(seeds)), name=f"convolution_{number}",
         )(values)  # fmt: skip
-        # Averages that follow the weights within a training of a few hundred steps.
+        # Averages that keep up with the weights in a training of a few hundred steps.
         values = layers.BatchNormalization(momentum=0.9, name=f"normalization_{number}")(values)
         values = layers.ReLU(name=f"relu_{number}")(values)
     return values

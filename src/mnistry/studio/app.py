@@ -88,7 +88,7 @@ def serve(
 ) -> None:
     """Serve the studio until an interrupt or a termination.
 
-    Then stops the training that runs, and with it the streams that follow it.
+    Then stops the running training, and with it the streams that follow it.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ async def train(settings: schemas.TrainSettings, studio: TheStudio) -> schemas.T
 
 @_api.delete("/train")
 async def stop(studio: TheStudio) -> schemas.Training:
-    """Stop the training that runs, and keep its run."""
+    """Stop the running training, and keep its run."""
     return studio.trainer.stop()
 
 

@@ -68,7 +68,7 @@ class TrainSettings(RequestBody):
 
 
 class Training(Answer):
-    """The training that runs, or the last one that ran."""
+    """The running training, or the last one."""
 
     run: str
     status: Status

@@ -47,7 +47,7 @@ class Trainer:
     """Starts, follows and stops trainings, whose run directories are made in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.state: Training | None = None  # the one that runs, or the last
+        self.state: Training | None = None  # the running one, or the last
         self._folder = folder
         self._events: collections.deque[Event] = collections.deque(maxlen=_MAX_EVENTS)
         self._numbers = itertools.count(1)
@@ -58,7 +58,7 @@ class Trainer:
 
     @property
     def running(self) -> Training | None:
-        """The training that runs; None if none does."""
+        """The running training; None if there is none."""
         state = self.state
         return state if state is not None and state.status == Status.RUNNING else None
 
@@ -70,12 +70,13 @@ class Trainer:
         UsageError
             If the network has no such settings.
         ApiError
-            409 if a training runs, or Keras and JAX are not installed.
+            409 if a training is running, or Keras and JAX are not installed.
         """
         if self.running or self._closed:
-            raise ApiError(409, "a training runs already", remedy="wait for it to end, or stop it")
+            remedy = "wait for it to end, or stop it"
+            raise ApiError(409, "a training is already running", remedy=remedy)
         if not can_train():
-            what = "this installation reads only: Keras and JAX are missing"
+            what = "this installation cannot train: Keras and JAX are missing"
             raise ApiError(409, what, remedy="pip install 'mnistry[train]'")
         if settings.network != "dense" and (settings.units, settings.depth) != (512, 1):
             raise UsageError(
@@ -106,12 +107,12 @@ class Trainer:
         return self.state
 
     def stop(self) -> Training:
-        """Ask the training to stop; it sends its `done` event when it has.
+        """Ask the training to stop; it sends its `done` event when it has stopped.
 
-        Raise `ApiError` 409 if no training runs.
+        Raise `ApiError` 409 if no training is running.
         """
         if (running := self.running) is None:
-            raise ApiError(409, "no training runs")
+            raise ApiError(409, "no training is running")
         if self._process is None or self._process.stdin is None:
             raise ApiError(409, "the training is still starting", remedy="try again")
         self._process.stdin.close()

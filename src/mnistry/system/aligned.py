@@ -1,4 +1,4 @@
-"""Arrays whose address JAX can use in place; it copies all others."""
+"""Arrays aligned so that JAX can use them in place; it copies all others."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ALIGNMENT = 64
-"""Bytes: an array's address is a multiple of it."""
+"""Bytes; an array is aligned if its address is a multiple of this."""
 
 
 def empty(size: int) -> NDArray[np.uint8]:

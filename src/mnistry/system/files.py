@@ -63,13 +63,13 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(temporary)):
-            error.filename = str(path)  # of a full disk the system does not say which file
+            error.filename = str(path)  # if the disk is full, the system names no file
         raise
     fsync_folder(path.parent)
 
 
 def leftover_of(name: str) -> str | None:
-    """Return the file's name that a temporary file of `atomic_write` was for; None for others.
+    """Return the name of the file that a temporary file of `atomic_write` was for, else None.
 
     Examples
     --------

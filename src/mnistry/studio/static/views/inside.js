@@ -164,7 +164,7 @@ function showHidden() {
   }
   const fired = hidden.sums.filter((sum) => sum > 0).length;
   byId("inside-fired").textContent =
-    `${count(fired)} of ${count(values.length)} have a sum above 0: they fire. The largest output is ${fixed(largest, 2)}. Choose a node by a click or the arrow keys.`;
+    `${count(fired)} of ${count(values.length)} have a sum above 0: they fire. The largest output is ${fixed(largest, 2)}. Choose a node with a click or the arrow keys.`;
   byId("inside-strongest").replaceChildren(...strongest(values, STRONGEST).map(strongButton));
 }
 
