@@ -120,7 +120,7 @@ def test_runs_are_listed_shown_and_compared(mnistry_command, finished_run) -> No
         mnistry_command("runs", "compare", finished_run.path, finished_run.path, "--json").out
     )
     assert value["p_value"] == 1
-    assert "no difference" in value["verdict"]
+    assert "no significant difference" in value["verdict"]
 
 
 @pytest.mark.parametrize(

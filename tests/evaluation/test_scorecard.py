@@ -204,7 +204,7 @@ def test_json_begins_with_the_main_scores(card):
 def test_a_damaged_scorecard_is_refused(card, damage):
     value = json.loads(json.dumps(card.to_json()))
     damage(value)
-    with pytest.raises(ModelError, match=r"^scorecard.json: not a whole scorecard"):
+    with pytest.raises(ModelError, match=r"^scorecard.json: not a complete scorecard"):
         Scorecard.from_json(value, "scorecard.json")
 
 

@@ -32,7 +32,7 @@ def test_wilson_stays_within_0_and_1(count):
 
 @pytest.mark.parametrize(("correct", "count"), [(0, 0), (3, 2), (-1, 2)])
 def test_wilson_refuses_impossible_counts(correct, count):
-    with pytest.raises(UsageError, match="is not a share"):
+    with pytest.raises(UsageError, match="is not a proportion"):
         wilson(correct, count)
 
 
@@ -41,7 +41,7 @@ def test_mcnemar_by_hand():
     comparison = mcnemar({0, 1}, {1, 2, 3, 4, 5, 6, 7, 8}, count=20)
     assert (comparison.both, comparison.only_a, comparison.only_b) == (1, 1, 7)
     assert comparison.p_value == 18 / 256
-    assert comparison.verdict == "no difference that this test can see (p = 0.07)"
+    assert comparison.verdict == "no significant difference (p = 0.07)"
 
 
 def test_mcnemar_sees_a_difference():

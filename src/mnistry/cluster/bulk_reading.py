@@ -2,10 +2,10 @@
 
 The pictures are divided into parts. A worker reads a part and writes one Parquet file, whole or not
 at all. The file's name depends only on the part's pictures, so a part that is read twice gives the
-same file. A picture with a row in a file is never read again. If a worker dies, its part is tried
-again, then divided into smaller parts, at last of one picture each: a picture that kills its worker
-gets a row with an error. A file that a worker cannot open gets no row, and is tried again the next
-time. If this process can open it, the fault is the worker's, and the reading stops.
+same file. A picture with a row in a file is never read again. If a worker dies, its part is
+retried, then divided into smaller parts, finally of one picture each: a picture that kills its
+worker gets a row with an error. A file that a worker cannot open gets no row, and is retried when
+the command is repeated. If this process can open it, the worker is at fault, and reading stops.
 """
 
 import dataclasses
@@ -30,14 +30,14 @@ from mnistry.version import __version__
 if TYPE_CHECKING:
     import pyarrow
 
-# The most pictures in a part, at the first, second and last try. Ray Data takes about 0.15 s to
-# start a part, little beside the ten seconds or more that a large part takes.
+# The maximum number of pictures in a part, on the first, second and last try. Ray Data takes about
+# 0.15 s to start a part; a large part takes ten seconds or more.
 _PARTS = (4000, 25, 1)
-_LEAST = 100  # pictures in a part; parts become smaller so that all workers end together
-_MOST_PARTS = 10_000  # each needs some memory of the cluster's head
+_LEAST = 100  # pictures in a part; parts become smaller so that all workers finish together
+_MOST_PARTS = 10_000  # each takes some memory on the cluster's head node
 _LOCK = ".lock"
 _TURN = ".turn"  # names the driver whose workers may write; workers of a dead driver may not
-_AT_ONCE = 250  # rows as Python objects, which take twenty times the memory of Arrow's
+_AT_ONCE = 250  # rows held as Python objects, which take twenty times as much memory as in Arrow
 _SHOWN = 100  # errors in the report
 _TRIES = 2  # for each part, before it is divided
 
@@ -51,9 +51,9 @@ class Done:
     pictures
         Number of pictures.
     before
-        Number of pictures that had a row before.
+        Number of pictures that already had a row.
     failed
-        Error messages of pictures that could not be read, now or before: a hundred at most.
+        Error messages of pictures that could not be read, now or earlier: at most a hundred.
     failures
         Number of pictures that could not be read.
     """
@@ -80,7 +80,7 @@ class Settings:
     threshold: float | None = None
 
     def identity(self) -> dict[str, Any]:
-        """Return, as JSON values, what results depend on besides the pictures."""
+        """Return everything that results depend on besides the pictures, as JSON values."""
         digest = None if self.model is None else hashlib.sha256(self.model).hexdigest()
         return {"mnistry": __version__, "model": digest, "threshold": self.threshold}
 
@@ -102,23 +102,23 @@ def read(
         `mnistry.cluster.picture_sources.Pictures`. Every worker must find them under the same
         paths.
     out
-        A folder for the results, which every worker must find. Results in it of the same settings
+        A folder for the results, which every worker must find. Results there with the same settings
         are kept, and their pictures are not read again.
     settings
         The settings of the reader.
     cores
         Number of workers; each uses one core.
     on_progress
-        Called with the number of pictures that are done, and the number of all.
+        Called with the number of pictures that are done, and the total number.
 
     Raises
     ------
     DataError
         If an input cannot be listed, there are no pictures, or a result is damaged.
     UsageError
-        If `out` has results of other settings, or other files.
+        If `out` has results with other settings, or other files.
     ResourceError
-        If another process writes to `out`, or a worker fails for another reason than the pictures.
+        If another process writes to `out`, or a worker fails for a reason other than the pictures.
         Finished results are kept.
     """
     pictures = Pictures(inputs)
@@ -143,7 +143,7 @@ def read(
                 done += len(parts[number])
                 if on_progress is not None:
                     on_progress(done, len(pictures))
-            missing = _find_results(pictures, out).missing  # also of workers that died afterwards
+            missing = _find_results(pictures, out).missing  # some workers died after writing
         for part in divide(np.flatnonzero(missing & ~unopened.mask), _PARTS[0], 1):
             items = unpack(pictures.pack(part))
             what = "each worker that read it died"
@@ -158,7 +158,7 @@ def read(
 
 @dataclasses.dataclass
 class _Found:
-    """Results on disk: a mask of the pictures without a row, some errors, and their number."""
+    """Results on disk: a mask of the pictures without a row, some errors, and the error count."""
 
     missing: NDArray[np.bool_]
     failed: list[str]
@@ -211,7 +211,7 @@ class _Unopened:
 
 
 def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[np.intp]]:
-    """Divide work into parts that become smaller, so that workers end at about the same time.
+    """Divide work into parts that become smaller, so that workers finish at about the same time.
 
     C. Polychronopoulos, D. Kuck: Guided Self-Scheduling, 1987, with parts of half the size.
 
@@ -235,7 +235,7 @@ def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[n
 
 
 def _check_record(out: Path, settings: Settings) -> None:
-    """Write the record of a new folder of results, or check that the existing one is equal."""
+    """Write the record of a new folder of results, or check that it equals the existing one."""
     path, identity = out / RECORD, settings.identity()
     if path.exists():
         try:
@@ -331,7 +331,7 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
 
 @functools.lru_cache(maxsize=1)
 def _make(kind: type["_Worker"], *arguments: Any) -> "_Worker":
-    """Make a worker, or return the one that this process has made before."""
+    """Make a worker, or return the one that this process already has."""
     return kind(*arguments)
 
 
@@ -386,7 +386,7 @@ class _Worker:
             return _row(item, None, str(error))
         except MemoryError:  # another machine may have enough
             raise
-        except Exception as error:  # no picture may stop the others
+        except Exception as error:  # one picture must not stop the others
             return _row(item, None, str(DataError(f"not read: {error!r}", where=item.name)))
         return _row(item, found.to_json(), None)
 

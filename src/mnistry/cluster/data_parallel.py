@@ -27,8 +27,8 @@ from mnistry.training.history import Progress
 from mnistry.version import __version__
 
 _TRIES = 3  # for a training whose workers die
-_STARTS = 10  # attempts to find room for the workers; Ray Train waits a minute each time
-_POLL = 0.2  # seconds between two requests for the progress
+_STARTS = 10  # attempts to place the workers; Ray Train waits a minute each time
+_POLL = 0.2  # seconds between two progress requests
 _SCORING_LIMIT = 3600  # seconds for the main worker to score the network while the others wait
 _PATIENCE = 30.0  # seconds for stopped workers to release the run
 
@@ -42,12 +42,12 @@ def train(
 ) -> Run:
     """Train with workers of the Ray cluster to which this process is connected.
 
-    The history is that of training in one process, except for the order of floating-point sums.
+    The result equals that of training in one process, except for the order of floating-point sums.
 
     Parameters
     ----------
     experiment
-        What to train. Its origin is that of a loaded dataset, which every worker must find.
+        What to train. Every worker loads the dataset from its origin.
     path
         The run directory, in a folder that all workers share: a new run, or one to resume.
     workers
@@ -60,10 +60,10 @@ def train(
     UsageError
         If the cluster has fewer cores than workers, or Keras's backend is not JAX.
     ResourceError
-        If workers died every time, there was no room for them, or they do not see the folder. The
-        newest checkpoint is kept.
+        If workers died on every try, could not be placed, or do not see the folder. The newest
+        checkpoint is kept.
     MnistryError
-        Any error of the training itself.
+        Any error that the training itself raises.
     """
     ray = import_ray()
     import keras
@@ -124,7 +124,7 @@ def _failed(who: str, error: BaseException, path: Path) -> ResourceError:
 
 
 def _is_final(error: MnistryError | None) -> bool:
-    """Return whether a retry would raise it again; a resource may become available."""
+    """Return whether a retry would raise the same error; a resource may become available."""
     return error is not None and not isinstance(error, ResourceError)
 
 
@@ -138,7 +138,7 @@ def _status_on_failure(experiment: Experiment, path: Path) -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             status = Status.INTERRUPTED
             import_ray().shutdown()  # ends the workers
-        # The first error counts.
+        # Only the first error is raised.
         with contextlib.suppress(MnistryError, OSError):
             if Run.open(path).experiment == experiment:
                 directory.note_end(path, status, wait=_PATIENCE)
@@ -200,7 +200,7 @@ def cores_each(nodes: Sequence[float], workers: int) -> int:
 
 
 class _Board:
-    """An actor that keeps the workers' progress and error until the driver takes them."""
+    """An actor that keeps the workers' progress and error until the driver fetches them."""
 
     def __init__(self) -> None:
         self._progress: list[Progress] = []

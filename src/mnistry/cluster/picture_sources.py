@@ -25,7 +25,7 @@ from mnistry.images.find import ENDINGS, find_pictures
 COLUMN = "image"
 TABLE, LIST = ".parquet", ".txt"
 RECORD = "_reading.json"  # in a folder of results; readers of Parquet tables ignore such names
-_ROWS = 16  # rows in memory at once; a photo has megabytes
+_ROWS = 16  # rows in memory at once; a photo takes megabytes
 _BUFFER = 1 << 20  # bytes; without a buffer a whole row group is read at once
 
 
@@ -63,8 +63,8 @@ class Pictures:
     """The numbered pictures of files, folders, Parquet tables and lists of paths (``.txt``).
 
     Relative paths in a list are relative to the list's folder. Each picture occurs once, by its
-    absolute path. The size of a table makes no difference to the memory used. A missing file and a
-    folder without pictures each count as one picture that cannot be opened.
+    absolute path. Memory use does not depend on the size of a table. A missing file and a folder
+    without pictures each count as one picture that cannot be opened.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Pictures:
         return int(self._firsts[-1])
 
     def number(self, name: str) -> int | None:
-        """Return the number of the picture with a name, or None."""
+        """Return the number of the picture with this name, or None."""
         path, _, row = name.rpartition("#")
         if name in self._index and self._rows[self._index[name]] is None:
             path, row = name, "0"
@@ -151,7 +151,7 @@ def _lines(path: Path) -> Iterator[Path]:
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     if b"\0" in content:
         raise DataError("not a list of paths", where=path, expected="one path per line, in UTF-8")
-    for line in content.split(b"\n"):  # not splitlines: names may hold Unicode's other line ends
+    for line in content.split(b"\n"):  # not splitlines: names may hold other line separators
         if line.strip():
             yield _absolute(path.parent / os.fsdecode(line.removesuffix(b"\r")))
 
@@ -196,7 +196,7 @@ def _rows(path: Path) -> int:
 
 
 def _open(path: Path) -> Any:
-    """Open a table for reading in a stream; it closes when the last reference is dropped."""
+    """Open a table for streaming; it closes when the last reference is dropped."""
     import pyarrow.parquet
 
     file = pyarrow.OSFile(os.fsencode(path))
@@ -222,7 +222,7 @@ def _pyarrow_errors(path: Path) -> Iterator[None]:
 def _holds_bytes(kind: Any) -> bool:
     import pyarrow
 
-    if pyarrow.types.is_struct(kind):  # as the libraries of Hugging Face write them
+    if pyarrow.types.is_struct(kind):  # as Hugging Face's libraries write pictures
         return bool(kind.get_field_index("bytes") >= 0)
     return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
 
@@ -259,7 +259,7 @@ class Opener:
 
 
 class _Table:
-    """An open table, read in a stream with a few rows in memory."""
+    """An open table, streamed with a few rows in memory at a time."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -274,7 +274,7 @@ class _Table:
 
     def value(self, row: int) -> Any:
         """Return the value in a row."""
-        if row in self._failed:  # reading as far again would take as long as the first time
+        if row in self._failed:  # a second attempt would take as long as the first
             raise DataError(self._failure.what, where=self.path) from self._failure.__cause__
         if row >= self._firsts[-1]:
             raise DataError("there is no such row", where=f"{self.path}#{row}")

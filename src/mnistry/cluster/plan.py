@@ -18,7 +18,7 @@ SETTINGS: dict[str, type] = {
     "network": str, "units": int, "depth": int, "optimizer": str, "learning_rate": float,
     "momentum": float, "batch_size": int,
 }  # fmt: skip
-_DRAWS = 100  # for each trial, before giving up to find a new configuration
+_DRAWS = 100  # for each trial, before giving up on a new configuration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Range:
 
 
 def parse(name: str, text: str) -> Choice | Range:
-    """Read the values of a setting: ``512``, ``32,128,512``, ``0.1..0.9``, ``1e-4..1e-2:log``.
+    """Parse the values of a setting: ``512``, ``32,128,512``, ``0.1..0.9``, ``1e-4..1e-2:log``.
 
     Raises
     ------
     UsageError
-        If the text has no values of that setting.
+        If the text is not valid for that setting.
 
     Examples
     --------
@@ -92,8 +92,8 @@ def configurations(
     Raises
     ------
     UsageError
-        If nothing varies, a range is to be combined, `trials` is below 1, or there are fewer
-        configurations than trials.
+        If nothing varies, `trials` is None and a setting has a range, `trials` is below 1, or there
+        are fewer configurations than trials.
 
     Examples
     --------
@@ -122,6 +122,6 @@ def configurations(
             return list(drawn.values())
     raise UsageError(
         f"{trials} trials",
-        expected=f"as many different settings; there are {len(drawn)}",
+        expected=f"at most {len(drawn)}, the number of different settings",
         remedy=f"--trials {len(drawn)}, or --seeds to train each of them several times",
     )

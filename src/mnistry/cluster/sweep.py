@@ -3,7 +3,7 @@
 Ray Tune starts the trainings and stops those that fall behind (ASHA: L. Li and others, A System
 for Massively Parallel Hyperparameter Tuning, 2020). Each training is an ordinary run, and never
 receives the test split. Its result is recorded as soon as it ends, so a sweep that is started again
-trains only the rest.
+trains only the remaining trials.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ class Outcome:
     results
         The results, the best first.
     failures
-        Why other trials failed, by name. The same sweep, started again, tries them again.
+        Why the other trials failed, by name. The same sweep, started again, retries them.
     """
 
     results: tuple[Result, ...]
@@ -80,8 +80,8 @@ def make_trials(
 ) -> list[Trial]:
     """Make a trial for each combination of settings and seed.
 
-    The experiment has what does not vary, and the first of the `seeds` seeds; each of `settings`
-    has the values of the recipe's fields that vary.
+    `experiment` has the settings that do not vary, and the first of the `seeds` seeds; each of
+    `settings` has the values of the recipe's fields that vary.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def make_trials(
     """
     if not experiment.recipe.validation:
         raise UsageError(
-            "a sweep needs held-out images to compare by", remedy="give --validation 0.1"
+            "a sweep needs held-out images to rank trials", remedy="give --validation 0.1"
         )
     if seeds < 1:
         raise UsageError(f"{seeds} seeds", expected="at least 1")
@@ -108,10 +108,10 @@ def make_trials(
 
 
 def check(trials: Sequence[Trial], dataset: Dataset) -> None:
-    """Raise what any of the trainings would raise before it starts."""
+    """Raise any error that one of the trainings would raise before it starts."""
     kinds = {}
     for trial in trials:
-        # The rates' ranges are checked already, so one trial with a rate stands for all.
+        # The ranges of the rates are checked already, so one trial with a rate is enough.
         recipe = dataclasses.asdict(trial.experiment.recipe)
         given = [recipe.pop(name) is None for name in _RATES]
         kinds[json.dumps([given, recipe])] = trial.experiment
@@ -135,20 +135,20 @@ def run(
     trials
         From `make_trials`.
     dataset
-        The data, loaded from the trials' origin, which every worker must find. Its test split is
-        not used.
+        The data, loaded from the trials' origin, which every worker must find too. Its test split
+        is not used.
     out
         A folder for the runs, which every worker must find.
     on_progress
-        Called with the number of trials that have ended, and the number of all.
+        Called with the number of trials that have ended, and the total number.
 
     Raises
     ------
     UsageError
         If `out` holds another sweep, or other files.
     ResourceError
-        If no trial could be trained, a worker has other data or another mnistry, or another sweep
-        writes to `out`. Finished trials are kept.
+        If no trial could be trained, a worker has different data or another version of mnistry, or
+        another sweep writes to `out`. Finished trials are kept.
     """
     digests = dict(dataclasses.replace(dataset, test=None).digests)
     with (
@@ -165,7 +165,7 @@ def run(
                 _tune(notes, place)
         except BaseException:
             import_ray().shutdown()  # ends the workers
-            with contextlib.suppress(OSError):  # the first error counts
+            with contextlib.suppress(OSError):  # only the first error is raised
                 notes.write_table(out)
             raise
         finally:
@@ -226,7 +226,7 @@ def _check_plan(out: Path, trials: Sequence[Trial], digests: Mapping[str, str]) 
 
 
 class _Notes:
-    """The results of trials, in memory and in a file of one line for each."""
+    """The results of trials, in memory and in a file with one line per trial."""
 
     def __init__(
         self, path: Path, trials: Sequence[Trial], on_progress: Callable[[int, int], None] | None
@@ -362,7 +362,7 @@ def _callback(notes: _Notes) -> Any:
         def on_trial_complete(self, trial: Any, **_: Any) -> None:
             try:
                 notes.note(trial.config["trial"].name, trial.last_result)
-            except Exception as error:  # Tune would try the trial again
+            except Exception as error:  # Tune would retry the trial
                 notes.fault = error
 
         def on_trial_error(self, trial: Any, **_: Any) -> None:

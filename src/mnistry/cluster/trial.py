@@ -111,7 +111,7 @@ def train(config: Mapping[str, Any]) -> None:
     except DivergedError:
         report(0, 0.0, DIVERGED)
     except Exception as error:  # Tune retries a trial only if its worker dies
-        if not stopped:  # after a stop Tune no longer takes reports
+        if not stopped:  # after a stop Tune no longer accepts reports
             kind = "" if isinstance(error, MnistryError) else f"{type(error).__name__}: "
             report(0, 0.0, FAILED, f"{kind}{error}")
     else:
@@ -127,13 +127,13 @@ def _let_it_save() -> None:
 
 
 def _load(origin: Origin, place: Place) -> Dataset:
-    """Load the data, and check that this worker has the same folder, version and data as others."""
+    """Load the data, and check that all workers have the same folder, version and data."""
     shared_folder.check_visible(Path(place.mark), "a worker")
     if place.version != __version__:
         raise ResourceError(f"a worker has mnistry {__version__}", expected=place.version)
     dataset = load(origin)
     if dict(place.digests) != dict(dataset.digests):
-        raise ResourceError("a worker has other data", where=dataset.source)
+        raise ResourceError("a worker has different data", where=dataset.source)
     return dataset
 
 
@@ -169,7 +169,7 @@ def _run(trial: Trial, dataset: Dataset, path: Path, on_progress: Any) -> Run:
 
 
 def _forget_programs() -> None:
-    """Clear JAX's compiled programs now and then, after `_REMEMBERED` trainings."""
+    """Clear JAX's compiled programs after every `_REMEMBERED` trainings."""
     if next(_started) % _REMEMBERED == 0:
         import jax
 

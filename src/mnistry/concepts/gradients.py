@@ -7,8 +7,8 @@ respect to the node's sum v:
 1. compute the output layer's errors: `softmax_cross_entropy_gradient`;
 2. compute the gradients of a layer's weights and biases from its inputs and errors:
    `layer_gradients`;
-3. pass the errors back to the layer before: `backpropagate`, times the slope of that layer's
-   activation function (`relu_slope`); then go on with 2.
+3. pass the errors back to the previous layer: `backpropagate`, times the slope of that layer's
+   activation function (`relu_slope`); then repeat from 2.
 
 Bishop section 5.3; D. Rumelhart, G. Hinton, R. Williams, "Learning representations by
 back-propagating errors", Nature 323, 1986. Knows nothing of how an optimizer uses a gradient.
@@ -27,8 +27,8 @@ def softmax_cross_entropy_gradient(probabilities: ArrayLike, labels: ArrayLike) 
     """Return the output layer's errors: the probabilities minus the one-hot labels.
 
     dL/dv_k = p_k - y_k with the one-hot row y, for softmax and cross-entropy together, in nats;
-    Bishop (5.54). Each row is one image's, not divided by the number of images. (Keras on JAX
-    returns 0 where `KERAS_EPSILON` clips the true class's probability.)
+    Bishop (5.54). Each row is for one image, and is not divided by the number of images. (Keras on
+    JAX returns 0 where `KERAS_EPSILON` clips the true class's probability.)
 
     Parameters
     ----------

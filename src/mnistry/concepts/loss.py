@@ -27,11 +27,11 @@ def cross_entropy(probabilities: ArrayLike, labels: ArrayLike, base: float = mat
     Parameters
     ----------
     probabilities
-        p, rows with sum 1 as softmax gives them: ``(n, classes)`` or ``(classes,)``.
+        p, rows that sum to 1, as from softmax: ``(n, classes)`` or ``(classes,)``.
     labels
         The true classes, from 0: ``(n,)``, or a single one.
     base
-        Of the logarithm. The loss is in nats for e, as in Keras, in bits for 2, in decimal
+        Base of the logarithm. The loss is in nats for e, as in Keras, in bits for 2, in decimal
         digits for 10.
 
     Returns
@@ -69,11 +69,11 @@ def binary_cross_entropy(
     Parameters
     ----------
     probabilities
-        p, each from 0 to 1, as sigmoid gives them: ``(n, outputs)`` or ``(outputs,)``.
+        p, each from 0 to 1, as from sigmoid: ``(n, outputs)`` or ``(outputs,)``.
     targets
         t, each from 0 to 1, of the same shape: one-hot rows, for example.
     base
-        Of the logarithm, as in `cross_entropy`.
+        Base of the logarithm, as in `cross_entropy`.
 
     Returns
     -------

@@ -63,9 +63,8 @@ def relu(v: ArrayLike) -> Floats:
     """Keep positive sums and replace the others by 0: max(0, v), the rectified linear unit.
 
     Without a nonlinear function between them, two layers do no more than one: X W1 W2 is X times
-    a single matrix.
-    Goodfellow section 6.3.1; V. Nair, G. Hinton, "Rectified Linear Units Improve Restricted
-    Boltzmann Machines", ICML 2010.
+    a single matrix. Goodfellow section 6.3.1; V. Nair, G. Hinton, "Rectified Linear Units Improve
+    Restricted Boltzmann Machines", ICML 2010.
 
     Examples
     --------

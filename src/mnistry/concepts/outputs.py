@@ -53,7 +53,7 @@ def argmax(values: ArrayLike) -> NDArray[np.intp]:
 
     Returns
     -------
-    Indices from 0, shape ``(n,)``, or a single one. Of equal values the first counts.
+    Indices from 0, shape ``(n,)``, or a single one; in a tie, the first.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def one_hot(labels: ArrayLike, classes: int = 10) -> NDArray[np.float32]:
            [1., 0., 0.]], dtype=float32)
     """
     labels = np.asarray(labels)
-    # NumPy would take -1 for the last class.
+    # NumPy would read -1 as the index of the last class.
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(
             f"labels from {labels.min()} to {labels.max()}; expected 0 to {classes - 1}"

@@ -1,4 +1,4 @@
-"""The floating-point precision that the lesson computes in."""
+"""The floating-point precision of the lesson's computations."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 def floats(values: ArrayLike) -> Floats:
-    """Return a ``float32`` array as it is, and all other numbers as ``float64``.
+    """Return a ``float32`` array unchanged, and all other numbers as ``float64``.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""The losses of a run as a ledger in bits: what its network has learned, and what is missing.
+"""The losses of a run as a ledger in bits: what its network has learned, and what it has not.
 
-Cross-entropy in bits is a number of yes-or-no questions: how many one would still have to ask
-about an image, on average, if one knows the network's probabilities. Knows nothing of files or of
-how a ledger is shown.
+Cross-entropy in bits is the average number of yes-or-no questions that are still needed to find an
+image's class, given the network's probabilities. Knows nothing of files or of how a ledger is
+shown.
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Ledger:
-    """The mean cross-entropy of a run's images in bits, beside that of knowing nothing.
+    """The mean cross-entropy of a run's images in bits, compared with knowing nothing.
 
     Attributes
     ----------
@@ -53,9 +53,9 @@ class Ledger:
         Number of classes, at least 1.
     frequencies
         Cross-entropy of a guess that knows only how often each class occurs in training: the
-        entropy of the class frequencies. It is `nothing` if all are equal, else less.
+        entropy of the class frequencies. It equals `nothing` if all are equal, and is less if not.
     train, unseen
-        Cross-entropy by the final weights, on the training images and on others; None if there
+        Cross-entropy with the final weights, on the training images and on others; None if there
         are no others.
     split
         Which images `unseen` is about: ``"test"``, or ``"validation"`` if there are no test
@@ -131,14 +131,14 @@ class Ledger:
     def gap(self) -> float | None:
         """The generalisation gap: `unseen` minus `train`.
 
-        A part of it is overfitting, another part is chance. The rest comes from other differences
-        between the images: MNIST's test images are by other writers than its training images.
+        Part of it is overfitting, and part is chance. The rest comes from other differences
+        between the images: MNIST's training and test images are by different writers.
         """
         return None if self.unseen is None else self.unseen - self.train
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch, from 1, with the lowest validation loss; the first of equals."""
+        """The epoch, from 1, with the lowest validation loss; the first in a tie."""
         costs = [entry.unseen for entry in self.epochs if entry.unseen is not None]
         return costs.index(min(costs)) + 1 if costs else None
 

@@ -27,7 +27,7 @@ DISPUTED_MNIST_TEST = (
 Five people were shown each image, and fewer than three chose its label: cleanlab/label-errors,
 ``mturk/mnist_mturk.json``, of Northcutt, Athalye, Mueller, "Pervasive Label Errors in Test Sets
 Destabilize Machine Learning Benchmarks", NeurIPS 2021. The labels are never changed; the images
-are scored both with and without these.
+are scored both with and without them.
 """
 
 _SUM_TOLERANCE = 1e-3  # rounding of the sum of a softmax row in float32 or float16
@@ -109,7 +109,7 @@ class ClassScore:
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """How many images with a label were answered with a certain other class."""
+    """How many images of one class were answered as another class."""
 
     label: int
     answer: int
@@ -179,7 +179,7 @@ class Scorecard(Score):
         )
 
     def _repr_html_(self) -> str:
-        """Show the scorecard as a small table in a notebook, in the colours of its page."""
+        """Show the scorecard as a small table in a notebook, in the notebook's colours."""
         low, high = self.interval
         rows = {
             "images": f"{self.count:,}",
@@ -268,7 +268,7 @@ class Scorecard(Score):
                 raise ValueError("a loss is not a finite number of at least 0")
             return card
         except (KeyError, TypeError, ValueError) as error:
-            what = f"not a whole scorecard ({type(error).__name__}: {error})"
+            what = f"not a complete scorecard ({type(error).__name__}: {error})"
             raise ModelError(what, where=where, remedy="evaluate the run again") from error
 
 
@@ -335,7 +335,7 @@ def score(
     Raises
     ------
     DataError
-        If there are no labels, an invalid label, or not one label for each row.
+        If there are no labels, a label is invalid, or the numbers of labels and rows differ.
     ModelError
         If the probabilities are not numbers, have another shape or do not sum to 1.
     UsageError

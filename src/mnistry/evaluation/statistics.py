@@ -16,16 +16,16 @@ _Z = statistics.NormalDist().inv_cdf(1 - _LEVEL / 2)  # 1.96
 
 
 class Interval(NamedTuple):
-    """Lower and upper end of a 95 % interval for a share, each from 0 to 1."""
+    """Lower and upper end of a 95 % interval for a proportion, each from 0 to 1."""
 
     low: float
     high: float
 
 
 def wilson(correct: int, count: int) -> Interval:
-    """Return Wilson's 95 % confidence interval for a share.
+    """Return Wilson's 95 % confidence interval for a proportion.
 
-    Unlike p +- 1.96 standard errors it stays within 0 to 1, and covers the true share in about
+    Unlike p +- 1.96 standard errors it stays within 0 to 1, and covers the true proportion in about
     95 % of cases even near 0 and 1, as for the accuracy of digit networks. E. B. Wilson,
     "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22, 1927; formula
     4 in Brown, Cai, DasGupta, "Interval Estimation for a Binomial Proportion", Statistical
@@ -46,7 +46,7 @@ def wilson(correct: int, count: int) -> Interval:
     """
     if not 0 <= correct <= count or count < 1:
         raise UsageError(
-            f"{correct} of {count} is not a share", expected="0 to count, of at least 1"
+            f"{correct} of {count} is not a proportion", expected="0 to count, of at least 1"
         )
     share = correct / count
     centre = (correct + _Z**2 / 2) / (count + _Z**2)
@@ -130,7 +130,7 @@ class Comparison:
         """The result of the test in a few words."""
         chance = f"p = {self.p_value:.2g}" if self.p_value >= 1e-4 else "p < 0.0001"
         if not self.differ:
-            return f"no difference that this test can see ({chance})"
+            return f"no significant difference ({chance})"
         return (
             f"they differ: the first alone got {self.only_a:,} wrong,"
             f" the second alone {self.only_b:,} ({chance})"
@@ -164,7 +164,7 @@ def mcnemar(mistakes_a: Collection[int], mistakes_b: Collection[int], count: int
     >>> comparison.both, comparison.only_a, comparison.only_b, comparison.p_value
     (1, 5, 0, 0.0625)
     >>> comparison.verdict
-    'no difference that this test can see (p = 0.062)'
+    'no significant difference (p = 0.062)'
     """
     a, b = set(mistakes_a), set(mistakes_b)
     outside = [index for index in a | b if not 0 <= index < count]

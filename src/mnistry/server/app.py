@@ -33,7 +33,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 _QUEUE = 32  # quick computations that may wait: about a tenth of a second of work
 
-# FastAPI has no type for a body of bytes.
+# FastAPI has no type for a body of raw bytes.
 _BYTES = {"type": "string", "format": "binary"}
 _FORM = {"type": "object", "properties": {"file": _BYTES}, "required": ["file"]}
 _PICTURE_BODY: dict[str, Any] = {
@@ -51,15 +51,15 @@ _PICTURE_BODY: dict[str, Any] = {
 class Service:
     """State shared by the routes: the reader in use, and the queues of computations.
 
-    The reader may be replaced at any time; a request under way keeps the one that it started with.
+    The reader may be replaced at any time; a running request keeps the reader it started with.
     """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        # One thread: reading holds Python's global lock half of the time, and several threads that
-        # compete for it answer fewer requests a second than one.
+        # One thread: reading holds the GIL half of the time, and several threads that compete for
+        # it answer fewer requests per second than one.
         self.quick = WorkQueue(1, _QUEUE)
-        # Separate, so that work of seconds does not delay work of milliseconds.
+        # Separate, so that work that takes seconds does not delay work that takes milliseconds.
         self.slow = WorkQueue(2, _QUEUE // 4)
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ def create(service: Service, access: Access | None = None) -> FastAPI:
         responses=_ERRORS,
         generate_unique_id_function=operator.attrgetter("name"),
         lifespan=lifespan,
-        # Report no request to anyone, whatever the environment says.
+        # Send no telemetry, whatever the environment variables say.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
@@ -138,7 +138,7 @@ async def read(request: Request, service: TheService) -> schemas.Reading:
 
 @_api.post("/doctor", response_class=Response, responses=PNG, openapi_extra=_PICTURE_BODY)
 async def doctor(request: Request, service: TheService) -> Response:
-    """Draw each step from a picture to its digits, and why they are read as they are."""
+    """Draw each step from a picture to its digits, and the reasons for each answer."""
     content = await read_picture(request)
     drawn = await service.slow.run(request, pictures.doctor_sheet, service.reader, content)
     return Response(drawn, media_type="image/png")

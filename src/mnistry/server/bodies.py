@@ -1,8 +1,8 @@
-"""Limits on request bodies: their size, their duration, and the memory of all of them together.
+"""Limits on request bodies: size, duration, and the memory of all bodies together.
 
 A body is admitted before it is read: the bytes it announces are reserved in a budget, and requests
-beyond the budget are refused. Bodies are kept in memory, never in a file. Knows nothing of what is
-done with them.
+beyond the budget are refused. Bodies are kept in memory, never in a file. Knows nothing of how they
+are used.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ MAX_REQUESTS = 64
 MAX_JSON = 1 << 16
 SMALL = 200_000  # bytes of a picture that is read in milliseconds
 BUDGET = 64_000_000  # bytes of all bodies together: six of the largest pictures and some small ones
-_FOR_SMALL = 3_000_000  # bytes of the budget that only small bodies get
+_FOR_SMALL = 3_000_000  # bytes of the budget that are reserved for small bodies
 _FORM_OVERHEAD = 1 << 14  # bytes that a form may add to the picture in it
 _FORM = "multipart/form-data"
 
@@ -29,8 +29,8 @@ class BodyLimits:
     """Middleware that limits every request's body.
 
     The routes of `picture_paths` take a picture; the others take a little JSON. `reserved` counts
-    the bytes of the budget in use. Until it is answered, a request holds the bytes that it has
-    announced, or those that it has sent if it announced none.
+    the bytes of the budget in use. Until it is answered, a request holds the bytes of its
+    Content-Length or, without one, the bytes received so far.
     """
 
     def __init__(self, app: ASGIApp, picture_paths: frozenset[str]) -> None:
@@ -75,8 +75,8 @@ class _LimitedBody:
             if not length.isascii() or not length.isdigit():
                 raise _bad_length("not a number of bytes")
             if "transfer-encoding" in headers:
-                expected = "no Transfer-Encoding beside it"
-                raise _bad_length("a body of two lengths", expected, close=True)
+                expected = "only one of the two"
+                raise _bad_length("sent together with Transfer-Encoding", expected, close=True)
             self._announced = int(length[:20])
             if self._announced > self._max_bytes:
                 raise _too_large(self._max_bytes)
@@ -86,7 +86,7 @@ class _LimitedBody:
 
     async def receive(self) -> Message:
         """Receive the next part of the body, as an ASGI message."""
-        if self._is_complete:  # only the disconnect can follow
+        if self._is_complete:  # only a disconnect can follow
             return await self._receive()
         try:
             async with asyncio.timeout_at(self._deadline):

@@ -66,7 +66,7 @@ def error_of(error: MnistryError) -> Error:
 
 
 def without_paths(text: str) -> str:
-    """Return a text up to the clause that names a path, to hide the server's files from clients.
+    """Cut a text off before the clause that names a path, to hide the server's files from clients.
 
     Examples
     --------

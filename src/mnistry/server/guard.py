@@ -56,11 +56,11 @@ class Access:
 
     @classmethod
     def listening_on(cls, host: str) -> Self:
-        """Make the access for a server that listens on `host`, with a new token beyond loopback."""
+        """Return the access for a server on `host`, with a new token unless it is loopback."""
         return cls(host, None if is_loopback(host) else secrets.token_urlsafe())
 
     def is_own_name(self, name: str) -> bool:
-        """Return whether a request's ``Host``, without its port, can mean this server.
+        """Return whether a request's ``Host``, without its port, is a name of this server.
 
         Anyone can make a name resolve to this machine, so only known names are accepted. A server
         on loopback accepts only loopback addresses.
@@ -136,7 +136,7 @@ class Guard:
         if origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}":
             raise ApiError(403, _OTHER_SITE, where="Origin")
         site = headers.get("sec-fetch-site", "none")
-        # Other sites may link to the page itself.
+        # Other sites may link to the start page.
         if site not in _OWN_SITE and scope["path"] != "/":
             raise ApiError(403, _OTHER_SITE, where="Sec-Fetch-Site")
         return None if self._access.token is None else self._check_token(scope, headers)
@@ -176,5 +176,5 @@ def _without_port(host: str) -> str:
         parts.port  # noqa: B018  (raises if it is not a number)
     except ValueError:
         return ""
-    # A user, a path or a query has no place in a Host header.
+    # A user, a path or a query is not allowed in a Host header.
     return name if parts.netloc == host and "@" not in host else ""

@@ -15,7 +15,7 @@ _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
 
 
 def read(reader: Reader, content: bytes) -> schemas.Reading:
-    """Read the digits in an image file's content; raise `DataError` if it is no such image."""
+    """Read the digits in an image file's content; raise `DataError` if it is not an image."""
     detail = reader.read_in_detail(content)
     reading, (height, width) = detail.reading, detail.size
     bits = -np.log2(np.maximum(detail.probabilities, _SMALLEST))

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mnistry.errors import ResourceError, UsageError
 from mnistry.server.guard import Access
 
-_GRACE = 2  # seconds that a shutdown waits for answers under way
+_GRACE = 2  # seconds that a shutdown waits for running requests
 _HEAD_BYTES = 1 << 14
 _BACKLOG = 128
 _MAX_PORT = 65_535
@@ -29,7 +29,7 @@ class PatientProtocol(H11Protocol):
     """HTTP/1.1 with time limits for slow clients."""
 
     HEAD_SECONDS = 10.0  # from the connection or the last answer to the end of the headers
-    WRITE_SECONDS = 30.0  # for which a client may read nothing of its answer
+    WRITE_SECONDS = 30.0  # the longest time that a client may read nothing of its answer
 
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
@@ -68,7 +68,7 @@ class PatientProtocol(H11Protocol):
             self._write_timer.cancel()
 
     def _update_head_timer(self) -> None:
-        # Not restarted by every byte: a client could extend it for ever, a byte at a time.
+        # Not restarted by each byte: a slow client could then extend it for ever.
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering and self._head_timer is not None:
             self._head_timer.cancel()
@@ -100,7 +100,7 @@ def serve(
     on_ready: Callable[[str], None],
     on_shutdown: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Serve an application until an interrupt or a termination.
+    """Serve an application until SIGINT or SIGTERM.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def serve(
     access
         Where to listen, and the token if there is one.
     port
-        0 takes a free one.
+        0 for any free port.
     on_ready
         Called with the address to open, before the first request is answered.
     on_shutdown
@@ -124,7 +124,7 @@ def serve(
     """
     listener = listen(access.host, port)
     cv2.setNumThreads(1)  # requests run in parallel already
-    # Else malformed forms would fill the terminal.
+    # Otherwise malformed forms would fill the terminal.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     with listener:
         on_ready(url(access, listener.getsockname()[1]))
@@ -158,7 +158,7 @@ def listen(host: str, port: int) -> socket.socket:
         # With the protocol given, asyncio turns off Nagle's algorithm, which would delay the second
         # part of an answer until the client has acknowledged the first.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        if os.name != "nt":  # on Windows it would let two programs listen
+        if os.name != "nt":  # on Windows it would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)

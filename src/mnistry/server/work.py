@@ -61,7 +61,7 @@ class WorkQueue:
             answer.cancel()
 
     def close(self) -> None:
-        """Cancel queued work; running work ends by itself."""
+        """Cancel queued work; running work finishes."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
