@@ -17,11 +17,11 @@ from mnistry.images.mnist_form import SIDE, normalise
 
 Random = np.random.Generator
 
-# A stem is straight if its ink spreads from its axis by at most this, in pixels. A stem that leans
-# by more than this, in radians, would become a 7 or a 2, and so would one whose upstroke is further
-# from upright than this.
+# A stem is straight if its ink spreads from its axis by at most _STRAIGHT pixels. With a stem that
+# leans by more than _UPRIGHT radians, or an upstroke that leans by more than _STEEP, a 1 would
+# become a 7 or a 2.
 _STRAIGHT, _UPRIGHT, _STEEP = 1.3, 0.35, 1.1
-# Fewer pixels of paper than this within ink are not a hole but a gap.
+# Paper within ink of fewer pixels than this is a gap, not a hole.
 _HOLE = 5
 
 

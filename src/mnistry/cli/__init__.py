@@ -75,7 +75,7 @@ def main() -> NoReturn:
 
 
 def _run() -> NoReturn:
-    # As an exception, a termination lets a training record that it was interrupted.
+    # Raise on termination, so that a training can record that it was interrupted.
     signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

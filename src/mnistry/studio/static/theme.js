@@ -1,4 +1,4 @@
-/* Set light or dark before the first paint: as chosen, else as the system does. */
+/* Set light or dark before the first paint: as chosen, else the system's setting. */
 
 "use strict";
 

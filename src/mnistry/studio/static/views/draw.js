@@ -1,4 +1,4 @@
-/* Draw: a pad, and the network's prediction while one draws. */
+/* Draw: a pad, and the network's prediction during drawing. */
 
 import { byId, element, paint } from "../dom.js";
 import { makeChoice } from "../choice.js";

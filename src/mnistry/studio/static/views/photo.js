@@ -88,7 +88,7 @@ async function decoded(file) {
   try {
     return await createImageBitmap(file);
   } catch {
-    return null; // the server may know the format, or says what is wrong
+    return null; // the server may know the format; if not, it says what is wrong
   }
 }
 
