@@ -212,7 +212,7 @@ def test_only_a_loss_that_falls_first_is_called_overshot(step):
 
 def test_backpropagation_is_described_with_the_slope_of_the_activation(step):
     text = words(narrative.learning(step))
-    assert "times the slope of the node's activation function (of ReLU: 1 if the" in text
+    assert "times the slope of its activation function (for ReLU: 1 if the" in text
     assert "with 0.00001 added to the weight" in text
 
 

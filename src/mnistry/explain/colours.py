@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mnistry.explain.dense import Floats
 
-# Both ends of the colour map RdBu of C. Brewer, colorbrewer2.org, and black.
+# Both ends of C. Brewer's colour map RdBu (colorbrewer2.org), and black.
 _RED, _BLUE, _INK = (178, 24, 43), (33, 102, 172), (0, 0, 0)
 
 
@@ -37,9 +37,9 @@ def grey(values: NDArray[np.generic], caption: str, limit: float) -> Picture:
 
 
 def signed(images: Sequence[Floats], captions: Sequence[str]) -> tuple[Picture, ...]:
-    """Draw numbers above 0 in red and below 0 in blue, by the same scale in all pictures."""
-    # The largest 0.5 % of the numbers have the same colour: a few extreme weights would make all
-    # others pale.
+    """Draw numbers above 0 in red and below 0 in blue, on the same scale in all pictures."""
+    # The largest 0.5 % of the numbers share one colour: otherwise a few extreme weights would make
+    # all others pale.
     limit = float(np.quantile(np.abs(np.stack(images)), 0.995))
     return tuple(
         Picture(_blend(image, limit, _RED, _BLUE), caption)

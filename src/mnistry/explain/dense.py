@@ -136,7 +136,7 @@ def read(inside: Inside) -> DenseNetwork | None:
 
 
 def _agrees(network: DenseNetwork, inside: Inside) -> bool:
-    """Return whether ONNX Runtime computes the same: a foreign file may differ in its input."""
+    """Return whether ONNX Runtime agrees: another program's file may expect other input."""
     image = np.arange(784).astype(np.uint8).reshape(28, 28)  # every value from 0 to 255
     ours = network.forward(as_inputs(image))[-1][1][0]
     return np.allclose(ours, inside.values(image)["probabilities"], rtol=0, atol=1e-3)

@@ -34,7 +34,7 @@ class LayerView:
     name
         ``"hidden"``.
     kind
-        What the layer computes, in this order: ``"Dense, relu"``, ``"Conv, Relu"``.
+        The layer's operations, in order: ``"Dense, relu"``, ``"Conv, Relu"``.
     values
         The output: shape ``(units,)`` for nodes, ``(rows, columns, channels)`` for feature maps.
     sums
@@ -121,7 +121,7 @@ class Explanation:
         return None if self.shifted is None else np.exp(self.shifted)
 
     def rest(self, digit: int) -> float:
-        """Return the probability of all other classes together, without rounding it from 1."""
+        """Return the sum of the other classes' probabilities, more exact than 1 minus this one."""
         return float(np.delete(self.probabilities, digit).sum())
 
     @property
@@ -130,7 +130,7 @@ class Explanation:
         if self.label is None:
             return None
         if self.probabilities[self.label] > 0.5:
-            # A probability near 1 has lost most digits of a small loss; the rest has them all.
+            # Near 1 the probability has lost most digits of a small loss; the rest keeps them.
             return -math.log1p(-self.rest(self.label))
         return float(concepts.cross_entropy(self.probabilities, self.label))
 
@@ -160,7 +160,7 @@ class Explainer:
     Parameters
     ----------
     model
-        An ``.onnx`` file that mnistry exported, or its content. In a file of another program,
+        An ``.onnx`` file that mnistry exported, or its content. In a file from another program,
         each operator is shown as a layer.
 
     Attributes
@@ -198,7 +198,7 @@ class Explainer:
         Raises
         ------
         DataError
-            If it is not such an image.
+            If the image has the wrong shape, dtype or range.
         """
         pixels = as_images(np.asarray(image)[np.newaxis], "the image")[0]
         if self.network is None:

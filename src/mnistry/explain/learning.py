@@ -24,12 +24,12 @@ from mnistry.explain.gradients import Changes
 from mnistry.runs.directory import Run
 
 _SHOWN = 3  # weights of each layer
-# How many times the step is made: in the first rows of the table; the last is halved so often.
+# Multiples of the step in the table: these, and the largest one, halved up to four times.
 _FACTORS, _HALVINGS = (0, 0.01, 0.1, 1), 4
 _POINTS = 80  # of the curve
-_SHORTEST = 1.25  # times the step: where the curve ends at the earliest
-_WORSE = 1.5  # times the loss before the step: such a step goes too far
-_LONGEST = 2.0**20  # times the step: where the search for such a step ends
+_SHORTEST = 1.25  # times the step: the curve reaches at least this far
+_WORSE = 1.5  # times the loss before the step: a step that leads to this loss is too large
+_LONGEST = 2.0**20  # times the step: the search for such a step ends here
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
@@ -43,13 +43,13 @@ class OptimizerStep:
     learning_rate
         The learning rate of this step.
     steps_before
-        How many steps it made in the training.
+        How many steps it made during training.
     peak_learning_rate
-        The highest of its schedule; None for a constant learning rate.
+        The highest rate of its schedule; None for a constant learning rate.
     remembers
-        Whether it has its state from the training; else its running averages begin at 0.
+        Whether it has its state from the training; otherwise its running averages begin at 0.
     changes
-        What it adds to every weight.
+        What it adds to each weight.
     """
 
     optimizer: str
@@ -120,17 +120,17 @@ class LearningStep:
     step
         The step of the optimizer.
     weights
-        The weights of each layer with the largest gradients, without gradients of 0.
+        The weights with the largest gradients in each layer, except gradients of 0.
     parameters, moved
         How many weights and biases the network has, and how many the step changes.
     before, after
         The image's loss before and after the step, in nats.
     slope
-        The sum of each gradient times its change: by so much the step would change the loss if
-        the loss were a straight line.
+        The sum of each gradient times its change: how much the step would change the loss if the
+        loss were a straight line.
     table, curve
-        The loss at a few multiples of the step, from a hundredth to too large; and at many
-        multiples at equal distances, for a figure.
+        The loss at a few multiples of the step, from 0 to too large; and at many equally spaced
+        multiples, for a figure.
     others
         The number of other images in `table` and `curve`.
     """
@@ -188,7 +188,7 @@ def learn(
     Raises
     ------
     ModelError
-        If the run's ``model.keras`` is damaged, or has another network.
+        If the run's ``model.keras`` is damaged, or holds another network.
     """
     loss = run.recipe.loss
     gradient = gradients.backpropagate(network, image, label, loss)
@@ -225,7 +225,7 @@ def learn(
 def optimizer_step(run: Run, gradient: Changes) -> OptimizerStep:
     """Compute the step that a run's optimizer makes with a gradient.
 
-    Its state is that after the last step of the training, from ``model.keras``.
+    Its state, read from ``model.keras``, is that after the last training step.
 
     Raises
     ------
@@ -275,10 +275,10 @@ def _saved_state(path: Path) -> list[NDArray[Any]]:
 def _loss_along(
     network: DenseNetwork, changes: Changes, split: Split, loss: str
 ) -> Callable[[float], float]:
-    """Return a function: the mean loss of images by how many times the changes are made."""
+    """Return a function from a multiple of the changes to the mean loss of the images."""
     inputs, labels = dense.as_inputs(split.images), np.asarray(split.labels)
     first, later = network.layers[0], DenseNetwork(network.layers[1:])
-    # The sums of the first layer, most of the work, are linear in the factor: two products do.
+    # The first layer's sums, most of the work, are linear in the factor: two products suffice.
     start = concepts.layer(inputs, first.kernel, first.bias)
     move = concepts.layer(inputs, *changes[0])
 
@@ -293,12 +293,12 @@ def _loss_along(
 
 
 def _too_far(loss: Callable[[float], float], or_gone: bool) -> tuple[float, float]:
-    """Find how many times the step makes a loss clearly worse or, with `or_gone`, almost 0.
+    """Find the multiple of the step that makes a loss clearly worse or, with `or_gone`, almost 0.
 
     Returns
     -------
     power, factor
-        A power of 2, and the first eighth of it that is enough.
+        A power of 2 that does so, and the smallest multiple of its eighth that does.
     """
     start = loss(0)
 

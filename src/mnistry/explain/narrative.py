@@ -124,7 +124,7 @@ def number(value: float, extra: int = 0) -> str:
 
 
 def probability(explanation: Explanation, digit: int) -> str:
-    """Write a class's probability; one that would be rounded to 1 as a difference from 1."""
+    """Write a class's probability, or its difference from 1 if it would be rounded to 1."""
     rest = explanation.rest(digit)
     if 0 < rest < 0.00005:
         return f"1 - {number(rest)}"
@@ -193,7 +193,7 @@ def _hidden(explanation: Explanation, network: DenseNetwork, index: int) -> Sect
         "A node multiplies each input x by its weight w, adds up the products, and adds its bias: "
         "the result is its sum v."
         if index == 0
-        else "Its nodes do the same with the outputs of the layer before."
+        else "Its nodes do the same with the outputs of the previous layer."
     )
     parts: list[Part] = [
         f"Each of the {units:,} nodes of the layer “{layer.name}” has a weight for each of its "
@@ -359,7 +359,7 @@ def _layers(explanation: Explanation) -> Section:
         for view in explanation.layers
     )
     parts: list[Part] = [
-        "This network has other layers than dense ones. The table shows the output of each layer, "
+        "This network has layers other than dense ones. The table shows the output of each layer, "
         "in the order of computation. What a layer computes is named as in ONNX: Gemm computes "
         "the sums of a dense layer. The shape of feature maps is rows × columns × maps. No layer "
         "divides the pixels by 255: instead, the first weights of the network are divided by 255.",
@@ -386,7 +386,7 @@ def _range(values: Floats) -> str:
 
 
 def _maps(maps: Floats, captions: Sequence[str]) -> tuple[str, tuple[Picture, ...]]:
-    """Draw feature maps; return also what their colours mean."""
+    """Draw feature maps; also return what their colours mean."""
     images = [*np.moveaxis(maps, -1, 0)]
     if maps.min() < 0:
         return "red is above 0, blue is below, and a stronger colour is further from 0", signed(
@@ -399,7 +399,7 @@ def _maps(maps: Floats, captions: Sequence[str]) -> tuple[str, tuple[Picture, ..
 
 def _direction(step: LearningStep) -> Section:
     error = (
-        "the slope of the loss along the node's sum"
+        "the derivative of the loss with respect to the node's sum"
         if step.loss == "binary_crossentropy"
         else "its probability, minus 1 for the true class"
     )
@@ -418,7 +418,7 @@ def _direction(step: LearningStep) -> Section:
         "weight, minus the loss with 0.00001 subtracted, divided by 0.00002.",
         Table(("weight", "value", "backpropagation", "difference"), rows),
     ]
-    none: list[Part] = ["Here the gradient of every weight is 0: only biases can learn from it."]
+    none: list[Part] = ["Here the gradient of every weight is 0: only biases learn from the image."]
     return Section(
         "One step of learning: which way?",
         (
@@ -426,8 +426,8 @@ def _direction(step: LearningStep) -> Section:
             "much the loss grows for each unit that the weight grows. To learn is to change "
             "weights in the opposite direction. Backpropagation computes all gradients in one "
             f"pass. It starts with the error of each output node: {error}. The error of an earlier "
-            "node is the sum of the errors that its output leads to, each times the weight on the "
-            "way, times the slope of the node's activation function (of ReLU: 1 if the node fires, "
+            "node is the sum of the errors of the nodes that it feeds, each times the connecting "
+            "weight, times the slope of its activation function (for ReLU: 1 if the node fires, "
             "else 0). The gradient of a weight is its input times the error of its node.",
             *(largest if rows else none),
         ),
@@ -455,7 +455,7 @@ def _length(step: LearningStep) -> Section:
         "How far?",
         (
             f"The optimizer that trained this run decides: {made.optimizer}, {rate}, with {state}. "
-            f"In its step {made.steps_before + 1:,} it changes {step.moved:,} of the "
+            f"In step {made.steps_before + 1:,} it changes {step.moved:,} of the "
             f"{step.parameters:,} weights and biases.{_OPTIMIZERS.get(made.optimizer, '')} In "
             "training the gradient is the mean of a whole batch; here it is that of this image.",
             *table,
@@ -501,8 +501,9 @@ def _distance(step: LearningStep, others: str) -> Section:
         "What the loss does",
         (
             f"The loss of this image is {loss}. The sum of each gradient times its step is "
-            f"{number(step.slope)}: by so much the whole step would change the loss, from {before} "
-            f"to {predicted}, if the loss were a straight line. After the step the loss is {after}."
+            f"{number(step.slope)}: the whole step would change the loss by this much, from "
+            f"{before} to {predicted}, if the loss were a straight line. After the step the loss "
+            f"is {after}."
             + (" The loss is a curve that never falls below 0." if step.predicted < 0 else "")
             + compared,
             Table(tuple(headings), tuple(rows), marked=int(np.flatnonzero(table.factors == 1)[0])),
@@ -522,7 +523,7 @@ def _overshoot(step: LearningStep, others: str) -> list[Part]:
     factors, own, theirs = step.curve.factors, step.curve.own, step.curve.others
     text = f"The loss of the image itself {_course(factors, own)}."
     if _turns(own):
-        text += " Where it rises again, the step has overshot. So learning rates are small."
+        text += " Where it rises again, the step has overshot: so learning rates must be small."
     if theirs is None:
         return [text]
     mean = (
@@ -534,7 +535,8 @@ def _overshoot(step: LearningStep, others: str) -> list[Part]:
     elif theirs.argmin() == 0:
         mean += (
             " This direction does not help them: it comes from the gradient of one image, not "
-            "from theirs. So training uses the gradients of many images at once, in batches."
+            "from theirs. This is why training uses the gradients of many images at once, in "
+            "batches."
         )
     return [text, mean]
 

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 # As in mnistry.display.plots: from the colour-blind safe set of M. Okabe and K. Ito, 2008.
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
-# In the page this colour becomes that of its text, which is dark or light.
+# The page replaces this colour by that of its text, which is dark or light.
 _TEXT = "#010203"
-_WIDE = 50  # times the step: on such a wide scale one cannot see where 1 is
+_WIDE = 50  # times the step: on a wider scale 1 is too close to 0 to be seen
 
 
 def render(title: str, sections: Sequence[Section], note: str = "") -> str:
     """Return the sections of `mnistry.explain.narrative`, numbered, as one page.
 
-    `note` is its last paragraph. The HTML is to be encoded in UTF-8. All text is escaped.
+    `note` is its last paragraph. Encode the HTML as UTF-8. All text is escaped.
     """
     style = importlib.resources.files("mnistry.explain").joinpath("page.css").read_text("utf-8")
     body = "".join(_section(number, section) for number, section in enumerate(sections, start=1))
@@ -168,5 +168,5 @@ def _svg(drawing: Drawing) -> str:
     # Inside a page an <svg> element needs no XML header, size or namespaces.
     view = re.search(r'viewBox="[^"]*"', drawn)
     inner = drawn[drawn.index("<defs>") :].replace(_TEXT, "currentColor")
-    about = "Curves: the loss of this image, and of others, by the multiple of the step"
+    about = "Curves: the loss of this image, and of others, against multiples of the step"
     return f'<svg role="img" aria-label="{about}" {view and view[0]}>{inner}'

@@ -1,7 +1,7 @@
 """The run directory: a training's settings and results on disk, and the comparison of two runs.
 
-``run.json`` is written first, and again last with ``"status": "done"``. Every file is written whole
-or not at all. Knows nothing of training.
+``run.json`` is written at the start, and again at the end with ``"status": "done"``. Every file is
+written whole or not at all. Knows nothing of training.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class Status(enum.StrEnum):
     DIVERGED = "diverged"
     FAILED = "failed"
 
-    # Shown as the word that run.json has.
+    # Shown as in run.json.
     __repr__ = str.__repr__
 
 
@@ -277,7 +277,7 @@ class Run:
         return path
 
     def summary(self) -> dict[str, Any]:
-        """Return what a list of runs shows, but for the run's name."""
+        """Return what a list of runs shows, except the run's name."""
         test = self.scores().test if self.status == Status.DONE else None
         return {
             "status": self.status,
@@ -351,7 +351,7 @@ def hold(path: Path, *, wait: float = 0.0) -> Iterator[None]:
 
 
 def is_own_file(path: Path) -> bool:
-    """Return whether a file belongs to a run; users may put others into its folder."""
+    """Return whether a file belongs to a run; users may put other files into its folder."""
     folder = path.parent
     if folder.name == _CHECKPOINTS:
         return Run.exists(folder.parent)
@@ -360,14 +360,14 @@ def is_own_file(path: Path) -> bool:
 
 
 def note_end(path: Path, status: Status, *, wait: float) -> None:
-    """Record how a training ended if its process could not; do nothing if its status is known.
+    """Record how a training ended if its process could not; do nothing if that is recorded already.
 
     The run directory may be missing.
 
     Raises
     ------
     ResourceError, ModelError
-        If the process holds the lock for `wait` seconds more, or the record cannot be read.
+        If the process still holds the lock after `wait` seconds, or the record cannot be read.
     """
     if Run.exists(path):
         with hold(path, wait=wait):
@@ -402,7 +402,7 @@ def begin(path: Path) -> Iterator[None]:
 def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
     """Make an empty directory for a new run, ``<folder>/<time>-<recipe>-s<seed>``.
 
-    Its name is unique, also among processes. If the block fails and the directory is still empty,
+    Its name is unique even among processes. If the block fails and the directory is still empty,
     it is removed.
 
     Raises
@@ -435,7 +435,7 @@ def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
 def refuse_taken(path: Path) -> None:
     """Raise `UsageError` if the path of a new run exists already.
 
-    A directory is free if a training was killed in it before it wrote its record.
+    A directory counts as free if a training was killed in it before it wrote its record.
     """
     try:
         names = [entry.name for entry in path.iterdir()] if path.exists() else []
@@ -506,7 +506,7 @@ def _check_types(record: Any, where: Path) -> None:
     for field in dataclasses.fields(record):
         kind: Any = field.type
         if not isinstance(kind, types.UnionType):
-            kind = typing.get_origin(kind) or kind  # Mapping, of Mapping[str, str]
+            kind = typing.get_origin(kind) or kind  # Mapping for Mapping[str, str]
         content = getattr(record, field.name)
         if not isinstance(content, kind):
             raise ModelError(f"not the record of a run: {field.name} is {content!r}", where=where)

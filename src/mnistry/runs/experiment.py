@@ -1,6 +1,6 @@
 """Run an experiment: train, save, evaluate, and write the run directory.
 
-Only here do training and the test split meet: the test images are used once, after the training.
+Only this module both trains and sees the test split: it uses the test images once, after training.
 """
 
 import contextlib
@@ -70,7 +70,7 @@ def run_experiment(
     on_start
         Called once all arguments are checked and the directory is made.
     start_seconds
-        Time spent before this call, to be recorded with the run's.
+        Seconds spent before this call, to be included in the run's start duration.
 
     Raises
     ------
@@ -138,14 +138,14 @@ def run_as_peer(experiment: Experiment, dataset: Dataset, path: Path) -> None:
 
 
 def check(experiment: Experiment, dataset: Dataset) -> None:
-    """Raise what `run_experiment` would raise before it makes a directory."""
+    """Raise any error that `run_experiment` would raise before it makes a directory."""
     recipe = experiment.recipe
     zoo.check(recipe.network, recipe.units, recipe.depth)
     make_optimizer(recipe, _count_steps(recipe, _hold_out(experiment, dataset).kept))
 
 
 def check_resumable(run: Run, dataset: Dataset) -> None:
-    """Raise what `resume` would raise if the run has ended or the data has changed."""
+    """Raise the error that `resume` would raise if the run has ended or the data has changed."""
     if run.status == Status.DONE:
         raise UsageError("this run is done", where=run.path, remedy="train a new one")
     if run.status == Status.DIVERGED:
@@ -248,7 +248,7 @@ def _fit(
     recipe, seed = prepared.experiment.recipe, prepared.experiment.seed
     more = None
     if recipe.styled or recipe.non_digits:
-        more = extra.make(  # from no held-out image
+        more = extra.make(  # not from held-out images
             prepared.parts.kept, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed
         )
     if recipe.early_stopping is not None:

@@ -1,4 +1,4 @@
-"""What each epoch trains on: its images, distorted or not, and the order of their use.
+"""What each epoch trains on: its images, distorted or not, and their order.
 
 Knows nothing of networks.
 """
@@ -33,9 +33,9 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
 def epoch_images(
     images: Images, distortion: Distortion | None, distorted: int, seed: int, start: int
 ) -> Iterator[Iterator[Images]]:
-    """Provide the images of each epoch from epoch `start` on, the first `distorted` distorted.
+    """Provide each epoch's images from epoch `start` on, distorted in the first `distorted` epochs.
 
-    A thread distorts the images of the next epoch meanwhile; it ends with the context.
+    Meanwhile a thread distorts the images of the next epoch; it ends with the context.
     """
     if distortion is None or not distorted:
         yield itertools.repeat(images)

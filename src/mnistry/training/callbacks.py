@@ -55,7 +55,7 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
     Parameters
     ----------
     epochs, steps
-        The most epochs that there will be, and steps per epoch.
+        The maximum number of epochs, and the steps per epoch.
     others
         The caller's callbacks, whose state is saved in a checkpoint.
     on_progress
@@ -79,7 +79,7 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         self.done = [] if checkpoint is None else list(checkpoint.epochs)
         self._epochs, self._steps, self._others = epochs, steps, others
         self._on_progress, self._folder, self._checkpoint = on_progress, folder, checkpoint
-        self._saved = self._saving = 0.0  # when it ended, and how long it took
+        self._saved = self._saving = 0.0  # when the last save ended, and how long it took
 
     @property
     def first_step(self) -> int:
@@ -137,12 +137,12 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
     def save_is_due(self) -> bool:
-        """Whether so much work would be lost by now that it is worth the time to save it."""
+        """Whether there is enough unsaved work to be worth the time of a checkpoint."""
         since = time.perf_counter() - self._saved
         return self._folder is not None and since > min(_INTERVAL, self._saving / _PART_FOR_SAVING)
 
     def save(self, step: int = 0) -> None:
-        """Write a checkpoint after `step` steps of the epoch that follows those done."""
+        """Write a checkpoint after the finished epochs and `step` steps of the next."""
         if self._folder is None:
             return
         started = time.perf_counter()

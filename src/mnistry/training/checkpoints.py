@@ -24,7 +24,7 @@ KEPT = 2
 # Epochs done and steps of the next one: the names sort by time.
 _NAME = re.compile(r"(\d{8})-(\d{8})\.npz")
 _KINDS = {"step": int, "seconds": float, "stopped": bool, "callbacks": list}
-# Where Keras's callbacks that decide something keep their state from epoch to epoch.
+# The attributes in which Keras's stateful callbacks keep their state between epochs.
 _MEMORY: dict[type, tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
     keras.callbacks.ModelCheckpoint: ("best",),
@@ -48,7 +48,7 @@ class Checkpoint:
         Weights, optimizer variables, the running metrics of an epoch that has begun, and
         callbacks' weights, by name.
     callbacks
-        The state of each callback that decides something, in order.
+        The state of each stateful callback, in order.
     """
 
     epochs: tuple[Epoch, ...]
@@ -98,7 +98,7 @@ def restore(
     deciding = _deciding(callbacks)
     if len(deciding) != len(checkpoint.callbacks):
         raise UsageError(
-            f"{len(deciding)} callbacks with a state",
+            f"{len(deciding)} stateful callbacks",
             expected=f"{len(checkpoint.callbacks)}, as in the training to resume",
         )
     shapes = {name: array.shape for name, array in checkpoint.arrays.items()}
@@ -160,7 +160,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def newest(folder: Path, *, between_epochs: bool = False) -> tuple[Checkpoint | None, list[Path]]:
-    """Read the newest checkpoint that is whole.
+    """Read the newest undamaged checkpoint.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def newest(folder: Path, *, between_epochs: bool = False) -> tuple[Checkpoint | 
     Returns
     -------
     checkpoint, damaged
-        The checkpoint, or None if no file is whole; and the newer files, which are damaged.
+        The checkpoint, or None if all are damaged; and the newer files, which are damaged.
     """
     damaged: list[Path] = []
     for path in reversed(_paths(folder)):
@@ -180,7 +180,7 @@ def newest(folder: Path, *, between_epochs: bool = False) -> tuple[Checkpoint | 
             continue
         try:
             return _read(path), damaged
-        # NumPy and zipfile have another error for each flipped bit, some of no class they name.
+        # The error depends on which bit is flipped; NumPy and zipfile do not document them all.
         except Exception:
             damaged.append(path)
     return None, damaged
@@ -194,7 +194,7 @@ def _read(path: Path) -> Checkpoint:
     record = json.loads(arrays.pop("record").tobytes())
     if not {f"variable_{i}" for i in range(record["variables"])} <= arrays.keys():
         raise ValueError("variables are missing")
-    # NumPy returns bytes for a member that does not begin as an array does.
+    # NumPy returns bytes for a member that does not begin like an array.
     if any(getattr(array, "dtype", np.dtype(str)).kind not in "fiub" for array in arrays.values()):
         raise TypeError("an array is not of numbers")
     if not all(isinstance(record[name], kind) for name, kind in _KINDS.items()):

@@ -26,10 +26,10 @@ State = tuple[list[Any], list[Any], list[Any], list[Any]]
 
 
 class Engine:
-    """A compiled model's training on arrays that stay on the device.
+    """Trains a compiled model on arrays that stay on the device.
 
-    Call `compile` once; then, for each epoch, `begin_epoch`, `load_state`, `run` as often as
-    wanted, and `store_state`. Between `load_state` and `store_state` the engine holds the state and
+    Call `compile` once; then, for each epoch, `begin_epoch`, `load_state`, `run` any number of
+    times, and `store_state`. Between `load_state` and `store_state` the engine holds the state, and
     the model's variables must not be used.
 
     Parameters
@@ -67,7 +67,7 @@ class Engine:
         _build_metrics(model, targets)
 
     def begin_epoch(self, first_step: int = 0) -> None:
-        """Begin an epoch of which `first_step` steps are done already."""
+        """Begin an epoch; its first `first_step` steps are done already."""
         self.step = first_step
 
     def set_images(self, images: NDArray[np.uint8]) -> None:
@@ -78,7 +78,7 @@ class Engine:
             self._images = self._put(aligned.as_aligned(images), ())
 
     def _put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """Put an array on the devices, divided as an array of weights of this shape is."""
+        """Put an array on the devices, divided like weights of this shape."""
         import jax
 
         return jax.device_put(array) if self._division is None else self._division.put(array, shape)
@@ -105,7 +105,7 @@ class Engine:
                     self._stored[id(variable)] = variable.value, value
 
     def run(self, order: NDArray[np.int32], stop: int) -> dict[str, float]:
-        """Run the epoch's steps from `step` to before `stop`.
+        """Run the epoch's steps from `step` up to, but not including, `stop`.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class Engine:
         lowered = [jit(steps).lower(self._state, self._no_logs, *data, order, zero, zero)]
         if self._rest:
             lowered.append(jit(step).lower(self._state, *data, order[: self._rest]))
-        # XLA compiles outside Python's lock: both programs at once.
+        # XLA releases the GIL, so both programs are compiled at once.
         with ThreadPoolExecutor() as pool:
             compiled = list(pool.map(lambda program: program.compile(), lowered))
         self._run_steps, self._run_last_step = compiled[0], compiled[-1]
@@ -197,7 +197,7 @@ def _plain(value: Any) -> Any:
 def _build_metrics(model: keras.Model, targets: NDArray[Any]) -> None:
     import jax
 
-    # Keras makes the metrics' variables at their first use, which need not compute anything.
+    # Keras creates the metrics' variables at their first use; tracing them is enough.
     answer = jax.ShapeDtypeStruct((1, *model.output_shape[1:]), np.float32)
     with keras.StatelessScope():
         jax.eval_shape(functools.partial(model.compute_metrics, None), targets[:1], answer)

@@ -1,6 +1,6 @@
 """Fit a network to arrays: epochs, batches, validation, callbacks, checkpoints.
 
-It gets training images and never a test split. On Keras's JAX backend the steps run in the compiled
+It never receives a test split. On Keras's JAX backend the steps run in the compiled
 engine. On other backends, and with callbacks that need every batch, they run in ``model.fit``, over
 the same batches in the same order.
 """
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Often enough for a bar that moves smoothly; rare enough to cost nothing.
+# Short enough for a smooth progress bar, long enough to cost nothing.
 _SECONDS_A_PIECE = 0.2
 _EVALUATION_BATCH = 1000
 
@@ -75,13 +75,13 @@ def train(
         ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` or
         ``"binary_crossentropy"``.
     epochs, batch_size
-        Times that every image is used; images per step.
+        How often every image is used; images per step.
     distortion
-        How far to distort the images, anew for each epoch; None uses them as they are.
+        How far to distort the images, anew in each epoch; None uses them as they are.
     plain_epochs
-        How many epochs, the last ones, use the images without distortion.
+        How many of the last epochs use the images without distortion.
     extra
-        More images to train on, with targets of their own: see `mnistry.augmentation.extra`. The
+        More images to train on, with their own targets: see `mnistry.augmentation.extra`. The
         running loss and accuracy count them too; for a non-digit, whose target is the same for
         every class, only the answer 0 counts as right.
     validation
@@ -94,7 +94,7 @@ def train(
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
     on_progress
-        Called some five times a second. Within an epoch the weights are in the engine, so use
+        Called about five times a second. Within an epoch the weights are in the engine, so use
         `model` only in a callback's hooks for epochs.
     checkpoint_folder
         Where to save the state: when the training ends or is interrupted, and at least every ten
@@ -114,17 +114,17 @@ def train(
         If a setting is out of its range.
     DivergedError
         If the loss becomes infinite or not a number; `model` keeps the weights of the last
-        epoch that ended well.
+        epoch with a finite loss.
 
     Notes
     -----
-    Where JAX computes in several processes (``jax.distributed.initialize``), each must make this
+    Where JAX computes in several processes (``jax.distributed.initialize``), each must make the
     same call: every batch is divided among them, and all end with the same weights.
 
     In one process a large dense layer is divided among up to four cores. JAX must be told so
-    before it computes anything: `mnistry.build` does, and so does this function. In a program in
-    which JAX has computed something before (a Keras model with weights is enough), the layer stays
-    whole, and the last digits of the weights are not those of ``mnistry train``.
+    before it computes anything: `mnistry.build` does that, and so does this function. If JAX has
+    computed something before (creating a Keras model with weights is enough), the layer is not
+    divided, and the weights differ in their last digits from those of ``mnistry train``.
 
     Examples
     --------
@@ -167,7 +167,7 @@ class Settings:
     seed: int
 
     def check(self, count: int) -> None:
-        """Raise `UsageError` if `count` images cannot be trained on like this."""
+        """Raise `UsageError` if `count` images cannot be trained on with these settings."""
         if self.epochs != int(self.epochs) or self.epochs < 1:
             raise UsageError(f"epochs {self.epochs}", expected="a whole number from 1")
         if not 0 <= self.plain_epochs <= self.epochs:
@@ -193,7 +193,7 @@ def train_parts(
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint_folder: Path | None = None,
 ) -> History:
-    """Fit a compiled model to images of which a part is set aside already; the rest as in `train`.
+    """Fit a compiled model to images already split for validation; otherwise like `train`.
 
     The settings must have been checked already, for this number of images.
     """
@@ -219,7 +219,7 @@ def train_parts(
             compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
         else:
             if processes.process_count() > 1:
-                raise UsageError(reason, expected="none such where several processes train")
+                raise UsageError(reason, expected="a training in a single process")
             log.warning("training runs in model.fit: %s", reason)
             compile_seconds = 0.0
             _fit(model, batches, watched, epochs, callbacks, records)
@@ -265,7 +265,7 @@ def _compiled(
         try:
             logs = _run_epoch(engine, batches, every, epoch, records)
         except (KeyboardInterrupt, SystemExit):
-            if engine.step < engine.steps:  # after it, callbacks may have changed their state
+            if engine.step < engine.steps:  # afterwards callbacks may have changed their state
                 records.save(engine.step)
             raise
         if watched is not None and math.isfinite(logs["loss"]):
@@ -275,7 +275,7 @@ def _compiled(
             for name, value in processes.broadcast(judged).items():
                 logs[f"val_{name}"] = float(value)
         every.on_epoch_end(epoch, logs)
-    # As fit does: an optimizer that averages weights puts the averages in their place.
+    # As in model.fit: an optimizer that averages weights now replaces them by the averages.
     model.optimizer.finalize_variable_values(model.trainable_variables)
     every.on_train_end(logs)
     return compile_seconds
@@ -288,7 +288,7 @@ def _must_begin_together(records: Records) -> None:
         raise ResourceError(
             f"this process would begin after {begins[0]} epochs and {begins[1]} steps",
             expected=f"{first[0]} and {first[1]}, as in the first process",
-            remedy="let all of them see the same checkpoints",
+            remedy="give all processes access to the same checkpoints",
         )
 
 
@@ -299,7 +299,7 @@ def _run_epoch(
     epoch: int,
     records: Records,
 ) -> dict[str, float]:
-    """Run an epoch's steps, with the state in the engine meanwhile; return the last metrics."""
+    """Run an epoch's steps while the engine holds the state; return the last metrics."""
     if not engine.step:
         every.model.reset_metrics()
     every.on_epoch_begin(epoch)

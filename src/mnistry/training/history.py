@@ -12,13 +12,13 @@ class Epoch:
     Attributes
     ----------
     loss, accuracy
-        Means over the training images, each batch scored by the weights of that moment: the
+        Means over the training images, each batch scored with the weights of that moment: the
         *running* figures that Keras prints, not those of the epoch's final weights.
     val_loss, val_accuracy
-        The same for the validation images, by the epoch's final weights; None without validation.
+        Means over the validation images with the epoch's final weights; None without validation.
     seconds
-        From the end of the epoch before to the end of this one, including callbacks, validation
-        and the checkpoint of the epoch before.
+        From the end of the previous epoch to the end of this one, including callbacks, validation
+        and the previous epoch's checkpoint.
     """
 
     loss: float
@@ -35,7 +35,7 @@ class Progress:
     Attributes
     ----------
     epoch, epochs
-        The current epoch, from 1, and the most epochs that there will be.
+        The current epoch, from 1, and the maximum number of epochs.
     step, steps
         Steps done in it, and steps per epoch.
     loss, accuracy
@@ -64,7 +64,7 @@ class History:
     steps
         Steps per epoch.
     compile_seconds, fit_seconds
-        For compiling and for everything else; 0 for compiling if ``model.fit`` trained.
+        Time for compiling (0 if ``model.fit`` trained), and for everything else.
     """
 
     epochs: tuple[Epoch, ...]

@@ -1,13 +1,13 @@
 """How a training is divided: a network's units among cores, or images among processes.
 
 **Tensor parallelism**: each core keeps its own part of a dense network's units. A unit's weights,
-their gradients and the optimizer's state for them stay in one core's cache. In a step only the sums
-that the next layer takes over all units pass between cores. M. Shoeybi and others: Megatron-LM,
-2019, section 3.
+their gradients and the optimizer's state for them stay in one core's cache. In a step the cores
+exchange only the next layer's sums over all units. M. Shoeybi and others: Megatron-LM, 2019,
+section 3.
 
 **Data parallelism**: each process computes the gradients of its own part of every batch. All keep
-the same weights, and change them by the sum of the gradients. The result is that of one process,
-except for the order in which sums are taken.
+the same weights, and apply the sum of the gradients. The result equals that of one process, except
+for the order of floating-point sums.
 
 Knows nothing of training.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # The fewest weights of the largest layer in each part: with fewer, cores lose more time by waiting
 # for each other than they save.
 _LEAST_WEIGHTS = 50_000
-# A side with fewer rows or columns in each part stays whole.
+# An axis with fewer rows or columns in each part is not divided.
 _LEAST_UNITS = 64
 
 
@@ -38,8 +38,7 @@ def division_for(model: keras.Model) -> TensorParallel | DataParallel | None:
     """Return how to divide a model's training; None if it is not divided.
 
     Images are divided if JAX computes in several processes. Units are divided if JAX has several
-    devices of the processor in this process, Keras distributes nothing itself, and the division
-    `is_worthwhile`.
+    CPU devices in this process, Keras distributes nothing itself, and the division `is_worthwhile`.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ class TensorParallel:
     mesh: Mesh
 
     def put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """Put an array on the devices, as weights of this shape and their state are divided."""
+        """Put an array on the devices, divided like weights of this shape and their state."""
         import jax
         from jax.sharding import NamedSharding, PartitionSpec
 
@@ -99,7 +98,7 @@ class DataParallel:
         return jax.make_array_from_process_local_data(whole, np.asarray(array))
 
     def share(self, rows: Any) -> Any:
-        """Give each device its part of a batch, perhaps an empty one, in code that JAX traces."""
+        """Give each device its part of a batch, which may be empty; for use in traced code."""
         import jax
 
         layout = self.distribution.get_data_layout(rows.shape).backend_layout

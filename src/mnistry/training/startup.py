@@ -51,7 +51,7 @@ def import_keras() -> None:
     Raises
     ------
     UsageError
-        If ``KERAS_BACKEND`` names one that Keras does not know, or that is not installed.
+        If Keras does not know the backend in ``KERAS_BACKEND``, or it is not installed.
     """
     if "keras" not in sys.modules:
         _import_keras()
@@ -60,7 +60,7 @@ def import_keras() -> None:
 
 def _import_keras() -> None:
     backend = os.environ.get("KERAS_BACKEND", "jax")
-    # A module that is None here cannot be imported.
+    # A module that is None in sys.modules cannot be imported.
     stand_ins: dict[str, Any] = dict.fromkeys(_EXTRAS) | {name: _LazyModule(name) for name in _LAZY}
     stand_ins = {name: module for name, module in stand_ins.items() if name not in sys.modules}
     sys.modules |= stand_ins
@@ -82,7 +82,7 @@ def _import_keras() -> None:
 
 
 class _LazyModule(types.ModuleType):
-    """Imports the module of its name when an attribute is first used."""
+    """Imports the module of the same name when an attribute is first used."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -93,10 +93,10 @@ class _LazyModule(types.ModuleType):
 
 @contextlib.contextmanager
 def _without_garbage() -> Iterator[None]:
-    """Exclude the objects that the block creates from garbage collection, for good.
+    """Exclude the objects that the block creates from garbage collection permanently.
 
-    Modules stay until the process ends. Searching them for garbage takes a quarter of the time of
-    Keras's import, and a third of a second when the process ends.
+    Modules stay until the process ends. Searching them for garbage takes a quarter of Keras's
+    import time, and a third of a second when the process ends.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -110,13 +110,13 @@ def _without_garbage() -> Iterator[None]:
 
 @contextlib.contextmanager
 def compiled_programs() -> Iterator[None]:
-    """Let JAX keep what it compiles in our cache folder, and find it there the next time.
+    """Let JAX cache its compiled programs in our cache folder.
 
-    Enter it before JAX is imported; at its end the environment is as it was. JAX bounds the folder
+    Enter it before JAX is imported; its end restores the environment. JAX limits the folder's size
     and locks it, but never replaces a damaged program, and a program for another processor may
     crash: so there is a folder for each version of JAX and kind of processor, and programs are used
-    only if their SHA-256, written when the block ends, is right. Does nothing where
-    ``JAX_COMPILATION_CACHE_DIR`` is set already, where JAX is imported already, or where the folder
+    only if their SHA-256, written when the block ends, is correct. Does nothing if
+    ``JAX_COMPILATION_CACHE_DIR`` is set already, if JAX is imported already, or if the folder
     cannot be written.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ or "jax" in sys.modules:
@@ -126,7 +126,7 @@ def compiled_programs() -> Iterator[None]:
         folder = files.cache_dir() / "compiled" / _machine()
         folder.mkdir(parents=True, exist_ok=True)
         _drop_damaged(folder)
-        files.write_bytes(folder / "in-use", b"")  # a full or read-only disk shows here
+        files.write_bytes(folder / "in-use", b"")  # fails if the disk is full or read-only
     except (OSError, importlib.metadata.PackageNotFoundError) as error:
         log.info("compiled programs are not cached: %s", error)
         yield
