@@ -6,8 +6,6 @@ import pytest
 
 from torture import protections
 
-pytestmark = pytest.mark.slow
-
 
 def test_every_fault_has_a_protection_that_can_be_removed(tmp_path: Path) -> None:
     table = protections.table()
@@ -22,11 +20,13 @@ def test_every_fault_has_a_protection_that_can_be_removed(tmp_path: Path) -> Non
         assert f"def {name.partition('[')[0]}(" in (protections.ROOT / path).read_text()
 
 
+@pytest.mark.slow
 def test_a_missing_protection_is_noticed() -> None:
     chosen = [p for p in protections.table() if p.fault in (12, 26)]  # their tests are quick
     assert protections.campaign(chosen, 2) == {"taken away": 2, "not missed": []}
 
 
+@pytest.mark.slow
 def test_a_test_that_passes_without_its_protection_is_found() -> None:
     protection = protections.table()[11]
     name, lines, _ = protection.edits[0]
