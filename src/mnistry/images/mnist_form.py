@@ -62,9 +62,10 @@ def normalise(strength: Strength) -> NDArray[np.uint8]:
         return _to_bytes(_centred(form))
     fine = _scaled(strength, box, BOX * _FINE / max(box[2:]))
     longer = max(stop - start for start, stop in extents)
-    if longer >= BOX - 1 and _may_be_mnists(form, fine):
+    stroke = stroke_width(fine > 0.5)
+    if longer >= BOX - 1 and _may_be_mnists(form, stroke / _FINE):
         return _to_bytes(_centred(form))
-    return _to_bytes(_redrawn(fine))
+    return _to_bytes(_redrawn(fine, stroke))
 
 
 def formed_box(image: NDArray[np.uint8]) -> Box | None:
@@ -233,17 +234,17 @@ def _means(middles: NDArray[np.float64], window: float, side: int) -> Strength:
     return np.asarray(np.maximum(covered, 0) / window, np.float32)
 
 
-def _may_be_mnists(form: Strength, fine: Strength) -> bool:
+def _may_be_mnists(form: Strength, stroke: float) -> bool:
     """Whether the ink's strength and stroke width are within the range of MNIST's images."""
     fullness = float((form**2).sum() / max(form.sum(), 1e-9))
-    return fullness >= _FULLNESS and THINNEST <= stroke_width(fine > 0.5) / _FINE <= THICKEST
+    return fullness >= _FULLNESS and THINNEST <= stroke <= THICKEST
 
 
-def _redrawn(fine: Strength) -> Strength:
+def _redrawn(fine: Strength, stroke: float) -> Strength:
     """Redraw ink at full strength with strokes in MNIST's middle range, centred exactly."""
     canvas = np.zeros((SIDE * _FINE, SIDE * _FINE), np.float32)
     middle = CENTRE * _FINE + (_FINE - 1) / 2
-    _lay(_with_stroke(fine), canvas, middle)
+    _lay(_with_stroke(fine, stroke), canvas, middle)
     return np.asarray(cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
 
 
@@ -258,13 +259,13 @@ def _scaled(strength: Strength, box: Box, factor: float) -> Strength:
     return np.clip(cv2.resize(part, (columns, rows), interpolation=method), 0, 1)
 
 
-def _with_stroke(fine: Strength) -> Strength:
+def _with_stroke(fine: Strength, width: float) -> Strength:
     """Thicken or thin a digit so that its strokes have MNIST's width once it is 20 pixels long."""
     mask = fine > 0.5
     box = bounds(mask)
     if box is None:
         return fine
-    longer, width = max(box[2:]), stroke_width(mask)
+    longer = max(box[2:])
     wanted = min(max(width * BOX / longer, THIN), THICK) / BOX
     # Moving the edge by d makes the stroke w + 2d and the box b + 2d; solve for d by their ratio.
     out = (wanted * longer - width) / (2 * (1 - wanted))
