@@ -136,7 +136,7 @@ def test_a_picture_is_explained_though_the_runs_data_is_gone(
     assert mnistry_command("explain", run).code == 3
     found = mnistry_command("explain", run, "--image", five, "--label", 5, "--json")
     assert json.loads(found.out)["learning"]["table"]["others"] is None
-    assert "the step's effect on other images is left out" in found.err
+    assert "the effect of a step of learning on other images is not shown" in found.err
     assert "gone.npz" in found.err
 
 

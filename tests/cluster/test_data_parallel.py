@@ -42,7 +42,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
             from mnistry.training import callbacks
 
-            callbacks._PART_FOR_SAVING = 1e9  # as often as it may
+            callbacks._SAVING_SHARE = 1e9  # as often as it may
             division = divide(model)
             share = (lambda rows: rows) if division is None else division.share
             mine = jax.jit(share)(np.arange(48)).addressable_shards[0].data

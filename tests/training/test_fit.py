@@ -422,7 +422,7 @@ def test_interrupted_in_the_last_steps_hooks_nothing_half_done_is_kept(
 def test_interrupted_by_who_is_told_of_an_epoch_that_epoch_is_kept(
     digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callbacks, "_PART_FOR_SAVING", 1e-9)  # hardly ever by itself
+    monkeypatch.setattr(callbacks, "_SAVING_SHARE", 1e-9)  # hardly ever by itself
 
     def stop(progress) -> None:
         if progress.finished and progress.epoch == 2:

@@ -22,8 +22,9 @@ from mnistry.images.mnist_form import SIDE
 from mnistry.system import cores
 
 CENTRE = (SIDE - 1) / 2
-# OpenCV distorts a strip of images at once, separated by blank columns. It can read from at most
-# 32,767 columns. Another length would change the result of a seed.
+# OpenCV distorts a strip at once: this many images side by side, with a blank column between them.
+# It can read from at most 32,767 columns. Another number of images would change the result of a
+# seed.
 STRIP = 500
 PITCH = SIDE + 1
 
@@ -32,7 +33,9 @@ Floats = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Distortion:
-    """Limits of the distortion. Each image draws its own values, uniformly, within these limits.
+    """Limits of the distortion.
+
+    Each image draws its own rotation, scale, shear and shift, uniformly, within these limits.
 
     Attributes
     ----------
@@ -41,15 +44,16 @@ class Distortion:
     scale
         Fraction by which width and height grow or shrink, independently.
     shear
-        Pixels to either side by which a row moves for each row between it and the middle.
+        Pixels by which a row moves sideways, for each row of distance from the middle.
     shift
         Pixels to either side and up or down.
     elastic
-        Pixels by which each pixel is pulled along each axis, normally distributed: the standard
-        deviation. In the paper's terms ``alpha / (sigma * sqrt(12 * pi))``: 1.4 for its 34 and 4.
+        Standard deviation, in pixels, of each pixel's normally distributed displacement along each
+        axis. In the paper's terms ``alpha / (sigma * sqrt(12 * pi))``: 1.4 for its alpha of 34 and
+        sigma of 4.
     sigma
-        Pixels: the standard deviation of the Gaussian that smooths the pull. The larger, the
-        gentler the bends.
+        Pixels: the standard deviation of the Gaussian that smooths the displacement. The larger,
+        the gentler the bends.
     pen
         Effects of pen, paper and camera, applied afterwards; None leaves the strokes as they are.
 
@@ -97,7 +101,7 @@ def distort(
     Returns
     -------
     ndarray
-        ``uint8``, shape ``(n, 28, 28)``. Ink that leaves the picture is lost.
+        ``uint8``, shape ``(n, 28, 28)``. Ink that leaves the image is lost.
 
     Raises
     ------
@@ -115,7 +119,7 @@ def distort(
     images = as_images(images, "images to distort")
     distorted = np.empty_like(images)
 
-    def strip(number: int) -> None:
+    def distort_strip(number: int) -> None:
         part = slice(number * STRIP, (number + 1) * STRIP)
         count = len(images[part])
         sequence = np.random.SeedSequence(seed, spawn_key=(number,))
@@ -129,7 +133,7 @@ def distort(
         distorted[part] = warped if pen is None else strokes.write(warped, pen, random)
 
     with ThreadPoolExecutor(threads or cores.cores()) as pool:
-        list(pool.map(strip, range(math.ceil(len(images) / STRIP))))
+        list(pool.map(distort_strip, range(math.ceil(len(images) / STRIP))))
     return distorted
 
 
@@ -150,7 +154,7 @@ def epochs(
     Yields
     ------
     ndarray
-        The images of one epoch after the other, without end, as `distort` gives them. Closing the
+        The images of one epoch after another, without end, as `distort` gives them. Closing the
         generator ends its thread.
     """
     pool = ThreadPoolExecutor(1, "distortions")
@@ -158,7 +162,8 @@ def epochs(
     def prepare(epoch: int) -> Future[Images]:
         return pool.submit(distort, images, distortion, seed=(seed, epoch))
 
-    # Not in the generator: its body would begin only when the first images are asked for.
+    # The first epoch is started here, because a generator's body begins only when the first images
+    # are asked for.
     return _one_ahead(pool, prepare, prepare(start), start)
 
 
@@ -200,8 +205,9 @@ def _bends(sigma: float) -> Floats:
     """Return the basis curves of smooth random curves of 28 points; shape ``(28, modes)``.
 
     White noise smoothed by a Gaussian is normal with covariance ``exp(-d**2 / (4 * sigma**2))`` at
-    distance ``d``. The eigenvectors of that (Karhunen-Loève) with the largest eigenvalues, up to
-    99 % of the variance, times normal numbers, give such noise without smoothing. A Gaussian is a
+    distance ``d``. The covariance's eigenvectors with the largest eigenvalues (Karhunen-Loève),
+    enough for 99 % of the variance, are scaled by the roots of the eigenvalues. Multiplied by
+    standard normal numbers and added up, they give such noise without smoothing. A Gaussian is a
     product of one along the rows and one along the columns, so this works in two dimensions too.
     """
     distance = np.subtract.outer(np.arange(SIDE), np.arange(SIDE))
@@ -215,7 +221,7 @@ def _bends(sigma: float) -> Floats:
 
 
 def _warped(images: Images, matrices: Floats, pulls: Floats, bends: Floats) -> Images:
-    """Look up each pixel at ``matrix @ (column, row, 1)`` plus its pull, between the pixels.
+    """Look up each pixel at ``matrix @ (column, row, 1)`` plus its displacement, bilinearly.
 
     Parameters
     ----------
@@ -224,16 +230,17 @@ def _warped(images: Images, matrices: Floats, pulls: Floats, bends: Floats) -> I
     matrices
         As `_matrices` gives them.
     pulls
-        Weights of the products of two bends, along columns and along rows: shape
-        ``(2, n, modes, modes)``, the first for columns.
+        Weights of the products of two basis curves: shape ``(2, n, modes, modes)``; ``pulls[0]``
+        displaces along the columns' axis, ``pulls[1]`` along the rows' axis.
     bends
         Shape ``(28, modes)``.
     """
     import cv2
 
     count, modes = len(images), bends.shape[1]
-    # One pair of matrix products gives the places of a whole strip: besides the bends there are
-    # the constant and the distance from the centre, of which the matrices are weights.
+    # One pair of matrix products gives the places of a whole strip. The basis curves are extended
+    # by a constant and by the distance from the centre; the entries of the matrices are their
+    # weights.
     shapes = np.column_stack([bends, np.ones(SIDE), np.arange(SIDE) - CENTRE]).astype(np.float32)
     weights = np.zeros((2, count, modes + 2, modes + 2), np.float32)
     weights[:, :, :modes, :modes] = pulls

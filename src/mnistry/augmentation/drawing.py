@@ -23,14 +23,14 @@ def strokes(curves: Sequence[Points], width: float, page: Ink | None = None) -> 
     curves
         The points along each stroke: shape ``(n, 2)``, column and row of MNIST's image, 0 to 28.
     width
-        Of the strokes, in pixels of MNIST's.
+        Width of the strokes, in MNIST's pixels.
     page
         The page to draw on, as this function returns it; None begins with blank paper.
 
     Returns
     -------
     ndarray
-        ``float32``, shape ``(112, 112)``, 0 to 1 for ink.
+        ``float32``, shape ``(112, 112)``, 0 for paper to 1 for full ink.
     """
     import cv2
 
@@ -43,7 +43,7 @@ def strokes(curves: Sequence[Points], width: float, page: Ink | None = None) -> 
 
 
 def enlarged(image: Images) -> Ink:
-    """Lay an image of MNIST's form, shape ``(28, 28)``, on a page; see `strokes`."""
+    """Enlarge an image of MNIST's form, shape ``(28, 28)``, to a page as `strokes` returns it."""
     import cv2
 
     size = (FINE * SIDE, FINE * SIDE)
@@ -52,9 +52,9 @@ def enlarged(image: Images) -> Ink:
 
 
 def smooth(points: Points) -> Points:
-    """Draw a curve through points.
+    """Return the points of a smooth curve through points, 12 for each piece.
 
-    E. Catmull, R. Rom: A Class of Local Interpolating Splines, 1974; uniform.
+    A uniform Catmull-Rom spline: E. Catmull, R. Rom: A Class of Local Interpolating Splines, 1974.
     """
     padded = np.concatenate([points[:1], points, points[-1:]])
     before, start, stop, after = (padded[k : len(padded) - 3 + k, None] for k in range(4))
@@ -74,13 +74,13 @@ def around(angles: float | Points) -> Points:
 
 
 def cropped(ink: Ink) -> Ink:
-    """Crop the paper on all sides; a blank page becomes empty."""
+    """Cut off the blank margins; the result for a blank page has no pixels."""
     rows, columns = np.flatnonzero(ink.max(1) > 0.2), np.flatnonzero(ink.max(0) > 0.2)
     if not rows.size:
         return ink[:0, :0]
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def to_bytes(ink: Ink) -> Images:
-    """Convert ink from 0 to 1 to ``uint8``; values outside are clipped."""
+def to_uint8(ink: Ink) -> Images:
+    """Scale ink, 0 to 1, to ``uint8``, 0 to 255; values outside are clipped."""
     return np.rint(255 * np.clip(ink, 0, 1)).astype(np.uint8)

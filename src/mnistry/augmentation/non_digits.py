@@ -105,19 +105,19 @@ def texture(digits: Digits, random: Random) -> Images:
     """Fill the image with one of `TEXTURES`, or with a digit in pieces or much too large."""
     way = random.integers(len(TEXTURES) + 2)
     if way < len(TEXTURES):
-        return drawing.to_bytes(TEXTURES[way](random))
+        return drawing.to_uint8(TEXTURES[way](random))
     digit = digits.draw(random)
     if way == len(TEXTURES):
         pieces = digit.reshape(4, 7, 4, 7).swapaxes(1, 2).reshape(16, 7, 7)
         mixed = pieces[random.permutation(16)].reshape(4, 4, 7, 7).swapaxes(1, 2)
-        return drawing.to_bytes(mixed.reshape(SIDE, SIDE))
+        return drawing.to_uint8(mixed.reshape(SIDE, SIDE))
     import cv2
 
     side = random.integers(6, 11)
     row, column = random.integers(4, 24 - side, 2)
     part = np.ascontiguousarray(digit[row : row + side, column : column + side])
     near = cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    return drawing.to_bytes(np.asarray(near, np.float32))
+    return drawing.to_uint8(np.asarray(near, np.float32))
 
 
 def nothing(_digits: Digits, random: Random) -> Images:
@@ -130,7 +130,7 @@ def nothing(_digits: Digits, random: Random) -> Images:
         for row, column in random.uniform(0, SIDE, (random.integers(1, 6), 2)):
             distance = np.hypot(grid[:, np.newaxis] - row, grid - column)
             page = np.asarray(np.maximum(page, np.clip(random.uniform(0.5, 2) - distance, 0, 1)))
-    return drawing.to_bytes(page)
+    return drawing.to_uint8(page)
 
 
 class Kind(NamedTuple):

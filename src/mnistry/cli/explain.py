@@ -113,13 +113,14 @@ def _from_file(run: "Run", path: Path, label: int | None) -> _Chosen:
 
     image, inverted = read_digit(path)
     if inverted:
-        common.note("its paper is light, so it was inverted: MNIST's paper is 0, its ink 255")
+        name = printable(str(path))
+        common.note(f"{name} has light paper, so it was inverted: in MNIST, paper is 0 and ink 255")
     others = None
     if label is not None:
         try:
             others = _others(common.load_own_data(run))
         except MnistryError as error:  # the image can be explained without them
-            common.note(f"the step's effect on other images is left out: {error}")
+            common.note(f"the effect of a step of learning on other images is not shown: {error}")
     source = {"file": str(path), "inverted": inverted}
     return _Chosen(image, label, str(path), source, run.data.name, run.data.classes, others)
 
@@ -187,7 +188,7 @@ class _Report:
     def to_html(self) -> str:
         from mnistry.explain import page
 
-        return page.render(self._title(), list(self._sections()), self._missing() or "")
+        return page.render(self._title(), list(self._sections()), self._why_no_step() or "")
 
     def print(self) -> None:
         from mnistry.cli import screen
@@ -200,7 +201,7 @@ class _Report:
         for number, section in enumerate(self._sections(), start=1):
             screen.print_section(console, number, section)
         if self.step is None:
-            console.print(f"\n{self._missing()}", width=screen.width(console))
+            console.print(f"\n{self._why_no_step()}", width=screen.width(console))
 
     def _title(self) -> str:
         return f"How {self.run.path} answers {self.chosen.about}"
@@ -213,7 +214,7 @@ class _Report:
             others = f"training images of {self.chosen.data}"
             yield from narrative.learning(self.step, others)
 
-    def _missing(self) -> str | None:
+    def _why_no_step(self) -> str | None:
         """Return why there is no step of learning, or None if there is one."""
         if self.explanation.network is None:
             return "A step of learning is worked out only for networks of dense layers."
@@ -227,7 +228,7 @@ class _Report:
     def step(self) -> "LearningStep | None":
         """The step of learning, if there is one; takes seconds, because it imports Keras."""
         network, label = self.explanation.network, self.explanation.label
-        if network is None or label is None or self._missing() is not None:
+        if network is None or label is None or self._why_no_step() is not None:
             return None
         from mnistry.explain import learning
         from mnistry.training import startup

@@ -17,10 +17,10 @@ from mnistry.training import checkpoints
 from mnistry.training.history import Epoch, Progress
 
 Logs = Mapping[str, float] | None
-# A checkpoint is due after this many seconds, or sooner where saving takes only a small part of
+# A checkpoint is due after _INTERVAL seconds, or as soon as saving takes at most _SAVING_SHARE of
 # the time.
 _INTERVAL = 10.0
-_PART_FOR_SAVING = 0.005
+_SAVING_SHARE = 0.005
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
@@ -48,7 +48,7 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Records(keras.callbacks.Callback):  # type: ignore[misc]
-    """Records each epoch's figures, reports progress and writes the checkpoints.
+    """Records each epoch's metrics, reports progress and writes the checkpoints.
 
     It comes after the caller's callbacks, so that a checkpoint holds what they decided.
 
@@ -76,14 +76,14 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         checkpoint: checkpoints.Checkpoint | None,
     ) -> None:
         super().__init__()
-        self.done = [] if checkpoint is None else list(checkpoint.epochs)
+        self.finished = [] if checkpoint is None else list(checkpoint.epochs)
         self._epochs, self._steps, self._others = epochs, steps, others
         self._on_progress, self._folder, self._checkpoint = on_progress, folder, checkpoint
-        self._saved = self._saving = 0.0  # when the last save ended, and how long it took
+        self._last_save_ended = self._save_seconds = 0.0
 
     @property
     def first_step(self) -> int:
-        """How many steps of the first epoch the checkpoint has done."""
+        """The number of steps already done in the epoch at which the training resumes."""
         return 0 if self._checkpoint is None else self._checkpoint.step
 
     @property
@@ -92,7 +92,10 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         return self._checkpoint is not None and self._checkpoint.stopped
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
-        """Restore the checkpoint after the callbacks have reset themselves, or write the first."""
+        """Restore the checkpoint; without one, write the first.
+
+        The callbacks have reset themselves before.
+        """
         if self._checkpoint is not None:
             checkpoints.restore(self._checkpoint, self.model, self._others)
         else:
@@ -102,7 +105,7 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
             self._ended -= self._checkpoint.seconds
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Record the epoch's figures, save the state if that is due, then report progress."""
+        """Record the epoch's metrics, save the state if that is due, then report progress."""
         logs = logs or {}
         before, self._ended = self._ended, time.perf_counter()
         finished = Epoch(
@@ -112,8 +115,8 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
             logs.get("val_accuracy"),
             self._ended - before,
         )
-        self.done.append(finished)
-        last = len(self.done) == self._epochs or self.model.stop_training
+        self.finished.append(finished)
+        last = len(self.finished) == self._epochs or self.model.stop_training
         saved = last or self.save_is_due()
         if saved:
             self.save()
@@ -127,7 +130,7 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
     def report(
         self, epoch: int, step: int, logs: Mapping[str, float], finished: Epoch | None = None
     ) -> None:
-        """Report how far the training is; `epoch` counts from 0."""
+        """Report how far the training has got; `epoch` counts from 0."""
         if self._on_progress is not None:
             accuracy = logs.get("accuracy", math.nan)
             self._on_progress(
@@ -138,8 +141,9 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
 
     def save_is_due(self) -> bool:
         """Whether there is enough unsaved work to be worth the time of a checkpoint."""
-        since = time.perf_counter() - self._saved
-        return self._folder is not None and since > min(_INTERVAL, self._saving / _PART_FOR_SAVING)
+        since = time.perf_counter() - self._last_save_ended
+        interval = min(_INTERVAL, self._save_seconds / _SAVING_SHARE)
+        return self._folder is not None and since > interval
 
     def save(self, step: int = 0) -> None:
         """Write a checkpoint after the finished epochs and `step` steps of the next."""
@@ -148,11 +152,11 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         started = time.perf_counter()
         seconds = started - self._ended if step else 0.0
         checkpoint = checkpoints.take(
-            self.model, self.done, self._others, step=step, seconds=seconds
+            self.model, self.finished, self._others, step=step, seconds=seconds
         )
         checkpoints.save(self._folder, checkpoint)
-        self._saved = time.perf_counter()
-        self._saving = self._saved - started
+        self._last_save_ended = time.perf_counter()
+        self._save_seconds = self._last_save_ended - started
 
 
 def wants_batches(callback: keras.callbacks.Callback) -> bool:

@@ -211,7 +211,7 @@ def train_parts(
         epochs, steps_per_epoch(len(all_images), batch_size), callbacks, on_progress,
         checkpoint_folder if processes.is_main_process() else None, checkpoint,
     )  # fmt: skip
-    done = len(records.done)
+    done = len(records.finished)
     distorted = max(epochs - settings.plain_epochs - done, 0)
     with epoch_images(all_images, settings.distortion, distorted, seed, done) as images_by_epoch:
         batches = Batches(targets, batch_size, seed, images_by_epoch, done)
@@ -224,7 +224,9 @@ def train_parts(
             compile_seconds = 0.0
             _fit(model, batches, watched, epochs, callbacks, records)
     seconds = time.perf_counter() - started
-    return History(tuple(records.done), len(batches), compile_seconds, seconds - compile_seconds)
+    return History(
+        tuple(records.finished), len(batches), compile_seconds, seconds - compile_seconds
+    )
 
 
 def compile_model(model: keras.Model, optimizer: Any, loss: str) -> None:
@@ -257,7 +259,7 @@ def _compiled(
     model.stop_training = False
     every.on_train_begin()
     logs: dict[str, float] = {}
-    first = len(records.done)
+    first = len(records.finished)
     for epoch in range(first, epochs):
         if model.stop_training:
             break
@@ -282,7 +284,7 @@ def _compiled(
 
 
 def _must_begin_together(records: Records) -> None:
-    begins = np.array([len(records.done), records.first_step])
+    begins = np.array([len(records.finished), records.first_step])
     first = processes.broadcast(begins)
     if not np.array_equal(begins, first):
         raise ResourceError(
@@ -341,7 +343,7 @@ def _fit(
     model.fit(
         batches,
         epochs=epochs,
-        initial_epoch=epochs if records.stopped else len(records.done),
+        initial_epoch=epochs if records.stopped else len(records.finished),
         shuffle=False,  # Batches shuffles
         verbose=0,
         validation_data=watched,
