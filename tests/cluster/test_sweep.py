@@ -174,7 +174,7 @@ def test_a_worker_with_other_data_ends_the_sweep_and_nothing_is_trained(
     other = dataclasses.replace(
         SAMPLE, train=Split(SAMPLE.train.images[1:], SAMPLE.train.labels[1:])
     )
-    with pytest.raises(ResourceError, match=r"a worker has .*other data"):
+    with pytest.raises(ResourceError, match="a worker has different data"):
         sweep.run(trials(), other, tmp_path / "out")
     assert not list(tmp_path.glob("out/runs/*"))
 
