@@ -111,7 +111,8 @@ def check_run(run: Run, alone: Run) -> None:
     assert run.data == alone.data
     assert {path.name for path in run.path.iterdir()} == {p.name for p in alone.path.iterdir()}
     for ours, theirs in zip(run.epochs(), alone.epochs(), strict=True):
-        np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
+        # OpenCV 4 rounds coordinates to 1/32 pixel: a rounding error in them may become as much.
+        np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-3)
         np.testing.assert_allclose(ours.accuracy, theirs.accuracy, atol=1e-3)
     for ours, theirs in zip(run.model().get_weights(), alone.model().get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
