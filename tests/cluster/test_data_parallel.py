@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -24,6 +25,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 RECIPE = dataclasses.replace(
     recipes.find("classic"), name="custom", units=32, batch_size=77, epochs=3, validation=0.0
 )
+
+# OpenCV 4 rounds the coordinates of a distortion to 1/32 pixel, so that a rounding error in them may
+# change a pixel; with batch normalisation the difference grows.
+TOLERANCE = 1e-4 if int(cv2.__version__.split(".")[0]) >= 5 else 5e-3
 
 
 @pytest.fixture
@@ -111,11 +116,10 @@ def check_run(run: Run, alone: Run) -> None:
     assert run.data == alone.data
     assert {path.name for path in run.path.iterdir()} == {p.name for p in alone.path.iterdir()}
     for ours, theirs in zip(run.epochs(), alone.epochs(), strict=True):
-        # OpenCV 4 rounds coordinates to 1/32 pixel: a rounding error in them may become as much.
-        np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-3)
+        np.testing.assert_allclose(ours.loss, theirs.loss, rtol=TOLERANCE)
         np.testing.assert_allclose(ours.accuracy, theirs.accuracy, atol=1e-3)
     for ours, theirs in zip(run.model().get_weights(), alone.model().get_weights(), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+        np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
     assert abs(run.scores().test.accuracy - alone.scores().test.accuracy) <= 0.002
 
 
