@@ -26,8 +26,8 @@ RECIPE = dataclasses.replace(
     recipes.find("classic"), name="custom", units=32, batch_size=77, epochs=3, validation=0.0
 )
 
-# OpenCV 4 rounds the coordinates of a distortion to 1/32 pixel, so that a rounding error in them may
-# change a pixel; with batch normalisation the difference grows.
+# OpenCV 4 rounds the coordinates of a distortion to 1/32 pixel, so that a rounding error in them
+# may change a pixel; with batch normalisation the difference grows.
 TOLERANCE = 1e-4 if int(cv2.__version__.split(".")[0]) >= 5 else 5e-3
 
 
