@@ -6,6 +6,8 @@ pixels with the centre of mass in the middle (LeCun, Bottou, Bengio and Haffner,
 III.A). Knows nothing of pictures, paper or where the digit was found.
 """
 
+from typing import TypeVar, cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ _FINE = 4
 _FAINT = 0.06
 
 Strength = NDArray[np.float32]
+_Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 Box = tuple[int, int, int, int]
 # Where ink begins and ends on an axis, in pixels from the edge of the first.
 Extent = tuple[float, float]
@@ -117,6 +120,12 @@ def bounds(mask: NDArray[np.bool_]) -> Box | None:
     return x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
 
 
+def padded_by(margin: int, image: NDArray[_Pixel]) -> NDArray[_Pixel]:
+    """Put `margin` pixels of paper, 0, around an image; much quicker than NumPy's pad."""
+    sides = (margin, margin, margin, margin)
+    return cast(NDArray[_Pixel], cv2.copyMakeBorder(image, *sides, cv2.BORDER_CONSTANT))
+
+
 def stroke_width(mask: NDArray[np.bool_]) -> float:
     """Measure how wide a mask's strokes are, in pixels.
 
@@ -137,7 +146,7 @@ def stroke_width(mask: NDArray[np.bool_]) -> float:
     """
     if not mask.any():
         return 0.0
-    padded = np.pad(mask, 1).astype(np.uint8)
+    padded = padded_by(1, mask.astype(np.uint8))
     # Distances end in the middle of a paper pixel, which is half a pixel beyond the edge.
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[padded > 0] - 0.5
     return 4 * float(distance.mean())
@@ -181,7 +190,8 @@ def _extent(profile: Strength, near: int) -> Extent:
     """
     inked = np.flatnonzero(profile > _FAINT)
     first, last = int(inked[0]), int(inked[-1])
-    padded = np.pad(profile, 1)  # a paper pixel before the first
+    paper = np.zeros(1, np.float32)
+    padded = np.concatenate([paper, profile, paper])
     start = first - 0.5 + _crossing(padded[first : first + near + 1])
     stop = last + 1.5 - _crossing(padded[max(0, last + 2 - near) : last + 3][::-1])
     return start, stop
@@ -252,7 +262,7 @@ def _scaled(strength: Strength, box: Box, factor: float) -> Strength:
     """Cut out a box with a margin for its soft edge, and scale it."""
     x, y, width, height = box
     margin = 2 + int(np.ceil(1 / factor))
-    padded = np.pad(strength, margin)
+    padded = padded_by(margin, strength)
     part = padded[y : y + height + 2 * margin, x : x + width + 2 * margin]
     rows, columns = (max(1, round(side * factor)) for side in part.shape)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -269,7 +279,7 @@ def _with_stroke(fine: Strength, width: float) -> Strength:
     wanted = min(max(width * BOX / longer, THIN), THICK) / BOX
     # Moving the edge by d makes the stroke w + 2d and the box b + 2d; solve for d by their ratio.
     out = (wanted * longer - width) / (2 * (1 - wanted))
-    padded = np.pad(mask, max(0, int(np.ceil(out))) + 2).astype(np.uint8)
+    padded = padded_by(max(0, int(np.ceil(out))) + 2, mask.astype(np.uint8))
     moved = with_edge_moved(depth(padded), out)
     box = bounds(moved > 0.5)
     return fine if box is None else _scaled(moved, box, BOX * _FINE / max(box[2:]))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.images import decode
-from mnistry.images.mnist_form import SIDE, Box, formed_box, normalise
+from mnistry.images.mnist_form import SIDE, Box, formed_box, normalise, padded_by
 from mnistry.inference import onnx_session
 from mnistry.reading import lattice
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
@@ -402,7 +402,7 @@ def _check(image: NDArray[np.generic], ndim: int) -> None:
 
 def _form(piece: Piece, strength: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Convert a piece's own ink, with its soft edge, to MNIST's form."""
-    own = cv2.dilate(np.pad(piece.mask, 2).astype(np.uint8), np.ones((3, 3), np.uint8))
+    own = cv2.dilate(padded_by(2, piece.mask.astype(np.uint8)), np.ones((3, 3), np.uint8))
     top, left = max(0, piece.y - 2), max(0, piece.x - 2)
     part = strength[top : piece.bottom + 2, left : piece.right + 2]
     row, column = top - (piece.y - 2), left - (piece.x - 2)

@@ -117,7 +117,9 @@ test("CSV quotes what would end a cell, and rows end with CR LF", () => {
 });
 
 const digit = (value, line, confidence) => ({ digit: value, line, confidence });
-const READING = { width: 9, digits: [digit(2, 0, 0.9), digit(null, 0, 0.4), digit(7, 1, 0.99)] };
+const READING = {
+  width: 9, lines: ["2?", "7"], digits: [digit(2, 0, 0.9), digit(null, 0, 0.4), digit(7, 1, 0.99)],
+};
 
 test("an uncertain digit is ?, and each written line is a row", () => {
   assert.deepEqual(readings.lines(READING).map((line) => line.text), ["2?", "7"]);
@@ -139,6 +141,19 @@ test("a corrected digit is counted, and its confidence is no longer the network'
 test("a mark that is no digit goes, and a line without digits with it", () => {
   const rest = readings.removed(READING, 2);
   assert.deepEqual(readings.lines(rest).map((line) => line.text), ["2?"]);
+});
+
+test("signs and gaps stay where they are when a digit is corrected or removed", () => {
+  const reading = {
+    lines: ["-2.? 7", "1/3"],
+    digits: [digit(2, 0), digit(null, 0), digit(7, 0), digit(1, 1), digit(3, 1)],
+  };
+  const texts = (changed) => readings.lines(changed).map((line) => line.text);
+  assert.deepEqual(texts(readings.corrected(reading, 1, 5)), ["-2.5 7", "1/3"]);
+  assert.deepEqual(texts(readings.corrected(reading, 4, 8)), ["-2.? 7", "1/8"]);
+  assert.deepEqual(texts(readings.removed(reading, 2)), ["-2.?", "1/3"]);
+  const [first] = readings.lines(reading);
+  assert.deepEqual(first.marks.map((mark) => mark.index ?? mark), ["-", 0, ".", 1, " ", 2]);
 });
 
 test("a node's sum is its bias and weight times pixel over 255", () => {

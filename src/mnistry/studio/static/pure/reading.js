@@ -1,6 +1,9 @@
 /* What was read in a picture, and corrections by hand.
    A reading is the answer of POST /api/read; a corrected digit has `by_hand: true`. */
 
+// What stands for a digit in a line's text.
+const DIGIT = /[0-9?]/g;
+
 /** A digit as text: as read or corrected, or "?". */
 export function said(digit) {
   return digit.digit === null ? "?" : String(digit.digit);
@@ -17,20 +20,32 @@ export function removed(reading, index) {
 }
 
 function replaced(reading, index, ...instead) {
+  const { line } = reading.digits[index];
+  const place = reading.digits.slice(0, index).filter((digit) => digit.line === line).length;
   const digits = [...reading.digits.slice(0, index), ...instead, ...reading.digits.slice(index + 1)];
-  return { ...reading, digits };
+  const texts = reading.lines.with(line, withDigit(reading.lines[line], place, instead.map(said).join("")));
+  return { ...reading, digits, lines: texts };
 }
 
-/** The written lines in order: number from 1, text, and digits with their indices. */
+/** A line's text with another digit, or none, in the place of its digit number `place`, from 0. */
+function withDigit(text, place, instead) {
+  let number = -1;
+  const changed = text.replace(DIGIT, (digit) => ((number += 1) === place ? instead : digit));
+  return changed.replace(/ +/g, " ").trim();
+}
+
+/** The written lines in order: number from 1, text, digits, and marks from left to right.
+    A mark is a digit with its index, or a sign or space as text. */
 export function lines(reading) {
-  const found = new Map();
-  reading.digits.forEach((digit, index) => {
-    if (!found.has(digit.line)) found.set(digit.line, []);
-    found.get(digit.line).push({ ...digit, index });
-  });
-  return [...found.entries()]
-    .sort(([a], [b]) => a - b)
-    .map(([line, digits]) => ({ line: line + 1, text: digits.map(said).join(""), digits }));
+  const digits = reading.digits.map((digit, index) => ({ ...digit, index }));
+  return reading.lines
+    .map((text, line) => {
+      const own = digits.filter((digit) => digit.line === line);
+      const next = own.values();
+      const marks = [...text].map((character) => (character.match(DIGIT) ? next.next().value : character));
+      return { line: line + 1, text, digits: own, marks };
+    })
+    .filter(({ text }) => text);
 }
 
 /** The lowest confidence of the digits that were not corrected; null without any. */

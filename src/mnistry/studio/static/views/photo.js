@@ -154,9 +154,9 @@ function showBoxes() {
 
 function showLines() {
   byId("photo-lines").replaceChildren(
-    ...lines(reading).map(({ digits }) =>
-      element("li", {}, ...digits.map((digit) =>
-        element("span", { className: state(digit) }, said(digit)),
+    ...lines(reading).map(({ marks }) =>
+      element("li", {}, ...marks.map((mark) =>
+        typeof mark === "string" ? mark : element("span", { className: state(mark) }, said(mark)),
       )),
     ),
   );
