@@ -21,7 +21,7 @@ Random = np.random.Generator
 # leans by more than _UPRIGHT radians, or an upstroke that leans by more than _STEEP, a 1 would
 # become a 7 or a 2.
 _STRAIGHT, _UPRIGHT, _STEEP = 1.3, 0.35, 1.1
-# Paper within ink of fewer pixels than this is a gap, not a hole.
+# Paper that ink surrounds is a hole if it has at least this many pixels; otherwise it is a gap.
 _HOLE = 5
 
 
@@ -77,7 +77,7 @@ def one(image: Images, random: Random) -> Images | None:
     width = 2 * np.sqrt(3 * spread[0])
     top, foot = top + width / 2 * down, foot - width / 2 * down
     height = np.linalg.norm(foot - top)
-    # From the stem's own direction towards the left.
+    # The upstroke's angle is measured from the stem's own direction, towards the left.
     leaning = max(0.0, np.arctan2(-down[0], down[1]))
     angle = np.arctan2(down[1], down[0]) + random.uniform(0.4, _STEEP - leaning)
     added = [_bent(top, top + random.uniform(0.25, 0.75) * height * around(angle), random)]

@@ -1,4 +1,4 @@
-"""``mnistry doctor``: why a picture's digits are read as they are, as text and as one picture."""
+"""``mnistry doctor``: explain, in text and in one picture, why digits are read as they are."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +32,9 @@ def doctor(
 ) -> None:
     """Show why digits are read as they are, from the photo to the 28x28 image.
 
-    The output is one picture. It has each step and what the network reads in it,
-    the most similar of MNIST's prototypes, and the smallest change that would
-    change the answer.
+    Prints its findings and draws them as one picture: each step and what the
+    network reads in it, the most similar of MNIST's prototypes, and the smallest
+    change that would change the answer.
     """
     drawn = _own_name(path) if output is None else output
     if drawn.suffix.lower() != ".png":
@@ -56,7 +56,7 @@ def doctor(
 
 
 def _own_name(path: Path) -> Path:
-    """Return the default name, if no file has it or only one that this command drew."""
+    """Return the default name; raise `UsageError` if a file that others made has it."""
     drawn = Path(f"{path.stem}-doctor.png")
     if drawn.exists() and not _is_drawn(drawn):
         raise UsageError("exists already", where=drawn, remedy="choose another name with -o")

@@ -104,7 +104,7 @@ def find_strips(strength: Strength) -> list[Strip]:
 
 
 def _bands(mask: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Find the first and last row of each written line."""
+    """Find each written line: the first row of its tall marks, and the row after their last."""
     stroke = max(1.5, stroke_width(mask > 0))
     rest = without_rules(mask, stroke)
     boxes = _boxes(rest, stroke)
@@ -190,7 +190,7 @@ def _rows(
 
 
 def _kept(bands: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
-    """Drop bands that are far less high than the highest, inside another, or cut by an edge."""
+    """Drop bands far shorter than the tallest, at an edge and shorter, or half in another."""
     highest = max(bottom - top for top, bottom in bands)
     kept: list[tuple[int, int]] = []
     for top, bottom in sorted(bands, key=lambda band: band[0] - band[1]):

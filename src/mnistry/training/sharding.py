@@ -9,7 +9,7 @@ section 3.
 the same weights, and apply the sum of the gradients. The result equals that of one process, except
 for the order of floating-point sums.
 
-Knows nothing of training.
+This module does not train: it decides on the division and places arrays on devices.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import keras
     from jax.sharding import Mesh
 
-# The fewest weights of the largest layer in each part: with fewer, cores lose more time by waiting
-# for each other than they save.
+# Each part must have at least this many of the largest layer's weights: with fewer, cores lose
+# more time by waiting for each other than they save.
 _LEAST_WEIGHTS = 50_000
 # An axis with fewer rows or columns in each part is not divided.
 _LEAST_UNITS = 64
