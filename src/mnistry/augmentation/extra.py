@@ -55,7 +55,8 @@ def make(split: Split, *, styled: int, non_digits: int, seed: int) -> ExtraImage
     labels = np.asarray(split.labels)
     if split.labels is None or len(np.unique(labels)) < 10:
         raise UsageError(
-            "non-digits and other styles without every digit", expected="labels from 0 to 9, each"
+            "non-digits and other styles need images of all ten digits",
+            expected="each label from 0 to 9",
         )
     random = np.random.default_rng([seed, 2])
     more = make_styled(split.images, labels, styled, random)

@@ -247,7 +247,7 @@ def _blot(random: Random) -> list[Points]:
 SHAPES = (_box, _triangle_or_star, _rays, _spiral, _wave, _rings, _grid, _arrow, _tick, _blot)
 
 
-# Textures are 28x28 pixels of 0 to 1, or beyond to be clipped.
+# Textures are 28x28 pixels, 0 to 1; values outside are clipped afterwards.
 
 
 def _noise(random: Random, sigma: float) -> Ink:

@@ -53,7 +53,7 @@ def make(images: Images, labels: Labels, count: int, random: Random) -> Split:
 
 
 def one(image: Images, random: Random) -> Images | None:
-    """Give a 1 an upstroke, and every third one a foot.
+    """Give a 1 an upstroke and, with probability 1/3, a foot.
 
     Parameters
     ----------

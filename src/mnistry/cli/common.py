@@ -139,7 +139,7 @@ def finish(dataset: "Dataset") -> None:
         say(failure)
     if dataset.failures:
         raise IncompleteError(
-            f"{len(dataset.failures):,} items could not be read; the others were used",
+            f"{counted_noun(len(dataset.failures), 'item')} could not be read; the others were used",
             where=dataset.source,
             remedy="repair or remove them",
         )

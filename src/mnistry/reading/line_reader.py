@@ -33,7 +33,8 @@ _RULE = 11.0
 _TALL = 0.3
 # Only this many of the largest marks are used.
 _MOST = 200
-_LOWEST = 6  # pixels
+# Least height of a mark, in pixels.
+_LOWEST = 6
 _WIDEST = 2048  # columns of a strip
 
 Strength = NDArray[np.float32]
@@ -89,8 +90,8 @@ class Character:
 def find_strips(strength: Strength) -> list[Strip]:
     """Find written lines in ink and cut them out, from top to bottom.
 
-    Rules, boxes and walls stay in the strips, as in the network's training. They are removed only
-    to find the lines.
+    Ruled lines, the boxes of forms and the upright lines between their cells stay in the strips,
+    as in the network's training. They are removed only to find the written lines.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def _rows(
 
 
 def _kept(bands: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
-    """Drop bands far shorter than the tallest, at an edge and shorter, or half in another."""
+    """Drop bands much shorter than the tallest (less so at an edge), or half inside another."""
     highest = max(bottom - top for top, bottom in bands)
     kept: list[tuple[int, int]] = []
     for top, bottom in sorted(bands, key=lambda band: band[0] - band[1]):
@@ -308,8 +309,8 @@ def hidden(
     Returns
     -------
     list of float
-        One more than characters: the largest probability, among the steps between two characters,
-        of anything but the blank, a space and these two.
+        One for each gap, so one more than there are characters: the largest probability, among the
+        gap's steps, of anything but the blank, a space and the characters beside the gap.
     """
     probabilities = np.exp(log_probabilities)
     each = columns / len(probabilities)
