@@ -138,8 +138,9 @@ def finish(dataset: "Dataset") -> None:
     for failure in dataset.failures:
         say(failure)
     if dataset.failures:
+        failed = counted_noun(len(dataset.failures), "item")
         raise IncompleteError(
-            f"{counted_noun(len(dataset.failures), 'item')} could not be read; the others were used",
+            f"{failed} could not be read; the others were used",
             where=dataset.source,
             remedy="repair or remove them",
         )
