@@ -32,7 +32,7 @@ class PenDigit:
     Attributes
     ----------
     strokes
-        The points along each stroke, shape ``(n, 2)``: x and y of a box that is 1 high, y
+        The points along each stroke, shape ``(n, 2)``: x and y in a box that is 1 high, y
         downwards.
     digit
         0 to 9.
@@ -189,7 +189,7 @@ def draw(
 
 @functools.cache
 def _drawn_widths() -> NDArray[np.float64]:
-    """Measure the true width of each OpenCV thickness: up to 2 pixels more, by version."""
+    """Measure how wide OpenCV draws each thickness: up to 2 pixels wider, by version."""
     import cv2
 
     widths = []

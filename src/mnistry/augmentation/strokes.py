@@ -30,16 +30,17 @@ class Pen:
     thinnest, thickest
         Pixels: width of the strokes of a digit afterwards, whatever it was. MNIST's are 2 to 3.
     faintest
-        The least strength of the ink, above 0 to 1 for full ink.
+        The least strength of the ink: more than 0, and at most 1, which is full ink.
     blur
         Pixels: the largest standard deviation of a Gaussian.
     noise
-        The largest standard deviation of each pixel by itself, as a part of full ink.
+        The largest standard deviation of the noise, independent for each pixel; 1 is full ink.
     cut
         The part of a digit's width or height that may be missing on one side, 0 to 1.
     chance
-        The probability, 0 to 1, of each of these effects; of a piece of another image that
-        reaches in from the left or the right; and of a speck or a piece of a line beside the digit.
+        The probability, 0 to 1, of each of these effects, and of one mark beside the digit: a
+        piece of another image that reaches in from the left or the right, a speck, or a piece of a
+        line.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def write(images: Images, pen: Pen, random: np.random.Generator) -> Images:
     ----------
     images
         ``uint8``, shape ``(n, 28, 28)``, 0 for paper. A piece that reaches in from the side is from
-        the next image.
+        the previous image (for the first image, from the last).
     pen
         The limits.
     random

@@ -79,7 +79,7 @@ def _print(dataset: "Dataset") -> None:
     if counts:
         console.print()
         console.print(_classes(dataset, counts))
-    heading = "the first image of each class" if counts else "the first images"
+    heading = "the first image of each class" if counts else "each of the first images"
     console.print(f"\n{heading}, at half its size\n")
     console.print(_preview(dataset))
 

@@ -17,7 +17,7 @@ from mnistry.errors import DataError
 def predict(run_path: Path, data: str, output: Path | None, transpose: bool) -> None:
     """Write a label for each image as CSV, with the columns ImageId (from 1) and Label.
 
-    If the data has several splits, the test images are labelled.
+    If the data has several splits, only the test images get labels.
     """
     from mnistry.datasets import Origin
     from mnistry.runs import scoring

@@ -136,7 +136,8 @@ def open_reader(model: str | None, threshold: float | None) -> "Reader":
     """Make the reader for the options ``--model`` and ``--threshold``."""
     from mnistry.reading import Reader
 
-    # Starting a thread for each core takes longer than the network does, which answers the same.
+    # Starting a thread for each core takes longer than running the network on one; the answers are
+    # the same.
     return Reader(_network_file(model), threshold=threshold, threads=1)
 
 

@@ -12,7 +12,8 @@ from mnistry.recipes.recipe import LOSSES, OPTIMIZERS, Recipe
 _CLASSIC = Recipe()
 _SHORT_LOSSES = tuple(name.removesuffix("_crossentropy").replace("_", "-") for name in LOSSES)
 
-# The type of a number, or the names that the shell completes; and the help. The library checks.
+# For each option, the type of its number or the names that the shell completes, and its help. The
+# library checks the values.
 _SETTINGS: dict[str, tuple[type | tuple[str, ...], str]] = {
     "recipe": (recipes.NAMES, f"The recipe to start from: {', '.join(recipes.NAMES)}."),
     "network": (names.NAMES, f"The network: {', '.join(names.NAMES)}."),

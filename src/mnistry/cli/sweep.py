@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Groups = list[tuple[Mapping[str, Any], list[Result]]]
 
-_SHOWN = 10  # how many settings, and how many reasons of failures, are printed
+_SHOWN = 10  # how many settings, and how many reasons for failures, are printed
 
 
 @click.command(cls=Command)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.directory import Run
 
-# When the process began: so far its processor time is its wall time.
+# When the process began: until here its wall time about equals its processor time.
 _STARTED = time.perf_counter() - time.process_time()
 
 

@@ -322,7 +322,7 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
             make, *arguments = cloudpickle.loads(packed)
             places = make(*arguments).do(batch["part"][0], batch["turn"][0])
             denied, fault = json.dumps(places), ""
-        except Exception as error:  # the pictures are to blame only if the worker dies
+        except Exception as error:  # the worker is at fault: `do` handles pictures' errors
             denied, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
         return {"number": batch["number"], "denied": [denied], "fault": [fault], "host": [host]}
 

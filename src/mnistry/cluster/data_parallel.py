@@ -124,7 +124,7 @@ def _failed(who: str, error: BaseException, path: Path) -> ResourceError:
 
 
 def _is_final(error: MnistryError | None) -> bool:
-    """Return whether a retry would raise the same error; a resource may become available."""
+    """Return whether a retry would raise the same error; a `ResourceError` may not recur."""
     return error is not None and not isinstance(error, ResourceError)
 
 
@@ -259,7 +259,7 @@ def _train(
     done = before is not None and before.status == Status.DONE
     main = broadcast_from_rank_zero({"address": _free_address(), "has": mine, "done": done})
     if main["done"]:
-        return  # a worker died after the last file was written
+        return  # nothing is left to do: a worker died after the last file was written
     if mine != main["has"]:
         raise ResourceError(f"worker {rank} has {mine}", expected=f"{main['has']}, as worker 0 has")
     with contextlib.ExitStack() as stack:

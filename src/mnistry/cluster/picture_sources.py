@@ -48,7 +48,7 @@ class Item:
     def name(self) -> str:
         r"""The picture's name in results: ``/page.png``, or ``/scans.parquet#17``.
 
-        Bytes of a path that are not UTF-8 are written as ``\xf6``.
+        Bytes of a path that are not UTF-8 are written as escapes, such as ``\xf6``.
 
         Examples
         --------

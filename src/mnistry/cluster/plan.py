@@ -18,7 +18,7 @@ SETTINGS: dict[str, type] = {
     "network": str, "units": int, "depth": int, "optimizer": str, "learning_rate": float,
     "momentum": float, "batch_size": int,
 }  # fmt: skip
-_DRAWS = 100  # for each trial, before giving up on a new configuration
+_DRAWS = 100  # for each trial; then there are too few different configurations
 
 
 @dataclasses.dataclass(frozen=True)

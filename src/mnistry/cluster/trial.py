@@ -82,7 +82,8 @@ def train(config: Mapping[str, Any]) -> None:
     """
     from ray import tune
 
-    # With the default of two seconds, Tune would count the next trial as lost too.
+    # How long Tune waits for a stopped training to end. With the default of two seconds, it would
+    # count the next trial as lost too.
     os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", str(int(_PATIENCE)))
     _training[:] = [threading.current_thread()]
     trial, place = config["trial"], config["place"]

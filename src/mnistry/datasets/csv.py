@@ -82,7 +82,7 @@ def read_blocks(
     while block := list(itertools.islice(lines, ROWS)):
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # NumPy 2.0 warns of 1.5, and reads 1
+                warnings.simplefilter("error")  # given 1.5, NumPy 2.0 only warns, and reads 1
                 values = np.loadtxt(
                     [line for _, line in block],
                     np.uint8, comments=None, delimiter=",", ndmin=2, encoding="latin1",

@@ -77,7 +77,7 @@ def held_out_count(labels: Labels, part: float) -> int:
 
 
 def _aside_by_class(labels: Labels, part: float) -> list[int]:
-    # The largest remainder method, so that the sum of the counts is the rounded part of the whole.
+    # The largest remainder method: the counts add up to `part` of all images, rounded.
     shares = part * np.bincount(labels)
     counts = np.floor(shares).astype(int)
     missing = round(part * len(labels)) - int(counts.sum())

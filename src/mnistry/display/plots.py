@@ -45,7 +45,7 @@ def save(figure: Figure, path: Path) -> None:
     import matplotlib
 
     suffix = path.suffix.lower().removeprefix(".")
-    # Without these settings the files would contain the time.
+    # Metadata left out of each format, because it would contain the time of writing.
     dates = {"png": (), "svg": ("Date",), "pdf": ("CreationDate",)}
     if suffix not in dates:
         expected = "a name that ends in .png, .svg or .pdf"

@@ -41,7 +41,8 @@ class ProgressBar:
 
     @property
     def _live(self) -> bool:
-        # With FORCE_COLOR, which many build servers set, Rich takes a log file for a terminal.
+        # With FORCE_COLOR, which many build servers set, Rich takes a log file for a terminal;
+        # TERM=dumb then shows that lines cannot be updated in place.
         return self._console.is_terminal and not self._console.is_dumb_terminal
 
     def __call__(self, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Make small changes of a digit in MNIST's form, such as a hand, a pen or a camera makes.
+"""Make small changes to a digit in MNIST's form, such as a hand, a pen or a camera would make.
 
 Knows nothing of the network.
 """

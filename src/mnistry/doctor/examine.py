@@ -150,7 +150,7 @@ def examine(reader: Reader, picture: str | os.PathLike[str] | bytes | Image) -> 
     Raises
     ------
     DataError
-        If it is not an image, or not an array of that type and shape.
+        If it is not an image, or is an array whose type or shape `Reader.read` does not take.
     """
     detail = reader.read_in_detail(picture)
     reading, ink, forms = detail.reading, detail.ink, detail.forms
@@ -185,7 +185,7 @@ def _predict(reader: Reader, way: Sequence[stages.Stage]) -> tuple[Prediction, .
 
 
 def _what_mattered(way: Sequence[stages.Stage], read: Sequence[Prediction]) -> str | None:
-    """Return what the last stage that changed the answer put right."""
+    """Find the last stage that changed the answer; return the fault that it put right."""
     for stage, before, after in zip(way[:0:-1], read[-2::-1], read[:0:-1], strict=True):
         if before.digit.digit != after.digit.digit:
             return stage.ailment

@@ -26,8 +26,8 @@ class Prototype:
         The digit, 0 to 9.
     distance
         From the image that it was found for, 0 to 1: 1 minus the cosine similarity of their pixels,
-        so that faint ink changes nothing. Both are blurred by a pixel first, so that strokes side
-        by side are near.
+        so that it makes no difference how dark the ink is. Both are blurred by a pixel first, so
+        that strokes side by side are near.
     image
         ``uint8``, shape ``(28, 28)``, 0 for paper to 255 for ink.
     """

@@ -19,7 +19,7 @@ MADE_BY = "mnistry doctor"  # in the file's metadata, to tell it from a photo
 
 _WIDTH, _EDGE, _GAP = 1240, 28, 20
 _PANEL = 480, 400  # the photo and its ink each fit into this, side by side
-_TWO_PANELS = 980  # their width, one below the other
+_TWO_PANELS = 980  # the greatest width of each where one is below the other
 _TILE = 112  # 28 pixels, each four times as wide
 _ROW = 194
 _CAPTION = 40  # leaves room for the numbers of digits at the upper edge

@@ -26,7 +26,7 @@ def wilson(correct: int, count: int) -> Interval:
     """Return Wilson's 95 % confidence interval for a proportion.
 
     Unlike p +- 1.96 standard errors it stays within 0 to 1, and covers the true proportion in about
-    95 % of cases even near 0 and 1, as for the accuracy of digit networks. E. B. Wilson,
+    95 % of cases even near 0 and 1, where the accuracy of digit networks lies. E. B. Wilson,
     "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22, 1927; formula
     4 in Brown, Cai, DasGupta, "Interval Estimation for a Binomial Proportion", Statistical
     Science 16, 2001.

@@ -34,7 +34,7 @@ class DenseLayer:
     Attributes
     ----------
     name
-        ``"hidden"``.
+        For example ``"hidden"``.
     kernel
         Weights, one column for each node: ``float64``, shape ``(inputs, units)``. Those of the
         first layer are for pixels from 0 to 1.

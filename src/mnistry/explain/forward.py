@@ -32,7 +32,7 @@ class LayerView:
     Attributes
     ----------
     name
-        ``"hidden"``.
+        For example ``"hidden"``.
     kind
         The layer's operations, in order: ``"Dense, relu"``, ``"Conv, Relu"``.
     values
@@ -130,7 +130,8 @@ class Explanation:
         if self.label is None:
             return None
         if self.probabilities[self.label] > 0.5:
-            # Near 1 the probability has lost most digits of a small loss; the rest keeps them.
+            # Near 1 a probability is rounded too coarsely to give a small loss exactly; the sum
+            # of the others is not.
             return -math.log1p(-self.rest(self.label))
         return float(concepts.cross_entropy(self.probabilities, self.label))
 

@@ -20,8 +20,9 @@ Changes = tuple[tuple[Floats, Floats], ...]
 def losses(logits: Floats, labels: NDArray[np.integer], loss: str) -> Floats:
     """Compute each image's loss from its logits, in nats.
 
-    A probability near 1 has lost most digits of a small loss, so the loss is computed from the
-    logits: since log p_k = v_k - log sum_j e^v_j, cross-entropy is log sum_j e^(v_j - v_label).
+    A probability near 1 is rounded too coarsely to give a small loss exactly, so the loss is
+    computed from the logits: since log p_k = v_k - log sum_j e^v_j, cross-entropy is
+    log sum_j e^(v_j - v_label).
 
     Parameters
     ----------

@@ -298,7 +298,7 @@ def _too_far(loss: Callable[[float], float], or_gone: bool) -> tuple[float, floa
     Returns
     -------
     power, factor
-        A power of 2 that does so, and the smallest multiple of its eighth that does.
+        A power of 2 that does so, and the smallest multiple of an eighth of it that does.
     """
     start = loss(0)
 

@@ -51,8 +51,8 @@ def render(title: str, sections: Sequence[Section], note: str = "") -> str:
 def loss_figure(step: LearningStep, others: str = "other images") -> Figure:
     """Draw the loss of the image, and of others, in the direction of a step.
 
-    The dashed line is the slope at the start; the dots are the loss before and after the step.
-    `others` says what the other images are.
+    The dashed line is the slope at the start. Dots mark the image's loss before and after the
+    step, and the lowest mean loss of the others. `others` says what the other images are.
     """
     from matplotlib.figure import Figure
 

@@ -30,8 +30,9 @@ def find_pictures(folder: Path, endings: Collection[str] = ENDINGS) -> tuple[lis
     Returns
     -------
     pictures, passed_over
-        The pictures, and how many other entries were passed over: links that lead out of the
-        folder, and files with other endings. Names that begin with a dot are not counted.
+        The pictures, and how many other entries were passed over: links to folders, links that
+        lead out of the folder, and files with other endings.
+        Names that begin with a dot are not counted.
     """
     root = folder.resolve()
     found: list[Path] = []

@@ -74,7 +74,7 @@ def normalise(strength: Strength) -> NDArray[np.uint8]:
 def formed_box(image: NDArray[np.uint8]) -> Box | None:
     """Return the box of the ink in an image that is already in MNIST's form, else None.
 
-    All of 20,000 images of MNIST's training split are; hardly any other images of this size are.
+    All of 20,000 tested images of MNIST's training split are; hardly any others of this size are.
 
     Parameters
     ----------
@@ -295,7 +295,8 @@ def _centred(ink: Strength) -> Strength:
 def _lay(ink: Strength, page: Strength, middle: float) -> None:
     """Put ink on a square page with its centre of mass at `middle`, or next to it."""
     side = len(page)
-    # Half-way between two pixels take the upper or left one, whatever the rounding errors.
+    # If the place is half-way between two pixels, take the upper or left one, whatever the
+    # rounding errors.
     rows, columns = (int(np.ceil(middle - at - 0.501)) for at in _centre(ink))
     top, left = max(0, rows), max(0, columns)
     part = ink[top - rows :, left - columns :][: side - top, : side - left]

@@ -149,8 +149,9 @@ def _node(parser: Parser, message: Value) -> Node:
 def _outputs(names: list[str]) -> bytes:
     """Serialise a ModelProto that has nothing but a graph with these outputs.
 
-    Protobuf messages that follow one another are merged: appended to a model, this makes the
-    values of these names outputs of it (protobuf.dev/programming-guides/encoding/#last-one-wins).
+    Protobuf messages that follow one another are merged: appended to a model, this turns the
+    values with these names into outputs of the model
+    (protobuf.dev/programming-guides/encoding/#last-one-wins).
     """
     values = (field(_OUTPUT, field(_VALUE_NAME, name.encode())) for name in dict.fromkeys(names))
     return field(_GRAPH, b"".join(values))

@@ -55,7 +55,7 @@ def open_session(
 def log_probabilities(
     session: onnxruntime.InferenceSession, images: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """Return the logarithm of each answer's probability, for each step of each strip.
+    """Return the logarithm of each class's probability, for each step of each strip.
 
     Parameters
     ----------

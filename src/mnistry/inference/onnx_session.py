@@ -4,8 +4,8 @@ A model of ours is one file of operators from ONNX's default domain, with the in
 (``uint8``, ``[N, 28, 28]``), the output ``probabilities`` (``float32``, ``[N, 10]``) and N free.
 Knows nothing of how it was trained, and needs neither Keras nor the onnx package.
 
-It does not protect against operators that ask for endless memory, faults in ONNX Runtime's own
-parser, and weights that were changed to others (the digest in a run's manifest shows those).
+The checks do not protect against operators that ask for endless memory, faults in ONNX Runtime's
+own parser, or weights that were replaced by others (the digest in a run's manifest shows those).
 """
 
 import os

@@ -41,8 +41,8 @@ def export(model: keras.Model, path: Path, images: Images) -> NDArray[np.float32
     ------
     ModelError
         If a layer cannot be exported, a probability differs by more than 1e-4, or the most
-        probable class is another one. Where Keras's two best classes lie within 1e-6 of each
-        other, the second may come first. Nothing is written then.
+        probable class is another one; nothing is written then. Where Keras's two best classes
+        lie within 1e-6 of each other, the second may come first without an error.
     """
     images = as_images(images, "images")
     content = onnx_graph.to_onnx(model).SerializeToString(deterministic=True)

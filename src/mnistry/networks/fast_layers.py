@@ -62,7 +62,7 @@ class _Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
         size, filters = kernel.shape[:2], kernel.shape[-1]
         windows = _windows(_padded(inputs, self, size, 0), size, self.strides, self.dilation_rate)
         kernel = keras.ops.reshape(kernel, (-1, filters))
-        # Of two dimensions, or XLA transposes all windows for the kernel's gradient.
+        # With two dimensions only: otherwise XLA transposes all windows for the kernel's gradient.
         products = windows.reshape(-1, len(kernel)) @ kernel
         return products.reshape(*windows.shape[:3], filters)
 

@@ -272,7 +272,7 @@ def _unknown_class(part: dict[str, Any]) -> ModelError:
     module, name = _identity(part)
     return ModelError(
         f"the class {module}.{name} in {_CONFIG}",
-        expected="stock Keras layers that run no code from the file and read no other",
+        expected="stock Keras layers that run no code from the file and read no other file",
         remedy="build the network with such layers and save it again",
     )
 

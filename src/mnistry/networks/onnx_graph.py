@@ -147,7 +147,7 @@ class _Graph:
 
 
 def _calls(model: keras.Model) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield each layer's class, its name, and the layers that it is called on, inputs first."""
+    """Yield, inputs first, each layer's class, its name, and the layers that it is called on."""
     try:
         entries = model.get_config()["layers"]
     except (NotImplementedError, KeyError, TypeError) as error:

@@ -1,6 +1,6 @@
 """Tell ink from paper: a grey picture becomes the strength of ink at each pixel.
 
-Ink is darker (or lighter) than the paper on both of its sides, a few stroke widths apart. Shadows,
+Ink is darker (or lighter) than the paper a few stroke widths away on each side of it. Shadows,
 dim corners and the table beside the paper are wider than strokes, so they count as paper. Knows
 nothing of digits or ruled lines: everything else that stands out is ink.
 """
@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Larger pictures are reduced to this long side. Digits a fortieth as high are still 40 pixels high,
-# twice as high as MNIST's.
+# Larger pictures are reduced to this long side. A digit whose height is a fortieth of it still has
+# 40 pixels, twice as many as MNIST's.
 LONG_SIDE = 1600
 # Long side at which the widths of strokes are measured.
 _COARSE_SIDE = 384
@@ -106,8 +106,8 @@ def _widths_of_the_dark(values: Values) -> NDArray[np.float64]:
     """Measure the width of the dark area beside each sharp edge, in pixels.
 
     A morphological closing fills a stroke as soon as its window is wider. So the width is that of
-    the first window which fills half as much as the widest one. Shadows have no sharp edges. Dark
-    that no window fills counts as wide as the widest; that width is always the last one returned.
+    the first window which fills half as much as the widest one. Shadows have no sharp edges. A dark
+    area that no window fills gets the widest window's width, which is also appended to the result.
     """
     values = _blurred(values)
     lightest, darkest = cv2.dilate(values, _NEIGHBOURS), cv2.erode(values, _NEIGHBOURS)

@@ -21,8 +21,8 @@ _ASPECT = np.array([0.89, 0.37, 0.92, 0.77, 0.76, 0.92, 0.70, 0.75, 0.73, 0.65])
 _SPREAD = np.array([0.22, 0.49, 0.24, 0.23, 0.23, 0.29, 0.23, 0.23, 0.24, 0.21])
 # Prior probability that two digits touch: in a number some do; a single mark is hardly ever two.
 _TOUCHING, _TOUCHING_ALONE = 0.05, 0.001
-# Unread ink, as a fraction x of a digit's ink, makes a path less probable by exp(-7 x): a tenth of
-# a digit halves it.
+# Unread ink, as a fraction x of a digit's ink, multiplies a path's probability by exp(-7 x): a
+# tenth of a digit halves it.
 _UNREAD = 7.0
 # The most pieces of one digit: cuts are a fifth of its height apart, and no digit is wider than
 # WIDEST allows. A few more may be parts of a broken digit.

@@ -1,4 +1,4 @@
-"""Reject marks that resemble digits, but that the rest of the page shows are not digits.
+"""Reject marks that resemble digits if the rest of the page shows that they are not digits.
 
 Noise, textures and words have dozens of marks, and by chance one of them looks like a digit. Knows
 whether the network is sure of each mark, not how sure.

@@ -29,7 +29,7 @@ _LOWEST = 8
 _FAINT = 0.15
 # A ruled line of this strength is as dark as ink.
 _AS_DARK = 0.8
-# A piece wider than this, as a fraction of its height, may be two digits (the median of MNIST's).
+# A piece wider than this fraction of its height may be two digits (it is the median of MNIST's).
 _WIDE = 0.8
 # No digit of MNIST's training images is more than twice as wide as high; 99.9 % are below this.
 WIDEST = 1.67
@@ -145,7 +145,7 @@ def _without_horizontal_rules(mask: Mask, strength: NDArray[np.float32]) -> Mask
     for i in range(1, count):
         one = (labels == i) & (runs > 0)
         if _is_rule(one):
-            # Ink on a rule is darker than the rule is for most of its way, unless it is as dark.
+            # Ink on a rule is darker than the rule's median, unless the rule is as dark as ink.
             usual = float(np.median(strength[one]))
             rule |= one & (strength < (1 + usual) / 2) if usual < _AS_DARK else one
     if not rule.any():

@@ -20,6 +20,6 @@ RECIPE = Recipe(
     weight_decay=0.01,
     epochs=2,
     batch_size=128,
-    # Half of what suits longer trainings; no distortion lost 0.15 points.
+    # Half of what suits longer trainings; training without distortion lost 0.15 points.
     distortion=Distortion(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.5),
 )

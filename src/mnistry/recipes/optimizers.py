@@ -9,8 +9,8 @@ from mnistry.recipes.recipe import Recipe
 def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     """Make a recipe's Keras optimizer for a training of `steps` steps.
 
-    The learning rate that rises and falls follows L. Smith, N. Topin: Super-Convergence, 2018; the
-    cosine of the fall I. Loshchilov, F. Hutter: SGDR, 2017.
+    The learning rate that rises and falls is from L. Smith, N. Topin: Super-Convergence, 2018; its
+    fall along a cosine is from I. Loshchilov, F. Hutter: SGDR, 2017.
 
     Raises
     ------

@@ -20,8 +20,8 @@ RECIPE = Recipe(
     epochs=50,
     batch_size=128,
     distortion=Distortion(rotation=12, scale=0.12, shear=0.15, shift=1.5, elastic=1, pen=Pen()),
-    # They have closed twos and long upstrokes: without these, people's own 2s and 1s were read as 9
-    # and 7.
+    # The styled digits have closed twos and long upstrokes: without these, people's own 2s and 1s
+    # were read as 9 and 7.
     styled=4500,
     non_digits=8000,
 )

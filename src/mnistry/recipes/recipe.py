@@ -49,7 +49,7 @@ class Recipe:
     warmup
         None keeps the learning rate constant. Otherwise, 0 to below 1: the part of all steps in
         which it rises linearly from 1/25 of `learning_rate` to `learning_rate`. After that it falls
-        along half a cosine to 1/1000.
+        along half a cosine to 1/1000 of `learning_rate`.
     loss
         ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` (the same numbers
         from labels that are not one-hot) or ``"binary_crossentropy"``.

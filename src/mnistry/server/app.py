@@ -83,7 +83,7 @@ class _GuardedApp(FastAPI):
 def create(service: Service, access: Access | None = None) -> FastAPI:
     """Make an application that reads pictures.
 
-    `access` is who may send requests; None: programs on this machine.
+    `access` says who may send requests; None lets in only programs on this machine.
 
     Examples
     --------

@@ -29,8 +29,8 @@ class BodyLimits:
     """Middleware that limits every request's body.
 
     The routes of `picture_paths` take a picture; the others take a little JSON. `reserved` counts
-    the bytes of the budget in use. Until it is answered, a request holds the bytes of its
-    Content-Length or, without one, the bytes received so far.
+    the bytes of the budget in use. A request holds the bytes of its Content-Length
+    or, without one, the bytes received so far, until it is answered.
     """
 
     def __init__(self, app: ASGIApp, picture_paths: frozenset[str]) -> None:

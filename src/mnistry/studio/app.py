@@ -97,7 +97,7 @@ def serve(
     host
         Where to listen. Beyond loopback, clients need a token.
     port, on_ready
-        As in `mnistry.server.serve.serve`, as are the errors.
+        As in `mnistry.server.serve.serve`, which also lists the errors.
     say
         Called with messages for the user at the end.
     """

@@ -113,8 +113,7 @@ class Explanation(Answer):
     """The values of every layer for one image.
 
     `logits` and `exponentials` are null if the network does not end with softmax; `exponentials`
-    are e to the power of each logit minus the largest; `bits` is the loss in bits, null without a
-    label.
+    are e^(logit - largest logit), one per class; `bits` is the loss in bits, null without a label.
     """
 
     layers: list[LayerValues]

@@ -70,7 +70,8 @@ class Trainer:
         UsageError
             If the network has no such settings.
         ApiError
-            409 if a training is running, or Keras and JAX are not installed.
+            409 if a training is running, if the packages for training are not installed, or if no
+            process can be started.
         """
         if self.running or self._closed:
             remedy = "wait for it to end, or stop it"
@@ -227,7 +228,7 @@ async def _start_process(experiment: Experiment, path: Path) -> asyncio.subproce
 
 
 def _separate_group() -> dict[str, Any]:
-    """Return options that keep Ctrl-C from the process: the server gets it, and stops it."""
+    """Return options that keep Ctrl-C from the process; the server stops the training."""
     if os.name == "nt":
         return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
     return {"start_new_session": True}

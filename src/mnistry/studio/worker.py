@@ -1,7 +1,7 @@
 """The process that trains for the studio: ``python -m mnistry.studio.worker``.
 
-It reads one line of JSON, ``{"path": …, "experiment": …}``, from standard input: the run directory
-to make, and an `Experiment`. It writes one line of JSON for each event to standard output. When its
+It reads one line of JSON, ``{"path": …, "experiment": …}``, from standard input: the run's empty
+folder, and an `Experiment`. It writes one line of JSON for each event to standard output. When its
 input is closed, because the training is stopped or the studio has ended, it stops as at Ctrl-C: the
 run is kept and can be resumed. Knows nothing of HTTP.
 """
@@ -44,7 +44,7 @@ class Reporter:
             raise KeyboardInterrupt from None
 
     def __call__(self, progress: Progress) -> None:
-        """Report a training's progress, unless it was reported less than `_PAUSE` seconds ago."""
+        """Report progress: at the end of an epoch, else at most once in `_PAUSE` seconds."""
         now = time.monotonic()
         done = (progress.epoch - 1) * progress.steps + progress.step
         if not self._started:

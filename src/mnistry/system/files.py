@@ -69,7 +69,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 
 def leftover_of(name: str) -> str | None:
-    """Return the name of the file that a temporary file of `atomic_write` was for, else None.
+    """Return the target's name if `name` is a temporary file of `atomic_write`, else None.
 
     Examples
     --------

@@ -13,7 +13,7 @@ def put_off() -> Iterator[None]:
     For blocks in which an exception at any instruction would do harm: it would leave a library
     half imported, or lose a state that was handed over. Blocking the signals is not enough: that
     works for one thread, and if another thread receives a signal Python still raises in the main
-    thread. Does nothing outside the main thread, which alone receives signals.
+    thread. Does nothing outside the main thread: Python runs signal handlers only there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -172,7 +172,7 @@ def newest(folder: Path, *, between_epochs: bool = False) -> tuple[Checkpoint | 
     Returns
     -------
     checkpoint, damaged
-        The checkpoint, or None if all are damaged; and the newer files, which are damaged.
+        The checkpoint, or None if there is no undamaged one; and the newer, damaged files.
     """
     damaged: list[Path] = []
     for path in reversed(_paths(folder)):

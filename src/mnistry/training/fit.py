@@ -82,8 +82,8 @@ def train(
         How many of the last epochs use the images without distortion.
     extra
         More images to train on, with their own targets: see `mnistry.augmentation.extra`. The
-        running loss and accuracy count them too; for a non-digit, whose target is the same for
-        every class, only the answer 0 counts as right.
+        running loss and accuracy count them too. A non-digit's target is the same for every class;
+        the accuracy takes the first class as its label, so only the answer 0 counts as right.
     validation
         The share of the images, 0 to below 1, to set aside for validation: the same share of every
         class, drawn by `seed`.

@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 # and reports over the network. They take longer to import than Keras and JAX together.
 _EXTRAS = ("IPython", "cv2", "matplotlib", "pandas", "requests", "sklearn")
 
-# Keras and JAX import these unconditionally, for sparse matrices and TPUs, and we use neither: 0.26
-# of 1.08 s of processor time (median of 6, Keras 3.15.1, JAX 0.10.2, two cores of an AMD EPYC).
+# Keras and JAX import these unconditionally, for sparse matrices and TPUs. We use neither. They
+# take 0.26 of 1.08 s of processor time (median of 6, Keras 3.15.1, JAX 0.10.2, two cores of an
+# AMD EPYC).
 _SPLASH = "jax.experimental.pallas.ops.tpu.splash_attention"
 _LAZY = (
     "jax.experimental.sparse.linalg",
@@ -93,7 +94,7 @@ class _LazyModule(types.ModuleType):
 
 @contextlib.contextmanager
 def _without_garbage() -> Iterator[None]:
-    """Exclude the objects that the block creates from garbage collection permanently.
+    """Run the block without garbage collection, then exclude all objects so far from it.
 
     Modules stay until the process ends. Searching them for garbage takes a quarter of Keras's
     import time, and a third of a second when the process ends.
