@@ -33,5 +33,5 @@ def test_none_of_either_is_none(split) -> None:
 
 @pytest.mark.parametrize("labels", [None, np.zeros(2000, np.uint8)])
 def test_images_without_every_digit_are_refused(split, labels) -> None:
-    with pytest.raises(UsageError, match="every digit"):
+    with pytest.raises(UsageError, match="all ten digits"):
         extra.make(Split(split.images, labels), styled=1, non_digits=1, seed=0)
