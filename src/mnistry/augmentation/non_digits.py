@@ -38,7 +38,7 @@ class Digits:
         self._rows = [np.flatnonzero(labels == digit) for digit in range(10)]
 
     def draw(self, random: Random, classes: Sequence[int] = range(10)) -> Ink:
-        """Return one of these classes: ``float32``, shape ``(28, 28)``, 0 to 1."""
+        """Return a digit of one of these classes: ``float32``, shape ``(28, 28)``, 0 to 1."""
         rows = np.concatenate([self._rows[digit] for digit in classes])
         digit: Ink = np.divide(self._images[random.choice(rows)], 255, dtype=np.float32)
         return digit

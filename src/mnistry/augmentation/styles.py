@@ -1,8 +1,8 @@
 """Digits as taught in other countries, made from MNIST's by adding one or two strokes.
 
-MNIST was written in the United States: its 1 is a bare stroke and its 7 has no bar. Elsewhere a 1
-has an upstroke, often nearly as long as the stem, and may stand on a foot; a 7 has a bar; and the
-hook of a 2 may curl until it is closed. Knows nothing of training.
+MNIST was written in the United States: its 1 is usually a bare stroke, and its 7 usually has no
+bar. Elsewhere a 1 has an upstroke, often nearly as long as the stem, and may stand on a foot; a 7
+has a bar; and the hook of a 2 may curl until it is closed. Knows nothing of training.
 """
 
 from collections.abc import Callable, Iterator

@@ -191,7 +191,10 @@ def _rows(
 
 
 def _kept(bands: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
-    """Drop bands much shorter than the tallest (less so at an edge), or half inside another."""
+    """Drop bands that lie half inside another, and short ones.
+
+    Short is less than 0.3 of the height of the tallest band, or 0.6 at an edge of the picture.
+    """
     highest = max(bottom - top for top, bottom in bands)
     kept: list[tuple[int, int]] = []
     for top, bottom in sorted(bands, key=lambda band: band[0] - band[1]):
