@@ -30,7 +30,7 @@ class Pen:
     thinnest, thickest
         Pixels: width of the strokes of a digit afterwards, whatever it was. MNIST's are 2 to 3.
     faintest
-        The least strength of the ink: more than 0, and at most 1, which is full ink.
+        The least strength of the ink: at least 0.01, and at most 1, which is full ink.
     blur
         Pixels: the largest standard deviation of a Gaussian.
     noise
@@ -96,7 +96,9 @@ def write(images: Images, pen: Pen, random: np.random.Generator) -> Images:
     >>> stroke = np.zeros((1, 28, 28), np.uint8)
     >>> stroke[0, 4:24, 13:15] = 255
     >>> marker = Pen(thinnest=4, thickest=4, faintest=1, blur=0, noise=0, cut=0, chance=1)
-    >>> row = write(stroke, marker, np.random.default_rng(0))[0, 10, 8:20]
+    >>> drawn = write(stroke, marker, np.random.default_rng(0))
+    >>> int((stroke[0, 14] > 127).sum()), int((drawn[0, 14] > 127).sum())  # the width of its stroke
+    (2, 4)
     """
     count = len(images)
 
