@@ -15,7 +15,7 @@ from mnistry.images.mnist_form import SIDE, depth, with_edge_moved
 
 # Strokes are redrawn on a grid that is this many times finer.
 FINE = 2
-# Columns between two images in a strip; no stroke grows by more.
+# Columns between two images in a strip; no edge of a stroke moves outwards by more.
 _GAP = 4
 
 Floats = NDArray[np.float32]

@@ -56,7 +56,10 @@ def doctor(
 
 
 def _own_name(path: Path) -> Path:
-    """Return the default name; raise `UsageError` if a file that others made has it."""
+    """Return the default name.
+
+    Raise `UsageError` if a file of that name exists and this command did not draw it.
+    """
     drawn = Path(f"{path.stem}-doctor.png")
     if drawn.exists() and not _is_drawn(drawn):
         raise UsageError("exists already", where=drawn, remedy="choose another name with -o")
