@@ -287,7 +287,7 @@ def _coarse(layer: Grey) -> Floats:
 
 
 def _captured(ink: Floats, rules: Floats, rule: float, random: Random) -> tuple[Grey, bool]:
-    """Take the picture: light, colour, blur, noise, one bit, JPEG, sometimes light on dark."""
+    """Take the picture: light, contrast, blur, noise, one bit, JPEG, sometimes light on dark."""
     dark = random.choice([random.uniform(0.25, 0.6), random.uniform(0.55, 0.95)])
     below = np.float32(min(0.95, dark * rule))
     reflected = np.asarray((1 - np.float32(dark) * ink) * (1 - below * rules), np.float32)
