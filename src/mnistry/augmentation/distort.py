@@ -23,7 +23,7 @@ from mnistry.system import cores
 
 CENTRE = (SIDE - 1) / 2
 # OpenCV distorts a strip at once: this many images side by side, with a blank column between them.
-# It can read from at most 32,767 columns. Another value would change the result of every seed.
+# It can read from at most 32,767 columns. Changing STRIP would change the result of every seed.
 STRIP = 500
 PITCH = SIDE + 1
 
