@@ -248,7 +248,8 @@ def _resampled(
     )
     move[:, 2] += (factor - 1) / 2
     strip = cv2.warpAffine(inside, move, (width, HEIGHT), flags=cv2.INTER_LINEAR)
-    # Pencil is faint beside a black rule, so the gain depends only on the middle rows.
+    # A black rule above or below faint pencil would keep the gain too low, so only the middle rows
+    # decide it.
     core = strip[HEIGHT // 6 : -HEIGHT // 6]
     marks = core[core > _FAINT]
     gain = np.clip(0.75 / np.percentile(marks, 60), 1, 3) if marks.size else 1.0
