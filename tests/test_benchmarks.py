@@ -1,12 +1,13 @@
 """The page of results says what was measured; that it was measured well is not tested here."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.scripts import load
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -15,11 +16,7 @@ BENCHMARKS = ROOT / "benchmarks"
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module that writes the page, in an empty folder."""
-    spec = importlib.util.spec_from_file_location("results", BENCHMARKS / "results.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load(BENCHMARKS / "results.py")
     monkeypatch.setattr(module, "HERE", tmp_path)
     return module
 

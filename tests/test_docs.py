@@ -2,7 +2,6 @@
 
 import dataclasses
 import doctest
-import importlib.util
 import itertools
 import json
 import os
@@ -22,6 +21,7 @@ import mnistry
 from mnistry import cli
 from mnistry.datasets import Origin
 from mnistry.recipes.experiment import Experiment
+from tests.scripts import load
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {
@@ -42,12 +42,7 @@ Command = Callable[[str], str]
 
 def module(name: str) -> ModuleType:
     """Import one of the scripts that build the site."""
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+    return load(DOCS / f"{name}.py")
 
 
 def contexts() -> dict[str, click.Context]:

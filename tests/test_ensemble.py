@@ -1,6 +1,5 @@
 """Networks joined into one file answer as the mean of their logits does."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -10,18 +9,14 @@ import pytest
 import mnistry
 from mnistry.inference import onnx_session
 from mnistry.networks import export
+from tests.scripts import load
 
 ENSEMBLE = Path(__file__).parents[1] / "benchmarks" / "ensemble.py"
 
 
 @pytest.fixture(scope="module")
 def ensemble() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ensemble", ENSEMBLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(ENSEMBLE)
 
 
 @pytest.fixture(scope="module")

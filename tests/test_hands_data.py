@@ -1,22 +1,18 @@
 """The files of other hands, as UCI has them, are parsed to the digits in them."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.scripts import load
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "hands_data.py"
 
 
 @pytest.fixture(scope="module")
 def hands_data():
-    spec = importlib.util.spec_from_file_location("hands_data", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(SCRIPT)
 
 
 def test_pen_strokes(hands_data) -> None:

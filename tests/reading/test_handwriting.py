@@ -1,14 +1,13 @@
 """Other people's pictures are read as well as is promised, where their folder is named."""
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from mnistry.reading import Reader
+from tests.scripts import load
 
 pytestmark = pytest.mark.slow
 
@@ -17,13 +16,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "handwriting.py"
 
 @pytest.fixture(scope="module")
 def handwriting() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("handwriting", BENCHMARK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["handwriting"] = module  # dataclasses look there for their module
-    spec.loader.exec_module(module)
-    return module
+    return load(BENCHMARK)
 
 
 @pytest.fixture(scope="module")
