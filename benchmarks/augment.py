@@ -1,7 +1,7 @@
-"""Time distorting 60,000 images, alone and during a training, against an epoch of training.
+"""Compare how long it takes to distort 60,000 images with how long an epoch of training takes.
 
-Each round times everything once, in turn, so that other load slows all alike; the table gives
-medians.
+An epoch is timed alone, and while the next epoch's images are being distorted. Each round times
+everything once, in turn, so that other load slows all alike; the table gives medians.
 
     python benchmarks/augment.py --rounds 7
 """
@@ -52,14 +52,14 @@ def main() -> None:
     def distorting(threads: int) -> Callable[[], object]:
         return lambda: distort(images, Distortion(), seed=0, threads=threads)
 
-    works = {"an epoch of training": train}
-    works |= {f"distorting, threads: {count}": distorting(count) for count in (1, 2, 4)}
-    works["an epoch, distorting behind it"] = train_distorted
-    seconds: dict[str, list[float]] = {name: [] for name in works}
+    tasks = {"an epoch of training": train}
+    tasks |= {f"distorting, threads: {count}": distorting(count) for count in (1, 2, 4)}
+    tasks["an epoch while distorting"] = train_distorted
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
-        for name, work in works.items():
+        for name, task in tasks.items():
             started = time.perf_counter()
-            work()
+            task()
             seconds[name].append(time.perf_counter() - started)
     print(f"{os.cpu_count()} cores, {IMAGES:,} images, {rounds} rounds, medians")
     print(f"{'':32}{'seconds':>8}{'ratio':>7}")

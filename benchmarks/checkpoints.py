@@ -1,7 +1,7 @@
 """Measure the cost of checkpoints: the classic training with its state saved, and without.
 
-Both take turns in one process. Prints the seconds of five epochs on MNIST (or the sample, without
-MNIST), their medians, and the median of the ratios of each round.
+Both take turns in one process, on MNIST (or on the sample, if MNIST cannot be downloaded). Prints
+the seconds of each training, the median of the rounds' ratios, and the median without saving.
 
     python benchmarks/checkpoints.py
     python benchmarks/checkpoints.py --rounds 5 --epochs 10

@@ -1,6 +1,6 @@
 """Measure bulk reading by a Ray cluster on this machine: pictures per second, and memory.
 
-The pictures are training images of the sample, enlarged twice, as PNG in a Parquet table. A cluster
+The pictures are training images of the sample, twice as large, as PNG in a Parquet table. A cluster
 reads all of them; its time counts from its start until the last table is written. Before and after
 each cluster, a single process reads some with one `mnistry.Reader`. Efficiency is the cluster's
 rate divided by its cores and by the mean rate of the two single processes. Memory is the peak of
@@ -29,8 +29,9 @@ import pyarrow.parquet
 from PIL import Image
 
 import mnistry
+from mnistry.system.cores import cores as available_cores
 
-CORES = tuple(cores for cores in (1, 2, 4) if cores <= cores.cores())
+CORES = tuple(count for count in (1, 2, 4) if count <= available_cores())
 BARE = 6000
 
 
@@ -136,7 +137,7 @@ def main() -> None:
                 found[cores].append(one)
                 print(cores, one, round(alone[-1]), flush=True)
             small.append(ask("--only", "cluster", tenth, CORES[-1])["megabytes"])
-    print(f"{given.pictures:,} pictures, {given.rounds} rounds: medians (least to most)")
+    print(f"{given.pictures:,} pictures, {given.rounds} rounds: medians (minimum to maximum)")
     print(f"bare: {spread(alone)} pictures a second")
     for cores, ones in found.items():
         rates, parts, megabytes = (

@@ -2,9 +2,9 @@
 
 A short and a long sweep run the same small trainings. Both include the start of the workers, so
 their difference is the time of the additional trainings. Before and after each pair, a warm single
-process runs some of these trainings in sequence on one core. The overhead is the extra time of a
-training and core in the sweep; it includes the cores' competition for memory. The driver's part
-does not fall with more cores.
+process runs some of these trainings in sequence on one core. The overhead is how much
+longer a training occupies a core in the sweep; it includes the cores' competition for memory. The
+processor time of the driver is printed too: it does not fall with more cores.
 
     python benchmarks/cluster_sweep.py
     python benchmarks/cluster_sweep.py --rounds 1
@@ -107,8 +107,8 @@ def main() -> None:
     print(
         f"{CORES} cores; a bare training {statistics.median(alone):.2f} s ({min(alone):.2f} to "
         f"{max(alone):.2f}); overhead of one in a sweep {statistics.median(overheads):.2f} s "
-        f"({min(overheads):.2f} to {max(overheads):.2f}); of the driver "
-        f"{1000 * statistics.median(drivers):.0f} ms"
+        f"({min(overheads):.2f} to {max(overheads):.2f}); the driver computes "
+        f"{1000 * statistics.median(drivers):.0f} ms for each"
     )
 
 

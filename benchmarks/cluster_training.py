@@ -1,9 +1,9 @@
 """Measure the cost of exchanging gradients: one training by 1, 2 and 4 workers of a Ray cluster.
 
 Each worker has one core of this machine. Every training is on MNIST with the same seed; its last
-epoch is timed, when everything is compiled. One worker exchanges nothing. The time that several
-need beyond their share of its time is the cost of the exchange: every step's gradients, one number
-for each weight, go through the machine's loopback.
+epoch is timed, when everything is compiled. One worker exchanges nothing. N workers
+would ideally need an Nth of its time; what they need beyond that is the cost of the exchange: every
+step's gradients, one number for each weight, go through the machine's loopback.
 
     python benchmarks/cluster_training.py
     python benchmarks/cluster_training.py --rounds 1

@@ -1,8 +1,8 @@
-"""Time reading 60,000 rows of CSV by this build and another, in processes that take turns.
+"""Compare how long this build and another take to read 60,000 rows of CSV.
 
-Prints medians, and the median of the ratios of each round.
+Their processes take turns. Prints medians, and the median of the rounds' ratios.
 
-python benchmarks/csv_rows.py --other old/src
+    python benchmarks/csv_rows.py --other old/src
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--other", type=Path, metavar="SRC", help="another build's src folder")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="else 7")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
     asked = parser.parse_args()
     builds = [SOURCE] if asked.other is None else [SOURCE, asked.other]
     with tempfile.TemporaryDirectory() as folder:
@@ -43,7 +43,7 @@ def main() -> None:
                 file.write(f"{label},{','.join(map(str, image))}\n")
         rounds = [[_read(path, build) for build in builds] for _ in range(asked.rounds)]
     if any(build[-1] != rounds[0][0][-1] for each in rounds for build in each):
-        raise SystemExit("the builds read other arrays")
+        raise SystemExit("the builds read different arrays")
     for column, name in enumerate(("wall clock, s", "processor, s")):
         medians = [
             statistics.median(each[column] for each in build) for build in zip(*rounds, strict=True)

@@ -29,7 +29,7 @@ def join(members: Sequence[Path], path: Path, *, temperature: float = 1.0) -> No
     members
         ONNX files as `mnistry.networks.export` writes them, each with a softmax at its end.
     path
-        Where to write it; checked as every model that is to be used.
+        Where to write it, after the checks that every ONNX model passes before it is used.
     temperature
         What the mean logits are divided by.
     """

@@ -1,9 +1,9 @@
-"""Download digits by people who are not in MNIST, to train and judge by, and verify them.
+"""Download and verify digits by people who are not in MNIST, to train and judge by.
 
-Three sets of the UCI Machine Learning Repository, CC BY 4.0: pen strokes by 30 writers (81),
-scanned bitmaps (80) and Semeion (178); only their training parts. Written as ``pendigits.npz``,
-``optdigits.npz`` and ``semeion.npz``, as `mnistry.augmentation.hands` reads them. Needs ``gzip``,
-which unpacks the files that UCI has in the old format of ``compress``.
+Three sets of the UCI Machine Learning Repository, CC BY 4.0: the training parts of the pen strokes
+by 30 writers (number 81) and of the scanned bitmaps (80), and all of Semeion (178). Written as
+``pendigits.npz``, ``optdigits.npz`` and ``semeion.npz``, which `mnistry.augmentation.hands` reads.
+Needs ``gzip`` to unpack the files that UCI keeps in the old ``compress`` format.
 
     python benchmarks/hands_data.py FOLDER
 """
@@ -29,7 +29,7 @@ _MAX_BYTES = 16 << 20
 
 
 def pen_digits(text: str) -> Arrays:
-    """Parse UNIPEN text: strokes of points, with a comment of digit, writer and number before each.
+    """Parse UNIPEN text: for each digit a comment (digit, writer, number), then strokes of points.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def semeion(text: str) -> Arrays:
     return {"images": images, "labels": table[:, 256:].argmax(1).astype(np.uint8)}
 
 
-# The address, what parses it, and the SHA-256 of all its arrays, in the order of their names.
+# The address, the function that parses it, and the SHA-256 of all its arrays, ordered by name.
 SOURCES: dict[str, tuple[str, Callable[[str], Arrays], str]] = {
     "pendigits": (
         "pendigits/pendigits-orig.tra.Z",

@@ -1,4 +1,4 @@
-"""Score reading of other people's handwriting, in the folder named by MNISTRY_HANDWRITING.
+"""Score how other people's handwriting is read: pictures in the folder MNISTRY_HANDWRITING.
 
 The folder has pictures in ``images``, and ``labels.csv`` with the columns file, kind (digit or
 number), style, writer and label. A space in a label starts a new line. ``?`` counts as wrong.
@@ -77,7 +77,7 @@ def characters_right(found: Sequence[Answer]) -> float:
 
 
 def lines_right(found: Iterable[Answer]) -> tuple[int, int]:
-    """Return the number of lines read correctly as a whole, and of all lines."""
+    """Return how many lines were read without an error, and how many there are."""
     right = whole = 0
     for answer in found:
         whole += len(answer.label)
@@ -114,7 +114,7 @@ def main() -> None:
     print_groups(digits, "style", lambda answer: answer.style)
     print_groups(digits, "long side up to", lambda answer: answer.size)
     right, whole = lines_right(numbers)
-    print(f"numbers: {characters_right(numbers):.1%} of the characters, by writer")
+    print(f"numbers: {characters_right(numbers):.1%} of the characters, the mean over writers")
     print(f"  lines: {right} of {whole}: {right / whole:.1%}")
     for answer in found:
         if not answer.right:

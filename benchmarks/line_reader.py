@@ -1,10 +1,11 @@
-"""Train, calibrate and judge the line reader that ships: src/mnistry/reading/lines.onnx, its card.
+"""Train, calibrate and judge the line reader; write src/mnistry/reading/lines.onnx and its card.
 
-Lines are generated: MNIST's training images and the digits of hands/ (writers 1 to 20 and the
-scanned sets train, 21 to 24 choose, 25 to 30 judge), signs, rules, paper, scanners and phones.
-They go the way that a picture goes: ink, strips. Choosing lines decide the temperature, how much
-each reader is believed, and what is a `?`; judging lines have other digits, writers, signs and
-layouts, and are read once by what ships.
+Lines are generated: MNIST's training images and other people's digits are written with signs and
+ruled lines on paper, then scanned or photographed. As in any picture, the ink is found and each
+line is cut out as a strip. There are three kinds of lines. Training lines have digits by writers 1
+to 20 and of the scanned sets. Choosing lines (writers 21 to 24) decide the temperature, how much
+each reader is trusted, and what becomes a `?`. Judging lines (writers 25 to 30) have other digits,
+signs and layouts too, and are read once, by the finished network.
 
     python benchmarks/line_reader.py --hands FOLDER
 """
@@ -52,17 +53,17 @@ DATA = {
 }
 LICENCE = "CC BY-SA 3.0"
 
-# Of MNIST's training images, in their order: those to train on, to choose by and to judge by.
+# MNIST's training images, in their order, are divided among the three kinds of lines.
 PARTS = {"train": slice(0, 50_000), "choose": slice(50_000, 55_000), "judge": slice(55_000, 60_000)}
 WRITERS = {"train": hands.TRAIN, "choose": hands.CHOOSE, "judge": hands.JUDGE}
 SEEDS = {"train": 0, "choose": 1, "judge": 2}
 
-# Strips are padded to one of these widths, and so many are in a batch.
+# Strips are padded to one of these widths; beside it is the size of its batches.
 BATCHES = {96: 64, 160: 48, 224: 32, 320: 24, 448: 16, 640: 12}
 MOST_CHARACTERS = 48
-# How often a strip is where the line was written, and not where it was found.
+# The share of training strips that are cut where the line was written, not where one was found.
 PLACED = 0.15
-# A strip was found if it shares this part of its rows with the line.
+# A line was found if its rows and a strip's overlap this far: intersection over union.
 FOUND = 0.62
 SURE = 0.999
 
@@ -92,7 +93,8 @@ def examples(source: lines.Digits, seed: Sequence[int], *, found: bool) -> Itera
     Parameters
     ----------
     found
-        Give only strips that were found as a picture's are; else some where the line was written.
+        Yield only strips that the reader finds itself; otherwise some are cut where the line was
+        written.
     """
     random = np.random.default_rng(seed)
     while True:
@@ -117,14 +119,14 @@ def _shared(strip: Strip, rows: tuple[float, float]) -> float:
 
 
 def fits(example: Example) -> bool:
-    """Say whether there are steps enough for all characters, and not too many."""
+    """Return whether a strip has enough steps for all its characters, and is not too wide."""
     text, width = example.text, example.strip.image.shape[1]
     repeated = sum(a == b for a, b in itertools.pairwise(text))
     return len(text) + repeated <= width // 4 - 2 and width <= max(BATCHES)
 
 
 class Pool:
-    """Training lines by width, more at each call; a batch is of one width."""
+    """A growing pool of training lines. All strips of a batch have the same width."""
 
     def __init__(self, source: lines.Digits, seed: int) -> None:
         self._examples = examples(source, [SEEDS["train"], seed], found=False)
@@ -140,7 +142,7 @@ class Pool:
                 self._by_width[width].append(example)
 
     def batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """Draw a batch: strips and labels, 0 for none."""
+        """Draw a batch: strips, and labels padded with 0."""
         shares = np.array([len(found) // BATCHES[w] for w, found in self._by_width.items()], float)
         width = list(BATCHES)[self._random.choice(len(BATCHES), p=shares / shares.sum())]
         found, count = self._by_width[width], BATCHES[width]
@@ -155,7 +157,7 @@ class Pool:
         return images, labels
 
     def _varied(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Give it another strength, and now and then another height."""
+        """Change the strength of the ink, and sometimes the height of the writing."""
         random = self._random
         values = np.clip(image * np.float32(random.uniform(0.75, 1.2)), 0, 255).astype(np.uint8)
         if random.random() < 0.3:
@@ -167,7 +169,7 @@ class Pool:
 
 
 def train(pool: Pool, steps: int, each: int, learning_rate: float) -> keras.Model:
-    """Train a network: AdamW, one cosine.
+    """Train a network by AdamW; the learning rate follows one cosine.
 
     Parameters
     ----------
@@ -197,7 +199,7 @@ def train(pool: Pool, steps: int, each: int, learning_rate: float) -> keras.Mode
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Lines:
-    """Lines that a network has read: what it answered, and what the digit network did."""
+    """Lines that a network has read: their texts, their strips, and the network's answers."""
 
     texts: list[str]
     strips: list[Strip]
@@ -220,7 +222,7 @@ class Lines:
         return Lines(self.texts, self.strips, answers)
 
     def spelled(self) -> list[list[line_reader.Character]]:
-        """Give the characters of each line."""
+        """Return the characters of each line."""
         return [
             line_reader.spell(answer, strip.image.shape[1])
             for answer, strip in zip(self.answers, self.strips, strict=True)
@@ -247,7 +249,7 @@ def right(text: str, characters: Sequence[line_reader.Character]) -> tuple[list[
 
 
 def temperature(found: Lines) -> float:
-    """Find what to divide the logits by: the least cross-entropy of right and wrong characters."""
+    """Find the temperature at which right and wrong characters have the least cross-entropy."""
 
     def loss(log_temperature: float) -> float:
         cooled = found.cooled(float(np.exp(log_temperature)))
@@ -263,7 +265,7 @@ def temperature(found: Lines) -> float:
 
 
 def judgement(found: Lines, digit_session: Any) -> Judgement:
-    """Count on choosing lines how often each reader is right, and weigh them."""
+    """Fit, on the choosing lines, how much each reader is trusted."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     gaps: list[tuple[float, bool]] = []
     for text, strip, answer, characters in zip(
@@ -308,7 +310,7 @@ def _regression(rows: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
 
 
 def _gap(gaps: Sequence[tuple[float, bool]]) -> float:
-    """Choose from which probability on a gap hides a character: a miss costs 100 needless `?`."""
+    """Choose the probability from which a gap becomes a `?`; a miss costs 100 needless ones."""
     order = sorted(gaps, reverse=True)
     missed, needless, best = sum(miss for _, miss in order), 0, (np.inf, 1.0)
     for probability, miss in order:
@@ -320,7 +322,7 @@ def _gap(gaps: Sequence[tuple[float, bool]]) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """How many lines were read exactly, and how many surely and wrongly, with 95 % intervals."""
+    """How many lines were read exactly, and how many wrongly without a `?`; 95 % intervals."""
 
     lines: int
     exact: int
@@ -330,7 +332,7 @@ class Score:
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[str, str]]) -> "Score":
-        """Compare what was written with what was read; spaces are not counted."""
+        """Compare what was written with what was read."""
         exact = sum(text == said for text, said in pairs)
         wrong = sum(text != said and "?" not in said and said != "" for text, said in pairs)
         count = len(pairs)
@@ -340,7 +342,7 @@ class Score:
 def judged(
     source: lines.Digits, count: int, reader: Callable[[NDArray[np.uint8]], str]
 ) -> dict[str, Score]:
-    """Read generated pictures, all and by what is around the line."""
+    """Read generated pictures; score all, and each kind of surroundings. Spaces do not count."""
     random = np.random.default_rng(SEEDS["judge"])
     pairs: dict[str, list[tuple[str, str]]] = {"all": []}
     for _ in range(count):
@@ -354,7 +356,7 @@ def judged(
 def both(
     line_session: Any, digit_session: Any, how: Judgement
 ) -> Callable[[NDArray[np.uint8]], str]:
-    """Give a function that reads a picture by both readers."""
+    """Return a function that reads a picture with both readers."""
 
     def read(grey: NDArray[np.uint8]) -> str:
         found = combine.read_lines(
@@ -369,11 +371,11 @@ def both(
 def main() -> None:
     """Train, calibrate, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hands", type=Path, required=True, help="folder of the other hands")
+    parser.add_argument("--hands", type=Path, required=True, help="what hands_data.py wrote")
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--each", type=int, default=20, help="lines generated before each step")
     parser.add_argument("--learning-rate", type=float, default=0.003)
-    parser.add_argument("--weights", type=Path, help="take these instead of training")
+    parser.add_argument("--weights", type=Path, help="load these instead of training")
     parser.add_argument("--choosing", type=int, default=4000)
     parser.add_argument("--judging", type=int, default=2000)
     parser.add_argument("--output", type=Path, default=FOLDER)

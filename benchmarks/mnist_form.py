@@ -1,9 +1,9 @@
 """Measure how well MNIST's form is restored from enlarged images, by several methods.
 
 Each training image is enlarged, put off-centre on a page and converted to MNIST's form again, by
-`mnistry.images.mnist_form.normalise` and, for comparison, by plain resampling of the same box.
+`mnistry.images.mnist_form.normalise` and, for comparison, by plain resampling of the ink's box.
 Prints the mean error of a pixel in grey levels, the mean centre of mass, and the number of images
-that the built-in network reads as another digit than the original.
+that the built-in network reads as a different digit than the original.
 
     python benchmarks/mnist_form.py --images 1000
 """

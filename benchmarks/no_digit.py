@@ -1,7 +1,7 @@
 """Measure how often pictures without a digit are rejected: noise, textures, empty paper, letters.
 
-Each kind is drawn several times, with sides of 28 to 1,200 pixels. A picture counts as rejected if
-nothing is found, or everything found is ``?``.
+Each kind is drawn several times: letters in several sizes, all else 28 to 1,200 pixels wide and 28
+to 1,680 high. A picture counts as rejected if nothing is found, or everything found is ``?``.
 
     python benchmarks/no_digit.py --pictures 40
 """
@@ -29,7 +29,7 @@ FONTS = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuS*.t
 
 
 def size(random: Random) -> tuple[int, int]:
-    """Choose height and width; all scales are equally likely."""
+    """Choose height and width; the width is uniform on a logarithmic scale."""
     side = float(np.exp(random.uniform(np.log(28), np.log(1200))))
     return max(28, int(side * random.uniform(0.6, 1.4))), int(side)
 

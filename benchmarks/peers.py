@@ -1,7 +1,7 @@
 """Compare mnistry with its peers: seconds per epoch, seconds per process, and memory.
 
-Each peer runs in its own environment, which is made here; every measurement is a process of its
-own, and the peers take turns in each round. See RESULTS.md.
+The peers run in environments that are made here. Every measurement is a process of its own, and
+the peers take turns in each round. See RESULTS.md.
 
     python benchmarks/peers.py --rounds 5
 """
@@ -26,7 +26,7 @@ ENVIRONMENTS = HERE.parent / ".bench"
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """A program that trains the classic network."""
+    """A program to compare mnistry with."""
 
     name: str
     environment: str
@@ -40,7 +40,7 @@ PEERS = (
     Peer("Keras on JAX", "jax", "keras_fit.py", "jax"),
     Peer("PyTorch, plain loop", "torch", "torch_loop.py"),
     Peer("scikit-learn", "sklearn", "sklearn_mlp.py"),
-    Peer("floor: matrix products alone", "jax", "floor.py"),
+    Peer("matrix products alone, in XLA", "jax", "matrix_products.py"),
 )
 
 

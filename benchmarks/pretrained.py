@@ -1,8 +1,9 @@
 """Train, calibrate and score the network that ships: src/mnistry/reading/digits.onnx and its card.
 
-Three networks are trained by the recipe "reading" on MNIST's training images, and answer together.
-The part of the images that is set aside decides the temperature and the threshold; the test images
-are read by what will ship. The prototypes for the doctor are drawn from the training images too.
+Three networks are trained by the recipe "reading" on MNIST's training images and joined into an
+ensemble. Images that were set aside decide its temperature and thresholds; only the finished
+network reads the test images. An answer below the threshold is rejected, which the card calls
+unsaid. The prototypes of `mnistry doctor` are chosen from the training images too.
 
     python benchmarks/pretrained.py
 """
@@ -27,6 +28,7 @@ from mnistry.augmentation.distort import Distortion
 from mnistry.augmentation.strokes import Pen
 from mnistry.datasets import Dataset, Split
 from mnistry.datasets.splits import hold_out
+from mnistry.doctor.prototypes import SHIPPED as PROTOTYPES
 from mnistry.evaluation.statistics import wilson
 from mnistry.inference import onnx_session
 from mnistry.reading import Reader
@@ -41,23 +43,22 @@ MEMBERS = 3  # networks, with seeds from 0 on
 ASIDE = 0.1  # the part of the training images for temperature and threshold
 FOLDER = Path(mnistry.__file__).parent / "reading"
 ONNX, CARD = FOLDER / "digits.onnx", FOLDER / "digits.json"
-PROTOTYPES = FOLDER / "prototypes.npz"
 PROTOTYPES_EACH = 20
 
-# How far test images are distorted: what people's own digits suffer, written down before anything
-# was scored.
+# How far images are distorted, so that they resemble people's own digits. It was decided before
+# anything was scored.
 SEVERITY = Distortion(
     rotation=12, scale=0.12, shear=0.15, shift=1.5, elastic=1, sigma=4,
     pen=Pen(thinnest=1.4, thickest=4.5, faintest=0.4, blur=1, noise=0.15, cut=0.12, chance=0.3),
 )  # fmt: skip
-# Of the digits that are read rightly, distorted so far, this part may be left unsaid: what is said
-# of thresholds, and the one that is chosen.
+# A threshold rejects some of the distorted digits that are read correctly. The card lists the
+# thresholds that reject these shares; the last line says which one is used.
 UNSAID = (0.005, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03)
-CHOSEN = 0.0125  # the most that leaves 99.4 % of undistorted images said, and said rightly
-# The same for pictures that have MNIST's size and not its form, to which something was done: one in
-# eighty is read wrongly, where of those with its form it is one in three hundred.
+CHOSEN = 0.0125  # the largest at which 99.4 % of undistorted images are answered correctly
+# The same for pictures of MNIST's size without its form. They have been altered: one in eighty
+# is misread, but of those with MNIST's form only one in three hundred.
 UNSAID_UNFORMED = 0.025
-# Fonts that no network is trained on; matplotlib brings them along.
+# Fonts that no network is trained on; they come with matplotlib.
 FONTS = [
     f"DejaVu{family}{style}"
     for family, slanted in (("Sans", "Oblique"), ("SansMono", "Oblique"), ("Serif", "Italic"))
@@ -68,7 +69,7 @@ Floats = NDArray[np.float32]
 
 
 def train(dataset: Dataset, seed: int, path: Path) -> Run:
-    """Train a member by the recipe, or go on with the run that is there."""
+    """Train a member by the recipe, or continue the run that is there."""
     bar = mnistry.ProgressBar()
     if not path.exists():
         new = Experiment(recipes.find("reading"), dataset.origin, seed)
@@ -84,7 +85,7 @@ def distorted(split: Split, *seeds: int) -> Split:
 
 
 def temperature(probabilities: Floats, labels: NDArray[Any]) -> float:
-    """Find what to divide the logits by, for the least cross-entropy.
+    """Find the temperature: divided by it, the logits have the least cross-entropy.
 
     C. Guo, G. Pleiss, Y. Sun, K. Weinberger: On Calibration of Modern Neural Networks, 2017,
     section 4.2.
@@ -101,7 +102,7 @@ def temperature(probabilities: Floats, labels: NDArray[Any]) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """A threshold, and the part of each kind of answer that it leaves unsaid."""
+    """A threshold, and the share of each kind of answer that it rejects."""
 
     threshold: float
     distorted_right: float
@@ -110,14 +111,14 @@ class Choice:
 
     @classmethod
     def leaving(cls, part: float, bent: Split, plain: Split) -> "Choice":
-        """Choose it so that it leaves this part of the right answers to distorted digits unsaid."""
+        """Choose the threshold that rejects this share of the right answers to distorted digits."""
         (right, wrong), (plain_right, _) = (_confidences(split) for split in (bent, plain))
         at = float(np.quantile(right, part))
         return cls(at, *(float((sure < at).mean()) for sure in (right, wrong, plain_right)))
 
 
 def _confidences(split: Split) -> tuple[Floats, Floats]:
-    """Give the confidence of the right answers, and of the wrong ones."""
+    """Return the confidence of the right answers, and of the wrong ones."""
     answers = read(split.images)
     right = answers.argmax(1) == split.labels
     return answers.max(1)[right], answers.max(1)[~right]
@@ -126,7 +127,7 @@ def _confidences(split: Split) -> tuple[Floats, Floats]:
 def prototypes(split: Split) -> dict[str, NDArray[np.uint8]]:
     """Find typical digits: of each class, the images nearest to the centres of k-means.
 
-    D. Arthur, S. Vassilvitskii: k-means++, 2007, for where the centres begin.
+    D. Arthur, S. Vassilvitskii: k-means++, 2007, for the first centres.
     """
     labels = np.asarray(split.labels)
     found = []
@@ -160,7 +161,7 @@ class Share:
 
 @dataclasses.dataclass(frozen=True)
 class DigitScores:
-    """How digits are read, how honest the confidence is, and what is left unsaid."""
+    """How digits are read, how well the confidence is calibrated, and what is rejected."""
 
     right: Share
     loss: float
@@ -170,7 +171,7 @@ class DigitScores:
 
     @classmethod
     def of(cls, split: Split, sure: float) -> "DigitScores":
-        """Read digits with what ships."""
+        """Read digits with the network that ships."""
         answers = read(split.images)
         card = score_split(split, answers)
         right, unsaid = answers.argmax(1) == split.labels, answers.max(1) < sure
@@ -181,12 +182,12 @@ class DigitScores:
 
 
 def read(images: NDArray[np.uint8], path: Path = ONNX) -> Floats:
-    """Give the probabilities of the network that ships, or another."""
+    """Return the probabilities of the network that ships, or of another."""
     return onnx_session.probabilities(onnx_session.open_session(path), images)
 
 
 def strict(bent: Split) -> float:
-    """Choose the threshold for pictures of MNIST's size that have not its form."""
+    """Choose the threshold for pictures of MNIST's size without its form."""
     reader = Reader(ONNX, threshold=0)
     right = []
     for image, label in zip(bent.images, np.asarray(bent.labels), strict=True):
@@ -198,7 +199,7 @@ def strict(bent: Split) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class PictureScores:
-    """How pictures of MNIST's size are read, form or no form, and what is left unsaid."""
+    """How pictures of MNIST's size are read, in its form or not, and what is rejected."""
 
     best_guess_right: Share
     unsaid_of_right: Share
@@ -206,7 +207,7 @@ class PictureScores:
 
     @classmethod
     def of(cls, split: Split) -> "PictureScores":
-        """Read each with what ships. Two digits are wrong."""
+        """Read each with the built-in network. An answer of two digits is wrong."""
         reader = Reader()
         right, unsaid = [], []
         for image, label in zip(split.images, np.asarray(split.labels), strict=True):
@@ -236,7 +237,7 @@ class FileScores:
 
     @classmethod
     def of(cls, test: Split) -> "FileScores":
-        """Read each image as a PNG file. What is left unsaid is not right, nor are two digits."""
+        """Read each image as a PNG file. Neither `?` nor an answer of two digits is right."""
         reader = Reader()
         guesses, said = [], []
         for image, label in zip(test.images, np.asarray(test.labels), strict=True):
@@ -249,7 +250,7 @@ class FileScores:
 
 
 def unsaid(test: Split, sure: float) -> dict[str, Share]:
-    """Say what is left unsaid of each kind of image that is no digit."""
+    """Return how many images of each kind without a digit are rejected."""
     digits = non_digits.Digits(test.images, np.asarray(test.labels))
     kinds = non_digits.make(digits, 10_000, np.random.default_rng([SEED, 6]))
     letters = [non_digits.glyph(font, letter) for font in FONTS for letter in non_digits.LETTERS]
@@ -260,7 +261,7 @@ def unsaid(test: Split, sure: float) -> dict[str, Share]:
 def card(
     members: list[Run], cooled: float, choices: list[Choice], unformed: float, dataset: Dataset
 ) -> dict[str, Any]:
-    """Say what the network is, how it came about, and what its answers mean."""
+    """Describe the network: how it was made, and what its answers mean."""
     data = DataIdentity.of(dataclasses.replace(dataset, test=None))
     sure = choices[UNSAID.index(CHOSEN)].threshold
     return {
@@ -283,10 +284,10 @@ def card(
         "versions": members[-1].versions,
         "temperature": cooled,
         "threshold": sure,
-        "threshold_means": "an answer below it is left unsaid; chosen so that of the digits set "
-        f"aside, distorted as below and read rightly, {CHOSEN:.1%} lie below",
+        "threshold_means": "an answer below it is rejected (unsaid); chosen so that of the digits "
+        f"set aside, distorted as below and read correctly, {CHOSEN:.2%} lie below",
         "threshold_unformed": unformed,
-        "threshold_unformed_means": "the same for a picture of 28x28 pixels that has not MNIST's "
+        "threshold_unformed_means": "the same for a picture of 28x28 pixels without MNIST's "
         f"form; chosen so that of such digits {UNSAID_UNFORMED:.1%} lie below",
         "thresholds": [dataclasses.asdict(choice) for choice in choices],
         "distortion": dataclasses.asdict(SEVERITY),
@@ -294,7 +295,7 @@ def card(
 
 
 def results(test: Split, sure: float) -> dict[str, Any]:
-    """Say how what ships, with its card, reads the test images."""
+    """Score the finished network, with its card, on the test images."""
     return {
         "intervals": "Wilson's, of 95 %",
         "digits": {name: dataclasses.asdict(one) for name, one in scores(test, sure).items()},
@@ -307,7 +308,7 @@ def results(test: Split, sure: float) -> dict[str, Any]:
 def main() -> None:
     """Train, calibrate, join, score."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, help="keep the members here, or go on with them")
+    parser.add_argument("--runs", type=Path, help="keep the members' runs here, or continue them")
     arguments = parser.parse_args()
     dataset = mnistry.load("mnist")
     with files.atomic_write(PROTOTYPES) as file:

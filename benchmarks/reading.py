@@ -30,7 +30,7 @@ from mnistry.reading.reader import SHIPPED
 LINES = ("2046", "315", "7389")
 BATCH = 1000
 PAUSE = 0.3
-# Run in a process of its own with one core, which has read the picture once before.
+# A program that uses one core, and reads the picture once before it is timed.
 ONE_CORE = """
 import json, os, sys, time
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

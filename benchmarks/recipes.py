@@ -1,7 +1,7 @@
 """Measure a recipe over several seeds: test accuracy, seconds, and memory.
 
-Each training is a process of its own, as a user starts it, with its programs compiled before. Each
-reads the test images once, when it has finished. See RESULTS.md.
+Each training is a process of its own, as a user starts it; programs that an earlier one compiled
+are used again. Each reads the test images once, after its last epoch. See RESULTS.md.
 
     python benchmarks/recipes.py fast --seeds 10
 """
@@ -41,7 +41,7 @@ def main() -> None:
     """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", nargs="*", choices=NAMES, default=list(SEEDS))
-    parser.add_argument("--seeds", type=int, help="else " + str(SEEDS))
+    parser.add_argument("--seeds", type=int, help=f"default: {SEEDS}")
     arguments = parser.parse_args()
     measured = (results.load("recipes") or {"measured": {}})["measured"]
     with tempfile.TemporaryDirectory() as name:

@@ -1,6 +1,6 @@
 """Write RESULTS.md and its figures from the benchmarks' JSON files.
 
-Every benchmark calls this at its end, so that the page shows the latest results.
+Each benchmark of the page calls `save` at its end, so that the page shows the latest results.
 
     python benchmarks/results.py
 """
@@ -44,7 +44,7 @@ def _linux() -> bool:
 
 
 def save(name: str, value: dict[str, Any]) -> None:
-    """Write a benchmark's results, and the page again."""
+    """Write a benchmark's results, and rewrite the page."""
     (HERE / f"{name}.json").write_text(json.dumps({"machine": machine(), **value}, indent=1) + "\n")
     write()
 
@@ -77,7 +77,7 @@ def peers(found: dict[str, Any]) -> str:
     for name, theirs in measured.items():
         epoch = f"{_median(theirs, 'epoch'):.3f} | {_ratio(ours, theirs, 'epoch')}"
         accuracies = [one["accuracy"] for one in theirs if one["accuracy"] is not None]
-        if accuracies:  # the floor has none, and its process does nothing else
+        if accuracies:  # not for the matrix products, whose process trains nothing
             whole = (
                 f"{_median(theirs, 'process'):.1f} | {_ratio(ours, theirs, 'process')} "
                 f"| {_median(theirs, 'megabytes'):.0f} | {_mean_and_spread(accuracies)}"
@@ -89,11 +89,14 @@ def peers(found: dict[str, Any]) -> str:
     return (
         "## The classic experiment compared with other frameworks\n\n"
         f"{found['machine']}; medians of {found['rounds']} rounds after one that is not counted; "
-        "each measurement is a process of its own, and the programs take turns. Ratios are medians "
-        "of each round's ratio (in brackets minimum and maximum), so a change of the machine's "
-        "speed hardly affects them. The first of five epochs is left out because it includes "
-        "compiling. Unlike the others, the plain loop keeps no running loss or accuracy. "
-        "`make bench` repeats it; every measurement is in "
+        "each measurement is a process of its own, and the programs take turns. A ratio divides "
+        "mnistry's time by the other program's; the table shows the median of the rounds' ratios "
+        "(in brackets minimum and maximum), so a change of the machine's speed hardly affects it. "
+        "The first of five epochs is left out because it includes compiling. mnistry's processes "
+        "find their programs compiled by an earlier one. mnistry and Keras keep a running loss and "
+        "accuracy; scikit-learn, which has no RMSprop and uses Adam, keeps only the loss, and the "
+        "plain loop neither. The last row is not a training: it computes an epoch's matrix "
+        "products and nothing else. `make bench` repeats it; every measurement is in "
         "[peers.json](peers.json).\n\n" + "\n".join(lines) + "\n\n"
         "![Seconds per epoch, mnistry and its peers](epoch.png)"
     )
@@ -120,9 +123,10 @@ def recipes(found: dict[str, Any]) -> str:
     return (
         "## Results of the recipes\n\n"
         f"{' / '.join(machines)}; seeds from 0 on, one process each; spread is the standard "
-        "deviation from seed to seed; seconds and memory are medians. The test images were read "
-        "once, by each finished training; every choice was made on training images held out, "
-        "though the search for `best` went on because of a test score of 99.64 % (LOG.md). "
+        "deviation from seed to seed; seconds and memory are medians. Programs that an earlier "
+        "process compiled are used again. Each training read the test images once, after its last "
+        "epoch. Every choice was made on held-out training images, though the search for `best` "
+        "went on because of a test score of 99.64 % (LOG.md). "
         "`python benchmarks/recipes.py NAME` repeats a line; every run is in "
         "[recipes.json](recipes.json).\n\n" + "\n".join(lines)
     )
@@ -140,7 +144,7 @@ def size(found: dict[str, Any]) -> str:
     _size_figure(found["measured"])
     return (
         "## Cost against size\n\n"
-        f"{found['machine']}; the classic network; medians of {found['rounds']} rounds, each "
+        f"{found['machine']}; the classic network; medians of {found['rounds']} rounds; each "
         "measurement is a process of its own. Data are multiples of 60,000 images, units multiples "
         "of 512. `python benchmarks/size.py` repeats it; every measurement is in "
         "[size.json](size.json).\n\n" + "\n".join(lines) + "\n\n"
@@ -155,14 +159,16 @@ def reading(found: dict[str, Any]) -> str:
     whole, one_core, peak = "process", "12 megapixels", "25 megapixels, MB"
     rows = {
         "`mnistry read` of one digit, whole process": f"{_median(measured, whole):.2f} s",
-        "a JPEG of 12 megapixels, inside one process, one core": (
+        "a JPEG of 12 megapixels, on one core, in a process that has read it before": (
             f"{1000 * _median(measured, one_core):.0f} ms"
         ),
         "1,000 arrays of 28×28 at once": (
-            f"{statistics.median(shares):.0%} of ONNX Runtime's own speed on the same file "
-            f"({min(shares):.0%} to {max(shares):.0%})"
+            f"{statistics.median(shares):.0%} of the speed of ONNX Runtime alone with the same "
+            f"network ({min(shares):.0%} to {max(shares):.0%} in single rounds)"
         ),
-        "memory for a JPEG of 25 megapixels": f"{_median(measured, peak):.0f} MB",
+        "`mnistry read` of a JPEG of 25 megapixels, peak memory": (
+            f"{_median(measured, peak):.0f} MB"
+        ),
     }
     return (
         "## Cost of reading\n\n"

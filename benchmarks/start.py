@@ -37,7 +37,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--other", metavar="EXECUTABLE", help="the mnistry of another build")
-    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="else 15")
+    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="default: 15")
     arguments = parser.parse_args()
     builds = {"this": [sys.executable, "-m", "mnistry"]}
     if arguments.other is not None:

@@ -1,9 +1,9 @@
 """Measure the studio: its start, the time to read a drawing, and single digits under load.
 
 Client and server are processes of their own, connected over loopback. Prints the seconds from the
-start of the process to its first answer; the milliseconds from sending a drawing to its answer, one
-at a time; and, for requests at a fixed rate, the milliseconds from the moment when each was due,
-and the number of answers that were not 200.
+start of the process to its first answer; the milliseconds from sending a drawing, or a picture of
+one digit, to its answer, one at a time; and, for digits sent at a fixed rate, the milliseconds from
+the moment when each was due, and how often each HTTP status was returned.
 
     python benchmarks/studio.py
     python benchmarks/studio.py --rate 200 --seconds 60 --pixels 56
@@ -135,7 +135,7 @@ def under_load(
     return latencies, statuses
 
 
-def said(seconds: list[float]) -> str:
+def quantiles(seconds: list[float]) -> str:
     """Format quantiles in milliseconds."""
     hundredths = statistics.quantiles(seconds, n=100, method="inclusive")
     median, p95, p99 = (1000 * hundredths[k - 1] for k in (50, 95, 99))
@@ -153,13 +153,13 @@ def main() -> None:
     print(f"{cores} cores for server and client together")
     with studio() as (address, started):
         print(f"start to the first answer: {started:.2f} s")
-        print(f"a drawing to its answer: {said(one_after_the_other(address, drawings()))}")
+        print(f"a drawing to its answer: {quantiles(one_after_the_other(address, drawings()))}")
         small = digits(arguments.pixels)
-        print(f"a single digit to its answer: {said(one_after_the_other(address, small))}")
+        print(f"a single digit to its answer: {quantiles(one_after_the_other(address, small))}")
         latencies, statuses = under_load(address, small, arguments.rate, arguments.seconds)
         print(
             f"{arguments.rate:g} single digits a second for {arguments.seconds:g} s: "
-            f"{said(latencies)}; statuses {dict(statuses)}"
+            f"{quantiles(latencies)}; statuses {dict(statuses)}"
         )
 
 

@@ -65,7 +65,7 @@ class Drawing(SphinxDirective):
 
 
 def append_commands(_app: "Sphinx", page: str, source: list[str]) -> None:
-    """Put the help of every command below the page that is about them."""
+    """Append the help of every command to the page about the command line."""
     if page == "reference/cli":
         source[0] += "\n" + commands.reference()
 

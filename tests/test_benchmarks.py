@@ -55,6 +55,11 @@ def test_the_page_keeps_what_other_benchmarks_have_found(
     assert "| units | 2 | 0.50 | 500 |" in page
 
 
+def test_reading_by_a_cluster_is_measured_on_at_least_one_core() -> None:
+    pytest.importorskip("pyarrow")
+    assert load(BENCHMARKS / "cluster_reading.py").CORES[0] == 1
+
+
 def test_every_benchmark_that_is_named_is_there() -> None:
     texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *BENCHMARKS.glob("*.py")]
     texts += [*ROOT.glob("src/**/*.py"), ROOT / "Makefile", BENCHMARKS / "RESULTS.md"]

@@ -80,14 +80,14 @@ def test_each_kind_of_failure_has_its_exit_code(
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="its pipes tell a closed reader otherwise")
+@pytest.mark.skipif(os.name == "nt", reason="Windows reports a closed pipe differently")
 @pytest.mark.parametrize(
     "arguments",
     [
         ("--help",),
         ("show", "--data", "sample", *map(str, range(400))),  # rich finds the pipe closed
         ("show", "--data", "sample", "--matrix", "0"),  # found when the last lines are flushed
-        ("data", "sample", "--json"),  # click finds it closed, or the last flush
+        ("data", "sample", "--json"),  # found when click writes, or by the last flush
     ],
     ids=lambda value: " ".join(value[:4]),
 )
@@ -147,7 +147,7 @@ def test_without_a_command_the_help_is_printed(mnistry_command) -> None:
     assert not result.err
 
 
-def test_the_help_lists_every_command_with_the_first_sentence_of_its_own(mnistry_command) -> None:
+def test_the_help_lists_every_command_with_the_first_sentence_of_its_help(mnistry_command) -> None:
     listed = " ".join(mnistry_command("--help").out.split())
     for (name, *_), command in commands().items():
         if name != "runs":

@@ -52,7 +52,7 @@ def test_a_picture_wider_than_the_screen_is_cut_off_and_alone() -> None:
     assert "(1 of the 12:" in text
 
 
-def test_a_row_of_pictures_that_is_whole_says_nothing_of_it() -> None:
+def test_pictures_that_all_fit_come_without_a_hint_to_write_a_page() -> None:
     assert "PAGE.html" not in plain(coloured(signed([np.eye(28)] * 2, ["a", "b"])))
 
 
@@ -89,7 +89,7 @@ def test_names_and_numbers_are_whole_at_any_width(width) -> None:
         assert heading in text
 
 
-def test_bars_go_before_columns_do() -> None:
+def test_a_narrow_screen_drops_the_bars_before_the_columns() -> None:
     assert "█" in printed(WIDE, width=62)
     narrow = printed(WIDE, width=61)
     assert "█" not in narrow

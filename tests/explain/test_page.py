@@ -99,7 +99,7 @@ def drawn(sections, **changes):
     return page.loss_figure(dataclasses.replace(part.step, curve=curve), "images of mine")
 
 
-def test_the_axis_says_where_a_step_too_short_to_see_ends(sections):
+def test_a_wide_axis_says_that_the_step_ends_close_to_the_left_edge(sections):
     factors = np.linspace(0, 2, 81)
     assert drawn(sections, factors=factors).axes[-1].get_xlabel() == "times the step"
     label = drawn(sections, factors=500 * factors).axes[-1].get_xlabel()

@@ -1,4 +1,4 @@
-"""The networks that are explained are also looked into."""
+"""These tests use the network and the digits of the tests of explanations."""
 
 from tests.explain.conftest import convnet, digits
 

@@ -83,7 +83,7 @@ def test_an_unknown_setting_in_the_record_is_refused(copy: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.keras"])
-def test_fault_76_flipped_bits_in_a_model_are_told_by_the_digest(copy: Run, name: str) -> None:
+def test_fault_76_flipped_bits_in_a_model_are_detected_by_the_digest(copy: Run, name: str) -> None:
     path = copy.path / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -92,10 +92,13 @@ def test_fault_76_flipped_bits_in_a_model_are_told_by_the_digest(copy: Run, name
         copy.checked(path)
 
 
-def test_a_run_without_its_model_says_how_to_go_on(copy: Run) -> None:
+def test_a_missing_model_is_refused(copy: Run) -> None:
     (copy.path / "model.keras").unlink()
     with pytest.raises(ModelError, match="cannot be read"):
         copy.model()
+
+
+def test_an_unfinished_run_says_how_to_finish_it(copy: Run) -> None:
     unfinished = dataclasses.replace(copy, status="interrupted")
     for results in (unfinished.model, unfinished.scores):
         with pytest.raises(ModelError, match="--resume"):

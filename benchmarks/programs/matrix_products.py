@@ -1,7 +1,7 @@
-"""Time XLA's matrix products of the experiment's shapes: the floor for any implementation.
+"""Time the matrix products of an epoch of the classic experiment, computed by XLA.
 
-Computes an epoch's products, forward and backward, and nothing else: no batches, activations, loss
-or optimizer.
+Computes the products of each batch, forward and backward, and nothing else: no shuffling,
+activations, loss or optimizer.
 """
 
 import json
@@ -12,13 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 IMAGES, BATCH, INPUTS, HIDDEN, CLASSES = 60_000, 128, 784, 512, 10
-# Two operations per multiply-add; forward, the weights' gradient, and the hidden layer's.
+# Two operations per multiply-add. Both layers need the forward product and the gradient of the
+# weights; the second also needs the gradient of its inputs.
 OPERATIONS = 2 * IMAGES * (2 * INPUTS * HIDDEN + 3 * HIDDEN * CLASSES)
 
 
 @jax.jit
 def epoch(images, first, second):
-    """Compute an epoch's matrix products; each result is kept until the next."""
+    """Compute an epoch's matrix products; each step's results replace those of the step before."""
 
     def step(index, _):
         x = jax.lax.dynamic_slice_in_dim(images, index * BATCH, BATCH)
@@ -41,7 +42,7 @@ seconds = []
 for _ in range(5):
     started = time.perf_counter()
     jax.block_until_ready(epoch(*arrays))
-    # The last, partial batch counts too.
+    # The last, partial batch is left out above, so add its share.
     seconds.append((time.perf_counter() - started) * IMAGES / (IMAGES // BATCH * BATCH))
 rate = [OPERATIONS / s / 1e9 for s in seconds]
 print(json.dumps({"epochs": seconds, "gflops": rate}))
