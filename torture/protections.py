@@ -50,7 +50,7 @@ class Protection:
             path = source / name
             text = path.read_text()
             if text.count(lines) != 1:
-                raise ValueError(f"fault {self.fault}: {name} must contain once: {lines!r}")
+                raise ValueError(f"fault {self.fault}: {name} must contain exactly once: {lines!r}")
             path.write_text(text.replace(lines, without))
 
 
@@ -94,7 +94,7 @@ def is_missed(protection: Protection) -> bool:
 
 
 def campaign(protections: Sequence[Protection], workers: int) -> dict[str, Any]:
-    """Remove each protection in turn; return how many, and those that no test missed."""
+    """Remove each protection in turn; return how many, and the faults for which no test failed."""
     whole = test(sorted({protection.test for protection in protections}), ROOT / "src")
     if whole.returncode:
         raise SystemExit(f"with every protection in place:\n{whole.stdout}")
