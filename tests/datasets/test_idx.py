@@ -95,13 +95,13 @@ def test_two_datasets_in_one_folder(tmp_path):
 
 
 def test_folder_without_idx_files(tmp_path):
-    (tmp_path / "train-images-idx3-ubyte").mkdir()  # as one archive of MNIST unpacks
+    (tmp_path / "train-images-idx3-ubyte").mkdir()  # one archive of MNIST unpacks to such folders
     save(tmp_path / "other", LABELS)
     assert not idx.has_files(tmp_path)
 
 
 def test_original_files_of_mnist_are_read(tmp_path, mnist):
-    """The MD5 are those of the four published files, unpacked."""
+    """The MD5 sums are those of the four published files, unpacked."""
     published = {
         "x_train": "6bbc9ace898e44ae57da46a324031adb",
         "y_train": "a25bea736e30d166cdddb491f175f624",

@@ -167,7 +167,7 @@ def test_fault_13_stream_ends_before_the_announced_size(tmp_path):
     content = npy_header((200,)) + bytes(100)
     path = write_zip(tmp_path / "digits.npz", [("y_train.npy", content)])
     data, size = path.read_bytes(), len(content)
-    # The directory believes the header, and the checksum is that of the shorter stream.
+    # The directory agrees with the header, but the checksum is of the shorter stream.
     path.write_bytes(data.replace(size.to_bytes(4, "little"), (size + 100).to_bytes(4, "little")))
     assert_refused(path, "member y_train.npy", "ends at byte 100 of 200")
 
