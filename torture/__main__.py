@@ -38,12 +38,12 @@ def rows(results: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 
 def _protections(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    missed = found["taken away"] - len(found["not missed"])
+    noticed = found["removed"] - len(found["unnoticed"])
     return [
         (
             "a protection removed",
-            f"{found['taken away']} faults",
-            f"a test failed {missed} times",
+            f"{found['removed']} faults",
+            f"a test failed {noticed} times",
         )
     ]
 

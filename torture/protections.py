@@ -83,7 +83,7 @@ def test(names: Sequence[str], source: Path) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
-def is_missed(protection: Protection) -> bool:
+def is_noticed(protection: Protection) -> bool:
     """Return whether the test fails, other than in its setup, without the protection."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "src")
@@ -99,9 +99,9 @@ def campaign(protections: Sequence[Protection], workers: int) -> dict[str, Any]:
     if whole.returncode:
         raise SystemExit(f"with every protection in place:\n{whole.stdout}")
     with ThreadPoolExecutor(workers) as pool:
-        missed = list(pool.map(is_missed, protections))
-    unmissed = [p.fault for p, seen in zip(protections, missed, strict=True) if not seen]
-    return {"taken away": len(protections), "not missed": unmissed}
+        noticed = list(pool.map(is_noticed, protections))
+    unnoticed = [p.fault for p, seen in zip(protections, noticed, strict=True) if not seen]
+    return {"removed": len(protections), "unnoticed": unnoticed}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ def split(mnist) -> Split:
     return Split(mnist["x_train"][:2000], mnist["y_train"][:2000])
 
 
-def test_digits_have_one_hot_targets_and_non_digits_equal_ones(split) -> None:
+def test_digits_have_one_hot_targets_and_non_digits_a_tenth_for_each_digit(split) -> None:
     made = extra.make(split, styled=30, non_digits=50, seed=0)
     assert made.images.shape == (80, 28, 28)
     assert made.targets.dtype == np.float32

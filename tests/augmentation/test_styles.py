@@ -85,7 +85,7 @@ def test_there_are_as_many_as_asked_with_their_labels(mnist) -> None:
     assert np.array_equal(made.images, again.images)
 
 
-def test_more_are_made_than_there_are_digits(mnist) -> None:
+def test_more_are_made_than_there_are_1s_7s_and_2s(mnist) -> None:
     images, labels = mnist["x_train"][:100], mnist["y_train"][:100]
     assert len(styles.make(images, labels, 60, random()).images) == 60
 

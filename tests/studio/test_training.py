@@ -161,7 +161,7 @@ def test_invalid_settings_start_no_training(
     assert [path.name for path in runs.iterdir()] == ["small"]
 
 
-def test_the_default_settings_are_the_classic_experiments() -> None:
+def test_the_default_settings_are_those_of_the_classic_experiment() -> None:
     settings = schemas.TrainSettings().model_dump(exclude={"seed", "data"})
     assert mnistry.Recipe(**settings) == mnistry.Recipe()
     made = training._experiment(schemas.TrainSettings(seed=3, data="mnist"))
