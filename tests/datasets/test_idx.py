@@ -212,7 +212,7 @@ def test_fault_21_announced_size_is_not_allocated(tmp_path, suffix, count):
     assert_refused_without_memory(path, 3, "the file cannot hold that")
 
 
-def test_fault_21_more_than_one_array_may_take(tmp_path, monkeypatch):
+def test_fault_21_an_array_above_the_size_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(idx, "MAX_ARRAY_BYTES", IMAGES.size - 1)
     path = save(tmp_path / "images.gz", IMAGES)
     assert_refused(path, 3, "at most 3,919")

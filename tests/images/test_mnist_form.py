@@ -115,5 +115,5 @@ def centres(images: np.ndarray) -> np.ndarray:
 def test_a_long_thin_stroke_cut_out_tightly_has_a_form() -> None:
     bar = np.ones((400, 12), np.float32)
     form = normalise(bar)
-    # Between two pixels: both its ends are half covered.
+    # Each end lies within a pixel, so rows 4 and 24 are covered only in part.
     assert np.flatnonzero(form.any(axis=1))[[0, -1]].tolist() == [4, 24]
