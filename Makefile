@@ -50,8 +50,11 @@ bench-cluster: .venv/test.done ## measure a Ray cluster of this machine: reading
 torture: .venv/test.done ## let everything go wrong that can, and write docs/reliability.md (two hours)
 	$(BIN)/python -m torture
 
-pretrained: .venv/train.done ## train and score the built-in network anew (an hour on two cores)
+pretrained: .venv/train.done ## train and score the built-in networks anew (three hours on two cores)
+	$(BIN)/python benchmarks/hands_data.py .bench/hands
 	$(BIN)/python benchmarks/pretrained.py
+	$(BIN)/python benchmarks/line_reader.py --hands .bench/hands --weights .bench/lines.weights.h5 --steps 4500 --each 20 --learning-rate 0.003
+	$(BIN)/python benchmarks/line_reader.py --hands .bench/hands --weights .bench/lines.weights.h5 --seed 1
 
 notebook: .venv/test.done ## run the notebook and keep what its cells show
 	$(BIN)/python examples/execute.py

@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import shutil
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.errors import DownloadError, ResourceError
+from mnistry.errors import DownloadError, MnistryError, ResourceError
 from mnistry.system import files
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -126,6 +127,19 @@ def unpacked(content: bytes) -> str:
     return content.decode("ascii")
 
 
+def downloaded(address: str) -> bytes:
+    """Return what stands at an address; raise DownloadError if it cannot be had."""
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310
+            content: bytes = answer.read(_MAX_BYTES)
+    except OSError as error:
+        raise DownloadError(
+            f"cannot be downloaded: {error}", where=address,
+            remedy="check the network, and run this again",
+        ) from error  # fmt: skip
+    return content
+
+
 def main() -> None:
     """Download, parse, verify and write all three."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -133,8 +147,7 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, (address, parse, sha256) in SOURCES.items():
-        with urllib.request.urlopen(f"{_UCI}/{address}", timeout=60) as answer:  # noqa: S310
-            arrays = parse(unpacked(answer.read(_MAX_BYTES)))
+        arrays = parse(unpacked(downloaded(f"{_UCI}/{address}")))
         found = digest(arrays)
         if found != sha256:
             raise DownloadError(
@@ -147,4 +160,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MnistryError as error:
+        sys.exit(f"error: {error}")

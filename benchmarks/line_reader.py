@@ -7,13 +7,15 @@ to 20 and of the scanned sets. Choosing lines (writers 21 to 24) decide the temp
 each reader is trusted, and what becomes a `?`. Judging lines (writers 25 to 30) have other digits,
 signs and layouts too, and are read once, by the finished network.
 
-    python benchmarks/line_reader.py --hands FOLDER
+    python benchmarks/hands_data.py HANDS
+    python benchmarks/line_reader.py --hands HANDS --weights FILE.weights.h5
 """
 
 import argparse
 import dataclasses
 import difflib
 import itertools
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +41,8 @@ from mnistry.reading import Reader, combine, line_reader
 from mnistry.reading.combine import Judgement
 from mnistry.reading.ink import find_ink
 from mnistry.reading.line_reader import CHARACTERS, HEIGHT, Strip
+from mnistry.reading.mark_reader import MarkReader
+from mnistry.reading.result import Notation, Reading
 from mnistry.system import files
 
 FOLDER = Path(mnistry.__file__).parent / "reading"
@@ -65,17 +69,20 @@ MOST_CHARACTERS = 48
 PLACED = 0.15
 # A line was found if its rows and a strip's overlap this far: intersection over union.
 FOUND = 0.62
-SURE = 0.999
+# Of all choosing lines at most this part may be sure and wrong.
+SURE_AND_WRONG = 0.02
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 Log = NDArray[np.float32]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Example:
-    """A strip, and what stands in it."""
+    """A strip, what stands in it, and what the reader of marks reads there."""
 
     strip: Strip
     text: str
+    by_marks: str = ""
 
 
 def digits(part: str, folder: Path) -> lines.Digits:
@@ -87,7 +94,9 @@ def digits(part: str, folder: Path) -> lines.Digits:
     )  # fmt: skip
 
 
-def examples(source: lines.Digits, seed: Sequence[int], *, found: bool) -> Iterator[Example]:
+def examples(
+    source: lines.Digits, seed: Sequence[int], *, found: bool, marks: MarkReader | None = None
+) -> Iterator[Example]:
     """Generate lines without end.
 
     Parameters
@@ -95,11 +104,14 @@ def examples(source: lines.Digits, seed: Sequence[int], *, found: bool) -> Itera
     found
         Yield only strips that the reader finds itself; otherwise some are cut where the line was
         written.
+    marks
+        If given, it reads each picture too.
     """
     random = np.random.default_rng(seed)
     while True:
         picture = paper.picture(source, random)
-        strength = find_ink(picture.grey).strength
+        ink = find_ink(picture.grey)
+        strength = ink.strength
         strips = line_reader.find_strips(strength)
         strip = max(strips, key=lambda one: _shared(one, picture.rows), default=None)
         missed = strip is None or _shared(strip, picture.rows) < FOUND
@@ -108,14 +120,30 @@ def examples(source: lines.Digits, seed: Sequence[int], *, found: bool) -> Itera
             off = random.normal(0, 0.09, 2) * (bottom - top)
             strip = line_reader.cut(strength, int(top + off[0]), int(bottom + off[1]))
         if strip is not None:
-            yield Example(strip, picture.text)
+            by_marks = ""
+            if marks is not None:
+                read = marks.read(picture.grey, ink, picture.grey.shape).reading
+                by_marks = _by_marks(read, strip, ink.scale)
+            yield Example(strip, picture.text, by_marks)
+
+
+def _by_marks(read: Reading, strip: Strip, scale: float) -> str:
+    """Return what the mark reader reads in the lines that share half of their rows with a strip."""
+    _, y, _, height = strip.box(0, 1)
+    found = ""
+    for i, text in enumerate(read.lines):
+        boxes = [digit.box for digit in read.digits if digit.line == i]
+        top, bottom = min(b[1] for b in boxes) * scale, max(b[1] + b[3] for b in boxes) * scale
+        if min(y + height, bottom) - max(y, top) > 0.5 * min(height, bottom - top):
+            found += text
+    return found
 
 
 def _shared(strip: Strip, rows: tuple[float, float]) -> float:
     _, y, _, height = strip.box(0, 1)
     top, bottom = rows
     both = min(bottom, y + height) - max(top, y)
-    return both / (max(bottom, y + height) - min(top, y))
+    return float(both / (max(bottom, y + height) - min(top, y)))
 
 
 def fits(example: Example) -> bool:
@@ -168,7 +196,7 @@ class Pool:
         return values
 
 
-def train(pool: Pool, steps: int, each: int, learning_rate: float) -> keras.Model:
+def train(model: keras.Model, pool: Pool, steps: int, each: int, learning_rate: float) -> None:
     """Train a network by AdamW; the learning rate follows one cosine.
 
     Parameters
@@ -176,7 +204,6 @@ def train(pool: Pool, steps: int, each: int, learning_rate: float) -> keras.Mode
     each
         Lines that are generated before each step.
     """
-    model = line_network.build(1 + len(CHARACTERS))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=learning_rate, warmup_steps=min(100, steps // 4)
     )
@@ -194,7 +221,6 @@ def train(pool: Pool, steps: int, each: int, learning_rate: float) -> keras.Mode
             if step % 100 == 99:
                 print(f"{step + 1}/{steps} loss {np.mean(losses[-100:]):.3f} "
                       f"{time.monotonic() - started:.0f} s", flush=True)  # fmt: skip
-    return model
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -203,6 +229,7 @@ class Lines:
 
     texts: list[str]
     strips: list[Strip]
+    by_marks: list[str]
     answers: list[Log]
 
     @classmethod
@@ -210,7 +237,10 @@ class Lines:
         """Read examples."""
         strips = [example.strip for example in found]
         return cls(
-            [example.text for example in found], strips, line_reader.read_strips(session, strips)
+            [example.text for example in found],
+            strips,
+            [example.by_marks for example in found],
+            line_reader.read_strips(session, strips),
         )
 
     def cooled(self, temperature: float) -> "Lines":
@@ -219,7 +249,7 @@ class Lines:
         for answer in self.answers:
             logits = answer / np.float32(temperature)
             answers.append(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
-        return Lines(self.texts, self.strips, answers)
+        return dataclasses.replace(self, answers=answers)
 
     def spelled(self) -> list[list[line_reader.Character]]:
         """Return the characters of each line."""
@@ -229,23 +259,13 @@ class Lines:
         ]
 
 
-def right(text: str, characters: Sequence[line_reader.Character]) -> tuple[list[bool], list[bool]]:
-    """Align what was read with what was written.
-
-    Returns
-    -------
-    tuple
-        Whether each character is right; and whether one is missing before each and at the end.
-    """
+def right(text: str, characters: Sequence[line_reader.Character]) -> list[bool]:
+    """Align what was read with what was written, and say which characters are right."""
     said = "".join(one.text for one in characters)
-    flags, missing = [False] * len(said), [False] * (len(said) + 1)
-    matcher = difflib.SequenceMatcher(None, text, said, autojunk=False)
-    for operation, i, j, a, b in matcher.get_opcodes():
-        if operation == "equal":
-            flags[a:b] = [True] * (b - a)
-        elif j - i > b - a and text[i:j].strip():
-            missing[b] = True
-    return flags, missing
+    flags = [False] * len(said)
+    for block in difflib.SequenceMatcher(None, text, said, autojunk=False).get_matching_blocks():
+        flags[block.b : block.b + block.size] = [True] * block.size
+    return flags
 
 
 def temperature(found: Lines) -> float:
@@ -255,7 +275,7 @@ def temperature(found: Lines) -> float:
         cooled = found.cooled(float(np.exp(log_temperature)))
         total, count = 0.0, 0
         for text, characters in zip(cooled.texts, cooled.spelled(), strict=True):
-            for one, good in zip(characters, right(text, characters)[0], strict=True):
+            for one, good in zip(characters, right(text, characters), strict=True):
                 p = min(max(one.confidence, 1e-6), 1 - 1e-6)
                 total -= np.log(p if good else 1 - p)
                 count += 1
@@ -264,32 +284,73 @@ def temperature(found: Lines) -> float:
     return float(np.exp(optimize.minimize_scalar(loss, bounds=(-0.7, 1.1), method="bounded").x))
 
 
-def judgement(found: Lines, digit_session: Any) -> Judgement:
+def vote(source: lines.Digits, session: Any, marks: MarkReader, count: int) -> float:
+    """Weigh the line reader's answers for single digits: the least cross-entropy of both."""
+    random = np.random.default_rng([SEEDS["choose"], 1])
+    by_line, by_marks, labels = [], [], []
+    for number in range(count):
+        layout = lines.Layout((lines.Part(str(number % 10)),))
+        written = lines.write(layout, source, float(random.uniform(20, 110)), random)
+        picture = paper.photograph(written, layout, random)
+        ink = find_ink(picture.grey)
+        strips = line_reader.find_strips(ink.strength)
+        answers = line_reader.read_strips(session, strips)
+        found = marks.read(picture.grey, ink, picture.grey.shape)
+        if len(answers) == len(found.reading.digits) == 1:
+            columns = strips[0].image.shape[1]
+            spelled = line_reader.spell(answers[0], columns)
+            if len(spelled) != 1:
+                continue
+            by_line.append(line_reader.digit_probabilities(answers[0], spelled, columns)[0])
+            by_marks.append(found.probabilities[0])
+            labels.append(number % 10)
+    line, digit = (np.log(np.maximum(np.array(a), 1e-6)) for a in (by_line, by_marks))
+
+    def loss(weight: float) -> float:
+        logs = digit + weight * line
+        logs -= np.logaddexp.reduce(logs, axis=1, keepdims=True)
+        return -float(logs[np.arange(len(labels)), labels].mean())
+
+    best = float(optimize.minimize_scalar(loss, bounds=(0, 3), method="bounded").x)
+    right = [np.mean((digit + w * line).argmax(1) == labels) for w in (0, best)]
+    print(f"{len(labels)} single digits: right {right[0]:.4f} by marks, {right[1]:.4f} by both")
+    return best
+
+
+def judgement(found: Lines, digit_session: Any, vote: float) -> Judgement:
     """Fit, on the choosing lines, how much each reader is trusted."""
     rows: dict[str, list[tuple[float, ...]]] = {}
-    gaps: list[tuple[float, bool]] = []
-    for text, strip, answer, characters in zip(
-        found.texts, found.strips, found.answers, found.spelled(), strict=True
+    answers: list[NDArray[np.float32]] = []
+    others: list[tuple[float, bool]] = []
+    for text, strip, by_marks, characters in zip(
+        found.texts, found.strips, found.by_marks, found.spelled(), strict=True
     ):
-        flags, missing = right(text, characters)
-        gaps += zip(
-            line_reader.hidden(answer, characters, strip.image.shape[1]), missing, strict=True
-        )
-        images = combine.forms(strip, characters)
-        seen = iter(onnx_session.probabilities(digit_session, images))
+        written = text.replace(" ", "")
+        if len(by_marks) == 1 and by_marks.isdigit():
+            known = [0.0, 0.0, *sorted(one.confidence for one in characters if one.text != " ")]
+            others.append((known[-2], written != by_marks))
+        flags = right(text, characters)
+        images, _ = combine.cut_out(strip, characters)
+        answers.append(onnx_session.probabilities(digit_session, images))
+        seen = iter(answers[-1])
         for one, good in zip(characters, flags, strict=True):
             odds = combine.log_odds(one.confidence)
-            if one.text.isdigit():
-                other = next(seen)
-                agreed = int(other.argmax()) == int(one.text)
+            other = None if one.text == " " else next(seen)
+            if other is not None and one.text.isdigit():
+                is_agreed = int(other.argmax()) == int(one.text)
                 second = float(np.log(max(float(other[int(one.text)]), 1e-6)))
-                rows.setdefault("agreed" if agreed else "opposed", []).append((odds, second, good))
+                rows.setdefault("agreed" if is_agreed else "opposed", []).append(
+                    (odds, second, good)
+                )
             elif one.text in "-+.,/:":
                 rows.setdefault(one.text, []).append((odds, good))
     signs = {sign: _regression(rows[sign]) for sign in "-+.,/:"}
-    return Judgement(
-        _regression(rows["agreed"]), _regression(rows["opposed"]), signs, _gap(gaps), SURE
-    )  # type: ignore[arg-type]
+    for group, counted in rows.items():
+        print(f"{group}: {sum(bool(row[-1]) for row in counted)} of {len(counted)} right")
+    print(f"one sure mark: {sum(more for _, more in others)} of {len(others)} are more than one")
+    agreed, opposed = _regression(rows["agreed"]), _regression(rows["opposed"])
+    how = Judgement(agreed, opposed, vote, signs, _least(others), hidden=1.0, sure=0.0)
+    return _with_thresholds(how, found, answers)
 
 
 def _regression(rows: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
@@ -309,15 +370,37 @@ def _regression(rows: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
     return tuple(float(weight) for weight in best)
 
 
-def _gap(gaps: Sequence[tuple[float, bool]]) -> float:
-    """Choose the probability from which a gap becomes a `?`; a miss costs 100 needless ones."""
-    order = sorted(gaps, reverse=True)
-    missed, needless, best = sum(miss for _, miss in order), 0, (np.inf, 1.0)
-    for probability, miss in order:
-        missed -= miss
-        needless += not miss
-        best = min(best, (100 * missed + needless, probability))
-    return float(best[1])
+def _least(counted: Sequence[tuple[float, bool]]) -> float:
+    """Choose the least probability at which something is taken for true: the fewest mistakes."""
+    table = np.array(counted, float)
+    steps = np.unique(table[table[:, 0] > 0, 0]).tolist()
+    mistakes = [int(((table[:, 0] >= step) != table[:, 1]).sum()) for step in [*steps, 1.0]]
+    return [*steps, 1.0][int(np.argmin(mistakes))]
+
+
+def _with_thresholds(
+    how: Judgement, found: Lines, answers: Sequence[NDArray[np.float32]]
+) -> Judgement:
+    """Choose the thresholds with which most lines are exact while few are sure and wrong."""
+    seen = []
+    for text, strip, steps, characters, digits in zip(
+        found.texts, found.strips, found.answers, found.spelled(), answers, strict=True
+    ):
+        gaps = line_reader.hidden(steps, characters, strip.image.shape[1])
+        judged = combine.judged(characters, digits, how)
+        least = min((one.confidence for one in judged if one.text not in "? "), default=1.0)
+        said, written = ("".join(t).replace(" ", "") for t in ((c.text for c in characters), text))
+        seen.append((least, max(gaps), "?" in said, said == written))
+    table = np.array(seen, float)
+    best = (-1, 0.0, 0.0)
+    for sure, hidden in itertools.product(THRESHOLDS, 1 - np.array(THRESHOLDS)):
+        stated = (table[:, 0] >= sure) & (table[:, 1] < hidden)
+        exact = int((stated & (table[:, 3] > 0)).sum())
+        wrong = int((stated & (table[:, 2] == 0) & (table[:, 3] == 0)).sum())
+        print(f"sure {sure:.4f}, hidden {hidden:.4f}: {exact} exact, {wrong} sure and wrong")
+        if wrong <= SURE_AND_WRONG * len(table):
+            best = max(best, (exact, sure, hidden))
+    return dataclasses.replace(how, sure=best[1], hidden=best[2])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -353,78 +436,165 @@ def judged(
     return {kind: Score.of(some) for kind, some in sorted(pairs.items())}
 
 
-def both(
-    line_session: Any, digit_session: Any, how: Judgement
-) -> Callable[[NDArray[np.uint8]], str]:
-    """Return a function that reads a picture with both readers."""
+@dataclasses.dataclass(frozen=True)
+class SameMistakes:
+    """Of the digits that one reader gets wrong, how many the other reads as the same wrong digit.
 
-    def read(grey: NDArray[np.uint8]) -> str:
-        found = combine.read_lines(
-            find_ink(grey).strength, line_session,
-            lambda images: onnx_session.probabilities(digit_session, images), how,
-        )  # fmt: skip
-        return "".join(line.text for line in found)
+    The line reader's mistakes are digits in the place of another digit; the digit network's are
+    counted where the line reader, or both, found the digit's place.
+    """
 
-    return read
+    line_reader_wrong: int
+    digit_network_the_same: int
+    digit_network_wrong: int
+    line_reader_the_same: int
+
+    @classmethod
+    def of(cls, found: Lines, digit_session: Any) -> "SameMistakes":
+        """Compare both on lines."""
+        counts = np.zeros(4, int)
+        for text, strip, characters in zip(found.texts, found.strips, found.spelled(), strict=True):
+            said = "".join(one.text for one in characters)
+            places = np.cumsum([one.text != " " for one in characters]) - 1
+            images, _ = combine.cut_out(strip, characters)
+            answers = onnx_session.probabilities(digit_session, images).argmax(1)
+            for true, at in _aligned(text, said):
+                if text[true].isdigit() and said[at].isdigit():
+                    line, digit = said[at], str(answers[places[at]])
+                    line_wrong, digit_wrong = line != text[true], digit != text[true]
+                    same = line_wrong and line == digit
+                    counts += [line_wrong, same, digit_wrong, same]
+        return cls(*counts.tolist())
+
+
+def _aligned(text: str, said: str) -> Iterator[tuple[int, int]]:
+    """Pair the places of what was written and read, where as much was read as was written."""
+    matcher = difflib.SequenceMatcher(None, text, said, autojunk=False)
+    for operation, i, j, a, b in matcher.get_opcodes():
+        if operation == "equal" or (operation == "replace" and j - i == b - a):
+            yield from zip(range(i, j), range(a, b), strict=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class HandScores:
+    """How digits by writers are read whom nothing was trained or chosen by; a ``?`` is wrong.
+
+    Attributes
+    ----------
+    right, sure_and_wrong
+        Of all digits, each drawn once with a pen of its own, 110 pixels high.
+    right_by_writer
+        The share of each writer's digits.
+    """
+
+    digits: int
+    right: int
+    sure_and_wrong: int
+    right_interval: tuple[float, float]
+    sure_and_wrong_interval: tuple[float, float]
+    right_by_writer: dict[int, float]
+
+    @classmethod
+    def of(cls, folder: Path, reader: Reader) -> "HandScores":
+        """Read them."""
+        written = hands.load_pen_digits(folder, hands.JUDGE)
+        images = hands.as_images(written, np.random.default_rng(SEEDS["judge"]), high=110)
+        said = [reader.read(255 - image).text for image in images]
+        right = np.array([text == str(one.digit) for text, one in zip(said, written, strict=True)])
+        wrong = ~right & np.array(["?" not in text and text != "" for text in said])
+        writers = np.array([one.writer for one in written])
+        by_writer = {int(w): float(right[writers == w].mean()) for w in np.unique(writers)}
+        count, good, bad = len(written), int(right.sum()), int(wrong.sum())
+        return cls(count, good, bad, wilson(good, count), wilson(bad, count), by_writer)
+
+
+def calibrated(
+    model: keras.Model, source: lines.Digits, count: int, digit_session: Any, marks: MarkReader
+) -> dict[str, Any]:
+    """Write the network that ships, calibrated on choosing lines, and return its card."""
+    choosing = examples(source, [SEEDS["choose"]], found=True, marks=marks)
+    found = list(itertools.islice(choosing, count))
+    content = line_network.to_onnx(model).SerializeToString()
+    seen = Lines.read(_session(content), found)
+    cooled = temperature(seen)
+    proto = line_network.to_onnx(model, cooled)
+    onnx.helper.set_model_props(proto, {"data": "; ".join(DATA.values()), "licence": LICENCE})
+    content = proto.SerializeToString()
+    ONNX.write_bytes(content)
+    return {
+        "name": "lines",
+        "file": {"name": ONNX.name, "bytes": len(content), "sha256": files.sha256(ONNX)},
+        "parameters": int(model.count_params()),
+        "data": DATA,
+        "licence": LICENCE,
+        "versions": {"mnistry": mnistry.__version__, "keras": keras.__version__},
+        "temperature": cooled,
+        "judgement": dataclasses.asdict(
+            judgement(
+                seen.cooled(cooled), digit_session, vote(source, _session(content), marks, count)
+            )
+        ),
+    }
+
+
+def _session(content: bytes) -> Any:
+    return line_session.open_session(content, 1 + len(CHARACTERS), threads=1)
 
 
 def main() -> None:
     """Train, calibrate, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hands", type=Path, required=True, help="what hands_data.py wrote")
-    parser.add_argument("--steps", type=int, default=2400)
-    parser.add_argument("--each", type=int, default=20, help="lines generated before each step")
-    parser.add_argument("--learning-rate", type=float, default=0.003)
-    parser.add_argument("--weights", type=Path, help="load these instead of training")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="where to keep the weights; training goes on"
+    )
+    parser.add_argument("--steps", type=int, default=10_000, help="0: only calibrate and judge")
+    parser.add_argument("--each", type=int, default=6, help="lines generated before each step")
+    parser.add_argument("--learning-rate", type=float, default=0.0015)
+    parser.add_argument("--seed", type=int, default=0, help="of the training lines")
     parser.add_argument("--choosing", type=int, default=4000)
     parser.add_argument("--judging", type=int, default=2000)
-    parser.add_argument("--output", type=Path, default=FOLDER)
     arguments = parser.parse_args()
-    if arguments.weights:
-        model = line_network.build(1 + len(CHARACTERS))
+    model = line_network.build(1 + len(CHARACTERS))
+    if arguments.weights.exists():
         model.load_weights(arguments.weights)
-    else:
-        pool = Pool(digits("train", arguments.hands), 0)
-        model = train(pool, arguments.steps, arguments.each, arguments.learning_rate)
-    path = arguments.output / ONNX.name
-    content = line_network.to_onnx(model).SerializeToString()
-    classes = 1 + len(CHARACTERS)
-    choosing = examples(digits("choose", arguments.hands), [SEEDS["choose"]], found=True)
-    seen = Lines.read(
-        line_session.open_session(content, classes, threads=1),
-        list(itertools.islice(choosing, arguments.choosing)),
-    )
-    cooled = temperature(seen)
-    proto = line_network.to_onnx(model, cooled)
-    onnx.helper.set_model_props(proto, {"data": "; ".join(DATA.values()), "licence": LICENCE})
-    content = proto.SerializeToString()
-    path.write_bytes(content)
+    if arguments.steps:
+        pool = Pool(digits("train", arguments.hands), arguments.seed)
+        train(model, pool, arguments.steps, arguments.each, arguments.learning_rate)
+        model.save_weights(arguments.weights)
+
     digit_session = onnx_session.open_session(FOLDER / "digits.onnx", threads=1)
-    how = judgement(seen.cooled(cooled), digit_session)
-    card = {
-        "name": "lines",
-        "file": {"name": path.name, "bytes": len(content), "sha256": files.sha256(path)},
-        "parameters": int(model.count_params()),
-        "data": DATA,
-        "licence": LICENCE,
-        "versions": {"mnistry": mnistry.__version__, "keras": keras.__version__},
-        "temperature": cooled,
-        "judgement": dataclasses.asdict(how),
-    }
-    files.write_json(arguments.output / CARD.name, card)
+    digit_card = json.loads((FOLDER / "digits.json").read_text("utf-8"))
+    least = digit_card["threshold"], digit_card["threshold_unformed"]
+    marks = MarkReader(digit_session, *least, Notation())
+    source = digits("choose", arguments.hands)
+    card = calibrated(model, source, arguments.choosing, digit_session, marks)
+    files.write_json(CARD, card)
+
     source = digits("judge", arguments.hands)
-    session = line_session.open_session(content, classes, threads=1)
-    today = Reader(threads=1)
+    reader = Reader(threads=1)
+
+    def by_both(grey: NDArray[np.uint8]) -> str:
+        return "".join(reader.read(grey).lines)
+
+    def by_marks(grey: NDArray[np.uint8]) -> str:
+        return "".join(marks.read(grey, find_ink(grey), grey.shape).reading.lines)
+
     scores = {
-        "line reader and digits": judged(
-            source, arguments.judging, both(session, digit_session, how)
-        ),
-        "marks alone": judged(
-            source, arguments.judging, lambda grey: "".join(today.read(grey).lines)
-        ),
+        "both readers": judged(source, arguments.judging, by_both),
+        "marks alone": judged(source, arguments.judging, by_marks),
     }
-    files.write_json(arguments.output / CARD.name, card | {"judging lines": _plain(scores)})
-    print((arguments.output / CARD.name).read_text())
+    judging = examples(source, [SEEDS["judge"], 1], found=True)
+    seen = Lines.read(
+        _session(ONNX.read_bytes()), list(itertools.islice(judging, arguments.judging))
+    )
+    card |= {
+        "judging lines": _plain(scores),
+        "single digits": dataclasses.asdict(HandScores.of(arguments.hands, reader)),
+        "mistakes": dataclasses.asdict(SameMistakes.of(seen, digit_session)),
+    }
+    files.write_json(CARD, card)
+    print(CARD.read_text())
 
 
 def _plain(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:

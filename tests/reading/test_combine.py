@@ -1,15 +1,26 @@
 """Two readers, one answer: what is not right often enough is a ``?``, and nothing disappears."""
 
+from collections.abc import Mapping, Sequence
+
 import cv2
 import numpy as np
+import pytest
 
-from mnistry.reading.combine import Judgement, boundaries, forms, judged, log_odds
-from mnistry.reading.line_reader import HEIGHT, Character, Strip
+from mnistry.reading.combine import (
+    Judgement,
+    ReadLine,
+    boundaries,
+    cut_out,
+    judged,
+    log_odds,
+    read_lines,
+)
+from mnistry.reading.line_reader import CHARACTERS, HEIGHT, Character, Strip
 
 # Who agrees is believed as the line reader is; who is opposed, hardly ever.
 JUDGEMENT = Judgement(
-    agreed=(0.0, 1.0, 0.0), opposed=(-10.0, 1.0, 0.0), signs={"-": (0.0, 1.0)},
-    hidden=0.5, sure=0.99,
+    agreed=(0.0, 1.0, 0.0), opposed=(-10.0, 1.0, 0.0), vote=1.0,
+    signs={"-": (0.0, 1.0)}, other=0.5, hidden=0.5, sure=0.99,
 )  # fmt: skip
 
 
@@ -22,14 +33,14 @@ def answer(digit: int) -> np.ndarray:
 def test_a_digit_that_both_read_is_said_and_one_that_is_opposed_is_not() -> None:
     line = [Character("4", 0.999, 8, 12), Character("9", 0.999, 28, 32)]
     found = judged(line, np.stack([answer(4), answer(4)]), JUDGEMENT)
-    assert [one.text for one in found] == ["4", "?"]
+    assert "".join(map(str, found)) == "4?"
     assert found[0].confidence > 0.99 > found[1].confidence
 
 
 def test_a_sign_needs_no_digit_network_and_an_unknown_sign_is_not_said() -> None:
     line = [Character("-", 0.999, 4, 8), Character("7", 0.999, 20, 24), Character("/", 1, 40, 44)]
-    found = judged(line, answer(7)[None], JUDGEMENT)
-    assert [one.text for one in found] == ["-", "7", "?"]
+    found = judged(line, np.stack([answer(7)] * 3), JUDGEMENT)
+    assert "".join(map(str, found)) == "-7?"
 
 
 def test_log_odds_stay_finite() -> None:
@@ -44,11 +55,16 @@ def test_each_digit_is_cut_out_alone_and_without_the_rule_below() -> None:
     cv2.line(image, (0, 44), (159, 44), 255, 1)
     strip = Strip(image, 0, 0, 1)
     line = [Character("1", 1, 28, 32), Character("0", 1, 78, 82)]
-    one, ring = forms(strip, line)
+    (one, ring), boxes = cut_out(strip, line)
     assert one.shape == ring.shape == (28, 28)
     assert (one > 127).any(0).sum() <= 5  # upright, and nothing beside it
     assert (ring > 127).any(0).sum() >= 10
     assert ring[14, 14] < 50
+    left, top, width, height = boxes[1]
+    assert abs(left - 70) <= 2
+    assert abs(top - 10) <= 2
+    assert abs(width - 21) <= 3
+    assert abs(height - 29) <= 3
 
 
 def test_characters_part_half_way_and_an_empty_line_has_no_edges() -> None:
@@ -57,3 +73,96 @@ def test_characters_part_half_way_and_an_empty_line_has_no_edges() -> None:
     assert left == 0
     assert between == 20
     assert 32 < right <= 64
+
+
+def test_a_network_of_ones_own_decides_alone_which_digit_it_is() -> None:
+    line = [Character("4", 0.6, 8, 12), Character("9", 0.6, 28, 32)]
+    found = judged(line, np.stack([answer(7), np.full(10, 0.1, np.float32)]), JUDGEMENT, alone=0.5)
+    assert "".join(map(str, found)) == "7?"
+
+
+class Spelling:
+    """Stands in for a session: answers every strip with these characters, 20 columns apart."""
+
+    def __init__(self, characters: Sequence[Mapping[str, float]]) -> None:
+        self.characters = characters
+
+    def run(self, _outputs: object, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        (images,) = inputs.values()
+        steps = np.full((images.shape[2] // 4, 1 + len(CHARACTERS)), 1e-7)
+        steps[:, 0] = 1
+        for place, character in enumerate(self.characters):
+            for text, probability in character.items():
+                steps[2 + 5 * place, 1 + CHARACTERS.index(text)] = probability
+                steps[2 + 5 * place, 0] -= probability
+        steps = np.maximum(steps, 1e-7)
+        log = np.log(steps / steps.sum(1, keepdims=True)).astype(np.float32)
+        return [np.repeat(log[None], len(images), 0)]
+
+
+def ink() -> np.ndarray:
+    strength = np.zeros((80, 240), np.float32)
+    for x in (40, 80, 120, 160):
+        cv2.ellipse(strength, (x, 40), (10, 18), 0, 0, 360, 1.0, 3)
+    return strength
+
+
+def read(
+    characters: Sequence[Mapping[str, float]], strength: np.ndarray | None = None
+) -> list[ReadLine]:
+    def always_zero(images: np.ndarray) -> np.ndarray:
+        return np.repeat(answer(0)[None], len(images), 0)
+
+    strength = ink() if strength is None else strength
+    return read_lines(strength, Spelling(characters), always_zero, JUDGEMENT)  # type: ignore[arg-type]
+
+
+def test_a_line_has_its_text_its_rows_and_a_box_for_each_character() -> None:
+    (line,) = read([{"0": 0.9999}, {}, {" ": 0.9999}, {}, {"0": 0.9999}])
+    assert line.text == "0 0"
+    assert line.is_sure
+    assert line.boxes.shape == (3, 4)
+    assert line.forms.shape == (2, 28, 28)
+    assert abs(line.top - 22) < 4
+    assert abs(line.bottom - 58) < 4
+    assert line.is_beside(20, 60)
+    assert not line.is_beside(60, 90)
+
+
+def test_what_may_have_been_passed_over_is_a_question_mark() -> None:
+    (line,) = read([{"0": 0.9999}, {".": 0.45}, {"0": 0.9999}])
+    assert line.text == "00"  # 0.45 is less than `hidden`
+    (line,) = read([{"0": 0.9999}, {".": 0.3, ",": 0.25}, {"0": 0.9999}])
+    assert line.text == "0?0"
+    assert not line.is_sure
+    assert "".join(one.text for one in line.spelled) == "00"
+
+
+@pytest.mark.parametrize("probability", [0.6, 0.9])
+def test_spaces_at_the_ends_and_empty_lines_are_left_out(probability: float) -> None:
+    (line,) = read([{" ": 0.9999}, {"0": probability}, {" ": 0.9999}])
+    assert line.text == "?"
+    assert read([{" ": 0.9999}]) == []
+    assert read([]) == []
+
+
+def test_digits_as_far_apart_as_those_of_one_number_are_one_number() -> None:
+    zero, gap, no = {"0": 0.9999}, {" ": 0.9999}, {}
+    # From digit to digit 80 columns, which are 2.5 of their heights; then 40 columns.
+    assert [line.text for line in read([zero, no, gap, no, zero])] == ["0 0"]
+    assert [line.text for line in read([zero, gap, zero])] == ["00"]
+    # Where 40 columns are usual, a gap of 40 parts nothing; where 20 are, it does.
+    assert [line.text for line in read([zero, no, zero, gap, zero])] == ["000"]
+    assert [line.text for line in read([zero, zero, gap, zero])] == ["00 0"]
+
+
+def test_a_wall_parts_numbers_however_near_they_are() -> None:
+    zero, gap = {"0": 0.9999}, {" ": 0.9999}
+    strength = ink()
+    (line,) = read([zero, gap, zero], strength)
+    assert line.text == "00"
+    cv2.rectangle(strength, (5, 5), (235, 75), 1.0, 2)
+    for x in range(0, 240, 12):
+        strength[5:75, x : x + 2] = 1
+    (line,) = read([zero, gap, zero], strength)
+    assert line.text == "0 0"

@@ -4,7 +4,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.reading.line_reader import CHARACTERS, HEIGHT, STEP, find_strips, hidden, spell
+from mnistry.reading.line_reader import (
+    CHARACTERS,
+    HEIGHT,
+    WIDTH_MULTIPLE,
+    find_strips,
+    hidden,
+    spell,
+)
 
 NONE = 0
 
@@ -34,7 +41,7 @@ def test_two_lines_are_two_strips_from_top_to_bottom() -> None:
     assert upper.y < lower.y
     assert upper.image.shape[0] == lower.image.shape[0] == HEIGHT
     assert upper.image.shape[1] > lower.image.shape[1]
-    assert upper.image.shape[1] % STEP == lower.image.shape[1] % STEP == 0
+    assert upper.image.shape[1] % WIDTH_MULTIPLE == lower.image.shape[1] % WIDTH_MULTIPLE == 0
 
 
 def test_an_underline_a_box_and_walls_do_not_move_the_line() -> None:

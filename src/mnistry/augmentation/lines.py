@@ -126,12 +126,13 @@ class Written:
 def lay_out(random: Random, *, judge: bool = False) -> Layout:
     """Choose what to write."""
     kinds = (
-        (_number, 0.2), (_decimal, 0.13), (_negative, 0.1), (_amount, 0.08), (_date, 0.13),
-        (_time, 0.04), (_fraction, 0.08), (_sum, 0.07), (_columns, 0.09), (_mixed, 0.08),
+        (_number, 0.24), (_decimal, 0.13), (_negative, 0.09), (_amount, 0.07), (_date, 0.13),
+        (_time, 0.04), (_fraction, 0.11), (_sum, 0.06), (_columns, 0.08), (_mixed, 0.07),
+        (_words, 0.04),
     )  # fmt: skip
     shares = np.array([share for _, share in kinds])
     layout = kinds[random.choice(len(kinds), p=shares / shares.sum())][0](random, judge)
-    if random.random() < 0.06:
+    if random.random() < 0.08:
         layout = _with_something(layout, random)
     return layout
 
@@ -290,8 +291,10 @@ def _places(
 ) -> tuple[list[_Place], list[float]]:
     """Put characters side by side, or into cells."""
     close = random.choice([random.uniform(0.0, 0.12), random.uniform(0.1, 0.35)], p=[0.4, 0.6])
-    if random.random() < 0.08:
-        close = random.uniform(-0.12, 0.0)  # digits touch
+    if random.random() < 0.14:
+        close = random.uniform(-0.16, 0.0)  # digits touch
+    elif " " not in layout.text and random.random() < (0.3 if layout.text.isdigit() else 0.1):
+        close = random.uniform(0.35, 1.5)  # digits far apart, and yet one number
     spread, uneven = random.uniform(0.01, 0.08), random.uniform(0.01, 0.09)
     apart = random.uniform(0.75, 2.2) if random.random() < 0.85 else random.uniform(2.2, 5)
     pitch = high * random.uniform(1.0, 1.4)
@@ -333,8 +336,8 @@ def _places(
                 gap = 0.0
             elif character in ".,:" or before in ".,:":
                 gap = abs(gap) * 0.8 + 0.04 * high
-            elif part.raised or part.size < 1:
-                gap = random.uniform(-0.1, 0.12) * high
+            elif part.raised or part.size < 1:  # figures above and below a slash overlap it
+                gap = random.uniform(-0.28, 0.12) * high
             elif not (character.isdigit() and before.isdigit()):
                 gap = abs(gap) + random.uniform(0.02, 0.3) * high
             # A box bounds the centre line of the strokes: half the pen's width lies outside.
@@ -443,15 +446,15 @@ def _time(random: Random, judge: bool) -> Layout:
 
 
 def _fraction(random: Random, _judge: bool) -> Layout:
-    above = str(int(random.integers(1, 10)))
-    below = random.choice(["2", "3", "4", "8", str(int(random.integers(2, 17)))])
+    above = random.choice(["1", str(int(random.integers(1, 10)))])
+    below = random.choice(["2", "2", "3", "4", "8", str(int(random.integers(2, 17)))])
     whole = [] if random.random() < 0.35 else [Part(_figures(random, 1, 2) + " ")]
     if random.random() < 0.3:  # all on the line
         return Layout((*whole, Part(above), Part("/"), Part(below)))
     size = random.uniform(0.45, 0.75)
     raised = random.uniform(0.75, 1.1) - size * 0.9
     return Layout(
-        (*whole, Part(above, size, max(raised, 0.05)), Part("/", random.uniform(0.8, 1.1), 0),
+        (*whole, Part(above, size, max(raised, 0.05)), Part("/", random.uniform(0.75, 0.99), 0),
          Part(below, size, -random.uniform(0.02, 0.3)))
     )  # fmt: skip
 
@@ -489,6 +492,12 @@ def _mixed(random: Random, _judge: bool) -> Layout:
     if not any(c.isdigit() for c in text):
         text = str(random.integers(10)) + text
     return _plain(text)
+
+
+def _words(random: Random, _judge: bool) -> Layout:
+    """Write letters alone, or before a number."""
+    words = " ".join("?" * int(random.integers(2, 7)) for _ in range(random.integers(1, 3)))
+    return _plain(words if random.random() < 0.4 else f"{words} {_figures(random, 1, 5)}")
 
 
 def _with_something(layout: Layout, random: Random) -> Layout:

@@ -1,7 +1,8 @@
 """Pictures of a written line: paper with rules or boxes, taken by a scanner or a phone.
 
-Rules of any strength, dotted, crooked, near and touching; squared paper; combs and grids; parts of
-the lines above and below; shadow, blur, noise, one-bit images, JPEG. Knows nothing of training.
+Rules (ruled lines) of any strength, dotted or crooked, some near the digits or touching them;
+squared paper; combs and grids; parts of the lines above and below; shadow, blur, noise, one-bit
+images, JPEG. Knows nothing of training.
 """
 
 import dataclasses
@@ -48,28 +49,42 @@ class Picture:
     kind: str
 
 
-def picture(digits: Digits, random: Random) -> Picture:
-    """Write a line, put it on paper and take its picture."""
+def picture(digits: Digits, random: Random, *, severity: float = 1.0) -> Picture:
+    """Write a line, put it on paper and take its picture.
+
+    Parameters
+    ----------
+    digits
+        What it is written with.
+    severity
+        0 to 1: how small the digits may be, and how much is wrong with the picture.
+    """
     layout = lay_out(random, judge=digits.judge)
-    height = float(np.exp(random.uniform(np.log(17), np.log(75))))
+    smallest = 17 + 13 * (1 - severity)
+    height = float(np.exp(random.uniform(np.log(smallest), np.log(75))))
     if len(layout.text) > 8:
         height = min(height, 40)
     written = write(layout, digits, height, random)
-    return photograph(written, layout, random)
+    return photograph(written, layout, random, severity=severity)
 
 
-def photograph(written: Written, layout: Layout, random: Random) -> Picture:
-    """Put a written line on paper and take its picture."""
+def photograph(
+    written: Written, layout: Layout, random: Random, *, severity: float = 1.0
+) -> Picture:
+    """Put a written line on paper and take its picture; `severity` as in `picture`."""
     high = written.height
     kind = _kind(layout, random)
     rules = np.zeros_like(written.ink)
     left, top, right, bottom = written.box
     rows, columns = written.ink.shape
     # The part of the page in the picture: close to the line, or with a margin.
-    near = random.random(4) < 0.25
+    near = random.random(4) < 0.25 * severity
+    near[0] |= layout.text.startswith("-") and random.random() < 0.4 * severity
     sides = np.where(near, random.uniform(-0.06, 0.1, 4), random.uniform(0.05, 0.95, 4)) * high
     window = [left - sides[0], top - sides[1], right + sides[2], bottom + sides[3]]
     pen = _RulePen.drawn(high, random)
+    if kind == "underline" and random.random() < 0.25:
+        pen = dataclasses.replace(pen, dash=0.0, gap=pen.width * random.uniform(1.6, 4))
     if kind in ("comb", "grid"):
         _cells(rules, written, pen, window, random)
     elif kind == "box":
@@ -79,14 +94,14 @@ def photograph(written: Written, layout: Layout, random: Random) -> Picture:
     elif kind in ("ruled", "squared"):
         _ruled(rules, written, pen, kind == "squared", random)
     ink = written.ink
-    if random.random() < 0.25:
+    if random.random() < 0.25 * severity:
         ink = _with_neighbours(written, random)
-    if random.random() < 0.2:
+    if random.random() < 0.2 * severity:
         _specks(ink, written, random)
     x0, y0 = (int(np.clip(v, 0, 1e9)) for v in window[:2])
     x1, y1 = int(min(columns, window[2])), int(min(rows, window[3]))
     seen, ruled = (_coarse(layer[y0:y1, x0:x1]) for layer in (ink, rules))
-    grey, is_light = _captured(seen, ruled, pen.strength, random)
+    grey, is_light = _captured(seen, ruled, pen.strength, random, severity)
     edges = ((top - y0) / FINE, (bottom - y0) / FINE)
     return Picture(grey, written.text, edges, written.pen.width / FINE, is_light, kind)
 
@@ -100,7 +115,17 @@ def _kind(layout: Layout, random: Random) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _RulePen:
-    """A pen for rules: width in pixels, dashes and gaps, strength relative to full ink."""
+    """A pen for rules.
+
+    Attributes
+    ----------
+    width, dash, gap
+        In pixels. Without a gap the rule is whole; with a gap and no dash it is dotted.
+    strength
+        Relative to full ink.
+    shake
+        How crooked it is; 0 for straight.
+    """
 
     width: int
     dash: float
@@ -197,7 +222,7 @@ def _box(page: Grey, written: Written, pen: _RulePen, random: Random) -> None:
 def _cells(
     page: Grey, written: Written, pen: _RulePen, window: list[float], random: Random
 ) -> None:
-    """Draw the cells of a comb or of a row of a grid."""
+    """Draw the cells of a comb or of a row of a grid; `window` gets their left and right side."""
     left, top, right, bottom = written.box
     high, walls = written.height, written.walls
     y0 = top - random.uniform(0.03, 0.4) * high
@@ -239,7 +264,7 @@ def _ruled(page: Grey, written: Written, pen: _RulePen, squared: bool, random: R
     if squared:
         for x in np.arange(random.uniform(0, pitch), columns, pitch):
             _rule(page, (x, 0), (x - slope * rows, rows), pen, random)
-    elif random.random() < 0.3:  # a margin's rule
+    elif random.random() < 0.3:  # a vertical margin line
         x = written.box[0] - random.uniform(0.08, 0.8) * high
         _rule(page, (x, 0), (x - slope * rows, rows), pen, random)
 
@@ -286,9 +311,12 @@ def _coarse(layer: Grey) -> Floats:
     return np.asarray(small, np.float32) / np.float32(255)
 
 
-def _captured(ink: Floats, rules: Floats, rule: float, random: Random) -> tuple[Grey, bool]:
+def _captured(
+    ink: Floats, rules: Floats, rule: float, random: Random, severity: float
+) -> tuple[Grey, bool]:
     """Take the picture: light, contrast, blur, noise, one bit, JPEG, sometimes light on dark."""
-    dark = random.choice([random.uniform(0.25, 0.6), random.uniform(0.55, 0.95)])
+    faint = random.random() < 0.5 * severity
+    dark = random.uniform(0.25, 0.6) if faint else random.uniform(0.55, 0.95)
     below = np.float32(min(0.95, dark * rule))
     reflected = np.asarray((1 - np.float32(dark) * ink) * (1 - below * rules), np.float32)
     way = random.choice(4, p=(0.5, 0.25, 0.15, 0.1))
@@ -297,8 +325,10 @@ def _captured(ink: Floats, rules: Floats, rule: float, random: Random) -> tuple[
     if way == 0:  # a phone
         light = _light(rows, columns, random)
         values = paper * light * reflected
-        values = _blurred(values, random.uniform(0.3, 1.2))
-        values += random.uniform(0.5, 7) * random.standard_normal(values.shape, np.float32)
+        values = _blurred(values, random.uniform(0.3, 0.4 + 0.8 * severity))
+        values += random.uniform(0.5, 1 + 6 * severity) * random.standard_normal(
+            values.shape, np.float32
+        )
         if random.random() < 0.5:
             values += _texture(rows, columns, random)
         grey = np.clip(values, 0, 255).astype(np.uint8)

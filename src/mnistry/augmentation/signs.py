@@ -65,6 +65,10 @@ def _plus(random: Random, judge: bool) -> Strokes:
 
 
 def _point(random: Random, judge: bool) -> Strokes:
+    if random.random() < 0.15:  # a short upright stroke that ends on the baseline
+        length, lean = random.uniform(0.08, 0.26), random.uniform(-0.25, 0.15)
+        foot = random.uniform(0.95, 1.05)
+        return [_bent((-lean * length, foot - length), (0, foot), random.normal(0, 0.05))]
     # On the baseline; sometimes half-way up, as some write dates.
     y = random.choice([random.uniform(0.88, 1.06), random.uniform(0.4, 0.9)], p=[0.86, 0.14])
     return [_dot(0.0, y, random, judge)]

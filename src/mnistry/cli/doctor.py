@@ -44,7 +44,7 @@ def doctor(
     from mnistry.doctor.examine import examine
     from mnistry.system import files
 
-    reader = open_reader(model, threshold)
+    reader = open_reader(model, threshold=threshold)
     with notices():
         diagnosis = examine(reader, path)
     files.write_bytes(drawn, sheet.png(diagnosis, path.name))

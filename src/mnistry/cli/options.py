@@ -41,6 +41,16 @@ MODEL = click.option(
     help="The network to read with.",
     show_default="the built-in one",
 )
+DECIMAL_COMMA = click.option(
+    "--decimal-comma",
+    is_flag=True,
+    help="A comma separates decimals, and a point thousands.",
+)
+THOUSANDS = click.option(
+    "--thousands",
+    is_flag=True,
+    help="Thousands are separated: by a comma, or with --decimal-comma by a point.",
+)
 RAY = "The address of the Ray cluster; local starts one on this machine."
 THRESHOLD = click.option(
     "--threshold",

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,6 +35,8 @@ _STDIN = "-"
 )
 @options.MODEL
 @options.THRESHOLD
+@options.DECIMAL_COMMA
+@options.THOUSANDS
 @click.option(
     "--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object for each file, on its own line."
 )
@@ -51,33 +53,43 @@ def read(
     paths: tuple[str, ...],
     model: str | None,
     threshold: float | None,
+    decimal_comma: bool,
+    thousands: bool,
     as_jsonl: bool,
     as_csv: bool,
     ray: str | None,
     output: Path | None,
 ) -> None:
-    """Read the digits in pictures: photos, scans or drawings, one or many lines.
+    """Read the digits and numbers in pictures: photos, scans or drawings.
 
-    A mark that is not a digit, or is too uncertain, is printed as ?. A folder
-    is read with its subfolders, in the order of the names; links that lead out
-    of it and files that are not named like pictures are skipped.
+    The signs - + . , / : are printed as written. A mark that is neither digit
+    nor sign, or is too uncertain, is printed as ?. --decimal-comma and
+    --thousands decide the value of 1,250 in the results of --jsonl.
+
+    A folder is read with its subfolders, in the order of the names; links that
+    lead out of it and files that are not named like pictures are skipped.
 
     With --ray, the inputs may also be Parquet tables with a column image, and
     text files (.txt) that list paths. Pictures with a row in OUT are not read
     again.
     """
+    settings = {
+        "threshold": threshold,
+        "decimal_comma": decimal_comma,
+        "thousands": thousands,
+    }
     if (ray is None) != (output is None):
         raise UsageError("--ray and -o go together", remedy="give both, or neither")
     if ray is not None and output is not None:
         if as_jsonl or as_csv:
             raise UsageError("--ray writes Parquet", remedy="leave out --jsonl and --csv")
-        _read_in_bulk(list(paths), output, ray, model, threshold)
+        _read_in_bulk(list(paths), output, ray, model, settings)
         return
     if as_jsonl and as_csv:
         raise UsageError("--jsonl and --csv exclude each other", remedy="choose one")
     if paths.count(_STDIN) > 1:
         raise UsageError("standard input can be read only once", remedy="give - once")
-    reader = open_reader(model, threshold)
+    reader = open_reader(model, **settings)
     pictures = [picture for path in paths for picture in _pictures(path)]
     several = len(pictures) > 1
     tell = _print_json if as_jsonl else _csv() if as_csv else _Text(several).print
@@ -101,7 +113,7 @@ def read(
 
 
 def _read_in_bulk(
-    paths: list[str], output: Path, address: str, model: str | None, threshold: float | None
+    paths: list[str], output: Path, address: str, model: str | None, reader_settings: dict[str, Any]
 ) -> None:
     """Read pictures on a Ray cluster into Parquet tables, and print how many."""
     from mnistry.cluster import bulk_reading, connection
@@ -109,9 +121,11 @@ def _read_in_bulk(
 
     if _STDIN in paths:
         raise UsageError("--ray cannot read standard input", remedy="write it to a file")
-    open_reader(model, threshold)  # refuses a wrong model before a cluster is started
+    open_reader(model, **reader_settings)  # refuses a wrong model before a cluster is started
     network = _network_file(model)
-    settings = bulk_reading.Settings(None if network is None else network.read_bytes(), threshold)
+    settings = bulk_reading.Settings(
+        None if network is None else network.read_bytes(), **reader_settings
+    )
     with (
         common.quiet_libraries(),
         connection.connected(address) as cores,
@@ -132,13 +146,13 @@ def _read_in_bulk(
         )
 
 
-def open_reader(model: str | None, threshold: float | None) -> "Reader":
-    """Make the reader for the options ``--model`` and ``--threshold``."""
+def open_reader(model: str | None, **settings: Any) -> "Reader":
+    """Make the reader for the option ``--model`` and other settings of `mnistry.Reader`."""
     from mnistry.reading import Reader
 
     # Starting a thread for each core takes longer than running the network on one; the answers are
     # the same.
-    return Reader(_network_file(model), threshold=threshold, threads=1)
+    return Reader(_network_file(model), threads=1, **settings)
 
 
 def _network_file(model: str | None) -> Path | None:
@@ -201,10 +215,12 @@ def notices() -> Iterator[None]:
 
 
 def _print_json(picture: _Picture) -> None:
-    reading, error = picture.reading, picture.error
+    from mnistry.reading import Reading
+
+    reading, error = picture.reading or Reading((), "", ()), picture.error
     value = {
         "file": picture.name,
-        **({"lines": [], "text": "", "digits": []} if reading is None else reading.to_json()),
+        **reading.to_json(),
         "error": None if error is None else str(error),
     }
     # ASCII only: a file's name survives any encoding of the pipe.
@@ -220,9 +236,8 @@ def _csv() -> Callable[[_Picture], None]:
 
     def print_row(picture: _Picture) -> None:
         reading, error = picture.reading, picture.error
-        digits = () if reading is None else reading.digits
-        # A number is as certain as its least certain digit.
-        least = min((digit.confidence for digit in digits), default=None)
+        numbers = () if reading is None else reading.numbers
+        least = min((number.confidence for number in numbers), default=None)
         text = "" if reading is None else reading.text
         confidence = "" if least is None else f"{least:.4f}"
         table.writerow([picture.name, text, confidence, "" if error is None else str(error)])

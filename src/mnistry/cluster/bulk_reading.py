@@ -72,17 +72,19 @@ class Settings:
     ----------
     model
         The content of an ``.onnx`` file; None for the built-in network.
-    threshold
+    threshold, decimal_comma, thousands
         As in `mnistry.Reader`.
     """
 
     model: bytes | None = None
     threshold: float | None = None
+    decimal_comma: bool = False
+    thousands: bool = False
 
     def identity(self) -> dict[str, Any]:
         """Return everything that results depend on besides the pictures, as JSON values."""
         digest = None if self.model is None else hashlib.sha256(self.model).hexdigest()
-        return {"mnistry": __version__, "model": digest, "threshold": self.threshold}
+        return {"mnistry": __version__, **vars(self), "model": digest}
 
 
 def read(
@@ -244,7 +246,7 @@ def _check_record(out: Path, settings: Settings) -> None:
             raise UsageError(f"cannot be read: {error}", where=path) from error
         if given != identity:
             raise UsageError(
-                "it has results of another network or threshold",
+                "it has results of another network, other settings or another version",
                 where=out,
                 expected=json.dumps(given),
                 remedy="choose another -o",
@@ -348,7 +350,7 @@ class _Worker:
         cv2.setNumThreads(1)
         warnings.simplefilter("ignore", Notice)
         self._out = Path(out)
-        self._reader = Reader(settings.model, threshold=settings.threshold, threads=1)
+        self._reader = Reader(**vars(settings), threads=1)
         self._opener = Opener()
 
     def do(self, part: str, turn: str) -> list[int]:
@@ -392,7 +394,9 @@ class _Worker:
 
 
 def _row(item: Item, found: dict[str, Any] | None, error: str | None) -> dict[str, Any]:
-    nothing = {"lines": [], "text": "", "digits": []}
+    from mnistry.reading import Reading
+
+    nothing = Reading((), "", ()).to_json()
     return {"file": item.name, **(nothing if found is None else found), "error": error}
 
 
@@ -424,12 +428,22 @@ def _schema() -> "pyarrow.Schema":
             ("candidates", pa.list_(candidate)),
         ]
     )
+    number = pa.struct(
+        [
+            ("text", pa.string()),
+            ("value", pa.float64()),
+            ("confidence", pa.float32()),
+            ("box", pa.list_(pa.int32())),
+            ("line", pa.int32()),
+        ]
+    )
     return pa.schema(
         [
             ("file", pa.string()),
             ("lines", pa.list_(pa.string())),
             ("text", pa.string()),
             ("digits", pa.list_(digit)),
+            ("numbers", pa.list_(number)),
             ("error", pa.string()),
         ]
     )

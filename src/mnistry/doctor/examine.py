@@ -16,7 +16,8 @@ from mnistry.doctor import stages
 from mnistry.doctor.changes import small_changes
 from mnistry.doctor.prototypes import Prototype, nearest
 from mnistry.reading.ink import Ink
-from mnistry.reading.reader import Digit, Reader, Reading
+from mnistry.reading.reader import Reader
+from mnistry.reading.result import Digit, Reading
 
 MOST = 12  # digits that get a case
 

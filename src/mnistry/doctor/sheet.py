@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from mnistry.doctor.examine import Case, Diagnosis, format_answer, percent
-from mnistry.reading.reader import Digit
+from mnistry.reading.result import Digit
 
 MADE_BY = "mnistry doctor"  # in the file's metadata, to tell it from a photo
 

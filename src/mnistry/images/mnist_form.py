@@ -113,17 +113,14 @@ def bounds(mask: NDArray[np.bool_]) -> Box | None:
     >>> bounds(np.array([[False, False, False], [False, True, True]]))
     (1, 1, 2, 1)
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    x, y = int(columns[0]), int(rows[0])
-    return x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return (x, y, width, height) if width else None
 
 
 def padded_by(margin: int, image: NDArray[_Pixel]) -> NDArray[_Pixel]:
     """Put `margin` pixels of paper, 0, around an image; much quicker than NumPy's pad."""
     sides = (margin, margin, margin, margin)
-    return cast(NDArray[_Pixel], cv2.copyMakeBorder(image, *sides, cv2.BORDER_CONSTANT))
+    return cast("NDArray[_Pixel]", cv2.copyMakeBorder(image, *sides, cv2.BORDER_CONSTANT))
 
 
 def stroke_width(mask: NDArray[np.bool_]) -> float:

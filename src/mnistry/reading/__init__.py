@@ -3,6 +3,7 @@
 Nothing here imports Keras, JAX or matplotlib.
 """
 
-from mnistry.reading.reader import Candidate, Digit, Reader, Reading
+from mnistry.reading.reader import Reader
+from mnistry.reading.result import Candidate, Digit, Number, Reading
 
-__all__ = ["Candidate", "Digit", "Reader", "Reading"]
+__all__ = ["Candidate", "Digit", "Number", "Reader", "Reading"]

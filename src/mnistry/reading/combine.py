@@ -8,21 +8,22 @@ lines were found.
 """
 
 import dataclasses
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from mnistry.images.mnist_form import normalise, stroke_width
+from mnistry.images.mnist_form import bounds, normalise, stroke_width
 from mnistry.reading.line_reader import (
     HEIGHT,
+    TALL,
     Character,
     Strip,
+    digit_probabilities,
     find_strips,
     hidden,
     read_strips,
@@ -38,6 +39,10 @@ _OWN = 0.7
 # parts below this fraction of its area are dropped.
 _SOME = 0.08
 _LEAST = 1e-6
+# Between numbers, the distance of two characters is more than this multiple of the usual one; where
+# all are single, more than this multiple of their height.
+UNUSUAL = 1.4
+_APART = 2.0
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -47,39 +52,46 @@ Probabilities = NDArray[np.float32]
 class Judgement:
     """The probability that a character is right, given the outputs of both readers.
 
-    These are logistic regressions, fitted on generated lines; see
-    ``benchmarks/line_reader.py``.
+    These are logistic regressions, fitted on generated lines; see ``benchmarks/line_reader.py``.
 
     Attributes
     ----------
     agreed, opposed
         For a digit on which both networks agree, or disagree: the bias, the weight of the line
         reader's log odds, and the weight of the digit network's log probability of that digit.
+    vote
+        For a mark that both read as one character: the weight of the line reader's log
+        probabilities; those of the digit network have the weight 1.
     signs
-        For each sign and the space: the bias and the weight of the line reader's log odds.
+        For each sign: the bias and the weight of the line reader's log odds.
+    other
+        A picture with a single mark shows a single digit, unless the line reader reads another
+        character with at least this probability.
     hidden
         Least probability of a missed character between two others at which a ``?`` is inserted.
     sure
         Least probability of being right; a character below it becomes a ``?``.
     """
 
-    agreed: tuple[float, float, float]
-    opposed: tuple[float, float, float]
-    signs: dict[str, tuple[float, float]]
+    agreed: tuple[float, ...]
+    opposed: tuple[float, ...]
+    vote: float
+    signs: dict[str, tuple[float, ...]]
+    other: float
     hidden: float
     sure: float
 
     @classmethod
-    def load(cls, path: Path) -> "Judgement":
-        """Read the weights from the line reader's card."""
-        record = json.loads(path.read_text("utf-8"))["judgement"]
+    def from_json(cls, value: Mapping[str, Any]) -> "Judgement":
+        """Make it from the card of the line reader; raise KeyError, TypeError or ValueError."""
         return cls(
-            tuple(record["agreed"]), tuple(record["opposed"]),
-            {sign: tuple(weights) for sign, weights in record["signs"].items()},
-            float(record["hidden"]), float(record["sure"]),
+            tuple(map(float, value["agreed"])), tuple(map(float, value["opposed"])),
+            float(value["vote"]),
+            {sign: tuple(map(float, weights)) for sign, weights in value["signs"].items()},
+            float(value["other"]), float(value["hidden"]), float(value["sure"]),
         )  # fmt: skip
 
-    def of_digit(self, line: float, digit: float, agreed: bool) -> float:
+    def of_digit(self, line: float, digit: float, *, agreed: bool) -> float:
         """Return the probability that a digit is right.
 
         Parameters
@@ -93,6 +105,14 @@ class Judgement:
         return _sigmoid(
             weights[0] + weights[1] * log_odds(line) + weights[2] * np.log(max(digit, _LEAST))
         )
+
+    def of_marks(
+        self, digits: NDArray[np.floating], line: NDArray[np.floating]
+    ) -> NDArray[np.float32]:
+        """Return the probabilities of single marks, ``(n, 10)``, from those of both networks."""
+        logs = np.log(np.maximum(digits, _LEAST)) + self.vote * np.log(np.maximum(line, _LEAST))
+        both = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
 
     def of_sign(self, sign: str, line: float) -> float:
         """Return the probability that a sign is right."""
@@ -123,25 +143,46 @@ class ReadLine:
     Attributes
     ----------
     characters
-        From left to right, each with the probability that it is right; ``?`` where that is too
-        small. The first and the last are not spaces.
-    strip
-        The strip in which they were read.
+        From left to right, each with the probability that it is right, and whether that is enough.
+        No space stands first or last.
+    spelled
+        The characters as the line reader spells them, with its own probabilities.
+    as_digits
+        The line reader's probability of each digit for each of them that is no space, ``float64``,
+        shape ``(n, 10)``.
+    top, bottom
+        Its rows in the ink.
+    boxes
+        ``float64``, shape ``(characters, 4)``: left, top, width and height in the ink.
     forms
-        ``uint8``, shape ``(n, 28, 28)``: each digit of the line reader as the digit network saw it.
+        ``uint8``, shape ``(n, 28, 28)``: each character but spaces in MNIST's form.
     probabilities
-        ``float32``, shape ``(n, 10)``: the digit network's answers.
+        ``float32``, shape ``(n, 10)``: what the digit network answered.
     """
 
     characters: tuple[Character, ...]
-    strip: Strip
+    spelled: tuple[Character, ...]
+    as_digits: NDArray[np.float64]
+    top: float
+    bottom: float
+    boxes: NDArray[np.float64]
     forms: Images = dataclasses.field(repr=False)
     probabilities: Probabilities = dataclasses.field(repr=False)
 
     @property
     def text(self) -> str:
-        """The characters in a row."""
-        return "".join(one.text for one in self.characters)
+        """The characters, with ``?`` for those that are not sure."""
+        return "".join(map(str, self.characters))
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether every character is sure."""
+        return "?" not in self.text
+
+    def is_beside(self, top: float, bottom: float) -> bool:
+        """Whether it overlaps these rows of the ink by half of the smaller height."""
+        shared = min(self.bottom, bottom) - max(self.top, top)
+        return shared > 0.5 * min(self.bottom - self.top, bottom - top)
 
 
 def read_lines(
@@ -149,8 +190,10 @@ def read_lines(
     line_session: onnxruntime.InferenceSession,
     answer: Callable[[Images], Probabilities],
     judgement: Judgement,
+    *,
+    alone: float | None = None,
 ) -> list[ReadLine]:
-    """Read all written lines of a picture with both readers.
+    """Read all written lines of a picture: by the line reader, confirmed by the digit network.
 
     Parameters
     ----------
@@ -161,101 +204,163 @@ def read_lines(
     answer
         Returns the digit network's probabilities for images of MNIST's form.
     judgement
-        Combines the two readers' probabilities.
+        Combines the two networks' probabilities.
+    alone
+        None; or the least probability at which the digit network alone decides which digit it is.
     """
     strips = find_strips(strength)
     answers = read_strips(line_session, strips)
-    lines = [spell(one, strip.image.shape[1]) for one, strip in zip(answers, strips, strict=True)]
-    images = [forms(strip, line) for strip, line in zip(strips, lines, strict=True)]
-    ends = np.cumsum([0, *map(len, images)])
-    probabilities = answer(np.concatenate(images)) if ends[-1] else np.zeros((0, 10), np.float32)
+    spelled, as_digits, lines = [], [], []
+    for strip, steps in zip(strips, answers, strict=True):
+        columns = strip.image.shape[1]
+        characters = _without_narrow_spaces(spell(steps, columns), _walls(strip))
+        gaps = hidden(steps, characters, columns)
+        spelled.append(tuple(characters))
+        marks = [one for one in characters if one.text != " "]
+        as_digits.append(digit_probabilities(steps, marks, columns))
+        lines.append(_with_hidden(characters, gaps, judgement.hidden))
+    cuts = [cut_out(strip, line) for strip, line in zip(strips, lines, strict=True)]
+    images = np.concatenate([np.zeros((0, 28, 28), np.uint8), *(forms for forms, _ in cuts)])
+    probabilities = answer(images) if len(images) else np.zeros((0, 10), np.float32)
     found = []
-    for i, (strip, line) in enumerate(zip(strips, lines, strict=True)):
-        own = probabilities[ends[i] : ends[i + 1]]
-        gaps = hidden(answers[i], line, strip.image.shape[1])
-        characters = _with_hidden(judged(line, own, judgement), gaps, judgement.hidden)
-        found.append(ReadLine(_trimmed(characters), strip, images[i], own))
-    return [line for line in found if line.characters]
+    for strip, plain, digits, line, (forms, boxes) in zip(
+        strips, spelled, as_digits, lines, cuts, strict=True
+    ):
+        own, probabilities = probabilities[: len(forms)], probabilities[len(forms) :]
+        characters = judged(line, own, judgement, alone=alone)
+        kept = _kept(characters)
+        of_forms = [keep for keep, one in zip(kept, line, strict=True) if one.text != " "]
+        if any(kept):
+            _, top, _, height = strip.box(0, 0)
+            characters = [one for one, keep in zip(characters, kept, strict=True) if keep]
+            found.append(
+                ReadLine(
+                    tuple(characters), plain, digits, top, top + height,
+                    boxes[kept], forms[of_forms], own[of_forms],
+                )
+            )  # fmt: skip
+    return found
 
 
 def judged(
-    characters: Sequence[Character], digits: Probabilities, judgement: Judgement
+    characters: Sequence[Character],
+    digits: Probabilities,
+    judgement: Judgement,
+    *,
+    alone: float | None = None,
 ) -> list[Character]:
-    """Replace characters whose probability of being right is below `Judgement.sure` by ``?``.
+    """Compute how probable each character is, and whether it is sure.
 
     Parameters
     ----------
     characters
         A line as the line reader spells it.
     digits
-        ``float32``, shape ``(number of digits among them, 10)``: the digit network's answers.
+        ``float32``, shape ``(characters that are not spaces, 10)``: the digit network's answers.
+    alone
+        As in `read_lines`.
 
     Returns
     -------
     list of Character
-        Each with the probability that it is right; spaces and ``?`` are unchanged.
+        Each with the probability that it is right; spaces and ``?`` unchanged.
     """
     answers = iter(digits)
     found = []
     for one in characters:
-        if one.text in " ?":
+        answer = None if one.text == " " else next(answers)
+        if answer is None or one.text == "?":
             found.append(one)
             continue
-        if one.text.isdigit():
-            answer = next(answers)
-            digit = int(one.text)
-            agreed = int(answer.argmax()) == digit
-            sure = judgement.of_digit(one.confidence, float(answer[digit]), agreed)
+        text, least = one.text, judgement.sure
+        if not text.isdigit():
+            sure = judgement.of_sign(text, one.confidence)
+        elif alone is not None:
+            text, sure, least = str(answer.argmax()), float(answer.max()), alone
         else:
-            sure = judgement.of_sign(one.text, one.confidence)
-        text = one.text if sure >= judgement.sure else "?"
-        found.append(dataclasses.replace(one, text=text, confidence=sure))
+            digit = int(text)
+            sure = judgement.of_digit(
+                one.confidence, float(answer[digit]), agreed=int(answer.argmax()) == digit
+            )
+        found.append(dataclasses.replace(one, text=text, confidence=sure, is_sure=sure >= least))
     return found
+
+
+def _walls(strip: Strip) -> NDArray[np.bool_]:
+    """Return for each column of a strip whether a line between two cells may stand there."""
+    solid = (strip.image > _MARK).astype(np.uint8)
+    upright = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((int(0.9 * HEIGHT), 1), np.uint8))
+    return np.asarray(upright.any(0), bool)
+
+
+def _without_narrow_spaces(
+    characters: list[Character], walls: NDArray[np.bool_]
+) -> list[Character]:
+    """Drop spaces that are no wider than the gaps inside the numbers of this line.
+
+    Digits that stand far apart, and equally far, are one number, unless walls separate them.
+    """
+    pairs = list(pairwise(one for one in characters if one.text != " "))
+    places = {id(one): i for i, one in enumerate(characters)}
+    inside = [b.middle - a.middle for a, b in pairs if places[id(b)] == places[id(a)] + 1]
+    widest = UNUSUAL * float(np.median(inside)) if inside else _APART * TALL
+    narrow = {
+        places[id(a)] + 1
+        for a, b in pairs
+        if places[id(b)] > places[id(a)] + 1
+        and b.middle - a.middle <= widest
+        and not walls[int(a.right) : int(b.left)].any()
+    }
+    return [one for i, one in enumerate(characters) if i not in narrow]
 
 
 def _with_hidden(
     characters: Sequence[Character], gaps: Sequence[float], least: float
 ) -> list[Character]:
-    """Insert ``?`` where a character may have been missed, unless a ``?`` is next to it."""
+    """Insert a ``?`` of no width where a character may have been missed."""
     found: list[Character] = []
     for i, gap in enumerate(gaps):
-        beside = [one.text for one in characters[max(0, i - 1) : i + 1]]
-        if gap >= least and "?" not in beside:
+        if gap >= least:
             at = characters[i - 1].right if i else characters[0].left if characters else 0.0
             found.append(Character("?", gap, at, at))
         found += characters[i : i + 1]
     return found
 
 
-def _trimmed(characters: Sequence[Character]) -> tuple[Character, ...]:
+def _kept(characters: Sequence[Character]) -> list[bool]:
+    """Drop spaces at the ends, and a ``?`` for a missed character that is next to another ``?``."""
     marks = [i for i, one in enumerate(characters) if one.text != " "]
-    return tuple(characters[marks[0] : marks[-1] + 1]) if marks else ()
+    kept = []
+    for i, one in enumerate(characters):
+        beside = "".join(map(str, characters[max(0, i - 1) : i + 2]))
+        is_double = one.is_missed and beside.count("?") > 1
+        kept.append(bool(marks) and marks[0] <= i <= marks[-1] and not is_double)
+    return kept
 
 
-def forms(strip: Strip, characters: Sequence[Character]) -> Images:
-    """Cut the digits out of a strip, without rules, and convert them to MNIST's form.
+def cut_out(strip: Strip, characters: Sequence[Character]) -> tuple[Images, NDArray[np.float64]]:
+    """Cut the characters out of a strip, without rules.
 
     Parameters
     ----------
     strip
         The line.
     characters
-        The characters read in it.
+        What was read in it.
 
     Returns
     -------
-    ndarray
-        ``uint8``, shape ``(number of digits, 28, 28)``.
+    tuple of ndarray
+        Each character but spaces in MNIST's form, ``uint8``, shape ``(n, 28, 28)``, blank where
+        there is no ink; and the box of every character in the ink: left, top, width and height.
     """
     solid = (strip.image > _MARK).astype(np.uint8)
     clean = without_rules(solid, max(1.5, stroke_width(solid > 0)))
     count, labels = cv2.connectedComponents(clean)
     areas = np.bincount(labels.ravel(), minlength=count)
     edges = boundaries(characters, strip.image.shape[1])
-    found = []
+    forms, boxes = [], []
     for one, left, right in zip(characters, edges[:-1], edges[1:], strict=True):
-        if not one.text.isdigit():
-            continue
         # Ink further out than a quarter of the height belongs to another character.
         start = max(int(left) - HEIGHT // 4, 0)
         near = labels[:, start : int(np.ceil(right)) + HEIGHT // 4]
@@ -266,10 +371,16 @@ def forms(strip: Strip, characters: Sequence[Character]) -> Images:
         whole[0] = part[0] = False
         cut = part[near]
         cut[:, :a], cut[:, b:] = False, False
-        mask = cv2.dilate((whole[near] | cut).astype(np.uint8), np.ones((3, 3), np.uint8))
-        seen = strip.image[:, start : start + near.shape[1]] / np.float32(255)
-        found.append(normalise(np.asarray(seen * mask, np.float32)))
-    return np.stack(found) if found else np.zeros((0, 28, 28), np.uint8)
+        mask = whole[near] | cut
+        if one.text != " ":
+            seen = strip.image[:, start : start + near.shape[1]] / np.float32(255)
+            soft = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+            forms.append(normalise(np.asarray(seen * soft, np.float32)))
+        x, y, width, height = bounds(mask) or (a, 0, b - a, HEIGHT)
+        boxes.append((start + x, y, width, height))
+    images = np.stack(forms) if forms else np.zeros((0, 28, 28), np.uint8)
+    corner = np.array([strip.x, strip.y, 0, 0])
+    return images, corner + np.array(boxes, np.float64).reshape(-1, 4) / strip.scale
 
 
 def boundaries(characters: Sequence[Character], columns: int) -> list[float]:
@@ -282,7 +393,7 @@ def boundaries(characters: Sequence[Character], columns: int) -> list[float]:
     """
     if not characters:
         return []
-    middles = [(one.left + one.right) / 2 for one in characters]
+    middles = [one.middle for one in characters]
     between = [(a + b) / 2 for a, b in pairwise(middles)]
     reach = 0.6 * HEIGHT
     return [max(0, middles[0] - reach), *between, min(columns, middles[-1] + reach)]

@@ -1,4 +1,4 @@
-"""Read whole lines: cut the ink into strips of one height, and read them with a network.
+"""Read whole lines: cut the ink into strips of equal height, and read them with a network.
 
 For each step along a strip the network returns the probability of each character and of "blank".
 Equal neighbouring answers count once (connectionist temporal classification: A. Graves and others,
@@ -16,22 +16,25 @@ from numpy.typing import NDArray
 from mnistry.images.mnist_form import stroke_width
 from mnistry.inference import line_session
 
-# Rows of a strip; its width is a multiple of STEP columns.
-HEIGHT, STEP = 48, 16
+# Rows of a strip; its width is a multiple of WIDTH_MULTIPLE columns.
+HEIGHT, WIDTH_MULTIPLE = 48, 16
 # The characters in the order of the network's outputs, which begin with the blank.
 CHARACTERS = "0123456789-+.,/:? "
 
-# Margin above and below the tall marks of a line, as a fraction of their height.
+# Margin above and below the tall marks of a line, as a fraction of their height; and that height.
 _MARGIN = 0.25
+TALL = HEIGHT / (1 + 2 * _MARGIN)
 # Least strength of a pixel that belongs to a mark.
 _MARK = 0.4
 # Weaker ink than this is ignored when the gain of a strip is computed.
 _FAINT = 0.2
-# Least length of a rule, in stroke widths.
+# Least length of a rule (a ruled line), in stroke widths.
 _RULE = 11.0
+# A rule is this much as wide as its whole mark is high, or goes this far across the picture.
+_AS_WIDE, _ACROSS = 0.9, 0.8
 # Least height of a tall mark, as a fraction of the tallest.
 _TALL = 0.3
-# Only this many of the largest marks are used.
+# At most this many tall marks, the largest ones, are grouped into rows.
 _MOST = 200
 # Least height of a mark, in pixels.
 _LOWEST = 6
@@ -61,9 +64,9 @@ class Strip:
 
     def box(self, left: float, right: float) -> tuple[float, float, float, float]:
         """Return the box ``(left, top, width, height)`` of some columns, in pixels of the ink."""
-        inside = HEIGHT / self.scale
-        top = self.y + inside * _MARGIN / (1 + 2 * _MARGIN)
-        height = inside / (1 + 2 * _MARGIN)
+        whole = HEIGHT / self.scale
+        top = self.y + whole * _MARGIN / (1 + 2 * _MARGIN)
+        height = whole / (1 + 2 * _MARGIN)
         return self.x + left / self.scale, top, (right - left) / self.scale, height
 
 
@@ -79,12 +82,28 @@ class Character:
         Its probability, 0 to 1.
     left, right
         Its columns in the strip.
+    is_sure
+        Whether it is probable enough to be stated.
     """
 
     text: str
     confidence: float
     left: float
     right: float
+    is_sure: bool = True
+
+    def __str__(self) -> str:
+        return self.text if self.is_sure else "?"
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether it stands for a character that may have been missed."""
+        return self.left == self.right
+
+    @property
+    def middle(self) -> float:
+        """The column of its middle."""
+        return (self.left + self.right) / 2
 
 
 def find_strips(strength: Strength) -> list[Strip]:
@@ -107,7 +126,8 @@ def find_strips(strength: Strength) -> list[Strip]:
 def _bands(mask: NDArray[np.uint8]) -> list[tuple[int, int]]:
     """Find each written line: the first row of its tall marks, and the row after their last."""
     stroke = max(1.5, stroke_width(mask > 0))
-    rest = without_rules(mask, stroke)
+    # Parts of a broken stroke belong together.
+    rest = _closed(without_rules(mask, stroke), int(1.2 * stroke) | 1, 3)
     boxes = _boxes(rest, stroke)
     if not len(boxes):
         boxes = _boxes(mask, stroke)
@@ -132,7 +152,7 @@ def _tallest(boxes: Sequence[tuple[int, int, int, int]]) -> int:
 
 
 def without_rules(mask: NDArray[np.uint8], stroke: float) -> NDArray[np.uint8]:
-    """Remove long straight lines: level ones, and upright ones that meet a rule or the edge.
+    """Remove ruled lines: level ones, and upright ones that meet one of these or both edges.
 
     Parameters
     ----------
@@ -143,23 +163,45 @@ def without_rules(mask: NDArray[np.uint8], stroke: float) -> NDArray[np.uint8]:
     """
     rows, columns = mask.shape
     length = int(min(max(_RULE * stroke, 12), max(columns * 0.8, 8)))
-    closed = cv2.morphologyEx(
-        mask, cv2.MORPH_CLOSE, np.ones((1, max(3, int(2 * stroke))), np.uint8)
-    )
-    level = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    whole = _closed(mask, 1, max(3, int(2 * stroke)))
+    level = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    level = _wide(np.asarray(level, np.uint8), whole)
     gone = cv2.dilate(level, np.ones((3, 1), np.uint8)) > 0
     height = int(min(max(_RULE * stroke, 12), max(rows * 0.8, 8)))
     upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((height, 1), np.uint8))
     if upright.any():
-        bound = level.copy()
-        bound[:2], bound[-2:] = 1, 1
-        bound = cv2.dilate(bound, np.ones((5, 5), np.uint8))
-        count, labels = cv2.connectedComponents(upright)
-        walls = np.unique(labels[(bound > 0) & (upright > 0)])
-        if len(walls) and count > 1:
-            wall = np.isin(labels, walls[walls > 0]).astype(np.uint8)
-            gone |= cv2.dilate(wall, np.ones((1, 3), np.uint8)) > 0
-    return np.where(gone, np.uint8(0), mask)
+        bound = cv2.dilate(level, np.ones((5, 5), np.uint8)) > 0
+        _, labels = cv2.connectedComponents(upright)
+        at_both_edges = np.intersect1d(labels[:3], labels[-3:])
+        walls = np.union1d(labels[bound & (upright > 0)], at_both_edges)
+        wall = np.isin(labels, walls[walls > 0]).astype(np.uint8)
+        gone |= cv2.dilate(wall, np.ones((1, 3), np.uint8)) > 0
+    rest = np.where(gone, np.uint8(0), mask)
+    if level.any():  # strokes that cross a rule have ink on both sides of it
+        thick = int(np.ceil(level.sum() / level.any(0).sum())) + 2
+        rest |= _closed(rest, 2 * (thick // 2 + 1) + 1, 3) & mask
+    return rest
+
+
+def _wide(level: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Leave out level strokes that are part of a higher mark: the bar of a 4, the foot of a 1."""
+    count, strokes, stats, _ = cv2.connectedComponentsWithStats(level)
+    if count == 1:
+        return level
+    _, marks, of_marks, _ = cv2.connectedComponentsWithStats(mask)
+    widths = stats[:, cv2.CC_STAT_WIDTH]
+    mark = np.zeros(count, int)
+    mark[strokes.ravel()] = marks.ravel()  # a stroke lies in one mark
+    heights = of_marks[mark, cv2.CC_STAT_HEIGHT]
+    is_rule = (widths >= _AS_WIDE * heights) | (widths >= _ACROSS * mask.shape[1])
+    is_rule[0] = False
+    return np.asarray(is_rule[strokes], np.uint8)
+
+
+def _closed(mask: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
+    """Close gaps of fewer rows or columns."""
+    box = np.ones((rows, columns), np.uint8)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, box), np.uint8)
 
 
 def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[tuple[int, int, int, int]]:
@@ -176,7 +218,7 @@ def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[tuple[int, int, int, 
 def _rows(
     boxes: Sequence[tuple[int, int, int, int]],
 ) -> list[list[tuple[int, int, int, int]]]:
-    """Group marks into rows: each joins the nearest one on its right at the same height."""
+    """Group marks into rows: each joins the nearest on its right that overlaps it vertically."""
     boxes = sorted(boxes, key=lambda box: box[0] + box[2] / 2)
     row_of = list(range(len(boxes)))
     for i, (_, y, _, height) in enumerate(boxes):
@@ -202,8 +244,8 @@ def _kept(bands: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
         at_edge = top <= 1 or bottom >= rows - 1
         if height < (0.6 if at_edge and len(bands) > 1 else 0.3) * highest:
             continue
-        inside = max((min(bottom, b) - max(top, t) for t, b in kept), default=0)
-        if inside < 0.5 * height:
+        overlap = max((min(bottom, b) - max(top, t) for t, b in kept), default=0)
+        if overlap < 0.5 * height:
             kept.append((top, bottom))
     return kept
 
@@ -225,7 +267,7 @@ def cut(strength: Strength, top: int, bottom: int) -> Strip | None:
     if not columns.size:
         return None
     left, right = columns[0] - 0.3 * height, columns[-1] + 1 + 0.3 * height
-    width = int(min(_WIDEST, np.ceil((right - left) * scale / STEP) * STEP))
+    width = int(min(_WIDEST, np.ceil((right - left) * scale / WIDTH_MULTIPLE) * WIDTH_MULTIPLE))
     image = _resampled(strength, left, top - _MARGIN * height, scale, width)
     return Strip(image, float(left), float(top - _MARGIN * height), scale)
 
@@ -294,6 +336,31 @@ def spell(log_probabilities: NDArray[np.float32], columns: int) -> list[Characte
             )
         start = step
     return found
+
+
+def digit_probabilities(
+    log_probabilities: NDArray[np.float32], characters: Sequence[Character], columns: int
+) -> NDArray[np.float64]:
+    """Return the probability of each digit for each character, ``(characters, 10)``.
+
+    Parameters
+    ----------
+    log_probabilities
+        The argument of `spell`.
+    characters
+        The result of `spell`.
+    columns
+        Width of the strip.
+    """
+    first = 1 + CHARACTERS.index("0")
+    digits = np.exp(log_probabilities[:, first : first + 10].astype(np.float64))
+    each = columns / len(digits)
+    found = np.zeros((len(characters), 10))
+    for row, one in zip(found, characters, strict=True):
+        steps = digits[round(one.left / each) : round(one.right / each)]
+        row[:] = steps[steps.sum(1).argmax()]
+    sums = np.maximum(found.sum(1, keepdims=True), np.finfo(float).tiny)
+    return np.asarray(found / sums, np.float64)
 
 
 def hidden(

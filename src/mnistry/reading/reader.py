@@ -1,14 +1,14 @@
-"""From a picture to the digits written in it.
+"""From a picture to the digits, signs and numbers written in it.
 
-A `Reader` loads its network once. It finds a picture's ink and lines, brings every mark that may be
-a digit to MNIST's form, reads all of them in one batch, and takes the most probable split of
-each line. Knows nothing of training, and never imports Keras.
+A `Reader` loads its networks once. It finds a picture's ink and reads each written line as a whole.
+Where that is not certain, it reads the line's marks too, each by itself, and joins both results.
+Knows nothing of training, and never imports Keras.
 """
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,158 +18,63 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.images import decode
-from mnistry.images.mnist_form import SIDE, Box, formed_box, normalise, padded_by
-from mnistry.inference import onnx_session
-from mnistry.reading import lattice
+from mnistry.images.mnist_form import SIDE, stroke_width
+from mnistry.inference import line_session, onnx_session
+from mnistry.reading import combine, result
+from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
-from mnistry.reading.lattice import Span
-from mnistry.reading.reject import accepted
-from mnistry.reading.segment import Line, Piece, find_lines
+from mnistry.reading.line_reader import CHARACTERS
+from mnistry.reading.mark_reader import MarkReader, reject_marks
+from mnistry.reading.result import (
+    CANDIDATES,
+    Candidate,
+    DetailedReading,
+    Digit,
+    Notation,
+    Reading,
+    Sign,
+)  # fmt: skip
+from mnistry.reading.segment import find_lines, is_single_mark
 from mnistry.system import files
 
-# The built-in network, and its card.
+# The network that ships with mnistry, and its card.
 SHIPPED = Path(__file__).with_name("digits.onnx")
 CARD = SHIPPED.with_suffix(".json")
+# The reader of whole lines; its card stands beside it too.
+LINES = SHIPPED.with_name("lines.onnx")
 # The threshold of a network that has no card.
 THRESHOLD = 0.5
-_CANDIDATES = 3
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One possible answer for a digit, and its probability, 0 to 1."""
-
-    digit: int
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Digit:
-    """One digit of a picture.
-
-    Attributes
-    ----------
-    digit
-        0 to 9, or None if the best candidate is too uncertain or the mark is not a digit.
-    confidence
-        Probability of the best candidate, 0 to 1.
-    box
-        ``(x, y, width, height)`` in pixels of the upright picture.
-    line
-        The number of its line, from 0.
-    candidates
-        The three most probable digits, the most probable first.
-    """
-
-    digit: int | None
-    confidence: float
-    box: Box
-    line: int
-    candidates: tuple[Candidate, ...]
-
-    def __str__(self) -> str:
-        return "?" if self.digit is None else str(self.digit)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What was read in one picture.
-
-    Attributes
-    ----------
-    lines
-        A string for each written line, with ``?`` for a `Digit` whose `digit` is None.
-    text
-        The lines, joined by line feeds.
-    digits
-        The digits in reading order.
-    """
-
-    lines: tuple[str, ...]
-    text: str
-    digits: tuple[Digit, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON's types."""
-        return {
-            "lines": list(self.lines),
-            "text": self.text,
-            "digits": [{**asdict(digit), "box": list(digit.box)} for digit in self.digits],
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class DetailedReading:
-    """A reading, with its intermediate results.
-
-    Attributes
-    ----------
-    reading
-        The result.
-    size
-        Height and width of the upright picture, in the pixels of the boxes.
-    grey
-        ``uint8``, shape ``(height, width)``: the grey values that were read. Those of a large
-        JPEG are a reduced copy, smaller than `size`.
-    ink
-        The ink that was found.
-    forms
-        ``uint8``, shape ``(digits, 28, 28)``: the network's input for each digit.
-    probabilities
-        ``float32``, shape ``(digits, 10)``: the network's output for each digit.
-    """
-
-    reading: Reading
-    size: tuple[int, int]
-    grey: NDArray[np.uint8] = field(repr=False)
-    ink: Ink
-    forms: NDArray[np.uint8] = field(repr=False)
-    probabilities: NDArray[np.float32] = field(repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class _Predictions:
-    """The spans of a line, each in MNIST's form, and the network's output for each."""
-
-    spans: Mapping[Span, Piece]
-    forms: NDArray[np.uint8]
-    probabilities: NDArray[np.float32]
-
-    def is_enough(self, line: Line) -> bool:
-        """Whether no other span of the line could be part of a more probable path."""
-        if lattice.whole(line) is None:
-            return True
-        (piece,) = self.spans.values()
-        return lattice.is_best(piece, self.probabilities[0])
-
-
-def _no_predictions() -> _Predictions:
-    return _Predictions({}, np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32))
+# Ink of this strength is a mark; marks are apart if this part of their height is between them.
+_INK, _GAP = 0.4, 0.3
 
 
 class Reader:
-    """Reads digits from pictures with one network. Threads may share it.
+    """Reads digits, signs and numbers from pictures. Threads may share it.
 
     Parameters
     ----------
     model
         An ``.onnx`` file of the contract in `mnistry.inference.onnx_session`, or its content;
-        None takes the built-in network.
+        None takes the one that ships with mnistry.
     threshold
         0 to 1. A digit whose best candidate is less probable than this is None. By default the
-        built-in network takes the thresholds of its card: a stricter one for a picture of 28x28
+        network that ships takes the thresholds of its card: a stricter one for a picture of 28x28
         pixels that is not in MNIST's form, because it may show anything. Other networks take 0.5,
-        as only one answer can be above it.
+        above which no two answers can be.
     threads
         Threads that the network computes with; None takes one for each core. Idle threads wait in
-        busy loops, so 1 is quicker if many pictures are read at once.
+        busy loops, so 1 is quicker where many pictures are read at once.
+    decimal_comma
+        For `Number.value`: whether a comma separates decimals, and a point thousands.
+    thousands
+        Whether thousands are separated: by the comma, or with `decimal_comma` by the point.
 
     Raises
     ------
     ModelError
-        If the model cannot be used, or the built-in one is damaged.
+        If the model cannot be used, or the one that ships is damaged.
     UsageError
-        If the threshold is not a probability.
+        If the threshold is no probability.
     """
 
     def __init__(
@@ -178,14 +83,23 @@ class Reader:
         *,
         threshold: float | None = None,
         threads: int | None = None,
+        decimal_comma: bool = False,
+        thousands: bool = False,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"a threshold of {threshold}", expected="a probability, 0 to 1")
-        usual = _card_thresholds() if model is None else (THRESHOLD, THRESHOLD)
-        self._threshold, self._strict = usual if threshold is None else (threshold, threshold)
+        usual = _thresholds(_card_of(SHIPPED)) if model is None else (THRESHOLD, THRESHOLD)
+        least = usual if threshold is None else (threshold, threshold)
         self._session = onnx_session.open_session(
             SHIPPED if model is None else model, threads=threads
         )
+        judgement = _judgement(_card_of(LINES))
+        self._line_session = line_session.open_session(LINES, 1 + len(CHARACTERS), threads=threads)
+        self._judgement = judgement if threshold is None else replace(judgement, sure=threshold)
+        # The judgement was measured with the network that ships; another one decides alone.
+        self._alone = None if model is None else least[0]
+        self._notation = Notation(decimal_comma, thousands)
+        self._marks = MarkReader(self._session, *least, self._notation)
 
     def read(self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> Reading:
         """Read one picture.
@@ -199,14 +113,14 @@ class Reader:
         Raises
         ------
         DataError
-            If it is not an image, or not an array of that type and shape.
+            If it is no image, or no array of that type and shape.
         """
         return self.read_in_detail(image).reading
 
     def read_in_detail(
         self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]
     ) -> DetailedReading:
-        """Read one picture, and return intermediate results too; see `read`.
+        """Read one picture, and return what was seen on the way too; see `read`.
 
         A picture in MNIST's form is read as it is. Another picture of 28x28 pixels is read both as
         it is and by its marks.
@@ -214,73 +128,8 @@ class Reader:
         grey, size = _grey(image)
         ink = find_ink(grey)
         if grey.shape == (SIDE, SIDE):
-            return self._read_single(grey, ink)
-        return self._read_marks(grey, ink, size)
-
-    def _read_single(self, grey: NDArray[np.uint8], ink: Ink) -> DetailedReading:
-        """Read a picture of MNIST's size."""
-        image = 255 - grey if ink.paper_is_light else grey
-        size, alone = (SIDE, SIDE), image[np.newaxis]
-        probabilities = onnx_session.probabilities(self._session, alone)
-        box = formed_box(image)
-        if box is not None:
-            digits = self._digits(probabilities, [box], self._threshold)
-            return DetailedReading(_reading(digits), size, grey, ink, alone, probabilities)
-        found = self._read_marks(grey, ink, size)
-        marks = found.reading.digits
-        if not marks:
-            return found
-        if len(marks) == 1:  # read twice, so an answer must be probable both times
-            probabilities = _of_both(probabilities, found.probabilities)
-            alone, box = found.forms, marks[0].box
-        digits = self._digits(probabilities, [box or (0, 0, SIDE, SIDE)], self._strict)
-        if digits[0].digit is None and len(marks) > 1:
-            return found
-        return DetailedReading(
-            _reading(_reject_marks(digits, size)), size, grey, ink, alone, probabilities
-        )
-
-    def _read_marks(
-        self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int]
-    ) -> DetailedReading:
-        """Split ink into lines and marks, and read them."""
-        lines = find_lines(ink.strength)
-        found = self._predict([lattice.whole(line) or lattice.spans(line) for line in lines], ink)
-        doubtful = [i for i, one in enumerate(found) if not one.is_enough(lines[i])]
-        again = self._predict([lattice.spans(lines[i]) for i in doubtful], ink)
-        for i, one in zip(doubtful, again, strict=True):
-            found[i] = one
-        scale = max(ink.strength.shape) / max(size)
-        digits: list[Digit] = []
-        read = [_no_predictions()]
-        number = 0
-        for line, one in zip(lines, found, strict=True):
-            chosen = lattice.best(line, one.spans, one.probabilities)
-            pieces = list(one.spans.values())
-            boxes = [_box(pieces[i], scale) for i in chosen]
-            digits += self._digits(one.probabilities[chosen], boxes, self._threshold, number)
-            read.append(_Predictions({}, one.forms[chosen], one.probabilities[chosen]))
-            number += bool(chosen)
-        return DetailedReading(
-            _reading(_reject_marks(digits, size, scale)), size, grey, ink,
-            np.concatenate([one.forms for one in read]),
-            np.concatenate([one.probabilities for one in read]),
-        )  # fmt: skip
-
-    def _predict(self, lines: Sequence[Mapping[Span, Piece]], ink: Ink) -> list[_Predictions]:
-        """Convert the spans of all lines to MNIST's form, and read them in one batch."""
-        forms = [_form(piece, ink.strength) for spans in lines for piece in spans.values()]
-        if not forms:
-            return [_no_predictions() for _ in lines]
-        images = np.stack(forms)
-        probabilities = onnx_session.probabilities(self._session, images)
-        ends = np.cumsum([len(spans) for spans in lines]).tolist()
-        return [
-            _Predictions(
-                spans, images[end - len(spans) : end], probabilities[end - len(spans) : end]
-            )
-            for spans, end in zip(lines, ends, strict=True)
-        ]
+            return self._marks.read(grey, ink, size)
+        return self._read_both(grey, ink, size)
 
     def read_many(self, images: NDArray[np.uint8]) -> list[Reading]:
         """Read images that are in MNIST's form already: as they are, and much quicker.
@@ -291,86 +140,277 @@ class Reader:
             ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; one digit in each.
         """
         _check(images, 3)
-        if images.shape[1:] != (28, 28):
+        if images.shape[1:] != (SIDE, SIDE):
             raise DataError(f"images of shape {images.shape[1:]}", expected="(28, 28)")
-        probabilities = onnx_session.probabilities(self._session, images)
-        whole = (0, 0, *images.shape[:0:-1])
-        digits = self._digits(probabilities, [whole] * len(images), self._threshold)
-        return [_reading([digit]) for digit in digits]
+        return self._marks.read_formed(images)
 
-    def _digits(
-        self,
-        probabilities: NDArray[np.floating],
-        boxes: Sequence[Box],
-        least: float,
-        line: int = 0,
-    ) -> list[Digit]:
-        """Make a digit of each row of probabilities; one call for all rows is much quicker."""
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_CANDIDATES]
-        ranked = np.take_along_axis(probabilities, order, axis=1).tolist()
-        digits = []
-        for box, answers, confidences in zip(boxes, order.tolist(), ranked, strict=True):
-            candidates = tuple(map(Candidate, answers, confidences))
-            best = candidates[0]
-            digit = best.digit if best.confidence >= least else None
-            digits.append(Digit(digit, best.confidence, box, line, candidates))
-        return digits
+    def _read_both(
+        self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int]
+    ) -> DetailedReading:
+        """Read whole lines, and also marks where that leaves a doubt."""
+        scale = max(ink.strength.shape) / max(size)
+        read = combine.read_lines(
+            ink.strength,
+            self._line_session,
+            lambda images: onnx_session.probabilities(self._session, images),
+            self._judgement,
+            alone=self._alone,
+        )
+        marked = find_lines(ink.strength)
+        is_settled = (
+            bool(read)
+            and not is_single_mark(marked)
+            and all(
+                any(line.is_sure and line.is_beside(one.top, one.bottom) for line in read)
+                for one in marked
+            )
+        )
+        if is_settled:
+            rows = [_row(line, scale) for line in read]
+        else:
+            by_marks = self._marks.read(grey, ink, size, marked)
+            if not read:
+                return by_marks
+            if self._is_single(by_marks.reading, read):
+                return self._single(by_marks, read)
+            rows = self._joined(read, by_marks, scale)
+        rows.sort(key=lambda row: row.top)
+        digits = [
+            replace(mark, line=i)
+            for i, row in enumerate(rows)
+            for mark in row.marks
+            if isinstance(mark, Digit)
+        ]
+        kept = iter(reject_marks(digits, size, scale))
+        lines = [
+            [next(kept) if isinstance(mark, Digit) else mark for mark in row.marks] for row in rows
+        ]
+        return DetailedReading(
+            result.reading(lines, self._notation), size, grey, ink,
+            np.concatenate([row.forms for row in rows]),
+            np.concatenate([row.probabilities for row in rows]),
+        )  # fmt: skip
+
+    def _is_single(self, marks: Reading, read: Sequence[ReadLine]) -> bool:
+        """Whether the picture shows a single digit."""
+        if len(marks.digits) != 1:
+            return False
+        known = [one.confidence for line in read for one in line.spelled if one.text != " "]
+        return len(known) < 2 or sorted(known)[-2] < self._judgement.other
+
+    def _single(self, by_marks: DetailedReading, read: Sequence[ReadLine]) -> DetailedReading:
+        """Read a single digit by both networks' probabilities."""
+        if by_marks.reading.digits[0].confidence < THRESHOLD:
+            return by_marks  # the digit network has learned what is no digit
+        if len(read) != 1 or [one.text.isdigit() for one in read[0].spelled] != [True]:
+            return by_marks
+        if self._alone is not None:
+            return by_marks
+        both = self._judgement.of_marks(by_marks.probabilities, read[0].as_digits)
+        digits = self._marks.digits(both, [by_marks.reading.digits[0].box])
+        return replace(
+            by_marks, reading=result.reading([digits], self._notation), probabilities=both
+        )
+
+    def _joined(
+        self, read: Sequence[ReadLine], by_marks: DetailedReading, scale: float
+    ) -> list["_Row"]:
+        """Join both: marks vote on what is not sure, and lines that only they find stay."""
+        marks = by_marks.reading
+        found = []
+        for i in range(len(marks.lines)):
+            numbers = [k for k, digit in enumerate(marks.digits) if digit.line == i]
+            own = [marks.digits[k] for k in numbers]
+            found.append(
+                _Row(
+                    scale * min(digit.box[1] for digit in own),
+                    scale * max(digit.box[1] + digit.box[3] for digit in own),
+                    own, by_marks.forms[numbers], by_marks.probabilities[numbers],
+                )
+            )  # fmt: skip
+        # Strips may cut a sloping line in two, which marks find whole.
+        beside = [[i for i, row in enumerate(found) if row.is_beside(line)] for line in read]
+        clear = {
+            i
+            for i, row in enumerate(found)
+            if self._is_clear(
+                row,
+                [line for line, rows in zip(read, beside, strict=True) if i in rows],
+                by_marks.ink.strength,
+            )
+        }
+        rows = [row.spaced() if i in clear else row for i, row in enumerate(found)]
+        kept = [row for i, row in enumerate(rows) if i in clear or not any(i in b for b in beside)]
+        for line, near in zip(read, beside, strict=True):
+            if clear.isdisjoint(near):
+                row = _row(line, scale)
+                if not line.is_sure and len(near) == 1:
+                    row = self._voted(line, row, found[near[0]])
+                kept.append(row if row.is_mostly_sure else row.unsure())
+        return kept
+
+    def _is_clear(
+        self, row: "_Row", read: Sequence[ReadLine], strength: NDArray[np.float32]
+    ) -> bool:
+        """Whether marks are better for a line: sure digits, far apart, and no other ink or sign.
+
+        Parameters
+        ----------
+        row
+            The line by its marks.
+        read
+            The lines in these rows, read whole.
+        strength
+            The ink.
+        """
+        if all(line.is_sure for line in read):
+            return False
+        has_signs = not {one.text for line in read for one in line.spelled} <= set("0123456789? ")
+        if has_signs and len(read) == 1:
+            return False
+        is_read = all(str(mark) != "?" for mark in row.marks)
+        return is_read and row.is_apart(strength)
+
+    def _voted(self, line: ReadLine, own: "_Row", row: "_Row") -> "_Row":
+        """Let marks vote on a line, if both find digits alone, and equally many.
+
+        Parameters
+        ----------
+        line, own
+            The line as read whole.
+        row
+            The same line by its marks.
+        """
+        texts = {one.text for one in line.spelled}
+        if self._alone is not None or not texts <= set("0123456789? "):
+            return own
+        if len(row.marks) != len(line.as_digits):
+            return own
+        both = self._judgement.of_marks(row.probabilities, line.as_digits)
+        boxes = [mark.box for mark in row.marks]
+        voted = iter(self._marks.digits(both, boxes, self._judgement.sure))
+        marks, forms, probabilities = list(own.marks), own.forms.copy(), own.probabilities.copy()
+        number = place = 0
+        for i, one in enumerate(line.characters):
+            if one.text == " ":
+                continue
+            if not one.is_missed:
+                marks[i] = next(voted)
+                forms[number], probabilities[number] = row.forms[place], both[place]
+                place += 1
+            number += 1
+        return replace(own, marks=marks, forms=forms, probabilities=probabilities)
 
 
-def _of_both(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the geometric mean of two readings' probabilities, scaled to rows that sum to 1.
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """A line, its rows in the ink, and for each digit the digit network's input and output."""
 
-    Examples
-    --------
-    >>> _of_both(np.float32([[0.9, 0.1]]), np.float32([[0.4, 0.6]])).round(2).tolist()[0][0] > 0.7
-    True
-    >>> _of_both(np.float32([[1, 0]]), np.float32([[0, 1]])).tolist()  # certain, and at odds
-    [[0.5, 0.5]]
-    """
-    both = np.sqrt(one.astype(np.float64) * other + np.finfo(np.float32).tiny)
-    return np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
+    top: float
+    bottom: float
+    marks: Sequence[Digit | Sign]
+    forms: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def is_mostly_sure(self) -> bool:
+        """Whether more than half of its marks are sure; a word has some that look like digits."""
+        texts = [str(mark) for mark in self.marks if str(mark) != " "]
+        return 2 * texts.count("?") < len(texts)
+
+    def unsure(self) -> "_Row":
+        """Return it with ``?`` for every mark."""
+        marks = [
+            replace(mark, digit=None) if isinstance(mark, Digit) else mark for mark in self.marks
+        ]
+        return replace(self, marks=marks)
+
+    def is_beside(self, line: ReadLine) -> bool:
+        """Whether a line lies in its rows."""
+        return line.is_beside(self.top, self.bottom)
+
+    def is_apart(self, strength: NDArray[np.float32]) -> bool:
+        """Whether its marks are separate strokes, far apart, and all the ink in its rows."""
+        ink = strength[int(self.top) : int(self.bottom) + 1] > _INK
+        count, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+        large = int((stats[1:count, cv2.CC_STAT_AREA] > stroke_width(ink) ** 2 / 2).sum())
+        boxes = np.array([mark.box for mark in self.marks])
+        gaps = boxes[1:, 0] - (boxes[:-1, 0] + boxes[:-1, 2])
+        return large == len(boxes) and bool((gaps >= _GAP * np.median(boxes[:, 3])).all())
+
+    def spaced(self) -> "_Row":
+        """Put spaces where two marks are further apart than usual."""
+        marks: list[Digit | Sign] = list(self.marks[:1])
+        boxes = np.array([mark.box for mark in self.marks])
+        apart = np.diff(boxes[:, 0] + boxes[:, 2] / 2)
+        for mark, distance in zip(self.marks[1:], apart.tolist(), strict=True):
+            if distance > UNUSUAL * np.median(apart):
+                x, y, width, height = marks[-1].box
+                marks.append(Sign(" ", marks[-1].confidence, (x + width, y, 1, height)))
+            marks.append(mark)
+        return replace(self, marks=marks)
 
 
-def _reject_marks(digits: list[Digit], size: tuple[int, int], scale: float = 1.0) -> list[Digit]:
-    """Reject marks that the rest of the page shows are not digits."""
-    sure = [digit.digit is not None for digit in digits]
-    boxes, lines = [digit.box for digit in digits], [digit.line for digit in digits]
-    kept = accepted(sure, boxes, lines, size, scale)
-    return [
-        digit if keep else replace(digit, digit=None)
-        for digit, keep in zip(digits, kept, strict=True)
-    ]
+def _card_of(model: Path) -> dict[str, Any]:
+    """Read the card of a network that ships, and check the network against it.
 
-
-def _card_thresholds() -> tuple[float, float]:
-    """Check the built-in network against its card, and return the card's two thresholds.
-
-    The second is for pictures of MNIST's size that are not in its form. The digest is checked
-    because ONNX Runtime loads a file with flipped bits without an error.
+    The digest is checked because ONNX Runtime loads a file with flipped bits without an error.
     """
     try:
-        card = json.loads(CARD.read_text("utf-8"))
+        card: dict[str, Any] = json.loads(model.with_suffix(".json").read_text("utf-8"))
         expected = card["file"]["sha256"]
-        thresholds = float(card["threshold"]), float(card["threshold_unformed"])
-        found = files.sha256(SHIPPED)
+        found = files.sha256(model)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _broken(f"the built-in network, or its card, cannot be read: {error}") from error
+        raise _broken(model, f"it, or its card, cannot be read: {error}") from error
     if found != expected:
-        raise _broken(f"damaged: its SHA-256 is {found}", expected=expected)
-    return thresholds
+        raise _broken(model, f"damaged: its SHA-256 is {found}", expected)
+    return card
 
 
-def _broken(what: str, expected: str | None = None) -> ModelError:
+def _thresholds(card: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the usual threshold, and that for pictures of MNIST's size not in its form."""
+    try:
+        return float(card["threshold"]), float(card["threshold_unformed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _broken(SHIPPED, f"its card has no threshold: {error}") from error
+
+
+def _judgement(card: Mapping[str, Any]) -> Judgement:
+    try:
+        return Judgement.from_json(card["judgement"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _broken(LINES, f"its card has no judgement: {error}") from error
+
+
+def _broken(model: Path, what: str, expected: str | None = None) -> ModelError:
     return ModelError(
-        what, where=SHIPPED, expected=expected, remedy="install mnistry again, or give a model"
+        what, where=model, expected=expected, remedy="install mnistry again, or give a model"
     )
 
 
-def _reading(digits: list[Digit]) -> Reading:
-    lines = [""] * (digits[-1].line + 1 if digits else 0)
-    for digit in digits:
-        lines[digit.line] += str(digit)
-    return Reading(tuple(lines), "\n".join(lines), tuple(digits))
+def _row(line: ReadLine, scale: float) -> _Row:
+    """Convert a line's characters to digits and signs; the line's number is set later."""
+    marks: list[Digit | Sign] = []
+    answers = iter(line.probabilities)
+    shown = []
+    for one, (x, y, width, height) in zip(line.characters, line.boxes.tolist(), strict=True):
+        box = result.box_of(x, y, width, height, scale)
+        answer = None if one.text == " " else next(answers)
+        is_digit = str(one) in "0123456789?"
+        if answer is not None:
+            shown.append(is_digit)
+        if answer is None or not is_digit:
+            marks.append(Sign(one.text, one.confidence, box))
+            continue
+        guess = int(one.text) if one.text.isdigit() else -1
+        own = float(answer[guess]) if guess >= 0 else 0.0
+        others = (1 - one.confidence) / max(1 - own, 1e-9)  # they share what is left
+        answer = np.where(np.arange(10) == guess, one.confidence, others * answer)
+        ranked = np.argsort(-answer, kind="stable")[:CANDIDATES].tolist()
+        candidates = tuple(Candidate(other, float(answer[other])) for other in ranked)
+        digit = guess if one.is_sure and guess >= 0 else None
+        marks.append(Digit(digit, candidates[0].confidence, box, 0, candidates))
+    return _Row(line.top, line.bottom, marks, line.forms[shown], line.probabilities[shown])
 
 
 def _grey(
@@ -398,18 +438,3 @@ def _check(image: NDArray[np.generic], ndim: int) -> None:
         raise DataError(
             what, expected=f"uint8 of {ndim} axes", remedy="give grey values from 0 to 255"
         )
-
-
-def _form(piece: Piece, strength: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Convert a piece's own ink, with its soft edge, to MNIST's form."""
-    own = cv2.dilate(padded_by(2, piece.mask.astype(np.uint8)), np.ones((3, 3), np.uint8))
-    top, left = max(0, piece.y - 2), max(0, piece.x - 2)
-    part = strength[top : piece.bottom + 2, left : piece.right + 2]
-    row, column = top - (piece.y - 2), left - (piece.x - 2)
-    return normalise(part * own[row : row + part.shape[0], column : column + part.shape[1]])
-
-
-def _box(piece: Piece, scale: float) -> Box:
-    x, y, width, height = piece.x, piece.y, piece.width, piece.height
-    left, top = int(x / scale), int(y / scale)
-    return left, top, max(1, round(width / scale)), max(1, round(height / scale))

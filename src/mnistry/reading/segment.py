@@ -5,7 +5,7 @@ knows geometry alone. `mnistry.reading.lattice` decides which cuts are right, an
 one digit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -78,6 +78,16 @@ class Line:
     height: float
     stroke: float
 
+    @property
+    def top(self) -> int:
+        """Its first row."""
+        return min(piece.y for piece in self.pieces)
+
+    @property
+    def bottom(self) -> int:
+        """The row after its last."""
+        return max(piece.bottom for piece in self.pieces)
+
 
 def find_lines(strength: NDArray[np.float32]) -> list[Line]:
     """Split ink into lines, from top to bottom, and pieces, from left to right.
@@ -99,6 +109,11 @@ def find_lines(strength: NDArray[np.float32]) -> list[Line]:
     small = [p for p in pieces if p.height < _SMALL * tallest]
     lines = [_line(row, small, stroke) for row in _rows(tall)]
     return [line for line in lines if line.height >= _LOWEST]
+
+
+def is_single_mark(lines: Sequence[Line]) -> bool:
+    """Whether the lines hold one mark alone, which may be cut."""
+    return sum(not piece.cut_before for line in lines for piece in line.pieces) == 1
 
 
 def joined(pieces: tuple[Piece, ...]) -> Piece:

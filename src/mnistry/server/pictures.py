@@ -31,7 +31,12 @@ def read(reader: Reader, content: bytes) -> schemas.Reading:
         )
     ]
     return schemas.Reading(
-        lines=list(reading.lines), text=reading.text, digits=digits, width=width, height=height
+        lines=list(reading.lines),
+        text=reading.text,
+        digits=digits,
+        numbers=list(reading.numbers),
+        width=width,
+        height=height,
     )
 
 

@@ -5,7 +5,7 @@ Knows nothing of routes or of how an answer is computed.
 
 from pydantic import BaseModel, ConfigDict
 
-from mnistry.reading import Candidate
+from mnistry.reading import Candidate, Number
 
 
 class RequestBody(BaseModel):
@@ -54,10 +54,11 @@ class Digit(Answer):
 
 
 class Reading(Answer):
-    """The digits of a picture, and its size in pixels."""
+    """The digits and numbers of a picture, and its size in pixels."""
 
     lines: list[str]
     text: str
     digits: list[Digit]
+    numbers: list[Number]
     width: int
     height: int

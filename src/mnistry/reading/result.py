@@ -1,0 +1,193 @@
+"""What a reader returns: the digits, the numbers and the lines of a picture."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.images.mnist_form import Box
+from mnistry.reading import numbers
+from mnistry.reading.ink import Ink
+
+# How many candidates a digit has.
+CANDIDATES = 3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One possible answer for a digit, and its probability, 0 to 1."""
+
+    digit: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One digit of a picture.
+
+    Attributes
+    ----------
+    digit
+        0 to 9, or None if it is too uncertain or the mark is no digit.
+    confidence
+        Probability that it is right; of the best candidate if `digit` is None. 0 to 1.
+    box
+        ``(x, y, width, height)`` in pixels of the upright picture.
+    line
+        The number of its line, from 0.
+    candidates
+        The three most probable digits, the most probable first.
+    """
+
+    digit: int | None
+    confidence: float
+    box: Box
+    line: int
+    candidates: tuple[Candidate, ...]
+
+    def __str__(self) -> str:
+        return "?" if self.digit is None else str(self.digit)
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a picture: what stands between two gaps of a line.
+
+    Attributes
+    ----------
+    text
+        Its characters as written: digits, the signs ``- + . , / :``, and ``?``.
+    value
+        What it is, or None where it is not known for certain: with a ``?`` in it, if it is no
+        decimal number, or if its comma could separate thousands or decimals.
+    confidence
+        Probability that every character is right, 0 to 1.
+    box
+        ``(x, y, width, height)`` in pixels of the upright picture.
+    line
+        The number of its line, from 0.
+    """
+
+    text: str
+    value: int | float | None
+    confidence: float
+    box: Box
+    line: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read in one picture.
+
+    Attributes
+    ----------
+    lines
+        A string for each written line: digits, the signs ``- + . , / :``, ``?`` for a mark that
+        is too uncertain or none of these, and one space between numbers that stand apart.
+    text
+        The lines, joined by line feeds.
+    digits
+        The digits in reading order; signs are not among them.
+    numbers
+        The numbers in reading order.
+    """
+
+    lines: tuple[str, ...]
+    text: str
+    digits: tuple[Digit, ...]
+    numbers: tuple[Number, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON's types."""
+        return {
+            "lines": list(self.lines),
+            "text": self.text,
+            "digits": [{**asdict(digit), "box": list(digit.box)} for digit in self.digits],
+            "numbers": [{**asdict(number), "box": list(number.box)} for number in self.numbers],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class DetailedReading:
+    """A reading, with what was seen on the way to it.
+
+    Attributes
+    ----------
+    reading
+        What was read.
+    size
+        Height and width of the upright picture, in the pixels of the boxes.
+    grey
+        ``uint8``, shape ``(height, width)``: the grey values that were read. Those of a large
+        JPEG are a reduced copy, smaller than `size`.
+    ink
+        What was taken for ink.
+    forms
+        ``uint8``, shape ``(digits, 28, 28)``: the network's input for each digit.
+    probabilities
+        ``float32``, shape ``(digits, 10)``: the network's output for each digit.
+    """
+
+    reading: Reading
+    size: tuple[int, int]
+    grey: NDArray[np.uint8] = field(repr=False)
+    ink: Ink
+    forms: NDArray[np.uint8] = field(repr=False)
+    probabilities: NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A character of a line that is no digit: a sign, or the space between numbers."""
+
+    text: str
+    confidence: float
+    box: Box
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How numbers are written: see `mnistry.reading.numbers.value`."""
+
+    decimal_comma: bool = False
+    thousands: bool = False
+
+
+def reading(lines: Sequence[Sequence[Digit | Sign]], notation: Notation) -> Reading:
+    """Make a reading of lines, each a sequence of digits and signs from left to right."""
+    texts = tuple("".join(map(str, line)) for line in lines)
+    found = []
+    for i, (text, line) in enumerate(zip(texts, lines, strict=True)):
+        for token in numbers.split(text):
+            marks = line[token.start : token.end]
+            confidence = float(np.prod([mark.confidence for mark in marks]))
+            value = numbers.value(
+                token.text, decimal_comma=notation.decimal_comma, thousands=notation.thousands
+            )
+            found.append(Number(token.text, value, confidence, _around(marks), i))
+    digits = tuple(
+        replace(mark, line=i)
+        for i, line in enumerate(lines)
+        for mark in line
+        if isinstance(mark, Digit)
+    )
+    return Reading(texts, "\n".join(texts), digits, tuple(found))
+
+
+def _around(marks: Sequence[Digit | Sign]) -> Box:
+    """Return the box around all marks."""
+    boxes = np.array([mark.box for mark in marks])
+    x, y = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0).tolist()
+    return x, y, right - x, bottom - y
+
+
+def box_of(x: float, y: float, width: float, height: float, scale: float) -> Box:
+    """Convert a box of the ink, which has `scale` pixels for each of the picture's."""
+    left, top = int(x / scale), int(y / scale)
+    return left, top, max(1, round(width / scale)), max(1, round(height / scale))

@@ -1,0 +1,91 @@
+"""Numbers with their signs, written on plain paper, from the picture to the value."""
+
+import numpy as np
+import pytest
+
+import mnistry
+from mnistry import Reader
+from mnistry.augmentation import lines
+from mnistry.augmentation.lines import Digits, Layout, Part
+
+TEXTS = (
+    "-12.5",
+    "18/12/2023",
+    "1,250.75",
+    "345 12",
+    "10:30",
+    "+7",
+    "3-4",
+    "0.05",
+    "2046",
+    "96 315 8",
+)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(threads=1)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Digits:
+    """MNIST's digits; signs of the shapes that nothing was trained on."""
+    images, labels = mnistry.load("sample").train
+    return Digits.of([], [(images, np.asarray(labels))], judge=True)
+
+
+def write(text: str, digits: Digits, seed: int) -> np.ndarray:
+    layout = Layout((Part(text),))
+    written = lines.write(layout, digits, 48, np.random.default_rng([seed, len(text)]))
+    return 255 - written.ink[:: lines.FINE, :: lines.FINE]
+
+
+def test_signs_are_read_as_written_or_not_at_all(reader: Reader, digits: Digits) -> None:
+    exact = wrong = 0
+    for text in TEXTS:
+        for seed in range(6):
+            said = reader.read(write(text, digits, seed)).text
+            exact += said == text
+            wrong += said.replace(" ", "") != text.replace(" ", "") and "?" not in said
+    assert exact >= 0.7 * 6 * len(TEXTS)
+    assert wrong <= 2
+
+
+def test_numbers_have_their_values(reader: Reader, digits: Digits) -> None:
+    found = {}
+    for text in TEXTS:
+        for seed in range(6):
+            reading = reader.read(write(text, digits, seed))
+            if reading.text == text:
+                found[text] = [number.value for number in reading.numbers]
+                boxes = [number.box for number in reading.numbers]
+                assert boxes == sorted(boxes)
+    expected = {
+        "-12.5": [-12.5], "18/12/2023": [None], "1,250.75": [1250.75], "345 12": [345, 12],
+        "10:30": [None], "+7": [7], "3-4": [None], "0.05": [0.05], "2046": [2046],
+        "96 315 8": [96, 315, 8],
+    }  # fmt: skip
+    assert found == {text: expected[text] for text in found}
+    assert len(found) >= 8
+
+
+def test_a_comma_has_the_value_that_the_options_say(digits: Digits) -> None:
+    picture = next(
+        picture
+        for seed in range(20)
+        if Reader(threads=1).read(picture := write("1,250", digits, seed)).text == "1,250"
+    )
+
+    def value(**options: bool) -> object:
+        return Reader(threads=1, **options).read(picture).numbers[0].value
+
+    assert value() is None
+    assert value(thousands=True) == 1250
+    assert value(decimal_comma=True) == 1.25
+
+
+def test_a_digit_that_is_not_sure_is_an_unknown_number(digits: Digits) -> None:
+    reading = Reader(threads=1, threshold=1).read(write("345 12", digits, 0))
+    assert "?" in reading.text
+    assert all(number.value is None for number in reading.numbers if "?" in number.text)
+    assert [number.text for number in reading.numbers] == reading.text.split()
