@@ -117,3 +117,13 @@ def test_a_long_thin_stroke_cut_out_tightly_has_a_form() -> None:
     form = normalise(bar)
     # Each end lies within a pixel, so rows 4 and 24 are covered only in part.
     assert np.flatnonzero(form.any(axis=1))[[0, -1]].tolist() == [4, 24]
+
+
+@pytest.mark.parametrize("side", [280, 1200])
+def test_a_stroke_of_one_pixel_in_a_large_digit_stays_whole(side: int) -> None:
+    page = np.zeros((side, side), np.uint8)
+    cv2.ellipse(page, (side // 2, side // 2), (side // 5, side // 3), 8, 0, 360, 255, 1)
+    form = normalise(page / np.float32(255))
+    parts, _ = cv2.connectedComponents((form > 60).astype(np.uint8), connectivity=8)
+    holes, _ = cv2.connectedComponents((form <= 60).astype(np.uint8), connectivity=4)
+    assert (parts, holes) == (2, 3)  # one ring: paper around it, and paper inside it

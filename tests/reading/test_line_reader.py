@@ -70,6 +70,22 @@ def test_a_low_minus_in_front_is_in_the_strip() -> None:
     assert strip.image[:, left : left + 12].max() > 200
 
 
+def test_sloping_lines_are_levelled_and_their_boxes_lie_where_they_were_written() -> None:
+    ink = np.zeros((360, 400), np.float32)
+    places = [(40 + 60 * i, top + round(0.25 * 60 * i)) for top in (40, 130) for i in range(6)]
+    for x, y in places:
+        ring(ink, x, y)
+    strips = find_strips(ink)
+    assert [round(strip.slope, 2) for strip in strips] == [0.25, 0.25]
+    for strip, (x, y) in zip(strips, (places[5], places[11]), strict=True):
+        column = (x - strip.x) * strip.scale
+        _, top, _, height = strip.box(column, column)
+        assert abs(top - y) < 6
+        assert abs(height - 43) < 6
+        rows = np.flatnonzero(strip.image.max(1) > 100)
+        assert len(rows) < 0.8 * HEIGHT  # nothing of the other line, and none rises or falls
+
+
 def test_blank_paper_has_no_line() -> None:
     assert find_strips(page()) == []
 

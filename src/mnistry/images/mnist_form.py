@@ -24,6 +24,8 @@ THINNEST, THICKEST = 1.1, 7.8
 _FULLNESS = 0.65
 # Strokes are measured and redrawn at this multiple of the result's resolution.
 _FINE = 4
+# Least width of a stroke at that resolution; a thinner one might be lost between two pixels.
+_LEAST = 2
 # Weaker ink than this is ignored: resampling with a sharpening filter leaves it around strokes.
 _FAINT = 0.06
 
@@ -63,6 +65,7 @@ def normalise(strength: Strength) -> NDArray[np.uint8]:
     form, box = _reduced(strength, extents), bounds(strength > 0.5)
     if box is None:
         return _to_bytes(_centred(form))
+    strength, box = _bold_enough(strength, box)
     fine = _scaled(strength, box, BOX * _FINE / max(box[2:]))
     longer = max(stop - start for start, stop in extents)
     stroke = stroke_width(fine > 0.5)
@@ -253,6 +256,20 @@ def _redrawn(fine: Strength, stroke: float) -> Strength:
     middle = CENTRE * _FINE + (_FINE - 1) / 2
     _lay(_with_stroke(fine, stroke), canvas, middle)
     return np.asarray(cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _bold_enough(strength: Strength, box: Box) -> tuple[Strength, Box]:
+    """Thicken strokes that would vanish when a large digit is reduced; return its box too."""
+    least = _LEAST * max(box[2:]) / (BOX * _FINE)
+    if least <= 1:
+        return strength, box
+    mask = strength > 0.5
+    out = (least - stroke_width(mask)) / 2
+    if out <= 0:
+        return strength, box
+    padded = padded_by(int(np.ceil(out)) + 2, mask.astype(np.uint8))
+    bold = with_edge_moved(depth(padded), out)
+    return bold, bounds(bold > 0.5) or box
 
 
 def _scaled(strength: Strength, box: Box, factor: float) -> Strength:

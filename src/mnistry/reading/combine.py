@@ -231,7 +231,7 @@ def read_lines(
         kept = _kept(characters)
         of_forms = [keep for keep, one in zip(kept, line, strict=True) if one.text != " "]
         if any(kept):
-            _, top, _, height = strip.box(0, 0)
+            _, top, _, height = strip.box(0, strip.image.shape[1])
             characters = [one for one, keep in zip(characters, kept, strict=True) if keep]
             found.append(
                 ReadLine(
@@ -379,8 +379,10 @@ def cut_out(strip: Strip, characters: Sequence[Character]) -> tuple[Images, NDAr
         x, y, width, height = bounds(mask) or (a, 0, b - a, HEIGHT)
         boxes.append((start + x, y, width, height))
     images = np.stack(forms) if forms else np.zeros((0, 28, 28), np.uint8)
-    corner = np.array([strip.x, strip.y, 0, 0])
-    return images, corner + np.array(boxes, np.float64).reshape(-1, 4) / strip.scale
+    found = np.array(boxes, np.float64).reshape(-1, 4) / strip.scale
+    found[:, 1] += strip.y + strip.slope * (found[:, 0] + found[:, 2] / 2)
+    found[:, 0] += strip.x
+    return images, found
 
 
 def boundaries(characters: Sequence[Character], columns: int) -> list[float]:

@@ -39,8 +39,15 @@ _MOST = 200
 # Least height of a mark, in pixels.
 _LOWEST = 6
 _WIDEST = 2048  # columns of a strip
+# Lines are made level if those of at least so many marks fall or rise by this much for each column,
+# and not by more than 30 degrees; their marks' middles lie on a line but for this part of a height.
+_COUNTED = 4
+_SLOPING, _STEEPEST = 0.06, 0.58
+_OFF_LINE = 0.35
 
 Strength = NDArray[np.float32]
+# Left, top, width and height of a mark.
+MarkBox = tuple[int, int, int, int]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,18 +62,22 @@ class Strip:
         The position of its upper left corner in the ink.
     scale
         Pixels of the strip for each pixel of the ink.
+    slope
+        How many rows the line falls in the ink for each column; the strip itself is level.
     """
 
     image: NDArray[np.uint8] = dataclasses.field(repr=False)
     x: float
     y: float
     scale: float
+    slope: float = 0.0
 
     def box(self, left: float, right: float) -> tuple[float, float, float, float]:
         """Return the box ``(left, top, width, height)`` of some columns, in pixels of the ink."""
         whole = HEIGHT / self.scale
-        top = self.y + whole * _MARGIN / (1 + 2 * _MARGIN)
-        height = whole / (1 + 2 * _MARGIN)
+        falls = self.slope * left / self.scale, self.slope * right / self.scale
+        top = self.y + min(falls) + whole * _MARGIN / (1 + 2 * _MARGIN)
+        height = max(falls) - min(falls) + whole / (1 + 2 * _MARGIN)
         return self.x + left / self.scale, top, (right - left) / self.scale, height
 
 
@@ -117,14 +128,65 @@ def find_strips(strength: Strength) -> list[Strip]:
     strength
         ``float32``, shape ``(height, width)``, 0 for paper to 1 for full ink.
     """
-    mask = (strength > _MARK).astype(np.uint8)
+    rows = _rows(strength > _MARK)
+    if not rows:
+        return []
+    slope, lift = _slope(rows), 0.0
+    if slope:
+        strength, lift = _levelled(strength, slope)
+        rows = _rows(strength > _MARK)
+    found = []
+    for row in rows:
+        highest = max(box[3] for box in row)
+        high = [box for box in row if 2 * box[3] >= highest]
+        found.append((min(b[1] for b in high), max(b[1] + b[3] for b in high)))
+    strips = [cut(strength, *band) for band in sorted(_kept(found, len(strength)))]
+    return [
+        dataclasses.replace(strip, y=strip.y + slope * strip.x - lift, slope=slope)
+        for strip in strips
+        if strip is not None
+    ]
+
+
+def _slope(rows: Sequence[Sequence[MarkBox]]) -> float:
+    """Measure how many rows the written lines fall for each column; 0 if they are nearly level.
+
+    Lines of few marks do not count, nor those whose marks do not lie on a straight line.
+    """
+    slopes: list[float] = []
+    for row in rows:
+        x, y, width, height = np.array(row, float).T
+        middles, usual = x + width / 2, float(np.median(height))
+        if len(row) < _COUNTED or np.ptp(middles) < 2 * _COUNTED / 3 * usual:
+            continue
+        slope, start = np.polyfit(middles, y + height / 2, 1)
+        if np.abs(y + height / 2 - start - slope * middles).max() < _OFF_LINE * usual:
+            slopes += [float(slope)] * len(row)
+    slope = float(np.median(slopes)) if slopes else 0.0
+    return slope if _SLOPING <= abs(slope) <= _STEEPEST else 0.0
+
+
+def _levelled(strength: Strength, slope: float) -> tuple[Strength, float]:
+    """Move each column up or down so that lines are level.
+
+    Returns
+    -------
+    tuple
+        The ink, higher than before; and how far the first column moved down, in pixels.
+    """
+    rows, columns = strength.shape
+    fall = slope * columns
+    lift = max(fall, 0.0)
+    move = np.array([[1, 0, 0], [-slope, 1, lift]], np.float64)
+    size = (columns, rows + int(np.ceil(abs(fall))))
+    return np.asarray(cv2.warpAffine(strength, move, size), np.float32), lift
+
+
+def _rows(ink: NDArray[np.bool_]) -> list[list[MarkBox]]:
+    """Find the boxes of the tall marks of each written line."""
+    mask = ink.astype(np.uint8)
     if not mask.any():
         return []
-    return [strip for band in _bands(mask) if (strip := cut(strength, *band)) is not None]
-
-
-def _bands(mask: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Find each written line: the first row of its tall marks, and the row after their last."""
     stroke = max(1.5, stroke_width(mask > 0))
     # Parts of a broken stroke belong together.
     rest = _closed(without_rules(mask, stroke), int(1.2 * stroke) | 1, 3)
@@ -134,16 +196,10 @@ def _bands(mask: NDArray[np.uint8]) -> list[tuple[int, int]]:
     if not len(boxes):
         return []
     tallest = _tallest(boxes)
-    tall = [box for box in boxes if box[3] >= _TALL * tallest][:_MOST]
-    found = []
-    for row in _rows(tall):
-        highest = max(box[3] for box in row)
-        high = [box for box in row if 2 * box[3] >= highest]
-        found.append((min(b[1] for b in high), max(b[1] + b[3] for b in high)))
-    return sorted(_kept(found, mask.shape[0]))
+    return _grouped([box for box in boxes if box[3] >= _TALL * tallest][:_MOST])
 
 
-def _tallest(boxes: Sequence[tuple[int, int, int, int]]) -> int:
+def _tallest(boxes: Sequence[MarkBox]) -> int:
     """Return the height of the tallest mark, or of the second if the first is far taller."""
     heights = sorted((box[3] for box in boxes), reverse=True)
     if len(heights) > 2 and heights[0] > 3 * heights[1]:
@@ -204,7 +260,7 @@ def _closed(mask: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, box), np.uint8)
 
 
-def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[tuple[int, int, int, int]]:
+def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[MarkBox]:
     """Return the marks' boxes, the largest mark first."""
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
     order = 1 + np.argsort(-stats[1:count, cv2.CC_STAT_AREA], kind="stable")[: 4 * _MOST]
@@ -215,9 +271,7 @@ def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[tuple[int, int, int, 
     return found
 
 
-def _rows(
-    boxes: Sequence[tuple[int, int, int, int]],
-) -> list[list[tuple[int, int, int, int]]]:
+def _grouped(boxes: Sequence[MarkBox]) -> list[list[MarkBox]]:
     """Group marks into rows: each joins the nearest on its right that overlaps it vertically."""
     boxes = sorted(boxes, key=lambda box: box[0] + box[2] / 2)
     row_of = list(range(len(boxes)))
