@@ -78,8 +78,9 @@ def test_json_has_the_fields_of_the_contract_in_order(mnistry_command, number) -
     assert (result.code, result.err) == (0, "")
     assert result.out.count("\n") == 1
     value = json.loads(result.out)
-    assert list(value) == ["file", "lines", "text", "digits", "error"]
-    assert (value["file"], value["error"]) == (str(number), None)
+    assert list(value) == ["file", "page", "size", "dpi", "lines", "text", "digits", "error"]
+    assert (value["file"], value["page"], value["error"]) == (str(number), 1, None)
+    assert (value["size"], value["dpi"]) == ([420, 280], None)
     assert (value["lines"], value["text"]) == (["2046", "315"], "2046\n315")
     assert [digit["digit"] for digit in value["digits"]] == [2, 0, 4, 6, 3, 1, 5]
     assert [digit["line"] for digit in value["digits"]] == [0, 0, 0, 0, 1, 1, 1]
@@ -95,14 +96,14 @@ def test_json_has_the_fields_of_the_contract_in_order(mnistry_command, number) -
 def test_a_table_has_a_row_a_file_as_rfc_4180_wants_it(mnistry_command, number, tmp_path) -> None:
     bad = broken(tmp_path / 'a "bad", one.png')
     result = mnistry_command("read", "--csv", number, bad)
-    assert result.out.startswith("file,text,confidence,error\r\n")
+    assert result.out.startswith("file,page,text,confidence,error\r\n")
     assert result.out.endswith("\r\n")
     header, first, second = csv.reader(io.StringIO(result.out, newline=""))
-    assert first[:2] == [str(number), "2046\n315"]
-    assert 0.5 < float(first[2]) <= 1
-    assert first[3] == ""
-    assert second[:3] == [str(bad), "", ""]
-    assert "no image of an accepted format" in second[3]
+    assert first[:3] == [str(number), "1", "2046\n315"]
+    assert 0.5 < float(first[3]) <= 1
+    assert first[4] == ""
+    assert second[:4] == [str(bad), "1", "", ""]
+    assert "no image of an accepted format" in second[4]
     assert len(header) == len(first) == len(second)
 
 
@@ -113,7 +114,8 @@ def test_a_bad_picture_alone_ends_with_3_and_is_told_in_json(mnistry_command, tm
     value = json.loads(result.out)
     assert result.err == f"mnistry: {value['error']}\n"
     assert value.pop("error").startswith(f"{bad}: no image of an accepted format; expected PNG")
-    assert value == {"file": str(bad), "lines": [], "text": "", "digits": []}
+    nothing = {"size": None, "dpi": None, "lines": [], "text": "", "digits": []}
+    assert value == {"file": str(bad), "page": 1, **nothing}
 
 
 def test_a_bad_picture_among_several_stops_nothing(mnistry_command, number, tmp_path) -> None:
@@ -127,13 +129,15 @@ def test_a_bad_picture_among_several_stops_nothing(mnistry_command, number, tmp_
     assert "2 of 4 pictures could not be read" in result.err
 
 
-def test_a_folder_is_read_with_all_below_it_but_nothing_else(
+def test_fault_101_a_folder_is_read_with_all_below_it_and_leaves_nothing_out_unnamed(
     mnistry_command, page, tmp_path
 ) -> None:
     outside, folder = tmp_path / "outside", tmp_path / "scans"
     for path in (folder / "b.png", folder / "a.JPG", folder / "2026" / "c.png", outside / "d.png"):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(page("4")).save(path)
+    (folder / "b.png").rename(folder / "b.unknown")
+    (folder / "Thumbs.db").write_text("nothing")
     (folder / "notes.txt").write_text("nothing")
     (folder / ".hidden.png").write_text("nothing")
     (folder / "out.png").symlink_to(outside / "d.png")
@@ -141,17 +145,22 @@ def test_a_folder_is_read_with_all_below_it_but_nothing_else(
     (folder / "loop").symlink_to(folder)
     result = mnistry_command("read", folder)
     found = [line.removesuffix(": 4") for line in result.out.splitlines()]
-    assert found == [str(folder / name) for name in (Path("2026") / "c.png", "a.JPG", "b.png")]
-    assert result.err.count("\n") == 1
-    assert "skipped 4 files and links" in result.err
-    assert result.code == 0
+    assert found == [str(folder / name) for name in (Path("2026") / "c.png", "a.JPG", "b.unknown")]
+    *said, last = result.err.splitlines()
+    assert [line.split(": ")[1] for line in said] == [
+        str(folder / name) for name in ("elsewhere", "loop", "notes.txt", "out.png")
+    ]
+    assert "no image of an accepted format" in said[2]
+    assert "a link that leads out of the folder" in said[3]
+    assert "4 of 7 pictures could not be read; the other 3 were" in last
+    assert result.code == 8
 
 
 def test_a_folder_without_pictures_is_bad_data(mnistry_command, tmp_path, number) -> None:
     (tmp_path / "none").mkdir()
     result = mnistry_command("read", tmp_path / "none")
     assert (result.code, result.out) == (3, "")
-    assert "none: no pictures; expected .bmp, .gif" in result.err
+    assert "none: no pictures; expected PNG, JPEG" in result.err
     assert mnistry_command("read", tmp_path / "none", number).code == 8
 
 
@@ -263,13 +272,13 @@ def text_bomb(seven: np.ndarray) -> bytes:
 
 
 REFUSED: dict[str, tuple[str, Callable[[np.ndarray], bytes], str]] = {
-    "43": ("a.png", lambda _: bomb(30_000), "too many pixels; expected at most 25 megapixels"),
-    "44": ("a.png", lambda _: bomb(13_000), "too many pixels; expected at most 25 megapixels"),
+    "43": ("a.png", lambda _: bomb(30_000), "too many pixels; expected at most 75 megapixels"),
+    "44": ("a.png", lambda _: bomb(13_000), "too many pixels; expected at most 75 megapixels"),
     "46": ("a.pgm", lambda _: b"P5 0 0 255 ", "expected"),
-    "53 PDF": ("a.pdf", lambda _: b"%PDF-1.7\n", "PNG, JPEG, GIF, BMP, TIFF, WEBP, PPM"),
+    "90": ("a.pdf", lambda _: b"%PDF-1.7\n", "a damaged PDF"),
     "53 SVG": ("a.svg", lambda _: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "PNG, JPEG"),
     "53 EPS": ("a.eps", lambda seven: saved(seven, "EPS"), "PNG, JPEG"),
-    "53 HEIC": ("a.heic", lambda _: b"\0\0\0\x18ftypheic\0\0\0\0", "PNG, JPEG"),
+    "91": ("a.heic", lambda _: b"\0\0\0\x18ftypheic\0\0\0\0", "a damaged image"),
     "55": ("a.jpg", lambda seven: saved(seven, "JPEG")[:-400], "a damaged image"),
     "56": ("a.png", text_bomb, "a damaged image"),
 }
