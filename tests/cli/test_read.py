@@ -425,3 +425,98 @@ def test_progress_is_drawn_for_people_alone(number, tmp_path) -> None:
     assert "3/3" in shown
     assert f"\r\x1b[2Kmnistry: {bad}: no image" in shown  # on a line of its own
     assert result.returncode == 8
+
+
+@pytest.fixture
+def scan(page, tmp_path) -> Path:
+    """A PDF of three pages."""
+    path = tmp_path / "scan.pdf"
+    first, *others = (Image.fromarray(page(text)) for text in ("2046", "7", "315"))
+    first.save(path, resolution=150, save_all=True, append_images=others, quality=95)
+    return path
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_every_page_is_a_result_with_its_number(mnistry_command, scan, number, jobs) -> None:
+    shown = mnistry_command("read", scan, number, "--jobs", jobs)
+    assert shown == (
+        0,
+        f"{scan}, page 1: 2046\n{scan}, page 2: 7\n{scan}, page 3: 315\n"
+        f"{number}: 2046\n{number}: 315\n",
+        "",
+    )
+    lines = mnistry_command("read", scan, number, "--jsonl", "--jobs", jobs).out.splitlines()
+    values = [json.loads(line) for line in lines]
+    assert [(value["file"], value["page"], value["text"]) for value in values] == [
+        (str(scan), 1, "2046"), (str(scan), 2, "7"), (str(scan), 3, "315"),
+        (str(number), 1, "2046\n315"),
+    ]  # fmt: skip
+    assert [(value["size"], value["dpi"]) for value in values[:2]] == [
+        ([420, 170], 150), ([150, 170], 150),
+    ]  # fmt: skip
+
+
+def test_pages_are_chosen(mnistry_command, scan, number) -> None:
+    assert mnistry_command("read", scan, "--pages", "2") == (0, "7\n", "")
+    result = mnistry_command("read", scan, "--pages", "2-", "--csv")
+    assert [line.split(",")[1:3] for line in result.out.splitlines()[1:]] == [
+        ["2", "7"], ["3", "315"],
+    ]  # fmt: skip
+    both = mnistry_command("read", scan, number, "--pages", "3-")
+    assert both.code == 8
+    assert both.out == f"{scan}, page 3: 315\n"
+    assert f"{number}: it has 1 page: none is chosen" in both.err
+
+
+def test_a_page_that_is_asked_for_by_number_and_missing_is_told(mnistry_command, scan) -> None:
+    result = mnistry_command("read", scan, "--pages", "1,5", "--jsonl")
+    assert result.code == 8
+    assert [json.loads(line)["page"] for line in result.out.splitlines()] == [1, 5]
+    assert "there is no page 5; expected 1 to 3" in result.err
+    assert "1 of 2 pages could not be read; the other 1 were" in result.err
+
+
+@pytest.mark.parametrize("pages", ["0", "3-1", "a", "1,,2", "-2", "1-2-3", "٣"])
+def test_what_names_no_pages_is_a_usage_error(mnistry_command, scan, pages) -> None:
+    result = mnistry_command("read", scan, f"--pages={pages}")
+    assert (result.code, result.out) == (2, "")
+    assert "names no pages; expected numbers from 1 and ranges, such as 1,3-5,8-" in result.err
+
+
+def test_a_document_on_standard_input_is_read_page_by_page(
+    mnistry_command, scan, monkeypatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(scan.read_bytes())))
+    result = mnistry_command("read", "-", "--jsonl", "--jobs", "2")
+    assert [json.loads(line)["text"] for line in result.out.splitlines()] == ["2046", "7", "315"]
+
+
+def test_bad_pictures_are_named_by_several_processes_too(mnistry_command, number, tmp_path) -> None:
+    bad = broken(tmp_path / "bad.png")
+    film = tmp_path / "film.gif"
+    frames = [Image.open(number), Image.open(number)]
+    frames[0].save(film, save_all=True, append_images=[Image.new("L", (420, 280))])
+    for frame in frames:
+        frame.close()
+    result = mnistry_command("read", bad, number, film, "--jobs", "2")
+    assert result.code == 8
+    assert result.out == "".join(f"{name}: {n}\n" for name in (number, film) for n in (2046, 315))
+    assert result.err.splitlines()[0].startswith(f"mnistry: {bad}: no image of an accepted format")
+    assert f"note: {film}: several frames; the first is read" in result.err
+    assert "1 of 3 pictures could not be read" in result.err
+
+
+def test_a_run_is_a_model_for_the_reader_too(finished_run, number) -> None:
+    by_run = mnistry.Reader(model=finished_run.path, threads=1).read(number)
+    assert by_run == mnistry.Reader(model=finished_run.onnx_path, threads=1).read(number)
+    with pytest.raises(mnistry.errors.ModelError, match="not a run directory"):
+        mnistry.Reader(model=number.parent)
+
+
+def test_a_reader_reads_all_pages_and_any_one(scan, number) -> None:
+    reader = mnistry.Reader(threads=1)
+    found = [reading.text for reading in reader.read_all(scan, number)]
+    assert found == ["2046", "7", "315", "2046\n315"]
+    assert reader.read(scan, page=3).text == "315"
+    with pytest.warns(mnistry.errors.Notice, match="3 pages; the first is read"):
+        assert reader.read(scan).text == "2046"

@@ -50,7 +50,11 @@ class Pdf:
     def __init__(self, source: bytes | Path, where: str, max_pixels: int) -> None:
         self._source, self._where, self._max_pixels = source, where, max_pixels
         self._process: _Process | None = None
-        self.count = self._opened()[1]
+        try:
+            self.count = self._opened()[1]
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Leave the process to the next document."""
