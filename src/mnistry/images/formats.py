@@ -261,10 +261,13 @@ class _Heic:
         width, height = self._size
         if width * height > MAX_HEIC_PIXELS:
             raise too_many_pixels(self._where, MAX_HEIC_PIXELS)
+        if width * height == 0:
+            raise damaged(ValueError("no pixels"), self._where)
         from PIL import Image
 
         # libheif has turned it upright; its EXIF orientation says how it was.
         pixels = np.asarray(self._file)
+        height, width = pixels.shape[:2]  # a damaged file announces other sides
         mode = self._file.mode
         factor = 1
         while side is not None and factor < 8 and max(width, height) >= 2 * factor * side:

@@ -96,6 +96,15 @@ def one_page(source: Source, side: int | None = None, number: int | None = None)
         return checked_page(document, number or 1, side)
 
 
+def only_page(content: bytes, where: str, side: int | None, remedy: str) -> Page:
+    """Decode a picture file's content; raise `DataError`, with this remedy, for several pages."""
+    with decode.open_content(content, where) as document:
+        if document.count > 1:
+            what = f"{document.count} pages"
+            raise DataError(what, where=where, expected="one picture", remedy=remedy)
+        return checked_page(document, 1, side)
+
+
 def checked_page(document: Document, number: int, side: int | None) -> Page:
     """Decode a page; raise `DataError` also if its values are 0 and 1, which is black throughout.
 
