@@ -245,7 +245,7 @@ def page_count(path: Path) -> int:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise _unreadable(path, error) from error
-    if not (is_document(head)):
+    if not is_document(head):
         return 1
     with open_file(path) as document:
         return document.count

@@ -129,7 +129,7 @@ class _Process:
         self.key = os.getpid(), max_pixels
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own program)
-                [sys.executable, "-S", _PROGRAM, str(max_pixels)],
+                [sys.executable, "-P", "-S", _PROGRAM, str(max_pixels)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
