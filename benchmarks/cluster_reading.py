@@ -1,11 +1,11 @@
 """Measure bulk reading by a Ray cluster on this machine: pictures per second, and memory.
 
 The pictures are training images of the sample, twice as large, as PNG in a Parquet table. A cluster
-reads all of them; its time counts from its start until the last table is written. Before and after
-each cluster, a single process reads some with one `mnistry.Reader`. Efficiency is the cluster's
-rate divided by its cores and by the mean rate of the two single processes. Memory is the peak of
-the driver and all workers together, without shared memory; it is measured with a tenth of the
-pictures too.
+reads all of them, timed from the start of the reading until the last table is written. Before and
+after each cluster, a single process reads some with one `mnistry.Reader`. Efficiency is the
+cluster's rate divided by its cores and by the mean rate of the two single processes. Memory is the
+peak of the driver and all workers together, without shared memory; it is measured with a tenth of
+the pictures too.
 
     python benchmarks/cluster_reading.py
     python benchmarks/cluster_reading.py --pictures 20000 --rounds 1

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import mnistry
 
@@ -52,11 +53,11 @@ def main() -> None:
         print(f"{name:14}", *(f"{median:7.2f}" for median in medians), f"  {ratio:.2f} x")
 
 
-def _read(path: Path, source: Path) -> list[float]:
+def _read(path: Path, source: Path) -> list[Any]:
     command = [sys.executable, "-c", PROGRAM, str(path)]
     environment = os.environ | {"PYTHONPATH": str(source)}
     output = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
-    measured: list[float] = json.loads(output)
+    measured: list[Any] = json.loads(output)
     return measured
 
 

@@ -126,7 +126,7 @@ def recipes(found: dict[str, Any]) -> str:
         "deviation from seed to seed; seconds and memory are medians. Programs that an earlier "
         "process compiled are used again. Each training read the test images once, after its last "
         "epoch. Every choice was made on held-out training images, though the search for `best` "
-        "went on because of a test score of 99.64 % (LOG.md). "
+        "went on because of a test score of 99.64 %. "
         "`python benchmarks/recipes.py NAME` repeats a line; every run is in "
         "[recipes.json](recipes.json).\n\n" + "\n".join(lines)
     )

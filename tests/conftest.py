@@ -18,7 +18,7 @@ from mnistry.system.files import cache_dir
 
 # With CI=true a test may be skipped only for one of these reasons.
 ALLOWED_SKIPS = {
-    "no MNIST in the cache": "the data is not ours to ship; .ci/run brings it where it has it",
+    "no MNIST in the cache": "the data is not ours to ship; .ci/run copies it in if it finds it",
     "no MNISTRY_HANDWRITING": "the images are not ours to ship; .ci/run names their folder",
 }
 
@@ -30,7 +30,8 @@ _MNIST_PLACES = (
 _skipped: list[str] = []
 
 # Tests, and the commands that they start, train the same small networks again and again: what JAX
-# has compiled once is kept until the tests end. With a maximum size JAX locks the folder.
+# has compiled once is kept until the tests end. Several processes share it, and JAX locks the
+# folder only if its size is limited.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     COMPILED = tempfile.mkdtemp(prefix="mnistry-compiled-")
     atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
@@ -41,15 +42,15 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
 
-# A shell that starts tests in the background has them, and what they start, ignore Ctrl-C.
+# If a shell starts the tests in the background, they and their processes ignore Ctrl-C: undo that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Call slow what starts a Ray cluster, and begin with the files that have slow tests.
+    """Mark every test that uses a Ray cluster as slow, and run files with slow tests first.
 
-    Workers take whole files: the longest must not be the last.
+    pytest's workers take whole files: the longest must not be the last.
     """
     for item in items:
         if "cluster" in getattr(item, "fixturenames", ()):
@@ -75,8 +76,8 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def token_of_the_tests() -> Iterator[None]:
-    """Give Ray a token, so that whoever tests needs none, and gets none, in the home folder."""
+def ray_token() -> Iterator[None]:
+    """Give Ray a token, so that the tests neither need nor write one in the home folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         yield
@@ -117,9 +118,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail in CI if a test was skipped that had no leave to."""
+    """Fail in CI if a test was skipped for a reason that is not on the list."""
     if os.environ.get("CI") == "true" and _skipped:
-        print("skipped without leave:", *_skipped, sep="\n  ")  # noqa: T201
+        print("skipped for a reason that is not allowed:", *_skipped, sep="\n  ")  # noqa: T201
         session.exitstatus = 1
 
 

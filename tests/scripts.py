@@ -1,4 +1,4 @@
-"""Import scripts that stand in no package: those of the benchmarks and of the documentation."""
+"""Import scripts that belong to no package: those of the benchmarks and of the documentation."""
 
 import importlib.util
 import sys

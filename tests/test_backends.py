@@ -1,4 +1,4 @@
-"""The same training on every Keras backend: compiled on JAX, in ``model.fit`` elsewhere."""
+"""The same training on two Keras backends: compiled on JAX, by ``model.fit`` on PyTorch."""
 
 import importlib.util
 import json
@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-# The backends draw other numbers from the same seed: the weights to begin with come from NumPy.
+# From the same seed each backend draws other numbers, so NumPy draws the initial weights.
 TRAIN = """
 import json
 import keras, numpy as np

@@ -1,4 +1,4 @@
-"""The page of results says what was measured; that it was measured well is not tested here."""
+"""The page of results says what was measured; whether it was measured well is not tested here."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def test_reading_by_a_cluster_is_measured_on_at_least_one_core() -> None:
     assert load(BENCHMARKS / "cluster_reading.py").CORES[0] == 1
 
 
-def test_every_benchmark_that_is_named_is_there() -> None:
+def test_every_benchmark_that_is_named_exists() -> None:
     texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *BENCHMARKS.glob("*.py")]
     texts += [*ROOT.glob("src/**/*.py"), ROOT / "Makefile", BENCHMARKS / "RESULTS.md"]
     named = {

@@ -1,4 +1,4 @@
-"""No dependency is older than the version that mends what is known of it."""
+"""No dependency is older than the version that fixes its known vulnerabilities."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text))
 
 
-def test_the_ranges_begin_at_the_floors() -> None:
+def test_the_ranges_begin_at_or_above_the_floors() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     asked = dict(

@@ -32,7 +32,7 @@ EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTAL
 PROMPT = "$ mnistry "
 # Pages with the longest trainings, and one that waits for Ray's processes.
 SLOW = ("concepts/overfitting.md", "howto/recipes.md", "howto/sweep.md")
-# The training that the other pages' examples take up.
+# The training whose run the examples of other pages use.
 FIRST = "train -o runs/first"
 WIDTH = "80"
 CLASS_ROW = re.compile(r"\d [\d,]+ ")  # of an evaluation: a class and its images
@@ -68,8 +68,9 @@ def examples(text: str) -> Iterator[tuple[str, str]]:
 def same(expected: str, found: str) -> bool:
     """Compare what a page prints with what was printed.
 
-    Words and whole numbers are the same; the machine decides on seconds, and to a `tolerance` on
-    decimal numbers; spaces do not count; "…" is anything, and on a line of its own any lines.
+    Words and whole numbers must be the same. Seconds may be any number, and decimal numbers may
+    differ by their `tolerance`. Spaces do not count. "…" stands for any text, and on a line of its
+    own for any number of lines.
     """
     squeezed = (re.sub(r" +", " ", text.replace(" \n", "\n")).strip() for text in (expected, found))
     wanted, printed = (f"{text}\n" for text in squeezed)
@@ -98,7 +99,9 @@ def same(expected: str, found: str) -> bool:
 
 
 def tolerance(number: float, after: str, line: str) -> float:
-    """Say how far another machine's number may be from one between this line and this text.
+    """Say how far another machine's number may be from this one.
+
+    The number ends `line`, and `after` is the text that follows it.
 
     Rounding moves a training no further than another seed does. From seed to seed (n = 10) the
     accuracy of the classic experiment has a standard deviation of 0.19 points, a class's precision
@@ -117,7 +120,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     """Run a command in this process and give what it printed."""
     monkeypatch.setenv("COLUMNS", WIDTH)
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)  # until Ctrl-C
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)  # it would run until Ctrl-C
 
     def call(arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["mnistry", *arguments.split()])
@@ -173,7 +176,7 @@ def bring_along(place: Path) -> None:
         for number in range(begin, end):
             folder = place / "my-digits" / part / str(labels[number])
             folder.mkdir(parents=True, exist_ok=True)
-            # A pixel to the left, so that they are nobody else's.
+            # Moved by a pixel, so that they are not the sample's.
             own = np.roll(images[number], -1, axis=1)
             Image.fromarray(own).save(folder / f"{number:04}.png")
     three = images[labels == 3][0]
@@ -324,7 +327,7 @@ def test_every_command_and_option_is_in_the_reference() -> None:
             assert told, f"{name} {shown}"
 
 
-def test_every_mention_of_a_command_is_of_one_that_there_is() -> None:
+def test_every_command_that_a_page_mentions_exists() -> None:
     known = {name.split()[0] for name in contexts()} | {
         "--version",
         "--help",
@@ -340,7 +343,7 @@ def figures() -> ModuleType:
 
 
 def drawings() -> dict[str, str]:
-    """Every figure that a page shows, by its name, with the words for who cannot see it."""
+    """Every figure that a page shows, by its name, with the words for readers who cannot see it."""
     found = [re.findall(r"^```\{drawing\} (\S+)\n(.*?)^```$", text, re.M | re.S)
              for text in PAGES.values()]  # fmt: skip
     return dict(one for many in found for one in many)

@@ -39,7 +39,7 @@ def test_the_answer_is_the_softmax_of_the_mean_logits(
 ) -> None:
     ensemble.join(members, tmp_path / "joined.onnx", temperature=temperature)
     answers = [answer(path, images) for path in members]
-    # Logits but for a constant of each member's and image's own, which softmax takes away.
+    # The logarithms are the logits, each row shifted by a constant that softmax removes.
     logits = np.mean([np.log(one) for one in answers], axis=0) / temperature
     expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     joined = answer(tmp_path / "joined.onnx", images)
@@ -53,7 +53,9 @@ def test_weights_take_half_the_room(ensemble, members, tmp_path: Path) -> None:
     assert (tmp_path / "joined.onnx").stat().st_size < 0.6 * whole
 
 
-def test_what_does_not_end_with_a_softmax_is_refused(ensemble, members, tmp_path: Path) -> None:
+def test_a_network_that_does_not_end_with_a_softmax_is_refused(
+    ensemble, members, tmp_path: Path
+) -> None:
     import onnx
 
     model = onnx.load(members[0])

@@ -30,7 +30,7 @@ def test_every_public_name_can_be_imported() -> None:
     assert sorted(mnistry.__all__) == mnistry.__all__
 
 
-def test_without_keras_what_needs_it_is_no_attribute_and_the_rest_is_there() -> None:
+def test_without_keras_only_the_names_that_need_it_are_missing() -> None:
     ran = bare(
         "import inspect\n"
         "assert not hasattr(mnistry, 'train')\n"
@@ -42,7 +42,7 @@ def test_without_keras_what_needs_it_is_no_attribute_and_the_rest_is_there() -> 
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_without_keras_an_import_of_what_needs_it_is_an_import_error_with_the_remedy() -> None:
+def test_without_keras_importing_a_name_that_needs_it_raises_an_error_with_the_remedy() -> None:
     ran = bare(
         "try:\n    from mnistry import train\nexcept ImportError as error:\n    print(error)\n"
     )
@@ -51,7 +51,7 @@ def test_without_keras_an_import_of_what_needs_it_is_an_import_error_with_the_re
     )
 
 
-def test_without_keras_an_attribute_that_needs_it_is_an_error_with_the_remedy() -> None:
+def test_without_keras_using_a_name_that_needs_it_raises_an_error_with_the_remedy() -> None:
     ran = bare(
         "from mnistry.errors import UsageError\n"
         "try:\n"

@@ -1,4 +1,4 @@
-"""The files of other hands, as UCI has them, are parsed to the digits in them."""
+"""The files of other people's handwriting, in UCI's formats, are parsed to their digits."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_bitmaps(hands_data) -> None:
     assert found["labels"].tolist() == [7, 0]
 
 
-def test_lines_of_pixels_and_one_of_ten(hands_data) -> None:
+def test_lines_of_pixels_and_a_one_hot_label(hands_data) -> None:
     pixels = " ".join(["1.0000"] * 16 + ["0.0000"] * 240)
     found = hands_data.semeion(f"{pixels} 0 0 0 1 0 0 0 0 0 0 \n\n")
     assert found["images"].sum(axis=2).tolist() == [[16] + [0] * 15]

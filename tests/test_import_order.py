@@ -1,4 +1,4 @@
-"""Imports point one way: a module imports only modules above it in ORDER."""
+"""Imports point one way: a module imports only modules before it in ORDER."""
 
 import ast
 import subprocess
@@ -46,7 +46,7 @@ def test_every_module_has_its_floor() -> None:
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
     if floor(path) == "__init__":
-        return  # the package's front door names them all, for type checkers and lazily
+        return  # the front door imports from all floors, but lazily or for type checkers
     above = ORDER[ORDER.index(floor(path)) + 1 :]
     assert not imported(path) & set(above)
 

@@ -26,12 +26,12 @@ HEADINGS = [
     "## 11. What to try next",
 ]
 
-# Cells with this tag show what a training came to. Another processor rounds otherwise, and the
+# Cells with this tag show the results of a training. Another processor rounds differently, and the
 # differences grow from step to step, so their figures are compared within what another seed
 # changes (n = 10: accuracy 97.48 to 98.04 %, loss 0.061 to 0.080).
 TRAINED = "trained"
-POINTS = 1.0  # of an accuracy, in percentage points
-RELATIVE, ABSOLUTE = 0.3, 1e-3  # of every other number that is not whole
+POINTS = 1.0  # tolerance of an accuracy, in percentage points
+RELATIVE, ABSOLUTE = 0.3, 1e-3  # tolerance of every other number that is not whole
 
 SECONDS = re.compile(r"\b\d+(?:\.\d+)? ?[mu]?s(?:/step)?\b")
 NUMBER = re.compile(r"(accuracy: )?([-+]?\d[\d,]*(?:\.\d*)?(?:e[-+]\d+)?)( ?%| percentage points)?")
@@ -52,7 +52,7 @@ def tags(cell: nbformat.NotebookNode) -> list[str]:
 
 
 def shown(cell: nbformat.NotebookNode) -> str:
-    """All that a cell printed or displayed as text, and of pictures that they are there."""
+    """All that a cell printed or displayed as text, and the types of its pictures."""
     lines = []
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stdout":
@@ -89,7 +89,7 @@ def tolerance(number: str, label: str | None, unit: str | None, trained: bool) -
 
 
 def execute(output: Path, **environment: str) -> nbformat.NotebookNode:
-    """Run the notebook in processes of their own, with no settings of the user's and no display."""
+    """Run the notebook in new processes, without the user's settings and without a display."""
     displays = ("DISPLAY", "WAYLAND_DISPLAY")
     given = {name: value for name, value in os.environ.items() if name not in displays}
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):

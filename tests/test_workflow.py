@@ -1,4 +1,4 @@
-"""The whole way, in processes of their own, as a user goes it."""
+"""The whole workflow as a user runs it, each command in its own process."""
 
 import json
 import os
@@ -23,7 +23,9 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_train_evaluate_and_predict_on_real_mnist(mnist_home: Path, tmp_path: Path) -> None:
+def test_train_evaluate_and_predict_on_real_mnist(
+    mnist: dict[str, np.ndarray], mnist_home: Path, tmp_path: Path
+) -> None:
     trained = run("train", "--epochs", 2, "--seed", 1, "--json", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     value = json.loads(trained.stdout)
@@ -33,6 +35,9 @@ def test_train_evaluate_and_predict_on_real_mnist(mnist_home: Path, tmp_path: Pa
     assert "469 steps" in trained.stderr
     evaluated = run("evaluate", value["run"], "--json", cwd=tmp_path)
     assert json.loads(evaluated.stdout)["accuracy"] == value["test_accuracy"]
+    predicted = run("predict", value["run"], "mnist", cwd=tmp_path)
+    answers = [int(line.split(",")[1]) for line in predicted.stdout.splitlines()[1:]]
+    assert np.mean(answers == mnist["y_test"]) == pytest.approx(value["test_accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ print(card.accuracy, len(history.epochs))
     assert epochs == "2"
 
 
-def test_keras_backend_is_jax_unless_something_else_chose(tmp_path: Path) -> None:
+def test_keras_backend_is_jax_unless_the_environment_names_another(tmp_path: Path) -> None:
     def backend(code: str, **environment: str) -> str:
         given = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"} | environment
         result = subprocess.run(
@@ -126,7 +131,7 @@ def test_keras_backend_is_jax_unless_something_else_chose(tmp_path: Path) -> Non
     assert backend(kept, KERAS_BACKEND="torch") == "torch"
 
 
-def test_scaling_exists_once_training_and_reading_see_the_same_pixels(finished_run) -> None:
+def test_the_keras_and_the_onnx_network_answer_alike_for_every_grey(finished_run) -> None:
     import onnxruntime
 
     image = np.arange(784, dtype=np.uint16).reshape(1, 28, 28).astype(np.uint8)

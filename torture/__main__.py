@@ -38,22 +38,22 @@ def rows(results: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 
 def _protections(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    missed = found["taken away"] - len(found["not missed"])
+    noticed = found["removed"] - len(found["unnoticed"])
     return [
         (
             "a protection removed",
-            f"{found['taken away']} faults",
-            f"a test failed {missed} times",
+            f"{found['removed']} faults",
+            f"a test failed {noticed} times",
         )
     ]
 
 
 def _changes(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     what = {
-        "kill": "killed (`kill -9`) before a write or rename",
+        "kill": "killed (`kill -9`) before a change to the disk",
         "torn": "killed in the middle of a write",
         "ENOSPC": "disk full from some moment on",
-        "EIO": "a write or rename fails",
+        "EIO": "a change to the disk fails",
         "short": "a write writes half of the bytes",
     }
     wrong = _counted(len(found["wrong"]))

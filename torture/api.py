@@ -41,7 +41,7 @@ def ask_all(
     Returns
     -------
     Counter, list
-        How often each status was answered, and which answers were wrong.
+        How often each status occurred, and which answers were wrong.
     """
     statuses, wrong = collections.Counter[int](), []
     with (
@@ -84,7 +84,7 @@ def _ask(
 
 
 def campaign(cases: int = 10_000) -> dict[str, Any]:
-    """Send at least this number of requests; count the statuses, and list wrong answers."""
+    """Send at least this number of requests, or until an answer is wrong; count the statuses."""
     from mnistry import Recipe, datasets
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.experiment import run_experiment

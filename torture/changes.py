@@ -48,7 +48,7 @@ class Trial:
 def train(
     folder: Path, log: Path, *command: str, at: int = 0, how: str = "kill"
 ) -> subprocess.CompletedProcess[str]:
-    """Run a training that saves after every piece of an epoch, with a disk that fails once."""
+    """Run a training that saves after every piece of an epoch; change `at` fails, 0 for none."""
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     return subprocess.run(
         [
@@ -93,7 +93,7 @@ def try_one(trial: Trial, work: Path, expected: Any) -> list[str]:
         if second.returncode:
             wrong.append(f"cannot be resumed: {second.stderr.splitlines()[-1:]}")
     if outcome(run) != expected:
-        wrong.append("the result differs from that without the fault")
+        wrong.append("the result differs from that of an undisturbed training")
     wrong += [f"temporary file left: {path.name}" for path in run.rglob("*.tmp")]
     if not wrong:
         shutil.rmtree(folder)
@@ -120,7 +120,7 @@ def _wrong_end(trial: Trial, process: subprocess.CompletedProcess[str]) -> list[
 def campaign(
     hows: Iterable[str] = HOWS, every: int = 1, seed: int = 0, workers: int = 1
 ) -> dict[str, Any]:
-    """Try each change in each way, or one of `every` of them; count, and list what is wrong."""
+    """Try each change in each way, or a random part, one in `every`; list what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         whole = train(
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the campaign, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--how", nargs="*", choices=HOWS, default=HOWS)
-    parser.add_argument("--every", type=int, default=1, help="try one of this number of changes")
+    parser.add_argument("--every", type=int, default=1, help="try one change in this many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     given = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """Run a mnistry command on a disk that fails, or kill it, at a chosen change to the disk.
 
-Every change that the command makes to a folder has a number and a name, such as ``5 rename
+Every change that the command makes to a folder has a number and a name, such as ``5 replace
 run/run.json``. The changes, and the epochs and steps that a training reports, are written to a log,
 one JSON object a line.
 
@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 # What can happen at a change: the process is killed before it, or with half of the bytes written;
-# the disk is full from then on; the change fails once; a write writes half of the bytes, once.
+# the disk is full from then on; only this change fails; this write writes half of the bytes.
 HOWS = ("kill", "torn", "ENOSPC", "EIO", "short")
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]+\.tmp")
 
 
 class Disk:
-    """Counts the changes below a folder, and makes one of them fail."""
+    """Counts the changes below a folder, and makes the change `at` fail in the way `how`."""
 
     def __init__(self, folder: Path, log: Path, at: int, how: str) -> None:
         self.folder, self.at, self.how = str(folder.resolve()), at, how
@@ -39,7 +39,7 @@ class Disk:
         self._write = os.write
 
     def note(self, **entry: Any) -> None:
-        """Add a line to the log, which survives the process."""
+        """Add a line to the log; it is kept even if the process is killed."""
         self._write(self._log, json.dumps({"time": time.time(), **entry}).encode() + b"\n")
 
     def name(self, path: Any) -> str | None:
@@ -102,8 +102,8 @@ def watch(disk: Disk) -> None:
         return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding, errors, newline)
 
     builtins.open = io.open = watched_open  # type: ignore[assignment]
-    for module_name in ("replace", "rename", "unlink", "remove", "mkdir", "rmdir"):
-        setattr(os, module_name, _counted(disk, module_name, getattr(os, module_name)))
+    for kind in ("replace", "rename", "unlink", "remove", "mkdir", "rmdir"):
+        setattr(os, kind, _counted(disk, kind, getattr(os, kind)))
     plain_os_open, plain_fsync = os.open, os.fsync
 
     def os_open(path: Any, flags: int, *rest: Any, **named: Any) -> int:

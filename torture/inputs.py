@@ -47,7 +47,7 @@ TITLES = {
 }
 MAX_SECONDS = 10.0
 MAX_BYTES = 400_000_000  # memory allowed for a picture of 25 megapixels
-_A_BATCH = 2_500  # inputs of one process: libraries keep some memory of each
+_A_BATCH = 2_500  # inputs for one process: libraries keep some memory after each
 _BEYOND = 4 << 30  # bytes of address space that a process may add before it gets no more
 
 
@@ -85,7 +85,7 @@ def try_batch(name: str, number: int, count: int) -> Outcome:
     target = TARGETS[name]()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        for seed in target.seeds:  # unchanged they load; this also does all lazy imports
+        for seed in target.seeds:  # unchanged files load; this also does all lazy imports
             target.place(folder)
             (folder / seed.name).write_bytes(seed.pack(seed.content))
             target.load(folder / seed.name)
@@ -128,7 +128,9 @@ def _in_own_process(name: str, number: int, count: int) -> Outcome:
             return pool.submit(try_batch, name, number, count).result()
         except BrokenProcessPool:
             again = f"--only {name} --seed {number} --count {count}"
-            return Outcome(collections.Counter(), wrong=(f"its process died: {again}",))
+            return Outcome(
+                collections.Counter(), wrong=(f"its process died; repeat it with: {again}",)
+            )
 
 
 def _try(target: Target, path: Path, outcome: Outcome) -> None:

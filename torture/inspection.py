@@ -1,4 +1,4 @@
-"""Check a run directory with other programs than mnistry's own."""
+"""Check a run directory with other libraries instead of mnistry's own code."""
 
 import csv
 import io

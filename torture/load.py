@@ -1,8 +1,8 @@
 """Put the studio under load for ten minutes, with slow clients, and measure its resources.
 
-Quick clients send single digits at a fixed rate, and ask for pages in between. Slow clients hold as
-many connections as they can get: some send headers byte by byte, some a body, some request much and
-read nothing. The process's memory, files and threads are measured during the load and after it.
+Quick clients send single digits at a fixed rate, and ask for pages in between. Sixty slow clients
+hold a connection each: some send headers byte by byte, some a body, some request much and read
+nothing. The process's memory, files and threads are measured during the load and after it.
 
     python -m torture.load
     python -m torture.load --seconds 30
@@ -147,7 +147,7 @@ def _is_closed(connection: socket.socket) -> bool:
 
 
 def watch(served: Served, seconds: float) -> list[dict[str, int]]:
-    """Measure the process every few seconds for a time."""
+    """Measure the process every few seconds for `seconds` seconds."""
     looks = []
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:

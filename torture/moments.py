@@ -41,7 +41,7 @@ TRAININGS = {
         "--data", "sample", "--units", "4096", "--optimizer", "adam", "--epochs", "100",
     ],
 }  # fmt: skip
-# Seconds until a kill, at most; one or two of them are the start.
+# Seconds until a kill, at most; the start takes one or two of them.
 _LONGEST = dict.fromkeys(TRAININGS, 6.0) | {"large": 30.0}
 _MOST_LOST = 11.0  # seconds of training: ten between two saves, a piece of an epoch, and the save
 _KILLED = -9
@@ -85,7 +85,7 @@ def start(folder: Path, log: Path, arguments: Sequence[str]) -> subprocess.Popen
 
 
 def lost_seconds(log: Path, run: Path) -> float | None:
-    """Return the seconds from the last step saved to the last reported; None without any."""
+    """Return the seconds from the last saved to the last reported step; None without either."""
     steps = [entry for entry in map(json.loads, log.read_text().splitlines()) if "epoch" in entry]
     saved = [path.stem for path in (run / "checkpoints").glob("[0-9]*.npz")]
     if not steps or not saved:
@@ -97,7 +97,7 @@ def lost_seconds(log: Path, run: Path) -> float | None:
 
 
 def run_chain(training: str, folder: Path, seed: int, most: int, longest: float) -> Chain:
-    """Kill one training until it ends, at most `most` times, after at most `longest` seconds."""
+    """Kill a training until it ends, at most `most` times, each after at most `longest` seconds."""
     chain, moments, run = Chain(), random.Random(seed), folder / "run"
     folder.mkdir()
     for number in itertools.count():
@@ -122,7 +122,7 @@ def run_chain(training: str, folder: Path, seed: int, most: int, longest: float)
             chain.lost.append(seconds)
             if seconds > _MOST_LOST:
                 chain.wrong.append(f"{seconds:.1f} s of training were lost")
-        # A second kill after the end of the training finds it done.
+        # The kill came after the training had ended.
         if (run / "run.json").exists() and json.loads((run / "run.json").read_text())[
             "status"
         ] == "done":
@@ -147,7 +147,7 @@ def campaign(
             if process.returncode:
                 raise SystemExit(said)
             expected[training] = outcome(work / training / "run")
-            # A slow or busy machine must not be killed before it trains.
+            # On a slow or busy machine a training must not be killed before it has begun.
             seconds[training] = max(_LONGEST[training], time.perf_counter() - started)
         chains: list[Chain] = []
 

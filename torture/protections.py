@@ -50,7 +50,7 @@ class Protection:
             path = source / name
             text = path.read_text()
             if text.count(lines) != 1:
-                raise ValueError(f"fault {self.fault}: {name} must contain once: {lines!r}")
+                raise ValueError(f"fault {self.fault}: {name} must contain exactly once: {lines!r}")
             path.write_text(text.replace(lines, without))
 
 
@@ -83,7 +83,7 @@ def test(names: Sequence[str], source: Path) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
-def is_missed(protection: Protection) -> bool:
+def is_noticed(protection: Protection) -> bool:
     """Return whether the test fails, other than in its setup, without the protection."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "src")
@@ -94,14 +94,14 @@ def is_missed(protection: Protection) -> bool:
 
 
 def campaign(protections: Sequence[Protection], workers: int) -> dict[str, Any]:
-    """Remove each protection in turn; return how many, and those that no test missed."""
+    """Remove each protection in turn; return how many, and the faults for which no test failed."""
     whole = test(sorted({protection.test for protection in protections}), ROOT / "src")
     if whole.returncode:
         raise SystemExit(f"with every protection in place:\n{whole.stdout}")
     with ThreadPoolExecutor(workers) as pool:
-        missed = list(pool.map(is_missed, protections))
-    unmissed = [p.fault for p, seen in zip(protections, missed, strict=True) if not seen]
-    return {"taken away": len(protections), "not missed": unmissed}
+        noticed = list(pool.map(is_noticed, protections))
+    unnoticed = [p.fault for p, seen in zip(protections, noticed, strict=True) if not seen]
+    return {"removed": len(protections), "unnoticed": unnoticed}
 
 
 def main() -> None:

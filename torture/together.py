@@ -30,7 +30,7 @@ _BODY = bytes(range(256)) * 20_000
 
 
 def start(arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
-    """Start Python in a folder; see `both_end` for its end."""
+    """Start Python in a folder; `both_end` waits for it."""
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,

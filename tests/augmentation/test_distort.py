@@ -52,7 +52,7 @@ def test_a_shift_of_whole_pixels_is_exact() -> None:
     assert np.array_equal(shifted, expected)
 
 
-def test_a_rotation_is_opencv_s(digits) -> None:
+def test_a_rotation_matches_opencv(digits) -> None:
     angle = math.radians(20)
     c, s = math.cos(angle), math.sin(angle)
     ours = moved(digits[:STRIP], [[c, -s, 0], [s, c, 0]])
@@ -103,7 +103,7 @@ def test_matrices_lie_within_the_stated_limits_and_fill_them() -> None:
     ):  # fmt: skip
         assert np.abs(drawn - middle).max() == pytest.approx(limit, rel=0.01)
         assert drawn.mean() == pytest.approx(middle, abs=0.02 * limit)
-        assert drawn.std() == pytest.approx(limit / math.sqrt(3), rel=0.02)  # even, not normal
+        assert drawn.std() == pytest.approx(limit / math.sqrt(3), rel=0.02)  # uniform, not normal
 
 
 @pytest.mark.parametrize("sigma", [2.0, 4.0, 8.0])
@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(digits) -> 
     assert np.array_equal(one, four)
 
 
-def test_the_pen_writes_what_was_distorted_and_the_seed_decides(digits) -> None:
+def test_the_pen_is_applied_and_the_seed_decides(digits) -> None:
     faint = Pen(thinnest=3, thickest=3, faintest=0.5, blur=0, noise=0, cut=0, chance=1)
     still = dataclasses.replace(STILL, pen=faint)
     one, four = (distort(digits, still, seed=3, threads=count) for count in (1, 4))
@@ -157,7 +157,7 @@ def test_the_input_is_left_as_it_was(digits) -> None:
     assert np.array_equal(digits, before)
 
 
-def test_images_that_are_none_are_refused() -> None:
+def test_arrays_that_are_not_images_are_refused() -> None:
     with pytest.raises(DataError):
         distort(np.zeros((2, 28, 28), np.float32) + 0.5, Distortion(), seed=0)  # type: ignore[arg-type]
 
@@ -188,12 +188,12 @@ def test_epochs_are_what_distort_gives_whatever_the_start(digits) -> None:
 def test_one_epoch_is_made_ahead_and_no_more(digits, monkeypatch: pytest.MonkeyPatch) -> None:
     made, release = [], threading.Semaphore(0)
 
-    def slow(images, distortion, *, seed):
+    def note(images, distortion, *, seed):
         made.append(seed)
         release.release()
         return images
 
-    monkeypatch.setattr("mnistry.augmentation.distort.distort", slow)
+    monkeypatch.setattr("mnistry.augmentation.distort.distort", note)
     ahead = epochs(digits, Distortion(), seed=0)
     release.acquire(timeout=10)
     assert made == [(0, 0)]  # before anything was asked for

@@ -11,7 +11,7 @@ def split(mnist) -> Split:
     return Split(mnist["x_train"][:2000], mnist["y_train"][:2000])
 
 
-def test_digits_have_their_label_and_non_digits_every_digit_alike(split) -> None:
+def test_digits_have_one_hot_targets_and_non_digits_a_tenth_for_each_digit(split) -> None:
     made = extra.make(split, styled=30, non_digits=50, seed=0)
     assert made.images.shape == (80, 28, 28)
     assert made.targets.dtype == np.float32
@@ -27,7 +27,7 @@ def test_the_seed_decides(split) -> None:
     assert not np.array_equal(one.images, other.images)
 
 
-def test_none_of_either_is_none(split) -> None:
+def test_a_count_of_0_makes_no_images(split) -> None:
     assert len(extra.make(split, styled=0, non_digits=0, seed=0).images) == 0
 
 

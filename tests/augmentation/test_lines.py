@@ -1,4 +1,4 @@
-"""Generated lines say what stands in them, and the same seed writes the same line."""
+"""Generated lines come with their text, and the same seed gives the same line."""
 
 import re
 from pathlib import Path
@@ -33,14 +33,14 @@ def test_the_same_seed_gives_the_same_picture() -> None:
 
 
 @pytest.mark.parametrize("judge", [False, True])
-def test_texts_are_what_the_line_reader_can_say(judge: bool) -> None:
+def test_texts_are_what_the_line_reader_can_read(judge: bool) -> None:
     random = np.random.default_rng(0)
     texts = [lines.lay_out(random, judge=judge).text for _ in range(500)]
     assert all(re.fullmatch(r"[-0-9+.,/:?]+( [-0-9+.,/:?]+)*", text) for text in texts)
     assert set("".join(texts)) == set("0123456789-+.,/:? ")
 
 
-def test_each_character_leaves_its_ink_in_its_place() -> None:
+def test_each_character_leaves_ink_of_its_own() -> None:
     random = np.random.default_rng(1)
     for text, parts in (("1 1", 2), ("1 - 1", 3), ("1 / 1", 3), ("1 : 1", 4)):
         written = lines.write(Layout((Part(text),)), DIGITS, 40, random)
@@ -52,7 +52,7 @@ def test_each_character_leaves_its_ink_in_its_place() -> None:
         )
 
 
-def test_signs_to_judge_by_have_shapes_that_none_trains_on() -> None:
+def test_signs_for_evaluation_have_shapes_that_are_not_trained_on() -> None:
     trained, judged = (set(signs.other_shapes(judge=judge)) for judge in (False, True))
     assert len(judged - trained) >= 5
     drawn = signs.draw_sign("?", np.random.default_rng(0), judge=True)
@@ -66,7 +66,7 @@ def test_a_pen_draws_as_wide_as_it_says(width: int) -> None:
     assert abs(page[20].sum() / 255 - width) <= 1
 
 
-def test_writers_stay_together_and_strokes_fill_their_box(tmp_path: Path) -> None:
+def test_only_the_wanted_writers_are_loaded_and_strokes_fill_their_box(tmp_path: Path) -> None:
     np.savez(
         tmp_path / "pendigits.npz",
         points=np.array([[10, 300], [10, 100], [60, 300], [90, 100], [0, 0], [50, 50]], np.int16),
@@ -80,6 +80,6 @@ def test_writers_stay_together_and_strokes_fill_their_box(tmp_path: Path) -> Non
     assert four.width == pytest.approx(0.4)
 
 
-def test_missing_pen_digits_are_said(tmp_path: Path) -> None:
+def test_missing_pen_digits_are_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pendigits"):
         hands.load_pen_digits(tmp_path)

@@ -14,7 +14,7 @@ def random(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_every_kind_has_its_share_and_the_shares_are_the_whole(digits) -> None:
+def test_every_kind_has_its_share_and_the_shares_add_up_to_1(digits) -> None:
     made = non_digits.make(digits, 400, random())
     assert sum(kind.share for kind in KINDS) == pytest.approx(1)
     assert {name: len(images) for name, images in made.items()} == {
@@ -25,21 +25,21 @@ def test_every_kind_has_its_share_and_the_shares_are_the_whole(digits) -> None:
         assert images.shape[1:] == (28, 28)
 
 
-def test_the_same_state_gives_the_same_bytes_and_another_others(digits) -> None:
+def test_the_same_state_gives_the_same_bytes_and_another_does_not(digits) -> None:
     one, again, other = (non_digits.make(digits, 60, random(seed)) for seed in (1, 1, 2))
     assert all(np.array_equal(one[name], again[name]) for name in one)
     assert not np.array_equal(one["letters"], other["letters"])
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS if kind.name != "nothing"])
-def test_what_is_drawn_has_ink_and_no_two_are_alike(digits, kind) -> None:
+def test_what_is_drawn_has_ink_and_few_are_alike(digits, kind) -> None:
     images = non_digits.make(digits, 600, random())[kind]
     assert (images.max((1, 2)) > 60).all()
     # Letters and signs of nine fonts may come twice.
     assert len(np.unique(images, axis=0)) > (0.6 if kind == "letters" else 0.95) * len(images)
 
 
-def test_no_letter_that_looks_like_a_digit_is_called_none() -> None:
+def test_letters_that_look_like_digits_are_left_out() -> None:
     assert not set(non_digits.LETTERS) & set("OoIilSsZzBbgqDQGJ")
     assert len(non_digits.LETTERS) == 52 - 17
     assert not any(character.isalnum() for character in non_digits.SIGNS)
@@ -56,8 +56,8 @@ def test_letters_differ_from_font_to_font_and_have_mnist_s_form() -> None:
         assert max(np.ptp(np.flatnonzero(image.any(axis))) + 1 for axis in (0, 1)) <= 22
 
 
-def test_only_digits_that_are_none_when_turned_are_turned(mnist) -> None:
-    # 0, 1, 2, 5, 6 and 8 turned or mirrored may be digits: of them alone nothing can be made.
+def test_digits_that_are_still_digits_when_turned_are_never_turned(mnist) -> None:
+    # 0, 1, 2, 5, 6 and 8 may be digits when turned, so nothing can be made from them alone.
     few = np.isin(mnist["y_train"][:500], (0, 1, 2, 5, 6, 8))
     digits = Digits(mnist["x_train"][:500][few], mnist["y_train"][:500][few])
     with pytest.raises(ValueError, match="empty"):

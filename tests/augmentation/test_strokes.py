@@ -22,7 +22,7 @@ def random(seed: int = 0) -> np.random.Generator:
 
 
 def stroke_widths(ink: np.ndarray) -> np.ndarray:
-    """The area of an upright stroke of 20 pixels, divided by its length."""
+    """The mean width of an upright stroke over the 12 rows in its middle."""
     return ink[:, 8:20].sum((1, 2)) / 12
 
 
@@ -32,7 +32,7 @@ def upright(width: int, count: int = 1) -> np.ndarray:
     return images
 
 
-def test_what_never_befalls_changes_nothing(digits) -> None:
+def test_a_chance_of_0_changes_nothing(digits) -> None:
     assert np.array_equal(write(digits, Pen(chance=0), random()), digits)
 
 
@@ -88,7 +88,7 @@ def test_blur_is_a_gaussian_of_the_standard_deviation_asked_for() -> None:
     assert blurred.sum(1) @ (away + 1) ** 2 == pytest.approx(sigma**2, abs=1e-6)
 
 
-def test_faint_ink_and_noise_stay_within_their_limits() -> None:
+def test_faint_ink_and_noise_are_as_strong_as_the_limits_say() -> None:
     images = upright(3, 2000)
     faint = write(images, Pen(3, 3, faintest=0.5, blur=0, noise=0, cut=0, chance=1), random())
     inked = faint[:, 10, 13] / 255
@@ -107,13 +107,13 @@ def test_remains_add_ink_beside_the_digit_and_never_take_any(digits) -> None:
     assert (more > ink).any((1, 2)).mean() > 0.6
 
 
-def test_each_fault_befalls_as_often_as_asked() -> None:
+def test_ink_is_faint_as_often_as_asked() -> None:
     faint = write(upright(3, 5000), Pen(3, 3, 0.1, 0, 0, 0, chance=0.3), random())
     paler = (faint.max((1, 2)) < 250).mean()
     assert paler == pytest.approx(0.3, abs=0.03)
 
 
-def test_the_same_state_gives_the_same_bytes_and_another_others(digits) -> None:
+def test_the_same_state_gives_the_same_bytes_and_another_does_not(digits) -> None:
     one, again, other = (write(digits, Pen(), random(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)

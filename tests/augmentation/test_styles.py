@@ -58,14 +58,15 @@ def hooked(tip: float = 11.0) -> np.ndarray:
     return normalise(drawing.strokes([hook, rest], 2))
 
 
-# With seed 3 the loop is so small that its hole fills: such a one is left out.
+# With seed 3 the loop is so small that its hole fills; `two` then returns None.
 @pytest.mark.parametrize("seed", [0, 1, 2, 4, 5, 6, 7])
 def test_the_hook_of_a_two_is_closed_and_nothing_else(seed) -> None:
     image = hooked()
     closed = styles.two(image, np.random.default_rng(seed))
     assert closed is not None
     assert (styles._hollow(image), styles._hollow(closed)) == (0, 1)
-    assert np.abs(closed[17:].astype(int) - image[17:]).mean() < 20  # a pixel aside is 30
+    # Moved by one pixel, the image itself differs by 12 sideways, and by 24 up or down.
+    assert np.abs(closed[17:].astype(int) - image[17:]).mean() < 20
 
 
 def test_a_two_that_is_closed_or_has_no_hook_stays_out() -> None:
@@ -84,7 +85,7 @@ def test_there_are_as_many_as_asked_with_their_labels(mnist) -> None:
     assert np.array_equal(made.images, again.images)
 
 
-def test_more_are_made_than_there_are_digits(mnist) -> None:
+def test_more_are_made_than_there_are_1s_7s_and_2s(mnist) -> None:
     images, labels = mnist["x_train"][:100], mnist["y_train"][:100]
     assert len(styles.make(images, labels, 60, random()).images) == 60
 

@@ -15,7 +15,7 @@ sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the browser's tests need: pip install playwright"
 )
 
-SECONDS = 20  # that a test waits for the page at most
+SECONDS = 20  # the longest time that a test waits for the page
 
 Open = Callable[..., "sync_api.Page"]
 Stroke = Callable[["sync_api.Page", str, list[tuple[float, float]]], None]
@@ -37,7 +37,7 @@ def address(finished_run: "mnistry.Run", tmp_path_factory: pytest.TempPathFactor
     ) as studio:
         assert studio.stdout is not None
         found = studio.stdout.readline().strip()
-        assert found, "the studio has not started"
+        assert found, "the studio did not start"
         yield found
         studio.terminate()
 
@@ -94,7 +94,7 @@ def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
 
 @pytest.fixture
 def stroke() -> Stroke:
-    """Draw through points, given as parts of the pad's width and height."""
+    """Draw a line through points, given as fractions of the pad's width and height."""
 
     def draw(page: "sync_api.Page", pad: str, points: list[tuple[float, float]]) -> None:
         box = page.locator(pad).bounding_box()
@@ -111,7 +111,7 @@ def stroke() -> Stroke:
 
 @pytest.fixture
 def draw_seven(stroke: Stroke) -> Callable[..., None]:
-    """Draw a seven; `left` is its left end as a part of the pad's width."""
+    """Draw a seven; `left` is its left end as a fraction of the pad's width."""
 
     def draw(page: "sync_api.Page", pad: str, left: float = 0.2) -> None:
         stroke(page, pad, [(left, 0.25), (left + 0.25, 0.25), (left + 0.1, 0.8)])

@@ -31,7 +31,7 @@ def test_several_digits_are_read_side_by_side_and_each_can_be_chosen(open_view, 
     expect(page.locator("#draw-bars label.best .name")).to_have_text("7")
 
 
-def test_the_true_digit_gives_the_loss_in_bits(open_view, draw_seven):
+def test_choosing_the_true_digit_shows_the_loss_in_bits(open_view, draw_seven):
     page = open_view("draw")
     draw_seven(page, "#draw-pad")
     expect(page.locator("#draw-answer")).to_have_text("7")

@@ -18,7 +18,7 @@ NUMBERS = ("2046", "173")
 
 @pytest.fixture(scope="module")
 def photo() -> bytes:
-    """Grey paper in uneven light with two numbers of digits from the sample, as PNG."""
+    """Grey paper in uneven light with two numbers, written with the sample's digits, as PNG."""
     images, labels = mnistry.load("sample").train
     draw = np.random.default_rng(7)
     page = np.linspace(225, 185, 900)[np.newaxis] + draw.normal(0, 2, (460, 900))
@@ -81,7 +81,7 @@ def test_a_mark_that_is_not_a_digit_can_be_removed(open_view, photo):
     expect(page.locator("#photo-lines li").last).to_have_text("17")
 
 
-def test_the_doctor_shows_how_it_was_read(open_view, photo):
+def test_the_doctor_shows_how_the_photo_was_read(open_view, photo):
     page = open_view("photo")
     drop(page, photo, "form.png")
     page.get_by_role("button", name="Show how it was read").click()

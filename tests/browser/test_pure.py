@@ -1,4 +1,4 @@
-"""Test the functions in static/pure with the Node.js that Playwright brings."""
+"""Test the functions in static/pure with the Node.js that comes with Playwright."""
 
 import subprocess
 from pathlib import Path

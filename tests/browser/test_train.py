@@ -14,7 +14,7 @@ def fill(page, **settings: str) -> None:
         page.locator(f"[name={name}]").fill(value)
 
 
-def test_a_training_runs_to_its_scorecard_and_its_run_can_be_used(open_view):
+def test_a_training_ends_with_a_scorecard_and_its_run_is_listed(open_view):
     page = open_view("train")
     fill(page, epochs="1", units="32")
     page.get_by_role("button", name="Train", exact=True).click()
@@ -29,7 +29,7 @@ def test_a_training_runs_to_its_scorecard_and_its_run_can_be_used(open_view):
     expect(row).to_contain_text(accuracy)
 
 
-def test_a_training_goes_on_without_its_page_and_is_stopped_from_another(open_view):
+def test_a_training_continues_without_its_page_and_another_page_stops_it(open_view):
     page = open_view("train")
     fill(page, epochs="1000", units="32")
     page.get_by_role("button", name="Train", exact=True).click()

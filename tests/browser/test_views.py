@@ -13,7 +13,7 @@ VIEWS = ("draw", "inside", "photo", "data", "train", "runs")
 
 
 def fill(page, view: str, draw_seven) -> None:
-    """Put something into a view, as a user does."""
+    """Put something into a view, as a user does; leave photo and train as they open."""
     if view in ("draw", "inside"):
         draw_seven(page, f"#{view}-pad")
         answered = "#draw-bars label.best" if view == "draw" else "#inside-table tr.marked"

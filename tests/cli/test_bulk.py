@@ -50,14 +50,16 @@ def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None
         (["-", "--ray", "local", "-o", "out"], "--ray cannot read standard input"),
     ],
 )
-def test_what_does_not_go_together_is_told(mnistry_command, tmp_path, options, said) -> None:
+def test_options_that_do_not_go_together_are_refused(
+    mnistry_command, tmp_path, options, said
+) -> None:
     result = mnistry_command("read", tmp_path / "a.png", *options)
     assert (result.code, result.out) == (2, "")
     assert said in result.err
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_where_no_cluster_answers_is_told(mnistry_command, tmp_path) -> None:
+def test_an_address_where_no_cluster_answers_is_refused(mnistry_command, tmp_path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     result = mnistry_command(
         "read", tmp_path / "a.png", "--ray", "127.0.0.1:9", "-o", tmp_path / "out"

@@ -184,7 +184,7 @@ def test_the_shell_completes_commands_options_and_names() -> None:
     assert completed("train", "--network", "str") == ["strided", "strided-large"]
 
 
-def test_help_is_in_colour_unless_that_is_not_wanted(monkeypatch) -> None:
+def test_help_is_in_colour_unless_no_color_is_set(monkeypatch) -> None:
     context = cli.app.make_context("mnistry", [], resilient_parsing=True)
     assert "\x1b[1m" in context.get_help()
     monkeypatch.setenv("NO_COLOR", "1")

@@ -29,7 +29,7 @@ def test_json_is_one_object_with_the_arrays_digests(mnistry_command, mnist_home)
     assert value["images_a_class"]["train"][0] == 5_923
 
 
-def test_without_network_and_cache_the_sample_is_used_and_said_so(mnistry_command) -> None:
+def test_without_network_and_cache_the_sample_is_used_with_a_note(mnistry_command) -> None:
     result = mnistry_command("data")
     assert result.code == 0
     assert "(4000, 28, 28)" in result.out

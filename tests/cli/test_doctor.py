@@ -58,7 +58,7 @@ def test_boxes_of_a_reduced_photo_are_in_the_files_own_pixels(mnistry_command, t
     assert value["cases"][1]["stages"][0]["digit"] == 3  # the digit itself was cut out
 
 
-def test_a_photo_of_that_name_is_never_replaced_but_an_older_diagnosis_is(
+def test_only_an_older_diagnosis_is_replaced_unless_the_output_is_named(
     mnistry_command, three
 ) -> None:
     photo = three.read_bytes()
@@ -74,7 +74,7 @@ def test_a_photo_of_that_name_is_never_replaced_but_an_older_diagnosis_is(
 
 
 @pytest.mark.parametrize("output", ["three.png", "why.jpg", "none/why.png"])
-def test_a_place_where_it_must_not_go(mnistry_command, three, output) -> None:
+def test_an_output_that_is_not_allowed_is_refused(mnistry_command, three, output) -> None:
     before = three.read_bytes()
     result = mnistry_command("doctor", three, "-o", output)
     assert (result.code, result.out) == (2, "")
@@ -98,7 +98,7 @@ def test_a_picture_without_digits_is_drawn_too(mnistry_command, three) -> None:
     assert Path("three-doctor.png").is_file()
 
 
-def test_a_model_and_a_threshold_are_taken(mnistry_command, three, finished_run) -> None:
+def test_a_model_and_a_threshold_can_be_given(mnistry_command, three, finished_run) -> None:
     value = json.loads(
         mnistry_command(
             "doctor", three, "--model", finished_run.path, "--threshold", "1", "--json"

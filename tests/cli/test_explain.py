@@ -24,7 +24,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_an_image_is_told_from_tensor_to_loss(mnistry_command, finished_run) -> None:
+def test_an_image_is_followed_from_tensor_to_loss(mnistry_command, finished_run) -> None:
     result = mnistry_command("explain", finished_run.path, "--index", 3)
     assert result.code == 0
     for text in (
@@ -66,13 +66,17 @@ def test_every_name_and_number_of_every_table_is_whole(
                 assert all(word in out for word in (cell.split() if table.words else [cell]))
 
 
-def test_pictures_that_are_not_there_are_not_promised(mnistry_command, finished_run) -> None:
+def test_without_colours_the_page_with_pictures_is_offered_once(
+    mnistry_command, finished_run
+) -> None:
     out = mnistry_command("explain", finished_run.path).out
     assert out.count("-o PAGE.html") == 1
     assert "(12 pictures in colour)" in out
 
 
-def test_json_is_one_object_with_the_way_and_the_step(mnistry_command, finished_run) -> None:
+def test_json_is_one_object_with_the_forward_pass_and_the_step(
+    mnistry_command, finished_run
+) -> None:
     result = mnistry_command(
         "explain", finished_run.path, "--index", 3, "--split", "train", "--json"
     )
@@ -86,7 +90,7 @@ def test_json_is_one_object_with_the_way_and_the_step(mnistry_command, finished_
     assert value["learning"]["others"] == 1000
 
 
-def test_the_others_are_without_the_image_itself(mnistry_command, finished_run) -> None:
+def test_the_other_images_do_not_include_the_image_itself(mnistry_command, finished_run) -> None:
     (images, labels), _ = mnistry.load("sample")
     found = json.loads(
         mnistry_command("explain", finished_run.path, "--split", "train", "--json").out
@@ -165,7 +169,9 @@ def test_other_networks_show_their_layers(mnistry_command, convolutions, five) -
     assert "only for networks of dense layers" in result.out
 
 
-def test_without_keras_the_way_forward_is_told(mnistry_command, finished_run, monkeypatch) -> None:
+def test_without_keras_the_forward_pass_is_explained_and_the_remedy_named(
+    mnistry_command, finished_run, monkeypatch
+) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util,

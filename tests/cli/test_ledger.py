@@ -109,7 +109,9 @@ def test_without_test_images_those_set_aside_take_their_place(mnistry_command, c
     assert "test images" not in out
 
 
-def test_without_unseen_images_the_way_to_some_is_named(mnistry_command, copy) -> None:
+def test_without_unseen_images_the_option_that_sets_some_aside_is_named(
+    mnistry_command, copy
+) -> None:
     rewrite(copy, test=None, validation=None)
     path = copy.path / "history.csv"
     rows = [row.split(",") for row in path.read_text().splitlines()]
@@ -123,7 +125,7 @@ def test_without_unseen_images_the_way_to_some_is_named(mnistry_command, copy) -
     assert "generalisation gap" not in out
 
 
-def test_a_binary_loss_is_not_called_bits_an_image(mnistry_command, copy) -> None:
+def test_a_binary_loss_is_not_called_bits_per_image(mnistry_command, copy) -> None:
     retrain(copy, loss="binary_crossentropy")
     out = flat(mnistry_command("ledger", copy.path).out)
     assert "trained on binary crossentropy" in out
@@ -134,7 +136,7 @@ def test_a_binary_loss_is_not_called_bits_an_image(mnistry_command, copy) -> Non
 
 
 @pytest.mark.parametrize(("more", "shown"), [(100_000, True), (40, False)])
-def test_uneven_classes_have_a_line_for_who_knows_their_frequencies(
+def test_uneven_classes_have_a_line_for_knowing_only_their_frequencies(
     mnistry_command, copy, more, shown
 ) -> None:
     train = json.loads((copy.path / "scorecard.json").read_text())["train"]

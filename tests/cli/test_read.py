@@ -18,7 +18,7 @@ from PIL import Image
 import mnistry
 
 MNISTRY = [sys.executable, "-m", "mnistry"]
-POSIX = pytest.mark.skipif(os.name == "nt", reason="pipes and terminals of other systems")
+POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX pipes and terminals")
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +59,13 @@ def broken(path: Path) -> Path:
     return path
 
 
-def test_a_picture_is_its_digits_line_by_line(mnistry_command, number) -> None:
+def test_a_picture_is_printed_as_its_digits_line_by_line(mnistry_command, number) -> None:
     assert mnistry_command("read", number) == (0, "2046\n315\n", "")
 
 
-def test_several_pictures_stand_after_their_names(mnistry_command, number, page, tmp_path) -> None:
+def test_of_several_pictures_each_line_begins_with_the_file_name(
+    mnistry_command, number, page, tmp_path
+) -> None:
     Image.fromarray(page("7")).save(tmp_path / "seven.png")
     result = mnistry_command("read", tmp_path / "seven.png", number)
     assert result == (
@@ -93,7 +95,9 @@ def test_json_has_the_fields_of_the_contract_in_order(mnistry_command, number) -
     assert 40 <= y < y + height <= 124
 
 
-def test_a_table_has_a_row_a_file_as_rfc_4180_wants_it(mnistry_command, number, tmp_path) -> None:
+def test_a_csv_table_has_a_row_per_file_as_rfc_4180_wants_it(
+    mnistry_command, number, tmp_path
+) -> None:
     bad = broken(tmp_path / 'a "bad", one.png')
     result = mnistry_command("read", "--csv", number, bad)
     assert result.out.startswith("file,page,text,confidence,error\r\n")
@@ -107,7 +111,9 @@ def test_a_table_has_a_row_a_file_as_rfc_4180_wants_it(mnistry_command, number, 
     assert len(header) == len(first) == len(second)
 
 
-def test_a_bad_picture_alone_ends_with_3_and_is_told_in_json(mnistry_command, tmp_path) -> None:
+def test_a_bad_picture_alone_exits_with_3_and_is_reported_in_json(
+    mnistry_command, tmp_path
+) -> None:
     bad = broken(tmp_path / "bad.png")
     result = mnistry_command("read", "--jsonl", bad)
     assert result.code == 3
@@ -359,12 +365,12 @@ READ: dict[str, Callable[[np.ndarray], bytes]] = {
 
 
 @pytest.mark.parametrize("content", READ.values(), ids=READ)
-def test_fault_that_is_none_is_read(mnistry_command, page, tmp_path, content) -> None:
+def test_fault_that_does_not_stop_reading(mnistry_command, page, tmp_path, content) -> None:
     (tmp_path / "seven.png").write_bytes(content(page("7")))
     assert mnistry_command("read", tmp_path / "seven.png") == (0, "7\n", "")
 
 
-def test_fault_52_of_several_frames_the_first_is_read_and_said(
+def test_fault_52_of_several_frames_the_first_is_read_with_a_note(
     mnistry_command, page, tmp_path
 ) -> None:
     path = tmp_path / "film.gif"
@@ -375,7 +381,7 @@ def test_fault_52_of_several_frames_the_first_is_read_and_said(
     assert result == (0, "7\n", f"note: {path}: several frames; the first is read\n")
 
 
-def test_reading_by_a_run_imports_nothing_of_training(finished_run, number) -> None:
+def test_reading_imports_nothing_that_only_training_needs(finished_run, number) -> None:
     program = (
         "import sys; from mnistry import cli\n"
         "try: cli.main()\n"
@@ -389,7 +395,7 @@ def test_reading_by_a_run_imports_nothing_of_training(finished_run, number) -> N
 
 
 @POSIX
-def test_each_line_is_there_before_the_next_picture_is(number, tmp_path) -> None:
+def test_each_result_is_printed_before_the_next_picture_arrives(number, tmp_path) -> None:
     later = tmp_path / "later.png"
     os.mkfifo(later)
     command = [*MNISTRY, "read", "--jsonl", str(number), str(later)]
@@ -408,7 +414,7 @@ def test_each_line_is_there_before_the_next_picture_is(number, tmp_path) -> None
 
 
 @POSIX
-def test_progress_is_drawn_for_people_alone(number, tmp_path) -> None:
+def test_progress_is_drawn_on_the_terminal_and_not_in_the_output(number, tmp_path) -> None:
     import pty
 
     controller, terminal = pty.openpty()

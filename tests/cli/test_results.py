@@ -82,7 +82,7 @@ def test_predict_writes_what_kaggle_wants(
     assert mnistry_command("predict", finished_run.path, unlabelled).out == out.read_text()
 
 
-def test_fault_29_unlabelled_images_are_only_read(
+def test_fault_29_unlabelled_images_are_neither_trained_on_nor_scored(
     mnistry_command, finished_run, unlabelled
 ) -> None:
     assert mnistry_command("train", "--data", unlabelled).code == 3
@@ -93,7 +93,9 @@ def test_plot_draws_into_the_run(mnistry_command, finished_run, tmp_path) -> Non
     shutil.copytree(finished_run.path, tmp_path / "run")
     result = mnistry_command("plot", tmp_path / "run")
     assert result.code == 0
-    assert all(Path(line).is_file() for line in result.out.splitlines())
+    paths = {Path(line) for line in result.out.splitlines()}
+    assert paths
+    assert paths == set((tmp_path / "run" / "figures").iterdir())
 
 
 def test_export_copies_a_model_that_works(mnistry_command, finished_run, tmp_path) -> None:

@@ -11,7 +11,7 @@ def test_digits_stand_side_by_side_with_index_and_label(mnistry_command, mnist_h
     assert "█" in result.out
 
 
-def test_the_test_split_is_another(mnistry_command, mnist_home) -> None:
+def test_the_test_split_has_its_own_images(mnistry_command, mnist_home) -> None:
     assert "image 7, label 9" in mnistry_command("show", 7, "--split", "test").out
 
 

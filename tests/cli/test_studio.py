@@ -46,7 +46,7 @@ def test_case_84_broken_and_broken_off_requests_do_not_fill_the_terminal(tmp_pat
     assert served.said == [""]
 
 
-def test_a_model_that_there_is_not_is_told_before_anything_is_served(tmp_path: Path) -> None:
+def test_a_missing_model_is_reported_before_anything_is_served(tmp_path: Path) -> None:
     for model in (tmp_path / "none.onnx", tmp_path):
         with pytest.raises(ModelError):
             studio.main(["--model", str(model), "--port", "0"], standalone_mode=False)

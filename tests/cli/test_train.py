@@ -182,7 +182,7 @@ def test_a_cluster_that_is_not_there_is_refused(mnistry_command, tmp_path) -> No
         (("--ray", "ray://127.0.0.1:10001", "--workers", 2), "expected local, auto, or HOST:PORT"),
     ],
 )
-def test_where_to_train_that_makes_no_sense_is_refused(mnistry_command, options, said) -> None:
+def test_cluster_options_that_make_no_sense_are_refused(mnistry_command, options, said) -> None:
     result = mnistry_command("train", *SMALL, *options)
     assert (result.code, result.out) == (2, "")
     assert said in result.err

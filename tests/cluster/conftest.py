@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, a core each."""
+"""A Ray cluster of two nodes on this machine, with one core each."""
 
 import logging
 import warnings
@@ -11,9 +11,9 @@ from mnistry.cluster.connection import connected, import_ray
 
 @pytest.fixture
 def cluster() -> Iterator[object]:
-    """Start it, be connected to it, and end it. It has Ray's own methods to add and end nodes."""
+    """The cluster, to which this process is connected; its methods add and remove nodes."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray leaves sockets and files to the collector
+        warnings.simplefilter("ignore")  # Ray leaves sockets and files open
         import_ray()
         from ray.cluster_utils import Cluster
 

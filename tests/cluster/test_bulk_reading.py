@@ -20,12 +20,12 @@ from mnistry.cluster.picture_sources import Opener, Pictures, unpack
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.reading import Reader
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of Ray and pandas
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder of 60 digits, one file that is no picture."""
+    """A folder of 60 files: 59 pictures of digits, and one file that is not a picture."""
     (images, _), _ = mnistry.load("sample")
     folder = tmp_path / "in"
     folder.mkdir()
@@ -82,7 +82,7 @@ def test_fault_89_each_picture_has_one_row_and_none_is_read_twice(
 
 
 @pytest.mark.long
-def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
+def test_a_fault_of_every_worker_stops_the_reading_and_blames_no_picture(
     cluster, pictures: Path, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = bulk_reading._Worker
@@ -111,7 +111,7 @@ def test_what_keeps_all_workers_from_working_is_no_fault_of_the_pictures(
     )
 
 
-def test_a_worker_that_does_not_see_what_is_there_stops_the_reading(
+def test_a_worker_that_cannot_open_an_existing_file_stops_the_reading(
     cluster, pictures: Path, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = bulk_reading._Worker
@@ -132,7 +132,7 @@ def test_a_worker_that_does_not_see_what_is_there_stops_the_reading(
     assert list((tmp_path / "out").glob("*.parquet")) == []
 
 
-def test_of_very_many_that_cannot_be_opened_some_are_told_and_all_are_counted(
+def test_all_unopened_pictures_are_counted_but_only_some_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_reading, "_SHOWN", 3)
@@ -149,7 +149,7 @@ def test_of_very_many_that_cannot_be_opened_some_are_told_and_all_are_counted(
         unopened.add(np.array([2]), "far")
 
 
-def test_want_of_memory_is_the_workers_fault_and_no_pictures(
+def test_lack_of_memory_is_the_workers_fault_and_not_the_pictures(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -166,7 +166,7 @@ def test_want_of_memory_is_the_workers_fault_and_no_pictures(
                 worker.do(packed, "")
 
 
-def test_of_few_pictures_each_worker_has_some() -> None:
+def test_a_few_pictures_are_divided_among_all_workers() -> None:
     sizes = [len(part) for part in bulk_reading.divide(np.arange(60), 4000, workers=4)]
     assert sum(sizes) == 60
     assert len(sizes) >= 8
@@ -174,13 +174,13 @@ def test_of_few_pictures_each_worker_has_some() -> None:
     assert [len(part) for part in bulk_reading.divide(np.arange(1), 4000, workers=4)] == [1]
 
 
-def test_pictures_of_one_name_in_two_folders_are_two_and_what_cannot_be_opened_is_tried_again(
+def test_pictures_of_the_same_name_are_distinguished_and_unopened_ones_are_retried(
     cluster, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late, odd = tmp_path / "late.png", tmp_path / os.fsdecode(b"gr\xf6\xdfe.png")
     shutil.copy(pictures / "02.png", odd)
     (tmp_path / "list.txt").write_text("late.png\n00.png\n")
-    monkeypatch.chdir(pictures)  # the workers are elsewhere
+    monkeypatch.chdir(pictures)  # the workers have another working directory
     done = bulk_reading.read(
         ["00.png", "../list.txt", str(odd)], Path("../out"), bulk_reading.Settings(), cores=2
     )
@@ -211,7 +211,7 @@ def test_one_node_that_cannot_work_stops_the_batch_and_no_picture_is_blamed(
     assert not any(row["error"] for row in rows(tmp_path / "out") if "59.png" not in row["file"])
 
 
-def test_a_result_that_is_damaged_is_told_and_workers_of_another_driver_write_nothing(
+def test_a_damaged_result_is_reported_and_workers_of_an_earlier_driver_write_nothing(
     cluster, pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -242,7 +242,7 @@ def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(
             denied = super().do(part, turn)
             if "/35.png" in part and len(unpack(part)) > 3:
                 late.touch()
-                os.kill(os.getpid(), signal.SIGKILL)  # written, but not said
+                os.kill(os.getpid(), signal.SIGKILL)  # the part is written, but not reported
             return denied
 
         def _read(self, item, content):

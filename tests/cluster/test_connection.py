@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from mnistry.cluster.connection import connected
+from mnistry.cluster.connection import connected, import_ray
 from mnistry.errors import ResourceError
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's warnings
 
 
 @pytest.mark.long
-def test_who_has_another_token_is_refused(cluster) -> None:
+def test_a_client_with_another_token_is_refused(cluster) -> None:
     code = (
         "import sys\n"
         "from mnistry.cluster.connection import connected\n"
@@ -27,11 +27,11 @@ def test_who_has_another_token_is_refused(cluster) -> None:
         env={**os.environ, "RAY_AUTH_TOKEN": "0" * 32},
         capture_output=True, text=True, timeout=120,
     ).stdout  # fmt: skip
-    assert "no Ray cluster" in refused  # to which this process is connected
+    assert "no Ray cluster" in refused  # though it runs: this process is connected to it
     assert "token" in refused
 
 
-def test_whoever_has_no_token_gets_one_for_a_cluster_of_this_machine(tmp_path: Path) -> None:
+def test_a_token_is_made_for_a_local_cluster_if_there_is_none(tmp_path: Path) -> None:
     code = "from mnistry.cluster.connection import connected as c\nwith c('local') as n: print(n)"
     environment = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_TOKEN"}
     made = subprocess.run(
@@ -43,7 +43,7 @@ def test_whoever_has_no_token_gets_one_for_a_cluster_of_this_machine(tmp_path: P
     assert (tmp_path / ".ray" / "auth_token").stat().st_size >= 32
 
 
-def test_a_cluster_of_this_machine_is_as_it_was_asked_for_and_leaves_signals_alone() -> None:
+def test_a_local_cluster_has_the_given_cores_keeps_signal_handlers_and_ends() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers]
     with (
@@ -59,7 +59,10 @@ def test_a_cluster_of_this_machine_is_as_it_was_asked_for_and_leaves_signals_alo
     assert not ray.is_initialized()
 
 
-def test_where_nobody_listens_is_found_out_at_once() -> None:
+def test_an_address_where_nobody_listens_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(import_ray(), "init", lambda *_, **__: pytest.fail("Ray tries for minutes"))
     with (
         pytest.raises(ResourceError, match=r"127\.0\.0\.1:9: no Ray cluster"),
         connected("127.0.0.1:9"),

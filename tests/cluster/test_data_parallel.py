@@ -19,7 +19,7 @@ from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.runs.directory import Run
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's warnings
 
 # 4,000 images in batches of 77 and a last one of 73: neither can be halved.
 RECIPE = dataclasses.replace(
@@ -33,7 +33,7 @@ TOLERANCE = 1e-4 if int(cv2.__version__.split(".")[0]) >= 5 else 5e-3
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder where every worker says what it is, and leaves its weights when it is done."""
+    """A folder to which each worker writes its process and rows at the start, then its weights."""
     folder, plain = tmp_path / "watched", data_parallel._work
     folder.mkdir()
 
@@ -47,7 +47,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
             from mnistry.training import callbacks
 
-            callbacks._SAVING_SHARE = 1e9  # as often as it may
+            callbacks._SAVING_SHARE = 1e9  # save checkpoints as often as possible
             division = divide(model)
             share = (lambda rows: rows) if division is None else division.share
             mine = jax.jit(share)(np.arange(48)).addressable_shards[0].data
@@ -85,6 +85,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def lives(folder: Path, rank: int) -> list[dict]:
+    """Return what the worker of a rank wrote at each of its starts."""
     path = folder / f"{rank}.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -110,7 +111,7 @@ def check_workers(folder: Path, count: int) -> None:
 
 
 def check_run(run: Run, alone: Run) -> None:
-    """Make sure that a run is an ordinary one, and like that of one process."""
+    """Check that a run is an ordinary one, and equals that of one process except for rounding."""
     assert run.status == "done"
     assert (run.recipe, run.seed) == (alone.recipe, alone.seed)
     assert run.data == alone.data
@@ -133,7 +134,7 @@ def alone(tmp_path: Path) -> Run:
 
 
 @pytest.mark.long
-def test_a_worker_dies_and_two_go_on_from_the_last_checkpoint_as_if_one_had_trained(
+def test_after_a_workers_death_both_resume_and_train_as_one_process_does(
     cluster, watched: Path, alone: Run, tmp_path: Path
 ) -> None:
     killed, seen = [], []
@@ -152,7 +153,7 @@ def test_a_worker_dies_and_two_go_on_from_the_last_checkpoint_as_if_one_had_trai
     first, second = lives(watched, 1)
     assert first["pid"] == killed[0] != second["pid"]
     assert first["state"] in ("", "00000000-00000000")
-    assert second["state"] > "00000001"  # not before the second epoch
+    assert second["state"] > "00000001"  # in the second epoch or later
     check_workers(watched, 2)
     assert (seen[-1].epoch, seen[-1].finished) == (60, run.epochs()[-1])
     assert len(run.epochs()) == 60
@@ -177,11 +178,11 @@ def test_several_workers_train_as_one_process_does(
 @pytest.mark.long
 @pytest.mark.parametrize(
     "settings",
-    # A step of Adam's is as long for a gradient that is nothing but rounding.
+    # Adam makes a full step even for a gradient that is only a rounding error: hence SGD.
     [{"epochs": 2}, {"epochs": 1, "network": "convnet", "optimizer": "sgd"}],
     ids=["batch normalisation", "dropout"],
 )
-def test_two_workers_train_a_recipe_with_everything_as_one_process_does(
+def test_two_workers_train_with_early_stopping_as_one_process_does(
     cluster, watched: Path, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     recipe = dataclasses.replace(
@@ -200,7 +201,7 @@ def test_two_workers_train_a_recipe_with_everything_as_one_process_does(
 
 
 @pytest.mark.long
-def test_a_node_is_lost_and_training_goes_on_on_another(
+def test_a_node_is_lost_and_training_continues_on_another(
     cluster, watched: Path, alone: Run, tmp_path: Path
 ) -> None:
     lost = []
@@ -224,12 +225,14 @@ def test_a_node_is_lost_and_training_goes_on_on_another(
 
 
 @pytest.mark.long
-def test_what_the_training_refuses_is_told_once(cluster, watched: Path, tmp_path: Path) -> None:
+def test_a_diverged_training_is_not_retried_and_its_run_is_not_overwritten(
+    cluster, watched: Path, tmp_path: Path
+) -> None:
     too_fast = dataclasses.replace(RECIPE, optimizer="sgd", learning_rate=1e30)
     with pytest.raises(MnistryError, match="loss became"):
         data_parallel.train(Experiment(too_fast, Origin("sample"), 3), tmp_path / "run", 2)
     assert Run.open(tmp_path / "run").status == "diverged"
-    assert len(lives(watched, 0)) == 1  # and not tried again
+    assert len(lives(watched, 0)) == 1  # not retried
     other = dataclasses.replace(RECIPE, epochs=1)
     with pytest.raises(UsageError, match="exists already"):
         data_parallel.train(Experiment(other, Origin("sample"), 3), tmp_path / "run", 2)
@@ -237,7 +240,7 @@ def test_what_the_training_refuses_is_told_once(cluster, watched: Path, tmp_path
 
 
 @pytest.mark.long
-def test_workers_that_look_into_another_folder_are_told(
+def test_workers_that_see_another_folder_are_reported(
     cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = contextlib.nullcontext(tmp_path / "elsewhere" / "mark")
@@ -248,7 +251,7 @@ def test_workers_that_look_into_another_folder_are_told(
 
 
 @pytest.mark.long
-def test_interrupted_it_says_so_and_can_be_gone_on_with(
+def test_an_interrupted_training_is_recorded_as_such_and_keeps_its_checkpoints(
     cluster, watched: Path, tmp_path: Path
 ) -> None:
     def interrupt(progress) -> None:
@@ -262,11 +265,11 @@ def test_interrupted_it_says_so_and_can_be_gone_on_with(
         )
     assert Run.open(tmp_path / "run").status == "interrupted"
     assert list((tmp_path / "run" / "checkpoints").glob("*.npz"))
-    assert {path.name for path in tmp_path.iterdir()} == {"run", "watched"}  # no mark
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "watched"}  # and no marker file
 
 
 @pytest.mark.long
-def test_workers_that_die_every_time_end_the_training_with_what_there_is(
+def test_a_training_whose_workers_die_on_every_try_fails_with_a_remedy(
     cluster, watched: Path, tmp_path: Path
 ) -> None:
     killed = []

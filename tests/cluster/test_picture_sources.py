@@ -52,7 +52,7 @@ def test_files_folders_lists_and_tables_give_each_picture_once(tmp_path: Path) -
         (tmp_path / "scans" / name).write_bytes(png(9))
     table(tmp_path / "scans" / "T.PARQUET", [png(1), png(2)])
     (tmp_path / "scans" / "out").mkdir()
-    for name in ("out/part-1.parquet", "out/_reading.json"):  # results, of which nothing is read
+    for name in ("out/part-1.parquet", "out/_reading.json"):  # results of a reading: skipped
         (tmp_path / "scans" / name).write_bytes(b"")
     (tmp_path / "list.txt").write_bytes(b"scans/a.png\n\nscans/more/../b.png\n")
     pictures = Pictures([str(tmp_path / "list.txt"), str(tmp_path / "scans")])
@@ -80,8 +80,8 @@ def test_some_pictures_of_some_tables_are_packed_as_spans(tmp_path: Path) -> Non
     assert [pictures.number(item.name) for item in unpack(packed)] == [0, 2, 3, 4, 5, 8, 9]
 
 
-@pytest.mark.parametrize("nested", [False, True], ids=["bytes", "as Hugging Face has them"])
-def test_rows_are_found_in_whatever_group_they_stand(tmp_path: Path, nested: bool) -> None:
+@pytest.mark.parametrize("nested", [False, True], ids=["bytes", "as Hugging Face writes them"])
+def test_rows_are_found_in_every_row_group(tmp_path: Path, nested: bool) -> None:
     contents = [png(n) for n in range(10)]
     path = str(table(tmp_path / "t.parquet", contents, group=4, nested=nested))
     opener = Opener()
@@ -89,7 +89,7 @@ def test_rows_are_found_in_whatever_group_they_stand(tmp_path: Path, nested: boo
         assert opener.content(Item(path, row)) == contents[row]
 
 
-def test_a_table_in_a_folder_follows_the_rules_of_pictures(tmp_path: Path) -> None:
+def test_hidden_and_linked_tables_in_a_folder_are_skipped_like_pictures(tmp_path: Path) -> None:
     scans, elsewhere = tmp_path / "scans", tmp_path / "elsewhere"
     for folder in (scans / ".hidden", scans / "more", elsewhere):
         folder.mkdir(parents=True)
@@ -103,7 +103,7 @@ def test_a_table_in_a_folder_follows_the_rules_of_pictures(tmp_path: Path) -> No
     assert item.name == f"{scans}/more/t.parquet#0"
 
 
-def test_a_list_has_pictures_folders_and_tables_under_whatever_names(tmp_path: Path) -> None:
+def test_a_list_may_hold_pictures_folders_tables_and_odd_names(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.png").write_bytes(png(0))
     table(tmp_path / "t.parquet", [png(1), png(2)])
@@ -119,7 +119,7 @@ def test_a_list_has_pictures_folders_and_tables_under_whatever_names(tmp_path: P
     ]  # fmt: skip
 
 
-def test_among_others_what_is_not_there_and_an_empty_folder_can_only_not_be_opened(
+def test_missing_files_and_empty_folders_among_other_inputs_fail_when_opened(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "a.png").write_bytes(png(0))
@@ -134,7 +134,7 @@ def test_among_others_what_is_not_there_and_an_empty_folder_can_only_not_be_open
             assert isinstance(caught.value.__cause__, OSError)
 
 
-def test_a_table_is_read_on_in_and_holds_no_more_than_some_rows(tmp_path: Path) -> None:
+def test_a_table_stays_open_and_only_a_few_of_its_rows_are_in_memory(tmp_path: Path) -> None:
     content = np.random.default_rng(0).bytes(1 << 18)
     path = str(table(tmp_path / "t.parquet", [content] * 200, group=200, batch=8))
     opener = Opener()
@@ -147,14 +147,14 @@ def test_a_table_is_read_on_in_and_holds_no_more_than_some_rows(tmp_path: Path) 
     assert opener._table is read  # type: ignore[attr-defined]
 
 
-def test_damage_in_a_group_is_found_once_and_rows_before_it_can_be_read(
+def test_damage_in_a_row_group_is_found_once_and_other_rows_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contents = [bytes([n]) * 999 for n in range(100)]
     path = table(tmp_path / "t.parquet", contents, group=50, batch=10, compression="none")
     whole = bytearray(path.read_bytes())
     at = whole.index(contents[30])
-    whole[at - 4 : at] = b"\xff" * 4  # its length
+    whole[at - 4 : at] = b"\xff" * 4  # the length of row 30
     path.write_bytes(whole)
     opened, plain = [], pyarrow.parquet.ParquetFile.iter_batches
     monkeypatch.setattr(
@@ -173,7 +173,7 @@ def test_damage_in_a_group_is_found_once_and_rows_before_it_can_be_read(
         assert opener.content(Item(str(path), row)) == contents[row]
 
 
-def test_want_of_memory_is_no_damage_of_the_table(
+def test_lack_of_memory_is_not_reported_as_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(table(tmp_path / "t.parquet", [png(n) for n in range(40)]))
@@ -190,7 +190,7 @@ def test_want_of_memory_is_no_damage_of_the_table(
     assert opener.content(Item(path, 30)) == png(30)
 
 
-def test_a_disk_that_fails_is_no_damage_of_the_table(
+def test_a_disk_error_is_not_reported_as_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(table(tmp_path / "t.parquet", [png(n) for n in range(9)], group=3))
@@ -203,7 +203,7 @@ def test_a_disk_that_fails_is_no_damage_of_the_table(
             return super().read(*size)
 
         def __del__(self):
-            self.close()  # as pyarrow's own does
+            self.close()  # as pyarrow.OSFile does
 
     monkeypatch.setattr(pyarrow, "OSFile", Disk)
     opener = Opener()
@@ -218,7 +218,7 @@ def test_a_disk_that_fails_is_no_damage_of_the_table(
     assert Opener().content(Item(path, 5)) == png(5)
 
 
-def test_a_row_without_an_image_and_a_file_that_is_gone_are_told(tmp_path: Path) -> None:
+def test_a_row_without_an_image_and_a_missing_file_are_reported(tmp_path: Path) -> None:
     path = str(table(tmp_path / "t.parquet", [png(0), None]))
     with pytest.raises(DataError, match=r"t\.parquet#1: no image in this row"):
         Opener().content(Item(path, 1))
@@ -226,7 +226,7 @@ def test_a_row_without_an_image_and_a_file_that_is_gone_are_told(tmp_path: Path)
         Opener().content(Item(str(tmp_path / "gone.png")))
 
 
-def test_what_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
+def test_inputs_that_cannot_be_listed_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.parquet").write_bytes(b"nonsense")
     (tmp_path / "empty").mkdir()
     (tmp_path / "utf16.txt").write_bytes("a.png\n".encode("utf-16"))

@@ -28,8 +28,8 @@ def test_values_are_read(name: str, text: str, values: Choice | Range) -> None:
         ("learning_rate", "1..inf"), ("units", "1..1e400"), ("momentum", "nan..1"),
     ],
 )  # fmt: skip
-def test_what_is_no_value_is_refused_with_an_example(name: str, text: str) -> None:
-    with pytest.raises(UsageError, match="expected values separated by commas"):
+def test_an_invalid_value_is_refused_with_an_example(name: str, text: str) -> None:
+    with pytest.raises(UsageError, match=r"expected values separated by commas, or a range: \w+"):
         plan.parse(name, text)
 
 
@@ -44,7 +44,7 @@ def test_random_settings_are_the_same_each_time_and_lie_in_their_ranges() -> Non
     assert drawn[:50] == plan.configurations(varied, 50)
     rates = [one["learning_rate"] for one in drawn]
     assert all(1e-4 <= rate <= 1e-2 for rate in rates)
-    # As many below the middle of the logarithms as above it, give or take three deviations.
+    # Half of them are below the middle of the logarithms, within three standard deviations.
     below = sum(math.log10(rate) < -3 for rate in rates)
     assert abs(below - 100) < 3 * math.sqrt(50)
     assert {one["units"] for one in drawn} == set(range(10, 21))

@@ -25,7 +25,7 @@ from mnistry.runs import experiment
 from mnistry.runs.directory import Run, find_all
 from mnistry.training import checkpoints
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's and pandas' own
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of Ray and pandas
 RECIPE = Recipe(units=8, epochs=4, validation=0.2)
 EXPERIMENT = Experiment(RECIPE, Origin("sample"))
 SAMPLE = datasets.load("sample")
@@ -54,7 +54,7 @@ def trials() -> list[Trial]:
     return sweep.make_trials(EXPERIMENT, SETTINGS, seeds=2)
 
 
-def test_a_sweep_without_images_set_aside_or_seeds_is_refused() -> None:
+def test_a_sweep_without_held_out_images_or_seeds_is_refused() -> None:
     with pytest.raises(UsageError, match="a sweep needs held-out images"):
         sweep.make_trials(Experiment(Recipe(), Origin("sample")), SETTINGS, 1)
     with pytest.raises(UsageError, match="0 seeds"):
@@ -88,17 +88,17 @@ def test_trials_are_ordinary_runs_and_the_best_are_found(cluster, tmp_path: Path
         rows = list(csv.DictReader(file))
     assert [row["run"] for row in rows] == [f"runs/{result.trial.name}" for result in results]
 
-    # Given again, it is done: nothing is trained, nothing is judged anew.
-    before = whole(tmp_path / "out")
+    # Started again, the sweep is already done: no run changes.
+    before = file_times(tmp_path / "out")
     again = sweep.run(trials(), SAMPLE, tmp_path / "out")
     assert again == outcome
-    assert whole(tmp_path / "out").keys() == before.keys()
-    assert changed(before, whole(tmp_path / "out")) <= {"ended.jsonl", "results.csv"}
+    assert file_times(tmp_path / "out").keys() == before.keys()
+    assert changed(before, file_times(tmp_path / "out")) <= {"ended.jsonl", "results.csv"}
     with pytest.raises(UsageError, match="holds a sweep with other trials"):
         sweep.run(trials()[:2], SAMPLE, tmp_path / "out")
 
 
-def whole(folder: Path) -> dict[str, int]:
+def file_times(folder: Path) -> dict[str, int]:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in paths}
 
@@ -109,8 +109,11 @@ def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("epochs", [1, 4])
-def test_no_training_is_cut_off_at_its_end(cluster, tmp_path: Path, epochs: int) -> None:
-    # ASHA judges after 1, 4, 16, … epochs; the worst comes last.
+def test_a_training_that_reaches_its_last_epoch_is_done_and_not_stopped(
+    cluster, tmp_path: Path, epochs: int
+) -> None:
+    # ASHA stops trials that fall behind after 1, 4, 16, … epochs: here after the last epoch too.
+    # The worse trials come last, so it would stop them.
     recipe = dataclasses.replace(RECIPE, epochs=epochs)
     planned = sweep.make_trials(Experiment(recipe, Origin("sample")), SETTINGS[:2], 2)
     results = sweep.run(planned, SAMPLE, tmp_path / "out").results
@@ -122,7 +125,7 @@ def test_no_training_is_cut_off_at_its_end(cluster, tmp_path: Path, epochs: int)
 
 
 @pytest.mark.long
-def test_a_stopped_training_can_be_gone_on_with(cluster, tmp_path: Path) -> None:
+def test_a_stopped_training_can_be_resumed(cluster, tmp_path: Path) -> None:
     results = sweep.run(trials(), SAMPLE, tmp_path / "out").results
     stopped = [one for one in results if one.end == "stopped"]
     assert stopped
@@ -136,9 +139,7 @@ def test_a_stopped_training_can_be_gone_on_with(cluster, tmp_path: Path) -> None
 
 
 @pytest.mark.long
-def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
-    cluster, tmp_path: Path
-) -> None:
+def test_a_diverged_training_is_a_result_with_accuracy_0(cluster, tmp_path: Path) -> None:
     settings = [{"optimizer": "sgd", "learning_rate": rate} for rate in (1e30, 0.1)]
     planned = sweep.make_trials(EXPERIMENT, settings, 1)
     results = sweep.run(planned, SAMPLE, tmp_path / "out").results
@@ -151,7 +152,9 @@ def test_a_training_that_diverges_is_a_result_and_is_not_tried_again(
 
 
 @pytest.mark.long
-def test_what_fails_is_told_and_tried_again_by_the_same_command(cluster, tmp_path: Path) -> None:
+def test_a_failed_trial_is_reported_and_retried_by_the_same_command(
+    cluster, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     out.mkdir()
     sweep._check_plan(out, trials(), DIGESTS)
@@ -192,7 +195,7 @@ def test_settings_that_cannot_be_trained_are_refused_before_anything_is_started(
     sweep.check(trials(), SAMPLE)
 
 
-def test_a_sweep_of_other_data_is_another_sweep(tmp_path: Path) -> None:
+def test_a_folder_with_a_sweep_of_other_data_or_a_damaged_plan_is_refused(tmp_path: Path) -> None:
     sweep._check_plan(tmp_path, trials(), DIGESTS)
     sweep._check_plan(tmp_path, trials(), DIGESTS)
     with pytest.raises(UsageError, match="holds a sweep with other digests; "):
@@ -202,7 +205,7 @@ def test_a_sweep_of_other_data_is_another_sweep(tmp_path: Path) -> None:
         sweep._check_plan(tmp_path, trials(), DIGESTS)
 
 
-def test_a_line_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
+def test_an_incomplete_line_is_not_a_result_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ended.jsonl"
     notes = sweep._Notes(path, trials(), None)
     notes.note("0-s0", {"epoch": 2, "val_accuracy": 0.5, "end": None})
@@ -222,7 +225,7 @@ def test_a_line_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_what_cannot_be_written_down_ends_the_sweep(
+def test_a_result_that_cannot_be_written_ends_the_sweep(
     cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -235,7 +238,7 @@ def test_what_cannot_be_written_down_ends_the_sweep(
 
 
 @pytest.mark.long
-def test_workers_that_look_into_another_folder_end_the_sweep(
+def test_workers_that_see_another_folder_end_the_sweep(
     cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = contextlib.nullcontext(tmp_path / "elsewhere" / "mark")
@@ -246,7 +249,7 @@ def test_workers_that_look_into_another_folder_end_the_sweep(
     assert not list(tmp_path.glob("out/runs/*"))
 
 
-def test_a_worker_lets_go_of_programs_after_so_many_trainings(
+def test_a_worker_forgets_compiled_programs_after_every_few_trainings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import jax
@@ -267,7 +270,7 @@ def test_a_worker_lets_go_of_programs_after_so_many_trainings(
 
 
 @pytest.mark.long
-def test_a_sweep_whose_driver_was_killed_goes_on_and_trains_nothing_twice(
+def test_a_sweep_whose_driver_was_killed_continues_and_trains_nothing_twice(
     cluster, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -312,7 +315,7 @@ def test_a_worker_and_a_node_die_and_every_training_has_its_result(cluster, tmp_
 
 
 def worker() -> int:
-    """Return the number of a process in which a training runs; between two there is none."""
+    """Return the id of a process that trains; between two trainings there is none, so wait."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         for path in Path("/proc").glob("[0-9]*/cmdline"):

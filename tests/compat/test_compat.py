@@ -74,7 +74,7 @@ def test_a_training_cut_off_in_an_epoch_by_the_build_before_goes_on_where_it_was
     result = mnistry_command("train", "--resume", run, "--json")
     assert result.code == 0, result.err
     value = json.loads(result.out)
-    # The first two epochs are the checkpoint's; the others' last digits are the processor's.
+    # The first two epochs are the checkpoint's; in the others a processor's rounding adds up.
     for i, (epoch, whole) in enumerate(zip(value["epochs"], SAID["whole"], strict=True)):
         for name in ("loss", "val_loss"):
             assert epoch[name] == pytest.approx(whole[name], rel=1e-6 if i < 2 else 0.1)

@@ -88,13 +88,13 @@ def test_momentum_gathers_speed_up_to_its_limit():
     assert velocity == pytest.approx([-0.1], rel=1e-6)
 
 
-def test_rmsprop_moves_small_and_large_gradients_alike():
+def test_rmsprop_steps_are_alike_for_small_and_large_gradients():
     weights, _ = rmsprop_step([0, 0], [0.5, 500], [0, 0])
     assert weights == pytest.approx([-0.001 / 0.1**0.5] * 2, rel=1e-5)
 
 
 def test_a_small_step_follows_the_slope_and_a_large_one_overshoots():
-    # w^2 from w = 1, slope 2: what a step changes is -rate * 4, as long as the rate is small.
+    # w^2 from w = 1, slope 2: a step changes it by -4 * rate, as long as the rate is small.
     losses = {rate: gradient_descent_step([1], [2], rate)[0] ** 2 for rate in (0.001, 0.5, 1.5)}
     assert losses[0.001] - 1 == pytest.approx(-0.004, rel=0.01)
     assert losses[0.5] == 0

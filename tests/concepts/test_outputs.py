@@ -73,7 +73,7 @@ def test_one_label_gives_one_row():
 
 
 @pytest.mark.parametrize("label", [-1, 10])
-def test_a_negative_label_is_refused_and_not_counted_from_the_end(label):
+def test_a_label_out_of_range_is_refused_and_not_counted_from_the_end(label):
     with pytest.raises(ValueError, match=f"{label}.*expected 0 to 9"):
         one_hot([5, label])
 

@@ -6,7 +6,7 @@ import pytest
 
 from mnistry import concepts
 
-ONE = np.full((2, 2), 0.5)
+HALVES = np.full((2, 2), 0.5)
 COMPUTATIONS = {
     "layer": lambda a: concepts.layer(a, a, a[0]),
     "relu": concepts.relu,
@@ -34,7 +34,7 @@ COMPUTATIONS = {
     ("given", "computed"), [("float32", "float32"), ("float16", "float64"), ("float64", "float64")]
 )
 def test_only_float32_is_computed_with_less_precision_than_float64(compute, given, computed):
-    assert compute(ONE.astype(given)).dtype == computed
+    assert compute(HALVES.astype(given)).dtype == computed
 
 
 @pytest.mark.parametrize("compute", COMPUTATIONS.values(), ids=COMPUTATIONS)

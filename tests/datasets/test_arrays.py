@@ -66,7 +66,7 @@ def test_a_label_out_of_range_is_refused(label):
 
 
 @pytest.mark.parametrize("labels", [np.array([0.0, 1.0]), np.array([[0], [1]])])
-def test_what_are_no_labels_are_refused(labels):
+def test_arrays_that_are_not_labels_are_refused(labels):
     with pytest.raises(DataError, match="expected whole numbers from 0 to 9"):
         check_labels(labels)
 
@@ -112,7 +112,7 @@ def test_image_matrix_continues_below_where_the_page_is_too_narrow():
         np.zeros((0, 28), np.uint8),
     ],
 )
-def test_image_matrix_refuses_what_is_no_single_image(image):
+def test_image_matrix_refuses_anything_but_one_image(image):
     with pytest.raises(DataError, match=r"images\[0\]"):
         image_matrix(image)
 
@@ -148,7 +148,7 @@ def test_crop_is_what_numpy_slices_give(window, rows, columns):
         "9" * 99,
     ],
 )
-def test_crop_refuses_what_is_no_pair_of_slices(window):
+def test_crop_refuses_anything_but_two_slices(window):
     with pytest.raises(UsageError, match=r"is not a crop; expected two.*for example 14:,14:"):
         crop(np.zeros((3, 28, 28), np.uint8), window)
 
@@ -160,6 +160,6 @@ def test_crop_refuses_to_leave_nothing(window):
 
 
 @pytest.mark.parametrize("index", [-1, 10_000])
-def test_indices_of_no_image_are_refused(index):
+def test_indices_out_of_range_are_refused(index):
     with pytest.raises(UsageError, match=f"no image {index}; expected 0 to 9999"):
         check_indices([0, 9_999, index], 10_000)

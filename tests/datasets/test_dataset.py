@@ -26,7 +26,7 @@ def test_a_split_or_labels_that_are_missing_unpack_as_none(test):
     assert unpacked is test
 
 
-def test_arrays_are_those_that_there_are():
+def test_arrays_has_only_the_arrays_that_exist():
     dataset = Dataset("digits", "", "", Split(IMAGES, LABELS), Split(IMAGES, None))
     assert list(dataset.arrays()) == ["x_train", "y_train", "x_test"]
 
@@ -78,7 +78,7 @@ def test_one_hot_labels_are_refused_with_the_remedy():
 
 
 @pytest.mark.parametrize("dtype", [object, complex, bool, "U1"])
-def test_what_is_no_number_is_refused(dtype):
+def test_dtypes_other_than_real_numbers_are_refused(dtype):
     with pytest.raises(DataError, match="dtype"):
         as_labels(LABELS.astype(dtype), "here")
 
@@ -101,7 +101,7 @@ def test_split_without_labels():
         ("", "images"),
     ],
 )
-def test_fault_11_array_that_the_others_call_for(names, missing):
+def test_fault_11_missing_array_that_the_others_need(names, missing):
     arrays = {name: IMAGES if name[0] == "x" else LABELS for name in names.split()}
     with pytest.raises(DataError, match=f"here: no {missing}"):
         as_splits(arrays, "here")

@@ -68,7 +68,7 @@ def test_keras_cache_is_read_and_never_written(published):
     assert not caches.own().exists()
 
 
-def test_damaged_file_is_said_and_passed_over(published):
+def test_damaged_file_is_reported_and_skipped(published):
     ours = put(published, caches.own())
     put(published, caches.keras())
     damaged = ours / "t10k-labels-idx1-ubyte.gz"

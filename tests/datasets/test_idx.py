@@ -95,13 +95,13 @@ def test_two_datasets_in_one_folder(tmp_path):
 
 
 def test_folder_without_idx_files(tmp_path):
-    (tmp_path / "train-images-idx3-ubyte").mkdir()  # as one archive of MNIST unpacks
+    (tmp_path / "train-images-idx3-ubyte").mkdir()  # one archive of MNIST unpacks to such folders
     save(tmp_path / "other", LABELS)
     assert not idx.has_files(tmp_path)
 
 
 def test_original_files_of_mnist_are_read(tmp_path, mnist):
-    """The MD5 are those of the four published files, unpacked."""
+    """The MD5 sums are those of the four published files, unpacked."""
     published = {
         "x_train": "6bbc9ace898e44ae57da46a324031adb",
         "y_train": "a25bea736e30d166cdddb491f175f624",
@@ -212,7 +212,7 @@ def test_fault_21_announced_size_is_not_allocated(tmp_path, suffix, count):
     assert_refused_without_memory(path, 3, "the file cannot hold that")
 
 
-def test_fault_21_more_than_one_array_may_take(tmp_path, monkeypatch):
+def test_fault_21_an_array_above_the_size_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(idx, "MAX_ARRAY_BYTES", IMAGES.size - 1)
     path = save(tmp_path / "images.gz", IMAGES)
     assert_refused(path, 3, "at most 3,919")

@@ -41,7 +41,7 @@ def test_default_falls_back_to_the_sample_and_says_so():
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_name_written_out_never_falls_back(name):
+def test_explicit_name_never_falls_back(name):
     with pytest.raises(DownloadError):
         datasets.load(name)
 

@@ -21,14 +21,14 @@ def unpacked(mnist, tmp_path_factory):
 
 @pytest.fixture
 def own():
-    """Our cache's place for MNIST; the folder is there, the file is not."""
+    """The path of MNIST in our cache; the folder exists, the file does not."""
     caches.own().mkdir(parents=True)
     return caches.own() / "mnist.npz"
 
 
 @pytest.fixture
 def keras():
-    """Keras's place for it."""
+    """The path of MNIST in Keras's cache; the folder exists, the file does not."""
     caches.keras().mkdir(parents=True)
     return caches.keras() / "mnist.npz"
 
@@ -51,7 +51,7 @@ def other_digits(path):
 
 
 def test_our_cache_is_read_and_a_quick_copy_kept(own, mnist_path):
-    own.symlink_to(mnist_path)  # other bytes than the file that is downloaded, the same arrays
+    own.symlink_to(mnist_path)  # any file with MNIST's arrays will do
     dataset = module.load()
     assert (dataset.name, dataset.licence) == ("mnist", "CC BY-SA 3.0")
     assert dataset.source == str(own)
@@ -103,7 +103,7 @@ def test_keras_cache_is_read_and_never_written(keras, unpacked):
 
 
 @pytest.mark.parametrize("spoil", [other_digits, lambda path: path.write_bytes(b"<html>")])
-def test_damaged_cache_is_said_kept_and_passed_over(own, keras, unpacked, spoil):
+def test_damaged_cache_is_reported_kept_and_skipped(own, keras, unpacked, spoil):
     spoil(own)
     content = own.read_bytes()
     keras.symlink_to(unpacked)

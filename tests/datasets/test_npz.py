@@ -113,7 +113,7 @@ def test_fault_12_object_array_is_not_unpickled(tmp_path):
 
 
 @pytest.mark.parametrize("array", [np.array(["a"]), np.zeros(6, bool), np.zeros(6, complex)])
-def test_fault_12_other_types_than_numbers(tmp_path, array):
+def test_fault_12_types_other_than_real_numbers(tmp_path, array):
     members = arrays() | {"y_train": array}
     assert_refused(save(tmp_path / "digits.npz", **members), "member y_train.npy", "dtype")
 
@@ -157,7 +157,7 @@ def test_fault_13_negative_shape(tmp_path):
     assert_refused(path, "member y_train.npy", "(-1, -100)")
 
 
-def test_fault_13_more_than_one_array_may_take(tmp_path, monkeypatch):
+def test_fault_13_an_array_above_the_size_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(npz, "MAX_ARRAY_BYTES", 6 * 784 - 1)
     path = save(tmp_path / "digits.npz", **arrays())
     assert_refused(path, "member x_train.npy", "at most 4,703")
@@ -167,7 +167,7 @@ def test_fault_13_stream_ends_before_the_announced_size(tmp_path):
     content = npy_header((200,)) + bytes(100)
     path = write_zip(tmp_path / "digits.npz", [("y_train.npy", content)])
     data, size = path.read_bytes(), len(content)
-    # The directory believes the header, and the checksum is that of the shorter stream.
+    # The directory agrees with the header, but the checksum is of the shorter stream.
     path.write_bytes(data.replace(size.to_bytes(4, "little"), (size + 100).to_bytes(4, "little")))
     assert_refused(path, "member y_train.npy", "ends at byte 100 of 200")
 

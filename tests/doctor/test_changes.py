@@ -36,7 +36,7 @@ def test_a_move_is_by_whole_pixels(four, changed) -> None:
 @pytest.mark.parametrize(
     ("name", "wider"), [("strokes 1 pixel thicker", 1), ("strokes 0.5 pixels thinner", -0.5)]
 )
-def test_strokes_change_by_what_is_said(name, wider) -> None:
+def test_strokes_change_by_as_much_as_the_name_says(name, wider) -> None:
     bar = np.zeros((28, 28), np.uint8)
     bar[4:24, 12:16] = 255
     image = {change.name: change.image for change in small_changes(bar)}[name]
@@ -56,7 +56,7 @@ def test_a_turn_brings_the_top_of_a_bar_to_its_side() -> None:
     assert (leaning[4] @ np.arange(28)) / leaning[4].sum() == pytest.approx(13.5 - 3.8, abs=0.3)
 
 
-def test_the_rest_does_what_it_says(four, changed) -> None:
+def test_the_other_changes_do_what_their_names_say(four, changed) -> None:
     np.testing.assert_array_equal(changed["ink and paper swapped"], 255 - four)
     assert changed["40 % fainter"].max() == round(0.6 * four.max())
     before, after = (
@@ -67,7 +67,7 @@ def test_the_rest_does_what_it_says(four, changed) -> None:
     assert stroke_width(changed["blurred by 1 pixel"] > 60) > stroke_width(four > 60)
 
 
-def test_what_would_leave_nothing_is_not_tried() -> None:
+def test_a_hairline_is_not_thinned_to_less_than_half() -> None:
     hair = np.zeros((28, 28), np.uint8)
     hair[4:24, 14] = 255
     assert not any("thinner" in change.name for change in small_changes(hair) if change.size > 0.25)

@@ -31,7 +31,7 @@ def row(*images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def swapped(reader, digits) -> Diagnosis:
-    """Of MNIST's own image of a five, ink and paper exchanged."""
+    """The diagnosis of one of MNIST's fives with ink and paper swapped."""
     return examine(reader, 255 - digits[5])
 
 
@@ -71,7 +71,7 @@ def test_nothing_mattered_where_every_stage_reads_the_same(reader, digits) -> No
 
 @pytest.mark.parametrize("true", range(10))
 def test_a_change_makes_another_answer_and_no_smaller_one_does(digits, true) -> None:
-    reader = Reader(threshold=0.99)  # so that an answer is soon another
+    reader = Reader(threshold=0.99)  # high, so that small changes change the answer
 
     def answers(images: list[np.ndarray]) -> list[int | None]:
         return [reading.digits[0].digit for reading in reader.read_many(np.stack(images))]

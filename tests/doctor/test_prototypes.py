@@ -10,13 +10,13 @@ def shipped() -> tuple[np.ndarray, np.ndarray]:
         return arrays["images"], arrays["labels"]
 
 
-def test_some_200_ship_as_many_of_each_digit() -> None:
+def test_200_prototypes_ship_20_of_each_digit() -> None:
     images, labels = shipped()
     assert (images.dtype, images.shape) == (np.uint8, (200, 28, 28))
     assert np.bincount(labels, minlength=10).tolist() == [20] * 10
 
 
-def test_the_nearest_of_a_prototype_is_itself() -> None:
+def test_the_nearest_prototype_to_a_prototype_is_itself() -> None:
     images, labels = shipped()
     first, second, third = prototypes.nearest(images[57])
     assert first.label == labels[57]
@@ -25,7 +25,7 @@ def test_the_nearest_of_a_prototype_is_itself() -> None:
     assert 0 < second.distance <= third.distance < 1
 
 
-def test_a_stroke_beside_is_nearer_than_none_there() -> None:
+def test_a_digit_moved_by_a_pixel_is_still_nearest_to_its_class() -> None:
     images, labels = shipped()
     moved = np.roll(images[12], 1, axis=1)
     assert prototypes.nearest(moved)[0].label == labels[12]
@@ -37,7 +37,7 @@ def test_faint_ink_is_no_other_shape() -> None:
     assert prototypes.nearest(np.zeros((28, 28), np.uint8))[0].distance == 1
 
 
-def test_without_them_the_installation_is_blamed(monkeypatch, tmp_path) -> None:
+def test_without_prototypes_the_installation_is_blamed(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(prototypes, "SHIPPED", tmp_path / "prototypes.npz")
     monkeypatch.setattr(prototypes, "_shipped", prototypes._shipped.__wrapped__)
     with pytest.raises(ModelError, match="install mnistry again"):

@@ -69,7 +69,7 @@ def test_what_ails_a_small_digit_in_a_corner_is_said_in_pixels_of_28(three) -> N
 
 
 @pytest.mark.parametrize(("width", "said"), [(1, "strokes too thin: 1."), (8, "strokes too thick")])
-def test_what_ails_other_pens_is_said(width, said) -> None:
+def test_strokes_of_other_pens_are_called_too_thin_or_too_thick(width, said) -> None:
     ink = np.zeros((28, 28), np.uint8)
     ink[4:24, 10 : 10 + width] = 255
     assert way(ink)[3].ailment.startswith(said)

@@ -26,7 +26,8 @@ def card(labels, given, classes="abcd"):
     return score(labels, rows, classes=tuple(classes))
 
 
-# A probability of 1/2 costs 1 bit, 1/4 costs 2, 1/8 costs 3. No image has the class d.
+# A probability of 1/2 costs 1 bit, 1/4 costs 2, 1/8 costs 3. No training image has the class d,
+# and no test image the class c.
 TRAIN = card([0, 0, 1, 2], [0.5, 0.5, 0.5, 0.25])
 TEST = card([0, 1, 1, 3], [0.25, 0.25, 0.125, 0.5])
 VALIDATION = card([0, 1, 2, 3], [0.125, 0.125, 0.125, 0.125])
@@ -149,7 +150,7 @@ def test_a_real_run_lies_between_nothing_and_0_and_its_classes_add_up(finished_r
     assert found.unseen == scores.test.loss_bits
     assert [len(found.epochs), len(found.by_class)] == [2, 10]
     assert all(isinstance(entry, Entry) and entry.unseen for entry in found.epochs)
-    # The images set aside are scored after the last epoch and by the final weights: the same.
+    # After the last epoch the weights are the final ones, so both losses are the same.
     assert found.epochs[-1].unseen == pytest.approx(scores.validation.loss_bits, rel=1e-4)
     whole = sum(
         entry.unseen * one.images

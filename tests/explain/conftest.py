@@ -43,10 +43,10 @@ def dense_network(*units: int, activation: str = "relu") -> keras.Model:
 NETWORKS = {
     "dense": ((64,), "relu"),
     "deep": ((32, 24), "relu"),
-    "linear": ((), "relu"),
+    "no hidden layer": ((), "relu"),
     "sigmoid": ((16, 12), "sigmoid"),
     "tanh": ((16, 12), "tanh"),
-    "unbent": ((16,), "linear"),
+    "linear activation": ((16,), "linear"),
 }
 
 
@@ -59,7 +59,7 @@ def dense_subject(request: pytest.FixtureRequest) -> Subject:
 
 @pytest.fixture(scope="session")
 def convnet() -> Subject:
-    """A network of convolutions."""
+    """A convolutional network."""
     return subject(mnistry.build("convnet"))
 
 

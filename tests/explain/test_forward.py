@@ -16,7 +16,7 @@ from mnistry.inference import onnx_session
 
 
 def keras_layers(model, image):
-    """Return each layer's sums, if it is dense, and output for one image, computed by Keras."""
+    """Return each layer's sums (None if it is not dense) and output for one image, by Keras."""
     found, values = {}, keras.ops.convert_to_tensor(image[np.newaxis])
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer):
@@ -47,7 +47,7 @@ def test_sums_and_activations_of_dense_networks_equal_those_of_keras(dense_subje
         assert explanation.answer == int(np.argmax(probabilities))
 
 
-def test_outputs_of_other_layers_equal_those_of_keras(convnet, digits):
+def test_outputs_of_a_convolutional_network_equal_those_of_keras(convnet, digits):
     explainer = Explainer(convnet.onnx)
     assert explainer.network is None
     for image in digits[0]:
@@ -171,7 +171,7 @@ def test_weights_that_are_stored_transposed_are_transposed_back(digits):
     np.testing.assert_allclose(explanation.logits, expected, rtol=1e-6)
 
 
-def test_a_model_with_another_input_or_output_is_refused(tmp_path):
+def test_a_missing_file_and_a_model_with_another_output_are_refused(tmp_path):
     with pytest.raises(ModelError, match="no such file"):
         Explainer(tmp_path / "model.onnx")
     content = foreign([node("Cast", ["image"], ["probabilities"], to=1)])

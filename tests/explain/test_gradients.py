@@ -29,9 +29,9 @@ def test_gradients_equal_those_of_jax_for_the_keras_model(dense_subject, digits,
     for image, label in zip(*digits, strict=True):
         expected = slopes(weights, image, int(label))
         found = gradients.backpropagate(network, image, int(label), loss)
-        for ours, kerass in zip([a for pair in found for a in pair], expected, strict=True):
-            largest = float(abs(kerass).max())
-            np.testing.assert_allclose(ours, kerass, rtol=1e-4, atol=1e-5 * largest)
+        for ours, theirs in zip([a for pair in found for a in pair], expected, strict=True):
+            largest = float(abs(theirs).max())
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * largest)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -56,7 +56,7 @@ def test_numerical_gradients_equal_those_of_backpropagation(dense_subject, digit
 
 def test_a_loss_too_small_to_compute_from_a_probability_is_right():
     logits = np.zeros((1, 10))
-    logits[0, 4] = 60  # the others' shares are e^-60 each
+    logits[0, 4] = 60  # the others' probabilities are e^-60 each
     label = np.array([4])
     assert gradients.losses(logits, label, "categorical_crossentropy") == pytest.approx(
         9 * np.exp(-60)

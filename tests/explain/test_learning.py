@@ -136,7 +136,7 @@ def test_the_weights_have_the_largest_gradients_of_each_layer_and_agree_with_dif
 def test_all_parameters_and_those_that_move_are_counted(step):
     assert step.parameters == 784 * 32 + 32 + 32 * 10 + 10
     assert step.moved == sum(np.count_nonzero(array) for array in flat(step.step.changes))
-    assert 0 < step.moved < step.parameters  # what lies on paper has no gradient
+    assert 0 < step.moved < step.parameters  # weights of paper pixels have a gradient of 0
 
 
 def test_the_curve_is_the_loss_of_the_moved_network_until_it_is_clearly_worse(
@@ -174,13 +174,15 @@ def test_the_run_is_not_changed(finished_run, network, digits):
 def test_without_a_saved_state_the_optimizer_makes_a_first_step(finished_run, gradient, tmp_path):
     shutil.copytree(finished_run.path, tmp_path / "run")
     run = dataclasses.replace(finished_run, path=tmp_path / "run")
-    keras_files.save(finished_run.model(), run.keras_path)  # loaded models are not compiled
+    # This model is not compiled, so no optimizer is saved with it.
+    keras_files.save(finished_run.model(), run.keras_path)
     digests = {**run.digests, run.keras_path.name: files.sha256(run.keras_path)}
     made = learning.optimizer_step(dataclasses.replace(run, digests=digests), gradient)
     assert not made.remembers
     assert made.steps_before == 0
     moves = abs(made.changes[1][0])
-    assert moves.max() == pytest.approx(0.001 / np.sqrt(0.1), rel=1e-3)  # a first step's
+    # RMSprop's first step divides each gradient by the root of a tenth of its square.
+    assert moves.max() == pytest.approx(0.001 / np.sqrt(0.1), rel=1e-3)
 
 
 def test_a_gradient_of_another_network_is_refused(finished_run, gradient):

@@ -105,7 +105,7 @@ def test_an_image_without_a_label_has_no_loss(finished_run, digits):
     assert not any("nats" in formula.text for formula in all_of(told, Formula))
 
 
-def test_other_networks_are_described_layer_by_layer(convnet, digits):
+def test_a_convolutional_network_is_described_layer_by_layer(convnet, digits):
     explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
     told = narrative.forward(explanation, "a five")
     table = next(t for t in all_of(told, Table) if t.headings[0] == "layer")
@@ -176,8 +176,8 @@ def test_a_confident_answer_is_not_rounded_to_probability_1(sure):
     assert "the sum of all ten, 1 + 1.3e-05." in words(told)
 
 
-def test_numbers_that_a_small_step_changes_are_written_differently(step):
-    """Both the step and the loss are divided by 100,000."""
+def test_numbers_before_and_after_a_small_step_look_different(step):
+    """The changes are divided by 100,000, and the losses differ from their third digit on."""
     weights = tuple(dataclasses.replace(w, change=w.change / 1e5) for w in step.weights)
     small = dataclasses.replace(
         step, weights=weights, before=1.484e-05, after=1.457e-05, slope=-2.7e-07,
@@ -199,7 +199,7 @@ def with_courses(step, own, theirs):
     return words(narrative.learning(dataclasses.replace(step, curve=curve)))
 
 
-def test_only_a_loss_that_falls_first_is_called_overshot(step):
+def test_a_step_has_overshot_only_where_the_loss_falls_and_then_rises(step):
     rises, falls, turns = [1.0, 2, 3], [3.0, 2, 1], [2.0, 1, 4]
     assert "overshot" not in with_courses(step, falls, rises)
     assert "This direction does not help them" in with_courses(step, falls, rises)

@@ -71,7 +71,7 @@ def test_the_page_has_no_scripts_and_no_links_to_other_files(text):
     assert "default-src 'none'" in text
 
 
-def test_pictures_are_the_pixels_that_they_show(text, digits):
+def test_the_first_picture_has_the_pixels_of_the_image(text, digits):
     source = next(a["src"] for tag, a in Parsed(text).tags if tag == "img")
     with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
         np.testing.assert_array_equal(255 - np.asarray(picture.convert("L")), digits[0][5])

@@ -227,7 +227,7 @@ def test_fault_56_png_text_bomb(tmp_path):
     assert_refused(tmp_path / "bomb.png", "a damaged image")
 
 
-def test_bytes_are_named_as_they_are_called():
+def test_an_error_in_bytes_begins_with_the_name_that_the_caller_gave():
     with pytest.raises(DataError, match=r"^an upload: "):
         decode_image(b"nothing", "an upload")
 
@@ -247,7 +247,7 @@ def test_a_phones_second_view_of_a_picture_is_no_second_frame(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_large_jpeg_comes_as_small_as_it_is_needed_with_its_whole_size(tmp_path, orientation):
+def test_a_large_jpeg_is_decoded_reduced_and_its_full_size_returned(tmp_path, orientation):
     steps = np.kron(np.array([[0, 255], [90, 180]], np.uint8), np.ones((301, 500), np.uint8))
     photo = Image.fromarray(steps).convert("RGB")
     exif = photo.getexif()
@@ -264,7 +264,7 @@ def test_a_large_jpeg_comes_as_small_as_it_is_needed_with_its_whole_size(tmp_pat
     assert np.median(abs(grey[:rows, :columns] - quarter)) <= 2
 
 
-def test_what_is_no_jpeg_comes_whole(tmp_path):
+def test_a_picture_that_is_not_a_jpeg_is_not_reduced(tmp_path):
     page = open_content(save(tmp_path / "a.png", GREYS).read_bytes(), "a picture").page(1, 2)
     np.testing.assert_array_equal(page.grey, GREYS)
     assert page.size == GREYS.shape

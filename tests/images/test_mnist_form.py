@@ -91,7 +91,7 @@ def test_mnists_images_enlarged_pixel_by_pixel_come_back_as_they_were(factor: in
 
 @pytest.mark.parametrize("way", [cv2.INTER_LINEAR, cv2.INTER_CUBIC])
 @pytest.mark.parametrize("factor", [3, 6, 20])
-def test_mnists_images_enlarged_softly_keep_their_place_and_their_answer(factor, way) -> None:
+def test_mnists_images_enlarged_softly_keep_their_mean_place_and_their_answers(factor, way) -> None:
     images = mnistry.load("sample").train.images[:100]
     back = np.stack([normalise(on_a_page(image, factor, way)) for image in images])
     assert np.abs(back.astype(int) - images).mean() < 6  # by area averages alone it was 9
@@ -105,7 +105,7 @@ def test_mnists_images_enlarged_softly_keep_their_place_and_their_answer(factor,
 
 
 def centres(images: np.ndarray) -> np.ndarray:
-    """The mean centre of mass: row and column."""
+    """The centre of mass of all images together: row and column."""
     mass = images.astype(float)
     grid = np.arange(28)
     rows, columns = mass.sum(2) @ grid, mass.sum(1) @ grid
@@ -115,5 +115,5 @@ def centres(images: np.ndarray) -> np.ndarray:
 def test_a_long_thin_stroke_cut_out_tightly_has_a_form() -> None:
     bar = np.ones((400, 12), np.float32)
     form = normalise(bar)
-    # Between two pixels: both its ends are half covered.
+    # Each end lies within a pixel, so rows 4 and 24 are covered only in part.
     assert np.flatnonzero(form.any(axis=1))[[0, -1]].tolist() == [4, 24]

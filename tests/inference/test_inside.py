@@ -61,14 +61,14 @@ def test_every_value_is_what_the_reference_implementation_computes(convnet, digi
         np.testing.assert_allclose(values[name], expected[0], atol=1e-5, err_msg=name)
 
 
-def test_a_file_is_refused_by_its_own_name(tmp_path, convnet):
+def test_an_error_names_the_file(tmp_path, convnet):
     path = tmp_path / "model.onnx"
     path.write_bytes(convnet.onnx[:-50])
     with pytest.raises(ModelError, match=r"model\.onnx: it is not an ONNX model, or a damaged one"):
         Inside(path)
 
 
-def test_what_is_no_model_of_ours_is_refused_before_it_is_looked_into(convnet):
+def test_a_model_that_is_not_ours_is_refused(convnet):
     model = onnx.load_from_string(convnet.onnx)
     model.graph.output[0].name = "flatten/Flatten_9"
     with pytest.raises(ModelError, match="its output is"):

@@ -109,7 +109,7 @@ if hasattr(os, "mkfifo"):  # not on Windows
             model_bytes.read(tmp_path / "m.onnx", ".onnx", 1000)
 
 
-def test_an_unreadable_file_is_no_bug(tmp_path, monkeypatch):
+def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 

@@ -128,7 +128,7 @@ def test_fault_70_more_rows_than_images():
 
 
 def test_fault_70_a_model_that_fails_while_it_runs(capfd):
-    """It says that N is free, and asks for one row, in a way that only running it shows."""
+    """It declares N free but reshapes to one row, which shows only when it runs."""
     model = make_model()
     del model.graph.node[1]
     for index, node in enumerate(
@@ -181,7 +181,7 @@ def test_fault_73_operator_that_onnx_does_not_have():
 
 
 @pytest.mark.parametrize("name", [b"image", b"MatMul"])
-def test_a_name_that_is_no_text_is_refused_without_a_word_on_stdout(name, capfd):
+def test_a_name_that_is_not_text_is_refused_and_nothing_is_printed(name, capfd):
     content = make_model().SerializeToString().replace(name, b"\xff" * len(name))
     with pytest.raises(ModelError, match=r"not text|codec|refuses|its input is"):
         onnx_session.open_session(content)

@@ -120,9 +120,10 @@ def test_fault_71_weights_that_are_not_finite(value, kind):
         refused(make_model(relu(), weights=[listed]), "a weight is not a number, or infinite")
 
 
-def test_a_model_cut_short_anywhere_is_refused_or_without_its_end():
+def test_a_model_cut_short_is_refused():
     weights = [numpy_helper.from_array(np.ones(5, np.float32), "w")]
     content = make_model(relu(), weights=weights).SerializeToString()
+    # The last bytes are the operator set's; without them the graph is still whole.
     for length in range(len(content) - 10):
         refused(content[:length], "not an ONNX model")
 

@@ -31,7 +31,7 @@ def test_the_same_model_gives_the_same_bytes(model, tmp_path):
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
 
 
-def test_a_trained_network_reads_every_mnist_test_image_alike(mnist, tmp_path):
+def test_onnx_runtime_and_keras_agree_on_every_mnist_test_image(mnist, tmp_path):
     model = zoo.build("dense", units=64)
     model.compile("rmsprop", "sparse_categorical_crossentropy")
     model.fit(mnist["x_train"][:12800], mnist["y_train"][:12800], batch_size=128, verbose=0)
@@ -80,14 +80,14 @@ def test_a_write_that_fails_leaves_the_old_file_whole(model, tmp_path, monkeypat
 
 
 def rows(*gaps: float) -> np.ndarray:
-    """Give one row of probabilities for each gap between its two best classes, 0 and 1."""
+    """Return one row of probabilities per gap: the lead of class 0, the best, over class 1."""
     result = np.full((len(gaps), 10), 0.0125)
     result[:, 0] = [0.45 + gap / 2 for gap in gaps]
     result[:, 1] = [0.45 - gap / 2 for gap in gaps]
     return result.astype(np.float32)
 
 
-def test_another_class_is_refused_however_small_the_difference(tmp_path):
+def test_another_class_is_refused_unless_the_two_best_are_tied(tmp_path):
     expected = rows(0.5, 1e-5, 1e-5)
     swapped = expected.copy()
     swapped[1:, [0, 1]] = swapped[1:, [1, 0]]
@@ -98,7 +98,6 @@ def test_another_class_is_refused_however_small_the_difference(tmp_path):
 def test_a_tie_has_no_order_to_keep(tmp_path):
     expected = rows(0.5, 2e-7)
     assert expected[1, 0] > expected[1, 1]
-    export._compare(expected, expected[:, [0, 1, *range(2, 10)]], tmp_path)
     swapped = expected.copy()
     swapped[1, [0, 1]] = swapped[1, [1, 0]]
     export._compare(expected, swapped, tmp_path)
@@ -112,7 +111,7 @@ def test_a_tie_does_not_excuse_a_third_class(tmp_path):
         export._compare(expected, actual, tmp_path)
 
 
-def test_not_a_number_is_no_agreement(tmp_path):
+def test_nan_counts_as_a_difference(tmp_path):
     with pytest.raises(ModelError, match="differ from Keras's by nan"):
         export._compare(rows(0.5), rows(0.5) * np.nan, tmp_path)
 

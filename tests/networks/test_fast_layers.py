@@ -22,7 +22,7 @@ def one_layer(layer: keras.Layer, shape: tuple[int, ...]) -> keras.Model:
 
 
 def outcome(model: keras.Model, images: np.ndarray, *, training: bool = False) -> tuple:
-    """The answer, the new state, and the gradients by weights and images of a weighted sum."""
+    """Return a weighted sum's gradients by weights and images, the answer and the new state."""
     weights = [v.value for v in model.trainable_variables]
     state = [v.value for v in model.non_trainable_variables]
 
@@ -38,7 +38,7 @@ def assert_the_same(model: keras.Model, images: np.ndarray, **options) -> None:
     with accelerated(model):
         quick = outcome(model, images, **options)
     for ours, keras_s in zip(jax.tree.leaves(quick), jax.tree.leaves(expected), strict=True):
-        # Sums of hundreds of terms are rounded in another order: compared with the largest.
+        # Sums are added in another order, so rounding is compared with the largest value.
         scale = np.abs(np.asarray(keras_s, np.float32)).max(initial=1)
         np.testing.assert_allclose(ours, keras_s, rtol=1e-5, atol=1e-5 * scale)
 
@@ -59,14 +59,14 @@ def operations(model: keras.Model, images: np.ndarray) -> str:
         ((3, 2), (1, 2), (6, 9, 3)),
     ],
 )
-def test_convolution_is_keras_s(padding, size, strides, shape) -> None:
+def test_convolution_matches_keras(padding, size, strides, shape) -> None:
     layer = layers.Conv2D(6, size, strides, padding, activation="relu", bias_initializer="normal")
     assert_the_same(one_layer(layer, shape), noise(3, *shape))
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(("size", "dilation"), [(3, 2), ((1, 3), (1, 4)), ((2, 1), (3, 1))])
-def test_dilated_convolution_is_keras_s(padding, size, dilation) -> None:
+def test_dilated_convolution_matches_keras(padding, size, dilation) -> None:
     layer = layers.Conv2D(6, size, 1, padding, dilation_rate=dilation)
     assert_the_same(one_layer(layer, (9, 12, 3)), noise(3, 9, 12, 3))
 
@@ -76,8 +76,8 @@ def test_dilated_convolution_is_keras_s(padding, size, dilation) -> None:
     ("size", "strides", "shape"),
     [(2, 2, (7, 8, 3)), (2, 2, (8, 9, 2)), (3, 2, (8, 7, 2)), (3, 1, (5, 5, 2)), (2, 3, (8, 9, 2))],
 )
-def test_pooling_is_keras_s_with_ties_too(padding, size, strides, shape) -> None:
-    # Rounded and rectified: most windows hold their largest value more than once, some below zero.
+def test_pooling_matches_keras_with_ties_too(padding, size, strides, shape) -> None:
+    # About half of the windows hold their largest value more than once, some of them below zero.
     images = np.maximum(np.round(noise(3, *shape)), 0) - 1
     assert_the_same(one_layer(layers.MaxPooling2D(size, strides, padding), shape), images)
 
@@ -105,7 +105,7 @@ def branching() -> keras.Model:
 
 @pytest.mark.parametrize("count", [5, 2])
 @pytest.mark.slow
-def test_a_whole_network_in_training_is_keras_s_whatever_the_batch(count) -> None:
+def test_a_whole_network_in_training_matches_keras_whatever_the_batch(count) -> None:
     model = branching()
     assert_the_same(model, noise(count, 12, 12, 1), training=True)
 

@@ -96,7 +96,7 @@ def test_a_loaded_model_describes_itself_as_it_did(saved):
     keras_files.save(model, saved)
     loaded = keras_files.load(saved)
     for before, after in zip(model.layers, loaded.layers, strict=True):
-        # A new number each time says which objects are shared.
+        # Keras numbers shared objects anew each time.
         assert re.sub(r"'shared_object_id': \d+", "", str(after.get_config())) == re.sub(
             r"'shared_object_id': \d+", "", str(before.get_config())
         )
@@ -199,7 +199,7 @@ def test_a_sequential_model_with_every_kind_of_stock_object_loads(tmp_path):
     )
 
 
-# Files that are no Keras model
+# Files that are not Keras models
 
 
 @pytest.mark.parametrize("content", [b"", b"<!doctype html><html>404</html>"])
@@ -274,7 +274,7 @@ def test_a_file_cut_short_is_noticed(saved, share):
     refused(saved, "a damaged archive")
 
 
-def test_an_archive_with_nonsense_is_no_bug(saved):
+def test_an_archive_of_nonsense_is_refused(saved):
     saved.write_bytes(b"PK\x03\x04" + bytes(range(256)))
     refused(saved, "a damaged archive")
 
@@ -283,7 +283,7 @@ def test_an_archive_with_nonsense_is_no_bug(saved):
     "config",
     [b"", b"{", b"[" * 500_000, b'"text"', b"[]", b"{}", b"\xff\xfe", b'{"class_name": []}'],
 )
-def test_a_description_that_is_none_is_refused(saved, config):
+def test_a_description_of_no_model_is_refused(saved, config):
     rewrite(saved, config_json=config)
     refused(saved, "is not JSON|does not describe a model")
 
@@ -372,7 +372,7 @@ def test_fault_69_layer_in_the_form_of_old_files(saved):
     refused(saved, "the class None.Dense")
 
 
-def test_a_config_that_keras_cannot_take_is_no_bug(saved):
+def test_a_config_that_keras_cannot_rebuild_is_refused(saved):
     change_config(saved, lambda c: layer_of(c, "Dense")["config"].update(units="many"))
     refused(saved, f"Keras {keras.__version__} cannot rebuild it")
     change_config(saved, lambda c: c["config"].pop("layers"))
@@ -466,7 +466,7 @@ def test_an_array_of_texts_or_references_is_refused(saved):
     refused(saved, "/link .* is not an array that is stored whole")
 
 
-def test_groups_in_a_circle_end(saved):
+def test_groups_in_a_circle_are_refused(saved):
     def make_circle(file):
         file["layers/again"] = file["layers"]
 
@@ -475,12 +475,12 @@ def test_groups_in_a_circle_end(saved):
 
 
 @pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n" + bytes(1000)])
-def test_weights_that_are_no_hdf5_are_refused(saved, content):
+def test_weights_that_are_not_hdf5_are_refused(saved, content):
     rewrite(saved, weights_h5=content)
     refused(saved, "is damaged")
 
 
-SIGNALLING = np.array(0x7F800001, np.uint32).view(np.float32)[()]  # warns in a cast
+SIGNALLING = np.array(0x7F800001, np.uint32).view(np.float32)[()]  # casting it warns
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, SIGNALLING])
@@ -540,8 +540,8 @@ def test_padding_and_batches_do_not_change_predictions(model, batch_size):
     np.testing.assert_allclose(given, np.asarray(model(IMAGES)), atol=1e-6)
 
 
-def test_every_batch_has_one_shape(model, monkeypatch):
-    """Each new shape would be compiled for."""
+def test_every_batch_has_the_same_shape(model, monkeypatch):
+    """Keras compiles anew for each shape."""
     shapes = []
     original = model.predict_on_batch
 

@@ -1,4 +1,4 @@
-"""The line reader's network as ONNX computes what it computes in Keras."""
+"""Converted to ONNX, the line reader's network computes what it computes in Keras."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def moved(model: keras.Model) -> keras.Model:
     return model
 
 
-def test_onnx_gives_what_keras_gives_at_every_width() -> None:
+def test_onnx_gives_what_keras_gives_at_different_widths() -> None:
     model = moved(line_network.build(7))
     session = line_session.open_session(
         line_network.to_onnx(model).SerializeToString(), 7, threads=1
@@ -28,13 +28,13 @@ def test_onnx_gives_what_keras_gives_at_every_width() -> None:
         ours = line_session.log_probabilities(session, images)
         theirs = np.asarray(keras.ops.log_softmax(model(images), axis=-1))
         assert ours.shape == (2, width // 4, 7)
-        assert np.abs(ours - theirs).max() < 0.05  # weights of 16 bits
+        assert np.abs(ours - theirs).max() < 0.05  # the weights have only 16 bits
 
 
 def test_a_temperature_divides_the_logits() -> None:
     model = moved(line_network.build(7))
     images = np.random.default_rng(0).integers(0, 256, (1, 48, 64)).astype(np.uint8)
-    hot, cool = (
+    plain, softened = (
         line_session.log_probabilities(
             line_session.open_session(
                 line_network.to_onnx(model, temperature).SerializeToString(), 7, threads=1
@@ -43,11 +43,11 @@ def test_a_temperature_divides_the_logits() -> None:
         )
         for temperature in (1.0, 2.0)
     )
-    halved = hot / 2 - np.log(np.exp(hot / 2).sum(-1, keepdims=True))
-    assert np.abs(cool - halved).max() < 0.02
+    halved = plain / 2 - np.log(np.exp(plain / 2).sum(-1, keepdims=True))
+    assert np.abs(softened - halved).max() < 0.02
 
 
-def test_a_network_of_other_classes_is_refused() -> None:
+def test_another_number_of_classes_is_refused() -> None:
     content = line_network.to_onnx(line_network.build(7)).SerializeToString()
     with pytest.raises(ModelError, match="16, 7"):
         line_session.open_session(content, 19)

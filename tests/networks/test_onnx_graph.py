@@ -10,13 +10,13 @@ from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import keras_files, onnx_graph, zoo
 
-# Making random weights takes Keras long, and compare() sets its own.
+# Making random weights takes Keras a long time, and compare() sets its own.
 Conv2D = functools.partial(layers.Conv2D, kernel_initializer="zeros")
 Dense = functools.partial(layers.Dense, kernel_initializer="zeros")
 
 
 def make_images() -> np.ndarray:
-    """Give noisy images of bright rectangles here and there, so that answers vary."""
+    """Return noisy images of bright rectangles in different places, so that answers vary."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 64, (8, 28, 28), np.uint8)
     for image, (top, left) in zip(images, generator.integers(0, 14, (8, 2)), strict=True):
@@ -37,7 +37,7 @@ def classifier(*hidden: keras.Layer, flatten: bool = True) -> keras.Model:
 
 
 def branches(*ways: list[keras.Layer]) -> keras.Model:
-    """Give one network whose answer depends on every one of several ways to it."""
+    """Return a network that adds up the results of several chains of layers."""
     image = keras.Input((28, 28), dtype="uint8")
     scaled = layers.Rescaling(1 / 255)(image)
     ends = []
@@ -50,7 +50,7 @@ def branches(*ways: list[keras.Layer]) -> keras.Model:
 
 
 def compare(model: keras.Model) -> onnx.ModelProto:
-    """Give every weight a value that matters, and run both."""
+    """Give every weight a value that matters, and compare ONNX Runtime with Keras."""
     generator = np.random.default_rng(1)
     for variable in model.weights:
         if len(variable.shape) > 1:
@@ -72,7 +72,7 @@ def operators(proto: onnx.ModelProto) -> list[str]:
     return [node.op_type for node in proto.graph.node]
 
 
-@pytest.mark.parametrize("name", ["linear", "dense", "convnet"])
+@pytest.mark.parametrize("name", sorted(zoo.NETWORKS))
 def test_each_network_of_ours_computes_the_same(name):
     compare(zoo.build(name))
 
@@ -89,7 +89,7 @@ def test_the_file_has_the_promised_form():
 
 
 def to_size(size: int) -> list[keras.Layer]:
-    """Give ``(size, size, 3)`` values: odd sizes too."""
+    """Return layers whose output has the shape ``(size, size, 3)``; `size` may be odd."""
     return [layers.Reshape((28, 28, 1)), Conv2D(3, 29 - size)]
 
 
@@ -117,7 +117,7 @@ def test_pooling_with_odd_sizes_windows_and_strides(kind, padding):
 
 
 def test_pooling_of_the_scaled_image_itself():
-    """What scaling is still due must be done before or after, not be forgotten."""
+    """The pending factor must be applied before the pooling or after it."""
     proto = compare(classifier(layers.Reshape((28, 28, 1)), layers.MaxPooling2D(2)))
     assert "Mul" in operators(proto)
 
@@ -151,8 +151,8 @@ def test_activation_inside_and_as_a_layer_for_flat_values_and_images(name):
     )
 
 
-def test_what_scaling_is_due_is_never_forgotten():
-    """The factor waits for the next weights; what comes between must wait too, or do it."""
+def test_a_pending_factor_is_never_lost():
+    """The factor waits for the next weights; layers before them pass it on or apply it."""
     compare(
         branches(
             [layers.Rescaling(2.0, offset=-1.0), layers.Rescaling(0.5)],
@@ -230,7 +230,7 @@ def test_a_class_of_our_own_with_a_stock_name_is_refused():
     refused(classifier(layers.Flatten(), Dense(10, name="odd")), r"layer odd \(Dense\)")
 
 
-def test_a_layer_without_a_description_is_refused():
+def test_a_custom_layer_is_refused_with_or_without_a_description():
     class Own(layers.Layer):
         def __init__(self, anything):
             super().__init__()

@@ -19,7 +19,7 @@ def test_the_names_are_those_of_the_networks_that_can_be_built() -> None:
         ("dense", 407_050),
         ("linear", 7_850),
         ("convnet", 34_826),
-        # The same with the four numbers a filter of each normalisation.
+        # Likewise, with four numbers for each filter of a normalisation.
         ("strided", 29_658),
         ("strided-large", 246_954),
     ],

@@ -58,7 +58,7 @@ def test_a_recipe_survives_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", recipes.NAMES)
-def test_any_number_of_epochs_goes_with_a_recipe(name: str) -> None:
+def test_every_recipe_can_be_cut_to_one_epoch(name: str) -> None:
     assert dataclasses.replace(recipes.find(name), epochs=1).epochs == 1
 
 
@@ -80,7 +80,7 @@ def test_keras_has_every_optimizer_that_is_named(name: str) -> None:
     assert type(keras.optimizers.get(name)).__name__.lower() == name
 
 
-def test_a_recipe_of_version_0_1_is_read_by_its_new_names() -> None:
+def test_the_old_setting_names_of_a_version_0_1_recipe_are_understood() -> None:
     old = dataclasses.asdict(recipes.find("best")) | {"undistorted": 0.25, "strangers": 30}
     del old["plain_epochs"], old["non_digits"]
     recipe = Recipe.from_json(old)

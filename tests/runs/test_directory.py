@@ -130,7 +130,7 @@ def test_fault_66_a_run_made_by_another_process_meanwhile_is_kept(
     path = tmp_path / "run"
     with directory.begin(path):
         (path / "run.json").write_text("{}")
-    # As if it had looked before the other process made the run.
+    # As if this process had looked before the other one made the run.
     monkeypatch.setattr(directory, "refuse_taken", lambda path: None)
     with pytest.raises(UsageError, match="exists already"), directory.begin(path):
         pass

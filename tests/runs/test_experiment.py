@@ -133,7 +133,8 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(
         )
     run = Run.open(tmp_path / "run")
     assert run.status == "interrupted"
-    # The interrupter is not there any more: a checkpoint follows the recipe's callbacks alone.
+    # The checkpoint is that of the first epoch. Resuming has only the recipe's callbacks, so
+    # nothing interrupts it again.
     state, _ = checkpoints.newest(run.checkpoint_folder)
     assert state is not None
     assert len(state.epochs) == 1
@@ -163,7 +164,7 @@ def test_a_recipe_with_everything_resumes_to_the_same_weights(
         )
 
     monkeypatch.setattr(experiment.zoo, "build", lambda _, *, seed, **__: network(seed))
-    # What the end of an epoch leaves: the schedule's step, averages, seeds, the plain epochs.
+    # It has all that a checkpoint must keep: the schedule's step, averages, seeds, plain epochs.
     recipe = Recipe(
         "all", optimizer="adamw", learning_rate=0.01, warmup=0.2, weight_decay=0.01, epochs=4,
         batch_size=256, distortion=Distortion(), plain_epochs=0.25, styled=30, non_digits=60,

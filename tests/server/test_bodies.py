@@ -70,7 +70,7 @@ def test_case_80_a_clients_file_name_is_never_used(
     client: TestClient, drawing: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "a" / "b")  # ../../x would be next to it
+    monkeypatch.chdir(tmp_path / "a" / "b")  # ../../x would be in tmp_path
     before = sorted(tmp_path.rglob("*"))
     response = client.post("/api/read", files={"file": ("../../x", drawing, "image/png")})
     assert response.json()["text"] == "4"
@@ -132,7 +132,7 @@ def test_a_length_that_is_not_a_number_is_refused(client: TestClient) -> None:
 
 
 LARGE = 9_900_000
-MAX_LARGE = 6  # large bodies that the server admits at once: 60 MB have no room for a seventh
+MAX_LARGE = 6  # such bodies that the server admits at once: a seventh would exceed 61 MB
 
 
 def head(*headers: str) -> bytes:
@@ -177,7 +177,7 @@ def assert_room_for_a_large_body(served: httpx2.Client) -> None:
 def test_fault_129_bodies_are_refused_unread_once_their_announced_bytes_spend_the_budget(
     served: httpx2.Client, drawing: bytes
 ) -> None:
-    """Fault 11: 64 bodies of 9.9 MB at once took 700 MB of memory."""
+    """Without a budget, 64 bodies of 9.9 MB at once took 700 MB of memory."""
     starts = [head(f"Content-Length: {LARGE}")] * 64
     with open_requests(served, starts) as connections:
         answers = first_answers(connections, 64 - MAX_LARGE)
@@ -220,7 +220,7 @@ def test_fault_129_bytes_beyond_the_announced_length_are_cut_off(
     assert_room_for_a_large_body(served)
 
 
-def test_fault_129_a_body_larger_than_announced_is_refused_by_any_asgi_server() -> None:
+def test_fault_129_a_body_larger_than_announced_is_refused_under_any_asgi_server() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive())["more_body"]:
             pass

@@ -34,12 +34,11 @@ def test_the_servers_own_page_may_send_requests(client: TestClient) -> None:
     assert client.get("/api/openapi.json", headers=headers).status_code == 200
 
 
-def test_another_sites_page_cannot_load_our_pictures_but_may_link_to_us(
+def test_another_sites_page_cannot_load_our_answers_but_may_link_to_us(
     client: TestClient,
 ) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
-    sheet = client.get("/api/openapi.json", headers=headers)
-    assert sheet.status_code == 403
+    assert client.get("/api/openapi.json", headers=headers).status_code == 403
     assert client.get("/", headers=headers).status_code != 403
 
 

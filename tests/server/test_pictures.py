@@ -24,7 +24,7 @@ def test_a_reading_has_all_that_the_page_shows(client: TestClient, drawing: byte
     assert 0 <= y < y + height <= 84
 
 
-def test_the_cost_in_bits_is_the_logarithm_of_the_probability(
+def test_the_cost_in_bits_is_minus_the_logarithm_of_the_probability(
     client: TestClient, drawing: bytes
 ) -> None:
     (digit,) = client.post("/api/read", content=drawing).json()["digits"]

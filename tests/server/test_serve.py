@@ -92,7 +92,9 @@ def test_a_port_in_use_is_an_error(service: Service) -> None:
 
 
 @pytest.mark.parametrize(("host", "port"), [("203.0.113.1", 0), ("127.0.0.1", 70_000)])
-def test_an_address_of_another_machine_is_an_error(service: Service, host: str, port: int) -> None:
+def test_an_address_of_another_machine_or_an_invalid_port_is_an_error(
+    service: Service, host: str, port: int
+) -> None:
     with pytest.raises(UsageError, match=host):
         server_loop.serve(create(service), Access(host), port, on_ready=print)
 
@@ -120,5 +122,5 @@ def test_nagles_algorithm_is_off_for_connections() -> None:
         ("192.168.0.7", "t", "http://192.168.0.7:80/?token=t"),
     ],
 )
-def test_the_address_that_is_printed_can_be_opened(host, token, address) -> None:
+def test_the_printed_address_has_brackets_for_ipv6_and_the_token(host, token, address) -> None:
     assert server_loop.url(Access(host, token), 80) == address

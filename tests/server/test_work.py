@@ -30,7 +30,7 @@ class Gate:
 
 @pytest.fixture
 def gate(service: Service, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """A server with room for one running and one waiting request, and a gate before reading."""
+    """A gate before each reading, in a server with room for one running and one waiting request."""
     gate = Gate()
     service.quick = WorkQueue(1, 1)
     read = pictures.read
@@ -92,9 +92,8 @@ def test_case_84_queued_work_of_a_disconnected_client_is_never_run(
         gate.came.acquire()
         with pytest.raises(httpx2.ReadTimeout):  # the client disconnects while its request waits
             httpx2.post(f"{address}/api/read", content=drawing, timeout=0.5)
-        wait_until(
-            lambda: not service.quick.is_full
-        )  # its place is free before the first has ended
+        # Its place is free before the first request has ended.
+        wait_until(lambda: not service.quick.is_full)
         gate.open.set()
         assert first.result().status_code == 200
     assert gate.count == 1

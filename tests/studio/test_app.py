@@ -31,7 +31,7 @@ from PIL import Image
 from mnistry import datasets
 from mnistry.studio.app import Studio, create
 from mnistry.studio.network import Network
-datasets.load = datasets.sample.load  # there is nothing to download
+datasets.load = datasets.sample.load  # so that nothing is downloaded
 app = create(Studio(Network.shipped(), Path("none")))
 with TestClient(app, base_url="http://127.0.0.1") as client:
     file = io.BytesIO()

@@ -61,7 +61,7 @@ def test_two_runs_are_compared_by_mcnemars_test(client: TestClient, runs: Path) 
     shutil.copytree(runs / "small", runs / "other")
     scorecard = runs / "other" / "scorecard.json"
     value = json.loads(scorecard.read_text())
-    # The other got two of the same images right.
+    # The other run gets two more images right.
     fixed = [value["test"]["mistakes"].pop() for _ in range(2)]
     value["test"]["correct"] += 2
     for mistake in fixed:
@@ -100,7 +100,7 @@ def test_a_missing_folder_has_no_runs(client: TestClient, runs: Path) -> None:
 def test_no_answer_names_a_file_or_a_folder_of_the_server(
     client: TestClient, runs: Path, tmp_path: Path
 ) -> None:
-    """Fault 10: `/api/runs` told clients the model's file name."""
+    """`/api/runs` once told clients the model's file name."""
     for name in ("torn", "cut", "bare", "damaged", "begun"):
         shutil.copytree(runs / "small", runs / name)
     (runs / "torn" / "scorecard.json").write_text("{")

@@ -23,7 +23,7 @@ def test_a_page_of_images_has_labels_and_predictions(client: TestClient) -> None
 def test_the_sample_has_a_notice_that_it_is_not_mnist(client: TestClient) -> None:
     (notice,) = client.get("/api/data").json()["notices"]
     assert "sample" in notice
-    assert "/" not in notice  # the folder in which MNIST was looked for
+    assert "/" not in notice  # not the path of the folder in which MNIST was looked for
 
 
 def test_one_class_of_the_training_images(client: TestClient) -> None:
@@ -87,7 +87,7 @@ def test_a_sheet_has_the_images_side_by_side_dark_on_white(client: TestClient) -
         "/api/data/test/sheet.png?indices=" + ",".join("1" * 201),
     ],
 )
-def test_missing_images_and_splits_are_refused(client: TestClient, path: str) -> None:
+def test_missing_images_and_invalid_selections_are_refused(client: TestClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 400
     assert response.json()["error"]["what"]

@@ -17,7 +17,7 @@ from mnistry.studio.network import GIVEN_NAME, Network
 
 @pytest.fixture
 def dense(client: TestClient) -> TestClient:
-    """A studio whose pages use the dense run."""
+    """A client of a studio whose network in use is that of the dense run."""
     assert client.put("/api/network", json={"run": "small"}).json()["dense"]
     return client
 

@@ -47,7 +47,7 @@ def follow(asking: httpx2.Client, until: str = "") -> list[tuple[str, dict[str, 
     return found
 
 
-def test_a_training_goes_on_without_its_page_and_ends_in_a_run(
+def test_a_training_continues_without_its_page_and_ends_in_a_run(
     served: httpx2.Client, runs: Path
 ) -> None:
     begun = served.post("/api/train", json=SMALL)
@@ -161,7 +161,7 @@ def test_invalid_settings_start_no_training(
     assert [path.name for path in runs.iterdir()] == ["small"]
 
 
-def test_the_default_settings_are_the_classic_experiments() -> None:
+def test_the_default_settings_are_those_of_the_classic_experiment() -> None:
     settings = schemas.TrainSettings().model_dump(exclude={"seed", "data"})
     assert mnistry.Recipe(**settings) == mnistry.Recipe()
     made = training._experiment(schemas.TrainSettings(seed=3, data="mnist"))
@@ -211,7 +211,7 @@ def test_a_stream_without_events_sends_heartbeats(
     assert asyncio.run(first()) is None
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups like these")
 def test_ctrl_c_in_the_terminal_only_reaches_the_server(runs: Path) -> None:
     async def group() -> bool:
         trainer = Trainer(runs)

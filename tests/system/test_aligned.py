@@ -4,12 +4,12 @@ from mnistry.datasets import npz
 from mnistry.system import aligned
 
 
-def test_what_is_aligned_is_used_in_place() -> None:
+def test_an_aligned_array_is_used_in_place() -> None:
     array = aligned.empty(12).view(np.int32).reshape(3, 1)
     assert aligned.as_aligned(array) is array
 
 
-def test_what_begins_elsewhere_is_copied_with_its_values() -> None:
+def test_an_array_that_is_not_aligned_is_copied_with_its_values() -> None:
     array = aligned.empty(13)[1:]
     array[:] = range(12)
     copy = aligned.as_aligned(array)

@@ -236,7 +236,8 @@ def test_fault_07_file_where_the_folder_should_be(server, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions for folders")
 def test_fault_07_read_only_folder(server, path):
-    import filelock  # noqa: F401 - nobody, whom root becomes below, might not be let near it
+    # Imported first: the user that root becomes below might not be able to read the package.
+    import filelock  # noqa: F401
 
     with unprivileged(path.parent), pytest.raises(CacheError, match="set MNISTRY_HOME"):
         fetch([server.url()], path)
@@ -246,7 +247,7 @@ def test_fault_07_read_only_folder(server, path):
 
 @contextlib.contextmanager
 def unprivileged(folder):
-    """Make a folder read-only, and be somebody for whom that counts."""
+    """Make a folder read-only, and give up root's rights, which ignore that."""
     folder.chmod(0o500)
     root = os.geteuid() == 0
     if root:

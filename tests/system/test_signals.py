@@ -29,7 +29,7 @@ def test_an_interrupt_waits_until_the_block_has_ended() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_blocks_can_stand_in_one_another() -> None:
+def test_blocks_can_be_nested() -> None:
     done = []
     with pytest.raises(KeyboardInterrupt), put_off():
         with put_off():

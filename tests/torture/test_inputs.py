@@ -19,7 +19,7 @@ def test_every_loader_and_the_reader_survive_slightly_damaged_files() -> None:
     for name, found in result.items():
         assert found["wrong"] == [], name
         assert found["inputs"] >= 150
-    # Damaged files did get past the checksums, and some of them could still be read.
+    # Some damage is noticed; and as the checksums are corrected, some files can still be read.
     assert all(
         found["outcomes"].get("read", 0) < 150 for found in map(result.get, ("npz", "keras"))
     )

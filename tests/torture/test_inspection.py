@@ -22,7 +22,9 @@ def test_a_file_that_is_cut_off_is_found(
     assert [problem.partition(":")[0] for problem in unsound(run)] == [str(path.relative_to(run))]
 
 
-def test_other_weights_give_another_outcome(finished_run: "mnistry.Run", tmp_path: Path) -> None:
+def test_another_onnx_file_gives_another_outcome(
+    finished_run: "mnistry.Run", tmp_path: Path
+) -> None:
     run = shutil.copytree(finished_run.path, tmp_path / "run")
     assert outcome(run) == outcome(finished_run.path) is not None
     content = bytearray((run / "model.onnx").read_bytes())
@@ -36,7 +38,7 @@ def test_other_weights_only_in_the_keras_file_give_another_outcome(
 ) -> None:
     run = shutil.copytree(finished_run.path, tmp_path / "run")
     model = keras.models.load_model(run / "model.keras")
-    model.save(run / "model.keras")  # contains other times
+    model.save(run / "model.keras")  # only the times in the file change
     assert outcome(run) == outcome(finished_run.path)
     model.set_weights([weight + 1 for weight in model.get_weights()])
     model.save(run / "model.keras")

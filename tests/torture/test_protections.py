@@ -23,7 +23,7 @@ def test_every_fault_has_a_protection_that_can_be_removed(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_missing_protection_is_noticed() -> None:
     chosen = [p for p in protections.table() if p.fault in (12, 26)]  # their tests are quick
-    assert protections.campaign(chosen, 2) == {"taken away": 2, "not missed": []}
+    assert protections.campaign(chosen, 2) == {"removed": 2, "unnoticed": []}
 
 
 @pytest.mark.slow
@@ -31,4 +31,4 @@ def test_a_test_that_passes_without_its_protection_is_found() -> None:
     protection = protections.table()[11]
     name, lines, _ = protection.edits[0]
     idle = dataclasses.replace(protection, edits=((name, lines, f"{lines}  # still there\n"),))
-    assert not protections.is_missed(idle)
+    assert not protections.is_noticed(idle)

@@ -13,7 +13,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 class Witness(keras.callbacks.Callback):
-    """Notes every hook of an epoch or more, with the names of its figures."""
+    """Notes the hooks of training, epochs and validation, with the names of their metrics."""
 
     def __init__(self) -> None:
         super().__init__()

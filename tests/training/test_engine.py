@@ -61,7 +61,7 @@ def test_other_images_take_the_place_of_the_first(digits) -> None:
     np.testing.assert_array_equal(model.get_weights()[0], weights_after(digits, 5)[0])
 
 
-def test_until_it_is_stored_the_state_lives_in_the_engine(digits) -> None:
+def test_storing_the_state_puts_it_back_into_the_model(digits) -> None:
     made, model = engine(digits)
     before = model.get_weights()[0].copy()
     made.run(ORDER, 5)

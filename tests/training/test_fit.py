@@ -18,7 +18,7 @@ from mnistry.training.history import Epoch, Progress
 
 @pytest.fixture(scope="module")
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Real images: 1,000 of the sample, 100 a class; not divisible by 128."""
+    """1,000 real images, which is not a multiple of 128."""
     (images, labels), _ = mnistry.load("sample")
     return images[:1000], labels[:1000]
 
@@ -178,7 +178,7 @@ def test_progress_goes_forward_and_ends_with_each_epochs_last_step(digits) -> No
 def test_fault_58_a_loss_that_is_no_number_stops_with_the_last_good_weights(
     digits, watching: bool
 ) -> None:
-    # A kernel of infinities makes the second epoch's loss no number.
+    # An infinite learning rate makes the second epoch's loss NaN.
     class Poison(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.optimizer.learning_rate.assign(math.inf)
@@ -195,7 +195,7 @@ def test_fault_58_a_loss_that_is_no_number_stops_with_the_last_good_weights(
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_fault_58_the_best_refuses_a_model_of_nans(digits, tmp_path: Path) -> None:
+def test_fault_58_a_model_of_nans_is_not_saved_as_the_best(digits, tmp_path: Path) -> None:
     class Poison(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             self.model.optimizer.learning_rate.assign(math.inf)
@@ -403,7 +403,7 @@ def test_a_short_training_is_not_slowed_by_saving(digits, tmp_path: Path, monkey
     assert len(saved) == 2  # at the start and at the end
 
 
-def test_interrupted_in_the_last_steps_hooks_nothing_half_done_is_kept(
+def test_an_interrupt_in_a_hook_after_the_last_step_keeps_nothing_half_done(
     digits, tmp_path: Path
 ) -> None:
     class Cut(keras.callbacks.Callback):
@@ -419,10 +419,10 @@ def test_interrupted_in_the_last_steps_hooks_nothing_half_done_is_kept(
     assert len(state.epochs) <= 1
 
 
-def test_interrupted_by_who_is_told_of_an_epoch_that_epoch_is_kept(
+def test_an_epoch_is_kept_when_its_report_is_interrupted(
     digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callbacks, "_SAVING_SHARE", 1e-9)  # hardly ever by itself
+    monkeypatch.setattr(callbacks, "_SAVING_SHARE", 1e-9)  # no checkpoint is due by itself
 
     def stop(progress) -> None:
         if progress.finished and progress.epoch == 2:
@@ -442,7 +442,7 @@ def test_interrupted_by_who_is_told_of_an_epoch_that_epoch_is_kept(
 def test_one_of_several_processes_that_would_begin_elsewhere_is_refused(
     digits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "broadcast", lambda _: np.array([3, 20]))  # the first's
+    monkeypatch.setattr(processes, "broadcast", lambda _: np.array([3, 20]))  # what process 0 sends
     with pytest.raises(ResourceError, match="after 0 epochs and 0 steps; expected 3 and 20"):
         mnistry.train(mnistry.build("linear"), *digits, epochs=4)
 
@@ -459,7 +459,7 @@ def test_several_processes_do_not_train_in_fit(digits, monkeypatch: pytest.Monke
 def test_only_the_first_of_several_processes_writes(
     digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for leads in (False, True):
-        monkeypatch.setattr(processes, "is_main_process", lambda leads=leads: leads)
+    for is_main in (False, True):
+        monkeypatch.setattr(processes, "is_main_process", lambda is_main=is_main: is_main)
         mnistry.train(mnistry.build("linear"), *digits, epochs=1, checkpoint_folder=tmp_path / "c")
-        assert (tmp_path / "c").exists() == leads
+        assert (tmp_path / "c").exists() == is_main

@@ -10,8 +10,8 @@ from mnistry.training import sharding
 
 pytestmark = pytest.mark.slow
 
-# Trains on 300 real images, in batches of 64 and a last one of 44, with units on four devices and
-# in one piece, and by Keras's own fit.
+# Trains on 300 real images, in batches of 64 and a last one of 44: twice with the units divided
+# among four devices, and once undivided.
 TRAINED = """
 import jax, numpy as np
 jax.config.update("jax_num_cpu_devices", 4)
@@ -57,7 +57,7 @@ def test_shared_units_are_trained_as_those_in_one_piece_and_the_same_twice() -> 
 
 
 @pytest.mark.parametrize(
-    ("network", "settings", "pays"),
+    ("network", "settings", "worthwhile"),
     [
         ("dense", {}, True),
         ("dense", {"units": 256, "depth": 2}, True),
@@ -68,15 +68,15 @@ def test_shared_units_are_trained_as_those_in_one_piece_and_the_same_twice() -> 
     ],
 )
 def test_only_large_dense_layers_are_shared(
-    network: str, settings: dict[str, Any], pays: bool
+    network: str, settings: dict[str, Any], worthwhile: bool
 ) -> None:
     model = mnistry.build(network, **settings)
     shapes = [tuple(variable.shape) for variable in model.trainable_variables]
-    assert sharding.is_worthwhile(shapes, parts=4) == pays
+    assert sharding.is_worthwhile(shapes, parts=4) == worthwhile
     assert not sharding.is_worthwhile(shapes, parts=1)
 
 
-def test_an_array_is_shared_by_its_last_axis_that_is_long_and_comes_out_even() -> None:
+def test_an_array_is_shared_by_its_last_axis_that_is_long_enough_and_divides_evenly() -> None:
     shapes = [(784, 512), (512,), (512, 10), (10,), (), (784, 510), (252, 10)]
     axes = [1, 0, 0, None, None, 0, None]
     assert [sharding.shared_axis(shape, 4) for shape in shapes] == axes
@@ -93,7 +93,7 @@ def test_cores_are_those_that_this_process_may_use() -> None:
     assert run(code).stdout == "1\n"
 
 
-def test_who_is_given_one_core_uses_one_for_everything() -> None:
+def test_a_process_given_one_core_uses_one_for_everything() -> None:
     code = (
         "import os; from mnistry.system import cores; from mnistry.training import startup\n"
         "cores.use_cores(1); cores.use_cores(1)\n"
@@ -110,7 +110,7 @@ def test_who_is_given_one_core_uses_one_for_everything() -> None:
     [(1, "", 1), (2, "", 2), (3, "", 2), (4, "", 4), (64, "", 4),
      (4, "--xla_force_host_platform_device_count=3", 3)],
 )  # fmt: skip
-def test_a_process_of_ours_sees_as_many_devices_as_cores_up_to_four(
+def test_a_process_of_ours_sees_one_two_or_four_devices_unless_a_flag_says_otherwise(
     cores: int, flags: str, devices: int
 ) -> None:
     code = (

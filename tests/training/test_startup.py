@@ -17,7 +17,7 @@ def no_shared_programs(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-# Compile one function with the cache on; say what was in the folder before, and what JAX warned.
+# Compile one function with the cache on; a warning is an error.
 COMPILE = """
 import warnings
 warnings.simplefilter("error")
@@ -65,7 +65,7 @@ def test_truncated_programs_are_written_anew_in_silence() -> None:
 
 
 @pytest.mark.parametrize("companion", ["-atime", "-sha256"])
-def test_a_program_without_its_companions_is_dropped(companion: str) -> None:
+def test_a_program_without_one_of_its_companions_is_dropped(companion: str) -> None:
     # JAX cannot evict what has no time of use; a process may be killed before it writes digests.
     compile_in_a_process()
     for path in programs():
@@ -141,7 +141,7 @@ def test_what_is_imported_is_not_searched_for_garbage_what_comes_later_is() -> N
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_asked_for_again_nothing_is_frozen_that_is_garbage_one_day() -> None:
+def test_a_second_call_freezes_no_more_objects() -> None:
     code = (
         "import gc; from mnistry.training import startup; startup.import_keras()\n"
         "before = gc.get_freeze_count(); kept = [[] for _ in range(1000)]\n"

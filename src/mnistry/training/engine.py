@@ -78,7 +78,7 @@ class Engine:
             self._images = self._put(aligned.as_aligned(images), ())
 
     def _put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """Put an array on the devices, divided like weights of this shape."""
+        """Put an array on the devices, divided like weights of this shape; () leaves it whole."""
         import jax
 
         return jax.device_put(array) if self._division is None else self._division.put(array, shape)

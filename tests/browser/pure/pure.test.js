@@ -1,4 +1,5 @@
-/* The studio's functions without a page. `node --test` runs them; tests/browser/test_pure.py starts it. */
+/* Tests of the studio's functions that need no page.
+   `node --test` runs them; tests/browser/test_pure.py starts it. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,18 +15,18 @@ const readings = await import(`${STATIC}/reading.js`);
 const strokes = await import(`${STATIC}/strokes.js`);
 const training = await import(`${STATIC}/training.js`);
 
-test("a pointer in the middle of the screen's pad is in the middle of the pad", () => {
+test("a pointer's place on the screen becomes a place in the pad's units", () => {
   const box = { left: 100, top: 50, width: 320, height: 240 };
   assert.deepEqual(strokes.toPad(260, 170, box), [320, 240]);
   assert.deepEqual(strokes.toPad(100, 50, box), [0, 0]);
 });
 
-test("what is read in the smaller picture has its boxes on the pad", () => {
+test("the boxes of digits in the smaller picture are converted to the pad's units", () => {
   const reading = { text: "7", digits: [{ digit: 7, box: [10, 20, 30, 40] }] };
   assert.deepEqual(strokes.inPadUnits(reading).digits[0].box, [20, 40, 60, 80]);
 });
 
-test("drawing on changes no earlier drawing, so that undo can give it back", () => {
+test("drawing more changes no earlier drawing, so that undo can restore it", () => {
   const first = strokes.begin([], 20, [1, 2]);
   const second = strokes.extend(strokes.begin(first, 10, [5, 5]), [6, 6]);
   assert.deepEqual(first, [{ width: 20, points: [[1, 2]] }]);
@@ -33,7 +34,7 @@ test("drawing on changes no earlier drawing, so that undo can give it back", () 
   assert.equal(second[0], first[0]);
 });
 
-test("a smooth line goes from the first point to the last, through the middles", () => {
+test("a smooth line goes from the first point to the last, through midpoints of segments", () => {
   const line = strokes.smooth([[0, 0], [10, 0], [10, 10], [20, 10]]);
   assert.deepEqual(line.start, [0, 0]);
   assert.deepEqual(line.curves, [[10, 0, 10, 5], [10, 10, 15, 10]]);
@@ -41,14 +42,14 @@ test("a smooth line goes from the first point to the last, through the middles",
   assert.deepEqual(strokes.smooth([[3, 4]]), { start: [3, 4], curves: [], end: [3, 4] });
 });
 
-test("arrow keys move the pen and never off the pad", () => {
+test("arrow keys move the pen, but never off the pad", () => {
   assert.deepEqual(strokes.moved([5, 5], "ArrowLeft", 10), [0, 5]);
   assert.deepEqual(strokes.moved([5, 5], "ArrowDown", 10), [5, 15]);
   assert.deepEqual(strokes.moved([640, 480], "ArrowRight", 10), [640, 480]);
   assert.equal(strokes.moved([5, 5], "a", 10), null);
 });
 
-test("weights are white at 0, red above, blue below, and full beyond the limit", () => {
+test("weights are white at 0, red above, blue below, and in full colour from the limit on", () => {
   assert.deepEqual(colours.signed(0, 2), [255, 255, 255]);
   assert.deepEqual(colours.signed(9, 2), [178, 24, 43]);
   assert.deepEqual(colours.signed(-2, 2), [33, 102, 172]);
@@ -60,7 +61,7 @@ test("ink is black on white paper", () => {
   assert.deepEqual(colours.ink(255), [0, 0, 0]);
 });
 
-test("contrast is 21 between black and white, and letters have 4.5 on every grey", () => {
+test("contrast is 21 between black and white, and letters have at least 4.5 on every grey", () => {
   assert.equal(colours.contrast([0, 0, 0], [255, 255, 255]), 21);
   for (let value = 0; value < 256; value += 1) {
     const grey = colours.ink(value);
@@ -69,19 +70,20 @@ test("contrast is 21 between black and white, and letters have 4.5 on every grey
   }
 });
 
-test("a quantile is one of the numbers, compared as numbers", () => {
+test("a quantile is one of the values, which are sorted as numbers and not as text", () => {
   assert.equal(colours.quantile([10, 9, 2, 1], 0.5), 9);
   assert.equal(colours.quantile([10, 9, 2, 1], 1), 10);
 });
 
-test("a browser's colour is read with and without commas", () => {
+test("a browser's colour is read with and without transparency and commas", () => {
   assert.deepEqual(colours.fromCss("rgb(0, 114, 178)"), [0, 114, 178]);
   assert.deepEqual(colours.fromCss("rgba(1, 2, 3, 0.5)"), [1, 2, 3]);
+  assert.deepEqual(colours.fromCss("rgb(1 2 3 / 0.5)"), [1, 2, 3]);
 });
 
 const plain = (text) => text.replaceAll("\u00a0", " ");
 
-test("rounding makes neither certainty nor impossibility", () => {
+test("only exactly 0 and 1 are written as 0 % and 100 %", () => {
   assert.equal(plain(format.percent(0.97964, 2)), "97.96 %");
   assert.equal(plain(format.percent(0.99999)), "> 99.9 %");
   assert.equal(plain(format.percent(0.00001)), "< 0.1 %");
@@ -94,7 +96,7 @@ test("negative numbers have a minus sign, and zero has none", () => {
   assert.equal(format.fixed(-0.001, 2), "0.00");
 });
 
-test("small numbers are powers of ten", () => {
+test("very small numbers are written as powers of ten", () => {
   assert.equal(format.tiny(7.12e-9), "7.1·10⁻⁹");
   assert.equal(format.tiny(0.00006), "0.0001");
   assert.equal(format.tiny(0), "0.0000");
@@ -111,7 +113,7 @@ test("bits, durations and counts are written as people say them", () => {
   assert.equal(format.plural(60000, "image"), "60,000 images");
 });
 
-test("CSV quotes what would end a cell, and rows end with CR LF", () => {
+test("CSV cells with commas, quotes or line breaks are quoted, and rows end with CR LF", () => {
   assert.equal(toCsv([["a,b", 'say "7"', null, 7]]), '"a,b","say ""7""",,7\r\n');
   assert.equal(toCsv([["two\nlines"]]), '"two\nlines"\r\n');
 });
@@ -121,7 +123,7 @@ const READING = {
   width: 9, lines: ["2?", "7"], digits: [digit(2, 0, 0.9), digit(null, 0, 0.4), digit(7, 1, 0.99)],
 };
 
-test("an uncertain digit is ?, and each written line is a row", () => {
+test("an uncertain digit is written as ?, and each written line is a row", () => {
   assert.deepEqual(readings.lines(READING).map((line) => line.text), ["2?", "7"]);
   assert.equal(readings.uncertain(READING), 1);
   assert.deepEqual(readings.table("a.png", READING), [
@@ -131,14 +133,14 @@ test("an uncertain digit is ?, and each written line is a row", () => {
   ]);
 });
 
-test("a corrected digit is counted, and its confidence is no longer the network's", () => {
+test("a corrected digit is counted, and its old confidence is left out", () => {
   const mended = readings.corrected(READING, 1, 5);
   assert.deepEqual(readings.table("a.png", mended)[1], ["a.png", 1, "25", "0.9000", 1]);
   assert.equal(READING.digits[1].digit, null);
   assert.equal(readings.least([{ confidence: 0.5, by_hand: true }]), null);
 });
 
-test("a mark that is no digit goes, and a line without digits with it", () => {
+test("a removed mark disappears, and so does a line that has no other digit", () => {
   const rest = readings.removed(READING, 2);
   assert.deepEqual(readings.lines(rest).map((line) => line.text), ["2?"]);
 });
@@ -156,17 +158,17 @@ test("signs and gaps stay where they are when a digit is corrected or removed", 
   assert.deepEqual(first.marks.map((mark) => mark.index ?? mark), ["-", 0, ".", 1, " ", 2]);
 });
 
-test("a node's sum is its bias and weight times pixel over 255", () => {
+test("each pixel adds its weight times its value over 255, and the total is their sum", () => {
   const parts = node.terms([[0.5, -1]], [[255, 51]]);
   assert.deepEqual(parts, [[0.5, -0.2]]);
   assert.ok(Math.abs(node.total(parts) - 0.3) < 1e-12);
 });
 
-test("the strongest nodes come first, and equals in order", () => {
+test("the strongest nodes come first, and equally strong ones in their order", () => {
   assert.deepEqual(node.strongest([1, 5, 5, 0], 3), [1, 2, 0]);
 });
 
-test("512 nodes are a grid of 32 by 16, and keys stay on it", () => {
+test("512 nodes are a grid of 32 by 16, and keys never leave it", () => {
   assert.deepEqual(node.grid(512), { columns: 32, rows: 16 });
   assert.deepEqual(node.grid(10), { columns: 4, rows: 3 });
   assert.equal(node.neighbour(0, "ArrowDown", 512), 32);
@@ -176,24 +178,24 @@ test("512 nodes are a grid of 32 by 16, and keys stay on it", () => {
   assert.equal(node.neighbour(7, "a", 512), null);
 });
 
-test("a channel of feature maps is every so-manieth value", () => {
+test("a channel of feature maps is every n-th value, where n is the number of channels", () => {
   const values = [0, 10, 1, 11, 2, 12, 3, 13]; // 2 rows, 2 columns, 2 channels
   assert.deepEqual(node.channel(values, [2, 2, 2], 1), [[10, 11], [12, 13]]);
 });
 
-test("ticks are round numbers around all values", () => {
+test("ticks are round numbers that enclose all values", () => {
   assert.deepEqual(chart.ticks(0, 0.44, 4), [0, 0.2, 0.4, 0.6]);
   assert.deepEqual(chart.ticks(0, 5, 5), [0, 1, 2, 3, 4, 5]);
   assert.deepEqual(chart.ticks(0.892, 1, 4), [0.85, 0.9, 0.95, 1]);
   assert.equal(chart.ticks(3, 3, 4)[0], 3);
 });
 
-test("a scale maps ends to ends, and one value alone to the start", () => {
+test("a scale maps ends to ends, and a range of a single value to the start", () => {
   assert.equal(chart.scale([0, 10], [100, 0])(2.5), 75);
   assert.equal(chart.scale([4, 4], [0, 9])(4), 0);
 });
 
-test("a gap lifts the pen of a path", () => {
+test("null breaks the line of a path", () => {
   assert.equal(chart.path([[0, 1], [2, 3], null, [4, 5]]), "M0.0 1.0L2.0 3.0M4.0 5.0");
 });
 
@@ -225,7 +227,7 @@ test("the end of a training says how it ended", () => {
 
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-test("of many questions the newest is asked, one at a time, and its answer shown last", async () => {
+test("questions are asked one at a time, and of those that wait only the newest", async () => {
   const asked = [];
   const shown = [];
   let under_way = 0;
@@ -249,7 +251,7 @@ test("of many questions the newest is asked, one at a time, and its answer shown
   assert.deepEqual(shown, [1, 4]);
 });
 
-test("what was forgotten is not shown, and what fails is told", async () => {
+test("the answer to a forgotten question is not shown, and an error is reported", async () => {
   const shown = [];
   const failed = [];
   const ask = async (question) => {
