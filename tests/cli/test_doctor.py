@@ -106,3 +106,16 @@ def test_a_model_and_a_threshold_can_be_given(mnistry_command, three, finished_r
     )
     assert value["text"] == "?"
     assert mnistry_command("doctor", three, "--model", "none").code == 5
+
+
+def test_a_page_of_a_document_is_chosen(mnistry_command, three, tmp_path) -> None:
+    with Image.open(three) as picture:
+        blank = Image.new("L", picture.size, 255)
+        blank.save(tmp_path / "scan.pdf", save_all=True, append_images=[picture.convert("L")])
+    drawn = tmp_path / "page.png"
+    result = mnistry_command("doctor", tmp_path / "scan.pdf", "--page", "2", "-o", drawn)
+    assert result.code == 0
+    assert result.out.startswith(f"{tmp_path / 'scan.pdf'}: 3\n")
+    result = mnistry_command("doctor", tmp_path / "scan.pdf", "--page", "3", "-o", drawn)
+    assert result.code == 3
+    assert "there is no page 3; expected 1 to 2" in result.err

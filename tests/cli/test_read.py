@@ -80,8 +80,10 @@ def test_json_has_the_fields_of_the_contract_in_order(mnistry_command, number) -
     assert (result.code, result.err) == (0, "")
     assert result.out.count("\n") == 1
     value = json.loads(result.out)
-    assert list(value) == ["file", "lines", "text", "digits", "numbers", "error"]
-    assert (value["file"], value["error"]) == (str(number), None)
+    fields = ["file", "page", "size", "dpi", "lines", "text", "digits", "numbers", "error"]
+    assert list(value) == fields
+    assert (value["file"], value["page"], value["error"]) == (str(number), 1, None)
+    assert (value["size"], value["dpi"]) == ([420, 280], None)
     assert (value["lines"], value["text"]) == (["2046", "315"], "2046\n315")
     assert [digit["digit"] for digit in value["digits"]] == [2, 0, 4, 6, 3, 1, 5]
     assert [digit["line"] for digit in value["digits"]] == [0, 0, 0, 0, 1, 1, 1]
@@ -99,14 +101,14 @@ def test_a_csv_table_has_a_row_per_file_as_rfc_4180_wants_it(
 ) -> None:
     bad = broken(tmp_path / 'a "bad", one.png')
     result = mnistry_command("read", "--csv", number, bad)
-    assert result.out.startswith("file,text,confidence,error\r\n")
+    assert result.out.startswith("file,page,text,confidence,error\r\n")
     assert result.out.endswith("\r\n")
     header, first, second = csv.reader(io.StringIO(result.out, newline=""))
-    assert first[:2] == [str(number), "2046\n315"]
-    assert 0.5 < float(first[2]) <= 1
-    assert first[3] == ""
-    assert second[:3] == [str(bad), "", ""]
-    assert "no image of an accepted format" in second[3]
+    assert first[:3] == [str(number), "1", "2046\n315"]
+    assert 0.5 < float(first[3]) <= 1
+    assert first[4] == ""
+    assert second[:4] == [str(bad), "1", "", ""]
+    assert "no image of an accepted format" in second[4]
     assert len(header) == len(first) == len(second)
 
 
@@ -119,7 +121,8 @@ def test_a_bad_picture_alone_exits_with_3_and_is_reported_in_json(
     value = json.loads(result.out)
     assert result.err == f"mnistry: {value['error']}\n"
     assert value.pop("error").startswith(f"{bad}: no image of an accepted format; expected PNG")
-    assert value == {"file": str(bad), "lines": [], "text": "", "digits": [], "numbers": []}
+    nothing = {"size": None, "dpi": None, "lines": [], "text": "", "digits": [], "numbers": []}
+    assert value == {"file": str(bad), "page": 1, **nothing}
 
 
 def test_a_bad_picture_among_several_stops_nothing(mnistry_command, number, tmp_path) -> None:
@@ -133,13 +136,15 @@ def test_a_bad_picture_among_several_stops_nothing(mnistry_command, number, tmp_
     assert "2 of 4 pictures could not be read" in result.err
 
 
-def test_a_folder_is_read_with_all_below_it_but_nothing_else(
+def test_fault_101_a_folder_is_read_with_all_below_it_and_leaves_nothing_out_unnamed(
     mnistry_command, page, tmp_path
 ) -> None:
     outside, folder = tmp_path / "outside", tmp_path / "scans"
     for path in (folder / "b.png", folder / "a.JPG", folder / "2026" / "c.png", outside / "d.png"):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(page("4")).save(path)
+    (folder / "b.png").rename(folder / "b.unknown")
+    (folder / "Thumbs.db").write_text("nothing")
     (folder / "notes.txt").write_text("nothing")
     (folder / ".hidden.png").write_text("nothing")
     (folder / "out.png").symlink_to(outside / "d.png")
@@ -147,17 +152,22 @@ def test_a_folder_is_read_with_all_below_it_but_nothing_else(
     (folder / "loop").symlink_to(folder)
     result = mnistry_command("read", folder)
     found = [line.removesuffix(": 4") for line in result.out.splitlines()]
-    assert found == [str(folder / name) for name in (Path("2026") / "c.png", "a.JPG", "b.png")]
-    assert result.err.count("\n") == 1
-    assert "skipped 4 files and links" in result.err
-    assert result.code == 0
+    assert found == [str(folder / name) for name in (Path("2026") / "c.png", "a.JPG", "b.unknown")]
+    *said, last = result.err.splitlines()
+    assert [line.split(": ")[1] for line in said] == [
+        str(folder / name) for name in ("elsewhere", "loop", "notes.txt", "out.png")
+    ]
+    assert "no image of an accepted format" in said[2]
+    assert "a link that leads out of the folder" in said[3]
+    assert "4 of 7 pictures could not be read; the other 3 were" in last
+    assert result.code == 8
 
 
 def test_a_folder_without_pictures_is_bad_data(mnistry_command, tmp_path, number) -> None:
     (tmp_path / "none").mkdir()
     result = mnistry_command("read", tmp_path / "none")
     assert (result.code, result.out) == (3, "")
-    assert "none: no pictures; expected .bmp, .gif" in result.err
+    assert "none: no pictures; expected PNG, JPEG" in result.err
     assert mnistry_command("read", tmp_path / "none", number).code == 8
 
 
@@ -269,13 +279,13 @@ def text_bomb(seven: np.ndarray) -> bytes:
 
 
 REFUSED: dict[str, tuple[str, Callable[[np.ndarray], bytes], str]] = {
-    "43": ("a.png", lambda _: bomb(30_000), "too many pixels; expected at most 25 megapixels"),
-    "44": ("a.png", lambda _: bomb(13_000), "too many pixels; expected at most 25 megapixels"),
+    "43": ("a.png", lambda _: bomb(30_000), "too many pixels; expected at most 75 megapixels"),
+    "44": ("a.png", lambda _: bomb(13_000), "too many pixels; expected at most 75 megapixels"),
     "46": ("a.pgm", lambda _: b"P5 0 0 255 ", "expected"),
-    "53 PDF": ("a.pdf", lambda _: b"%PDF-1.7\n", "PNG, JPEG, GIF, BMP, TIFF, WEBP, PPM"),
+    "90": ("a.pdf", lambda _: b"%PDF-1.7\n", "a damaged PDF"),
     "53 SVG": ("a.svg", lambda _: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "PNG, JPEG"),
     "53 EPS": ("a.eps", lambda seven: saved(seven, "EPS"), "PNG, JPEG"),
-    "53 HEIC": ("a.heic", lambda _: b"\0\0\0\x18ftypheic\0\0\0\0", "PNG, JPEG"),
+    "91": ("a.heic", lambda _: b"\0\0\0\x18ftypheic\0\0\0\0", "a damaged image"),
     "55": ("a.jpg", lambda seven: saved(seven, "JPEG")[:-400], "a damaged image"),
     "56": ("a.png", text_bomb, "a damaged image"),
 }
@@ -422,3 +432,98 @@ def test_progress_is_drawn_on_the_terminal_and_not_in_the_output(number, tmp_pat
     assert "3/3" in shown
     assert f"\r\x1b[2Kmnistry: {bad}: no image" in shown  # on a line of its own
     assert result.returncode == 8
+
+
+@pytest.fixture
+def scan(page, tmp_path) -> Path:
+    """A PDF of three pages."""
+    path = tmp_path / "scan.pdf"
+    first, *others = (Image.fromarray(page(text)) for text in ("2046", "7", "315"))
+    first.save(path, resolution=150, save_all=True, append_images=others, quality=95)
+    return path
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_every_page_is_a_result_with_its_number(mnistry_command, scan, number, jobs) -> None:
+    shown = mnistry_command("read", scan, number, "--jobs", jobs)
+    assert shown == (
+        0,
+        f"{scan}, page 1: 2046\n{scan}, page 2: 7\n{scan}, page 3: 315\n"
+        f"{number}: 2046\n{number}: 315\n",
+        "",
+    )
+    lines = mnistry_command("read", scan, number, "--jsonl", "--jobs", jobs).out.splitlines()
+    values = [json.loads(line) for line in lines]
+    assert [(value["file"], value["page"], value["text"]) for value in values] == [
+        (str(scan), 1, "2046"), (str(scan), 2, "7"), (str(scan), 3, "315"),
+        (str(number), 1, "2046\n315"),
+    ]  # fmt: skip
+    assert [(value["size"], value["dpi"]) for value in values[:2]] == [
+        ([420, 170], 150), ([150, 170], 150),
+    ]  # fmt: skip
+
+
+def test_pages_are_chosen(mnistry_command, scan, number) -> None:
+    assert mnistry_command("read", scan, "--pages", "2") == (0, "7\n", "")
+    result = mnistry_command("read", scan, "--pages", "2-", "--csv")
+    assert [line.split(",")[1:3] for line in result.out.splitlines()[1:]] == [
+        ["2", "7"], ["3", "315"],
+    ]  # fmt: skip
+    both = mnistry_command("read", scan, number, "--pages", "3-")
+    assert both.code == 8
+    assert both.out == f"{scan}, page 3: 315\n"
+    assert f"{number}: it has 1 page: none is chosen" in both.err
+
+
+def test_a_page_that_is_asked_for_by_number_and_missing_is_told(mnistry_command, scan) -> None:
+    result = mnistry_command("read", scan, "--pages", "1,5", "--jsonl")
+    assert result.code == 8
+    assert [json.loads(line)["page"] for line in result.out.splitlines()] == [1, 5]
+    assert "there is no page 5; expected 1 to 3" in result.err
+    assert "1 of 2 pages could not be read; the other 1 were" in result.err
+
+
+@pytest.mark.parametrize("pages", ["0", "3-1", "a", "1,,2", "-2", "1-2-3", "٣"])
+def test_what_names_no_pages_is_a_usage_error(mnistry_command, scan, pages) -> None:
+    result = mnistry_command("read", scan, f"--pages={pages}")
+    assert (result.code, result.out) == (2, "")
+    assert "names no pages; expected numbers from 1 and ranges, such as 1,3-5,8-" in result.err
+
+
+def test_a_document_on_standard_input_is_read_page_by_page(
+    mnistry_command, scan, monkeypatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(scan.read_bytes())))
+    result = mnistry_command("read", "-", "--jsonl", "--jobs", "2")
+    assert [json.loads(line)["text"] for line in result.out.splitlines()] == ["2046", "7", "315"]
+
+
+def test_bad_pictures_are_named_by_several_processes_too(mnistry_command, number, tmp_path) -> None:
+    bad = broken(tmp_path / "bad.png")
+    film = tmp_path / "film.gif"
+    frames = [Image.open(number), Image.open(number)]
+    frames[0].save(film, save_all=True, append_images=[Image.new("L", (420, 280))])
+    for frame in frames:
+        frame.close()
+    result = mnistry_command("read", bad, number, film, "--jobs", "2")
+    assert result.code == 8
+    assert result.out == "".join(f"{name}: {n}\n" for name in (number, film) for n in (2046, 315))
+    assert result.err.splitlines()[0].startswith(f"mnistry: {bad}: no image of an accepted format")
+    assert f"note: {film}: several frames; the first is read" in result.err
+    assert "1 of 3 pictures could not be read" in result.err
+
+
+def test_a_run_is_a_model_for_the_reader_too(finished_run, number) -> None:
+    by_run = mnistry.Reader(model=finished_run.path, threads=1).read(number)
+    assert by_run == mnistry.Reader(model=finished_run.onnx_path, threads=1).read(number)
+    with pytest.raises(mnistry.errors.ModelError, match="not a run directory"):
+        mnistry.Reader(model=number.parent)
+
+
+def test_a_reader_reads_all_pages_and_any_one(scan, number) -> None:
+    reader = mnistry.Reader(threads=1)
+    found = [reading.text for reading in reader.read_all(scan, number)]
+    assert found == ["2046", "7", "315", "2046\n315"]
+    assert reader.read(scan, page=3).text == "315"
+    with pytest.warns(mnistry.errors.Notice, match="3 pages; the first is read"):
+        assert reader.read(scan).text == "2046"

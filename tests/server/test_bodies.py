@@ -14,8 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from mnistry.images.decode import MAX_BYTES
 from mnistry.server import bodies
+from mnistry.server.bodies import MAX_BYTES
 from mnistry.server.errors import ApiError
 
 

@@ -54,7 +54,7 @@ def test_a_file_that_is_not_a_picture_is_refused_with_the_accepted_formats(
     client: TestClient,
 ) -> None:
     for path in ("/api/read", "/api/doctor"):
-        response = client.post(path, content=b"%PDF-1.7", headers={"Content-Type": "image/png"})
+        response = client.post(path, content=b"<svg></svg>", headers={"Content-Type": "image/png"})
         assert response.status_code == 400
         assert "PNG" in response.json()["error"]["expected"]
 
@@ -63,3 +63,14 @@ def test_the_doctor_draws_a_picture(client: TestClient, drawing: bytes) -> None:
     response = client.post("/api/doctor", content=drawing)
     assert response.headers["Content-Type"] == "image/png"
     assert Image.open(io.BytesIO(response.content)).width == 1240
+
+
+def test_several_pages_are_refused_rather_than_left_out(client: TestClient) -> None:
+    file = io.BytesIO()
+    page = Image.new("L", (60, 40), 255)
+    page.save(file, "PDF", save_all=True, append_images=[page])
+    for path in ("/api/read", "/api/doctor"):
+        response = client.post(path, content=file.getvalue())
+        assert response.status_code == 400
+        assert response.json()["error"]["what"] == "2 pages"
+        assert response.json()["error"]["remedy"] == "send one page at a time"

@@ -18,7 +18,14 @@ _WIDTH = 34  # the column of names, in characters
 
 
 @click.command(cls=Command)
-@click.argument("path", metavar="FILE", type=options.PATH, help="A picture.")
+@click.argument("path", metavar="FILE", type=options.PATH, help="A picture or a PDF.")
+@click.option(
+    "--page",
+    metavar="N",
+    type=click.IntRange(1),
+    help="The page to show.",
+    show_default="the first",
+)
 @options.output(
     "PICTURE.png",
     "The picture to draw.",
@@ -28,7 +35,12 @@ _WIDTH = 34  # the column of names, in characters
 @options.THRESHOLD
 @options.JSON
 def doctor(
-    path: Path, output: Path | None, model: str | None, threshold: float | None, as_json: bool
+    path: Path,
+    page: int | None,
+    output: Path | None,
+    model: str | None,
+    threshold: float | None,
+    as_json: bool,
 ) -> None:
     """Show why digits are read as they are, from the photo to the 28x28 image.
 
@@ -46,7 +58,7 @@ def doctor(
 
     reader = open_reader(model, threshold=threshold)
     with notices():
-        diagnosis = examine(reader, path)
+        diagnosis = examine(reader, path, page)
     files.write_bytes(drawn, sheet.png(diagnosis, path.name))
     if as_json:
         common.print_json({"file": str(path), "picture": str(drawn), **diagnosis.to_json()})

@@ -7,8 +7,7 @@ import itertools
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,12 @@ import click
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
 from mnistry.errors import DataError, IncompleteError, Notice, UsageError, printable
-from mnistry.images.find import ENDINGS, find_pictures
+from mnistry.images.find import find_files
+from mnistry.images.page_numbers import PageNumbers
 
 if TYPE_CHECKING:
-    from mnistry.reading import Reader, Reading
+    from mnistry.reading import Reader
+    from mnistry.reading.batch import PageResult, PageTask
 
 _STDIN = "-"
 
@@ -31,17 +32,33 @@ _STDIN = "-"
     metavar="FILE…|DIR|-",
     nargs=-1,
     required=True,
-    help="Pictures, folders of pictures, or - for standard input.",
+    help="Pictures and PDFs, folders of them, or - for standard input.",
+)
+@click.option(
+    "--pages",
+    metavar="N,N-M,N-",
+    help="Read only these pages of each file: 1,3- is the first and all from the third on.",
+    show_default="all",
 )
 @options.MODEL
 @options.THRESHOLD
 @options.DECIMAL_COMMA
 @options.THOUSANDS
 @click.option(
-    "--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object for each file, on its own line."
+    "--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object for each page, on its own line."
 )
 @click.option(
-    "--csv", "as_csv", is_flag=True, help="Print CSV: file,text,confidence,error for each file."
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="Print CSV: file,page,text,confidence,error for each page.",
+)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 1024),
+    default=1,
+    help="Read with N processes of this machine. Each takes 150 to 400 MB.",
 )
 @click.option(
     "--ray",
@@ -51,12 +68,14 @@ _STDIN = "-"
 @options.output("OUT", "With --ray: the folder for Parquet tables.")
 def read(
     paths: tuple[str, ...],
+    pages: str | None,
     model: str | None,
     threshold: float | None,
     decimal_comma: bool,
     thousands: bool,
     as_jsonl: bool,
     as_csv: bool,
+    jobs: int,
     ray: str | None,
     output: Path | None,
 ) -> None:
@@ -66,8 +85,9 @@ def read(
     nor sign, or is too uncertain, is printed as ?. --decimal-comma and
     --thousands decide the value of 1,250 in the results of --jsonl.
 
-    A folder is read with its subfolders, in the order of the names; links that
-    lead out of it and files that are not named like pictures are skipped.
+    Every page of a PDF or a TIFF is read. A folder is read with its subfolders,
+    in the order of the names; what is no picture in it is named, and the exit
+    code is then 8.
 
     With --ray, the inputs may also be Parquet tables with a column image, and
     text files (.txt) that list paths. Pictures with a row in OUT are not read
@@ -83,31 +103,44 @@ def read(
     if ray is not None and output is not None:
         if as_jsonl or as_csv:
             raise UsageError("--ray writes Parquet", remedy="leave out --jsonl and --csv")
+        if pages or jobs > 1:
+            what = "--ray uses all cores, and reads files of one page"
+            raise UsageError(what, remedy="leave out --pages and --jobs")
         _read_in_bulk(list(paths), output, ray, model, settings)
         return
     if as_jsonl and as_csv:
         raise UsageError("--jsonl and --csv exclude each other", remedy="choose one")
     if paths.count(_STDIN) > 1:
         raise UsageError("standard input can be read only once", remedy="give - once")
+    numbers = None if pages is None else PageNumbers.parse(pages)
     reader = open_reader(model, **settings)
-    pictures = [picture for path in paths for picture in _pictures(path)]
-    several = len(pictures) > 1
+    files = [file for path in paths for file in _files(path)]
+    tasks = _tasks(files, numbers)
+    first = next(tasks)
+    several = len(files) > 1 or not first.is_last
     tell = _print_json if as_jsonl else _csv() if as_csv else _Text(several).print
-    failures = 0
-    with _progress(len(pictures)) as advance:
-        for picture in pictures:
-            found = _read(reader, picture)
+    tasks = itertools.chain([first], tasks)
+    results = _read_all(reader, tasks, jobs, model, settings)
+    count = failures = 0
+    kind = "picture"
+    with _progress(len(files)) as advance:
+        for found in results:
+            count += 1
+            kind = kind if found.task.pages == 1 else "page"
+            for notice in found.notices:
+                _note(notice)
             tell(found)
             if found.error is not None:
                 if not several:
                     raise found.error
                 _say(f"mnistry: {found.error}")
                 failures += 1
-            advance()
+            if found.task.is_last:
+                advance()
     if failures:
         raise IncompleteError(
-            f"{failures:,} of {len(pictures):,} pictures could not be read; "
-            f"the other {len(pictures) - failures:,} were",
+            f"{failures:,} of {common.counted_noun(count, kind)} could not be read; "
+            f"the other {count - failures:,} were",
             remedy="repair or remove them",
         )
 
@@ -164,44 +197,62 @@ def _network_file(model: str | None) -> Path | None:
     return onnx_file(model)
 
 
-@dataclass(frozen=True)
-class _Picture:
-    """A file with its reading, or with the error that prevented it."""
+def _files(path: str) -> "list[str | PageTask]":
+    """Return a file itself, or what is in a folder; what is not read has its error."""
+    from mnistry.reading.batch import PageTask
 
-    name: str
-    reading: "Reading | None" = None
-    error: DataError | None = None
-
-
-def _pictures(path: str) -> list[_Picture]:
-    """Return a file itself, or all pictures in a folder."""
     if path == _STDIN or not Path(path).is_dir():
-        return [_Picture(path)]
-    found, passed_over = find_pictures(Path(path))
-    if passed_over:
-        _note(f"{path}: skipped {passed_over:,} files and links in it that are not pictures")
-    if found:
-        return [_Picture(str(file)) for file in found]
-    endings = ", ".join(sorted(ENDINGS))
-    return [_Picture(path, error=DataError("no pictures", where=path, expected=endings))]
+        return [path]
+    files, links = find_files(Path(path))
+    if not files and not links:
+        from mnistry.images.formats import ACCEPTED
+
+        error = DataError("no pictures", where=path, expected=", ".join(ACCEPTED))
+        return [PageTask(path, error=error)]
+    what, remedy = "a link that leads out of the folder, or nowhere", "give what it leads to"
+    not_followed = {str(link): DataError(what, where=link, remedy=remedy) for link in links}
+    return [
+        PageTask(str(file), error=not_followed[str(file)]) if str(file) in not_followed
+        else str(file)
+        for file in sorted([*files, *links])
+    ]  # fmt: skip
 
 
-def _read(reader: "Reader", picture: _Picture) -> _Picture:
-    from mnistry.images import decode
+def _tasks(files: "Iterable[str | PageTask]", numbers: PageNumbers | None) -> "Iterator[PageTask]":
+    """Yield a task for each page of each file; a file is opened when its turn comes."""
+    from mnistry.images.formats import MAX_BYTES
+    from mnistry.reading import batch
 
-    if picture.error is not None:
-        return picture
-    try:
-        with notices():
-            if picture.name == _STDIN:
-                found = reader.read(sys.stdin.buffer.read(decode.MAX_BYTES + 1))
-            else:
-                found = reader.read(picture.name)
-        return _Picture(picture.name, found)
-    except DataError as error:
-        if picture.name == _STDIN:
-            error.where = "standard input"
-        return _Picture(picture.name, error=error)
+    for file in files:
+        if not isinstance(file, str):
+            yield file
+            continue
+        content = sys.stdin.buffer.read(MAX_BYTES + 1) if file == _STDIN else None
+        yield from batch.tasks_of(file, numbers, content)
+
+
+def _read_all(
+    reader: "Reader",
+    tasks: "Iterator[PageTask]",
+    jobs: int,
+    model: str | None,
+    settings: dict[str, Any],
+) -> "Iterator[PageResult]":
+    """Yield the result of each page, in order, as soon as it is there."""
+    from mnistry.reading import batch
+
+    if jobs > 1:
+        results = batch.read_in_processes(tasks, jobs, _network_file(model), settings)
+    else:
+        results = map(batch.PageReader(reader).read, tasks)
+    while True:
+        with common.quiet_libraries():
+            result = next(results, None)
+        if result is None:
+            return
+        if result.task.file == _STDIN and result.error is not None:
+            result.error.where = (result.error.where or "").replace(_STDIN, "standard input", 1)
+        yield result
 
 
 @contextlib.contextmanager
@@ -214,12 +265,15 @@ def notices() -> Iterator[None]:
         _note(str(warning.message))
 
 
-def _print_json(picture: _Picture) -> None:
+def _print_json(found: "PageResult") -> None:
     from mnistry.reading import Reading
 
-    reading, error = picture.reading or Reading((), "", ()), picture.error
+    reading, error = found.reading or Reading((), "", ()), found.error
     value = {
-        "file": picture.name,
+        "file": found.task.file,
+        "page": found.task.page,
+        "size": None if found.size is None else [found.size[1], found.size[0]],
+        "dpi": found.dpi,
         **reading.to_json(),
         "error": None if error is None else str(error),
     }
@@ -227,20 +281,21 @@ def _print_json(picture: _Picture) -> None:
     click.echo(json.dumps(value, allow_nan=False))
 
 
-def _csv() -> Callable[[_Picture], None]:
+def _csv() -> "Callable[[PageResult], None]":
     """Print a table's header, and return a function that prints a row, as in RFC 4180."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(newline="")  # lines end with CR LF on every system
     table = csv.writer(sys.stdout)
-    table.writerow(["file", "text", "confidence", "error"])
+    table.writerow(["file", "page", "text", "confidence", "error"])
 
-    def print_row(picture: _Picture) -> None:
-        reading, error = picture.reading, picture.error
+    def print_row(found: "PageResult") -> None:
+        reading, error = found.reading, found.error
         numbers = () if reading is None else reading.numbers
         least = min((number.confidence for number in numbers), default=None)
         text = "" if reading is None else reading.text
         confidence = "" if least is None else f"{least:.4f}"
-        table.writerow([picture.name, text, confidence, "" if error is None else str(error)])
+        said = "" if error is None else str(error)
+        table.writerow([found.task.file, found.task.page, text, confidence, said])
         sys.stdout.flush()  # each row as soon as it is known
 
     return print_row
@@ -252,16 +307,18 @@ class _Text:
     def __init__(self, several: bool) -> None:
         self._several, self._explained = several, False
 
-    def print(self, picture: _Picture) -> None:
-        """Print a picture's lines; with several files, each after its file's name."""
-        if picture.reading is None:
+    def print(self, found: "PageResult") -> None:
+        """Print a page's lines; if there are several pages, each after its file's name."""
+        if found.reading is None:
             return
-        name = printable(picture.name)
-        for line in picture.reading.lines:
+        from mnistry.reading.batch import place
+
+        name = printable(place(found.task))
+        for line in found.reading.lines:
             click.echo(f"{name}: {line}" if self._several else line)
-        if not picture.reading.lines:
+        if not found.reading.lines:
             _note(f"{name}: no digit found")
-        if not self._explained and "?" in picture.reading.text:
+        if not self._explained and "?" in found.reading.text:
             self._explained = True
             _note("? is a mark that is not a digit, or is too uncertain; --jsonl has candidates")
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError
 from mnistry.images import decode
-from mnistry.images.find import ENDINGS, find_pictures
+from mnistry.images.find import ENDINGS, find_files
 
 COLUMN = "image"
 TABLE, LIST = ".parquet", ".txt"
@@ -160,7 +160,7 @@ def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
     """Yield a file, or the files in a folder, as `_find` does."""
     found, mode = [path], _mode(path)
     if S_ISDIR(mode):
-        inside, _ = find_pictures(path, ENDINGS | {TABLE})
+        inside = [file for file in find_files(path)[0] if _may_be_read(file)]
         # An empty folder is yielded itself, so that it can be reported.
         found = [file for file in inside if not _is_result(file)] or found
     elif mode and not S_ISREG(mode):
@@ -168,6 +168,11 @@ def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
     for file in found:
         is_table = file.suffix.lower() == TABLE and S_ISREG(_mode(file))
         yield str(file), _rows(file) if is_table else None
+
+
+def _may_be_read(path: Path) -> bool:
+    # Not by content: there may be a million, on slow disks. Folders that cannot be listed count.
+    return path.suffix.lower() in ENDINGS | {TABLE} or path.is_dir()
 
 
 def _mode(path: Path) -> int:

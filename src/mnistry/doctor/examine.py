@@ -4,7 +4,6 @@ The network reads the image of every stage and of every small change. Nothing is
 nothing of what the picture really shows, and draws nothing.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from mnistry.doctor import stages
 from mnistry.doctor.changes import small_changes
 from mnistry.doctor.prototypes import Prototype, nearest
+from mnistry.images.sources import Source
 from mnistry.reading.ink import Ink
 from mnistry.reading.reader import Reader
 from mnistry.reading.result import Digit, Reading
@@ -138,22 +138,22 @@ class Diagnosis:
         }
 
 
-def examine(reader: Reader, picture: str | os.PathLike[str] | bytes | Image) -> Diagnosis:
+def examine(reader: Reader, picture: Source, page: int | None = None) -> Diagnosis:
     """Read a picture and explain its digits.
 
     Parameters
     ----------
     reader
         The reader to explain.
-    picture
-        As `Reader.read` takes it: an image file, its content, or its grey values.
+    picture, page
+        As `Reader.read` takes them.
 
     Raises
     ------
     DataError
         If it is not an image, or is an array whose type or shape `Reader.read` does not take.
     """
-    detail = reader.read_in_detail(picture)
+    detail = reader.read_in_detail(picture, page=page)
     reading, ink, forms = detail.reading, detail.ink, detail.forms
     least_sure = np.argsort([digit.confidence for digit in reading.digits], kind="stable")
     before = stages.naive(detail.grey)

@@ -1,30 +1,127 @@
-"""Decode one image file safely to grey values.
+"""Decode picture files and PDFs safely, page by page, to grey values.
 
 Knows nothing of digits, of ink, or of how large an image should be.
 """
 
-import contextlib
-import threading
 import warnings
-from collections.abc import Iterator
-from io import BytesIO
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError, Notice
+from mnistry.images.formats import (
+    HEAD_BYTES,
+    MAX_BYTES,
+    MAX_DOCUMENT_BYTES,
+    MAX_PIXELS,
+    Decoder,
+    Raster,
+    damaged,
+    is_document,
+    is_picture,
+    open_decoder,
+    raster_of,
+    too_large,
+    too_many_pixels,
+)
+from mnistry.images.pixels import to_grey
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# Never all formats of Pillow: EPS would start Ghostscript, and each decoder can be attacked.
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-MAX_BYTES = 10_000_000
-MAX_PIXELS = 25_000_000
+# Pixels are oblong if they are this much longer one way, and a mistake if much longer still.
+_OBLONG, _MISTAKEN = 1.1, 4.0
+_DPI = (10.0, 10_000.0)
 
-_warnings_lock = threading.Lock()
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A page of a document, or a picture: upright, with square pixels.
+
+    Attributes
+    ----------
+    number
+        From 1.
+    grey
+        ``uint8``, shape ``(height, width)``, 0 for black to 255 for white; a reduced copy if it
+        was asked for.
+    size
+        Its height and width before it was reduced.
+    dpi
+        Its dots per inch, of `size`; None if they are not known.
+    """
+
+    number: int
+    grey: NDArray[np.uint8] = field(repr=False)
+    size: tuple[int, int]
+    dpi: float | None
+
+
+class Document:
+    """An open picture file, with one page or several, each decoded when it is asked for.
+
+    Made by `open_file` and `open_content`. Threads must not share it. It is a context manager that
+    closes the file.
+
+    Attributes
+    ----------
+    where
+        Its name, for messages.
+    count
+        The number of its pages; an animation has one.
+    """
+
+    def __init__(self, where: str, decoder: Decoder) -> None:
+        self.where, self.count = where, decoder.count
+        self._decoder = decoder
+
+    def page(self, number: int, side: int | None = None, *, luma: bool = False) -> Page:
+        """Decode a page.
+
+        Parameters
+        ----------
+        number
+            From 1.
+        side
+            The length in pixels that the longer side should have at least. A JPEG, a HEIC or a
+            page of a PDF with twice as many is decoded at a half, a quarter or an eighth of its
+            size, in a fraction of the memory. None reduces nothing.
+        luma
+            Whether colours always become their luma (ITU-R 601). Otherwise colours that differ
+            in little but their hue are told apart too; see `mnistry.images.pixels.to_grey`.
+
+        Raises
+        ------
+        DataError
+            If there is no such page, or it is too large or damaged.
+        """
+        if not 1 <= number <= self.count:
+            raise DataError(
+                f"there is no page {number}",
+                where=self.where,
+                expected=f"1 to {self.count}" if self.count > 1 else "1, its only page",
+            )
+        where = self.where if self.count == 1 else f"{self.where}, page {number}"
+        try:
+            return _upright(self._decoder.decode(number, side), number, where, luma)
+        except DataError:
+            raise
+        except Exception as error:  # hostile bytes make decoders raise anything
+            raise damaged(error, where) from error
+
+    def close(self) -> None:
+        """Close the file and free the memory."""
+        self._decoder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -35,29 +132,21 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     DataError
         Also if the file cannot be read.
     """
-    return decode_image(read_content(path), str(path))
-
-
-def read_content(path: Path) -> bytes:
-    """Read an image file, at most one byte more than `MAX_BYTES`."""
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=path) from error
+    with open_file(path) as document:
+        return _only_image(document)
 
 
 def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
     """Decode an image to grey values.
 
-    The image is turned upright by its EXIF data. Transparent pixels become white, colours become
-    their luma (ITU-R 601), and 16 bits per pixel are scaled to 8. Of several frames the first is
-    taken, with a `Notice`.
+    The image is turned upright. Colours become their luma (ITU-R 601); transparent pixels become
+    white, or black around white ink; 16 bits per pixel are scaled to 8. Of several pages or frames
+    the first is taken, with a `Notice`.
 
     Parameters
     ----------
     content
-        A whole file in one of `FORMATS`, at most `MAX_BYTES` long.
+        A whole file in one of the `ACCEPTED` formats, at most `MAX_BYTES` long.
     where
         Its name, for messages.
 
@@ -77,131 +166,156 @@ def decode_image(content: bytes, where: str) -> NDArray[np.uint8]:
     >>> decode_image(b"P2 3 1 255 0 128 255", "three greys")
     array([[  0, 128, 255]], dtype=uint8)
     """
-    return decode_reduced(content, where, None)[0]
+    with open_content(content, where) as document:
+        return _only_image(document)
 
 
-def decode_reduced(
-    content: bytes, where: str, side: int | None
-) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Decode an image; a large JPEG is reduced; see `decode_image`.
+def read_content(path: Path) -> bytes:
+    """Read an image file, at most one byte more than `MAX_BYTES`."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
-    A JPEG whose longer side is twice `side` or more is decoded at a half, a quarter or an eighth of
-    its size, which takes a fraction of the time and the memory. Other images are not reduced, and
-    none is if `side` is None.
 
-    Returns
-    -------
-    grey, size
-        The grey values; the height and width of the upright image before it was reduced.
+def open_file(path: Path) -> Document:
+    """Open a picture file or a PDF; see `open_content`.
+
+    A document of several pages may have `MAX_DOCUMENT_BYTES`.
+
+    Raises
+    ------
+    DataError
+        Also if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if not path.is_file():  # a pipe
+                return open_content(file.read(MAX_BYTES + 1), str(path))
+            head = file.read(HEAD_BYTES)
+            size = path.stat().st_size
+            if not is_document(head):  # of what is no picture, the head is enough to say so
+                rest = file.read(MAX_BYTES + 1 - len(head)) if is_picture(head) else b""
+                return open_content(head + rest, str(path))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if size > MAX_DOCUMENT_BYTES:
+        raise too_large(str(path), MAX_DOCUMENT_BYTES, "split it into parts")
+    return Document(str(path), open_decoder(path, head, str(path)))
+
+
+def open_content(content: bytes, where: str) -> Document:
+    """Open the content of a picture file or a PDF.
+
+    Parameters
+    ----------
+    content
+        A whole file in one of the `ACCEPTED` formats, at most `MAX_BYTES` long.
+    where
+        Its name, for messages.
+
+    Raises
+    ------
+    DataError
+        If it is too large, of another format, damaged or encrypted, or has more than `MAX_PAGES`.
+
+    Examples
+    --------
+    >>> open_content(b"P2 3 1 255 0 128 255", "three greys").page(1).size
+    (1, 3)
     """
     if not content:
         raise DataError("an empty file", where=where, expected="an image")
     if len(content) > MAX_BYTES:
-        raise DataError(
-            "too large a file",
-            where=where,
-            expected=f"at most {MAX_BYTES // 1_000_000} MB",
-            remedy="save a smaller copy of it",
-        )
-    from PIL import Image, UnidentifiedImageError
+        raise too_large(where, MAX_BYTES, "save a smaller copy of it")
+    return Document(where, open_decoder(content, content[:HEAD_BYTES], where))
 
+
+def page_count(path: Path) -> int:
+    """Return the number of pages of a file, of which only the first bytes are read if it has one.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or is a damaged document.
+    """
     try:
-        with _quiet():
-            image = Image.open(BytesIO(content), formats=FORMATS)
-    except UnidentifiedImageError:
-        raise DataError(
-            "no image of an accepted format",
-            where=where,
-            expected=", ".join(FORMATS),
-            remedy="save it as PNG",
-        ) from None
-    except Image.DecompressionBombError:
-        raise _too_many_pixels(where) from None
-    except Exception as error:  # hostile bytes make decoders raise anything
-        raise _damaged(error, where) from error
-    with image:
-        if image.width * image.height > MAX_PIXELS:
-            raise _too_many_pixels(where)
-        try:
-            # MPO is a phone's JPEG with another view of the same picture behind it.
-            several = getattr(image, "is_animated", False) and image.format != "MPO"
-            width, height = image.size
-            if image.format in ("JPEG", "MPO"):
-                image.draft("L", image.size if side is None else _least(image.size, side))
-            upright = _upright(image)
-            if upright.size != image.size:
-                width, height = height, width
-            grey = _grey(upright, where)
-        except DataError:
-            raise
-        except Exception as error:  # as above
-            raise _damaged(error, where) from error
-    if several:
-        warnings.warn(f"{where}: several frames; the first is read", Notice, stacklevel=3)
-    return grey, (height, width)
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not is_document(head):
+        return 1
+    with open_file(path) as document:
+        return document.count
 
 
-def _least(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return the size at which the longer side is `side`."""
-    longer = max(size)
-    return max(1, size[0] * side // longer), max(1, size[1] * side // longer)
+def page_of_image(image: "Image.Image", where: str) -> Page:
+    """Return the page that a picture of Pillow shows; its file may not have been decoded yet.
 
-
-def _upright(image: "Image.Image") -> "Image.Image":
-    """Turn an image by its EXIF orientation; ignore one that is damaged."""
-    from PIL import ImageOps
-
-    image.load()
+    Raises
+    ------
+    DataError
+        If it is too large or damaged.
+    """
+    if image.width * image.height > MAX_PIXELS:
+        raise too_many_pixels(where, MAX_PIXELS)
     try:
-        with _quiet():
-            return ImageOps.exif_transpose(image)
-    except Exception:  # with damaged EXIF data the image is still read
-        return image
+        return _upright(raster_of(image), 1, where, luma=False)
+    except DataError:
+        raise
+    except Exception as error:  # as in Document.page
+        raise damaged(error, where) from error
 
 
-def _grey(image: "Image.Image", where: str) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        return _grey_from_16_bits(image, where)
-    if image.mode == "F":
-        raise DataError(
-            "floating-point pixels", where=where, expected="8 or 16 bits", remedy="save it as PNG"
-        )
-    if image.has_transparency_data:
-        drawing = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, drawing)
-    return np.array(image if image.mode == "L" else image.convert("L"))
-
-
-def _grey_from_16_bits(image: "Image.Image", where: str) -> NDArray[np.uint8]:
-    """Scale 0–65535 to 0–255 (65535 = 255 x 257); Pillow's own conversion would clip."""
-    values = np.array(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise DataError("32-bit pixels", where=where, expected="8 or 16", remedy="save it as PNG")
-    paper = image.info.get("transparency")
-    if isinstance(paper, int):
-        values[values == paper] = 65535
-    return ((values + 128) // 257).astype(np.uint8)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Pillow's warnings, under a lock because the filters are the whole process's."""
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _too_many_pixels(where: str) -> DataError:
-    return DataError(
-        "too many pixels",
-        where=where,
-        expected=f"at most {MAX_PIXELS // 1_000_000} megapixels",
-        remedy="save a smaller copy of it",
+def _upright(raster: Raster, number: int, where: str, luma: bool) -> Page:
+    """Convert a page to grey, make its pixels square, and turn it."""
+    grey = to_grey(raster.image, where, luma=luma)
+    height, width = raster.size
+    across, down = raster.dpi
+    is_known = all(_DPI[0] <= value <= _DPI[1] for value in raster.dpi)
+    ratio = across / down if across > 0 and down > 0 else 1.0
+    if _OBLONG < max(ratio, 1 / ratio) < _MISTAKEN:
+        rows, columns = grey.shape
+        stretched = (round(columns / min(ratio, 1)), round(rows * max(ratio, 1)))
+        if stretched[0] * stretched[1] > MAX_PIXELS:
+            raise too_many_pixels(where, MAX_PIXELS)
+        grey = np.asarray(cv2.resize(grey, stretched, interpolation=cv2.INTER_LINEAR), np.uint8)
+        height, width = round(height * max(ratio, 1)), round(width / min(ratio, 1))
+    if raster.orientation > 4:
+        height, width = width, height
+    return Page(
+        number,
+        np.ascontiguousarray(_turned(grey, raster.orientation)),
+        (height, width),
+        round(max(across, down), 1) if is_known else None,
     )
 
 
-def _damaged(error: Exception, where: str) -> DataError:
-    return DataError(f"a damaged image: {error}", where=where, remedy="save it again")
+def _turned(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn an image as EXIF's orientation demands."""
+    if orientation > 4:
+        grey = grey.T
+    if orientation in (2, 3, 6, 7):
+        grey = grey[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        grey = grey[::-1]
+    return grey
+
+
+def _only_image(document: Document) -> NDArray[np.uint8]:
+    if document.count > 1:
+        note_other_pages(document)
+    return document.page(1, luma=True).grey
+
+
+def note_other_pages(document: Document) -> None:
+    """Issue a notice that only the first page of a document is read."""
+    warnings.warn(
+        f"{document.where}: {document.count} pages; the first is read", Notice, stacklevel=3
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"cannot be read: {error.strerror}", where=path)

@@ -1,51 +1,53 @@
-"""Find the picture files in a folder by their names.
+"""Find the files in a folder that may be pictures.
 
 Knows nothing of their content.
 """
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 
+# How the names of pictures and documents end. Other names may lie: content decides.
 ENDINGS = frozenset(
     {
-        *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
-        *(".ppm", ".pgm", ".pbm", ".pnm"),
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif", ".pdf"),
     }
 )
+# Windows makes these in folders of pictures, where they are hidden.
+_HIDDEN = frozenset({"thumbs.db", "desktop.ini"})
 
 
-def find_pictures(folder: Path, endings: Collection[str] = ENDINGS) -> tuple[list[Path], int]:
-    """List the pictures in a folder and below it, sorted by path.
+def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """List the files in a folder and below it, sorted by path.
 
-    A folder that cannot be listed is listed as a picture, so that reading it reports the error.
+    A folder that cannot be listed is listed as a file, so that reading it reports the error.
+    Hidden files and folders are left out: names that begin with a dot, ``Thumbs.db`` and
+    ``desktop.ini``.
 
     Parameters
     ----------
     folder
         Where to look.
-    endings
-        The endings of pictures' names, in lower case.
 
     Returns
     -------
-    pictures, passed_over
-        The pictures, and how many other entries were passed over: links to folders, links that
-        lead out of the folder, and files with other endings.
-        Names that begin with a dot are not counted.
+    files, links
+        The files; and the links that are not followed, because they lead to a folder, out of the
+        folder, or nowhere.
     """
     root = folder.resolve()
     found: list[Path] = []
-    passed_over = 0
+    links: list[Path] = []
     for below, folders, files in os.walk(folder, onerror=lambda e: found.append(Path(e.filename))):
-        passed_over += sum(Path(below, name).is_symlink() for name in folders)  # not entered
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for file in [Path(below, name) for name in files if not name.startswith(".")]:
-            if file.suffix.lower() in endings and _is_inside(file, root):
-                found.append(file)
-            else:
-                passed_over += 1
-    return sorted(found), passed_over
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        links += [Path(below, name) for name in folders if Path(below, name).is_symlink()]
+        for file in [Path(below, name) for name in files if not _is_hidden(name)]:
+            (found if _is_inside(file, root) else links).append(file)
+    return sorted(found), sorted(links)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _HIDDEN
 
 
 def _is_inside(path: Path, root: Path) -> bool:

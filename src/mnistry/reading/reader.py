@@ -7,7 +7,7 @@ Knows nothing of training, and never imports Keras.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ModelError, UsageError
-from mnistry.images import decode
+from mnistry.images import sources
 from mnistry.images.mnist_form import SIDE, stroke_width
-from mnistry.inference import line_session, onnx_session
+from mnistry.images.sources import Source
+from mnistry.inference import line_session, onnx_session, run_directory
 from mnistry.reading import combine, result
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
@@ -54,8 +55,8 @@ class Reader:
     Parameters
     ----------
     model
-        An ``.onnx`` file of the contract in `mnistry.inference.onnx_session`, or its content;
-        None takes the one that ships with mnistry.
+        A run directory, or an ``.onnx`` file of the contract in `mnistry.inference.onnx_session`,
+        or its content; None takes the built-in network.
     threshold
         0 to 1. A digit whose best candidate is less probable than this is None. By default the
         network that ships takes the thresholds of its card: a stricter one for a picture of 28x28
@@ -90,6 +91,8 @@ class Reader:
             raise UsageError(f"a threshold of {threshold}", expected="a probability, 0 to 1")
         usual = _thresholds(_card_of(SHIPPED)) if model is None else (THRESHOLD, THRESHOLD)
         least = usual if threshold is None else (threshold, threshold)
+        if not (model is None or isinstance(model, bytes)):
+            model = run_directory.onnx_file(model)
         self._session = onnx_session.open_session(
             SHIPPED if model is None else model, threads=threads
         )
@@ -101,31 +104,61 @@ class Reader:
         self._notation = Notation(decimal_comma, thousands)
         self._marks = MarkReader(self._session, *least, self._notation)
 
-    def read(self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> Reading:
-        """Read one picture.
+    def read(self, image: Source, *, page: int | None = None) -> Reading:
+        """Read one picture, or one page of a document.
 
         Parameters
         ----------
         image
-            An image file, its content, or its grey values: ``uint8``, shape ``(height, width)``,
-            dark on light or light on dark, 28x28 to 25 megapixels.
+            A path; the content of a picture file or a PDF, as bytes; a file open for reading bytes;
+            an image of Pillow; or an array: of ``uint8``, other integers or ``bool``, shape
+            ``(height, width)`` or, with colours, ``(height, width, 3)``, or 4 with transparency.
+            Dark on light or light on dark, from 28x28 pixels.
+        page
+            The page's number, from 1; None takes the first, with a `Notice` if there are more.
 
         Raises
         ------
         DataError
-            If it is no image, or no array of that type and shape.
-        """
-        return self.read_in_detail(image).reading
+            If it is none of these, or cannot be decoded.
 
-    def read_in_detail(
-        self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]
-    ) -> DetailedReading:
-        """Read one picture, and return what was seen on the way too; see `read`.
+        Examples
+        --------
+        >>> Reader().read(np.zeros((100, 100), bool)).text
+        ''
+        """
+        return self.read_in_detail(image, page=page).reading
+
+    def read_all(self, *images: Source) -> Iterator[Reading]:
+        """Read every page of pictures and documents, in order.
+
+        Parameters
+        ----------
+        images
+            Each as for `read`.
+
+        Yields
+        ------
+        Reading
+            One for each page, as soon as it is read.
+
+        Raises
+        ------
+        DataError
+            At the first page that cannot be decoded; `read` reads any other page by its number.
+        """
+        for image in images:
+            for page in sources.pages(image, LONG_SIDE):
+                yield self.read(page)
+
+    def read_in_detail(self, image: Source, *, page: int | None = None) -> DetailedReading:
+        """Read one picture, and return intermediate results too; see `read`.
 
         A picture in MNIST's form is read as it is. Another picture of 28x28 pixels is read both as
         it is and by its marks.
         """
-        grey, size = _grey(image)
+        decoded = sources.one_page(image, LONG_SIDE, page)
+        grey, size = decoded.grey, decoded.size
         ink = find_ink(grey)
         if grey.shape == (SIDE, SIDE):
             return self._marks.read(grey, ink, size)
@@ -411,19 +444,6 @@ def _row(line: ReadLine, scale: float) -> _Row:
         digit = guess if one.is_sure and guess >= 0 else None
         marks.append(Digit(digit, candidates[0].confidence, box, 0, candidates))
     return _Row(line.top, line.bottom, marks, line.forms[shown], line.probabilities[shown])
-
-
-def _grey(
-    image: str | os.PathLike[str] | bytes | NDArray[np.uint8],
-) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return grey values, reduced if they are a large JPEG's, and the upright picture's size."""
-    if isinstance(image, np.ndarray):
-        _check(image, 2)
-        return image, (image.shape[0], image.shape[1])
-    if isinstance(image, bytes):
-        return decode.decode_reduced(image, "the image", LONG_SIDE)
-    path = Path(image)
-    return decode.decode_reduced(decode.read_content(path), str(path), LONG_SIDE)
 
 
 def _check(image: NDArray[np.generic], ndim: int) -> None:

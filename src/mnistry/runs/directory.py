@@ -20,6 +20,7 @@ from mnistry.datasets.dataset import Dataset, Origin
 from mnistry.errors import DataError, ModelError, ResourceError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.evaluation.statistics import Comparison, mcnemar
+from mnistry.inference import run_directory
 from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.system import files
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
-_RECORD = "run.json"
+_RECORD = run_directory.RECORD
 _LOCK = ".lock"
 _LOCKED = "another training writes to this run"
 _CHECKPOINTS = "checkpoints"
 _HISTORY = "history.csv"
 _SCORECARD = "scorecard.json"
-_KERAS, _ONNX = "model.keras", "model.onnx"
+_KERAS, _ONNX = "model.keras", run_directory.ONNX
 _FIGURES = "figures"
 _OWN_FILES = {_RECORD, _LOCK, _HISTORY, _SCORECARD, _KERAS, _ONNX}
 
@@ -258,22 +259,9 @@ class Run:
         return keras_files.load(self.checked(self.keras_path))
 
     def checked(self, path: Path) -> Path:
-        """Return the path of one of this run's models, after checking its digest.
-
-        ONNX Runtime loads a file with flipped bits without an error.
-        """
+        """Return the path of one of this run's models, after checking its digest."""
         self._check_done()
-        try:
-            digest = files.sha256(path)
-        except OSError as error:
-            raise ModelError(f"cannot be read: {error.strerror}", where=path) from error
-        if digest != self.digests.get(path.name):
-            raise ModelError(
-                "damaged: it has changed since it was written",
-                where=path,
-                expected=f"SHA-256 {self.digests.get(path.name)}",
-                remedy="train the run again",
-            )
+        run_directory.check_digest(path, self.digests.get(path.name))
         return path
 
     def summary(self) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnistry.images.decode import MAX_BYTES
 from mnistry.server.errors import ApiError, too_busy
 
+MAX_BYTES = 10_000_000  # of a picture
 SECONDS = 30.0  # for a whole body: 10 MB over a mobile phone's uplink
 MAX_REQUESTS = 64
 MAX_JSON = 1 << 16

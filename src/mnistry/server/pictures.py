@@ -8,7 +8,10 @@ import dataclasses
 import numpy as np
 
 from mnistry.doctor import examine, sheet
+from mnistry.images import sources
+from mnistry.images.decode import Page
 from mnistry.reading import Reader
+from mnistry.reading.ink import LONG_SIDE
 from mnistry.server import schemas
 
 _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
@@ -16,7 +19,7 @@ _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
 
 def read(reader: Reader, content: bytes) -> schemas.Reading:
     """Read the digits in an image file's content; raise `DataError` if it is not an image."""
-    detail = reader.read_in_detail(content)
+    detail = reader.read_in_detail(_page(content))
     reading, (height, width) = detail.reading, detail.size
     bits = -np.log2(np.maximum(detail.probabilities, _SMALLEST))
     digits = [
@@ -42,4 +45,8 @@ def read(reader: Reader, content: bytes) -> schemas.Reading:
 
 def doctor_sheet(reader: Reader, content: bytes) -> bytes:
     """Draw every step from an image file's content to its digits, as PNG; errors as in `read`."""
-    return sheet.png(examine.examine(reader, content), "the picture")
+    return sheet.png(examine.examine(reader, _page(content)), "the picture")
+
+
+def _page(content: bytes) -> Page:
+    return sources.only_page(content, "the image", LONG_SIDE, "send one page at a time")

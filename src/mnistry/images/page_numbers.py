@@ -1,0 +1,63 @@
+"""Choose pages of a document: ``1,3-`` for the first and all from the third on."""
+
+import re
+from dataclasses import dataclass
+
+from mnistry.errors import UsageError
+
+_PART = re.compile(r"([1-9][0-9]{0,5})(-([1-9][0-9]{0,5})?)?")
+
+
+@dataclass(frozen=True)
+class PageNumbers:
+    """A choice of pages, numbered from 1.
+
+    Attributes
+    ----------
+    ranges
+        Pairs of a first page and a last one, which is None if all pages follow.
+
+    Examples
+    --------
+    >>> PageNumbers.parse("1,3-").among(5)
+    [1, 3, 4, 5]
+    >>> PageNumbers.parse("7,1").among(2)  # page 7 is asked for by its number
+    [1, 7]
+    >>> PageNumbers.parse("2-9").among(3)
+    [2, 3]
+    """
+
+    ranges: tuple[tuple[int, int | None], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "PageNumbers":
+        """Read the form ``1,3-5,8-``.
+
+        Raises
+        ------
+        UsageError
+            If it has another form.
+        """
+        ranges = []
+        for part in text.replace(" ", "").split(","):
+            match = _PART.fullmatch(part)
+            first, dash, last = match.groups() if match else ("0", None, None)
+            ranges.append((int(first), int(last) if last else None if dash else int(first)))
+        if any(first == 0 or (last is not None and last < first) for first, last in ranges):
+            raise UsageError(
+                f"{text!r} names no pages",
+                where="--pages",
+                expected="numbers from 1 and ranges, such as 1,3-5,8-",
+            )
+        return cls(tuple(ranges))
+
+    def among(self, count: int) -> list[int]:
+        """Return the numbers that are chosen of `count` pages, ascending, each once.
+
+        A range ends with the last page; a single number stays, even if there is no such page.
+        """
+        numbers: set[int] = set()
+        for first, last in self.ranges:
+            end = count if last is None else first if last == first else min(last, count)
+            numbers.update(range(first, end + 1))
+        return sorted(numbers)

@@ -1,0 +1,111 @@
+"""A picture in the forms in which programs have it."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistry.errors import DataError, Notice
+from mnistry.images.sources import one_page, pages
+
+GREYS = np.array([[16, 40, 80], [120, 160, 255]], np.uint8)
+RGB = np.dstack([GREYS] * 3)
+
+
+def saved(form: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(GREYS).save(file, form, **options)
+    return file.getvalue()
+
+
+FORMS = {
+    "bytes": lambda: saved("PNG"),
+    "bytearray": lambda: bytearray(saved("PNG")),
+    "memoryview": lambda: memoryview(saved("PNG")),
+    "open file": lambda: io.BytesIO(saved("PNG")),
+    "Pillow, not loaded": lambda: Image.open(io.BytesIO(saved("BMP"))),
+    "Pillow RGBA": lambda: Image.fromarray(RGB).convert("RGBA"),
+    "Pillow 16 bits": lambda: Image.fromarray(GREYS.astype(np.uint16) * 257),
+    "grey": lambda: GREYS,
+    "one channel": lambda: GREYS[..., None],
+    "grey and alpha": lambda: np.dstack([GREYS, np.full_like(GREYS, 255)]),
+    "colours": lambda: RGB,
+    "colours and alpha": lambda: np.dstack([RGB, np.full_like(GREYS, 255)]),
+    "not contiguous": lambda: np.dstack([GREYS, GREYS])[..., 1],
+    "16 bits": lambda: GREYS.astype(np.uint16) * 257,
+    "int64": lambda: GREYS.astype(np.int64),
+    "page": lambda: one_page(GREYS),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_form_of_a_picture_has_the_same_greys(form) -> None:
+    np.testing.assert_array_equal(one_page(form()).grey, GREYS)
+
+
+def test_a_file_by_its_path_in_either_form_and_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(saved("PNG"))
+    for source in (path, str(path)):
+        np.testing.assert_array_equal(one_page(source).grey, GREYS)
+    with path.open("rb") as file:
+        np.testing.assert_array_equal(one_page(file).grey, GREYS)
+
+
+def test_true_is_white() -> None:
+    assert one_page(GREYS > 100).grey.tolist() == [[0, 0, 0], [255, 255, 255]]
+
+
+def test_an_image_of_pillow_is_turned_as_its_exif_data_say() -> None:
+    image = Image.fromarray(GREYS)
+    image.getexif()[0x0112] = 6
+    np.testing.assert_array_equal(one_page(image).grey, np.rot90(GREYS, -1))
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (GREYS // 16 // 15, ["no value above 1", "multiply it by 255", "astype(bool)"]),
+        (GREYS // 17, ["no value above 15", "multiply it by 17"]),
+        (GREYS / 255, ["no value above 1", "give the 0–255 image"]),
+        (GREYS.astype(np.float32), ["float32", "astype(numpy.uint8)"]),
+        (GREYS.astype(int) - 17, ["pixels of -1 to 238", "expected 0 to 255"]),
+        (GREYS.astype(int) * 1000, ["pixels of 16000 to 255000"]),
+        (RGB.transpose(2, 0, 1)[:, :, :2].repeat(4, 2), ["(height, width, channels)"]),
+        (GREYS[0], ["shape (3,)", "one picture at a time"]),
+        (GREYS[:0], ["shape (0, 3)"]),
+        (GREYS.astype("U"), ["an array of <U3"]),
+        (io.StringIO("text"), ["open as text", 'mode "rb"']),
+        ([[1, 2]], ["a list", "numpy.asarray"]),
+        (b"", ["an empty file"]),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_a_remedy(source, words: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        one_page(source)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_fault_97_a_file_of_zeros_and_ones_is_refused_and_a_black_one_read() -> None:
+    file = io.BytesIO()
+    Image.fromarray(GREYS // 255).save(file, "PNG")
+    with pytest.raises(DataError, match="no value above 1 in it; expected 0 to 255; multiply"):
+        one_page(file.getvalue())
+    assert one_page(np.zeros((2, 2), np.uint8)).grey.max() == 0
+
+
+def test_pages_are_chosen_by_their_number_or_all_read() -> None:
+    others = [Image.fromarray(255 - GREYS), Image.fromarray(GREYS)]
+    document = saved("TIFF", save_all=True, append_images=others)
+    assert [page.number for page in pages(document)] == [1, 2, 3]
+    np.testing.assert_array_equal(one_page(document, number=2).grey, 255 - GREYS)
+    with pytest.warns(Notice, match="3 pages; the first is read"):
+        np.testing.assert_array_equal(one_page(document).grey, GREYS)
+    with pytest.raises(DataError, match="there is no page 4; expected 1 to 3"):
+        one_page(document, number=4)
+    with pytest.raises(DataError, match="there is no page 2; expected 1, its only page"):
+        one_page(GREYS, number=2)
+    assert len(list(pages(GREYS))) == 1
