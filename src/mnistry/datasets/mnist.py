@@ -57,7 +57,7 @@ def load(progress: Progress | None = None) -> Dataset:
 def recognised(dataset: Dataset) -> Dataset:
     """Return a dataset with MNIST's name and licence if its arrays are MNIST's, else unchanged."""
     arrays = dataset.arrays()
-    if any(len(array) != COUNTS[name] for name, array in arrays.items()):
+    if any(len(array) != COUNTS.get(name) for name, array in arrays.items()):
         return dataset  # without hashing
     named = dataclasses.replace(dataset, name="mnist", licence=LICENCE)
     return named if named.digests.items() <= DIGESTS.items() else dataset

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +139,32 @@ def decode_reduced(
     if several:
         warnings.warn(f"{where}: several frames; the first is read", Notice, stacklevel=3)
     return grey, (height, width)
+
+
+def decode_numbers(content: bytes, where: str) -> NDArray[Any]:
+    """Decode an image to its numbers, without scaling those of more than 8 bits.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(height, width)``: of a TIFF file with integers or floats of more than 8 bits these
+        numbers; of others the grey values, as `decode_image` returns them.
+    """
+    if content[:4] in (b"II*\0", b"MM\0*") and len(content) <= MAX_BYTES:
+        from PIL import Image
+
+        try:
+            with _quiet(), Image.open(BytesIO(content), formats=("TIFF",)) as image:
+                pixels = image.width * image.height
+                if pixels > MAX_PIXELS:
+                    raise _too_many_pixels(where)
+                if image.mode.startswith("I") or image.mode == "F":
+                    return np.array(image)
+        except DataError:
+            raise
+        except Exception as error:  # as in decode_reduced
+            raise _damaged(error, where) from error
+    return decode_image(content, where)
 
 
 def _least(size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -32,6 +32,7 @@ SHIPPED = Path(__file__).with_name("digits.onnx")
 CARD = SHIPPED.with_suffix(".json")
 # The threshold of a network that has no card.
 THRESHOLD = 0.5
+_DIGITS = 10
 _CANDIDATES = 3
 
 
@@ -186,6 +187,14 @@ class Reader:
         self._session = onnx_session.open_session(
             SHIPPED if model is None else model, threads=threads
         )
+        count = onnx_session.classes(self._session)
+        if count != _DIGITS:
+            raise ModelError(
+                f"it tells {count} classes apart",
+                where="the ONNX model" if isinstance(model, bytes) else str(model),
+                expected="the ten digits, to read numbers with",
+                remedy="to label single images: mnistry predict RUN DATA",
+            )
 
     def read(self, image: str | os.PathLike[str] | bytes | NDArray[np.uint8]) -> Reading:
         """Read one picture.
