@@ -30,6 +30,7 @@ from mnistry.inference.model_bytes import MAX_CLASSES
 
 PARTS = ("train", "test", "validation")
 _SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_LETTERS = 3  # of as many, beside digits, none is a mistake
 _LONGEST = 60  # characters of a class's name
 
 
@@ -384,8 +385,9 @@ def _named(
     texts = {name: array.astype(str) for name, array in texts.items()}
     for name, array in texts.items():
         numeric = np.array([_is_number(_plain(text)) for text in array.tolist()], bool)
-        single = np.char.str_len(array) == 1
-        doubtful = array == "" if single.all() else numeric if numeric.mean() < 0.5 else ~numeric
+        doubtful = numeric if numeric.mean() < 0.5 else ~numeric
+        if (np.char.str_len(array) == 1).all() and len(np.unique(array[~numeric])) >= _LETTERS:
+            doubtful = array == ""  # digits and letters
         if (array == "").any() or (numeric.any() and doubtful.any()):
             index = int(np.argmax(array == "" if (array == "").any() else doubtful))
             raise DataError(

@@ -16,6 +16,7 @@ from mnistry.errors import DataError
 from mnistry.images.find import ENDINGS
 
 _HEAD = 1 << 12  # bytes
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _DEEPEST = 4
 _MAX_FOLDERS = 2000
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"%PDF")
@@ -86,7 +87,7 @@ def file_source(path: Path, how: Origin) -> Source:
         if known.begins.match(head):
             return known.read(path, how)
     _refuse(path, head)
-    if head.strip() and b"\0" not in head:
+    if head.strip() and not _CONTROL.search(head):
         return _table(path, how)
     raise DataError("unknown file type", where=path, expected=KINDS)
 
