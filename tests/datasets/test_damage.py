@@ -3,6 +3,8 @@
 python tests/datasets/test_damage.py 5000
 """
 
+import bz2
+import gzip
 import sys
 import tempfile
 import time
@@ -42,9 +44,10 @@ def seeds(path: Path) -> Iterator[Seed]:
     if path.suffix == ".npz":
         yield from whole_and_members(path.name, content)
     elif path.suffix == ".gz":
-        import gzip
-
         yield from compressed(path.name, gzip.decompress(content))
+    elif path.suffix == ".bz2":
+        yield Seed(path.name, content)
+        yield Seed(path.name, bz2.decompress(content), bz2.compress)
     else:
         yield Seed(path.name, content)
 

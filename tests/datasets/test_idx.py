@@ -118,6 +118,14 @@ def test_original_files_of_mnist_are_read(tmp_path, mnist):
         np.testing.assert_array_equal(array, mnist[name])
 
 
+def test_labels_of_qmnist_without_columns_are_refused(tmp_path):
+    save(tmp_path / "qmnist-test-images-idx3-ubyte", IMAGES)
+    labels = bytes([0, 0, 12, 2]) + struct.pack(">2I", 5, 0)
+    (tmp_path / "qmnist-test-labels-idx2-int").write_bytes(labels)
+    with pytest.raises(DataError, match="no labels"):
+        idx.read(tmp_path)
+
+
 def test_fault_17_wrong_magic(tmp_path):
     labels = save(tmp_path / "images", LABELS)
     assert_refused(labels, 3, "magic number 00000801 at byte 0", "expected 00000803")

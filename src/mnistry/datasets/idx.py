@@ -121,6 +121,8 @@ def _labels(path: Path) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
     if head != bytes([0, 0, INTEGER, 2]):
         return read_array(path, 1), {}
     rows = read_array(path, 2, INTEGER)
+    if not rows.size:
+        raise DataError("no labels", where=path, expected="rows of eight integers")
     columns = dict(zip(QMNIST_COLUMNS, rows.T, strict=False))
     columns.pop("unused", None)
     labels = columns.pop("digit", rows[:, 0])
