@@ -69,9 +69,7 @@ def test_fault_106_cells_with_paths_alone_are_said_to_be_so(tmp_path):
         sniff.read(tmp_path / "train.parquet")
 
 
-@pytest.mark.parametrize(
-    ("name", "package"), [("parquet", "pyarrow"), ("mat", "scipy"), ("hdf5", "h5py")]
-)
+@pytest.mark.parametrize(("name", "package"), [("parquet", "pyarrow"), ("hdf5", "h5py")])
 def test_a_missing_package_is_named_with_its_extra(name, package, tmp_path, monkeypatch):
     path = forms.FORMS[name].write(tmp_path)
     import importlib

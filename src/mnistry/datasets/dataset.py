@@ -221,7 +221,7 @@ def as_images(array: NDArray[np.generic], where: str) -> Images:
     if images.ndim == 4:
         images = as_grey(images)
     if images.dtype == np.uint8:
-        return np.ascontiguousarray(images, np.uint8)
+        return np.ascontiguousarray(images.reshape(-1, 28, 28), np.uint8)
     return _as_uint8(images, where, low=0, high=255, what="pixel value")
 
 
