@@ -179,6 +179,10 @@ def bring_along(place: Path) -> None:
             # Moved by a pixel, so that they are not the sample's.
             own = np.roll(images[number], -1, axis=1)
             Image.fromarray(own).save(folder / f"{number:04}.png")
+            if labels[number] < 3:  # others' letters are not at hand
+                letter = place / "my-letters" / part / "ABC"[labels[number]]
+                letter.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(own).save(letter / f"{number:04}.png")
     three = images[labels == 3][0]
     Image.fromarray(255 - three).save(place / "three.png")
 

@@ -61,7 +61,7 @@ def test_fault_39_an_unreadable_image_is_listed_and_the_rest_goes_on(
 ) -> None:
     for digit in "01":
         (tmp_path / digit).mkdir()
-        Image.new("L", (28, 28), 10).save(tmp_path / digit / "a.png")
+        Image.new("L", (28, 28), 90).save(tmp_path / digit / "a.png")
     (tmp_path / "1" / "bad.png").write_bytes(b"not a picture")
     result = mnistry_command("data", tmp_path)
     assert result.code == 8

@@ -46,7 +46,10 @@ def test_shapes_of_images(shape):
     np.testing.assert_array_equal(images, IMAGES)
 
 
-@pytest.mark.parametrize("shape", [(28, 56), (56, 28), (1, 56, 28), (0, 28, 28), (2, 1, 28, 28)])
+@pytest.mark.parametrize(
+    "shape",
+    [(28, 56), (56, 28), (28, 28, 3), (1, 56, 28), (0, 28, 28), (2, 28, 28, 4)],
+)
 def test_other_shapes_are_refused(shape):
     array = np.zeros(shape, np.uint8)
     with pytest.raises(DataError, match=r"^here: "):
@@ -72,9 +75,63 @@ def test_fault_24_value_that_is_no_label(value):
         as_labels(np.array([3, value]), "here")
 
 
-def test_one_hot_labels_are_refused_with_the_remedy():
-    with pytest.raises(DataError, match=r"argmax\(axis=1\)"):
-        as_labels(np.eye(10), "here")
+def test_fault_102_one_hot_rows_and_columns_are_labels():
+    labels = np.array([3, 0, 9])
+    assert as_labels(np.eye(10)[labels], "here").tolist() == [3, 0, 9]
+    # argmax along the rows of a column would make all of them 0.
+    assert as_labels(labels[:, np.newaxis], "here").tolist() == [3, 0, 9]
+    two_ones = np.eye(10)[labels]
+    two_ones[1, 5] = 1
+    with pytest.raises(DataError, match=r"labels of shape \(3, 10\)"):
+        as_labels(two_ones, "here")
+
+
+@pytest.mark.parametrize("highest", [1, 3, 15])
+def test_fault_103_integers_of_few_levels_are_refused_and_the_remedy_works(highest):
+    few = np.tile(np.arange(784, dtype=np.uint8) % (highest + 1), (2, 1))
+    with pytest.raises(DataError, match=f"no higher than {highest};") as caught:
+        as_images(few, "here")
+    remedy = str(caught.value).partition("give the 0–255 image, ")[2].partition(";")[0]
+    restored = as_images(eval(remedy, {"np": np, "images": few}), "here")  # noqa: S307
+    np.testing.assert_array_equal(np.unique(restored), np.rint(np.linspace(0, 255, highest + 1)))
+
+
+def test_fault_103_16_levels_more_are_not_refused():
+    assert as_images(np.full((1, 784), 16), "here").max() == 16
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1)])
+def test_fault_103_scaled_floats_are_refused_and_the_remedy_works(low, high):
+    scaled = low + (high - low) * (IMAGES.astype(np.float32) / 255)
+    with pytest.raises(DataError, match="floating-point") as caught:
+        as_images(scaled, "here")
+    remedy = str(caught.value).partition("give the 0–255 image, ")[2].partition(";")[0]
+    restored = as_images(eval(remedy, {"np": np, "images": scaled}), "here")  # noqa: S307
+    np.testing.assert_array_equal(restored, IMAGES)
+
+
+def test_fault_103_booleans_become_paper_and_ink():
+    images = as_images(IMAGES > 100, "here")
+    np.testing.assert_array_equal(images, np.where(IMAGES > 100, 255, 0))
+
+
+def test_fault_104_channels_and_images_may_be_first_or_last():
+    for array in (
+        IMAGES[:, np.newaxis], IMAGES[..., np.newaxis], IMAGES.transpose(1, 2, 0).repeat(9, 2),
+        IMAGES.reshape(2, 784).T, np.repeat(IMAGES[:, np.newaxis], 3, axis=1),
+        np.repeat(IMAGES[..., np.newaxis], 3, axis=3),
+        np.repeat(IMAGES[..., np.newaxis], 3, axis=3).transpose(1, 2, 3, 0),
+    ):  # fmt: skip
+        images = as_images(array, "here")
+        assert images.shape[1:] == (28, 28)
+        np.testing.assert_array_equal(images[0], IMAGES[0])
+        np.testing.assert_array_equal(images[-1], IMAGES[-1])
+
+
+def test_fault_104_colours_become_their_luma():
+    colours = np.zeros((1, 28, 28, 3), np.uint8)
+    colours[..., 0], colours[..., 1] = 100, 200
+    assert set(as_images(colours, "here").ravel()) == {147}  # 0.299 x 100 + 0.587 x 200
 
 
 @pytest.mark.parametrize("dtype", [object, complex, bool, "U1"])

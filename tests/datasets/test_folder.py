@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistry.datasets import folder
+from mnistry.datasets import folder, sniff
+from mnistry.datasets.dataset import Origin
 from mnistry.errors import DataError
 
 
@@ -32,11 +33,11 @@ def test_class_folders_are_a_training_split_in_order(root):
 
 
 def test_train_and_test_folders_are_two_splits(tmp_path):
-    save(tmp_path / "train" / "1" / "a.png", 10)
-    save(tmp_path / "test" / "2" / "a.png", 20)
+    save(tmp_path / "train" / "1" / "a.png", 110)
+    save(tmp_path / "test" / "2" / "a.png", 120)
     train, test = folder.read(tmp_path)
     assert (train.labels.tolist(), test.labels.tolist()) == ([1], [2])
-    assert (train.images[0, 0, 0], test.images[0, 0, 0]) == (10, 20)
+    assert (train.images[0, 0, 0], test.images[0, 0, 0]) == (110, 120)
 
 
 def test_files_elsewhere_are_counted_and_hidden_ones_passed_over(root):
@@ -49,7 +50,7 @@ def test_files_elsewhere_are_counted_and_hidden_ones_passed_over(root):
     )
 
 
-@pytest.mark.parametrize("name", ["cat", "10", "03", "\N{ARABIC-INDIC DIGIT THREE}"])
+@pytest.mark.parametrize("name", ["cat", "03", "digit_4", "\N{ARABIC-INDIC DIGIT THREE}"])
 def test_fault_37_folder_that_is_no_class(root, name):
     save(root / name / "a.png")
     with pytest.raises(DataError, match="a folder") as caught:
@@ -109,3 +110,88 @@ def test_fault_39_no_image_is_readable(tmp_path):
 def test_empty_folder(tmp_path):
     with pytest.raises(DataError, match="no images"):
         folder.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("digit_3", "digit_7"), ("class3", "class7"), ("Class 3", "class 7"), ("three", "Seven"),
+        ("03", "07"), ("3 - three", "7 - seven"), ("Sample004", "Sample008"),
+    ],
+)  # fmt: skip
+def test_folders_of_digits_under_other_names(tmp_path, names):
+    for value, name in zip((31, 71), names, strict=True):
+        save(tmp_path / name / "a.png", value)
+    (tmp_path / "notes").mkdir()
+    train, _ = folder.read(tmp_path)
+    assert train.labels.tolist() == [3, 7]
+    assert train.images[:, 0, 0].tolist() == [31, 71]
+
+
+def test_folders_of_names_are_classes_in_alphabetical_order(tmp_path):
+    for value, name in ((70, "wo"), (60, "ki"), (50, "su")):
+        save(tmp_path / name / "a.png", value)
+    dataset = folder.read(tmp_path)
+    assert dataset.classes == ("ki", "su", "wo")
+    assert dataset.train.labels.tolist() == [0, 1, 2]
+    assert dataset.train.images[:, 0, 0].tolist() == [60, 50, 70]
+
+
+@pytest.mark.parametrize("names", [("train", "test", "valid"), ("Training", "Testing", "val")])
+@pytest.mark.parametrize("order", ["{part}/{label}", "{label}/{part}", "digits/{part}/{label}"])
+def test_splits_above_or_below_the_classes(tmp_path, names, order):
+    for part, name in enumerate(names, start=1):
+        for label in (3, 7):
+            path = tmp_path / order.format(part=name, label=label)
+            save(path / "a.png", 100 + 10 * part + label)
+    dataset = folder.read(tmp_path)
+    splits = (dataset.train, dataset.test, dataset.validation)
+    for part, split in enumerate(splits, start=1):
+        assert split.labels.tolist() == [3, 7]
+        assert split.images[:, 0, 0].tolist() == [103 + 10 * part, 107 + 10 * part]
+
+
+def test_pictures_without_classes_are_to_be_predicted(tmp_path):
+    for name in ("b.png", "a.png"):
+        save(tmp_path / "digits" / name, ord(name[0]))
+    (tmp_path / "digits" / "README.md").touch()
+    dataset = folder.read(tmp_path / "digits")
+    assert dataset.train is None
+    assert dataset.test.labels is None
+    assert dataset.test_files == ("a.png", "b.png")
+    assert dataset.test.images[:, 0, 0].tolist() == [97, 98]
+
+
+def test_fault_110_pictures_of_mixed_sizes_are_refused_with_a_remedy_that_works(tmp_path):
+    for label, shape in ((3, (28, 28)), (3, (40, 30)), (7, (61, 61))):
+        page = np.full(shape, 230, np.uint8)
+        page[8:-8, 12:15] = 20
+        path = tmp_path / str(label) / f"{shape[0]}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(page).save(path)
+    with pytest.raises(DataError, match=r"2 of 3 pictures do not have 28x28 pixels.*--fit"):
+        folder.read(tmp_path)
+    train, _ = folder.read(tmp_path, Origin(fit=True))
+    assert train.labels.tolist() == [3, 3, 7]
+    for image in train.images:  # a bar of 20 pixels, white on black; soft at its ends
+        assert (image.max(axis=1) > 60).sum() == 20
+        assert image[0, 0] == 0
+
+
+def test_fault_106_a_list_of_files_that_leaves_the_folder_is_refused(tmp_path):
+    save(tmp_path / "secret.png")
+    save(tmp_path / "data" / "a.png")
+    table = tmp_path / "data" / "labels.csv"
+    for name in ("../secret.png", str(tmp_path / "secret.png"), "missing.png", "a\0.png"):
+        with pytest.raises(DataError, match=r"labels.csv, picture 2: there is no picture"):
+            folder.table_source(table, [("a.png", "3"), (name, "7")])
+
+
+def test_a_list_of_files_and_labels(tmp_path):
+    save(tmp_path / "images" / "a.png", 31)
+    save(tmp_path / "images" / "b.png", 71)
+    table = tmp_path / "labels.csv"
+    table.write_text("id,file_name,label\n1,b.png,7\n2,images/a.png,3\n")
+    train, _ = sniff.read(table)
+    assert train.labels.tolist() == [7, 3]
+    assert train.images[:, 0, 0].tolist() == [71, 31]

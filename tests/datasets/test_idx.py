@@ -53,6 +53,9 @@ VARIANTS = {
 def test_four_files_are_two_splits(tmp_path, variant):
     dataset = idx.read(save_all(tmp_path, VARIANTS[variant]))
     train, test = dataset.train, dataset.test
+    if variant == "emnist":  # its files have rows and columns swapped
+        assert dataset.notices == (idx.TURNED,)
+        train, test = (split._replace(images=split.images.swapaxes(1, 2)) for split in dataset)
     np.testing.assert_array_equal(train.images, IMAGES)
     np.testing.assert_array_equal(train.labels, LABELS)
     np.testing.assert_array_equal(test.images, IMAGES[:3])
@@ -113,6 +116,14 @@ def test_original_files_of_mnist_are_read(tmp_path, mnist):
         assert hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == md5
     for name, array in idx.read(tmp_path).arrays().items():
         np.testing.assert_array_equal(array, mnist[name])
+
+
+def test_labels_of_qmnist_without_columns_are_refused(tmp_path):
+    save(tmp_path / "qmnist-test-images-idx3-ubyte", IMAGES)
+    labels = bytes([0, 0, 12, 2]) + struct.pack(">2I", 5, 0)
+    (tmp_path / "qmnist-test-labels-idx2-int").write_bytes(labels)
+    with pytest.raises(DataError, match="no labels"):
+        idx.read(tmp_path)
 
 
 def test_fault_17_wrong_magic(tmp_path):

@@ -81,9 +81,9 @@ def test_impossible_path_is_a_data_error(name):
 
 
 def test_unknown_kind_of_file(tmp_path):
-    (tmp_path / "digits.pkl").touch()
-    with pytest.raises(DataError, match=r"digits.pkl: .* expected a .npz or .csv file"):
-        datasets.load(tmp_path / "digits.pkl")
+    (tmp_path / "digits.bin").write_bytes(b"\1\2\0\3" * 100)
+    with pytest.raises(DataError, match=r"digits.bin: unknown .* expected a .npz, .npy, .csv"):
+        datasets.load(tmp_path / "digits.bin")
 
 
 def test_fault_27_transposed_images_are_turned_by_the_option(tmp_path):

@@ -4,6 +4,7 @@ import time
 import numpy as np
 import pytest
 
+from mnistry import datasets
 from mnistry.datasets import caches
 from mnistry.datasets import mnist as module
 from mnistry.datasets.dataset import Dataset, Split
@@ -46,7 +47,7 @@ def quick():
 
 
 def other_digits(path):
-    images = np.zeros((3, 28, 28), np.uint8)
+    images = np.full((3, 28, 28), 9, np.uint8) * np.arange(28, dtype=np.uint8)
     np.savez(path, x_train=images, y_train=images[:, 0, 0], x_test=images, y_test=images[:, 0, 0])
 
 
@@ -173,3 +174,10 @@ def test_test_split_is_recognised(mnist):
 def test_digests_are_of_the_published_arrays(mnist):
     for name, array in mnist.items():
         assert hashlib.sha256(array.tobytes()).hexdigest() == module.DIGESTS[name]
+
+
+def test_mnist_in_one_table_is_parted_and_recognised(tmp_path, mnist):
+    whole = {axis: np.concatenate([mnist[f"{axis}_train"], mnist[f"{axis}_test"]]) for axis in "xy"}
+    np.savez(tmp_path / "mnist_784.npz", X=whole["x"].reshape(-1, 784), y=whole["y"].astype(str))
+    dataset = datasets.load(tmp_path / "mnist_784.npz")
+    assert (dataset.name, dataset.digests) == ("mnist", module.DIGESTS)

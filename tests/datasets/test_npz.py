@@ -112,10 +112,11 @@ def test_fault_12_object_array_is_not_unpickled(tmp_path):
     assert_refused(save(tmp_path / "digits.npz", **members), "member y_train.npy", "pickle")
 
 
-@pytest.mark.parametrize("array", [np.array(["a"]), np.zeros(6, bool), np.zeros(6, complex)])
-def test_fault_12_types_other_than_real_numbers(tmp_path, array):
-    members = arrays() | {"y_train": array}
+def test_fault_12_types_other_than_real_numbers(tmp_path):
+    members = arrays() | {"y_train": np.zeros(6, complex)}
     assert_refused(save(tmp_path / "digits.npz", **members), "member y_train.npy", "dtype")
+    members = arrays() | {"y_train": np.zeros(6, bool)}
+    assert_refused(save(tmp_path / "digits.npz", **members), "train split", "dtype bool")
 
 
 def write_zip(path, members, compression=zipfile.ZIP_DEFLATED):

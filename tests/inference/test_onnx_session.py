@@ -102,7 +102,7 @@ def test_fault_74_h5_pickle_remote_address(name):
         ({"image": ("image", TensorProto.UINT8, ["N", 1, 28, 28])}, r"\['N', 1, 28, 28\]"),
         ({"image": ("image", TensorProto.UINT8, [1, 28, 28])}, r"input is .*\[1, 28, 28\]"),
         ({"answer": ("logits", TensorProto.FLOAT, ["N", 10])}, "output is logits"),
-        ({"answer": ("probabilities", TensorProto.FLOAT, ["N", 26])}, r"\['N', 26\]"),
+        ({"answer": ("probabilities", TensorProto.FLOAT, ["N", 63])}, r"\['N', 63\]"),
     ],
 )
 def test_fault_70_wrong_input_or_output(options, said):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
 
-    from mnistry.datasets import Dataset
+    from mnistry.datasets import Dataset, Origin
 
 
 @click.command(cls=Command)
@@ -22,13 +22,11 @@ if TYPE_CHECKING:
     required=False,
     help="mnist, fashion-mnist, sample, or a path; without it MNIST, or offline the sample.",
 )
-@options.TRANSPOSE
+@options.form
 @options.JSON
-def data(name: str | None, transpose: bool, as_json: bool) -> None:
+def data(name: str | None, form: "Origin", as_json: bool) -> None:
     """Print where a dataset came from, its shapes, axes, dtype, range, classes and licence."""
-    from mnistry.datasets import Origin
-
-    dataset = common.load_dataset(Origin(name, transpose))
+    dataset = common.load_dataset(form.at(name))
     if as_json:
         common.print_json(_facts(dataset))
     else:
@@ -50,6 +48,7 @@ def _facts(dataset: "Dataset") -> dict[str, object]:
             for name, array in dataset.arrays().items()
         ],
         "images_a_class": {split: numbers.tolist() for split, numbers in counts.items()},
+        "extra": {split: list(columns) for split, columns in dataset.extra.items()},
         "notices": list(dataset.notices),
         "failures": list(dataset.failures),
     }
@@ -58,11 +57,10 @@ def _facts(dataset: "Dataset") -> dict[str, object]:
 def _images_a_class(dataset: "Dataset") -> "dict[str, np.ndarray]":
     import numpy as np
 
-    splits = {"train": dataset.train, "test": dataset.test}
     return {
         name: np.bincount(split.labels, minlength=len(dataset.classes))
-        for name, split in splits.items()
-        if split is not None and split.labels is not None
+        for name, split in dataset.splits().items()
+        if split.labels is not None
     }
 
 
@@ -75,6 +73,8 @@ def _print(dataset: "Dataset") -> None:
     )
     console.print()
     console.print(_arrays(dataset))
+    for split, columns in dataset.extra.items():
+        console.print(f"\n{split} images also have: {', '.join(columns)}", soft_wrap=True)
     counts = _images_a_class(dataset)
     if counts:
         console.print()

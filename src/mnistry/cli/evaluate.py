@@ -11,7 +11,7 @@ from mnistry.cli.framework import Command
 from mnistry.errors import MnistryError
 
 if TYPE_CHECKING:
-    from mnistry.datasets import Dataset, Split
+    from mnistry.datasets import Dataset, Origin, Split
     from mnistry.evaluation.scorecard import Scorecard
     from mnistry.runs.directory import Run
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @options.RUN
 @options.OWN_DATA
-@options.TRANSPOSE
+@options.form
 @options.JSON
-def evaluate(run_path: Path, data: str | None, transpose: bool, as_json: bool) -> None:
+def evaluate(run_path: Path, data: str | None, form: "Origin", as_json: bool) -> None:
     """Score a run on its own test images, or on other images with --data."""
-    from mnistry.datasets import Origin, checks
+    from mnistry.datasets import checks
     from mnistry.runs import scoring
     from mnistry.runs.directory import Run
 
@@ -32,9 +32,10 @@ def evaluate(run_path: Path, data: str | None, transpose: bool, as_json: bool) -
     if data is None:
         dataset = trained_on = common.load_own_data(run)
     else:
-        dataset = common.load_dataset(Origin(data, transpose))
+        dataset = common.load_dataset(form.at(data))
         with contextlib.suppress(MnistryError):  # other data can be scored without it
             trained_on = common.load_own_data(run)
+    dataset = scoring.with_classes_of(run, dataset)
     name, split = scoring.choose_split(dataset)
     own = data is None and name == "test"
     if trained_on is not None and trained_on.train is not None and not own:

@@ -3,9 +3,10 @@
 Each is a decorator for a command's function.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -17,8 +18,8 @@ RUN = click.argument("run_path", metavar="RUN", type=PATH, help="A run directory
 DATA = click.option(
     "--data",
     metavar="NAME|PATH",
-    help="mnist, fashion-mnist, sample, or the path of an .npz, a .csv, a folder of IDX files, or "
-    "a folder with a subfolder of images for each class.",
+    help="mnist, fashion-mnist, sample, or a path: .npz, .csv, .parquet, .mat, IDX files, a folder "
+    "of pictures for each class, and others.",
     show_default="MNIST, or offline the sample",
 )
 OWN_DATA = click.option(
@@ -27,9 +28,60 @@ OWN_DATA = click.option(
     help="Use other images: a name or a path, as for mnistry train.",
     show_default="the run's own data",
 )
-TRANSPOSE = click.option(
-    "--transpose", is_flag=True, help="Swap each image's rows and columns, as EMNIST's files need."
+TRANSPOSE = click.option("--transpose", is_flag=True, help="Swap each image's rows and columns.")
+_FORM = (
+    TRANSPOSE,
+    click.option(
+        "--images", metavar="NAME", help="The array or column that holds the images of a file."
+    ),
+    click.option(
+        "--labels", metavar="NAME", help="The array or column that holds the labels of a file."
+    ),
+    click.option(
+        "--label",
+        "relabel",
+        metavar="OLD=NEW",
+        multiple=True,
+        help="Change a label: 10=0 where 10 stands for zero; may be given again.",
+    ),
+    click.option(
+        "--labels-from",
+        metavar="N",
+        type=click.IntRange(0, 1000),
+        default=0,
+        help="The label of the first class.",
+    ),
+    click.option(
+        "--fit", is_flag=True, help="Bring each image, of any size, to MNIST's form as read does."
+    ),
 )
+
+
+def form(function: Function) -> Function:
+    """Add the options that say how to read data; the function gets them as `form`, an `Origin`."""
+
+    @functools.wraps(function)
+    def with_form(
+        *,
+        transpose: bool,
+        images: str | None,
+        labels: str | None,
+        relabel: tuple[str, ...],
+        labels_from: int,
+        fit: bool,
+        **others: Any,
+    ) -> Any:
+        from mnistry.datasets import Origin
+
+        form = Origin(None, transpose, images, labels, relabel, labels_from, fit)
+        return function(form=form, **others)
+
+    decorated: Any = with_form
+    for option in reversed(_FORM):
+        decorated = option(decorated)
+    return cast(Function, decorated)
+
+
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 FOLDER = click.option(
     "--folder", metavar="DIR", type=PATH, default="runs", help="The folder with the runs."

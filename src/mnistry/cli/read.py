@@ -192,8 +192,17 @@ def _network_file(model: str | None) -> Path | None:
     """Return the file of the network that ``--model`` names; None for the built-in one."""
     if model is None:
         return None
-    from mnistry.runs.directory import onnx_file
+    from mnistry.datasets.dataset import DIGITS
+    from mnistry.errors import ModelError
+    from mnistry.runs.directory import Run, onnx_file
 
+    if Run.exists(Path(model)) and Run.open(model).data.classes != DIGITS:
+        raise ModelError(
+            "its classes are not the ten digits",
+            where=model,
+            expected="a network trained on digits, to read numbers with",
+            remedy=f"to label single images: mnistry predict {model} DATA",
+        )
     return onnx_file(model)
 
 

@@ -1,12 +1,16 @@
 """``mnistry show``: images of a dataset as pictures or as matrices of numbers."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
 from mnistry.errors import UsageError
+
+if TYPE_CHECKING:
+    from mnistry.datasets import Origin
 
 
 @click.command(cls=Command)
@@ -32,7 +36,7 @@ from mnistry.errors import UsageError
 )
 @click.option("--matrix", is_flag=True, help="Print the numbers instead of pictures.")
 @options.output("FILE", "Write a PNG, SVG or PDF instead.")
-@options.TRANSPOSE
+@options.form
 def show(
     indices: tuple[int, ...],
     data: str | None,
@@ -40,17 +44,17 @@ def show(
     crop: str | None,
     matrix: bool,
     output: Path | None,
-    transpose: bool,
+    form: "Origin",
 ) -> None:
     """Show digits as pictures, in the terminal or in a file, or as matrices of numbers."""
-    from mnistry.datasets import Origin, arrays
+    from mnistry.datasets import arrays
 
     if output is not None:
         common.check_output(output)
         if matrix:
             what = "--matrix prints numbers; --output writes pictures"
             raise UsageError(what, remedy="choose one")
-    dataset = common.load_dataset(Origin(data, transpose))
+    dataset = common.load_dataset(form.at(data))
     images, labels = common.choose_split(dataset, split)
     arrays.check_indices(indices, len(images))
     if crop is not None:

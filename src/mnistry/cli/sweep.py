@@ -15,6 +15,7 @@ from mnistry.errors import IncompleteError
 
 if TYPE_CHECKING:
     from mnistry.cluster.sweep import Result
+    from mnistry.datasets import Origin
 
     Groups = list[tuple[Mapping[str, Any], list[Result]]]
 
@@ -46,7 +47,7 @@ _SHOWN = 10  # how many settings, and how many reasons for failures, are printed
 )
 @click.option("--ray", metavar="ADDRESS", default="local", help=options.RAY)
 @options.output("OUT", "The folder for runs, table and figure.", default="sweep")
-@options.TRANSPOSE
+@options.form
 @options.JSON
 def sweep(
     data: str | None,
@@ -57,7 +58,7 @@ def sweep(
     seeds: int,
     ray: str,
     output: Path,
-    transpose: bool,
+    form: "Origin",
     as_json: bool,
     **texts: str | None,
 ) -> None:
@@ -69,7 +70,6 @@ def sweep(
     """
     from mnistry.cluster import connection, plan
     from mnistry.cluster import sweep as sweeps
-    from mnistry.datasets import Origin
     from mnistry.display.progress import counted
     from mnistry.recipes.experiment import Experiment
     from mnistry.training import startup
@@ -80,7 +80,7 @@ def sweep(
         fixed["epochs"] = epochs
     chosen = dataclasses.replace(recipes.find(recipe or "classic"), **fixed)
     configurations = plan.configurations(varied, trials)
-    experiment = Experiment(chosen, Origin(data, transpose))
+    experiment = Experiment(chosen, form.at(data))
     sweeps.make_trials(experiment, configurations, seeds)  # refuses before anything is downloaded
     dataset = common.load_dataset(experiment.origin)
     planned = sweeps.make_trials(Experiment(chosen, dataset.origin), configurations, seeds)

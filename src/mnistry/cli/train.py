@@ -15,7 +15,7 @@ from mnistry.cli.framework import Command
 from mnistry.errors import UsageError
 
 if TYPE_CHECKING:
-    from mnistry.datasets import Dataset
+    from mnistry.datasets import Dataset, Origin
     from mnistry.evaluation.statistics import Spread
     from mnistry.recipes import Recipe
     from mnistry.recipes.experiment import Experiment
@@ -58,7 +58,7 @@ _STARTED = time.perf_counter() - time.process_time()
     show_default="none",
 )
 @click.option("--ray", metavar="ADDRESS", help=options.RAY, show_default="local, with --workers")
-@options.TRANSPOSE
+@options.form
 @options.JSON
 def train(
     data: str | None,
@@ -69,7 +69,7 @@ def train(
     resume: Path | None,
     workers: int | None,
     ray: str | None,
-    transpose: bool,
+    form: "Origin",
     as_json: bool,
     **changes: Any,
 ) -> None:
@@ -83,11 +83,12 @@ def train(
         changes["loss"] = recipe_options.full_loss_name(changes["loss"])
     if ray is not None and workers is None:
         raise UsageError("--ray without --workers", remedy="say how many: --workers 4")
+    from mnistry.datasets.dataset import AS_IS
+
     others = (data, output, seed, seeds, recipe)
-    if resume is not None and (changes or transpose or any(o is not None for o in others)):
+    if resume is not None and (changes or form != AS_IS or any(o is not None for o in others)):
         what = "--resume uses the run's own settings"
         raise UsageError(what, where=resume, remedy="leave out the other options")
-    from mnistry.datasets import Origin
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.directory import Run
     from mnistry.training import startup
@@ -95,7 +96,7 @@ def train(
     run = None if resume is None else Run.open(resume)
     if run is None:
         chosen = _recipe(recipe or "classic", changes)
-        wanted = Experiment(chosen, Origin(data, transpose), seed or 0)
+        wanted = Experiment(chosen, form.at(data), seed or 0)
         places = _places(output, wanted.seed, seeds)
     else:
         wanted, places = run.experiment, {}
@@ -222,10 +223,13 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     labels, noun = dataset.train.labels, common.counted_noun
     aside = 0 if labels is None else held_out_count(labels, recipe.validation)
     count = len(dataset.train.images) - aside
+    own = None if recipe.validation else dataset.validation
     steps = noun(steps_per_epoch(count, recipe.batch_size), "step")
     kind = gradient_descent_kind(recipe.batch_size, count)
     test = "no" if dataset.test is None else f"{len(dataset.test.images):,}"
     watched = f", {aside:,} set aside for validation" if aside else ""
+    if own is not None and own.labels is not None:
+        watched = f", {len(own.images):,} validation images"
     distorted = "" if recipe.distortion is None else "; the images distorted anew in each epoch"
     common.say(f"{dataset.name}: {count:,} training images{watched}, {test} test images")
     common.say(f"recipe {recipe.name}: network {recipe.network}, {recipe.optimizer}{distorted}")

@@ -205,7 +205,7 @@ def _check_plan(out: Path, trials: Sequence[Trial], digests: Mapping[str, str]) 
         }
         for trial in trials
     ]
-    origin = dataclasses.asdict(trials[0].experiment.origin)  # the same for all trials
+    origin = trials[0].experiment.origin.to_json()  # the same for all trials
     plan = {**origin, "digests": digests, "trials": planned}
     path = out / _PLAN
     if not path.exists():

@@ -1,16 +1,15 @@
 """Datasets of handwritten digits, loaded by name or from a file or folder.
 
-Knows nothing of networks. To add a dataset, write a module with a ``load``, and add its name to
-`NAMES` and its call to `load_origin`.
+Knows nothing of networks. To add a dataset with a name, write a module with a ``load``, and add its
+name to `NAMES` and its call to `load_origin`. To add a format, see `mnistry.datasets.sniff`.
 """
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from mnistry.datasets import checks, csv, fashion, folder, idx, mnist, npz, sample
+from mnistry.datasets import checks, fashion, mnist, sample, sniff
 from mnistry.datasets.dataset import Dataset, Origin, Split
 from mnistry.errors import CacheError, DataError, DownloadError, Notice, UsageError
 from mnistry.system.downloads import Progress
@@ -21,20 +20,36 @@ NAMES = ("mnist", "fashion-mnist", "sample")
 
 
 def load(
-    data: str | Path | None = None, *, transpose: bool = False, progress: Progress | None = None
+    data: str | Path | None = None,
+    *,
+    transpose: bool = False,
+    images: str | None = None,
+    labels: str | None = None,
+    relabel: Sequence[str] = (),
+    labels_from: int = 0,
+    fit: bool = False,
+    progress: Progress | None = None,
 ) -> Dataset:
-    """Load handwritten digits, or other 28x28 images in ten classes.
+    """Load handwritten digits, or other 28x28 images in 2 to 62 classes.
 
     Parameters
     ----------
     data
-        One of `NAMES`, or a path: a ``.npz`` file with ``x_train``, ``y_train``, ``x_test``,
-        ``y_test``; a ``.csv`` file like those of Kaggle's Digit Recognizer; a folder of IDX
-        files; a folder of images, ``0/…9/`` or ``train/0…9`` and ``test/0…9``. None loads MNIST.
-        If MNIST can be neither found nor downloaded, None loads the sample, with a notice that
-        says so; the name ``"mnist"`` never does.
+        One of `NAMES`, or the path of a file or folder in one of the forms that the page "Train on
+        your own images" lists: ``.npz``, CSV, IDX, Parquet, ``.mat``, folders of pictures, and
+        others. None loads MNIST. If MNIST can be neither found nor downloaded, None loads the
+        sample, with a notice that says so; the name ``"mnist"`` never does.
     transpose
-        Swap the two axes of each image, as EMNIST's files need it. Only for a path.
+        Swap the two axes of each image. Only for a path, as are the following.
+    images, labels
+        The names of the arrays or columns that hold images and labels, where a file does not name
+        them as known datasets do.
+    relabel
+        Labels to change: ``["10=0"]`` where 10 stands for zero.
+    labels_from
+        The label of the first class: 1 if labels are counted from 1.
+    fit
+        Bring each image to MNIST's form, as `mnistry.Reader` does with pictures of any size.
     progress
         Called during a download with the bytes received and the total, or None if it is unknown.
 
@@ -59,7 +74,8 @@ def load(
     given = None if data is None else str(data)
     if isinstance(data, Path) and given in NAMES:
         given = f"./{given}"
-    dataset = load_origin(Origin(given, transpose), progress=progress)
+    origin = Origin(given, transpose, images, labels, tuple(relabel), labels_from, fit)
+    dataset = load_origin(origin, progress=progress)
     for notice in dataset.notices:
         warnings.warn(notice, Notice, stacklevel=2)
     return dataset
@@ -76,9 +92,12 @@ def load_origin(origin: Origin, *, progress: Progress | None = None) -> Dataset:
     data = origin.data
     if data is not None and data not in NAMES:
         path = Path(data)
-        dataset, data = _from_path(path, origin.transpose), str(path.resolve())
-    elif origin.transpose:
-        raise UsageError("only data given by a path can be transposed", where=data or "mnist")
+        dataset, data = _from_path(path, origin), str(path.resolve())
+    elif dataclasses.replace(origin, data=None) != Origin():
+        raise UsageError(
+            "only data given by a path can be transposed, fitted or labelled anew",
+            where=data or "mnist",
+        )
     elif data == "sample":
         dataset = sample.load()
     elif data == "fashion-mnist":
@@ -104,37 +123,21 @@ def _mnist_or_sample(progress: Progress | None) -> Dataset:
         return dataclasses.replace(sample.load(), notices=(notice,))
 
 
-def _from_path(path: Path, transpose: bool) -> Dataset:
+def _from_path(path: Path, origin: Origin) -> Dataset:
     try:
-        dataset = _read(path)
+        if not path.exists():
+            raise DataError(
+                "there is no dataset, file or folder of this name",
+                where=path,
+                expected=f"{', '.join(NAMES)}, or a path that exists",
+            )
+        dataset = sniff.read(path, origin)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=path) from error
-    if transpose:
-        train, test = (
-            split and Split(np.ascontiguousarray(split.images.swapaxes(1, 2)), split.labels)
-            for split in (dataset.train, dataset.test)
-        )
-        notices = tuple(notice for notice in dataset.notices if notice != idx.TRANSPOSED)
-        dataset = dataclasses.replace(dataset, train=train, test=test, notices=notices)
+    except ValueError as error:  # a NUL byte in the path
+        raise DataError(f"cannot be read: {error}", where=path) from error
     dataset = mnist.recognised(dataset)
     if dataset.name == "mnist":
         return dataset
     notices = (*dataset.notices, *checks.probable_mistakes(dataset))
     return dataclasses.replace(dataset, notices=notices)
-
-
-def _read(path: Path) -> Dataset:
-    if path.is_dir():
-        return idx.read(path) if idx.has_files(path) else folder.read(path)
-    if not path.exists():
-        raise DataError(
-            "there is no dataset, file or folder of this name",
-            where=path,
-            expected=f"{', '.join(NAMES)}, or a path that exists",
-        )
-    if path.suffix.lower() == ".npz":
-        return npz.read(path)
-    if path.suffix.lower() == ".csv":
-        return csv.read(path)
-    expected = "a .npz or .csv file, or a folder of IDX files or images"
-    raise DataError("unknown file type", where=path, expected=expected)

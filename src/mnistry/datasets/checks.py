@@ -3,11 +3,18 @@
 Knows nothing of files; looks only at arrays.
 """
 
-from mnistry.datasets.dataset import Dataset, Images, Split
+import numpy as np
+
+from mnistry.datasets.dataset import DIGITS, Dataset, Images, Split
 from mnistry.errors import DataError
 from mnistry.images.polarity import has_light_border
 
 SHOWN = 5  # examples in a notice
+_ENOUGH = 100  # images among which a class should not be missing
+_SMALLEST = 20  # images for the following
+_SAMPLE = 200  # images that the built-in network reads to see whether they lie on their side
+# Of digits that lie as MNIST's do it reads nearly all, turned ones rarely more than a third.
+_LIES_RIGHT, _LIES_WRONG, _NO_DIGITS = 0.75, 0.5, 0.3
 
 
 def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
@@ -33,7 +40,66 @@ def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
     if dataset.train is not None and dataset.test is not None:
         _refuse_swapped(dataset.train, dataset.test, dataset.source)
         notices += in_both(dataset.train.images, dataset.test.images)
+    notices += _rare_classes(dataset)
+    labelled = [s for s in dataset.splits().values() if s.labels is not None]
+    if labelled and dataset.classes == DIGITS:
+        notices += _not_as_labelled(labelled[0])
     return tuple(notices)
+
+
+def _rare_classes(dataset: Dataset) -> list[str]:
+    """Return a notice if a class of the test images is missing, or nearly, among those to train."""
+    if dataset.train is None or dataset.train.labels is None:
+        return []
+    counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes))
+    tested = np.zeros_like(counts)
+    if dataset.test is not None and dataset.test.labels is not None:
+        tested = np.bincount(dataset.test.labels, minlength=len(dataset.classes))
+    expected = (tested > 0) | (len(dataset.train.labels) >= _ENOUGH)
+    missing = np.flatnonzero((counts == 0) & expected)
+    rare = np.flatnonzero((counts > 0) & (counts < max(counts) / _ENOUGH))
+    notices = []
+    if missing.size and missing.size < len(counts) - 1:
+        shown = ", ".join(dataset.classes[k] for k in missing[:12])
+        also = f"; {int(tested[missing].sum()):,} test images are" if tested[missing].any() else ""
+        notices.append(f"no training image is of class {shown}{also}: it cannot be learned")
+    if rare.size:
+        shown = ", ".join(f"{dataset.classes[k]} ({counts[k]:,})" for k in rare[:12])
+        notices.append(f"classes with very few training images: {shown}")
+    return notices
+
+
+def _not_as_labelled(split: Split) -> list[str]:
+    """Return a notice if the built-in network reads the images better when they are transposed."""
+    from mnistry.errors import ModelError
+    from mnistry.inference import onnx_session
+    from mnistry.reading.reader import SHIPPED
+
+    images, labels = split
+    if labels is None or len(images) < _SMALLEST:
+        return []
+    chosen = np.linspace(0, len(images) - 1, min(len(images), _SAMPLE)).astype(int)
+    some = images[chosen]
+    try:
+        session = onnx_session.open_session(SHIPPED, threads=1)
+    except ModelError:
+        return []
+    right = [
+        float(np.mean(onnx_session.probabilities(session, each).argmax(axis=1) == labels[chosen]))
+        for each in (some, np.ascontiguousarray(some.swapaxes(1, 2)))
+    ]
+    if right[0] < _LIES_WRONG and right[1] > _LIES_RIGHT:
+        return [
+            f"the images seem to have rows and columns swapped, as EMNIST's files have them: "
+            f"{right[1]:.0%} of {len(some)} are read as labelled when they are swapped back, "
+            f"{right[0]:.0%} as they are; give --transpose"
+        ]
+    if max(right) < _NO_DIGITS and len(images) >= _ENOUGH and len(np.unique(labels)) > 2:
+        return [
+            f"the built-in network reads {right[0]:.0%} of {len(some)} images as labelled: if the "
+            "classes are not the digits 0 to 9, give their names as labels"
+        ]
+    return []
 
 
 def _refuse_swapped(train: Split, test: Split, source: str) -> None:

@@ -5,9 +5,10 @@ Knows nothing of files or formats.
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ Labels = NDArray[np.uint8]
 DIGITS = tuple("0123456789")
 MAX_ARRAY_BYTES = 2**30  # for one array of a file
 KERAS_NAMES = {name: name for name in ("x_train", "y_train", "x_test", "y_test")}
+# Of all pixels of a dataset: images of 4 bits a pixel, or fewer, reach no higher.
+_FEW_LEVELS = 15
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's
 
 
 class Split(NamedTuple):
@@ -30,7 +34,7 @@ class Split(NamedTuple):
     images
         ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink.
     labels
-        ``uint8``, shape ``(n,)``, 0 to 9; or None.
+        ``uint8``, shape ``(n,)``, from 0, less than the number of classes; or None.
     """
 
     images: Images
@@ -47,10 +51,52 @@ class Origin:
         A name or a path. None is the default dataset, or a dataset that was made in memory.
     transpose
         Whether the rows and columns of each image are swapped.
+    images, labels
+        The names of the array or column with the images and with the labels, in a file that does
+        not name them as a known dataset does.
+    relabel
+        Labels to change before classes are counted, each as ``"10=0"``.
+    labels_from
+        The label of the first class: 1 makes 1 the class 0.
+    fit
+        Whether each image is brought to MNIST's form, as a picture that is read.
     """
 
     data: str | None = None
     transpose: bool = False
+    images: str | None = None
+    labels: str | None = None
+    relabel: tuple[str, ...] = ()
+    labels_from: int = 0
+    fit: bool = False
+
+    def at(self, data: str | None) -> Self:
+        """Return the same arguments for other data."""
+        return dataclasses.replace(self, data=data)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``data``, ``transpose``, and what else differs from its default."""
+        return {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+            or field.name in ("data", "transpose")
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` returned.
+
+        Examples
+        --------
+        >>> origin = Origin("digits.npz", relabel=("10=0",))
+        >>> Origin.from_json(origin.to_json()) == origin
+        True
+        """
+        return cls(**{**value, "relabel": tuple(value.get("relabel", ()))})
+
+
+AS_IS = Origin()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # comparing arrays gives no single truth value
@@ -70,6 +116,8 @@ class Dataset:
         The licence's name, or ``"not stated"``.
     train, test
         The splits; None for a split that the source lacks.
+    validation
+        The source's own images to watch a training with, or None.
     classes
         The name of each class, in the order of the labels.
     notices
@@ -78,6 +126,11 @@ class Dataset:
         One line for each item that could not be read.
     origin
         How to load it again; a path is absolute.
+    extra
+        What else the source says of each image, by split and name, as
+        ``extra["test"]["writer"]``: arrays of length n.
+    test_files
+        The name of each test image's file, where each has its own.
     """
 
     name: str
@@ -89,6 +142,9 @@ class Dataset:
     notices: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     origin: Origin = Origin()
+    validation: Split | None = None
+    extra: Mapping[str, Mapping[str, NDArray[Any]]] = dataclasses.field(default_factory=dict)
+    test_files: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[Images, Labels]]:
         # Typed as Keras's loaders are, so that a first program passes a type checker. The types of
@@ -104,14 +160,21 @@ class Dataset:
         }
 
     def arrays(self) -> dict[str, NDArray[np.uint8]]:
-        """Return each array by its Keras name: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
+        """Return each array by its Keras name: ``x_train``, ``y_train``, ``x_test``, ``y_test``.
+
+        Validation images, if there are any, come last.
+        """
         found: dict[str, NDArray[np.uint8]] = {}
-        for split_name, split in (("train", self.train), ("test", self.test)):
-            if split is not None:
-                found[f"x_{split_name}"] = split.images
-                if split.labels is not None:
-                    found[f"y_{split_name}"] = split.labels
+        for split_name, split in self.splits().items():
+            found[f"x_{split_name}"] = split.images
+            if split.labels is not None:
+                found[f"y_{split_name}"] = split.labels
         return found
+
+    def splits(self) -> dict[str, Split]:
+        """Return the splits that there are: train, test, validation."""
+        named = {"train": self.train, "test": self.test, "validation": self.validation}
+        return {name: split for name, split in named.items() if split is not None}
 
 
 def as_images(array: NDArray[np.generic], where: str) -> Images:
@@ -120,69 +183,186 @@ def as_images(array: NDArray[np.generic], where: str) -> Images:
     Parameters
     ----------
     array
-        Whole numbers from 0 to 255 of any numeric dtype, of shape ``(n, 28, 28)``,
-        ``(n, 28, 28, 1)`` or ``(n, 784)``.
+        Whole numbers from 0 to 255 of any numeric dtype, or booleans, true for ink. Of shape
+        ``(n, 28, 28)`` or ``(n, 784)``; or with one or three channels, first or last; or with
+        the images along the last axis, as MATLAB keeps them. Colours become their luma.
     where
         The file or argument that it came from, for the message.
 
     Raises
     ------
     DataError
-        If it has another shape, or a value that is not a whole number from 0 to 255. A
-        floating-point array with no value above 1 is refused: our networks divide by 255
-        themselves, and would see an almost blank image.
+        If it has another shape, or a value that is not a whole number from 0 to 255. An array
+        whose floats reach no higher than 1, or whose integers reach no higher than 15, is refused:
+        our networks divide by 255 themselves, and would see an almost blank image.
 
     Examples
     --------
     >>> as_images(np.zeros((2, 784), np.int64), "zeros").shape
     (2, 28, 28)
+    >>> as_images(np.ones((3, 1, 28, 28), bool), "ones").max()
+    np.uint8(255)
     """
-    if array.shape[1:] not in ((28, 28), (28, 28, 1), (784,)):
+    images = as_stack(array)
+    if images is None or images.shape[1:3] != (28, 28):
         raise DataError(
             f"images of shape {array.shape}",
             where=where,
             expected="(n, 28, 28) or (n, 784)",
-            remedy="give one row per image; for a single image, image[np.newaxis]",
+            remedy="give one row per image; for a single image, image[np.newaxis]"
+            if images is None
+            else "--fit brings each to MNIST's form",
         )
-    if len(array) == 0:
+    if len(images) == 0:
         raise DataError("no images", where=where, expected="at least one")
-    images = array.reshape(-1, 28, 28)
+    if images.dtype == np.bool_:
+        images = images.astype(np.uint8) * np.uint8(255)
+    check_range(images, where)
+    if images.ndim == 4:
+        images = as_grey(images)
     if images.dtype == np.uint8:
-        return np.ascontiguousarray(images, np.uint8)
-    if np.issubdtype(images.dtype, np.floating) and images.max() <= 1:
-        raise DataError(
-            "floating-point images with no value above 1: they look divided by 255 already",
-            where=where,
-            expected="0 to 255",
-            remedy="give the 0–255 image; the network divides by 255 itself",
-        )
+        return np.ascontiguousarray(images.reshape(-1, 28, 28), np.uint8)
     return _as_uint8(images, where, low=0, high=255, what="pixel value")
 
 
-def as_labels(array: NDArray[np.generic], where: str) -> Labels:
+def as_stack(array: NDArray[np.generic]) -> NDArray[np.generic] | None:
+    """Bring an array's axes into order: ``(n, height, width)``, or with three channels last.
+
+    Returns
+    -------
+    ndarray or None
+        A view; None if the shape is not that of several images.
+
+    Examples
+    --------
+    >>> for shape in ((784, 5), (28, 28, 5), (5, 3, 28, 28), (32, 32, 3, 5), (5, 256)):
+    ...     as_stack(np.zeros(shape)).shape
+    (5, 28, 28)
+    (5, 28, 28)
+    (5, 28, 28, 3)
+    (5, 32, 32, 3)
+    (5, 16, 16)
+    """
+    if array.ndim == 2:
+        rows, columns = array.shape
+        if columns != 784 and rows == 784:  # MATLAB's (784, n), each image with its rows in order
+            array, columns = array.T, rows
+        side = math.isqrt(columns)
+        return array.reshape(-1, side, side) if side * side == columns and side > 1 else None
+    if array.ndim == 3:
+        if array.shape[1:] != (28, 28) and array.shape[:2] == (28, 28) and array.shape[2] > 4:
+            return array.transpose(2, 0, 1)
+        return array if min(array.shape[1:]) > 4 else None
+    if array.ndim == 4:
+        if array.shape[2] in (1, 3) and array.shape[0] == array.shape[1] > 4:  # (h, w, c, n)
+            array = array.transpose(3, 0, 1, 2)
+        elif array.shape[1] in (1, 3) and min(array.shape[2:]) > 4:  # (n, c, h, w)
+            array = array.transpose(0, 2, 3, 1)
+        if array.shape[3] == 1:
+            return array.reshape(array.shape[:3])
+        if array.shape[3] == 3:
+            return array
+    return None
+
+
+def as_grey(images: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Turn colours into grey: one channel if the three are alike, else the luma, rounded."""
+    colours: NDArray[Any] = images
+    if (colours[..., :1] == colours).all():
+        return np.ascontiguousarray(colours[..., 0])
+    return np.asarray(np.rint(colours @ _LUMA), images.dtype)
+
+
+def check_range(images: NDArray[np.generic], where: str) -> None:
+    """Raise `DataError` if numbers look scaled to another range than 0 to 255."""
+    if not np.issubdtype(images.dtype, np.number):
+        return
+    numbers: NDArray[Any] = images
+    highest, lowest = numbers.max(), numbers.min()
+    inside = "; the network divides by 255 itself"
+    if np.issubdtype(images.dtype, np.floating) and highest <= 1:
+        signed = bool(lowest < 0)
+        raise DataError(
+            "floating-point images from -1 to 1"
+            if signed
+            else "floating-point images with no value above 1: they look divided by 255 already",
+            where=where,
+            expected="0 to 255",
+            remedy="give the 0–255 image, "
+            + ("np.rint(127.5 * (images + 1))" if signed else "np.rint(255.0 * images)")
+            + inside,
+        )
+    if 0 < highest <= _FEW_LEVELS and lowest >= 0:
+        raise DataError(
+            f"the pixels reach no higher than {highest}",
+            where=where,
+            expected="0 for paper to 255 for ink",
+            remedy=f"give the 0–255 image, np.rint(255 / {highest} * images){inside}",
+        )
+
+
+def as_labels(array: NDArray[np.generic], where: str, classes: int = 10) -> Labels:
     """Check that an array holds labels, and return it as ``uint8`` of shape ``(n,)``.
+
+    Parameters
+    ----------
+    array
+        Whole numbers from 0 to ``classes - 1``, of shape ``(n,)`` or ``(n, 1)``; or one-hot rows.
+    where
+        The file or argument that it came from, for the message.
+    classes
+        How many there are.
 
     Raises
     ------
     DataError
-        If it is not one-dimensional, or has a value that is not a whole number from 0 to 9.
+        If it has another shape, or a value that is not a whole number in the range.
+
+    Examples
+    --------
+    >>> as_labels(np.array([[3.0], [9.0]]), "a column"), as_labels(np.eye(3), "one-hot rows")
+    (array([3, 9], dtype=uint8), array([0, 1, 2], dtype=uint8))
     """
-    if array.ndim != 1:
+    flat = as_vector(array)
+    if flat is None:
         raise DataError(
             f"labels of shape {array.shape}",
             where=where,
-            expected="(n,), one whole number from 0 to 9 per image",
-            remedy="if the labels are one-hot rows, give labels.argmax(axis=1)",
+            expected=f"(n,), one whole number from 0 to {classes - 1} per image",
+            remedy="or one-hot rows, with one 1 in each",
         )
-    return _as_uint8(array, where, low=0, high=9, what="label")
+    return _as_uint8(flat, where, low=0, high=classes - 1, what="label")
 
 
-def as_split(images: NDArray[np.generic], labels: NDArray[np.generic] | None, where: str) -> Split:
+def as_vector(array: NDArray[np.generic]) -> NDArray[np.generic] | None:
+    """Return labels as ``(n,)``: a column or row is flattened, one-hot rows become their place."""
+    if array.ndim == 1:
+        return array
+    if array.ndim != 2:
+        return None
+    if 1 in array.shape:
+        return array.reshape(-1)
+    rows: NDArray[Any] = array
+    if array.dtype.kind not in "biuf" or not (
+        ((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all()
+    ):
+        return None
+    return np.asarray(rows.argmax(axis=1))
+
+
+def as_split(
+    images: NDArray[np.generic],
+    labels: NDArray[np.generic] | None,
+    where: str,
+    classes: int = 10,
+) -> Split:
     """Check images and, if there are any, labels; there must be as many of each."""
-    if labels is not None and len(images) != len(labels):
-        what = f"{len(images):,} images but {len(labels):,} labels"
+    known = None if labels is None else as_labels(labels, where, classes)
+    checked = as_images(images, where)
+    if known is not None and len(checked) != len(known):
+        what = f"{len(checked):,} images but {len(known):,} labels"
         raise DataError(what, where=where, expected="one label per image")
-    return Split(as_images(images, where), None if labels is None else as_labels(labels, where))
+    return Split(checked, known)
 
 
 def as_splits(

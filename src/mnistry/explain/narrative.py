@@ -347,8 +347,9 @@ def _loss(explanation: Explanation) -> Section:
                 f"-ln {f'({true})' if ' ' in true else true} = "
                 f"{number(explanation.cost)} nats = {number(explanation.cost_bits)} bits"
             ),
-            "A network that knows nothing gives each class a tenth. Its loss is "
-            f"{math.log(10):.4f} nats, {math.log2(10):.4f} bits.",
+            "A network that knows nothing gives each class "
+            + ("a tenth" if len(names) == 10 else f"1/{len(names)}")
+            + f". Its loss is {math.log(len(names)):.4f} nats, {math.log2(len(names)):.4f} bits.",
         ),
     )
 

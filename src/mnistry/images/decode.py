@@ -6,7 +6,7 @@ Knows nothing of digits, of ink, or of how large an image should be.
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import cv2
 import numpy as np
@@ -112,6 +112,16 @@ class Document:
             raise
         except Exception as error:  # hostile bytes make decoders raise anything
             raise damaged(error, where) from error
+
+    def deep_numbers(self) -> NDArray[Any] | None:
+        """Return the first page's integers or floats of more than 8 bits; None if it has others."""
+        try:
+            image = self._decoder.decode(1, None).image
+            return np.array(image) if image.mode.startswith("I") or image.mode == "F" else None
+        except DataError:
+            raise
+        except Exception as error:  # as in `page`
+            raise damaged(error, self.where) from error
 
     def close(self) -> None:
         """Close the file and free the memory."""
@@ -249,6 +259,23 @@ def page_count(path: Path) -> int:
         return 1
     with open_file(path) as document:
         return document.count
+
+
+def decode_numbers(content: bytes, where: str) -> NDArray[Any]:
+    """Decode an image to its numbers, without scaling those of more than 8 bits.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(height, width)``: of a TIFF file with integers or floats of more than 8 bits these
+        numbers; of others the grey values, as `decode_image` returns them.
+    """
+    with open_content(content, where) as document:
+        if content[:4] in (b"II*\0", b"MM\0*"):
+            numbers = document.deep_numbers()
+            if numbers is not None:
+                return numbers
+        return _only_image(document)
 
 
 def page_of_image(image: "Image.Image", where: str) -> Page:

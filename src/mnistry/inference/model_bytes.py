@@ -16,6 +16,8 @@ MAX_KERAS_BYTES = 4 * MAX_ONNX_BYTES  # an optimizer keeps up to three numbers f
 # Two letters at least, so that a Windows drive is not a scheme; one slash, as Path leaves only one.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 
+MAX_CLASSES = 62  # ten digits and the letters of both cases
+
 AGAIN = "get the file again from where it came from"
 _CONTENT = {".keras": "a zip archive", ".onnx": None}
 

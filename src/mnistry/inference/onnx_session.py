@@ -1,7 +1,8 @@
 """Open ONNX models safely, and run them.
 
 A model of ours is one file of operators from ONNX's default domain, with the input ``image``
-(``uint8``, ``[N, 28, 28]``), the output ``probabilities`` (``float32``, ``[N, 10]``) and N free.
+(``uint8``, ``[N, 28, 28]``), the output ``probabilities`` (``float32``, ``[N, classes]``) and N
+free.
 Knows nothing of how it was trained, and needs neither Keras nor the onnx package.
 
 The checks do not protect against operators that ask for endless memory, faults in ONNX Runtime's
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import ModelError
 from mnistry.inference import model_bytes, onnx_wire
+from mnistry.inference.model_bytes import MAX_CLASSES
 
 
 def open_session(
@@ -62,13 +64,18 @@ def probabilities(
     Returns
     -------
     ndarray
-        ``float32``, shape ``(n, 10)``; each row sums to 1.
+        ``float32``, shape ``(n, classes)``; each row sums to 1.
     """
-    result = np.empty((len(images), 10), np.float32)
+    result = np.empty((len(images), classes(session)), np.float32)
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
         result[part] = session.run(["probabilities"], {"image": images[part]})[0]
     return result
+
+
+def classes(session: onnxruntime.InferenceSession) -> int:
+    """Return how many classes a model tells apart."""
+    return int(session.get_outputs()[0].shape[1])
 
 
 def start_session(content: bytes, where: str, threads: int | None) -> onnxruntime.InferenceSession:
@@ -93,7 +100,7 @@ def start_session(content: bytes, where: str, threads: int | None) -> onnxruntim
 def _check_contract(session: onnxruntime.InferenceSession, where: str) -> None:
     for what, values, name, kind, shape in (
         ("input", session.get_inputs(), "image", "tensor(uint8)", [28, 28]),
-        ("output", session.get_outputs(), "probabilities", "tensor(float)", [10]),
+        ("output", session.get_outputs(), "probabilities", "tensor(float)", ["classes"]),
     ):
         try:
             found = [(value.name, value.type, value.shape) for value in values]
@@ -102,7 +109,7 @@ def _check_contract(session: onnxruntime.InferenceSession, where: str) -> None:
         if not (
             len(found) == 1
             and found[0][:2] == (name, kind)
-            and found[0][2][1:] == shape
+            and (found[0][2][1:] == shape or (what == "output" and _are_classes(found[0][2][1:])))
             and not isinstance(found[0][2][0], int)
         ):
             raise ModelError(
@@ -111,6 +118,10 @@ def _check_contract(session: onnxruntime.InferenceSession, where: str) -> None:
                 expected=f"{name} {kind} {['N', *shape]}",
                 remedy="give a model.onnx that mnistry exported",
             )
+
+
+def _are_classes(shape: list[object]) -> bool:
+    return len(shape) == 1 and isinstance(shape[0], int) and 2 <= shape[0] <= MAX_CLASSES
 
 
 def _probe(session: onnxruntime.InferenceSession, where: str) -> None:
@@ -123,11 +134,12 @@ def _probe(session: onnxruntime.InferenceSession, where: str) -> None:
     except Exception as error:  # as in start_session
         raise ModelError(f"it does not run: {error}", where=where) from error
     # Written so that NaN, for which every comparison is false, counts as wrong too.
-    right = given.shape == (3, 10) and (given >= 0).all() and (abs(given.sum(1) - 1) < 1e-3).all()
+    expected = (3, classes(session))
+    right = given.shape == expected and (given >= 0).all() and (abs(given.sum(1) - 1) < 1e-3).all()
     if not right:
         raise ModelError(
             "it does not give probabilities",
             where=where,
-            expected="ten finite numbers per image, none negative, with the sum 1",
+            expected="a finite number for each class, none negative, with the sum 1",
             remedy="train it again, or end the network with softmax",
         )

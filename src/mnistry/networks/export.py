@@ -25,7 +25,7 @@ def export(model: keras.Model, path: Path, images: Images) -> NDArray[np.float32
     Parameters
     ----------
     model
-        Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, 10)``; made of layers that
+        Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, classes)``; made of layers that
         `mnistry.networks.onnx_graph.to_onnx` knows.
     path
         The file to write, whole or not at all.
@@ -35,7 +35,7 @@ def export(model: keras.Model, path: Path, images: Images) -> NDArray[np.float32
     Returns
     -------
     ndarray
-        The Keras model's probabilities for `images`: ``float32``, shape ``(n, 10)``.
+        The Keras model's probabilities for `images`: ``float32``, shape ``(n, classes)``.
 
     Raises
     ------

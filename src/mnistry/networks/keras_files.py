@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from mnistry.datasets.dataset import Images, as_images
 from mnistry.errors import ModelError
 from mnistry.inference import model_bytes
+from mnistry.inference.model_bytes import MAX_CLASSES
 from mnistry.system import files
 from mnistry.system.cores import divide_processor
 
@@ -97,7 +98,7 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     Returns
     -------
     keras.Model
-        Not compiled. Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, 10)``.
+        Not compiled. Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, classes)``.
 
     Raises
     ------
@@ -144,7 +145,7 @@ def _load(content: bytes) -> keras.Model:
 
 
 def check_contract(model: keras.Model) -> None:
-    """Check that a model takes ``uint8`` images and gives ten values each.
+    """Check that a model takes ``uint8`` images and gives a value for each of 2 to 62 classes.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def check_contract(model: keras.Model) -> None:
         inputs = outputs = None
     for what, found, dtype, shape in (
         ("input", inputs, "uint8", (None, 28, 28)),
-        ("output", outputs, "float32", (None, 10)),
+        ("output", outputs, "float32", (None, _output_classes(outputs))),
     ):
         tensors = found or []
         if [(tensor.dtype, tensor.shape) for tensor in tensors] != [(dtype, shape)]:
@@ -168,8 +169,15 @@ def check_contract(model: keras.Model) -> None:
                 expected=f"{dtype} {shape}",
                 remedy='start with keras.Input((28, 28), dtype="uint8") and Rescaling(1/255)'
                 if what == "input"
-                else "end with one softmax of ten classes",
+                else f"end with one softmax of ten classes, or of 2 to {MAX_CLASSES}",
             )
+
+
+def _output_classes(outputs: Any) -> int:
+    """Return how many classes a model's output has if that is allowed, else ten."""
+    shape = tuple(outputs[0].shape) if outputs else ()
+    count = shape[-1] if len(shape) == 2 else None
+    return count if isinstance(count, int) and 2 <= count <= MAX_CLASSES else 10
 
 
 def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> NDArray[np.float32]:
@@ -178,7 +186,7 @@ def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> ND
     Parameters
     ----------
     model
-        Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, 10)``; need not be compiled.
+        Takes ``uint8`` of shape ``(n, 28, 28)``, gives ``(n, classes)``; need not be compiled.
     images
         ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; n at least 1.
     batch_size
@@ -187,7 +195,7 @@ def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> ND
     Returns
     -------
     ndarray
-        ``float32``, shape ``(n, 10)``.
+        ``float32``, shape ``(n, classes)``.
 
     Raises
     ------
@@ -197,7 +205,7 @@ def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> ND
     images = as_images(images, "images")
     # Every batch has the same shape, because Keras compiles anew for each shape.
     size = min(batch_size, 1 << (len(images) - 1).bit_length())
-    result = np.empty((len(images), 10), np.float32)
+    result = np.empty((len(images), model.output_shape[-1]), np.float32)
     for start in range(0, len(images), size):
         batch = images[start : start + size]
         padding = np.zeros((size - len(batch), 28, 28), np.uint8)

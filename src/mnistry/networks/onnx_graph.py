@@ -44,7 +44,7 @@ def to_onnx(model: keras.Model) -> onnx.ModelProto:
     Returns
     -------
     onnx.ModelProto
-        Input ``image``, ``uint8 [N, 28, 28]``; output ``probabilities``, ``float32 [N, 10]``;
+        Input ``image``, ``uint8 [N, 28, 28]``; output ``probabilities``, ``float32 [N, classes]``;
         weights inside, ``float32``.
 
     Raises
@@ -126,7 +126,7 @@ class _Graph:
         return self.add("Transpose", value, perm=[0, 2, 3, 1], factor=value.factor)
 
     def finish(self, value: _Value) -> onnx.ModelProto:
-        result = self.settle(value).name
+        result, classes = self.settle(value).name, value.shape[-1]
         for node in self.nodes:
             for names in (node.input, node.output):
                 names[:] = ["probabilities" if name == result else name for name in names]
@@ -134,7 +134,7 @@ class _Graph:
             self.nodes,
             "network",
             [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 28, 28])],
-            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 10])],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes])],
             self.weights,
         )
         return helper.make_model(

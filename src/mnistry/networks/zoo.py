@@ -1,4 +1,4 @@
-"""Networks by name: uncompiled Keras models that take ``uint8`` images and give ten probabilities.
+"""Networks by name: uncompiled Keras models from ``uint8`` images to each class's probability.
 
 Scaling to 0–1 happens inside each network and nowhere else. Knows nothing of training.
 
@@ -14,13 +14,15 @@ import numpy as np
 from keras import layers
 
 from mnistry.errors import UsageError
-from mnistry.inference.model_bytes import MAX_PARAMETERS
+from mnistry.inference.model_bytes import MAX_CLASSES, MAX_PARAMETERS
 from mnistry.system.cores import divide_processor
 
 CLASSES = 10
 
 
-def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 1) -> keras.Model:
+def build(
+    name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 1, classes: int = 10
+) -> keras.Model:
     """Build a network by its name.
 
     Parameters
@@ -31,36 +33,37 @@ def build(name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 
         Decides the initial weights.
     units, depth
         For ``"dense"``: nodes in each hidden layer, and how many hidden layers.
+    classes
+        How many the images have: 2 to 62.
 
     Returns
     -------
     keras.Model
         Uncompiled. Input: ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink.
-        Output: ``float32``, shape ``(n, 10)``, probabilities that sum to 1.
+        Output: ``float32``, shape ``(n, classes)``, probabilities that sum to 1.
 
     Raises
     ------
     UsageError
-        If no network has this name, `units` or `depth` is less than 1, or the network would be too
-        large to be saved.
+        If no network has this name, `units` or `depth` is less than 1, `classes` is out of range,
+        or the network would be too large to be saved.
 
     Examples
     --------
     >>> build("dense").count_params()
     407050
     """
-    check(name, units, depth)
+    check(name, units, depth, classes)
     divide_processor()
     image = keras.Input((28, 28), dtype="uint8", name="image")
     scaled = keras.layers.Rescaling(1 / 255, name="scale")(image)
     body = NETWORKS[name]
-    output = (
-        dense(scaled, _seeds(seed), units, depth) if body is dense else body(scaled, _seeds(seed))
-    )
+    sizes = (units, depth) if body is dense else ()
+    output = body(scaled, _seeds(seed), *sizes, classes=classes)
     return keras.Model(image, output, name=name)
 
 
-def check(name: str, units: int, depth: int) -> None:
+def check(name: str, units: int, depth: int, classes: int = CLASSES) -> None:
     """Raise the `UsageError` that `build` would raise."""
     if name not in NETWORKS:
         raise UsageError(
@@ -70,7 +73,9 @@ def check(name: str, units: int, depth: int) -> None:
         raise UsageError(f"{name} has no units or depth to choose", expected="the dense network")
     if units < 1 or depth < 1:
         raise UsageError(f"units {units} and depth {depth}", expected="whole numbers from 1")
-    parameters = _dense_parameters(units, depth)
+    if not 2 <= classes <= MAX_CLASSES:
+        raise UsageError(f"{classes} classes", expected=f"2 to {MAX_CLASSES}")
+    parameters = _dense_parameters(units, depth, classes)
     if parameters > MAX_PARAMETERS:
         raise UsageError(
             f"a network with {parameters:,} parameters would be too large to be saved",
@@ -79,14 +84,18 @@ def check(name: str, units: int, depth: int) -> None:
         )
 
 
-def _dense_parameters(units: int, depth: int) -> int:
+def _dense_parameters(units: int, depth: int, classes: int) -> int:
     """Count the weights and biases of the dense network."""
-    sizes = [28 * 28, *[units] * depth, CLASSES]
+    sizes = [28 * 28, *[units] * depth, classes]
     return sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(sizes))
 
 
 def dense(
-    scaled: keras.KerasTensor, seeds: Iterator[int], units: int = 512, depth: int = 1
+    scaled: keras.KerasTensor,
+    seeds: Iterator[int],
+    units: int = 512,
+    depth: int = 1,
+    classes: int = CLASSES,
 ) -> keras.KerasTensor:
     """Dense layers, each node joined to every one before: the classic experiment's network."""
     values = layers.Flatten(name="flatten")(scaled)
@@ -95,15 +104,19 @@ def dense(
         values = layers.Dense(units, "relu", kernel_initializer=_glorot(next(seeds)), name=name)(
             values
         )
-    return _answer(values, seeds)
+    return _answer(values, seeds, classes)
 
 
-def linear(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+def linear(
+    scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
+) -> keras.KerasTensor:
     """Softmax regression: no hidden layer, one weighted sum of the pixels for each digit."""
-    return _answer(layers.Flatten(name="flatten")(scaled), seeds)
+    return _answer(layers.Flatten(name="flatten")(scaled), seeds, classes)
 
 
-def convnet(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+def convnet(
+    scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
+) -> keras.KerasTensor:
     """Two convolutions with pooling: the network of Keras's "Simple MNIST convnet" example."""
     values = layers.Reshape((28, 28, 1), name="channel")(scaled)
     for number, filters in enumerate((32, 64), start=1):
@@ -114,24 +127,28 @@ def convnet(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTenso
         values = layers.MaxPooling2D(2, name=f"pooling_{number}")(values)
     values = layers.Flatten(name="flatten")(values)
     values = layers.Dropout(0.5, seed=next(seeds), name="dropout")(values)
-    return _answer(values, seeds)
+    return _answer(values, seeds, classes)
 
 
-def strided(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+def strided(
+    scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
+) -> keras.KerasTensor:
     """Three small convolutions with strides in the place of pooling, and batch normalisation.
 
     J. Springenberg and others: Striving for Simplicity: The All Convolutional Net, 2015.
     """
     values = _convolutions(scaled, seeds, (16, 5, 2), (32, 3, 2), (64, 3, 1))
-    return _answer(layers.Flatten(name="flatten")(values), seeds)
+    return _answer(layers.Flatten(name="flatten")(values), seeds, classes)
 
 
-def strided_large(scaled: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+def strided_large(
+    scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
+) -> keras.KerasTensor:
     """Four larger convolutions of the same kind, with dropout."""
     values = _convolutions(scaled, seeds, (32, 5, 2), (64, 3, 1), (128, 3, 2), (128, 3, 1))
     values = layers.Flatten(name="flatten")(values)
     values = layers.Dropout(0.3, seed=next(seeds), name="dropout")(values)
-    return _answer(values, seeds)
+    return _answer(values, seeds, classes)
 
 
 NETWORKS: dict[str, Callable[..., keras.KerasTensor]] = {
@@ -160,9 +177,9 @@ def _convolutions(
     return values
 
 
-def _answer(values: keras.KerasTensor, seeds: Iterator[int]) -> keras.KerasTensor:
+def _answer(values: keras.KerasTensor, seeds: Iterator[int], classes: int) -> keras.KerasTensor:
     return layers.Dense(
-        CLASSES, "softmax", kernel_initializer=_glorot(next(seeds)), name="probabilities"
+        classes, "softmax", kernel_initializer=_glorot(next(seeds)), name="probabilities"
     )(values)
 
 

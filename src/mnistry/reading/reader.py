@@ -47,6 +47,7 @@ LINES = SHIPPED.with_name("lines.onnx")
 THRESHOLD = 0.5
 # Ink of this strength is a mark; marks are apart if this part of their height is between them.
 _INK, _GAP = 0.4, 0.3
+_DIGITS = 10
 
 
 class Reader:
@@ -96,6 +97,14 @@ class Reader:
         self._session = onnx_session.open_session(
             SHIPPED if model is None else model, threads=threads
         )
+        count = onnx_session.classes(self._session)
+        if count != _DIGITS:
+            raise ModelError(
+                f"it tells {count} classes apart",
+                where="the ONNX model" if isinstance(model, bytes) else str(model),
+                expected="the ten digits, to read numbers with",
+                remedy="to label single images: mnistry predict RUN DATA",
+            )
         judgement = _judgement(_card_of(LINES))
         self._line_session = line_session.open_session(LINES, 1 + len(CHARACTERS), threads=threads)
         self._judgement = judgement if threshold is None else replace(judgement, sure=threshold)

@@ -55,4 +55,6 @@ class Experiment:
         KeyError, TypeError, UsageError
             If the value does not describe an experiment.
         """
-        return cls(Recipe.from_json(value["recipe"]), Origin(**value["origin"]), value["seed"])
+        return cls(
+            Recipe.from_json(value["recipe"]), Origin.from_json(value["origin"]), value["seed"]
+        )

@@ -96,13 +96,16 @@ class DataIdentity:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read what `to_json` returned; raise `KeyError` or `TypeError` for other values."""
         values = dict(value)
-        origin = Origin(values.pop("given"), values.pop("transpose"))
+        given = {"data": values.pop("given"), "transpose": values.pop("transpose")}
+        others = [field.name for field in dataclasses.fields(Origin) if field.name in values]
+        origin = Origin.from_json(given | {name: values.pop(name) for name in others})
         return cls(**{**values, "origin": origin, "classes": tuple(values["classes"])})
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, with the origin's fields beside the others."""
         values = dataclasses.asdict(self)
-        origin = values.pop("origin")
+        del values["origin"]
+        origin = self.origin.to_json()
         return {"given": origin.pop("data"), **origin, **values}
 
     def check(self, dataset: Dataset) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mnistry.augmentation import extra
 from mnistry.concepts import steps_per_epoch
-from mnistry.datasets.dataset import Dataset, Split, as_split
+from mnistry.datasets.dataset import DIGITS, Dataset, Split, as_split
 from mnistry.datasets.splits import Parts, hold_out
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
@@ -140,7 +140,7 @@ def run_as_peer(experiment: Experiment, dataset: Dataset, path: Path) -> None:
 def check(experiment: Experiment, dataset: Dataset) -> None:
     """Raise any error that `run_experiment` would raise before it makes a directory."""
     recipe = experiment.recipe
-    zoo.check(recipe.network, recipe.units, recipe.depth)
+    zoo.check(recipe.network, recipe.units, recipe.depth, len(dataset.classes))
     make_optimizer(recipe, _count_steps(recipe, _hold_out(experiment, dataset).kept))
 
 
@@ -163,22 +163,24 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     Parameters
     ----------
     model
-        From ``uint8`` images to ten probabilities; see `mnistry.build`.
+        From ``uint8`` images to each class's probability; see `mnistry.build`.
     images
         Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 to 255.
     labels
-        Shape ``(n,)``, 0 to 9. MNIST's test split is recognised, and scored both with and
+        Shape ``(n,)``, from 0. MNIST's test split is recognised, and scored both with and
         without its disputed labels.
 
     Examples
     --------
     >>> import mnistry, numpy as np
-    >>> card = mnistry.evaluate(mnistry.build("linear"), np.zeros((10, 28, 28)) + 9, np.arange(10))
+    >>> card = mnistry.evaluate(mnistry.build("linear"), np.zeros((10, 28, 28)) + 90, np.arange(10))
     >>> card.count, card.correct
     (10, 1)
     """
-    split = as_split(images, labels, "images to evaluate")
-    return score_split(split, keras_files.predict(model, split.images))
+    count = model.output_shape[-1]
+    split = as_split(images, labels, "images to evaluate", count)
+    classes = tuple(map(str, range(count)))
+    return score_split(split, keras_files.predict(model, split.images), classes)
 
 
 def _prepare(experiment: Experiment, dataset: Dataset) -> _Prepared:
@@ -186,7 +188,13 @@ def _prepare(experiment: Experiment, dataset: Dataset) -> _Prepared:
     recipe = experiment.recipe
     parts = _hold_out(experiment, dataset)
     steps = _count_steps(recipe, parts.kept)
-    model = zoo.build(recipe.network, seed=experiment.seed, units=recipe.units, depth=recipe.depth)
+    model = zoo.build(
+        recipe.network,
+        seed=experiment.seed,
+        units=recipe.units,
+        depth=recipe.depth,
+        classes=len(dataset.classes),
+    )
     fit.compile_model(model, make_optimizer(recipe, steps), recipe.loss)
     return _Prepared(experiment, dataset, parts, model)
 
@@ -199,7 +207,17 @@ def _hold_out(experiment: Experiment, dataset: Dataset) -> Parts:
             expected="a label for each image: in a CSV file, a column named label",
             remedy="to predict labels, use mnistry predict",
         )
-    return hold_out(dataset.train, experiment.recipe.validation, experiment.seed)
+    recipe = experiment.recipe
+    if (recipe.styled or recipe.non_digits) and dataset.classes != DIGITS:
+        raise UsageError(
+            f"the recipe {recipe.name} adds images of digits, and of marks that are none",
+            expected="data whose classes are the digits 0 to 9",
+            remedy="choose another recipe",
+        )
+    validation = dataset.validation
+    if not recipe.validation and validation is not None and validation.labels is not None:
+        return Parts(dataset.train, validation)
+    return hold_out(dataset.train, recipe.validation, experiment.seed)
 
 
 def _count_steps(recipe: Recipe, kept: Split) -> int:
@@ -253,7 +271,7 @@ def _fit(
         )
     if recipe.early_stopping is not None:
         stopping = keras.callbacks.EarlyStopping(
-            "val_loss" if recipe.validation else "loss",
+            "loss" if prepared.parts.aside is None else "val_loss",
             patience=recipe.early_stopping,
             restore_best_weights=True,
         )

@@ -1,6 +1,8 @@
 """Score a run's ONNX file on a split of a dataset, without Keras."""
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +16,45 @@ from mnistry.runs.directory import Run
 
 
 def choose_split(dataset: Dataset) -> tuple[str, Split]:
-    """Return the name and images of the split to score: the test split, or else the training split.
+    """Return the name and images of the split to score: test, else validation, else training.
 
     Raises
     ------
     DataError
-        If neither has labels.
+        If none has labels.
     """
-    for name, split in (("test", dataset.test), ("train", dataset.train)):
+    for name, split in (
+        ("test", dataset.test), ("validation", dataset.validation), ("train", dataset.train)
+    ):  # fmt: skip
         if split is not None and split.labels is not None:
             return name, split
     raise _unlabelled(dataset.source)
+
+
+def with_classes_of(run: Run, dataset: Dataset) -> Dataset:
+    """Return a dataset with its labels counted as a run's network counts its classes.
+
+    Raises
+    ------
+    DataError
+        If one of its classes is not among the run's.
+    """
+    own = run.data.classes
+    if dataset.classes == own:
+        return dataset
+    if not set(dataset.classes) <= set(own):
+        raise DataError(
+            f"its classes are {_listed(dataset.classes)}",
+            where=dataset.source,
+            expected=f"those of the run: {_listed(own)}",
+            remedy="score the run on data with the classes that it was trained on",
+        )
+    places = np.array([own.index(name) for name in dataset.classes], np.uint8)
+    renamed: dict[str, Any] = {
+        name: Split(split.images, None if split.labels is None else places[split.labels])
+        for name, split in dataset.splits().items()
+    }
+    return dataclasses.replace(dataset, classes=own, **renamed)
 
 
 def predict(run: Run, images: Images) -> NDArray[np.float32]:
@@ -33,7 +63,7 @@ def predict(run: Run, images: Images) -> NDArray[np.float32]:
     Returns
     -------
     ndarray
-        ``float32``, shape ``(n, 10)``.
+        ``float32``, shape ``(n, classes)``.
     """
     session = onnx_session.open_session(run.checked(run.onnx_path))
     return onnx_session.probabilities(session, images)
@@ -55,6 +85,10 @@ def score_split(
         raise _unlabelled()
     disputed = DISPUTED_MNIST_TEST if is_mnist_test(split) else ()
     return score(split.labels, probabilities, disputed=disputed, classes=classes)
+
+
+def _listed(classes: Sequence[str]) -> str:
+    return ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "")
 
 
 def _unlabelled(where: str | None = None) -> DataError:

@@ -137,12 +137,13 @@ def train(
     (2, 2)
     """
     divide_processor()
-    split = as_split(np.asarray(images), np.asarray(labels), "training data")
+    if not model.built:
+        raise UsageError("the model is not built", remedy="begin it with keras.Input((28, 28))")
+    classes = model.output_shape[-1]
+    split = as_split(np.asarray(images), np.asarray(labels), "training data", classes)
     settings = Settings(epochs, batch_size, distortion, plain_epochs, seed)
     parts = hold_out(split, validation, seed)
     settings.check(len(parts.kept.images))
-    if not model.built:
-        raise UsageError("the model is not built", remedy="begin it with keras.Input((28, 28))")
     if not model.compiled:
         compile_model(model, optimizer, loss)
     return train_parts(

@@ -1,0 +1,73 @@
+"""Tables in LIBSVM's form, as MNIST and USPS are on LIBSVM's pages: ``label index:value …``.
+
+Indices count from 1, and pixels that are 0 are left out.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.assemble import Source
+from mnistry.datasets.csv import MAX_ROWS, Table, as_source, lines
+from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Origin
+from mnistry.errors import DataError
+
+_PIXELS, _USPS = 28 * 28, 16 * 16
+
+
+def source(path: Path, _: Origin = AS_IS) -> Source:
+    """Read a table of labels and sparse pixels.
+
+    USPS's images have 16x16 pixels from -1 to 1 and labels from 1, where 1 is zero.
+
+    Raises
+    ------
+    DataError
+        If a line is not in this form; the message names the row.
+    """
+    labels: list[float] = []
+    rows: list[int] = []
+    sparse: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    for number, line in lines(path):
+        content = line.partition(b"#")[0].strip()
+        if not content:
+            continue
+        try:
+            label, *pairs = content.split()
+            numbers = np.array(b" ".join(pairs).replace(b":", b" ").split(), np.float64)
+            indices = numbers[::2].astype(np.int64) - 1
+            right = all(pair.count(b":") == 1 for pair in pairs) and (indices >= 0).all()
+            if not right or (np.diff(indices) <= 0).any() or not np.isfinite(numbers).all():
+                raise ValueError
+            labels.append(float(label))
+        except (ValueError, OverflowError):
+            raise DataError(
+                f"{content[:30].decode(errors='replace')!r} is not a row",
+                where=f"{path}, row {number}",
+                expected="label index:value index:value …, with indices from 1 that rise",
+            ) from None
+        if indices.size and indices[-1] >= _PIXELS:
+            raise DataError(
+                f"index {indices[-1] + 1}", where=f"{path}, row {number}", expected="at most 784"
+            )
+        rows.append(number)
+        sparse.append((indices, numbers[1::2].astype(np.float32)))
+        if len(rows) > min(MAX_ROWS, MAX_ARRAY_BYTES // 4 // _PIXELS):
+            raise DataError("too many rows", where=path, expected="fewer")
+    return as_source(path, _table(labels, rows, sparse))
+
+
+def _table(
+    labels: list[float],
+    rows: list[int],
+    sparse: list[tuple[NDArray[np.int64], NDArray[np.float32]]],
+) -> Table:
+    highest = max((int(indices[-1]) for indices, _ in sparse if indices.size), default=0)
+    side = _USPS if highest < _USPS else _PIXELS
+    images = np.zeros((len(rows), side), np.float32)
+    for image, (indices, values) in zip(images, sparse, strict=True):
+        image[indices] = values
+    if side == _USPS and images.min() < 0 and images.min() >= -1 and images.max() <= 1:
+        images = np.rint((images + 1) * np.float32(127.5))
+    return Table(images, np.array(labels), "label", np.array(rows, np.int64), {})

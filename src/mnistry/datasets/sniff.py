@@ -1,0 +1,259 @@
+"""Tell a dataset's format by its content, and read it.
+
+Each format is a row of `FORMATS`: how a file of it begins, how its files' names end, and the
+function that reads it. A folder is searched for files of these formats, and else holds pictures.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mnistry.datasets import arff, csv, folder, hdf5, idx, libsvm, matlab, names, npz, parquet
+from mnistry.datasets.assemble import Source, assemble, merged
+from mnistry.datasets.dataset import AS_IS, Dataset, Origin
+from mnistry.errors import DataError
+from mnistry.images.find import ENDINGS
+
+_HEAD = 1 << 12  # bytes
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
+_DEEPEST = 4
+_MAX_FOLDERS = 2000
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"%PDF")
+KINDS = (
+    "a .npz, .npy, .csv, .parquet, .arrow, .mat, .h5, .arff, LIBSVM or IDX file, or a folder of "
+    "such files or of pictures"
+)
+
+Read = Callable[[Path, Origin], Source]
+
+
+class Format(NamedTuple):
+    """A format of files.
+
+    Attributes
+    ----------
+    begins
+        A pattern for a file's first bytes, after decompression.
+    endings
+        How names of such files end, in a folder of them.
+    read
+        Reads a file.
+    """
+
+    begins: re.Pattern[bytes]
+    endings: tuple[str, ...]
+    read: Read
+
+
+def _table(path: Path, how: Origin) -> Source:
+    rows = folder.table_of_files(path)
+    return csv.source(path, how) if rows is None else folder.table_source(path, rows, how)
+
+
+# The first pattern that fits decides.
+FORMATS = (
+    Format(re.compile(rb"PK\x03\x04.{26}[^\0]{0,150}\.npy", re.S), (".npz",), npz.source),
+    Format(re.compile(rb"\x93NUMPY"), (".npy",), npz.npy_source),
+    Format(re.compile(rb"\0\0[\x08-\x0e][\x01-\x04]"), (), idx.source),
+    Format(re.compile(rb"PAR1"), (".parquet", ".pq"), parquet.source),
+    Format(re.compile(rb"ARROW1\0\0|\xff\xff\xff\xff"), (".arrow", ".feather"), parquet.source),
+    Format(re.compile(rb"MATLAB 5\.0 MAT-file"), (".mat",), matlab.source),
+    Format(re.compile(rb"MATLAB 7\.3 MAT-file|\x89HDF\r\n"), (".h5", ".hdf5"), hdf5.source),
+    Format(re.compile(rb"(?:\s|%[^\n]*\n)*@relation", re.I), (".arff", ".arff.gz"), arff.source),
+    Format(
+        re.compile(rb"[+-]?[0-9.]+ +[0-9]+:[0-9.eE+-]+"),
+        (".libsvm", ".svm", ".bz2", ".scale"),
+        libsvm.source,
+    ),
+)
+
+
+def read(path: Path, how: Origin = AS_IS) -> Dataset:
+    """Read a file or folder in whichever format it is.
+
+    Raises
+    ------
+    DataError
+        If the format is unknown; the message says what it looks like and what to do.
+    """
+    return assemble(_folder_source(path, how) if path.is_dir() else file_source(path, how), how)
+
+
+def file_source(path: Path, how: Origin) -> Source:
+    """Read a file in whichever format it is, without deciding on its classes."""
+    head = _head(path)
+    for known in FORMATS:
+        if known.begins.match(head):
+            return known.read(path, how)
+    _refuse(path, head)
+    if head.strip() and not _CONTROL.search(head):
+        return _table(path, how)
+    raise DataError("unknown file type", where=path, expected=KINDS)
+
+
+def _head(path: Path) -> bytes:
+    """Return a file's first bytes, decompressed."""
+    head = b""
+    for piece in idx.pieces(path):
+        head += piece
+        if len(head) >= _HEAD:
+            break
+    return head[:_HEAD]
+
+
+def _refuse(path: Path, head: bytes) -> None:
+    """Raise the error for a format that is known, and is not read."""
+    unpack = "unpack it, and give the folder or file inside"
+    found: tuple[str, str] | None = None
+    if not head:
+        found = ("the file is empty", "download or copy it again")
+    elif re.match(rb"\x80[\x02-\x05]", head):
+        found = (
+            "a pickle, which could run any code when it is opened",
+            "where you trust it, open it in Python and save its arrays: "
+            "numpy.savez('data.npz', x_train=…, y_train=…)",
+        )
+    elif head.startswith((b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!")) or head[257:262] == b"ustar":
+        found = ("an archive", unpack)
+    elif head.startswith(_PICTURES):
+        found = ("a picture", f"to read it: mnistry read {path}")
+    elif head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        found = ("a web page", "download the file itself")
+    elif _is_record(head):
+        found = (
+            "TensorFlow's records",
+            "where TensorFlow Datasets is installed, save them as arrays: "
+            "numpy.savez('data.npz', x_train=…, y_train=…)",
+        )
+    if found is not None:
+        what, remedy = found
+        raise DataError(what, where=path, expected=KINDS, remedy=remedy)
+
+
+def _is_record(head: bytes) -> bool:
+    """Whether a file begins as a TFRecord of `tf.train.Example` does: a length, then a message."""
+    length = int.from_bytes(head[:8], "little")
+    return 16 < length < 1 << 26 and head[12:13] == b"\n" and len(head) > 16
+
+
+def _folder_source(path: Path, how: Origin) -> Source:
+    found = _search(path)
+    if len(found) > 1:
+        shown = ", ".join(str(place) for place, _ in found[:6])
+        raise DataError(
+            f"{len(found)} datasets: {shown}" + (", …" if len(found) > 6 else ""),
+            where=path,
+            expected="one",
+            remedy=f"give one of them: {found[0][0]}",
+        )
+    if found:
+        place, read_found = found[0]
+        return read_found(place, how)
+    return folder.source(path, how)
+
+
+def _search(root: Path) -> list[tuple[Path, Read]]:
+    """Find the folders that hold files of a dataset: this one, or those below it."""
+    level = [root]
+    inside = root.resolve()
+    for _ in range(_DEEPEST + 1):
+        found: list[tuple[Path, Read]] = []
+        below: list[Path] = []
+        for place in level[:_MAX_FOLDERS]:
+            files, folders = _listed(place, inside)
+            reader = _folder_reader(place, files, folders, inside)
+            if reader is not None:
+                found.append((place, reader))
+            elif not any(file.suffix.lower() in ENDINGS for file in files):
+                below += folders
+        if found:
+            return found
+        level = below
+    return []
+
+
+def _listed(place: Path, root: Path) -> tuple[list[Path], list[Path]]:
+    """List a folder's files and folders by name, without hidden ones and links out of the root."""
+    files: list[Path] = []
+    folders: list[Path] = []
+    for path in sorted(place.iterdir(), key=lambda path: path.name):
+        if path.name.startswith(".") or path.name == "__MACOSX":
+            continue
+        if path.is_symlink():
+            try:
+                if path.is_dir() or not path.resolve(strict=True).is_relative_to(root):
+                    continue
+            except (OSError, RuntimeError):  # broken, or circular (RuntimeError up to Python 3.12)
+                continue
+        (folders if path.is_dir() else files).append(path)
+    return files, folders
+
+
+def _folder_reader(
+    place: Path, files: Sequence[Path], folders: Sequence[Path], root: Path
+) -> Read | None:
+    """Return what reads a folder's files, or None if they are no dataset."""
+    if idx.has_files(place):
+        return idx.source
+    for known in FORMATS:
+        own = [file for file in files if file.name.lower().endswith(known.endings)]
+        if not own and known.read is parquet.source:  # also a folder for each split
+            below = [folder for folder in folders if names.part(folder.name)]
+            own = [
+                file
+                for folder in below
+                for file in _listed(folder, root)[0]
+                if file.name.lower().endswith(known.endings)
+            ]
+        if known.read in (npz.source, npz.npy_source) and len(own) > 1:
+            if any((names.keras_name(file.stem) or "_")[2:] for file in own):
+                arrays = {file.stem: file for file in own}
+                return lambda where, how: npz.folder_source(arrays, where, how)
+        elif known.read is npz.npy_source:
+            continue
+        if own:
+            return _of_splits(own, known.read)
+    tables = [file for file in files if file.name.lower().endswith((".csv", ".csv.gz", ".tsv"))]
+    with_pixels = [file for file in tables if csv.has_pixels(file)]
+    if with_pixels:
+        return _of_splits(with_pixels, csv.source)
+    for file in tables:
+        rows = folder.table_of_files(file)
+        if rows and folder.has_pictures(file, rows):
+            return _only(file, _table)
+    return None
+
+
+def _only(file: Path, read_file: Read) -> Read:
+    return lambda _, how: read_file(file, how)
+
+
+def _of_splits(files: Sequence[Path], read_file: Read) -> Read:
+    """Return what reads files of one format: one alone, or those of each split, by their names."""
+    if len(files) == 1:
+        return _only(files[0], read_file)
+    parts: dict[str, list[Path]] = {}
+    for file in files:
+        part = names.part(file.name.partition(".")[0]) or names.part(file.parent.name)
+        parts.setdefault(part or "", []).append(file)
+
+    def read_all(place: Path, how: Origin) -> Source:
+        several = read_file is not parquet.source and max(map(len, parts.values())) > 1
+        if several or ("" in parts and len(parts) > 1):
+            shown = ", ".join(file.name for file in files[:6])
+            raise DataError(
+                f"{len(files)} files: {shown}" + (", …" if len(files) > 6 else ""),
+                where=place,
+                expected="one for each split, with train, test or valid in its name",
+                remedy=f"give one of them: {files[0]}",
+            )
+        return merged(place, _each(parts, read_file, how))
+
+    return read_all
+
+
+def _each(parts: Mapping[str, Sequence[Path]], read_file: Read, how: Origin) -> dict[str, Source]:
+    if read_file is parquet.source:
+        return {part or "train": parquet.shards(files, how) for part, files in parts.items()}
+    return {part or "train": read_file(files[0], how) for part, files in parts.items()}

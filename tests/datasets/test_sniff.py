@@ -1,0 +1,127 @@
+"""Formats are told by content; those that are not read are refused with what to do."""
+
+import builtins
+import gzip
+import shutil
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from mnistry.datasets import idx, names, sniff
+from mnistry.datasets.dataset import Origin
+from mnistry.errors import DataError, UsageError
+from tests.datasets import forms
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["npz", "csv", "parquet", "mat", "emnist_mat", "hdf5", "arff", "libsvm", "openml_parquet"],
+)
+def test_an_ending_that_lies_changes_nothing(name, tmp_path):
+    path = forms.FORMS[name].write(tmp_path)
+    if path.is_dir():
+        path = next(path.rglob("*train*.*"))
+    lying = tmp_path / "digits.dat"
+    shutil.copy(path, lying)
+    np.testing.assert_array_equal(sniff.read(lying).train.images, sniff.read(path).train.images)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x80\x04\x95" + bytes(99), "a pickle, which could run any code"),
+        (gzip.compress(b"\x80\x03}" + bytes(99)), "a pickle"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "mnistry read"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"", "the file is empty"),
+        (b"\x40\0\0\0\0\0\0\0abcd\x0a\x3e" + bytes(70), "TensorFlow's records"),
+        (b"7z\xbc\xaf\x27\x1c", "an archive; "),
+        (bytes(range(1, 200)) * 9, "unknown file type"),
+    ],
+)
+def test_what_is_not_read_is_named_with_a_remedy(content, words, tmp_path):
+    (tmp_path / "data").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        sniff.read(tmp_path / "data")
+    assert words in str(caught.value)
+
+
+def test_fault_107_an_archive_is_not_opened(tmp_path):
+    forms.npz()(tmp_path)
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.write(tmp_path / "data.npz", "inner.npz")
+    with tarfile.open(tmp_path / "data.tar", "w") as archive:
+        archive.add(tmp_path / "data.npz", "inner.npz")
+    for name in ("data.zip", "data.tar"):
+        with pytest.raises(DataError, match=r"an archive.*unpack it"):
+            sniff.read(tmp_path / name)
+
+
+def test_fault_106_cells_with_paths_alone_are_said_to_be_so(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    cells = [{"bytes": None, "path": "/home/other/7.png"}]
+    pq.write_table(pa.table({"image": cells, "label": [7]}), tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=r"only the path of one on another machine: /home/other/7"):
+        sniff.read(tmp_path / "train.parquet")
+
+
+@pytest.mark.parametrize(("name", "package"), [("parquet", "pyarrow"), ("hdf5", "h5py")])
+def test_a_missing_package_is_named_with_its_extra(name, package, tmp_path, monkeypatch):
+    path = forms.FORMS[name].write(tmp_path)
+    import importlib
+
+    real = importlib.import_module
+
+    def without(module, *rest):
+        if module.partition(".")[0] == package:
+            raise ImportError(module)
+        return real(module, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", builtins.__import__)
+    monkeypatch.setattr(importlib, "import_module", without)
+    with pytest.raises(UsageError, match=rf"needs the package {package}; .*mnistry\[data\]"):
+        sniff.read(path)
+
+
+def test_several_datasets_in_a_folder_are_listed(tmp_path):
+    for name in ("MNIST", "FashionMNIST"):
+        (tmp_path / name).mkdir()
+        forms.FORMS["torchvision"].write(tmp_path / name)
+    with pytest.raises(DataError, match=r"2 datasets: .*FashionMNIST.*give one of them: "):
+        sniff.read(tmp_path)
+    assert sniff.read(tmp_path / "FashionMNIST").classes == names.FASHION
+
+
+def test_two_sets_of_idx_files_are_told_apart_by_one_of_the_files(tmp_path):
+    for kind in ("digits", "mnist"):
+        forms.idx(f"emnist-{kind}-" + forms.ORIGINAL, turn=True)(tmp_path)
+    with pytest.raises(DataError, match="files of 2 datasets") as caught:
+        sniff.read(tmp_path)
+    file = str(caught.value).rpartition(": ")[2]
+    dataset = sniff.read(tmp_path / file.rpartition("/")[2])
+    np.testing.assert_array_equal(dataset.test.images, forms.IMAGES[forms.SPLITS["test"]])
+
+
+def test_emnists_letters_count_from_1_and_have_names(tmp_path):
+    labels = np.arange(1, 27, dtype=np.uint8)
+    images = np.repeat(forms.IMAGES[:1], 26, axis=0)
+    for kind, axes, array in (("images", 3, images), ("labels", 1, labels)):
+        name = f"emnist-letters-train-{kind}-idx{axes}-ubyte"
+        (tmp_path / name).write_bytes(forms.encode_idx(array))
+    dataset = sniff.read(tmp_path, Origin(transpose=True))  # turned once, not twice
+    assert dataset.classes == names.LETTERS
+    assert dataset.train.labels.tolist() == [*range(26)]
+    assert dataset.notices == (idx.TURNED,)
+    np.testing.assert_array_equal(dataset.train.images[0], forms.IMAGES[0].T)
+
+
+def test_no_dataset_at_all_lists_the_arrays_and_the_options(tmp_path):
+    np.savez(tmp_path / "my.npz", foo=np.zeros((5, 28, 28)), bar=np.zeros(5))
+    with pytest.raises(DataError) as caught:
+        sniff.read(tmp_path / "my.npz")
+    for words in ("foo (5, 28, 28), bar (5,)", "--images NAME --labels NAME"):
+        assert words in str(caught.value)
