@@ -212,7 +212,7 @@ def test_fault_68_web_page_or_empty_file(tmp_path, content):
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("model.h5", "the legacy format is not opened"),
+        ("model.h5", "mnistry adopt model.h5 -o RUN"),
         ("model.pkl", "a pickle can run any code"),
         ("https://example.org/model.keras", "a remote address"),
         ("hf://a/b", "a remote address"),

@@ -71,7 +71,8 @@ def _print(
         *report.score(name, card),
     ]
     if own:
-        rows += report.gap(card, run.scores().train, run.epochs()[-1])
+        last = None if run.recipe is None else run.epochs()[-1]
+        rows += report.gap(card, run.scores().train, last)
     rows.append(("calibration error", report.calibration(card)))
     if card.undisputed is not None:
         without = f"without the {len(card.disputed)} images whose label is disputed"

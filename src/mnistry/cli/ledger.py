@@ -44,7 +44,7 @@ def ledger(run_path: Path, as_json: bool) -> None:
     from mnistry.runs.directory import Run
 
     run = Run.open(run_path)
-    book = Ledger.of(run.epochs(), run.scores(), run.recipe.loss)
+    book = Ledger.of(run.epochs(), run.scores(), run.experiment.recipe.loss)
     if as_json:
         common.print_json({"run": str(run.path), "data": run.data.name, **book.to_json()})
         return

@@ -31,6 +31,7 @@ def plot(run_path: Path) -> None:
 def draw(run: "Run", dataset: "Dataset") -> list[Path]:
     """Draw a run's curves, ledger and weights, and its scores if there are labelled test images.
 
+    Of an adopted network there are no curves and no ledger, and weights only of a Keras model.
     Takes a run that is done, and its data; returns the files written, ``RUN/figures/*.png``.
     """
     from mnistry.display import plots
@@ -38,18 +39,18 @@ def draw(run: "Run", dataset: "Dataset") -> list[Path]:
     from mnistry.runs import scoring
     from mnistry.training import history
 
-    epochs = run.epochs()
-    figures: dict[str, Figure] = {
-        "curves": plots.curves(history.curves(epochs)),
-        "ledger": plots.ledger(Ledger.of(epochs, run.scores(), run.recipe.loss)),
-    }
+    figures: dict[str, Figure] = {}
+    if run.recipe is not None:
+        epochs = run.epochs()
+        figures["curves"] = plots.curves(history.curves(epochs))
+        figures["ledger"] = plots.ledger(Ledger.of(epochs, run.scores(), run.recipe.loss))
     if dataset.test is not None and dataset.test.labels is not None:
         card = scoring.score_run(run, dataset.test, dataset.classes)
         figures["confusion"] = plots.confusion(card)
         figures["mistakes"] = plots.mistakes(card, dataset.test.images)
         figures["reliability"] = plots.reliability(card)
-    weights = run.model().get_weights()
-    if weights and weights[0].ndim == 2:
+    weights = run.model().get_weights() if run.has_keras else []
+    if weights and weights[0].ndim == 2 and len(weights[0]) == 784:
         figures["first_layer"] = plots.first_layer(weights[0])
     folder = run.figure_folder
     folder.mkdir(exist_ok=True)

@@ -92,8 +92,14 @@ def score(split: str, card: "Score") -> list[tuple[str, str]]:
     return [(f"{split} accuracy", accuracy(card)), (f"{split} loss", bits)]
 
 
-def gap(test: "Scorecard", train: "Scorecard", last: "Epoch") -> list[tuple[str, str]]:
-    """Make the rows with the accuracy on the training images, and the generalisation gap."""
+def gap(test: "Scorecard", train: "Scorecard", last: "Epoch | None") -> list[tuple[str, str]]:
+    """Make the rows with the accuracy on the training images, and the generalisation gap.
+
+    Without a last epoch the network was adopted, and may have been trained on other images.
+    """
+    if last is None:
+        what = "whether it was trained on these images is not known"
+        return [("training accuracy", f"{train.accuracy:.2%}  {what}")]
     return [
         ("training accuracy", f"{train.accuracy:.2%}  by the final weights"),
         (
@@ -118,7 +124,8 @@ def run_scores(run: "Run") -> list[tuple[str, str]]:
             ("training accuracy", f"{scores.train.accuracy:.2%}  by the final weights"),
             ("test accuracy", "none: this data has no labelled test images"),
         ]
-    return score("test", scores.test) + gap(scores.test, scores.train, run.epochs()[-1])
+    last = None if run.recipe is None else run.epochs()[-1]
+    return score("test", scores.test) + gap(scores.test, scores.train, last)
 
 
 def by_class(card: "Scorecard") -> Table:

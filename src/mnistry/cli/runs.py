@@ -40,10 +40,10 @@ def list_runs(folder: Path, as_json: bool) -> None:
     for run in found:
         accuracy = _summary(run)["test_accuracy"]
         table.add_row(
-            *map(printable, (str(run.path), run.recipe.name, run.data.name)),
+            *map(printable, (str(run.path), _summary(run)["recipe"], run.data.name)),
             run.status,
-            str(run.seed),
-            str(run.recipe.epochs),
+            "–" if run.seed is None else str(run.seed),
+            "–" if run.recipe is None else str(run.recipe.epochs),
             "–" if accuracy is None else f"{accuracy:.2%}",
         )
     common.stdout().print(table)
@@ -61,15 +61,12 @@ def show_run(run_path: Path, as_json: bool) -> None:
     if as_json:
         common.print_json({**run.to_json(), **_summary(run)})
         return
-    recipe = dataclasses.asdict(run.recipe)
     rows = [
         ("run", str(run.path)),
         ("status", run.status),
         ("created", run.created),
         ("data", f"{run.data.name} from {run.data.source}"),
-        ("seed", str(run.seed)),
-        ("recipe", recipe.pop("name")),
-        *((name.replace("_", " "), _setting(v)) for name, v in recipe.items() if v is not None),
+        *_origin(run),
         ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
     ]
     if run.status == Status.DONE:
@@ -117,6 +114,21 @@ def compare_runs(first: Path, second: Path, as_json: bool) -> None:
 
 def _summary(run: "Run") -> dict[str, Any]:
     return {"run": str(run.path), **run.summary()}
+
+
+def _origin(run: "Run") -> list[tuple[str, str]]:
+    """Return rows that say how a run's network was made."""
+    if run.adopted is not None:
+        return [
+            ("adopted from", f"{run.adopted.source}, SHA-256 {run.adopted.digest}"),
+            ("its input", run.adopted.form),
+        ]
+    recipe = dataclasses.asdict(run.experiment.recipe)
+    return [
+        ("seed", str(run.seed)),
+        ("recipe", recipe.pop("name")),
+        *((name.replace("_", " "), _setting(v)) for name, v in recipe.items() if v is not None),
+    ]
 
 
 def _setting(value: Any) -> str:

@@ -188,7 +188,7 @@ def _resume(run: "Run", dataset: "Dataset", workers: int | None) -> "Run":
         return experiment.resume(
             run,
             dataset,
-            on_start=lambda: _announce(run.recipe, dataset),
+            on_start=lambda: _announce(run.experiment.recipe, dataset),
             on_progress=ProgressBar(),
             start_seconds=time.perf_counter() - _STARTED,
         )
@@ -255,7 +255,7 @@ def _as_json(run: "Run") -> dict[str, Any]:
     test = scores.test
     return {
         "run": str(run.path),
-        "recipe": dataclasses.asdict(run.recipe),
+        "recipe": dataclasses.asdict(run.experiment.recipe),
         "seed": run.seed,
         "data": run.data.to_json(),
         "epochs": [dataclasses.asdict(epoch) for epoch in run.epochs()],

@@ -165,7 +165,9 @@ def _run(trial: Trial, dataset: Dataset, path: Path, on_progress: Any) -> Run:
             return run
         state, _ = checkpoints.newest(run.checkpoint_folder)
         for number, epoch in enumerate(() if state is None else state.epochs, 1):
-            on_progress(Progress(number, run.recipe.epochs, 0, 0, epoch.loss, 0.0, epoch))
+            on_progress(
+                Progress(number, run.experiment.recipe.epochs, 0, 0, epoch.loss, 0.0, epoch)
+            )
         return experiment.resume(run, dataset, on_progress=on_progress)
 
 

@@ -190,7 +190,7 @@ def learn(
     ModelError
         If the run's ``model.keras`` is damaged, or holds another network.
     """
-    loss = run.recipe.loss
+    loss = run.experiment.recipe.loss
     gradient = gradients.backpropagate(network, image, label, loss)
     step = optimizer_step(run, gradient)
     own = Split(image[np.newaxis], np.array([label], np.uint8))
@@ -240,8 +240,9 @@ def optimizer_step(run: Run, gradient: Changes) -> OptimizerStep:
     variables = run.model().trainable_variables
     if [variable.shape for variable in variables] != [array.shape for array in flat]:
         raise ModelError("its weights are not those of model.onnx", where=run.keras_path)
-    steps = concepts.steps_per_epoch(run.scores().train.count, run.recipe.batch_size)
-    optimizer = make_optimizer(run.recipe, steps * run.recipe.epochs)
+    recipe = run.experiment.recipe
+    steps = concepts.steps_per_epoch(run.scores().train.count, recipe.batch_size)
+    optimizer = make_optimizer(recipe, steps * recipe.epochs)
     optimizer.build(variables)
     state = _saved_state(run.keras_path)
     remembers = [array.shape for array in state] == [v.shape for v in optimizer.variables]
@@ -256,7 +257,7 @@ def optimizer_step(run: Run, gradient: Changes) -> OptimizerStep:
     optimizer.apply([keras.ops.convert_to_tensor(a.astype(np.float32)) for a in flat], variables)
     moves = [new - old for new, old in zip(values(), before, strict=True)]
     changes = tuple(zip(moves[::2], moves[1::2], strict=True))
-    peak = None if run.recipe.warmup is None else run.recipe.learning_rate
+    peak = None if recipe.warmup is None else recipe.learning_rate
     return OptimizerStep(type(optimizer).__name__, rate, made, peak, remembers, changes)
 
 

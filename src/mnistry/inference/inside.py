@@ -134,8 +134,9 @@ def _read(content: bytes, where: str) -> tuple[tuple[Node, ...], tuple[str, ...]
 def _node(parser: Parser, message: Value) -> Node:
     settings: dict[str, float] = {}
     for attribute in parser.values(message, 5):
-        name = "".join(parser.texts(attribute, 1))
-        fields = dict(parser.fields(attribute))
+        fields = dict(parser.attribute_fields(attribute))
+        named = fields.get(1)
+        name = bytes(named).decode() if isinstance(named, memoryview) else ""
         real, whole = fields.get(2), fields.get(3)
         if isinstance(real, memoryview) and len(real) == 4:
             settings[name] = float(struct.unpack("<f", real)[0])

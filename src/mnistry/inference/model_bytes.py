@@ -19,13 +19,17 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 MAX_CLASSES = 62  # ten digits and the letters of both cases
 
 AGAIN = "get the file again from where it came from"
-_CONTENT = {".keras": "a zip archive", ".onnx": None}
+_HDF5 = "an HDF5 file (.h5)"
+_CONTENT = {".keras": "a zip archive", ".onnx": None, ".h5": _HDF5, ".hdf5": _HDF5}
 
+SAVED_MODEL = (
+    "convert it where TensorFlow is installed: python -m tf2onnx.convert --saved-model {path} "
+    "--output model.onnx; then mnistry adopt model.onnx -o RUN"
+)
+ADOPT = "make a run of it, and give that: mnistry adopt {path} -o RUN"
+ENDINGS = tuple(_CONTENT)
 _REMEDIES = {
-    ".keras": "export it: mnistry export RUN --format onnx",
-    ".onnx": "give the run's model.keras",
-    ".h5": "the legacy format is not opened; load it in Keras and save it as .keras",
-    ".hdf5": "the legacy format is not opened; load it in Keras and save it as .keras",
+    **dict.fromkeys(ENDINGS, ADOPT),
     **dict.fromkeys(
         (".pkl", ".pickle", ".joblib", ".pt", ".pth"),
         "a pickle can run any code when it is opened, so it never is",
@@ -41,7 +45,7 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
     path
         A local, regular file.
     suffix
-        ``".keras"`` or ``".onnx"``.
+        ``".keras"``, ``".onnx"``, ``".h5"`` or ``".hdf5"``.
     max_bytes
         The largest size that is accepted.
 
@@ -68,7 +72,7 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
     path = Path(path)
     if path.suffix.lower() != suffix:
         ending = f"a {path.suffix} file" if path.suffix else "a name without an ending"
-        remedy = _REMEDIES.get(path.suffix.lower())
+        remedy = _REMEDIES.get(path.suffix.lower(), "").format(path=path) or None
         raise ModelError(ending, where=path, expected=f"a {suffix} file", remedy=remedy)
     content = _read_bounded(path, suffix, max_bytes)
     kind = _kind(content[:512])
@@ -118,7 +122,7 @@ def _kind(head: bytes) -> str | None:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "a web page"
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "an HDF5 file (.h5)"
+        return _HDF5
     if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
         return "a pickle"
     if head.startswith(b"PK\x03\x04"):

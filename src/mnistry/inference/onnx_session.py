@@ -116,7 +116,9 @@ def _check_contract(session: onnxruntime.InferenceSession, where: str) -> None:
                 f"its {what} is " + " and ".join(f"{n} {k} {s}" for n, k, s in found),
                 where=where,
                 expected=f"{name} {kind} {['N', *shape]}",
-                remedy="give a model.onnx that mnistry exported",
+                remedy=f"make a run of it, and give that: mnistry adopt {where} -o RUN"
+                if where.endswith(".onnx")
+                else "give a model.onnx that mnistry exported",
             )
 
 
@@ -141,5 +143,5 @@ def _probe(session: onnxruntime.InferenceSession, where: str) -> None:
             "it does not give probabilities",
             where=where,
             expected="a finite number for each class, none negative, with the sum 1",
-            remedy="train it again, or end the network with softmax",
+            remedy="end the network with softmax, or make a run of the file: mnistry adopt",
         )

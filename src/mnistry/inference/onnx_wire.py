@@ -1,8 +1,9 @@
 """Inspect a serialised ONNX model before anything loads it.
 
 Refused are weights in other files, operators of other domains, functions, control flow, sparse
-weights, numbers that are not finite, and more parts than a digit network has. Knows nothing of what
-the operators compute.
+weights, numbers that are not finite, and more parts than a digit network has. Of the domain of
+classical machine learning, the operators that skl2onnx writes for classifiers are allowed. Knows
+nothing of what the operators compute.
 
 The field numbers are those of github.com/onnx/onnx/blob/main/onnx/onnx.proto. Other fields are
 skipped, as every protobuf parser skips fields that it does not know.
@@ -17,6 +18,12 @@ from mnistry.inference.protobuf import Parser, Value
 _FLOAT, _FLOAT16, _DOUBLE = 1, 10, 11
 _RAW = {_FLOAT: "<f4", _FLOAT16: "<f2", _DOUBLE: "<f8"}
 
+_DEFAULT_DOMAIN, _CLASSICAL_DOMAIN = ("", "ai.onnx"), "ai.onnx.ml"
+_CLASSICAL_OPERATORS = {
+    *("ArrayFeatureExtractor", "Binarizer", "Imputer", "LabelEncoder", "LinearClassifier"),
+    *("Normalizer", "SVMClassifier", "Scaler", "TreeEnsemble", "TreeEnsembleClassifier", "ZipMap"),
+}
+
 
 def inspect(content: bytes, where: str) -> None:
     """Raise a ModelError if a serialised ``ModelProto`` holds what no model of ours does."""
@@ -26,8 +33,6 @@ def inspect(content: bytes, where: str) -> None:
         if number == 7:
             graphs += 1
             _graph(parser, value)
-        elif number == 8:
-            _domain(parser, value, of=1, what="operators")
         elif number in (20, 25):
             raise ModelError("it defines functions or its own training", where=where)
     if graphs != 1:
@@ -45,9 +50,9 @@ def _graph(parser: Parser, message: Value) -> None:
 
 
 def _node(parser: Parser, message: Value) -> None:
-    _domain(parser, message, of=7, what="an operator")
+    _domain(parser, message)
     for attribute in parser.values(message, 5):
-        for number, value in parser.fields(attribute):
+        for number, value in parser.attribute_fields(attribute):
             if number in (5, 10):
                 _tensor(parser, value)
             elif number in (6, 11):
@@ -65,7 +70,7 @@ def _tensor(parser: Parser, message: Value) -> None:
             "it keeps weights in another file (external data)",
             where=parser.where,
             expected="one file",
-            remedy="save it with its weights inside: onnx.save(model, path)",
+            remedy="save it with its weights inside: onnx.save(onnx.load(FILE), NEW_FILE)",
         )
     kinds = [value for number, value in fields if number == 2 and isinstance(value, int)]
     layouts = {4: "<f4", 10: "<f8", 9: _RAW.get(kinds[-1]) if kinds else None}
@@ -84,12 +89,20 @@ def _tensor(parser: Parser, message: Value) -> None:
             )
 
 
-def _domain(parser: Parser, message: Value, *, of: int, what: str) -> None:
-    for value in parser.values(message, of):
+def _domain(parser: Parser, message: Value) -> None:
+    """Check a node's domain; a domain that is only listed, not used, is harmless."""
+    kinds = [bytes(value) for value in parser.values(message, 4) if not isinstance(value, int)]
+    for value in parser.values(message, 7):
         name = bytes(value).decode(errors="replace") if isinstance(value, memoryview) else ""
-        if name not in ("", "ai.onnx"):
+        if (
+            name == _CLASSICAL_DOMAIN
+            and kinds
+            and kinds[-1].decode(errors="replace") in _CLASSICAL_OPERATORS
+        ):
+            continue
+        if name not in _DEFAULT_DOMAIN:
             raise ModelError(
-                f"it uses {what} of the domain {name}",
+                f"it uses an operator of the domain {name}",
                 where=parser.where,
                 expected="ONNX's default domain",
                 remedy="export the network with standard layers",

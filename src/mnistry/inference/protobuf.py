@@ -4,6 +4,7 @@ The half of mnistry that reads digits does without the onnx package. The format 
 protobuf.dev/programming-guides/encoding. Knows nothing of what the fields mean.
 """
 
+import re
 from collections.abc import Iterator
 
 from mnistry.errors import ModelError
@@ -16,6 +17,12 @@ _VARINT, _BYTES = 0, 2
 _SIZES = {_VARINT: 0, _BYTES: 0, 1: 8, 5: 4}
 
 Value = int | memoryview
+
+# One or more of an AttributeProto's floats (field 7), ints (8) and strings (9) below 32 bytes.
+_STRINGS = b"|".join(re.escape(bytes([size])) + b"." * size for size in range(32))
+_PLAIN_LISTS = re.compile(
+    rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}+[\x00-\x7f]|\x4a(?:" + _STRINGS + rb"))++", re.DOTALL
+)
 
 
 class Parser:
@@ -37,26 +44,45 @@ class Parser:
             raise self.damaged()
         position = 0
         while position < len(message):
-            self._fields_left -= 1
-            if self._fields_left < 0:
-                what = "it has too many parts"
-                raise ModelError(what, where=self.where, expected="a digit network")
-            tag, position = self._varint(message, position)
-            wire = tag & 7
-            # Another parser may drop the bits above 32, and so see a different field.
-            if wire not in _SIZES or tag >= 1 << 32:
-                raise self.damaged()
-            value = _SIZES[wire]
-            if wire in (_VARINT, _BYTES):
-                value, position = self._varint(message, position)
-            if wire == _VARINT:
-                yield tag >> 3, value
-                continue
-            end = position + value
-            if end > len(message):
-                raise self.damaged()
-            yield tag >> 3, message[position:end]
-            position = end
+            number, value, position = self._field(message, position)
+            yield number, value
+
+    def attribute_fields(self, message: Value) -> Iterator[tuple[int, Value]]:
+        """Yield an operator's attribute like `fields`, but pass over its lists of plain values.
+
+        A forest of 100 trees has twenty million numbers and strings in such lists, each a field.
+        """
+        if isinstance(message, int):
+            raise self.damaged()
+        position = 0
+        while position < len(message):
+            plain = _PLAIN_LISTS.match(message, position)
+            if plain:
+                position = plain.end()
+            else:
+                number, value, position = self._field(message, position)
+                yield number, value
+
+    def _field(self, message: memoryview, position: int) -> tuple[int, Value, int]:
+        """Read one field; return its number, its value and the next position."""
+        self._fields_left -= 1
+        if self._fields_left < 0:
+            what = "it has too many parts"
+            raise ModelError(what, where=self.where, expected="a digit network")
+        tag, position = self._varint(message, position)
+        wire = tag & 7
+        # Another parser may drop the bits above 32, and so see a different field.
+        if wire not in _SIZES or tag >= 1 << 32:
+            raise self.damaged()
+        value = _SIZES[wire]
+        if wire in (_VARINT, _BYTES):
+            value, position = self._varint(message, position)
+        if wire == _VARINT:
+            return tag >> 3, value, position
+        end = position + value
+        if end > len(message):
+            raise self.damaged()
+        return tag >> 3, message[position:end], end
 
     def values(self, message: Value, wanted: int) -> Iterator[Value]:
         """Yield the values of all fields of one number."""

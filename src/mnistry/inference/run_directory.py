@@ -49,7 +49,7 @@ def onnx_file(path: str | os.PathLike[str]) -> Path:
     return folder / ONNX
 
 
-def check_digest(path: Path, digest: str | None) -> None:
+def check_digest(path: Path, digest: str | None, remedy: str = "train the run again") -> None:
     """Raise `ModelError` unless a model file has this SHA-256.
 
     ONNX Runtime loads a file with flipped bits without an error.
@@ -63,5 +63,5 @@ def check_digest(path: Path, digest: str | None) -> None:
             "damaged: it has changed since it was written",
             where=path,
             expected=f"SHA-256 {digest}",
-            remedy="train the run again",
+            remedy=remedy,
         )

@@ -3,15 +3,19 @@
 A file from elsewhere may be crafted to do harm when Keras rebuilds it. `load` refuses the
 following, all before Keras reads the file, except for weights that are not finite:
 
-- anything but a ``.keras`` file: web pages, ``.h5``, pickles, remote addresses;
+- anything but a ``.keras`` file (`load_other` also takes ``.h5``): web pages, pickles, remote
+  addresses;
 - zip members other than Keras's three, or duplicate, damaged, compressed or too large ones;
 - every class but the stock ones listed here: no Lambda, function, custom or registered object,
   nothing that reads files (vocabularies, SavedModels), no model inside a model;
 - HDF5 links, external or virtual storage, and arrays that are not stored in full;
 - a network that needs more memory than one for digits, found by building it without weights;
-- another input or output than ours, and weights that are not finite.
+- another input or output than ours, and weights that are not finite. `load_other` leaves input and
+  output to its caller.
 
-Faults in the parsers of zip, JSON and HDF5 themselves are not covered. Knows nothing of training.
+Of an ``.h5`` file Keras reads nothing: the network is rebuilt from its JSON, and its weights are
+copied by name. Faults in the parsers of zip, JSON and HDF5 themselves are not covered. Knows
+nothing of training.
 """
 
 import contextlib
@@ -22,7 +26,7 @@ import math
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -44,8 +48,10 @@ MAX_LAYER_VALUES = 1 << 18  # 64 channels of 28 x 28 are 50,176
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _MEMBERS = {_CONFIG: 1 << 20, _METADATA: 1 << 16, _WEIGHTS: model_bytes.MAX_KERAS_BYTES}
 _MAX_HDF5_GROUPS = 10_000
+_H5, _H5_CONFIG, _H5_FILE = (".h5", ".hdf5"), "model_config", "the HDF5 file"
 
-_MODELS = {("keras.src.models.functional", "Functional"), ("keras", "Sequential")}
+_FUNCTIONAL, _SEQUENTIAL = ("keras.src.models.functional", "Functional"), ("keras", "Sequential")
+_MODELS = {_FUNCTIONAL, _SEQUENTIAL}
 _STOCK = {
     (module, name)
     for module, names in {
@@ -54,7 +60,7 @@ _STOCK = {
             Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D Dense
             DepthwiseConv2D Dropout ELU Flatten GaussianDropout GaussianNoise
             GlobalAveragePooling2D GlobalMaxPooling2D GroupNormalization Identity InputLayer
-            LayerNormalization LeakyReLU MaxPooling2D Maximum Multiply PReLU ReLU Rescaling
+            LayerNormalization LeakyReLU MaxPooling2D Maximum Multiply PReLU Permute ReLU Rescaling
             Reshape SeparableConv2D Softmax SpatialDropout2D ZeroPadding2D
             """,
         "keras.initializers": """
@@ -107,19 +113,53 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     """
     divide_processor()
     content = model_bytes.read(path, ".keras", model_bytes.MAX_KERAS_BYTES)
+    with _located(path):
+        return _load(content, check_contract)
+
+
+def load_other(path: str | os.PathLike[str]) -> keras.Model:
+    """Read a ``.keras`` or ``.h5`` file of a network with any input and output.
+
+    Parameters
+    ----------
+    path
+        A local file with stock Keras layers only; see the module's description.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+
+    Raises
+    ------
+    ModelError
+        If it is not such a file, or damaged.
+    """
+    divide_processor()
+    if Path(path).suffix.lower() in _H5:
+        content = model_bytes.read(path, Path(path).suffix.lower(), model_bytes.MAX_KERAS_BYTES)
+        with _located(path):
+            return _load_h5(content)
+    content = model_bytes.read(path, ".keras", model_bytes.MAX_KERAS_BYTES)
+    with _located(path):
+        return _load(content, _check_built)
+
+
+@contextlib.contextmanager
+def _located(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
-        return _load(content)
+        yield
     except ModelError as error:
         error.where = os.fspath(path)
         raise
 
 
-def _load(content: bytes) -> keras.Model:
+def _load(content: bytes, check: Callable[[keras.Model], None]) -> keras.Model:
     members = _read_members(content)
-    config = _read_config(members[_CONFIG])
-    _check_hdf5(members[_WEIGHTS])
+    config = _read_config(members[_CONFIG], _CONFIG)
+    _check_hdf5(members[_WEIGHTS], _WEIGHTS)
     skeleton = _build_without_weights(config)
-    check_contract(skeleton)
+    check(skeleton)
     _check_size(skeleton)
     members[_CONFIG] = json.dumps(_with_zeros(config)).encode()
     # Keras reads a new archive, with nothing but the checked members.
@@ -131,6 +171,11 @@ def _load(content: bytes) -> keras.Model:
         with _keras_errors():
             model = keras.saving.load_model(checked, compile=False, safe_mode=True)
     _copy_initializers(skeleton, model)
+    _check_finite(model)
+    return model
+
+
+def _check_finite(model: keras.Model) -> None:
     for variable in model.variables:
         value = keras.ops.convert_to_numpy(variable)
         with np.errstate(invalid="ignore"):  # a signalling NaN in a cast
@@ -141,7 +186,6 @@ def _load(content: bytes) -> keras.Model:
                 expected="finite weights",
                 remedy="train it again, with a lower learning rate",
             )
-    return model
 
 
 def check_contract(model: keras.Model) -> None:
@@ -238,18 +282,19 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
             raise ModelError(what, expected=f"at most {_MEMBERS[member.filename]:,}")
 
 
-def _read_config(content: bytes) -> dict[str, Any]:
+def _read_config(content: str | bytes, where: str) -> dict[str, Any]:
     """Read the network's description, without how it was trained, and check every class in it."""
     try:
         config = json.loads(content)
+        config = _modern(config) if where == _H5_CONFIG else config
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{_CONFIG} is not JSON") from error
+        raise ModelError(f"{where} is not JSON") from error
     if not isinstance(config, dict) or _identity(config) not in _MODELS:
         raise ModelError(
-            f"{_CONFIG} does not describe a model", expected="a Functional or Sequential one"
+            f"{where} does not describe a model", expected="a Functional or Sequential one"
         )
     config.pop("compile_config", None)
-    _refuse_registered(config)
+    _refuse_registered(config, where)
     parts: list[Any] = list(config.values())
     while parts:
         part = parts.pop()
@@ -257,8 +302,8 @@ def _read_config(content: bytes) -> dict[str, Any]:
             # Keras takes every dictionary with this key for a class.
             if "class_name" in part:
                 if _identity(part) not in _STOCK | {(None, "__keras_tensor__")}:
-                    raise _unknown_class(part)
-                _refuse_registered(part)
+                    raise _unknown_class(part, where)
+                _refuse_registered(part, where)
             parts.extend(part.values())
         elif isinstance(part, list):
             parts.extend(part)
@@ -270,24 +315,24 @@ def _identity(part: dict[str, Any]) -> tuple[str | None, str]:
     return None if module is None else str(module), str(name)
 
 
-def _refuse_registered(part: dict[str, Any]) -> None:
+def _refuse_registered(part: dict[str, Any], where: str) -> None:
     # Keras looks a registered name up among custom objects first, whatever the class.
     if part.get("registered_name") not in (None, part["class_name"]):
-        raise _unknown_class(part)
+        raise _unknown_class(part, where)
 
 
-def _unknown_class(part: dict[str, Any]) -> ModelError:
+def _unknown_class(part: dict[str, Any], where: str) -> ModelError:
     module, name = _identity(part)
     return ModelError(
-        f"the class {module}.{name} in {_CONFIG}",
+        f"the class {module}.{name} in {where}",
         expected="stock Keras layers that run no code from the file and read no other file",
         remedy="build the network with such layers and save it again",
     )
 
 
-def _check_hdf5(content: bytes) -> None:
+def _check_hdf5(content: bytes, where: str) -> None:
     """Check that every array of a weights file is stored in it, in full and uncompressed."""
-    damaged = _errors(f"{_WEIGHTS} is damaged", model_bytes.AGAIN)
+    damaged = _errors(f"{where} is damaged", model_bytes.AGAIN)
     with damaged, h5py.File(io.BytesIO(content), "r") as file:
         groups = [file]
         for _ in range(_MAX_HDF5_GROUPS):  # hard links can lead in a circle
@@ -296,15 +341,15 @@ def _check_hdf5(content: bytes) -> None:
             group = groups.pop()
             for name in group:
                 if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise ModelError(f"{_WEIGHTS} links to {name} elsewhere")
+                    raise ModelError(f"{where} links to {name} elsewhere")
                 if isinstance(group[name], h5py.Group):
                     groups.append(group[name])
                 else:
-                    _check_hdf5_array(group[name])
-    raise ModelError(f"{_WEIGHTS} has too many groups", expected=f"at most {_MAX_HDF5_GROUPS}")
+                    _check_hdf5_array(group[name], where)
+    raise ModelError(f"{where} has too many groups", expected=f"at most {_MAX_HDF5_GROUPS}")
 
 
-def _check_hdf5_array(array: h5py.Dataset) -> None:
+def _check_hdf5_array(array: h5py.Dataset, where: str) -> None:
     # Compressed or never written arrays store less than they announce, and virtual ones nothing.
     if (
         not isinstance(array, h5py.Dataset)
@@ -313,9 +358,68 @@ def _check_hdf5_array(array: h5py.Dataset) -> None:
         or array.id.get_storage_size() != array.nbytes
     ):
         raise ModelError(
-            f"{array.name} in {_WEIGHTS} is not an array that is stored whole",
+            f"{array.name} in {where} is not an array that is stored whole",
             expected="arrays as Keras writes them",
         )
+
+
+def _load_h5(content: bytes) -> keras.Model:
+    _check_hdf5(content, _H5_FILE)
+    damaged = _errors(f"{_H5_FILE} is damaged", model_bytes.AGAIN)
+    with damaged, h5py.File(io.BytesIO(content), "r") as file:
+        text = file.attrs.get(_H5_CONFIG)
+        if not isinstance(text, str | bytes):
+            raise ModelError(
+                f"no {_H5_CONFIG}: it holds weights without the network",
+                expected="a whole model",
+                remedy="build the network in Keras, load_weights, and save it as .keras",
+            )
+        if len(text) > _MEMBERS[_CONFIG]:
+            what = f"{_H5_CONFIG} has {len(text):,} bytes"
+            raise ModelError(what, expected=f"at most {_MEMBERS[_CONFIG]:,}")
+        config = _read_config(text, _H5_CONFIG)
+        skeleton = _build_without_weights(config)
+        _check_built(skeleton)
+        _check_size(skeleton)
+        with _keras_errors():
+            model = keras.saving.deserialize_keras_object(_with_zeros(config), safe_mode=True)
+        for layer in model.layers:
+            group = file["model_weights"].get(layer.name, {})
+            names = group.attrs["weight_names"] if layer.weights else ()
+            # Older versions of Keras wrote the names as bytes.
+            names = [n.decode() if isinstance(n, bytes) else n for n in names]
+            layer.set_weights([group[name][()] for name in names])
+    _copy_initializers(skeleton, model)
+    _check_finite(model)
+    return model
+
+
+def _modern(config: Any) -> Any:
+    """Turn a description as ``.h5`` files have it into one as ``.keras`` files have it.
+
+    Classes without a module get the one of their name; the arguments of Keras 2 that Keras 3 no
+    longer takes are replaced.
+    """
+    if isinstance(config, list):
+        return [_modern(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    config = {key: _modern(value) for key, value in config.items()}
+    name, settings = config.get("class_name"), config.get("config")
+    if not isinstance(name, str):
+        return config
+    if name in ("Functional", "Model", "Sequential"):
+        module, name = _SEQUENTIAL if name == "Sequential" else _FUNCTIONAL
+        config |= {"module": module, "class_name": name}
+    elif config.get("module") is None:
+        modules = (module for module, known in _STOCK if known == name)
+        config["module"] = next(modules, None)
+    if isinstance(settings, dict) and name != "InputLayer":
+        settings.pop("batch_input_shape", None)  # the InputLayer before it says so too
+    if name == "BatchNormalization" and isinstance(settings, dict):
+        axis = settings.get("axis")
+        settings["axis"] = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+    return config
 
 
 def _build_without_weights(config: dict[str, Any]) -> keras.Model:
@@ -345,6 +449,15 @@ def _copy_initializers(source: keras.Model, target: keras.Model) -> None:
         for name, value in vars(described).items():
             if name.endswith("_initializer"):
                 setattr(layer, name, value)
+
+
+def _check_built(model: keras.Model) -> None:
+    if not getattr(model, "inputs", None):  # a Sequential without an input shape has none
+        raise ModelError(
+            "its input is not defined",
+            expected="a network with an input",
+            remedy="begin it with keras.Input(SHAPE), and save it again",
+        )
 
 
 def _check_size(model: keras.Model) -> None:

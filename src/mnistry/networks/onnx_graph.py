@@ -56,7 +56,7 @@ def to_onnx(model: keras.Model) -> onnx.ModelProto:
     graph = _Graph()
     layers = {layer.name: layer for layer in model.layers}  # a Sequential omits its InputLayer
     values: dict[str, _Value] = {}
-    for kind, name, sources in _calls(model):
+    for kind, name, sources in calls(model):
         graph.layer = name
         result = LAYERS[kind](graph, layers.get(name), *(values[source] for source in sources))
         values[name] = result
@@ -146,8 +146,14 @@ class _Graph:
         )
 
 
-def _calls(model: keras.Model) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield, inputs first, each layer's class, its name, and the layers that it is called on."""
+def calls(model: keras.Model) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield, inputs first, each layer's class, its name, and the layers that it is called on.
+
+    Raises
+    ------
+    ModelError
+        If a layer cannot be exported, or is called more than once.
+    """
     try:
         entries = model.get_config()["layers"]
     except (NotImplementedError, KeyError, TypeError) as error:
@@ -216,6 +222,13 @@ def _reshape(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     if len(shape) < 3:
         return value
     return graph.add("Transpose", value, perm=[0, 3, 1, 2], factor=factor)
+
+
+def _permute(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
+    if len(value.shape) != 2:
+        raise _unsupported(layer, "it is called on more or fewer axes than two")
+    shape = layer.compute_output_shape((None, *value.shape))[1:]
+    return graph.add("Transpose", value, perm=[0, *layer.dims], shape=shape, factor=value.factor)
 
 
 def _flatten(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
@@ -335,6 +348,7 @@ LAYERS: dict[str, Callable[..., _Value]] = {
     "GlobalAveragePooling2D": _global_average_pooling,
     "InputLayer": _image,
     "MaxPooling2D": partial(_pool, "MaxPool"),
+    "Permute": _permute,
     "ReLU": _relu,
     "Rescaling": _rescaling,
     "Reshape": _reshape,

@@ -20,16 +20,18 @@ from mnistry.datasets.dataset import Dataset, Origin
 from mnistry.errors import DataError, ModelError, ResourceError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.evaluation.statistics import Comparison, mcnemar
-from mnistry.inference import run_directory
+from mnistry.inference import metadata, model_bytes, run_directory
 from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.system import files
 from mnistry.training import history
+from mnistry.version import __version__
 
 if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+ADOPTED = "adopted"  # instead of a recipe's name
 _RECORD = run_directory.RECORD
 _LOCK = ".lock"
 _LOCKED = "another training writes to this run"
@@ -121,8 +123,25 @@ class DataIdentity:
 
 
 @dataclasses.dataclass(frozen=True)
+class Adoption:
+    """Where an adopted network came from, and what input it was found to want.
+
+    Attributes
+    ----------
+    source, digest
+        The name of its file, and the file's SHA-256.
+    form
+        What it is given: ``"0 to 1, ink high, 784 in a row"``.
+    """
+
+    source: str
+    digest: str
+    form: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
-    """The record of one training, and access to the files in its directory.
+    """The record of one training or adoption, and access to the files in its directory.
 
     Attributes
     ----------
@@ -131,9 +150,10 @@ class Run:
     status
         See `Status`.
     recipe, seed
-        The settings and the seed; see `mnistry.recipes.experiment.Experiment`.
+        The settings and the seed; see `mnistry.recipes.experiment.Experiment`. None for an
+        adopted network, whose training is not known.
     data
-        The data that it was trained on.
+        The data that it was trained on, or on which an adopted network was tried and scored.
     created
         The time of its start, in ISO 8601.
     versions
@@ -142,6 +162,8 @@ class Run:
         Durations of start, compile, fit and evaluate; empty until done.
     digests
         SHA-256 of ``model.keras`` and ``model.onnx``; empty until done.
+    adopted
+        Where an adopted network came from; None for a training.
 
     Examples
     --------
@@ -152,13 +174,14 @@ class Run:
 
     path: Path
     status: Status
-    recipe: Recipe
-    seed: int
+    recipe: Recipe | None
+    seed: int | None
     data: DataIdentity
     created: str
     versions: Mapping[str, str]
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    adopted: Adoption | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -171,6 +194,7 @@ class Run:
         """
         path = Path(path)
         record = path / _RECORD
+        _refuse_model(path)
         try:
             value = json.loads(record.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
@@ -193,20 +217,29 @@ class Run:
                 remedy="install a newer mnistry",
             )
         try:
-            recipe = Recipe.from_json(value.pop("recipe"))
+            adopted = value.pop("adopted", None)
+            if adopted is not None:
+                adopted = Adoption(**adopted)
+            recipe = value.pop("recipe")
+            recipe = None if adopted is not None else Recipe.from_json(recipe)
             data = DataIdentity.from_json(value.pop("data"))
             status = Status(value.pop("status"))
-            run = cls(path=path, status=status, recipe=recipe, data=data, **value)
+            run = cls(path=path, status=status, recipe=recipe, data=data, adopted=adopted, **value)
+            if run.seed is None and adopted is None:
+                raise TypeError("seed is missing")
         except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
             raise ModelError(f"not the record of a run: {error}", where=record) from error
-        for part in (run, run.data, run.data.origin):
-            _check_types(part, record)
+        for part in (run, run.data, run.data.origin, run.adopted):
+            if part is not None:
+                _check_types(part, record)
         return run
 
     def write(self) -> Self:
         """Write ``run.json``, whole or not at all."""
         value = self.to_json()
         del value["path"]
+        if self.adopted is None:  # as before there were adopted networks
+            del value["adopted"]
         files.write_json(self.path / _RECORD, {"format": FORMAT, **value})
         return self
 
@@ -221,8 +254,27 @@ class Run:
 
     @property
     def experiment(self) -> Experiment:
-        """The experiment: all that is needed to repeat the training."""
-        return Experiment(self.recipe, self.data.origin, self.seed)
+        """The experiment: all that is needed to repeat the training.
+
+        Raises
+        ------
+        ModelError
+            If the network was adopted.
+        """
+        recipe, seed = self.recipe, self.seed
+        if recipe is None or seed is None:
+            raise self.lacks("how it was trained is not known")
+        return Experiment(recipe, self.data.origin, seed)
+
+    def lacks(self, what: str) -> ModelError:
+        """Make the error of something that an adopted network does not have."""
+        source = "" if self.adopted is None else f" from {self.adopted.source}"
+        return ModelError(
+            f"an adopted network{source}: {what}",
+            where=self.path,
+            expected="a run that mnistry trained",
+            remedy="mnistry evaluate, read, plot and export --format onnx work with this run",
+        )
 
     @property
     def keras_path(self) -> Path:
@@ -261,10 +313,18 @@ class Run:
 
         return keras_files.load(self.checked(self.keras_path))
 
+    @property
+    def has_keras(self) -> bool:
+        """Whether the run has a Keras model: an adopted ONNX network has none."""
+        return self.adopted is None or _KERAS in self.digests
+
     def checked(self, path: Path) -> Path:
         """Return the path of one of this run's models, after checking its digest."""
         self._check_done()
-        run_directory.check_digest(path, self.digests.get(path.name))
+        if path == self.keras_path and not self.has_keras:
+            raise self.lacks("it came as ONNX, and has no Keras model")
+        remedy = "train the run again" if self.adopted is None else "adopt it again"
+        run_directory.check_digest(path, self.digests.get(path.name), remedy)
         return path
 
     def summary(self) -> dict[str, Any]:
@@ -272,7 +332,7 @@ class Run:
         test = self.scores().test if self.status == Status.DONE else None
         return {
             "status": self.status,
-            "recipe": self.recipe.name,
+            "recipe": ADOPTED if self.recipe is None else self.recipe.name,
             "seed": self.seed,
             "data": self.data.name,
             "created": self.created,
@@ -291,6 +351,8 @@ class Run:
     def epochs(self) -> tuple[history.Epoch, ...]:
         """Read the figures of every epoch."""
         path = self.history_path
+        if self.adopted is not None:
+            raise self.lacks("it has no history of epochs")
         try:
             return history.from_csv(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -300,6 +362,33 @@ class Run:
     def write_history(self, epochs: tuple[history.Epoch, ...]) -> None:
         """Write the figures of every epoch, whole or not at all."""
         files.write_bytes(self.history_path, history.to_csv(epochs).encode())
+
+    def notes(self, scores: Scores) -> dict[str, str]:
+        """Return what the run's ONNX file says about itself.
+
+        It names no folder and no time: the same training writes the same file.
+        """
+        card, split = scores.train, "training"
+        if scores.test is not None:
+            card, split = scores.test, "test"
+        if self.adopted is not None:
+            run = f"adopted from {self.adopted.source}, SHA-256 {self.adopted.digest}"
+            licence = "that of the network it was adopted from"
+        else:
+            recipe = self.experiment.recipe
+            run, licence = f"recipe {recipe.name}, seed {self.seed}", self.data.licence
+        return {
+            "run": run,
+            "data": self.data.name,
+            "accuracy": f"{card.accuracy:.2%} of {card.count:,} {split} images of {self.data.name}",
+            "licence": licence,
+            "version": f"mnistry {__version__}",
+        }
+
+    def write_notes(self, scores: Scores) -> None:
+        """Add the run's notes to its ONNX file, whole or not at all."""
+        content = self.onnx_path.read_bytes()
+        files.write_bytes(self.onnx_path, metadata.add(content, self.notes(scores)))
 
     def write_scores(self, scores: Scores) -> None:
         """Write the scorecards, whole or not at all."""
@@ -319,6 +408,24 @@ class Run:
             )
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError(f"no scorecard: {error}", where=path) from error
+
+
+def _refuse_model(path: Path) -> None:
+    """Raise `ModelError` for a model in place of a run directory, with the way to make it one."""
+    if (path / "saved_model.pb").exists() and not Run.exists(path):
+        raise ModelError(
+            "a SavedModel, which only TensorFlow opens",
+            where=path,
+            expected="a run directory",
+            remedy=model_bytes.SAVED_MODEL.format(path=path),
+        )
+    if path.is_file() and path.suffix.lower() in model_bytes.ENDINGS:
+        raise ModelError(
+            f"a {path.suffix} file",
+            where=path,
+            expected="a run directory",
+            remedy=model_bytes.ADOPT.format(path=path),
+        )
 
 
 def checkpoint_folder(path: Path) -> Path:
@@ -456,7 +563,7 @@ def onnx_file(path: str | Path) -> Path:
         If `path` is neither an ONNX file nor a run, or the run is not done, or is damaged.
     """
     path = Path(path)
-    if path.suffix.lower() == ".onnx" or path.is_file():
+    if path.is_file() or (path.suffix.lower() == ".onnx" and not path.is_dir()):
         return path
     run = Run.open(path)
     return run.checked(run.onnx_path)

@@ -22,7 +22,7 @@ from mnistry.datasets.dataset import DIGITS, Dataset, Split, as_split
 from mnistry.datasets.splits import Parts, hold_out
 from mnistry.errors import DataError, DivergedError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
-from mnistry.networks import export, keras_files, zoo
+from mnistry.networks import checks, export, keras_files, zoo
 from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.recipes.optimizers import make_optimizer
@@ -170,6 +170,16 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
         Shape ``(n,)``, from 0. MNIST's test split is recognised, and scored both with and
         without its disputed labels.
 
+    Raises
+    ------
+    ModelError
+        If the model takes other images, or gives no probabilities; told before scoring.
+
+    Warns
+    -----
+    Notice
+        If the model does not scale its input.
+
     Examples
     --------
     >>> import mnistry, numpy as np
@@ -177,8 +187,10 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     >>> card.count, card.correct
     (10, 1)
     """
+    checks.check_input(model)
     count = model.output_shape[-1]
     split = as_split(images, labels, "images to evaluate", count)
+    checks.check_output(model, split.images, is_fitted=True)
     classes = tuple(map(str, range(count)))
     return score_split(split, keras_files.predict(model, split.images), classes)
 
@@ -244,7 +256,9 @@ def _train(
         trained_at = time.perf_counter()
         run.write_history(result.epochs)
         keras_files.save(prepared.model, run.keras_path)
-        run.write_scores(_score_and_export(prepared, run.onnx_path))
+        scores = _score_and_export(prepared, run.onnx_path)
+        run.write_notes(scores)
+        run.write_scores(scores)
         seconds = {
             "start": start_seconds,
             "compile": result.compile_seconds,

@@ -49,10 +49,10 @@ class Archive:
         """Return a run's settings, epochs and scores."""
         run = self.find(name)
         done = run.status == Status.DONE
-        has_epochs = done or run.history_path.is_file()
+        has_epochs = run.adopted is None and (done or run.history_path.is_file())
         return schemas.RunDetail(
             **_summary(run, chosen).model_dump(),
-            settings=dataclasses.asdict(run.recipe),
+            settings={} if run.recipe is None else dataclasses.asdict(run.recipe),
             epochs=run.epochs() if has_epochs else (),
             scores=run.scores().to_json() if done else None,
         )

@@ -180,7 +180,7 @@ class RunSummary(Answer):
     name: str
     status: str
     recipe: str
-    seed: int
+    seed: int | None
     data: str
     test_accuracy: float | None
     test_loss: float | None

@@ -23,6 +23,7 @@ from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Split, as_split
 from mnistry.datasets.splits import Parts, hold_out
 from mnistry.errors import ResourceError, UsageError
+from mnistry.networks import checks
 from mnistry.system.cores import divide_processor
 from mnistry.training import checkpoints, processes
 from mnistry.training.batches import Batches, epoch_images
@@ -110,11 +111,18 @@ def train(
     ------
     DataError
         If images or labels have the wrong shape, dtype or range.
+    ModelError
+        If the model takes other images or gives no probabilities; told before the first step.
     UsageError
         If a setting is out of its range.
     DivergedError
         If the loss becomes infinite or not a number; `model` keeps the weights of the last
         epoch with a finite loss.
+
+    Warns
+    -----
+    Notice
+        If the model does not scale its input.
 
     Notes
     -----
@@ -144,8 +152,10 @@ def train(
     settings = Settings(epochs, batch_size, distortion, plain_epochs, seed)
     parts = hold_out(split, validation, seed)
     settings.check(len(parts.kept.images))
+    checks.check_input(model)
     if not model.compiled:
         compile_model(model, optimizer, loss)
+    checks.check_output(model, parts.kept.images, is_fitted=False)
     return train_parts(
         model,
         parts,

@@ -1,0 +1,464 @@
+"""Adopt a network from elsewhere: find out by trying what input it wants, and wrap it.
+
+A network of a tutorial takes floats, flat or with a channel, divided by 255 or not, and often gives
+logits. `adopt` tries every usual way of giving it labelled digits, takes the one in which it reads
+them best, and writes an ONNX model of our contract around it. Knows nothing of runs.
+
+The file may come from anywhere: `mnistry.networks.keras_files` and `mnistry.inference.onnx_wire`
+say what is refused.
+"""
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.dataset import Images, Split
+from mnistry.errors import ModelError
+from mnistry.inference import model_bytes, onnx_session, onnx_wire
+from mnistry.networks import keras_files, onnx_graph, onnx_wrap
+from mnistry.networks.form import (
+    CLASSES,
+    LAYOUTS,
+    SCALES,
+    Floats,
+    Form,
+    Trial,
+    kind_of,
+    probabilities,
+)
+from mnistry.system import files
+
+FIRST, MOST = 500, 5000  # images for every trial, and for those that do nearly as well as the best
+NEARLY = 0.1
+CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two forms apart
+LEAST_ACCURACY = 0.5  # chance is 0.1, and a digit network with the wrong scale often above 0.5
+TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
+_BATCH = 500
+_NO_FILE = "the ONNX model"  # where an error is if `onnx_session` was given bytes
+_FREE_BATCH = "export it again with a free first axis (in PyTorch: dynamic_shapes), in eval mode"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Adopted:
+    """A network that has been adopted.
+
+    Attributes
+    ----------
+    onnx
+        An ONNX model of our contract.
+    keras
+        The same as a Keras model of our contract; None for a network that came as ONNX.
+    trials
+        Everything that was tried, the chosen one first.
+    source, digest
+        The file's name, and its SHA-256.
+    notices
+        What the user should know.
+    """
+
+    onnx: bytes
+    keras: keras.Model | None
+    trials: tuple[Trial, ...]
+    source: str
+    digest: str
+    notices: tuple[str, ...]
+
+    @property
+    def chosen(self) -> Trial:
+        """The trial in which the network read best."""
+        return self.trials[0]
+
+
+class _Network(NamedTuple):
+    """A network from elsewhere, before anything is known about its input.
+
+    Attributes
+    ----------
+    shapes
+        The shapes of one image that its input allows.
+    dtype
+        The type of its input.
+    outputs
+        The shapes of its outputs, for messages.
+    answers
+        From images in a form to every output of ten values an image, by its name.
+    wrap
+        From the chosen trial to our ONNX model, and a Keras model if there is one.
+    batches_may_matter
+        Whether its answer to an image may depend on the other images of a batch.
+    """
+
+    shapes: Sequence[tuple[int, ...]]
+    dtype: np.dtype[Any]
+    outputs: str
+    answers: Callable[[NDArray[Any]], Mapping[str, Floats]]
+    wrap: Callable[[Trial], tuple[bytes, keras.Model | None]]
+    batches_may_matter: bool
+
+
+def adopt(path: str | os.PathLike[str], labelled: Split) -> Adopted:
+    """Find out what input a network wants, and wrap it in our contract.
+
+    Parameters
+    ----------
+    path
+        A ``.keras``, ``.h5`` or ``.onnx`` file: one input of 784 values an image, flat, 28x28 or
+        with one channel; an output of ten values an image.
+    labelled
+        Labelled images, to try it on; the first 5,000 are used.
+
+    Returns
+    -------
+    Adopted
+        The wrapped network, which gives the same answers, and what was tried.
+
+    Raises
+    ------
+    ModelError
+        If the file is refused, the network has another input or output, or it does not read half
+        of the images in any form.
+    """
+    path = Path(path)
+    refuse_folder(path)
+    try:
+        network = _open_onnx(path) if path.suffix.lower() == ".onnx" else _open_keras(path)
+        trials = _try_all(network, labelled)
+        notices = list(_batch_notices(network, trials[0], labelled.images))
+        content, model = network.wrap(trials[0])
+        _verify(content, network, trials[0], labelled.images)
+    except ModelError as error:
+        if error.where in (None, _NO_FILE):
+            error.where = str(path)
+        raise
+    except Exception as error:  # of a damaged file any library may raise anything
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        what = f"it cannot be adopted: {lines[0][:200]}"
+        raise ModelError(what, where=path, remedy=model_bytes.AGAIN) from error
+    return Adopted(content, model, tuple(trials), path.name, files.sha256(path), tuple(notices))
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise `ModelError` if a path is a SavedModel, which only TensorFlow opens."""
+    if path.is_dir():
+        is_saved_model = (path / "saved_model.pb").exists()
+        raise ModelError(
+            "a SavedModel" if is_saved_model else "a folder",
+            where=path,
+            expected="a .keras, .h5 or .onnx file",
+            remedy=model_bytes.SAVED_MODEL.format(path=path) if is_saved_model else None,
+        )
+
+
+# Trying
+
+
+def _try_all(network: _Network, labelled: Split) -> list[Trial]:
+    """Try every form on a few images, and the best ones on more; return the best one first."""
+    forms = [
+        Form(scale, inverted, transposed, shape)
+        for shape, scale, inverted, transposed in itertools.product(
+            network.shapes, SCALES, (False, True), (False, True)
+        )
+        if network.dtype.kind == "f" or scale == "0 to 255"
+    ]
+    few = Split(labelled.images[:FIRST], labelled.labels[:FIRST])  # type: ignore[index]
+    many = Split(labelled.images[:MOST], labelled.labels[:MOST])  # type: ignore[index]
+    tried: list[tuple[Trial, NDArray[np.bool_]]] = []
+    error: ModelError | None = None
+    for form in forms:
+        try:
+            tried += _try(network, form, few)
+        except ModelError as refused:  # a free axis may allow shapes that the layers do not
+            error = refused
+    if not tried:
+        raise error or _wrong_output(network.outputs)
+    best = max(trial.accuracy for trial, _ in tried)
+    if best < LEAST_ACCURACY:
+        (trial, _) = max(tried, key=lambda one: one[0].accuracy)
+        raise ModelError(
+            f"in no form does it read the digits: at best {best:.1%} of {trial.count} are right "
+            f"({trial.form})",
+            expected="a trained network whose ten outputs are the digits 0 to 9",
+            remedy="if its ten classes are others, give such images: --data",
+        )
+    near = [trial for trial, _ in tried if trial.accuracy >= best - NEARLY]
+    again = [
+        found
+        for form in dict.fromkeys(trial.form for trial in near)
+        for found in _try(network, form, many)
+    ]
+    chosen = _best(again)
+    others = [trial for trial, _ in again if trial is not chosen]
+    done = {trial.form for trial in others} | {chosen.form}
+    others += [trial for trial, _ in tried if trial.form not in done]
+    return [chosen, *sorted(others, key=lambda trial: (-trial.accuracy, trial.loss))]
+
+
+def _try(network: _Network, form: Form, labelled: Split) -> list[tuple[Trial, NDArray[np.bool_]]]:
+    """Give images to a network in one form; return a trial and which are right, per output."""
+    found = []
+    for name, values in network.answers(_cast(form.apply(labelled.images), network)).items():
+        labels, count = np.asarray(labelled.labels), len(values)
+        if not np.isfinite(values).all():
+            continue
+        kind = kind_of(values)
+        given = probabilities(values, kind)
+        right = given.argmax(axis=1) == labels
+        loss = -np.log(np.clip(given[np.arange(count), labels], 1e-7, 1)).mean()
+        trial = Trial(form, name, kind, count, float(right.mean()), float(loss))
+        found.append((trial, right))
+    return found
+
+
+def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
+    """Return the most accurate trial; among those that chance may explain, one of little loss.
+
+    A ReLU network without biases gives the same answers to images of 0 to 1 and of 0 to 255, but
+    only in one of them are its probabilities those that it was trained to give. The loss tells
+    them apart by a factor; where it hardly differs, the form that comes first in `SCALES` is taken.
+    """
+    _, best = max(tried, key=lambda one: one[0].accuracy)
+
+    def is_tie(right: NDArray[np.bool_]) -> bool:
+        only_best, only_other = int((best & ~right).sum()), int((right & ~best).sum())
+        # McNemar's test, with 2 standard deviations.
+        return (only_best - only_other) ** 2 <= 4 * (only_best + only_other)
+
+    ties = [trial for trial, right in tried if is_tie(right)]
+    least = min(trial.loss for trial in ties)
+    return next(trial for trial in ties if trial.loss <= CLEARLY * least)
+
+
+def _cast(values: NDArray[np.float32], network: _Network) -> NDArray[Any]:
+    return values if network.dtype == np.float32 else values.astype(network.dtype)
+
+
+def _batch_notices(network: _Network, trial: Trial, images: Images) -> Iterator[str]:
+    """Tell a network whose answer to an image depends on the others of its batch.
+
+    Dynamic quantization does that: it takes one scale for the whole batch.
+    """
+    if not network.batches_may_matter:
+        return
+    given = _cast(trial.form.apply(images[:128]), network)
+    together = probabilities(network.answers(given)[trial.output], trial.kind)
+    alone = np.concatenate(
+        [network.answers(given[i : i + 1])[trial.output] for i in range(len(given))]
+    )
+    apart = probabilities(alone, trial.kind)
+    if abs(together - apart).max() <= TOLERANCE:
+        return
+    changed = int((together.argmax(axis=1) != apart.argmax(axis=1)).sum())
+    what = "its answer to an image depends on the other images of the batch"
+    if changed > len(given) // 50:
+        raise ModelError(
+            f"{what}: {changed} of {len(given)} images alone are read otherwise",
+            expected="a network that treats each image on its own",
+            remedy="export it in evaluation mode (in PyTorch: model.eval()), and not quantized",
+        )
+    yield (
+        f"{what} (as after dynamic quantization): probabilities differ by up to "
+        f"{abs(together - apart).max():.2g}; adopt the network from before it was quantized, then "
+        "mnistry export --format int8"
+    )
+
+
+def _verify(content: bytes, network: _Network, trial: Trial, images: Images) -> None:
+    """Raise `ModelError` if the wrapped network does not answer as the original does."""
+    try:
+        session = onnx_session.open_session(content)
+    except ModelError as error:  # its shape for one batch could not be freed
+        what = f"wrapped, {error.what}"
+        raise ModelError(what, expected=error.expected, remedy=_FREE_BATCH) from error
+    images = images[:128]
+    given = onnx_session.probabilities(session, images)
+    values = network.answers(_cast(trial.form.apply(images), network))[trial.output]
+    differences = abs(given - probabilities(values, trial.kind))
+    if not differences.max() <= TOLERANCE:  # written so that NaN counts as wrong
+        raise ModelError(
+            f"wrapped, its probabilities differ by {differences.max():.2g}",
+            expected=f"at most {TOLERANCE:g}",
+            remedy=_FREE_BATCH,
+        )
+
+
+# Keras
+
+
+def _open_keras(path: Path) -> _Network:
+    model = keras_files.load_other(path)
+    inputs, outputs = model.inputs, model.outputs
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise _wrong_input(f"it has {len(inputs)} inputs and {len(outputs)} outputs")
+    shape = tuple(inputs[0].shape[1:])
+    if shape not in LAYOUTS:
+        raise _wrong_input(f"its input is {_shape_text(shape)}")
+    if tuple(outputs[0].shape[1:]) != (CLASSES,):
+        raise _wrong_output(_shape_text(outputs[0].shape[1:]))
+
+    def answers(values: NDArray[Any]) -> Mapping[str, Floats]:
+        result = np.empty((len(values), CLASSES), np.float32)
+        for start in range(0, len(values), _BATCH):
+            part = values[start : start + _BATCH]
+            # Keras compiles anew for each shape.
+            size = 1 if len(part) == 1 else _BATCH
+            padded = np.concatenate([part, np.zeros((size - len(part), *shape), part.dtype)])
+            result[start : start + _BATCH] = model.predict_on_batch(padded)[: len(part)]
+        return {outputs[0].name: result}
+
+    def wrap(trial: Trial) -> tuple[bytes, keras.Model | None]:
+        wrapped = _wrap_keras(model, trial)
+        proto = onnx_graph.to_onnx(wrapped)
+        if trial.kind == "shares":  # no stock layer divides by a sum
+            return onnx_wrap.serialised(
+                onnx_wrap.finished(proto, "probabilities", trial.kind)
+            ), None
+        return onnx_wrap.serialised(proto), wrapped
+
+    dtype = np.dtype(inputs[0].dtype)
+    return _Network([shape], dtype, "[N, 10]", answers, wrap, batches_may_matter=False)
+
+
+def _wrap_keras(model: keras.Model, trial: Trial) -> keras.Model:
+    """Build a model of our contract from the layers of another; they are shared, not copied."""
+    factor, offset = trial.form.affine
+    image = keras.Input((28, 28), dtype="uint8", name="image")
+    value = image
+    if model.inputs[0].dtype != "uint8" or (factor, offset) != (1, 0):
+        value = keras.layers.Rescaling(factor, offset, name="mnistry_scale")(value)
+    if trial.form.transposed:
+        value = keras.layers.Permute((2, 1), name="mnistry_transpose")(value)
+    if trial.form.shape != (28, 28):
+        value = keras.layers.Reshape(trial.form.shape, name="mnistry_shape")(value)
+    layers = {layer.name: layer for layer in model.layers}  # a Sequential omits its InputLayer
+    values: dict[str, Any] = {}
+    for kind, name, sources in onnx_graph.calls(model):
+        if kind != "InputLayer":
+            given = [values[source] for source in sources] or [value]
+            value = layers[name](given[0] if len(given) == 1 else given)
+        values[name] = value
+    if trial.kind == "scores":
+        value = keras.layers.Softmax(name="mnistry_softmax")(value)
+    return keras.Model(image, value, name="adopted")
+
+
+# ONNX
+
+
+def _open_onnx(path: Path) -> _Network:
+    content = model_bytes.read(path, ".onnx", model_bytes.MAX_ONNX_BYTES)
+    where = str(path)
+    onnx_wire.inspect(content, where)
+    model = onnx_wrap.tensors_only(onnx_wrap.parse(content, where))
+    session = onnx_session.start_session(onnx_wrap.serialised(model), where, None)
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        raise _wrong_input(f"it has {len(inputs)} inputs")
+    (source,) = inputs
+    dtype = _DTYPES.get(source.type)
+    if dtype is None:
+        raise _wrong_input(f"its input is {source.type}")
+    dimensions = source.shape
+    shapes = [shape for shape in LAYOUTS if _fits(shape, dimensions)]
+    if not shapes:
+        raise _wrong_input(f"its input is {_shape_text(dimensions[1:])}")
+    fixed = dimensions[0] if dimensions and isinstance(dimensions[0], int) else None
+
+    def answers(values: NDArray[Any]) -> Mapping[str, Floats]:
+        size = fixed or _BATCH
+        parts: dict[str, list[Floats]] = {name: [] for name in names}
+        for start in range(0, len(values), size):
+            part = values[start : start + size]
+            missing = size - len(part) if fixed else 0
+            padded = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
+            for name, given in zip(names, _run(session, names, source.name, padded), strict=True):
+                if given.size == CLASSES * len(padded):
+                    rows = given.reshape(len(padded), CLASSES)
+                    parts[name].append(rows[: len(part)].astype(np.float32))
+        found = {name: np.concatenate(rows) for name, rows in parts.items() if rows}
+        return {name: rows for name, rows in found.items() if len(rows) == len(values)}
+
+    names = [value.name for value in session.get_outputs() if value.type in _FLOATS]
+    outputs = " and ".join(_shape_text((one.shape or [])[1:]) for one in session.get_outputs())
+
+    def wrap(trial: Trial) -> tuple[bytes, None]:
+        if _is_ours(session, trial):
+            del model.metadata_props[:]  # of another run
+            return onnx_wrap.serialised(model), None
+        return onnx_wrap.wrap(model, source.name, trial, dtype, fixed), None
+
+    return _Network(shapes, dtype, outputs, answers, wrap, fixed is None)
+
+
+_FLOATS = {"tensor(float)", "tensor(double)", "tensor(float16)"}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "tensor(double)": np.dtype(np.float64),
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(uint8)": np.dtype(np.uint8),
+}
+
+
+def _run(
+    session: Any, names: Sequence[str], source: str, values: NDArray[Any]
+) -> list[NDArray[Any]]:
+    try:
+        found: list[NDArray[Any]] = session.run(list(names), {source: values})
+    except Exception as error:  # ONNX Runtime's error classes share no other base
+        raise ModelError(f"it does not run: {error}") from error
+    return found
+
+
+def _fits(shape: tuple[int, ...], dimensions: Sequence[Any]) -> bool:
+    """Return whether an input of these dimensions, the first for images, takes a shape."""
+    if len(dimensions) != 1 + len(shape):
+        return not dimensions  # a rank that is not stated
+    wanted = zip(dimensions[1:], shape, strict=True)
+    return all(not isinstance(size, int) or size == known for size, known in wanted)
+
+
+def _is_ours(session: Any, trial: Trial) -> bool:
+    """Return whether a model has our contract already."""
+    (given,) = session.get_inputs()
+    names = [value.name for value in session.get_outputs()]
+    return (
+        (given.name, given.type, given.shape[1:]) == ("image", "tensor(uint8)", [28, 28])
+        and not isinstance(given.shape[0], int)
+        and names == ["probabilities"]
+        and trial.kind == "probabilities"
+        and trial.form.affine == (1, 0)
+        and not trial.form.transposed
+    )
+
+
+# Errors
+
+
+def _shape_text(shape: Sequence[Any]) -> str:
+    sizes = [str(size) if isinstance(size, int) else "any" for size in shape]
+    return f"[{', '.join(('N', *sizes))}]"
+
+
+def _wrong_input(what: str) -> ModelError:
+    return ModelError(
+        what,
+        expected="one input of 784 numbers an image: " + ", ".join(LAYOUTS.values()),
+        remedy="only networks for images of MNIST's size can be adopted",
+    )
+
+
+def _wrong_output(shapes: str) -> ModelError:
+    return ModelError(
+        f"its output is {shapes}",
+        expected="ten numbers for each image, one for each digit",
+        remedy="only networks of ten classes can be adopted",
+    )

@@ -1,0 +1,208 @@
+"""Put our input before an ONNX graph from elsewhere, and probabilities behind it.
+
+Works on graphs that `mnistry.inference.onnx_wire` has inspected; runs nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from mnistry.errors import ModelError
+from mnistry.inference import model_bytes
+from mnistry.networks.form import CLASSES, LITTLE, Form, Trial
+from mnistry.networks.onnx_graph import OPSET
+
+# The newest IR version that every runtime knows; later ones add nothing that digit networks use.
+_IR_VERSION = 10
+
+
+def parse(content: bytes, where: str) -> onnx.ModelProto:
+    """Parse an ONNX file; raise `ModelError` if it is damaged."""
+    try:
+        return onnx.load_model_from_string(content)
+    except Exception as error:  # protobuf's error class depends on its version
+        what = "it is not an ONNX model, or a damaged one"
+        raise ModelError(what, where=where, remedy=model_bytes.AGAIN) from error
+
+
+def serialised(model: onnx.ModelProto) -> bytes:
+    """Return a model's bytes, the same ones each time."""
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def tensors_only(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model without operators that only make labels or maps, and with a usual IR version.
+
+    scikit-learn's converter gives a label, and a map from each label to its probability; the input
+    of the operator ZipMap holds these probabilities as an array.
+    """
+    graph = model.graph
+    made = {name: node for node in graph.node for name in node.output}
+    outputs = []
+    for value in graph.output:
+        node = made.get(value.name)
+        if node is not None and node.op_type == "ZipMap":
+            value = helper.make_empty_tensor_value_info(node.input[0])
+        outputs.append(value)
+    _replace(graph.output, outputs)
+    stored = {tensor.name for tensor in graph.initializer}
+    _replace(graph.input, [value for value in graph.input if value.name not in stored])
+    _prune(graph, [value.name for value in outputs])
+    model.ir_version = min(max(model.ir_version, 4), _IR_VERSION)
+    # A domain may be listed twice, or not used at all; either makes some runtimes refuse the file.
+    versions = {_domain(entry.domain): entry.version for entry in model.opset_import}
+    used = {"", *(_domain(node.domain) for node in graph.node)}
+    versions.setdefault("", OPSET)
+    imports = [helper.make_opsetid(name, versions[name]) for name in versions if name in used]
+    _replace(model.opset_import, imports)
+    return model
+
+
+def _domain(name: str) -> str:
+    return "" if name == "ai.onnx" else name
+
+
+def _replace(field: Any, values: Sequence[Any]) -> None:
+    """Replace what a repeated protobuf field holds."""
+    kept = list(values)
+    del field[:]
+    field.extend(kept)
+
+
+def _prune(graph: onnx.GraphProto, wanted: Sequence[str]) -> None:
+    """Remove operators, weights and notes on values that the wanted values do not need."""
+    needed = set(wanted)
+    nodes = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            nodes.append(node)
+    _replace(graph.node, nodes[::-1])
+    _replace(graph.initializer, [one for one in graph.initializer if one.name in needed])
+    del graph.value_info[:]
+
+
+def wrap(
+    model: onnx.ModelProto, source: str, trial: Trial, dtype: np.dtype[Any], fixed: int | None
+) -> bytes:
+    """Put our input before a model, and probabilities behind it."""
+    wrapped = onnx.ModelProto()
+    wrapped.CopyFrom(model)
+    wrapped.ClearField("doc_string")
+    del wrapped.metadata_props[:]
+    graph = wrapped.graph
+    _prune(graph, [trial.output])
+    # Our own names must be free.
+    _rename(graph, {name: f"network/{name}" for name in ("image", "probabilities")})
+    source, output = (
+        f"network/{name}" if name in ("image", "probabilities") else name
+        for name in (source, trial.output)
+    )
+    if fixed:
+        _free_batch(graph, fixed)
+        _prune(graph, [output])
+    before = list(_input_nodes(trial.form, dtype, source))
+    _replace(graph.node, [*before, *graph.node])
+    value = helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 28, 28])
+    _replace(graph.input, [value])
+    return serialised(finished(wrapped, output, trial.kind))
+
+
+def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
+    """Give values of a graph other names."""
+    for node in graph.node:
+        for values in (node.input, node.output):
+            values[:] = [names.get(value, value) for value in values]
+    for weights in graph.initializer:
+        weights.name = names.get(weights.name, weights.name)
+
+
+def _input_nodes(form: Form, dtype: np.dtype[Any], source: str) -> Iterator[onnx.NodeProto]:
+    """Yield the operators that turn ``image`` into the value `source`, as `Form.apply` does."""
+    factor, offset = form.affine
+    steps: list[tuple[str, NDArray[Any] | None, dict[str, Any]]] = []
+    if (factor, offset) != (1, 0) or dtype != np.uint8:
+        steps.append(("Cast", None, {"to": TensorProto.FLOAT}))
+    if form.transposed:
+        steps.append(("Transpose", None, {"perm": [0, 2, 1]}))
+    if factor != 1:
+        steps.append(("Mul", np.array(factor, np.float32), {}))
+    if offset:
+        steps.append(("Add", np.array(offset, np.float32), {}))
+    if form.shape != (28, 28):
+        steps.append(("Reshape", np.array([-1, *form.shape], np.int64), {}))
+    kind = helper.np_dtype_to_tensor_dtype(dtype)
+    if kind not in (TensorProto.FLOAT, TensorProto.UINT8) or (
+        kind == TensorProto.UINT8 and steps[:1] == [("Cast", None, {"to": TensorProto.FLOAT})]
+    ):
+        steps.append(("Cast", None, {"to": kind}))
+    steps.append(("Identity", None, {}))
+    value = "image"
+    for number, (operator, weights, attributes) in enumerate(steps):
+        name = source if number == len(steps) - 1 else f"mnistry/{operator}_{number}"
+        inputs = [value]
+        if weights is not None:
+            inputs.append(f"{name}/weights")
+            tensor = numpy_helper.from_array(weights)
+            yield helper.make_node("Constant", [], [inputs[-1]], value=tensor)
+        yield helper.make_node(operator, inputs, [name], name, **attributes)
+        value = name
+
+
+def finished(model: onnx.ModelProto, output: str, kind: str) -> onnx.ModelProto:
+    """Make a model's output ``probabilities``, as `mnistry.networks.form.probabilities` does."""
+    graph = model.graph
+    if output == "probabilities":
+        output = "network/probabilities"
+        _rename(graph, {"probabilities": output})
+    rows = numpy_helper.from_array(np.array([-1, CLASSES]), "mnistry/rows")
+    graph.initializer.append(rows)
+    steps = [
+        helper.make_node("Cast", [output], ["mnistry/values"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["mnistry/values", rows.name], ["mnistry/scores"]),
+    ]
+    if kind == "scores":
+        steps.append(helper.make_node("Softmax", ["mnistry/scores"], ["probabilities"], axis=1))
+    elif kind == "shares":
+        for name, value in (("little", np.float32(LITTLE)), ("ones", np.ones((CLASSES, 1), "f4"))):
+            weights = numpy_helper.from_array(np.asarray(value), f"mnistry/{name}")
+            graph.initializer.append(weights)
+        positive, total = "mnistry/positive", "mnistry/sum"
+        steps += [
+            helper.make_node("Add", ["mnistry/scores", "mnistry/little"], [positive]),
+            helper.make_node("MatMul", [positive, "mnistry/ones"], [total]),
+            helper.make_node("Div", [positive, total], ["probabilities"]),
+        ]
+    else:
+        steps[-1].output[0] = "probabilities"
+    graph.node.extend(steps)
+    value = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", CLASSES])
+    _replace(graph.output, [value])
+    return model
+
+
+def _free_batch(graph: onnx.GraphProto, fixed: int) -> None:
+    """Let a graph for `fixed` images take any number: reshape by the images that there are.
+
+    Where that is not enough, it answers otherwise than before, or fails; the caller checks.
+    """
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            weights |= {
+                name: a.t for name in node.output for a in node.attribute if a.name == "value"
+            }
+    for number, node in enumerate(graph.node):
+        if node.op_type != "Reshape" or node.input[1] not in weights:
+            continue
+        shape = numpy_helper.to_array(weights[node.input[1]]).copy()
+        if shape.ndim == 1 and len(shape) > 1 and shape[0] == fixed:
+            shape[0] = 0 if -1 in shape else -1  # 0 keeps the size that there is
+            node.input[1] = f"mnistry/shape_{number}"
+            graph.initializer.append(numpy_helper.from_array(shape, node.input[1]))
+            _replace(node.attribute, [a for a in node.attribute if a.name != "allowzero"])
