@@ -502,7 +502,7 @@ def test_fault_71_weights_that_are_not_finite(saved, value):
         ((28, 28, 1), "uint8", 10, r"its input is uint8 \(None, 28, 28, 1\)"),
         ((32, 32), "uint8", 10, r"its input is uint8 \(None, 32, 32\)"),
         ((784,), "uint8", 10, r"its input is uint8 \(None, 784\)"),
-        ((28, 28), "uint8", 5, r"its output is float32 \(None, 5\).*\(None, 10\)"),
+        ((28, 28), "uint8", 63, r"its output is float32 \(None, 63\).*\(None, 10\)"),
     ],
 )
 def test_fault_70_wrong_input_or_output(tmp_path, shape, dtype, units, said):
