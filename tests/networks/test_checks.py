@@ -48,8 +48,9 @@ def test_fault_112_logits_are_told_before_the_first_step() -> None:
     refused(model(SCALE, activation=None), "keras.layers.Softmax()")
 
 
-def test_fault_112_other_than_ten_outputs_are_told_before_the_first_step() -> None:
-    refused(model(SCALE, units=12), "its output is (None, 12)")
+def test_fault_112_an_output_of_another_shape_is_told_before_the_first_step() -> None:
+    rows = keras.Sequential([keras.Input((28, 28)), SCALE, layers.Dense(10, "softmax")])
+    refused(rows, "its output is (None, 28, 10)", "one softmax")
 
 
 def test_logits_with_a_loss_for_them_are_trained_but_not_scored() -> None:

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from mnistry.datasets.dataset import Images, as_grey
 from mnistry.errors import DataError
 from mnistry.images.mnist_form import SIDE, formed_box, normalise
-from mnistry.reading.ink import find_ink
-from mnistry.reading.segment import find_lines
 
 _NEAR = np.ones((3, 3), np.uint8)
 _SMALLEST = 56  # pixels of the longer side; the ink of smaller pictures is found after enlarging
@@ -48,6 +46,10 @@ def fit_image(grey: NDArray[np.uint8], where: str) -> Images:
     >>> fit_image(page, "a bar").any(axis=1).sum()
     np.int64(20)
     """
+    # ONNX Runtime comes with the reader, and most datasets need neither.
+    from mnistry.reading.ink import find_ink
+    from mnistry.reading.segment import find_lines
+
     if grey.shape == (SIDE, SIDE):
         for image in (grey, 255 - grey):
             if formed_box(image) is not None:
