@@ -2,6 +2,7 @@ import subprocess
 import sys
 import warnings
 import zlib
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -275,3 +276,12 @@ def test_a_jpeg_that_was_decoded_reduced_can_be_decoded_whole(tmp_path):
     with open_file(path) as document:
         assert document.page(1, 12).grey.shape == (8, 12)
         assert document.page(1).grey.shape == (64, 96)
+
+
+def test_a_gif_whose_second_frame_is_damaged_gives_its_first() -> None:
+    file = BytesIO()
+    first, second = (Image.new("L", (8, 8), grey) for grey in (7, 200))
+    first.save(file, "GIF", save_all=True, append_images=[second])
+    content = file.getvalue()
+    cut = content.rindex(b"!\xf9\x04") + 3  # in the extension before the second frame
+    assert (decode_image(content[:cut], "x.gif") == 7).all()

@@ -151,7 +151,7 @@ class _PillowPages:
         self.count = len(self._frames)
         # MPO is a phone's JPEG with another view of the same picture behind it.
         many = self._image.format not in ("TIFF", "MPO")
-        if many and getattr(self._image, "is_animated", False):
+        if many and self._is_animated():
             warnings.warn(f"{where}: several frames; the first is read", Notice, stacklevel=4)
 
     def _open(self) -> "Image.Image":
@@ -170,6 +170,12 @@ class _PillowPages:
             raise too_many_pixels(self._where, MAX_PIXELS) from None
         except Exception as error:  # as in Document.page
             raise damaged(error, self._where) from error
+
+    def _is_animated(self) -> bool:
+        try:
+            return bool(getattr(self._image, "is_animated", False))
+        except Exception:  # a damaged second frame
+            return False
 
     def close(self) -> None:
         self._image.close()

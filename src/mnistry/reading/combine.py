@@ -39,6 +39,8 @@ _OWN = 0.7
 # parts below this fraction of its area are dropped.
 _SOME = 0.08
 _LEAST = 1e-6
+# A mark of this part of a digit's height or more is a ``?`` if no character was read from it.
+_UNREAD = 0.5
 # Between numbers, the distance of two characters is more than this multiple of the usual one; where
 # all are single, more than this multiple of their height.
 UNUSUAL = 1.4
@@ -218,7 +220,7 @@ def read_lines(
         spelled.append(tuple(characters))
         marks = [one for one in characters if one.text != " "]
         as_digits.append(digit_probabilities(steps, marks, columns))
-        lines.append(_with_hidden(characters, gaps, judgement.hidden))
+        lines.append(_with_unread(strip, _with_hidden(characters, gaps, judgement.hidden)))
     cuts = [cut_out(strip, line) for strip, line in zip(strips, lines, strict=True)]
     images = np.concatenate([np.zeros((0, 28, 28), np.uint8), *(forms for forms, _ in cuts)])
     probabilities = answer(images) if len(images) else np.zeros((0, 10), np.float32)
@@ -325,6 +327,40 @@ def _with_hidden(
             found.append(Character("?", gap, at, at))
         found += characters[i : i + 1]
     return found
+
+
+def _with_unread(strip: Strip, characters: Sequence[Character]) -> list[Character]:
+    """Insert a ``?`` for each tall mark from which no character was read, such as a far 1.
+
+    A character is read from the marks in whose columns its middle lies, else from the nearest ones
+    on both sides, as where a 0 is broken in two.
+    """
+    solid = (strip.image > _MARK).astype(np.uint8)
+    clean = without_rules(solid, max(1.5, stroke_width(solid > 0)))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(clean)
+    left, top, width, height = stats[1:, :4].T
+    is_inside = np.abs(top + height / 2 - HEIGHT / 2) < TALL / 2
+    tall = is_inside & (height >= _UNREAD * TALL) & (height < HEIGHT - 1)
+    spans = np.stack([left, left + width], 1)[tall]
+    if not len(spans):
+        return list(characters)
+    is_read = np.zeros(len(spans), bool)
+    for one in characters:
+        if one.text == " ":
+            continue
+        away = np.maximum(spans[:, 0] - one.middle, one.middle - spans[:, 1])
+        if (away <= 0).any():
+            is_read |= away <= 0
+        else:
+            for side in (spans[:, 0] > one.middle, spans[:, 1] < one.middle):
+                is_read |= side & (away == away[side].min(initial=TALL / 2))
+    for start, stop in spans[is_read].tolist():  # what is above, below or between them
+        shared = np.minimum(spans[:, 1], stop) - np.maximum(spans[:, 0], start)
+        is_read |= shared > 0.3 * (spans[:, 1] - spans[:, 0])
+    unread = [
+        Character("?", 0.0, float(start), float(stop)) for start, stop in spans[~is_read].tolist()
+    ]
+    return sorted([*characters, *unread], key=lambda one: one.middle)
 
 
 def _kept(characters: Sequence[Character]) -> list[bool]:

@@ -326,7 +326,8 @@ class Reader:
         texts = {one.text for one in line.spelled}
         if self._alone is not None or not texts <= set("0123456789? "):
             return own
-        if len(row.marks) != len(line.as_digits):
+        found = sum(one.text != " " and not one.is_missed for one in line.characters)
+        if not len(row.marks) == len(line.as_digits) == found:
             return own
         both = self._judgement.of_marks(row.probabilities, line.as_digits)
         boxes = [mark.box for mark in row.marks]
