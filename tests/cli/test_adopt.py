@@ -249,3 +249,24 @@ def test_int8_that_answers_otherwise_is_not_written(
     assert "of 400 held-out training images differently" in result.err
     assert "--format onnx" in result.err
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("paper 255", "dark ink on light paper"), ("other classes", "its classes are even, odd")],
+)
+def test_images_that_are_not_digits_on_paper_of_0_are_refused(
+    mnistry_command, models, tmp_path, kind, said
+) -> None:
+    images, labels = mnistry.load("sample").train
+    images, labels = images[:400], labels[:400]
+    if kind == "paper 255":
+        images = 255 - images
+    else:
+        labels = np.where(labels % 2, "odd", "even")
+    np.savez(tmp_path / "data.npz", x_train=images, y_train=labels)
+    run = tmp_path / "run"
+    result = mnistry_command("adopt", models / "m.onnx", "-o", run, "--data", tmp_path / "data.npz")
+    assert result.code == 3
+    assert said in result.err
+    assert not run.exists()

@@ -527,3 +527,13 @@ def test_a_reader_reads_all_pages_and_any_one(scan, number) -> None:
     assert reader.read(scan, page=3).text == "315"
     with pytest.warns(mnistry.errors.Notice, match="3 pages; the first is read"):
         assert reader.read(scan).text == "2046"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are a matter of Unix")
+def test_a_pipe_in_a_folder_is_named_and_not_waited_for(mnistry_command, number, tmp_path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(number.read_bytes())
+    result = mnistry_command("read", tmp_path)
+    assert result.code == 8
+    assert f"{tmp_path / 'a.png'}: a pipe, a socket or a device" in result.err
+    assert "2046" in result.out

@@ -109,3 +109,18 @@ def test_pages_are_chosen_by_their_number_or_all_read() -> None:
     with pytest.raises(DataError, match="there is no page 2; expected 1, its only page"):
         one_page(GREYS, number=2)
     assert len(list(pages(GREYS))) == 1
+
+
+def test_of_an_image_of_pillow_the_page_that_it_is_at_is_read_with_a_notice() -> None:
+    file = io.BytesIO()
+    first, second = Image.fromarray(GREYS), Image.fromarray(255 - GREYS)
+    first.save(file, "TIFF", save_all=True, append_images=[second])
+    image = Image.open(file)
+    image.seek(1)
+    with pytest.warns(Notice, match="2 pages; the one that Pillow is at is read"):
+        np.testing.assert_array_equal(one_page(image).grey, 255 - GREYS)
+
+
+def test_pages_count_from_1() -> None:
+    with pytest.raises(DataError, match="no page 0"):
+        one_page(saved("PNG"), number=0)

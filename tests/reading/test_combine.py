@@ -188,3 +188,14 @@ def test_a_wall_parts_numbers_however_near_they_are() -> None:
             cv2.line(strength, (x, 5), (x, 75), 1.0, 2)
         (line,) = read(spelled, strength)
         assert line.text == text
+
+
+def test_numbers_much_further_apart_than_their_digits_are_parted_though_no_gap_was_read() -> None:
+    zero, no = {"0": 0.9999}, {}
+    strength = np.zeros((80, 900), np.float32)
+    cv2.rectangle(strength, (19, 21), (850, 59), 1.0, -1)  # every character is read from it
+    far = [zero, zero, *[no] * 5, zero, zero]
+    assert [line.text for line in read(far, strength)] == ["00 00"]
+    even = [zero, no, no, zero, no, no, zero]
+    assert [line.text for line in read(even, strength)] == ["000"]
+    assert [line.text for line in read([zero, *[no] * 6, zero], strength)] == ["0 0"]

@@ -10,6 +10,7 @@ from mnistry.cli import common, options
 from mnistry.cli.framework import Command
 
 if TYPE_CHECKING:
+    from mnistry.datasets import Origin
     from mnistry.networks.adopt import Adopted
     from mnistry.networks.form import Trial
     from mnistry.runs.directory import Run
@@ -32,16 +33,15 @@ _OUTPUTS = {
 )
 @options.output("RUN", "The run directory to make.", required=True)
 @options.DATA
-@options.TRANSPOSE
+@options.form
 @options.JSON
-def adopt(model: Path, output: Path, data: str | None, transpose: bool, as_json: bool) -> None:
+def adopt(model: Path, output: Path, data: str | None, form: "Origin", as_json: bool) -> None:
     """Find out what input somebody else's network wants, and make it an ordinary run.
 
     The network must take images of 784 pixels and give ten numbers for each. Every usual way of
     giving it images is tried on labelled digits: scale, inversion, layout, transposition. The run
     is scored, read with, compared and exported like one that was trained here.
     """
-    from mnistry.datasets import Origin
     from mnistry.runs import directory
     from mnistry.training import startup
 
@@ -51,7 +51,7 @@ def adopt(model: Path, output: Path, data: str | None, transpose: bool, as_json:
     from mnistry.runs.adoption import adopt_as_run
 
     refuse_folder(model)
-    dataset = common.load_dataset(Origin(data, transpose))
+    dataset = common.load_dataset(form.at(data))
     run, adopted = adopt_as_run(model, dataset, output)
     for notice in adopted.notices:
         common.note(notice)

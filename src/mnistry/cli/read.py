@@ -218,13 +218,20 @@ def _files(path: str) -> "list[str | PageTask]":
 
         error = DataError("no pictures", where=path, expected=", ".join(ACCEPTED))
         return [PageTask(path, error=error)]
-    what, remedy = "a link that leads out of the folder, or nowhere", "give what it leads to"
-    not_followed = {str(link): DataError(what, where=link, remedy=remedy) for link in links}
+    not_followed = {str(link): _not_opened(link) for link in links}
     return [
         PageTask(str(file), error=not_followed[str(file)]) if str(file) in not_followed
         else str(file)
         for file in sorted([*files, *links])
     ]  # fmt: skip
+
+
+def _not_opened(path: Path) -> DataError:
+    """Return the error for what is no file of its folder."""
+    if path.is_symlink():
+        what, remedy = "a link that leads out of the folder, or nowhere", "give what it leads to"
+        return DataError(what, where=path, remedy=remedy)
+    return DataError("a pipe, a socket or a device", where=path, remedy="give it by its own name")
 
 
 def _tasks(files: "Iterable[str | PageTask]", numbers: PageNumbers | None) -> "Iterator[PageTask]":

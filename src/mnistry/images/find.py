@@ -32,8 +32,8 @@ def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     Returns
     -------
     files, links
-        The files; and the links that are not followed, because they lead to a folder, out of the
-        folder, or nowhere.
+        The files; and what is not opened: links that lead to a folder, out of the folder, or
+        nowhere, and pipes, sockets and devices.
     """
     root = folder.resolve()
     found: list[Path] = []
@@ -42,7 +42,7 @@ def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
         folders[:] = [name for name in folders if not _is_hidden(name)]
         links += [Path(below, name) for name in folders if Path(below, name).is_symlink()]
         for file in [Path(below, name) for name in files if not _is_hidden(name)]:
-            (found if _is_inside(file, root) else links).append(file)
+            (found if file.is_file() and _is_inside(file, root) else links).append(file)
     return sorted(found), sorted(links)
 
 

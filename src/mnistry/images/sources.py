@@ -5,6 +5,7 @@ Knows nothing of what is read in it.
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -12,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.errors import DataError
+from mnistry.errors import DataError, Notice
 from mnistry.images import decode
 from mnistry.images.decode import Document, Page
 from mnistry.images.formats import MAX_BYTES
@@ -93,7 +94,7 @@ def one_page(source: Source, side: int | None = None, number: int | None = None)
     with document:
         if number is None and document.count > 1:
             decode.note_other_pages(document)
-        return checked_page(document, number or 1, side)
+        return checked_page(document, 1 if number is None else number, side)
 
 
 def only_page(content: bytes, where: str, side: int | None, remedy: str) -> Page:
@@ -153,6 +154,10 @@ def _from_memory(source: Any) -> Page:
         return source
     if isinstance(source, np.ndarray):
         return _from_array(source)
+    frames = getattr(source, "n_frames", 1)
+    if frames > 1:
+        what = f"{_NAME}: {frames} pages; the one that Pillow is at is read; its file has all"
+        warnings.warn(what, Notice, stacklevel=4)
     return _checked(decode.page_of_image(source, _NAME), _NAME)
 
 

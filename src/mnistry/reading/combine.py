@@ -45,6 +45,9 @@ _UNREAD = 0.5
 # all are single, more than this multiple of their height.
 UNUSUAL = 1.4
 _APART = 2.0
+# Where no gap was read: numbers part at this multiple of the usual distance, and at this many
+# heights however far apart the other characters are.
+_WIDER, _FAR = 1.8, 2.8
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -216,6 +219,7 @@ def read_lines(
     for strip, steps in zip(strips, answers, strict=True):
         columns = strip.image.shape[1]
         characters = _without_narrow_spaces(spell(steps, columns), _walls(strip))
+        characters = _with_wide_spaces(characters)
         gaps = hidden(steps, characters, columns)
         spelled.append(tuple(characters))
         marks = [one for one in characters if one.text != " "]
@@ -314,6 +318,20 @@ def _without_narrow_spaces(
         and not walls[int(a.right) : int(b.left)].any()
     }
     return [one for i, one in enumerate(characters) if i not in narrow]
+
+
+def _with_wide_spaces(characters: Sequence[Character]) -> list[Character]:
+    """Insert a space where two characters are much further apart than the others of the line."""
+    apart = np.array([b.middle - a.middle for a, b in pairwise(characters)])
+    found = list(characters[:1])
+    for i, (before, after) in enumerate(pairwise(characters)):
+        others = np.delete(apart, i)
+        usual = float(np.median(others)) if len(others) else np.inf
+        wide = min(_FAR * TALL, max(_WIDER * usual, TALL))
+        if " " not in before.text + after.text and apart[i] > wide:
+            found.append(Character(" ", before.confidence, before.right, after.left))
+        found.append(after)
+    return found
 
 
 def _with_hidden(

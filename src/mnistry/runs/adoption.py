@@ -7,9 +7,10 @@ import platform
 import time
 from pathlib import Path
 
-from mnistry.datasets.dataset import Dataset, Split
+from mnistry.datasets.dataset import DIGITS, Dataset, Split
 from mnistry.errors import DataError
 from mnistry.evaluation.scorecard import Scorecard, Scores
+from mnistry.images.polarity import has_light_border
 from mnistry.inference import onnx_session
 from mnistry.networks import keras_files
 from mnistry.networks.adopt import Adopted, adopt
@@ -40,7 +41,7 @@ def adopt_as_run(model: Path, dataset: Dataset, path: Path) -> tuple[Run, Adopte
     Raises
     ------
     DataError
-        If there are no labelled training images.
+        If there are no labelled training images, or not of digits with 0 for paper.
     ModelError
         If the network cannot be adopted; nothing is written then.
     UsageError, ResourceError
@@ -52,6 +53,19 @@ def adopt_as_run(model: Path, dataset: Dataset, path: Path) -> tuple[Run, Adopte
             "no labelled training images",
             where=dataset.source,
             expected="images with labels, to try the network on",
+        )
+    if dataset.classes != DIGITS:
+        raise DataError(
+            f"its classes are {', '.join(dataset.classes[:12])}",
+            where=dataset.source,
+            expected="the digits 0 to 9, to try the network on",
+        )
+    if has_light_border(train.images):
+        raise DataError(
+            "dark ink on light paper",
+            where=dataset.source,
+            expected="0 for paper to 255 for ink; which of both the network wants is found out",
+            remedy="invert the images: 255 - image",
         )
     directory.refuse_taken(path)
     began = time.perf_counter()
