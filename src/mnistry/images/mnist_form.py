@@ -267,8 +267,7 @@ def _bold_enough(strength: Strength, box: Box) -> tuple[Strength, Box]:
     out = (least - stroke_width(mask)) / 2
     if out <= 0:
         return strength, box
-    padded = padded_by(int(np.ceil(out)) + 2, mask.astype(np.uint8))
-    bold = with_edge_moved(depth(padded), out)
+    bold = _redrawn_by(mask, out)
     return bold, bounds(bold > 0.5) or box
 
 
@@ -293,10 +292,15 @@ def _with_stroke(fine: Strength, width: float) -> Strength:
     wanted = min(max(width * BOX / longer, THIN), THICK) / BOX
     # Moving the edge by d makes the stroke w + 2d and the box b + 2d; solve for d by their ratio.
     out = (wanted * longer - width) / (2 * (1 - wanted))
-    padded = padded_by(max(0, int(np.ceil(out))) + 2, mask.astype(np.uint8))
-    moved = with_edge_moved(depth(padded), out)
+    moved = _redrawn_by(mask, out)
     box = bounds(moved > 0.5)
     return fine if box is None else _scaled(moved, box, BOX * _FINE / max(box[2:]))
+
+
+def _redrawn_by(mask: NDArray[np.bool_], out: float) -> Strength:
+    """Redraw a mask with its edge moved outwards by `out` pixels, and a margin for it."""
+    padded = padded_by(max(0, int(np.ceil(out))) + 2, mask.astype(np.uint8))
+    return with_edge_moved(depth(padded), out)
 
 
 def _centred(ink: Strength) -> Strength:

@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from mnistry.images.mnist_form import bounds, normalise, stroke_width
+from mnistry.images.mnist_form import bounds, normalise
 from mnistry.reading.line_reader import (
     HEIGHT,
     TALL,
@@ -28,11 +28,8 @@ from mnistry.reading.line_reader import (
     hidden,
     read_strips,
     spell,
-    without_rules,
 )
 
-# Ink in a strip.
-_MARK = 100
 # A mark belongs to a character whose columns hold at least this fraction of its area.
 _OWN = 0.7
 # A mark that belongs to no single character, as where digits touch, is divided at the boundaries;
@@ -294,8 +291,9 @@ def judged(
 
 def _walls(strip: Strip) -> NDArray[np.bool_]:
     """Return for each column of a strip whether a line between two cells may stand there."""
-    solid = (strip.image > _MARK).astype(np.uint8)
-    upright = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((int(0.9 * HEIGHT), 1), np.uint8))
+    upright = cv2.morphologyEx(
+        strip.solid, cv2.MORPH_OPEN, np.ones((int(0.9 * HEIGHT), 1), np.uint8)
+    )
     return np.asarray(upright.any(0), bool)
 
 
@@ -353,9 +351,7 @@ def _with_unread(strip: Strip, characters: Sequence[Character]) -> list[Characte
     A character is read from the marks in whose columns its middle lies, else from the nearest ones
     on both sides, as where a 0 is broken in two.
     """
-    solid = (strip.image > _MARK).astype(np.uint8)
-    clean = without_rules(solid, max(1.5, stroke_width(solid > 0)))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(clean)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(strip.clean)
     left, top, width, height = stats[1:, :4].T
     is_inside = np.abs(top + height / 2 - HEIGHT / 2) < TALL / 2
     tall = is_inside & (height >= _UNREAD * TALL) & (height < HEIGHT - 1)
@@ -408,9 +404,7 @@ def cut_out(strip: Strip, characters: Sequence[Character]) -> tuple[Images, NDAr
         Each character but spaces in MNIST's form, ``uint8``, shape ``(n, 28, 28)``, blank where
         there is no ink; and the box of every character in the ink: left, top, width and height.
     """
-    solid = (strip.image > _MARK).astype(np.uint8)
-    clean = without_rules(solid, max(1.5, stroke_width(solid > 0)))
-    count, labels = cv2.connectedComponents(clean)
+    count, labels = cv2.connectedComponents(strip.clean)
     areas = np.bincount(labels.ravel(), minlength=count)
     edges = boundaries(characters, strip.image.shape[1])
     forms, boxes = [], []

@@ -6,6 +6,7 @@ Equal neighbouring answers count once (connectionist temporal classification: A.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import cv2
@@ -26,6 +27,8 @@ _MARGIN = 0.25
 TALL = HEIGHT / (1 + 2 * _MARGIN)
 # Least strength of a pixel that belongs to a mark.
 _MARK = 0.4
+# The same in a strip.
+_SOLID = 100
 # Weaker ink than this is ignored when the gain of a strip is computed.
 _FAINT = 0.2
 # Least length of a rule (a ruled line), in stroke widths.
@@ -71,6 +74,16 @@ class Strip:
     y: float
     scale: float
     slope: float = 0.0
+
+    @functools.cached_property
+    def solid(self) -> NDArray[np.uint8]:
+        """1 where there is ink, like `image`."""
+        return (self.image > _SOLID).astype(np.uint8)
+
+    @functools.cached_property
+    def clean(self) -> NDArray[np.uint8]:
+        """`solid` without ruled lines."""
+        return without_rules(self.solid, max(1.5, stroke_width(self.solid > 0)))
 
     def box(self, left: float, right: float) -> tuple[float, float, float, float]:
         """Return the box ``(left, top, width, height)`` of some columns, in pixels of the ink."""
