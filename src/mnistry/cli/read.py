@@ -86,7 +86,7 @@ def read(
     --thousands decide the value of 1,250 in the results of --jsonl.
 
     Every page of a PDF or a TIFF is read. A folder is read with its subfolders,
-    in the order of the names; what is no picture in it is named, and the exit
+    in the order of the names; what is not a picture is named, and the exit
     code is then 8.
 
     With --ray, the inputs may also be Parquet tables with a column image, and
@@ -227,7 +227,7 @@ def _files(path: str) -> "list[str | PageTask]":
 
 
 def _not_opened(path: Path) -> DataError:
-    """Return the error for what is no file of its folder."""
+    """Return the error for an entry of a folder that is not opened."""
     if path.is_symlink():
         what, remedy = "a link that leads out of the folder, or nowhere", "give what it leads to"
         return DataError(what, where=path, remedy=remedy)

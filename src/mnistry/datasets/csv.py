@@ -359,7 +359,7 @@ def _pixel(text: str) -> int | None:
 
 
 def _no_pixel(text: str, where: str) -> DataError:
-    """Return the error for a text that is no pixel's value."""
+    """Return the error for a text that is not a pixel's value."""
     divided = NUMBER.fullmatch(text) and 0 < float(text) < 1
     return DataError(
         f"{text[:20] + '…' * (len(text) > 20)!r} is not a pixel value"

@@ -193,7 +193,7 @@ def _listed(place: Path, root: Path) -> tuple[list[Path], list[Path]]:
 def _folder_reader(
     place: Path, files: Sequence[Path], folders: Sequence[Path], root: Path
 ) -> Read | None:
-    """Return what reads a folder's files, or None if they are no dataset."""
+    """Return what reads a folder's files, or None if they are not a dataset."""
     if idx.has_files(place):
         return idx.source
     for known in FORMATS:

@@ -205,7 +205,7 @@ def open_file(path: Path) -> Document:
                 return open_content(file.read(MAX_BYTES + 1), str(path))
             head = file.read(HEAD_BYTES)
             size = path.stat().st_size
-            if not is_document(head):  # of what is no picture, the head is enough to say so
+            if not is_document(head):  # the head is enough to say that it is not a picture
                 rest = file.read(MAX_BYTES + 1 - len(head)) if is_picture(head) else b""
                 return open_content(head + rest, str(path))
     except OSError as error:

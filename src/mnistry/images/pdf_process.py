@@ -21,7 +21,7 @@ import pypdfium2.raw as pdfium
 
 # Bytes of memory, where the system can bound them.
 _MAX_MEMORY = 1_600_000_000
-# Dots per inch of a page that is no scan; and the most that a scan's resolution may be taken for.
+# Dots per inch of a page that is not a scan; and the most that are taken from a scan.
 _DPI, _MOST_DPI = 300.0, 1200.0
 _POINTS = 72.0  # per inch
 # A scan covers at least this part of its page, and other pictures on it at least this part.

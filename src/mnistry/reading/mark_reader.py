@@ -31,7 +31,7 @@ class _Predictions:
     probabilities: NDArray[np.float32]
 
     def is_enough(self, line: Line) -> bool:
-        """Whether no other span of the line could be part of a more probable way."""
+        """Whether no other span of the line could be part of a more probable path."""
         if lattice.whole(line) is None:
             return True
         (piece,) = self.spans.values()
@@ -107,7 +107,7 @@ class MarkReader:
         least: float | None = None,
         line: int = 0,
     ) -> list[Digit]:
-        """Make a digit of each row of probabilities; all at once is much quicker.
+        """Make a digit of each row of probabilities; one call for all rows is much quicker.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class MarkReader:
         )  # fmt: skip
 
     def _predict(self, lines: Sequence[Mapping[Span, Piece]], ink: Ink) -> list[_Predictions]:
-        """Bring the spans of all lines to MNIST's form, and read them in one batch."""
+        """Convert the spans of all lines to MNIST's form, and read them in one batch."""
         forms = [_form(piece, ink.strength) for spans in lines for piece in spans.values()]
         if not forms:
             return [_no_predictions() for _ in lines]
@@ -224,7 +224,7 @@ def reject_marks(digits: list[Digit], size: tuple[int, int], scale: float = 1.0)
 
 
 def _form(piece: Piece, strength: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Bring a piece's own ink with its soft edge to MNIST's form."""
+    """Convert a piece's own ink, with its soft edge, to MNIST's form."""
     own = cv2.dilate(padded_by(2, piece.mask.astype(np.uint8)), np.ones((3, 3), np.uint8))
     top, left = max(0, piece.y - 2), max(0, piece.x - 2)
     part = strength[top : piece.bottom + 2, left : piece.right + 2]

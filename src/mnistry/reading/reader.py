@@ -38,10 +38,10 @@ from mnistry.reading.result import (
 from mnistry.reading.segment import find_lines, is_single_mark
 from mnistry.system import files
 
-# The network that ships with mnistry, and its card.
+# The built-in network for digits, and its card.
 SHIPPED = Path(__file__).with_name("digits.onnx")
 CARD = SHIPPED.with_suffix(".json")
-# The reader of whole lines; its card stands beside it too.
+# The built-in network for whole lines; its card is beside it too.
 LINES = SHIPPED.with_name("lines.onnx")
 # The threshold of a network that has no card.
 THRESHOLD = 0.5
@@ -60,7 +60,7 @@ class Reader:
         or its content; None takes the built-in network.
     threshold
         0 to 1. A digit whose best candidate is less probable than this is None. By default the
-        network that ships takes the thresholds of its card: a stricter one for a picture of 28x28
+        built-in network takes the thresholds of its card: a stricter one for a picture of 28x28
         pixels that is not in MNIST's form, because it may show anything. Other networks take 0.5,
         above which no two answers can be.
     threads
@@ -74,9 +74,9 @@ class Reader:
     Raises
     ------
     ModelError
-        If the model cannot be used, or the one that ships is damaged.
+        If the model cannot be used, or a built-in one is damaged.
     UsageError
-        If the threshold is no probability.
+        If the threshold is not a probability.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Reader:
         judgement = _judgement(_card_of(LINES))
         self._line_session = line_session.open_session(LINES, 1 + len(CHARACTERS), threads=threads)
         self._judgement = judgement if threshold is None else replace(judgement, sure=threshold)
-        # The judgement was measured with the network that ships; another one decides alone.
+        # The judgement was measured with the built-in network; another one decides alone.
         self._alone = None if model is None else least[0]
         self._notation = Notation(decimal_comma, thousands)
         self._marks = MarkReader(self._session, *least, self._notation)
@@ -181,7 +181,7 @@ class Reader:
         images
             ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink; one digit in each.
         """
-        _check(images, 3)
+        _check(images)
         if images.shape[1:] != (SIDE, SIDE):
             raise DataError(f"images of shape {images.shape[1:]}", expected="(28, 28)")
         return self._marks.read_formed(images)
@@ -243,7 +243,7 @@ class Reader:
     def _single(self, by_marks: DetailedReading, read: Sequence[ReadLine]) -> DetailedReading:
         """Read a single digit by both networks' probabilities."""
         if by_marks.reading.digits[0].confidence < THRESHOLD:
-            return by_marks  # the digit network has learned what is no digit
+            return by_marks  # the digit network has learned what is not a digit
         if len(read) != 1 or [one.text.isdigit() for one in read[0].spelled] != [True]:
             return by_marks
         if self._alone is not None:
@@ -395,7 +395,7 @@ class _Row:
 
 
 def _card_of(model: Path) -> dict[str, Any]:
-    """Read the card of a network that ships, and check the network against it.
+    """Read the card of a built-in network, and check the network against it.
 
     The digest is checked because ONNX Runtime loads a file with flipped bits without an error.
     """
@@ -456,15 +456,13 @@ def _row(line: ReadLine, scale: float) -> _Row:
     return _Row(line.top, line.bottom, marks, line.forms[shown], line.probabilities[shown])
 
 
-def _check(image: NDArray[np.generic], ndim: int) -> None:
-    what = f"an array of {image.dtype}, shape {image.shape}"
-    if image.dtype.kind == "f" and image.size and image.max() <= 1:
+def _check(images: NDArray[np.generic]) -> None:
+    what = f"an array of {images.dtype}, shape {images.shape}"
+    if images.dtype.kind == "f" and images.size and images.max() <= 1:
         raise DataError(
             f"{what}, with no value above 1",
             expected="uint8, 0 to 255",
             remedy="give the 0–255 image; the network divides by itself",
         )
-    if image.dtype != np.uint8 or image.ndim != ndim or not image.size:
-        raise DataError(
-            what, expected=f"uint8 of {ndim} axes", remedy="give grey values from 0 to 255"
-        )
+    if images.dtype != np.uint8 or images.ndim != 3 or not images.size:
+        raise DataError(what, expected="uint8 of 3 axes", remedy="give grey values from 0 to 255")

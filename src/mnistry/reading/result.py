@@ -30,7 +30,7 @@ class Digit:
     Attributes
     ----------
     digit
-        0 to 9, or None if it is too uncertain or the mark is no digit.
+        0 to 9, or None if it is too uncertain or the mark is not a digit.
     confidence
         Probability that it is right; of the best candidate if `digit` is None. 0 to 1.
     box
