@@ -47,8 +47,8 @@ SEED = 0
 MEMBERS = 2  # networks, with seeds from 0 on
 ASIDE = 0.1  # the part of the training images for temperature and threshold
 FOLDER = Path(mnistry.__file__).parent / "reading"
-# Each pen digit of other hands is drawn three times, with other pens and bends. Some of the drawings
-# lie across a printed rule, which is then removed as the reader of lines does.
+# Each pen digit of other hands is drawn three times, with other pens and bends. Some are drawn
+# across a printed rule, which is then removed as the reader of lines does.
 DRAWN = 3
 RULED = 0.15
 ONNX, CARD = FOLDER / "digits.onnx", FOLDER / "digits.json"

@@ -152,7 +152,7 @@ def strided_large(
 def strided_wide(
     scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
 ) -> keras.KerasTensor:
-    """The same with half as many filters again: room for the hands of more countries."""
+    """Four convolutions with half as many filters again, for the hands of more countries."""
     return _four_convolutions(scaled, seeds, (48, 96, 192, 192), classes)
 
 
