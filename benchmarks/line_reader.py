@@ -477,7 +477,7 @@ def _aligned(text: str, said: str) -> Iterator[tuple[int, int]]:
 
 @dataclasses.dataclass(frozen=True)
 class HandScores:
-    """How digits by writers are read whom nothing was trained or chosen by; a ``?`` is wrong.
+    """How digits of the six judging writers are read; a ``?`` counts as wrong.
 
     Attributes
     ----------
