@@ -144,12 +144,14 @@ def stroke_width(mask: NDArray[np.bool_]) -> float:
     >>> round(stroke_width(page), 1)
     7.6
     """
-    if not mask.any():
+    box = bounds(mask)
+    if box is None:
         return 0.0
-    padded = padded_by(1, mask.astype(np.uint8))
+    x, y, width, height = box
+    padded = padded_by(1, mask[y : y + height, x : x + width].view(np.uint8))
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
     # Distances end in the middle of a paper pixel, which is half a pixel beyond the edge.
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[padded > 0] - 0.5
-    return 4 * float(distance.mean())
+    return 4 * (cv2.mean(distance, padded)[0] - 0.5)
 
 
 def depth(mask: NDArray[np.uint8]) -> Strength:
@@ -175,33 +177,34 @@ def _extents(strength: Strength) -> tuple[Extent, Extent] | None:
     box = bounds(strength > _FAINT)
     if box is None:
         return None
-    longer = max(box[2:])
+    x, y, width, height = box
     # In a digit smaller than MNIST's, a soft edge is wider than one of MNIST's pixels.
+    longer = max(width, height)
     near = max(longer // BOX, 1 if longer >= BOX - 1 else 2)
-    down, across = (_extent(strength.max(axis=axis), near) for axis in (1, 0))
-    return down, across
+    down, across = strength.max(axis=1), strength.max(axis=0)
+    return _extent(down, y, y + height - 1, near), _extent(across, x, x + width - 1, near)
 
 
-def _extent(profile: Strength, near: int) -> Extent:
+def _extent(profile: Strength, first: int, last: int, near: int) -> Extent:
     """Find the ends of a profile's ink: where it reaches half of its strength near each end.
 
     That is half of the highest strength *near* the end, within a twentieth of the digit: MNIST's
     outermost pixels may have little ink, and are part of its box nevertheless.
     """
-    inked = np.flatnonzero(profile > _FAINT)
-    first, last = int(inked[0]), int(inked[-1])
-    paper = np.zeros(1, np.float32)
-    padded = np.concatenate([paper, profile, paper])
-    start = first - 0.5 + _crossing(padded[first : first + near + 1])
-    stop = last + 1.5 - _crossing(padded[max(0, last + 2 - near) : last + 3][::-1])
-    return start, stop
+    rise = profile[max(0, first - 1) : first + near].tolist()
+    fall = profile[max(0, last + 1 - near) : last + 2][::-1].tolist()
+    if not first:
+        rise.insert(0, 0.0)
+    if last + 1 == len(profile):
+        fall.insert(0, 0.0)
+    return first - 0.5 + _crossing(rise), last + 1.5 - _crossing(fall)
 
 
-def _crossing(rise: Strength) -> float:
+def _crossing(rise: list[float]) -> float:
     """Return the interpolated index at which a profile reaches half of its highest value."""
-    half = rise[1:].max() / 2
-    index = max(1, int(np.argmax(rise >= half)))
-    before, at = float(rise[index - 1]), float(rise[index])
+    half = max(rise[1:]) / 2
+    index = max(1, next(i for i, value in enumerate(rise) if value >= half))
+    before, at = rise[index - 1], rise[index]
     return index - min(1.0, (at - half) / (at - before)) if at > before else index - 1.0
 
 
@@ -232,9 +235,11 @@ def _middles(extent: Extent, pixel: float) -> NDArray[np.float64]:
 
 def _softness(strength: Strength) -> float:
     """Return the width of the ink's edges in pixels: 1 if they are sharp."""
-    steps = np.concatenate([np.diff(strength, axis=axis).ravel() for axis in (0, 1)])
-    squares = float(steps @ steps)
-    return float(np.abs(steps).sum()) / squares if squares else 1.0
+    pairs = ((strength[1:], strength[:-1]), (strength[:, 1:], strength[:, :-1]))
+    squares = sum(cv2.norm(one, other, cv2.NORM_L2SQR) for one, other in pairs)
+    return (
+        sum(cv2.norm(one, other, cv2.NORM_L1) for one, other in pairs) / squares if squares else 1.0
+    )
 
 
 def _means(middles: NDArray[np.float64], window: float, side: int) -> Strength:

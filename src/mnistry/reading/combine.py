@@ -18,6 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import bounds, normalise
+from mnistry.reading.components import components
 from mnistry.reading.line_reader import (
     HEIGHT,
     TALL,
@@ -351,8 +352,7 @@ def _with_unread(strip: Strip, characters: Sequence[Character]) -> list[Characte
     A character is read from the marks in whose columns its middle lies, else from the nearest ones
     on both sides, as where a 0 is broken in two.
     """
-    _, _, stats, _ = cv2.connectedComponentsWithStats(strip.clean)
-    left, top, width, height = stats[1:, :4].T
+    left, top, width, height = components(strip.clean).boxes.T
     is_inside = np.abs(top + height / 2 - HEIGHT / 2) < TALL / 2
     tall = is_inside & (height >= _UNREAD * TALL) & (height < HEIGHT - 1)
     spans = np.stack([left, left + width], 1)[tall]

@@ -38,6 +38,9 @@ _DIMMEST = 0.2
 # A frame is a grid if more than this fraction of it is straight, or lies well within the picture.
 _GRID = 0.4
 
+# Marks enough for a percentile.
+_ENOUGH = 1 << 16
+
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 Values = NDArray[np.float32]
@@ -85,7 +88,6 @@ def find_ink(grey: NDArray[np.uint8]) -> Ink:
     paper_is_light = _dark_is_ink(coarse, dark, light)
     if not paper_is_light:
         values = 255 - values
-    values = _evenly_lit(values)
     widths = dark if paper_is_light else light
     strokes = widths[widths < widths.max()]
     if not strokes.size:
@@ -143,16 +145,26 @@ def _dark_is_ink(values: Values, dark: NDArray[np.float64], light: NDArray[np.fl
     return bool(narrower + np.log(share / (1 - share)) / 2 <= 0)
 
 
-def _evenly_lit(values: Values) -> Values:
-    """Divide by the light that falls on the picture, fitted by a surface of the second degree.
+def _light(values: Values, size: tuple[int, int]) -> Values:
+    """Fit a surface of the second degree to the light that falls on a picture.
 
     A closing sees no paper beyond the picture's edge, so it would take a dim corner for ink.
+
+    Parameters
+    ----------
+    values
+        The picture.
+    size
+        Rows and columns of the result, which has the picture's brightest light as 1.
     """
-    if min(values.shape) < _EVEN_SIDE:
-        return values
     rows, columns = (max(1, side // _TILES) for side in values.shape)
-    lightest = cv2.dilate(_blurred(values), np.ones((rows, columns), np.uint8))
-    tiles = np.log(np.maximum(lightest[rows // 2 :: rows, columns // 2 :: columns], 8))
+    # A tile counts if its middle lies in the picture.
+    down, across = (
+        np.arange(0, side - each // 2, each)
+        for side, each in zip(values.shape, (rows, columns), strict=True)
+    )
+    lightest = np.maximum.reduceat(_blurred(values), down, axis=0)
+    tiles = np.log(np.maximum(np.maximum.reduceat(lightest, across, axis=1), 8))
     y, x = (np.linspace(-1, 1, side) for side in tiles.shape)
     weights = np.ones(tiles.shape)
     for _ in range(_ROUNDS):
@@ -160,9 +172,9 @@ def _evenly_lit(values: Values) -> Values:
         factors = np.linalg.lstsq(a.reshape(-1, 6), (tiles * weights).ravel(), rcond=None)[0]
         off = tiles - _terms(y, x) @ factors
         weights = 1 / (1 + (off / max(float(np.median(np.abs(off))), 0.01)) ** 2)
-    y, x = (np.linspace(-1, 1, side) for side in values.shape)
-    surface = np.exp(np.minimum(0, _surface(y, x, factors) - tiles.max()))
-    return np.asarray(np.minimum(values / np.maximum(surface, _DIMMEST), 255), np.float32)
+    y, x = (np.linspace(-1, 1, side) for side in size)
+    surface = np.exp(np.minimum(0, _terms(y, x) @ factors - tiles.max()))
+    return np.asarray(np.maximum(surface, _DIMMEST), np.float32)
 
 
 def _terms(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -171,32 +183,27 @@ def _terms(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
 
 
-def _surface(
-    y: NDArray[np.float64], x: NDArray[np.float64], factors: NDArray[Any]
-) -> NDArray[np.float32]:
-    """Compute the surface of `_terms` without holding all six terms for every pixel."""
-    one, in_x, in_y, in_xx, in_xy, in_yy = factors
-    along_y, along_x = one + in_y * y + in_yy * y * y, in_x * x + in_xx * x * x
-    surface = along_y[:, None] + along_x[None, :] + in_xy * y[:, None] * x[None, :]
-    return np.asarray(surface, np.float32)
-
-
 def _contrast(values: Values, window: float) -> Values:
     """Compute the fraction of the paper's light that dark ink absorbs.
 
-    The paper is the morphological closing by a square window: the picture without the dark marks
-    that are narrower than the window.
+    The paper is the morphological closing by a square window of the evenly lit picture: without the
+    dark marks that are narrower than the window.
     """
     factor = min(1.0, _WINDOW_PIXELS / window)
     small = _reduced(values, factor)
     size = max(3, round(window * factor)) | 1
+    light = np.ones_like(small)
+    if min(values.shape) >= _EVEN_SIDE:
+        light = _light(values, small.shape)
+        small = np.minimum(small / light, 255)
     if size > 5:  # against grain; a smaller window would blur strokes too
         small = _blurred(small)
     height, width = values.shape
-    paper = cv2.resize(_closed(small, size), (width, height), interpolation=cv2.INTER_LINEAR)
-    contrast = np.asarray(1 - values / np.maximum(paper, 1), np.float32)
+    paper = np.maximum(_closed(small, size), 1) * light
+    contrast = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.divide(values, contrast, out=contrast)
     # The closing follows the lightest grain of a window, which is lighter than the paper.
-    return contrast - np.float32(np.median(_sample(contrast)))
+    return np.asarray(np.subtract(np.median(_sample(contrast)), contrast, out=contrast), np.float32)
 
 
 def _sample(values: Values) -> Values:
@@ -213,8 +220,10 @@ def _strength(contrast: Values) -> Values:
     marks = contrast[contrast > floor]
     if not marks.size:
         return np.zeros_like(contrast)
+    marks = marks[:: max(1, marks.size // _ENOUGH)]
     full = max(2 * floor, float(np.percentile(marks, 90)))
-    return np.asarray(np.clip(contrast / full, 0, 1), np.float32)
+    np.multiply(contrast, np.float32(1 / full), out=contrast)
+    return np.asarray(np.clip(contrast, 0, 1, out=contrast), np.float32)
 
 
 def _without_frame(contrast: Values, floor: float) -> Values:
@@ -222,16 +231,18 @@ def _without_frame(contrast: Values, floor: float) -> Values:
 
     If the picture cuts a grid, remove only its rules: digits may touch them.
     """
-    _, labels = cv2.connectedComponents((contrast > floor).astype(np.uint8))
-    frame = {
-        int(label)
-        for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])
-        for label in np.flatnonzero(np.bincount(side) > side.size / 2)
-        if label
-    }
-    if not frame:
+    marked = (contrast > floor).view(np.uint8)
+    sides = (marked[0], marked[-1], marked[:, 0], marked[:, -1])
+    if not any(2 * np.count_nonzero(side) > side.size for side in sides):
         return contrast
-    outside = np.isin(labels, list(frame))
+    count, labels = cv2.connectedComponents(marked)
+    is_frame = np.zeros(count, bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        is_frame |= 2 * np.bincount(side, minlength=count) > side.size
+    is_frame[0] = False
+    if not is_frame.any():
+        return contrast
+    outside = is_frame[labels]
     if not (contrast[~outside] > floor).any():
         return contrast
     rules = _long_runs(outside)

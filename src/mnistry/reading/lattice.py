@@ -81,17 +81,19 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
     digit_area = float(np.median([p.area for p in pieces if 2 * p.height >= line.height] or [1]))
     # The best path up to each piece: its log probability, where its last step began, what it read.
     ways: list[tuple[float, int, int | None]] = [(0.0, 0, None)]
+    ending: list[list[tuple[int, int]]] = [[] for _ in range(len(pieces) + 1)]
+    for i, (first, last) in enumerate(found):
+        ending[last].append((i, first))
     for end in range(1, len(pieces) + 1):
         steps: list[tuple[float, int, int | None]] = [
             (
                 ways[first][0]
-                + _log_fit(found[first, last], probabilities[i])
+                + _log_fit(found[first, end], probabilities[i])
                 + (cut if pieces[first].cut_before else 0.0),
                 first,
                 i,
             )
-            for i, (first, last) in enumerate(found)
-            if last == end
+            for i, first in ending[end]
         ]
         if _may_be_left(line, end - 1):
             unread = _UNREAD * pieces[end - 1].area / digit_area

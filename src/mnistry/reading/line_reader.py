@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import stroke_width
 from mnistry.inference import line_session
+from mnistry.reading.components import components
+from mnistry.reading.rules import closed, without_rules
 
 # Rows of a strip; its width is a multiple of WIDTH_MULTIPLE columns.
 HEIGHT, WIDTH_MULTIPLE = 48, 16
@@ -31,10 +33,6 @@ _MARK = 0.4
 _SOLID = 100
 # Weaker ink than this is ignored when the gain of a strip is computed.
 _FAINT = 0.2
-# Least length of a rule (a ruled line), in stroke widths.
-_RULE = 11.0
-# A rule is this much as wide as its whole mark is high, or goes this far across the picture.
-_AS_WIDE, _ACROSS = 0.9, 0.8
 # Least height of a tall mark, as a fraction of the tallest.
 _TALL = 0.3
 # At most this many tall marks, the largest ones, are grouped into rows.
@@ -202,7 +200,7 @@ def _rows(ink: NDArray[np.bool_]) -> list[list[MarkBox]]:
         return []
     stroke = max(1.5, stroke_width(mask > 0))
     # Parts of a broken stroke belong together.
-    rest = _closed(without_rules(mask, stroke), int(1.2 * stroke) | 1, 3)
+    rest = closed(without_rules(mask, stroke), int(1.2 * stroke) | 1, 3)
     boxes = _boxes(rest, stroke)
     if not len(boxes):
         boxes = _boxes(mask, stroke)
@@ -220,65 +218,14 @@ def _tallest(boxes: Sequence[MarkBox]) -> int:
     return heights[0]
 
 
-def without_rules(mask: NDArray[np.uint8], stroke: float) -> NDArray[np.uint8]:
-    """Remove ruled lines: level ones, and upright ones that meet one of these or both edges.
-
-    Parameters
-    ----------
-    mask
-        ``uint8``, shape ``(height, width)``, 1 for ink.
-    stroke
-        Width of the strokes, in pixels.
-    """
-    rows, columns = mask.shape
-    length = int(min(max(_RULE * stroke, 12), max(columns * 0.8, 8)))
-    whole = _closed(mask, 1, max(3, int(2 * stroke)))
-    level = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    level = _wide(np.asarray(level, np.uint8), whole)
-    gone = cv2.dilate(level, np.ones((3, 1), np.uint8)) > 0
-    height = int(min(max(_RULE * stroke, 12), max(rows * 0.8, 8)))
-    upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((height, 1), np.uint8))
-    if upright.any():
-        bound = cv2.dilate(level, np.ones((5, 5), np.uint8)) > 0
-        _, labels = cv2.connectedComponents(upright)
-        at_both_edges = np.intersect1d(labels[:3], labels[-3:])
-        walls = np.union1d(labels[bound & (upright > 0)], at_both_edges)
-        wall = np.isin(labels, walls[walls > 0]).astype(np.uint8)
-        gone |= cv2.dilate(wall, np.ones((1, 3), np.uint8)) > 0
-    rest = np.where(gone, np.uint8(0), mask)
-    if level.any():  # strokes that cross a rule have ink on both sides of it
-        thick = int(np.ceil(level.sum() / level.any(0).sum())) + 2
-        rest |= _closed(rest, 2 * (thick // 2 + 1) + 1, 3) & mask
-    return rest
-
-
-def _wide(level: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Leave out level strokes that are part of a higher mark: the bar of a 4, the foot of a 1."""
-    count, strokes, stats, _ = cv2.connectedComponentsWithStats(level)
-    if count == 1:
-        return level
-    _, marks, of_marks, _ = cv2.connectedComponentsWithStats(mask)
-    widths = stats[:, cv2.CC_STAT_WIDTH]
-    mark = np.zeros(count, int)
-    mark[strokes.ravel()] = marks.ravel()  # a stroke lies in one mark
-    heights = of_marks[mark, cv2.CC_STAT_HEIGHT]
-    is_rule = (widths >= _AS_WIDE * heights) | (widths >= _ACROSS * mask.shape[1])
-    is_rule[0] = False
-    return np.asarray(is_rule[strokes], np.uint8)
-
-
-def _closed(mask: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
-    """Close gaps of fewer rows or columns."""
-    box = np.ones((rows, columns), np.uint8)
-    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, box), np.uint8)
-
-
 def _boxes(mask: NDArray[np.uint8], stroke: float) -> list[MarkBox]:
     """Return the marks' boxes, the largest mark first."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
-    order = 1 + np.argsort(-stats[1:count, cv2.CC_STAT_AREA], kind="stable")[: 4 * _MOST]
+    marks = components(mask)
+    order = np.argsort(-marks.areas, kind="stable")[: 4 * _MOST]
     found = []
-    for x, y, width, height, area in stats[order].tolist():
+    for (x, y, width, height), area in zip(
+        marks.boxes[order].tolist(), marks.areas[order].tolist(), strict=True
+    ):
         if height >= _LOWEST and area > stroke**2 / 2:
             found.append((x, y, width, height))
     return found

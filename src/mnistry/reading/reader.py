@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +22,7 @@ from mnistry.images.sources import Source
 from mnistry.inference import line_session, onnx_session, run_directory
 from mnistry.reading import combine, result
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine
+from mnistry.reading.components import components
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
 from mnistry.reading.line_reader import CHARACTERS
 from mnistry.reading.mark_reader import MarkReader, reject_marks
@@ -35,6 +35,7 @@ from mnistry.reading.result import (
     Reading,
     Sign,
 )  # fmt: skip
+from mnistry.reading.rules import without_rules
 from mnistry.reading.segment import find_lines, is_single_mark
 from mnistry.system import files
 
@@ -375,8 +376,9 @@ class _Row:
     def is_apart(self, strength: NDArray[np.float32]) -> bool:
         """Whether its marks are separate strokes, far apart, and all the ink in its rows."""
         ink = strength[int(self.top) : int(self.bottom) + 1] > _INK
-        count, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
-        large = int((stats[1:count, cv2.CC_STAT_AREA] > stroke_width(ink) ** 2 / 2).sum())
+        stroke = stroke_width(ink)
+        rest = without_rules(ink.view(np.uint8), max(1.5, stroke), frames=True)
+        large = int((components(rest).areas > stroke**2 / 2).sum())
         boxes = np.array([mark.box for mark in self.marks])
         gaps = boxes[1:, 0] - (boxes[:-1, 0] + boxes[:-1, 2])
         return large == len(boxes) and bool((gaps >= _GAP * np.median(boxes[:, 3])).all())

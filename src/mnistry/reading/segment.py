@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import bounds, stroke_width
+from mnistry.reading.components import components
+from mnistry.reading.rules import closed, long_runs, turned, without_rules
 
 Mask = NDArray[np.bool_]
 
@@ -31,6 +33,10 @@ _FAINT = 0.15
 _AS_DARK = 0.8
 # A piece wider than this fraction of its height may be two digits (it is the median of MNIST's).
 _WIDE = 0.8
+# A piece wider than this multiple of its height is a stroke, not touching digits.
+_FLAT = 12.0
+# At most this many cuts are tried: those of the narrowest pieces.
+_MOST_CUTS = 400
 # No digit of MNIST's training images is more than twice as wide as high; 99.9 % are below this.
 WIDEST = 1.67
 
@@ -98,17 +104,25 @@ def find_lines(strength: NDArray[np.float32]) -> list[Line]:
         ``float32``, shape ``(height, width)``, 0 for paper to 1 for full ink.
     """
     mask = _without_rules(_mask(strength), strength)
-    pieces = list(_components(mask))
-    if not pieces:
-        return []
     stroke = stroke_width(mask)
-    tallest = max(piece.height for piece in pieces)
-    pieces = [p for p in pieces if p.area > stroke**2 / 2]
-    pieces = _mended(sorted(pieces, key=lambda p: -p.area)[:_MOST], stroke)
+    mask = without_rules(mask.view(np.uint8), max(1.5, stroke), frames=True).view(bool)
+    found = components(mask)
+    if not len(found):
+        return []
+    tallest = int(found.boxes[:, 3].max())
+    largest = np.argsort(-found.areas, kind="stable")[:_MOST]
+    pieces = [
+        Piece(x, y, found.labels[y : y + height, x : x + width] == 1 + i)
+        for i in largest[found.areas[largest] > stroke**2 / 2].tolist()
+        for x, y, width, height in [found.boxes[i].tolist()]
+    ]
+    pieces = _mended(pieces, stroke)
     tall = [p for p in pieces if p.height >= _SMALL * tallest]
     small = [p for p in pieces if p.height < _SMALL * tallest]
-    lines = [_line(row, small, stroke) for row in _rows(tall)]
-    return [line for line in lines if line.height >= _LOWEST]
+    rows = [(row, _height(row)) for row in _rows(tall)]
+    rows = [(row, height) for row, height in rows if height >= _LOWEST]
+    cuts = _cuts([piece for row, _ in rows for piece in row], stroke)
+    return [_line(row, height, small, stroke, cuts) for row, height in rows]
 
 
 def is_single_mark(lines: Sequence[Line]) -> bool:
@@ -130,46 +144,54 @@ def joined(pieces: tuple[Piece, ...]) -> Piece:
 
 def _mask(strength: NDArray[np.float32]) -> Mask:
     """Mark the ink: strokes that reach half strength, out to where they fade to a third."""
-    count, labels = cv2.connectedComponents((strength > 1 / 3).astype(np.uint8), connectivity=8)
+    weak = strength > 1 / 3
+    count, labels = cv2.connectedComponents(weak.view(np.uint8), connectivity=8)
     strong = np.zeros(count, bool)
-    strong[labels[strength > 0.5]] = True
-    strong[0] = False
-    return np.asarray(strong[labels], bool)
+    strong[labels.ravel()[np.flatnonzero(strength > 0.5)]] = True
+    return weak if strong[1:].all() else np.asarray(strong[labels], bool)
 
 
 def _without_rules(mask: Mask, strength: NDArray[np.float32]) -> Mask:
     """Remove ruled lines that go across the picture, but not the strokes that cross them."""
-    mask = _without_horizontal_rules(mask, strength)
-    turned = _without_horizontal_rules(mask.T, np.ascontiguousarray(strength.T))
-    return np.ascontiguousarray(turned.T)
+    faint = (strength > _FAINT).view(np.uint8)
+    rule = _level_rule(faint, strength)
+    if rule is not None:
+        mask = _without_level(mask, rule)
+    rule = _level_rule(turned(faint), strength.T)
+    if rule is not None:
+        mask = np.ascontiguousarray(_without_level(np.ascontiguousarray(mask.T), rule).T)
+    return mask
 
 
-def _without_horizontal_rules(mask: Mask, strength: NDArray[np.float32]) -> Mask:
-    width = mask.shape[1]
+def _level_rule(faint: NDArray[np.uint8], strength: NDArray[np.float32]) -> Mask | None:
+    """Find level ruled lines that go from one edge to the other, or None."""
+    width = faint.shape[1]
     length = max(8, width // 8)
     # Rules may be faint, broken by grain, and climb by a pixel or two.
-    faint = (strength > _FAINT).astype(np.uint8)
-    whole = cv2.morphologyEx(faint, cv2.MORPH_CLOSE, np.ones((3, 7), np.uint8))
-    runs = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    if not runs.any():
-        return mask
-    count, labels = cv2.connectedComponents(
-        cv2.dilate(runs, np.ones((3, length // 2 * 2 + 1), np.uint8))
-    )
-    rule = np.zeros(mask.shape, bool)
-    for i in range(1, count):
-        one = (labels == i) & (runs > 0)
+    runs = long_runs(closed(faint, 3, 7), length)
+    edge = max(1, round(_SHORT_OF_EDGE * width))
+    if runs is None or not (runs[:, :edge].any() and runs[:, -edge:].any()):
+        return None
+    box = np.ones((3, length // 2 * 2 + 1), np.uint8)
+    groups = components(np.asarray(cv2.dilate(runs, box), np.uint8))
+    rule = np.zeros(faint.shape, bool)
+    for i, (x, y, wide, high) in enumerate(groups.boxes.tolist()):
+        if x >= edge or x + wide <= width - edge:
+            continue
+        rows = slice(y, y + high)
+        one = (groups.labels[rows] == 1 + i) & (runs[rows] > 0)
         if _is_rule(one):
             # Ink on a rule is darker than the rule's median, unless the rule is as dark as ink.
-            usual = float(np.median(strength[one]))
-            rule |= one & (strength < (1 + usual) / 2) if usual < _AS_DARK else one
-    if not rule.any():
-        return mask
+            usual = float(np.median(strength[rows][one]))
+            rule[rows] |= one & (strength[rows] < (1 + usual) / 2) if usual < _AS_DARK else one
+    return rule if rule.any() else None
+
+
+def _without_level(mask: Mask, rule: Mask) -> Mask:
+    """Remove level rules, and mend the strokes that cross them."""
     thick = int(np.ceil(rule.sum() / rule.any(0).sum()))
-    rest = mask & ~cv2.dilate(rule.astype(np.uint8), np.ones((3, 1), np.uint8)).astype(bool)
-    bridged = cv2.morphologyEx(
-        rest.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((2 * (thick // 2 + 2) + 1, 1), np.uint8)
-    )
+    rest = mask & ~cv2.dilate(rule.view(np.uint8), np.ones((3, 1), np.uint8)).view(bool)
+    bridged = closed(rest.view(np.uint8), 2 * (thick // 2 + 2) + 1, 1)
     return np.asarray(rest | ((bridged > 0) & mask), bool)
 
 
@@ -181,37 +203,57 @@ def _is_rule(mask: Mask) -> bool:
     return bool(across and mask.sum() / columns.sum() <= max(2, columns.size / 50))
 
 
-def _components(mask: Mask) -> Iterator[Piece]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    for i in range(1, count):
-        x, y, width, height, _ = map(int, stats[i])
-        yield Piece(x, y, labels[y : y + height, x : x + width] == i)
-
-
 def _mended(pieces: list[Piece], stroke: float) -> list[Piece]:
     """Join the parts of a broken digit: marks a stroke width apart, but not side by side."""
     done: list[Piece] = []
     for piece in sorted(pieces, key=lambda p: p.y):
-        above = [p for p in done if _broken(p, piece, stroke)]
-        done = [p for p in done if not any(p is other for other in above)]
+        above = [p for p in done if p.bottom >= piece.y - stroke and _broken(p, piece, stroke)]
+        if above:
+            done = [p for p in done if not any(p is other for other in above)]
         done.append(joined((*above, piece)))
     return done
 
 
 def _broken(above: Piece, piece: Piece, stroke: float) -> bool:
+    if _box_gap(above, piece) > stroke:
+        return False
     shared = min(above.bottom, piece.bottom) - max(above.y, piece.y)
-    if 2 * shared > min(above.height, piece.height) or _box_gap(above, piece) > stroke:
+    if 2 * shared > min(above.height, piece.height):
         return False
-    whole = joined((above, piece))
-    if whole.width > WIDEST * whole.height:
+    width = max(above.right, piece.right) - min(above.x, piece.x)
+    if width > WIDEST * (max(above.bottom, piece.bottom) - min(above.y, piece.y)):
         return False
-    top, left = above.y - whole.y, above.x - whole.x
-    free = np.ones(whole.mask.shape, np.uint8)
-    free[top : top + above.height, left : left + above.width] -= above.mask
+    # Only what lies near both boxes can be near both pieces.
+    reach = int(stroke) + 2
+    left, top = (max(a, b) - reach for a, b in ((above.x, piece.x), (above.y, piece.y)))
+    right = min(above.right, piece.right) + reach
+    bottom = min(above.bottom, piece.bottom) + reach
+    size = (bottom - top, right - left)
+    free = 1 - _placed(above, left, top, size).view(np.uint8)
+    near = _placed(piece, left, top, size)
+    if free.all() or not near.any():
+        return False
     distance = cv2.distanceTransform(free, cv2.DIST_L2, 5)
-    top, left = piece.y - whole.y, piece.x - whole.x
-    to_piece = distance[top : top + piece.height, left : left + piece.width][piece.mask]
-    return bool(to_piece.min() <= stroke + 1)
+    return bool(distance[near].min() <= stroke + 1)
+
+
+def _placed(piece: Piece, left: int, top: int, size: tuple[int, int]) -> Mask:
+    """Return a piece's ink in a part of the picture.
+
+    Parameters
+    ----------
+    piece
+        The piece.
+    left, top
+        The part's upper left corner.
+    size
+        Its rows and columns.
+    """
+    part = np.zeros(size, bool)
+    y, x = max(top, piece.y), max(left, piece.x)
+    ink = piece.mask[y - piece.y : top + size[0] - piece.y, x - piece.x : left + size[1] - piece.x]
+    part[y - top : y - top + ink.shape[0], x - left : x - left + ink.shape[1]] = ink
+    return part
 
 
 def _box_gap(a: Piece, b: Piece) -> int:
@@ -234,22 +276,27 @@ def _rows(pieces: list[Piece]) -> list[list[Piece]]:
     return sorted(rows, key=lambda row: float(np.mean([p.y + p.height / 2 for p in row])))
 
 
-def _line(row: list[Piece], small: list[Piece], stroke: float) -> Line:
+def _height(row: list[Piece]) -> float:
+    """Return the usual height of a row's marks."""
     highest = max(p.height for p in row)
-    height = float(np.median([p.height for p in row if 2 * p.height >= highest]))
+    return float(np.median([p.height for p in row if 2 * p.height >= highest]))
+
+
+def _line(
+    row: list[Piece], height: float, small: list[Piece], stroke: float, cuts: dict[int, list[int]]
+) -> Line:
     near = [p for p in small if any(_box_gap(p, other) < 2 * stroke for other in row)]
     pieces = sorted([*row, *near], key=lambda p: p.x + p.width / 2)
-    parts = [part for piece in pieces for part in _cut(piece, stroke)]
+    parts = [part for piece in pieces for part in _cut(piece, cuts.get(id(piece), []))]
     return Line(tuple(parts), height, stroke)
 
 
-def _cut(piece: Piece, stroke: float) -> Iterator[Piece]:
-    """Cut a wide piece where digits may touch: at the columns with the least ink."""
-    columns = _cut_columns(piece, stroke)
+def _cut(piece: Piece, columns: list[int]) -> Iterator[Piece]:
+    """Cut a wide piece where digits may touch."""
     edges = [0, *columns, piece.width]
     for left, right in pairwise(edges):
         part = piece.mask[:, left:right]
-        box = bounds(part)
+        box = bounds(np.ascontiguousarray(part))
         if box is not None:
             x, y, width, height = box
             yield Piece(
@@ -260,17 +307,33 @@ def _cut(piece: Piece, stroke: float) -> Iterator[Piece]:
             )
 
 
+def _cuts(pieces: list[Piece], stroke: float) -> dict[int, list[int]]:
+    """Find the columns where pieces may be cut, by their ids; none where there are too many."""
+    cuts = {}
+    left = _MOST_CUTS
+    for piece in sorted(pieces, key=lambda p: p.width / p.height):
+        columns = _cut_columns(piece, stroke)
+        left -= len(columns)
+        if left < 0:
+            break
+        cuts[id(piece)] = columns
+    return cuts
+
+
 def _cut_columns(piece: Piece, stroke: float) -> list[int]:
-    if piece.width <= _WIDE * piece.height:
+    """Find the columns with the least ink, a fifth of the height apart."""
+    if not _WIDE < piece.width / piece.height <= _FLAT:
         return []
     ink = piece.mask.sum(0).astype(np.float32)
     ink = cv2.blur(ink[None], (max(1, round(stroke / 2)) | 1, 1))[0]
     apart = max(2, round(piece.height / 5))
+    is_free = np.zeros(piece.width, bool)
+    is_free[apart : piece.width - apart + 1] = True
     found: list[int] = []
-    for column in np.argsort(ink, kind="stable"):
-        inside = apart <= column <= piece.width - apart
-        if inside and all(abs(column - other) >= apart for other in found):
-            found.append(int(column))
+    for column in np.argsort(ink, kind="stable").tolist():
+        if is_free[column]:
+            found.append(column)
+            is_free[max(0, column - apart + 1) : column + apart] = False
         if len(found) >= 4 * piece.width / piece.height:
             break
     return sorted(found)
