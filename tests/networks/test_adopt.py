@@ -110,6 +110,10 @@ def answers(found: adopt.Adopted, images: Array) -> Array:
     return onnx_session.probabilities(onnx_session.open_session(found.onnx), images)
 
 
+def adopted(path: Path, digits: Split) -> adopt.Adopted:
+    return adopt.adopt(adopt.open_network(path), digits)
+
+
 def check(found: adopt.Adopted, expected: Array, digits: Split, form: str) -> None:
     """The form is the right one, and every probability is that of the network as it was meant."""
     assert str(found.chosen.form) == form
@@ -150,7 +154,7 @@ MEANT = "0 to 1, ink high, 1x28x28, channel first"
 def test_a_network_of_pytorch_is_given_what_it_wants(
     options, form, regression, digits, tmp_path
 ) -> None:
-    found = adopt.adopt(torch_like(tmp_path / "m.onnx", regression, **options), digits)
+    found = adopted(torch_like(tmp_path / "m.onnx", regression, **options), digits)
     check(found, by_hand(regression, digits.images[:200]), digits, form)
     assert found.keras is None
     assert found.chosen.accuracy > 0.85
@@ -160,7 +164,7 @@ def test_a_network_of_pytorch_is_given_what_it_wants(
 def test_a_network_of_swapped_rows_and_columns_gets_them(regression, digits, tmp_path) -> None:
     kernel, bias = regression
     swapped = kernel.reshape(28, 28, 10).swapaxes(0, 1).reshape(784, 10)
-    found = adopt.adopt(torch_like(tmp_path / "m.onnx", (swapped, bias)), digits)
+    found = adopted(torch_like(tmp_path / "m.onnx", (swapped, bias)), digits)
     form = "0 to 1, ink high, rows and columns swapped, 1x28x28, channel first"
     check(found, by_hand(regression, digits.images[:200]), digits, form)
 
@@ -197,7 +201,7 @@ def test_a_perceptron_of_scikit_learn_has_two_outputs(is_map, regression, digits
         tmp_path / "m.onnx", nodes, ("X", FLOAT, [None, 784]), outputs, weights,
         opsets=(("", 17), (ML, 1), ("", 17)),
     )  # fmt: skip
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     expected = by_hand(regression, digits.images[:200])
     check(found, expected, digits, "0 to 1, ink high, 784 in a row")
     kinds = {node.op_type for node in onnx.load_from_string(found.onnx).graph.node}
@@ -254,7 +258,7 @@ def test_a_forest_of_scikit_learn_is_run_as_it_is(digits, tmp_path) -> None:
         tmp_path / "m.onnx", nodes, ("X", FLOAT, [None, 784]), outputs, {},
         opsets=((ML, 1), ("", 17)),
     )  # fmt: skip
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     powers = np.exp(votes(digits.images[:200]))
     expected = powers / powers.sum(axis=1, keepdims=True)
     check(found, expected, digits, "0 to 255, ink high, 784 in a row")
@@ -269,7 +273,7 @@ def test_shares_whose_sum_is_not_one_are_divided_by_it(total, regression, digits
     model.graph.initializer.append(numpy_helper.from_array(np.float32(total), "total"))
     model.graph.node.append(helper.make_node("Mul", ["exact", "total"], ["output"]))
     onnx.save(model, path)
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     assert found.chosen.kind == "shares"
     check(found, by_hand(regression, digits.images[:200]), digits, MEANT)
 
@@ -309,7 +313,7 @@ def test_a_network_of_keras_becomes_one_of_ours(
         options["first"] = (layers.Rescaling(1 / 255),)
     path = tmp_path / ("m.h5" if shape == (28, 28, 1) else "m.keras")
     keras_model(regression, shape, **options).save(path)
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     expected = by_hand(regression, digits.images[:200])
     check(found, expected, digits, form)
     keras_files.save(found.keras, tmp_path / "ours.keras")
@@ -348,7 +352,7 @@ def test_an_h5_file_of_keras_2_is_rebuilt_with_batch_normalization(
             if layer["class_name"] == "BatchNormalization":
                 layer["config"] |= {"axis": [3], "batch_input_shape": [None, 28, 28, 1]}
         file.attrs["model_config"] = json.dumps(config)
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     form = "0 to 1, ink high, 28x28x1, channel last"
     check(found, by_hand(regression, digits.images[:200]), digits, form)
 
@@ -358,7 +362,7 @@ def test_an_h5_file_of_keras_2_is_rebuilt_with_batch_normalization(
 
 def refused(path: Path, digits: Split, *said: str) -> None:
     with pytest.raises(ModelError) as caught:
-        adopt.adopt(path, digits)
+        adopted(path, digits)
     assert str(caught.value).startswith(str(path))
     for text in said:
         assert text in str(caught.value)
@@ -409,7 +413,7 @@ def test_fault_114_weights_in_another_file(regression, digits, tmp_path) -> None
     )  # fmt: skip
     refused(tmp_path / "m.onnx", digits, "external data", "onnx.save(onnx.load(FILE), NEW_FILE)")
     onnx.save(onnx.load(tmp_path / "m.onnx"), tmp_path / "whole.onnx")  # the remedy
-    assert str(adopt.adopt(tmp_path / "whole.onnx", digits).chosen.form) == MEANT
+    assert str(adopted(tmp_path / "whole.onnx", digits).chosen.form) == MEANT
 
 
 def test_fault_114_an_ir_version_newer_than_the_runtime_is_lowered(
@@ -419,7 +423,7 @@ def test_fault_114_an_ir_version_newer_than_the_runtime_is_lowered(
     model = onnx.load(path)
     model.ir_version = 99
     path.write_bytes(model.SerializeToString())
-    check(adopt.adopt(path, digits), by_hand(regression, digits.images[:200]), digits, MEANT)
+    check(adopted(path, digits), by_hand(regression, digits.images[:200]), digits, MEANT)
 
 
 def add_batch_mean(path: Path, share: float) -> None:
@@ -440,7 +444,7 @@ def add_batch_mean(path: Path, share: float) -> None:
 def test_fault_115_a_network_that_answers_by_the_batch(regression, digits, tmp_path) -> None:
     path = torch_like(tmp_path / "m.onnx", regression)
     add_batch_mean(path, 0.01)
-    (notice,) = adopt.adopt(path, digits).notices
+    (notice,) = adopted(path, digits).notices
     assert "depends on the other images of the batch" in notice
     path = torch_like(tmp_path / "worse.onnx", regression)
     add_batch_mean(path, 1)

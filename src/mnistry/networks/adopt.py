@@ -1,13 +1,15 @@
 """Adopt a network from elsewhere: find out by trying what input it wants, and wrap it.
 
 A network of a tutorial takes floats, flat or with a channel, divided by 255 or not, and often gives
-logits. `adopt` tries every usual way of giving it labelled digits, takes the one in which it reads
-them best, and writes an ONNX model of our contract around it. Knows nothing of runs.
+logits. `open_network` opens and checks its file. `adopt` tries every usual way of giving it
+labelled digits, takes the one in which it reads them best, and writes an ONNX model of our contract
+around it. Knows nothing of runs.
 
 The file may come from anywhere: `mnistry.networks.keras_files` and `mnistry.inference.onnx_wire`
 say what is refused.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -76,11 +78,13 @@ class Adopted:
         return self.trials[0]
 
 
-class _Network(NamedTuple):
+class Network(NamedTuple):
     """A network from elsewhere, before anything is known about its input.
 
     Attributes
     ----------
+    path
+        Its file.
     shapes
         The shapes of one image that its input allows.
     dtype
@@ -95,6 +99,7 @@ class _Network(NamedTuple):
         Whether its answer to an image may depend on the other images of a batch.
     """
 
+    path: Path
     shapes: Sequence[tuple[int, ...]]
     dtype: np.dtype[Any]
     outputs: str
@@ -103,14 +108,35 @@ class _Network(NamedTuple):
     batches_may_matter: bool
 
 
-def adopt(path: str | os.PathLike[str], labelled: Split) -> Adopted:
-    """Find out what input a network wants, and wrap it in our contract.
+def open_network(path: str | os.PathLike[str]) -> Network:
+    """Open a network's file, and check it.
 
     Parameters
     ----------
     path
         A ``.keras``, ``.h5`` or ``.onnx`` file: one input of 784 values an image, flat, 28x28 or
         with one channel; an output of ten values an image.
+
+    Raises
+    ------
+    ModelError
+        If it is another file or refused, or the network has another input or output.
+    """
+    path = Path(path)
+    kinds = {".onnx": _open_onnx} | dict.fromkeys((".keras", ".h5", ".hdf5"), _open_keras)
+    if path.suffix.lower() not in kinds or path.is_dir():
+        raise model_bytes.refusal(path, "a .keras, .h5 or .onnx file")
+    with _located(path):
+        return kinds[path.suffix.lower()](path)
+
+
+def adopt(network: Network, labelled: Split) -> Adopted:
+    """Find out what input a network wants, and wrap it in our contract.
+
+    Parameters
+    ----------
+    network
+        From `open_network`.
     labelled
         Labelled images, to try it on; the first 5,000 are used.
 
@@ -122,44 +148,36 @@ def adopt(path: str | os.PathLike[str], labelled: Split) -> Adopted:
     Raises
     ------
     ModelError
-        If the file is refused, the network has another input or output, or it does not read half
-        of the images in any form.
+        If it does not read half of the images in any form, or cannot be wrapped.
     """
-    path = Path(path)
-    refuse_folder(path)
-    try:
-        network = _open_onnx(path) if path.suffix.lower() == ".onnx" else _open_keras(path)
+    with _located(network.path):
         trials = _try_all(network, labelled)
         notices = list(_batch_notices(network, trials[0], labelled.images))
         content, model = network.wrap(trials[0])
         _verify(content, network, trials[0], labelled.images)
+    name, digest = network.path.name, files.sha256(network.path)
+    return Adopted(content, model, tuple(trials), name, digest, tuple(notices))
+
+
+@contextlib.contextmanager
+def _located(path: Path) -> Iterator[None]:
+    """Name the file in errors, and turn other exceptions into ours: it may be damaged."""
+    try:
+        yield
     except ModelError as error:
         if error.where in (None, _NO_FILE):
             error.where = str(path)
         raise
-    except Exception as error:  # of a damaged file any library may raise anything
+    except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         what = f"it cannot be adopted: {lines[0][:200]}"
         raise ModelError(what, where=path, remedy=model_bytes.AGAIN) from error
-    return Adopted(content, model, tuple(trials), path.name, files.sha256(path), tuple(notices))
-
-
-def refuse_folder(path: Path) -> None:
-    """Raise `ModelError` if a path is a SavedModel, which only TensorFlow opens."""
-    if path.is_dir():
-        is_saved_model = (path / "saved_model.pb").exists()
-        raise ModelError(
-            "a SavedModel" if is_saved_model else "a folder",
-            where=path,
-            expected="a .keras, .h5 or .onnx file",
-            remedy=model_bytes.SAVED_MODEL.format(path=path) if is_saved_model else None,
-        )
 
 
 # Trying
 
 
-def _try_all(network: _Network, labelled: Split) -> list[Trial]:
+def _try_all(network: Network, labelled: Split) -> list[Trial]:
     """Try every form on a few images, and the best ones on more; return the best one first."""
     forms = [
         Form(scale, inverted, transposed, shape)
@@ -201,7 +219,7 @@ def _try_all(network: _Network, labelled: Split) -> list[Trial]:
     return [chosen, *sorted(others, key=lambda trial: (-trial.accuracy, trial.loss))]
 
 
-def _try(network: _Network, form: Form, labelled: Split) -> list[tuple[Trial, NDArray[np.bool_]]]:
+def _try(network: Network, form: Form, labelled: Split) -> list[tuple[Trial, NDArray[np.bool_]]]:
     """Give images to a network in one form; return a trial and which are right, per output."""
     found = []
     for name, values in network.answers(_cast(form.apply(labelled.images), network)).items():
@@ -236,11 +254,11 @@ def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
     return next(trial for trial in ties if trial.loss <= CLEARLY * least)
 
 
-def _cast(values: NDArray[np.float32], network: _Network) -> NDArray[Any]:
+def _cast(values: NDArray[np.float32], network: Network) -> NDArray[Any]:
     return values if network.dtype == np.float32 else values.astype(network.dtype)
 
 
-def _batch_notices(network: _Network, trial: Trial, images: Images) -> Iterator[str]:
+def _batch_notices(network: Network, trial: Trial, images: Images) -> Iterator[str]:
     """Tell a network whose answer to an image depends on the others of its batch.
 
     Dynamic quantization does that: it takes one scale for the whole batch.
@@ -270,7 +288,7 @@ def _batch_notices(network: _Network, trial: Trial, images: Images) -> Iterator[
     )
 
 
-def _verify(content: bytes, network: _Network, trial: Trial, images: Images) -> None:
+def _verify(content: bytes, network: Network, trial: Trial, images: Images) -> None:
     """Raise `ModelError` if the wrapped network does not answer as the original does."""
     try:
         session = onnx_session.open_session(content)
@@ -292,7 +310,7 @@ def _verify(content: bytes, network: _Network, trial: Trial, images: Images) -> 
 # Keras
 
 
-def _open_keras(path: Path) -> _Network:
+def _open_keras(path: Path) -> Network:
     model = keras_files.load_other(path)
     inputs, outputs = model.inputs, model.outputs
     if len(inputs) != 1 or len(outputs) != 1:
@@ -323,7 +341,7 @@ def _open_keras(path: Path) -> _Network:
         return onnx_wrap.serialised(proto), wrapped
 
     dtype = np.dtype(inputs[0].dtype)
-    return _Network([shape], dtype, "[N, 10]", answers, wrap, batches_may_matter=False)
+    return Network(path, [shape], dtype, "[N, 10]", answers, wrap, batches_may_matter=False)
 
 
 def _wrap_keras(model: keras.Model, trial: Trial) -> keras.Model:
@@ -352,7 +370,7 @@ def _wrap_keras(model: keras.Model, trial: Trial) -> keras.Model:
 # ONNX
 
 
-def _open_onnx(path: Path) -> _Network:
+def _open_onnx(path: Path) -> Network:
     content = model_bytes.read(path, ".onnx", model_bytes.MAX_ONNX_BYTES)
     where = str(path)
     onnx_wire.inspect(content, where)
@@ -394,7 +412,7 @@ def _open_onnx(path: Path) -> _Network:
             return onnx_wrap.serialised(model), None
         return onnx_wrap.wrap(model, source.name, trial, dtype, fixed), None
 
-    return _Network(shapes, dtype, outputs, answers, wrap, fixed is None)
+    return Network(path, shapes, dtype, outputs, answers, wrap, fixed is None)
 
 
 _FLOATS = {"tensor(float)", "tensor(double)", "tensor(float16)"}
