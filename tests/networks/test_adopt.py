@@ -21,6 +21,7 @@ from mnistry.datasets import Split
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import adopt, keras_files
+from mnistry.networks.form import Form, Trial
 
 FLOAT = TensorProto.FLOAT
 ML = "ai.onnx.ml"
@@ -169,8 +170,8 @@ def test_a_network_of_swapped_rows_and_columns_gets_them(regression, digits, tmp
     check(found, by_hand(regression, digits.images[:200]), digits, form)
 
 
-@pytest.mark.parametrize("is_map", [True, False])
-def test_a_perceptron_of_scikit_learn_has_two_outputs(is_map, regression, digits, tmp_path) -> None:
+def scikit_learn_like(path: Path, regression, *, is_map: bool) -> Path:
+    """Write a perceptron as skl2onnx does: a label, and a map or an array of probabilities."""
     kernel, bias = for_scale(regression, 1)
     weights = {"coefficient": kernel, "intercepts": bias[np.newaxis], "classes": np.arange(10)}
     last = "out_activations_result" if is_map else "probabilities"
@@ -197,11 +198,15 @@ def test_a_perceptron_of_scikit_learn_has_two_outputs(is_map, regression, digits
         outputs.append(helper.make_value_info("output_probability", kind))
     else:
         outputs.append(helper.make_tensor_value_info(last, FLOAT, [None, 10]))
-    path = write(
-        tmp_path / "m.onnx", nodes, ("X", FLOAT, [None, 784]), outputs, weights,
+    return write(
+        path, nodes, ("X", FLOAT, [None, 784]), outputs, weights,
         opsets=(("", 17), (ML, 1), ("", 17)),
     )  # fmt: skip
-    found = adopted(path, digits)
+
+
+@pytest.mark.parametrize("is_map", [True, False])
+def test_a_perceptron_of_scikit_learn_has_two_outputs(is_map, regression, digits, tmp_path) -> None:
+    found = adopted(scikit_learn_like(tmp_path / "m.onnx", regression, is_map=is_map), digits)
     expected = by_hand(regression, digits.images[:200])
     check(found, expected, digits, "0 to 1, ink high, 784 in a row")
     kinds = {node.op_type for node in onnx.load_from_string(found.onnx).graph.node}
@@ -381,9 +386,42 @@ def test_fault_112_ten_outputs_that_are_no_digits(regression, digits, tmp_path) 
     refused(path, digits, "in no form does it read the digits", "of 500 are right")
 
 
+def test_labels_without_probabilities_are_refused(regression, digits, tmp_path) -> None:
+    path = torch_like(tmp_path / "m.onnx", regression)
+    model = onnx.load(path)
+    model.graph.node.append(helper.make_node("ArgMax", ["output"], ["label"], axis=1, keepdims=0))
+    model.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"])
+    )
+    onnx.save(model, path)
+    refused(path, digits, "its output is [N] of tensor(int64)", "before the answer is chosen")
+
+
+def test_an_input_of_a_single_image_is_shown_as_it_is(regression, digits, tmp_path) -> None:
+    path = torch_like(tmp_path / "m.onnx", regression, batch=1, reshape=True)
+    model = onnx.load(path)
+    del model.graph.input[0].type.tensor_type.shape.dim[:2]
+    onnx.save(model, path)
+    refused(path, digits, "its input is [28, 28];", "an axis for several images")
+
+
+@pytest.mark.parametrize(("loss", "chosen"), [(0.60, "0 to 1"), (0.70, "-1 to 1")])
+def test_a_form_of_few_more_right_answers_and_worse_probabilities_is_not_chosen(
+    loss, chosen
+) -> None:
+    """A network that was trained on 1 - x for two epochs read 0.5 points more in another scale."""
+    right = np.arange(1000) < 840
+    more = np.arange(1000) < 846  # six more and none less: not by chance
+    tried = []
+    for scale, correct, cost in (("0 to 1", right, loss), ("-1 to 1", more, 0.65)):
+        form = Form(scale, inverted=True, transposed=False, shape=(784,))
+        tried.append((Trial(form, "y", "scores", 1000, float(correct.mean()), cost), correct))
+    assert adopt._best(tried).form.scale == chosen
+
+
 def test_fault_112_eleven_outputs(digits, tmp_path) -> None:
     keras.Sequential([keras.Input((784,)), layers.Dense(11, "softmax")]).save(tmp_path / "m.keras")
-    refused(tmp_path / "m.keras", digits, "its output is [N, 11]", "ten numbers for each image")
+    refused(tmp_path / "m.keras", digits, "its output is [N, 11]", "ten floats for each image")
 
 
 def test_fault_113_images_of_another_size(regression, digits, tmp_path) -> None:

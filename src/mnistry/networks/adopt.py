@@ -39,6 +39,7 @@ from mnistry.system import files
 
 FIRST, MOST = 500, 5000  # images for every trial, and for those that do nearly as well as the best
 NEARLY = 0.1
+A_LITTLE = 0.01  # of accuracy, that a form which was not trained for may gain by chance
 CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two forms apart
 LEAST_ACCURACY = 0.5  # chance is 0.1, and a digit network with the wrong scale often above 0.5
 TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
@@ -204,7 +205,8 @@ def _try_all(network: Network, labelled: Split) -> list[Trial]:
             f"in no form does it read the digits: at best {best:.1%} of {trial.count} are right "
             f"({trial.form})",
             expected="a trained network whose ten outputs are the digits 0 to 9",
-            remedy="if its ten classes are others, give such images: --data",
+            remedy="bring its outputs into this order; if it was trained on other handwriting than "
+            "MNIST, give labelled images of that: --data",
         )
     near = [trial for trial, _ in tried if trial.accuracy >= best - NEARLY]
     again = [
@@ -236,22 +238,27 @@ def _try(network: Network, form: Form, labelled: Split) -> list[tuple[Trial, NDA
 
 
 def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
-    """Return the most accurate trial; among those that chance may explain, one of little loss.
+    """Return the most accurate trial; among those that come close to it, one of little loss.
+
+    Close are those that chance may explain, and those of less loss that read a little less. A
+    network that was trained for a short time may read more images in a form that it was not trained
+    for, but then its probabilities fit less well.
 
     A ReLU network without biases gives the same answers to images of 0 to 1 and of 0 to 255, but
     only in one of them are its probabilities those that it was trained to give. The loss tells
     them apart by a factor; where it hardly differs, the form that comes first in `SCALES` is taken.
     """
-    _, best = max(tried, key=lambda one: one[0].accuracy)
+    most, best = max(tried, key=lambda one: one[0].accuracy)
 
-    def is_tie(right: NDArray[np.bool_]) -> bool:
+    def is_close(trial: Trial, right: NDArray[np.bool_]) -> bool:
         only_best, only_other = int((best & ~right).sum()), int((right & ~best).sum())
         # McNemar's test, with 2 standard deviations.
-        return (only_best - only_other) ** 2 <= 4 * (only_best + only_other)
+        is_tie = (only_best - only_other) ** 2 <= 4 * (only_best + only_other)
+        return is_tie or (trial.accuracy >= most.accuracy - A_LITTLE and trial.loss < most.loss)
 
-    ties = [trial for trial, right in tried if is_tie(right)]
-    least = min(trial.loss for trial in ties)
-    return next(trial for trial in ties if trial.loss <= CLEARLY * least)
+    close = [trial for trial, right in tried if is_close(trial, right)]
+    least = min(trial.loss for trial in close)
+    return next(trial for trial in close if trial.loss <= CLEARLY * least)
 
 
 def _cast(values: NDArray[np.float32], network: Network) -> NDArray[Any]:
@@ -317,9 +324,9 @@ def _open_keras(path: Path) -> Network:
         raise _wrong_input(f"it has {len(inputs)} inputs and {len(outputs)} outputs")
     shape = tuple(inputs[0].shape[1:])
     if shape not in LAYOUTS:
-        raise _wrong_input(f"its input is {_shape_text(shape)}")
+        raise _wrong_input(f"its input is {_shape_text(inputs[0].shape)}")
     if tuple(outputs[0].shape[1:]) != (CLASSES,):
-        raise _wrong_output(_shape_text(outputs[0].shape[1:]))
+        raise _wrong_output(_shape_text(outputs[0].shape))
 
     def answers(values: NDArray[Any]) -> Mapping[str, Floats]:
         result = np.empty((len(values), CLASSES), np.float32)
@@ -386,8 +393,17 @@ def _open_onnx(path: Path) -> Network:
     dimensions = source.shape
     shapes = [shape for shape in LAYOUTS if _fits(shape, dimensions)]
     if not shapes:
-        raise _wrong_input(f"its input is {_shape_text(dimensions[1:])}")
+        raise _wrong_input(f"its input is {_shape_text(dimensions)}")
     fixed = dimensions[0] if dimensions and isinstance(dimensions[0], int) else None
+    if fixed is not None and not 1 <= fixed <= MOST:
+        raise ModelError(f"it takes {fixed:,} images at a time", expected=f"up to {MOST:,}")
+    outputs = " and ".join(
+        _shape_text(one.shape or []) + ("" if one.type in _FLOATS else f" of {one.type}")
+        for one in session.get_outputs()
+    )
+    names = [value.name for value in session.get_outputs() if value.type in _FLOATS]
+    if not names:
+        raise _wrong_output(outputs)
 
     def answers(values: NDArray[Any]) -> Mapping[str, Floats]:
         size = fixed or _BATCH
@@ -402,9 +418,6 @@ def _open_onnx(path: Path) -> Network:
                     parts[name].append(rows[: len(part)].astype(np.float32))
         found = {name: np.concatenate(rows) for name, rows in parts.items() if rows}
         return {name: rows for name, rows in found.items() if len(rows) == len(values)}
-
-    names = [value.name for value in session.get_outputs() if value.type in _FLOATS]
-    outputs = " and ".join(_shape_text((one.shape or [])[1:]) for one in session.get_outputs())
 
     def wrap(trial: Trial) -> tuple[bytes, None]:
         if _is_ours(session, trial):
@@ -462,21 +475,28 @@ def _is_ours(session: Any, trial: Trial) -> bool:
 
 
 def _shape_text(shape: Sequence[Any]) -> str:
-    sizes = [str(size) if isinstance(size, int) else "any" for size in shape]
-    return f"[{', '.join(('N', *sizes))}]"
+    """Write a shape; sizes that are free get names."""
+    names = ["N", *["any"] * len(shape)]
+    sizes = [
+        str(size) if isinstance(size, int) else name
+        for size, name in zip(shape, names, strict=False)
+    ]
+    return f"[{', '.join(sizes)}]"
 
 
 def _wrong_input(what: str) -> ModelError:
     return ModelError(
         what,
         expected="one input of 784 numbers an image: " + ", ".join(LAYOUTS.values()),
-        remedy="only networks for images of MNIST's size can be adopted",
+        remedy="put what makes its input of such an image (an axis for several images, padding, "
+        "more channels) into the network, and export that",
     )
 
 
 def _wrong_output(shapes: str) -> ModelError:
     return ModelError(
         f"its output is {shapes}",
-        expected="ten numbers for each image, one for each digit",
-        remedy="only networks of ten classes can be adopted",
+        expected="ten floats for each image, one for each digit",
+        remedy="only networks that tell the ten digits apart can be adopted; export what it gives "
+        "before the answer is chosen",
     )
