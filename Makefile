@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test test-all cluster-test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
+.PHONY: help train test test-all cluster-test runtimes-test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,10 @@ test-all: test ## run the quick tests, then the slow ones
 cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones too (ten minutes)
 	$(BIN)/pytest tests/cluster -m "long or slow or not slow"
 
+# Needs npm. Each runtime has an environment of its own.
+runtimes-test: .venv/test.done .runtimes/done ## run exported networks in ONNX Runtime 1.30, OpenVINO and ONNX Runtime Web
+	$(BIN)/pytest tests/runtimes -m long
+
 lint: .venv/test.done ## check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -28,12 +32,17 @@ lint: .venv/test.done ## check style and types
 
 # Needs uv (https://docs.astral.sh/uv/). One resolution serves Python 3.11 to 3.14 and every
 # platform; the test tools are resolved on top of the versions for training.
-COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy requires-python \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra train
+HASHED := uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy requires-python \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+COMPILE := $(HASHED) pyproject.toml --extra train
+RUNTIMES := requirements/runtimes
 lock: ## resolve requirements/ anew
 	$(COMPILE) --group build -o requirements/train.txt
 	$(COMPILE) --extra studio --extra ray --group build --group test -c requirements/train.txt -o requirements/test.txt
 	$(COMPILE) --extra studio --group build --group docs -c requirements/test.txt -o requirements/docs.txt
+	echo onnxruntime==1.30.0 | $(HASHED) - -o $(RUNTIMES)/onnxruntime.txt
+	echo openvino==2026.4.1 | $(HASHED) - -o $(RUNTIMES)/openvino.txt
+	npm install --prefix $(RUNTIMES) --package-lock-only --omit-lockfile-registry-resolved
 
 bench: .venv/train.done ## measure mnistry beside its peers, and cost against size
 	$(BIN)/python benchmarks/peers.py
@@ -63,7 +72,7 @@ docs: .venv/docs.done ## build the site of the documentation: site/index.html
 	$(BIN)/sphinx-build --quiet --fail-on-warning docs site
 
 clean: ## remove what make has made
-	rm -rf .venv .bench site .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .runtimes .bench site .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -75,4 +84,13 @@ clean: ## remove what make has made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q src
+	touch $@
+
+.runtimes/done: $(wildcard requirements/runtimes/*) .venv/bin/python
+	for name in onnxruntime openvino; do \
+		$(PYTHON) -m venv .runtimes/$$name && .runtimes/$$name/bin/python -m pip install --quiet \
+			--disable-pip-version-check --require-hashes -r requirements/runtimes/$$name.txt || exit 1; \
+	done
+	mkdir -p .runtimes/web && cp requirements/runtimes/*.json .runtimes/web
+	npm ci --prefix .runtimes/web --ignore-scripts --no-audit --no-fund
 	touch $@

@@ -66,6 +66,8 @@ def test_a_network_of_keras_is_adopted_and_the_trials_are_shown(
     assert mnistry_command("export", path, "-o", tmp_path / "ours.keras").code == 0
     _, (images, labels) = mnistry.load("sample")
     assert mnistry.evaluate(run.model(), images, labels).correct == run.scores().test.correct
+    said = mnistry_command("ledger", path).err
+    assert "explain, plot, read and export work with this run" in said
 
 
 def test_json_names_all_that_was_tried(mnistry_command, models, tmp_path) -> None:
@@ -129,6 +131,7 @@ def test_what_an_adopted_run_lacks_is_said_in_one_line(
     assert (result.code, result.out, result.err.count("\n")) == (5, "", 1)
     assert said in result.err
     assert "an adopted network from m.onnx" in result.err
+    assert "read and export --format onnx work with this run" in result.err
 
 
 @pytest.mark.parametrize("command", ["evaluate", "explain", "predict", "read"])
@@ -173,7 +176,51 @@ def test_a_run_that_exists_is_not_replaced(mnistry_command, adopted, models) -> 
     before = (adopted / "run.json").read_bytes()
     result = mnistry_command("adopt", models / "m.onnx", "-o", adopted, "--data", "sample")
     assert result.code == 2
+    assert result.err == f"mnistry: {adopted}: exists already; choose another -o\n"
     assert (adopted / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("7.png", b"\x89PNG\r\n\x1a\n", "a picture or a PDF; expected a .keras, .h5 or .onnx file"),
+        (
+            "m.tflite",
+            b"\x1c\0\0\0TFL3",
+            "a TFLite model; expected a .keras, .h5 or .onnx file; con",
+        ),
+        ("m.pth", b"PK\x03\x04", "a .pth file; expected a .keras, .h5 or .onnx file; a pickle can"),
+        ("m.txt", b"", "a .txt file; expected a .keras, .h5 or .onnx file"),
+        ("m.keras", b"\x89HDF\r\n\x1a\n", "the content is an HDF5 file (.h5); expected a .keras"),
+        ("m.h5", b"version https://git-lfs.github.com", "git lfs pull"),
+        (None, None, "no such file or folder; expected a .keras, .h5 or .onnx file"),
+    ],
+    ids=str,
+)
+def test_the_file_is_looked_at_before_any_data(
+    mnistry_command, tmp_path, name, content, said
+) -> None:
+    path = tmp_path / (name or "nothing")
+    if content is not None:
+        path.write_bytes(content)
+    result = mnistry_command(
+        "adopt", path, "-o", tmp_path / "run", "--data", tmp_path / "missing.npz"
+    )
+    assert (result.code, result.err.count("\n")) == (5, 1)
+    assert result.err.startswith(f"mnistry: {path}: ")
+    assert said in result.err
+
+
+def test_without_test_images_nothing_is_said_of_final_weights(
+    mnistry_command, models, tmp_path
+) -> None:
+    images, labels = mnistry.load("sample").train
+    np.savez(tmp_path / "data.npz", x_train=images[:500], y_train=labels[:500])
+    arguments = ("-o", tmp_path / "run", "--data", tmp_path / "data.npz")
+    result = mnistry_command("adopt", models / "m.onnx", *arguments)
+    assert result.code == 0
+    assert "whether it was trained on these images is not known" in result.out
+    assert "by the final weights" not in result.out
 
 
 # Exports

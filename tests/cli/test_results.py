@@ -136,7 +136,7 @@ def test_a_folder_that_is_no_run_is_a_model_error(
     monkeypatch.chdir(tmp_path)
     result = mnistry_command(*arguments, tmp_path)
     assert result.code == 5
-    assert "not a run directory" in result.err
+    assert "a folder; expected a run directory" in result.err
     assert not list(tmp_path.iterdir())
 
 

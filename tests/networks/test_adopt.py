@@ -21,6 +21,7 @@ from mnistry.datasets import Split
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import adopt, keras_files
+from mnistry.networks.form import Form, Trial
 
 FLOAT = TensorProto.FLOAT
 ML = "ai.onnx.ml"
@@ -110,6 +111,10 @@ def answers(found: adopt.Adopted, images: Array) -> Array:
     return onnx_session.probabilities(onnx_session.open_session(found.onnx), images)
 
 
+def adopted(path: Path, digits: Split) -> adopt.Adopted:
+    return adopt.adopt(adopt.open_network(path), digits)
+
+
 def check(found: adopt.Adopted, expected: Array, digits: Split, form: str) -> None:
     """The form is the right one, and every probability is that of the network as it was meant."""
     assert str(found.chosen.form) == form
@@ -150,7 +155,7 @@ MEANT = "0 to 1, ink high, 1x28x28, channel first"
 def test_a_network_of_pytorch_is_given_what_it_wants(
     options, form, regression, digits, tmp_path
 ) -> None:
-    found = adopt.adopt(torch_like(tmp_path / "m.onnx", regression, **options), digits)
+    found = adopted(torch_like(tmp_path / "m.onnx", regression, **options), digits)
     check(found, by_hand(regression, digits.images[:200]), digits, form)
     assert found.keras is None
     assert found.chosen.accuracy > 0.85
@@ -160,13 +165,13 @@ def test_a_network_of_pytorch_is_given_what_it_wants(
 def test_a_network_of_swapped_rows_and_columns_gets_them(regression, digits, tmp_path) -> None:
     kernel, bias = regression
     swapped = kernel.reshape(28, 28, 10).swapaxes(0, 1).reshape(784, 10)
-    found = adopt.adopt(torch_like(tmp_path / "m.onnx", (swapped, bias)), digits)
+    found = adopted(torch_like(tmp_path / "m.onnx", (swapped, bias)), digits)
     form = "0 to 1, ink high, rows and columns swapped, 1x28x28, channel first"
     check(found, by_hand(regression, digits.images[:200]), digits, form)
 
 
-@pytest.mark.parametrize("is_map", [True, False])
-def test_a_perceptron_of_scikit_learn_has_two_outputs(is_map, regression, digits, tmp_path) -> None:
+def scikit_learn_like(path: Path, regression, *, is_map: bool) -> Path:
+    """Write a perceptron as skl2onnx does: a label, and a map or an array of probabilities."""
     kernel, bias = for_scale(regression, 1)
     weights = {"coefficient": kernel, "intercepts": bias[np.newaxis], "classes": np.arange(10)}
     last = "out_activations_result" if is_map else "probabilities"
@@ -193,11 +198,15 @@ def test_a_perceptron_of_scikit_learn_has_two_outputs(is_map, regression, digits
         outputs.append(helper.make_value_info("output_probability", kind))
     else:
         outputs.append(helper.make_tensor_value_info(last, FLOAT, [None, 10]))
-    path = write(
-        tmp_path / "m.onnx", nodes, ("X", FLOAT, [None, 784]), outputs, weights,
+    return write(
+        path, nodes, ("X", FLOAT, [None, 784]), outputs, weights,
         opsets=(("", 17), (ML, 1), ("", 17)),
     )  # fmt: skip
-    found = adopt.adopt(path, digits)
+
+
+@pytest.mark.parametrize("is_map", [True, False])
+def test_a_perceptron_of_scikit_learn_has_two_outputs(is_map, regression, digits, tmp_path) -> None:
+    found = adopted(scikit_learn_like(tmp_path / "m.onnx", regression, is_map=is_map), digits)
     expected = by_hand(regression, digits.images[:200])
     check(found, expected, digits, "0 to 1, ink high, 784 in a row")
     kinds = {node.op_type for node in onnx.load_from_string(found.onnx).graph.node}
@@ -254,7 +263,7 @@ def test_a_forest_of_scikit_learn_is_run_as_it_is(digits, tmp_path) -> None:
         tmp_path / "m.onnx", nodes, ("X", FLOAT, [None, 784]), outputs, {},
         opsets=((ML, 1), ("", 17)),
     )  # fmt: skip
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     powers = np.exp(votes(digits.images[:200]))
     expected = powers / powers.sum(axis=1, keepdims=True)
     check(found, expected, digits, "0 to 255, ink high, 784 in a row")
@@ -269,7 +278,7 @@ def test_shares_whose_sum_is_not_one_are_divided_by_it(total, regression, digits
     model.graph.initializer.append(numpy_helper.from_array(np.float32(total), "total"))
     model.graph.node.append(helper.make_node("Mul", ["exact", "total"], ["output"]))
     onnx.save(model, path)
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     assert found.chosen.kind == "shares"
     check(found, by_hand(regression, digits.images[:200]), digits, MEANT)
 
@@ -309,7 +318,7 @@ def test_a_network_of_keras_becomes_one_of_ours(
         options["first"] = (layers.Rescaling(1 / 255),)
     path = tmp_path / ("m.h5" if shape == (28, 28, 1) else "m.keras")
     keras_model(regression, shape, **options).save(path)
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     expected = by_hand(regression, digits.images[:200])
     check(found, expected, digits, form)
     keras_files.save(found.keras, tmp_path / "ours.keras")
@@ -348,7 +357,7 @@ def test_an_h5_file_of_keras_2_is_rebuilt_with_batch_normalization(
             if layer["class_name"] == "BatchNormalization":
                 layer["config"] |= {"axis": [3], "batch_input_shape": [None, 28, 28, 1]}
         file.attrs["model_config"] = json.dumps(config)
-    found = adopt.adopt(path, digits)
+    found = adopted(path, digits)
     form = "0 to 1, ink high, 28x28x1, channel last"
     check(found, by_hand(regression, digits.images[:200]), digits, form)
 
@@ -358,7 +367,7 @@ def test_an_h5_file_of_keras_2_is_rebuilt_with_batch_normalization(
 
 def refused(path: Path, digits: Split, *said: str) -> None:
     with pytest.raises(ModelError) as caught:
-        adopt.adopt(path, digits)
+        adopted(path, digits)
     assert str(caught.value).startswith(str(path))
     for text in said:
         assert text in str(caught.value)
@@ -377,9 +386,42 @@ def test_fault_112_ten_outputs_that_are_no_digits(regression, digits, tmp_path) 
     refused(path, digits, "in no form does it read the digits", "of 500 are right")
 
 
+def test_labels_without_probabilities_are_refused(regression, digits, tmp_path) -> None:
+    path = torch_like(tmp_path / "m.onnx", regression)
+    model = onnx.load(path)
+    model.graph.node.append(helper.make_node("ArgMax", ["output"], ["label"], axis=1, keepdims=0))
+    model.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"])
+    )
+    onnx.save(model, path)
+    refused(path, digits, "its output is [N] of tensor(int64)", "before the answer is chosen")
+
+
+def test_an_input_of_a_single_image_is_shown_as_it_is(regression, digits, tmp_path) -> None:
+    path = torch_like(tmp_path / "m.onnx", regression, batch=1, reshape=True)
+    model = onnx.load(path)
+    del model.graph.input[0].type.tensor_type.shape.dim[:2]
+    onnx.save(model, path)
+    refused(path, digits, "its input is [28, 28];", "an axis for several images")
+
+
+@pytest.mark.parametrize(("loss", "chosen"), [(0.60, "0 to 1"), (0.70, "-1 to 1")])
+def test_a_form_of_few_more_right_answers_and_worse_probabilities_is_not_chosen(
+    loss, chosen
+) -> None:
+    """A network that was trained on 1 - x for two epochs read 0.5 points more in another scale."""
+    right = np.arange(1000) < 840
+    more = np.arange(1000) < 846  # six more and none less: not by chance
+    tried = []
+    for scale, correct, cost in (("0 to 1", right, loss), ("-1 to 1", more, 0.65)):
+        form = Form(scale, inverted=True, transposed=False, shape=(784,))
+        tried.append((Trial(form, "y", "scores", 1000, float(correct.mean()), cost), correct))
+    assert adopt._best(tried).form.scale == chosen
+
+
 def test_fault_112_eleven_outputs(digits, tmp_path) -> None:
     keras.Sequential([keras.Input((784,)), layers.Dense(11, "softmax")]).save(tmp_path / "m.keras")
-    refused(tmp_path / "m.keras", digits, "its output is [N, 11]", "ten numbers for each image")
+    refused(tmp_path / "m.keras", digits, "its output is [N, 11]", "ten floats for each image")
 
 
 def test_fault_113_images_of_another_size(regression, digits, tmp_path) -> None:
@@ -409,7 +451,7 @@ def test_fault_114_weights_in_another_file(regression, digits, tmp_path) -> None
     )  # fmt: skip
     refused(tmp_path / "m.onnx", digits, "external data", "onnx.save(onnx.load(FILE), NEW_FILE)")
     onnx.save(onnx.load(tmp_path / "m.onnx"), tmp_path / "whole.onnx")  # the remedy
-    assert str(adopt.adopt(tmp_path / "whole.onnx", digits).chosen.form) == MEANT
+    assert str(adopted(tmp_path / "whole.onnx", digits).chosen.form) == MEANT
 
 
 def test_fault_114_an_ir_version_newer_than_the_runtime_is_lowered(
@@ -419,7 +461,7 @@ def test_fault_114_an_ir_version_newer_than_the_runtime_is_lowered(
     model = onnx.load(path)
     model.ir_version = 99
     path.write_bytes(model.SerializeToString())
-    check(adopt.adopt(path, digits), by_hand(regression, digits.images[:200]), digits, MEANT)
+    check(adopted(path, digits), by_hand(regression, digits.images[:200]), digits, MEANT)
 
 
 def add_batch_mean(path: Path, share: float) -> None:
@@ -440,7 +482,7 @@ def add_batch_mean(path: Path, share: float) -> None:
 def test_fault_115_a_network_that_answers_by_the_batch(regression, digits, tmp_path) -> None:
     path = torch_like(tmp_path / "m.onnx", regression)
     add_batch_mean(path, 0.01)
-    (notice,) = adopt.adopt(path, digits).notices
+    (notice,) = adopted(path, digits).notices
     assert "depends on the other images of the batch" in notice
     path = torch_like(tmp_path / "worse.onnx", regression)
     add_batch_mean(path, 1)

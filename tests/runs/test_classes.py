@@ -79,7 +79,9 @@ def test_labels_are_counted_as_the_run_counts_them(run):
 
 
 def test_a_reader_takes_ten_digits_only(run):
-    with pytest.raises(ModelError, match=r"tells 3 classes apart; .*mnistry predict"):
+    with pytest.raises(
+        ModelError, match=r"its 3 classes are not the ten digits; .*mnistry predict"
+    ):
         mnistry.Reader(run.onnx_path)
 
 

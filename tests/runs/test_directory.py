@@ -124,6 +124,16 @@ def test_fault_66_a_second_training_in_one_directory_is_refused(tmp_path: Path) 
         pass
 
 
+@pytest.mark.parametrize(("status", "is_offered"), [("interrupted", True), ("done", False)])
+def test_only_an_unfinished_training_is_offered_to_be_resumed(copy, status, is_offered) -> None:
+    rewrite(copy, status=status)
+    with pytest.raises(UsageError) as caught:
+        directory.refuse_taken(copy.path)
+    assert caught.value.remedy == "choose another -o" + (
+        f", or continue this training: mnistry train --resume {copy.path}" if is_offered else ""
+    )
+
+
 def test_fault_66_a_run_made_by_another_process_meanwhile_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,12 +47,12 @@ def adopt(model: Path, output: Path, data: str | None, form: "Origin", as_json: 
 
     directory.refuse_taken(output)
     startup.import_keras()
-    from mnistry.networks.adopt import refuse_folder
+    from mnistry.networks.adopt import open_network
     from mnistry.runs.adoption import adopt_as_run
 
-    refuse_folder(model)
+    network = open_network(model)
     dataset = common.load_dataset(form.at(data))
-    run, adopted = adopt_as_run(model, dataset, output)
+    run, adopted = adopt_as_run(network, dataset, output)
     for notice in adopted.notices:
         common.note(notice)
     if as_json:

@@ -151,14 +151,13 @@ def _read_in_bulk(
     """Read pictures on a Ray cluster into Parquet tables, and print how many."""
     from mnistry.cluster import bulk_reading, connection
     from mnistry.display.progress import counted
+    from mnistry.inference import run_directory
 
     if _STDIN in paths:
         raise UsageError("--ray cannot read standard input", remedy="write it to a file")
     open_reader(model, **reader_settings)  # refuses a wrong model before a cluster is started
-    network = _network_file(model)
-    settings = bulk_reading.Settings(
-        None if network is None else network.read_bytes(), **reader_settings
-    )
+    content = None if model is None else run_directory.find_network(model).file.read_bytes()
+    settings = bulk_reading.Settings(content, **reader_settings)
     with (
         common.quiet_libraries(),
         connection.connected(address) as cores,
@@ -185,25 +184,7 @@ def open_reader(model: str | None, **settings: Any) -> "Reader":
 
     # Starting a thread for each core takes longer than running the network on one; the answers are
     # the same.
-    return Reader(_network_file(model), threads=1, **settings)
-
-
-def _network_file(model: str | None) -> Path | None:
-    """Return the file of the network that ``--model`` names; None for the built-in one."""
-    if model is None:
-        return None
-    from mnistry.datasets.dataset import DIGITS
-    from mnistry.errors import ModelError
-    from mnistry.runs.directory import Run, onnx_file
-
-    if Run.exists(Path(model)) and Run.open(model).data.classes != DIGITS:
-        raise ModelError(
-            "its classes are not the ten digits",
-            where=model,
-            expected="a network trained on digits, to read numbers with",
-            remedy=f"to label single images: mnistry predict {model} DATA",
-        )
-    return onnx_file(model)
+    return Reader(model, threads=1, **settings)
 
 
 def _files(path: str) -> "list[str | PageTask]":
@@ -258,7 +239,7 @@ def _read_all(
     from mnistry.reading import batch
 
     if jobs > 1:
-        results = batch.read_in_processes(tasks, jobs, _network_file(model), settings)
+        results = batch.read_in_processes(tasks, jobs, model, settings)
     else:
         results = map(batch.PageReader(reader).read, tasks)
     while True:

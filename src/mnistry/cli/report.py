@@ -97,11 +97,11 @@ def gap(test: "Scorecard", train: "Scorecard", last: "Epoch | None") -> list[tup
 
     Without a last epoch the network was adopted, and may have been trained on other images.
     """
+    rows = [_training_accuracy(train, is_trained=last is not None)]
     if last is None:
-        what = "whether it was trained on these images is not known"
-        return [("training accuracy", f"{train.accuracy:.2%}  {what}")]
+        return rows
     return [
-        ("training accuracy", f"{train.accuracy:.2%}  by the final weights"),
+        *rows,
         (
             "last epoch",
             f"{last.accuracy:.2%}  the running mean that Keras prints: taken while the weights "
@@ -121,11 +121,18 @@ def run_scores(run: "Run") -> list[tuple[str, str]]:
     scores = run.scores()
     if scores.test is None:
         return [
-            ("training accuracy", f"{scores.train.accuracy:.2%}  by the final weights"),
+            _training_accuracy(scores.train, is_trained=run.adopted is None),
             ("test accuracy", "none: this data has no labelled test images"),
         ]
     last = None if run.recipe is None else run.epochs()[-1]
     return score("test", scores.test) + gap(scores.test, scores.train, last)
+
+
+def _training_accuracy(card: "Scorecard", *, is_trained: bool) -> tuple[str, str]:
+    what = "by the final weights"
+    if not is_trained:  # but adopted
+        what = "whether it was trained on these images is not known"
+    return "training accuracy", f"{card.accuracy:.2%}  {what}"
 
 
 def by_class(card: "Scorecard") -> Table:

@@ -5,6 +5,7 @@ Knows nothing of what is inside a ``.keras`` or an ``.onnx`` file.
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 from mnistry.errors import ModelError
@@ -19,22 +20,27 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 MAX_CLASSES = 62  # ten digits and the letters of both cases
 
 AGAIN = "get the file again from where it came from"
-_HDF5 = "an HDF5 file (.h5)"
-_CONTENT = {".keras": "a zip archive", ".onnx": None, ".h5": _HDF5, ".hdf5": _HDF5}
-
-SAVED_MODEL = (
-    "convert it where TensorFlow is installed: python -m tf2onnx.convert --saved-model {path} "
-    "--output model.onnx; then mnistry adopt model.onnx -o RUN"
+_ADOPT = "make a run of it, and give that: mnistry adopt {path} -o RUN"
+_CONVERT = (
+    "convert it where TensorFlow and tf2onnx are installed: python -m tf2onnx.convert "
+    "{option} {{path}} --output model.onnx; then mnistry adopt model.onnx -o RUN"
 )
-ADOPT = "make a run of it, and give that: mnistry adopt {path} -o RUN"
-ENDINGS = tuple(_CONTENT)
+
+_HDF5, _ZIP, _PICKLE = "an HDF5 file (.h5)", "a zip archive", "a pickle"
+_PICTURE, _LFS, _TFLITE = "a picture or a PDF", "a pointer of Git LFS to a file", "a TFLite model"
+# What is in a model file, by its ending. ONNX files have no first bytes of their own.
+_CONTENT = {".keras": _ZIP, ".h5": _HDF5, ".hdf5": _HDF5, ".onnx": None}
+_PICKLED = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
 _REMEDIES = {
-    **dict.fromkeys(ENDINGS, ADOPT),
-    **dict.fromkeys(
-        (".pkl", ".pickle", ".joblib", ".pt", ".pth"),
-        "a pickle can run any code when it is opened, so it never is",
-    ),
+    _HDF5: "if Keras saved it, give it the ending .h5",
+    _ZIP: "if Keras saved it, give it the ending .keras",
+    _PICKLE: "a pickle can run any code when it is opened, so it never is; export the network as "
+    "ONNX in the program that made it: torch.onnx.export or skl2onnx",
+    _PICTURE: "to read what is written on it: mnistry read {path}",
+    _LFS: "get the file itself: git lfs pull",
+    _TFLITE: _CONVERT.format(option="--tflite"),
 }
+_HEAD_BYTES = 512
 
 
 def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
@@ -62,28 +68,61 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
     ...
     mnistry.errors.ModelError: https://example.org/model.onnx: a remote address; expected a ...
     """
-    if _ADDRESS.match(os.fspath(path)):
-        raise ModelError(
-            "a remote address",
-            where=path,
-            expected=f"a local {suffix} file",
-            remedy="download it first, from a source that you trust",
-        )
+    if _ADDRESS.match(os.fspath(path)) or Path(path).suffix.lower() != suffix:
+        raise refusal(path, f"a {suffix} file")
     path = Path(path)
-    if path.suffix.lower() != suffix:
-        ending = f"a {path.suffix} file" if path.suffix else "a name without an ending"
-        remedy = _REMEDIES.get(path.suffix.lower(), "").format(path=path) or None
-        raise ModelError(ending, where=path, expected=f"a {suffix} file", remedy=remedy)
     content = _read_bounded(path, suffix, max_bytes)
-    kind = _kind(content[:512])
+    kind = _kind(content[:_HEAD_BYTES])
     if kind != _CONTENT[suffix]:
         raise ModelError(
             f"the content is {kind or 'something else'}",
             where=path,
             expected=f"a {suffix} model" + (f", {_CONTENT[suffix]}" if _CONTENT[suffix] else ""),
-            remedy=AGAIN,
+            remedy=_for(path, _REMEDIES.get(kind or "", AGAIN)),
         )
     return content
+
+
+def refusal(path: str | os.PathLike[str], expected: str) -> ModelError:
+    """Make the error for a path that is not what was expected: what it is, and what to do.
+
+    Examples
+    --------
+    >>> print(refusal("no/such.onnx", "a run directory"))
+    no/such.onnx: no such file or folder; expected a run directory
+    """
+    what, remedy = _described(os.fspath(path))
+    return ModelError(what, where=path, expected=expected, remedy=_for(path, remedy))
+
+
+def _described(name: str) -> tuple[str, str | None]:
+    """Say what a path is, and what to do where something else is expected."""
+    if _ADDRESS.match(name):
+        return "a remote address", "download it first, from a source that you trust"
+    path = Path(name)
+    ending = path.suffix.lower()
+    if (path / "saved_model.pb").exists():
+        return "a SavedModel, which only TensorFlow opens", _CONVERT.format(option="--saved-model")
+    if path.is_dir():
+        return "a folder", None
+    if not path.is_file():
+        return "not a regular file" if path.exists() else "no such file or folder", None
+    if ending in _CONTENT:
+        return f"a {ending} file", _ADOPT
+    try:
+        with path.open("rb") as file:
+            kind = _kind(file.read(_HEAD_BYTES))
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}", None
+    if ending in _PICKLED:
+        return f"a {ending} file", _REMEDIES[_PICKLE]
+    if kind is not None and kind != _ZIP:  # archives are of many kinds
+        return kind, _REMEDIES.get(kind)
+    return f"a {ending} file" if ending else "a file without an ending", None
+
+
+def _for(path: str | os.PathLike[str], remedy: str | None) -> str | None:
+    return None if remedy is None else remedy.format(path=shlex.quote(os.fspath(path)))
 
 
 def onnx_content(
@@ -121,10 +160,12 @@ def _kind(head: bytes) -> str | None:
     """Name a file's format by its first bytes; None if it is not known here."""
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "a web page"
-    if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        return _HDF5
-    if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
-        return "a pickle"
-    if head.startswith(b"PK\x03\x04"):
-        return "a zip archive"
-    return None
+    starts = {
+        b"\x89HDF\r\n\x1a\n": _HDF5,
+        b"PK\x03\x04": _ZIP,
+        b"version https://git-lfs": _LFS,
+        **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), _PICKLE),
+        **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-", b"II*\0"), _PICTURE),
+    }
+    named = (name for start, name in starts.items() if head.startswith(start))
+    return next(named, _TFLITE if head[4:8] == b"TFL3" else None)

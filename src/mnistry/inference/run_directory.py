@@ -1,4 +1,4 @@
-"""Find the ONNX file in a run directory, and check that it is the one that the run wrote.
+"""Read a run directory's record, and find its ONNX file if that is as the run wrote it.
 
 Knows nothing of the rest of a run; `mnistry.runs.directory` does.
 """
@@ -6,62 +6,119 @@ Knows nothing of the rest of a run; `mnistry.runs.directory` does.
 import json
 import os
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from mnistry.errors import ModelError
+from mnistry.inference import model_bytes
 from mnistry.system import files
 
-RECORD, ONNX = "run.json", "model.onnx"
+FORMAT = 1
+RECORD, ONNX, DONE = "run.json", "model.onnx", "done"
 
 
-def onnx_file(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a run's ONNX file; any path that is not a folder is returned as it is.
+class Network(NamedTuple):
+    """An ONNX file, and the names of its classes; None if it is not a run's, and does not say."""
+
+    file: Path
+    classes: tuple[str, ...] | None
+
+
+def find_network(path: str | os.PathLike[str]) -> Network:
+    """Find the ONNX file that a path names: the file itself, or that of a run directory.
 
     Raises
     ------
     ModelError
-        If a folder is not a run's, the run is not done, or its ONNX file has changed.
+        If it is neither, the run is not done, or its ONNX file has changed.
 
     Examples
     --------
-    >>> onnx_file("model.onnx").name
+    >>> find_network("model.onnx").file.name
     'model.onnx'
     """
     folder = Path(path)
-    if not folder.is_dir():
-        return folder
-    record = folder / RECORD
+    if folder.suffix.lower() == ".onnx" and not folder.is_dir():
+        return Network(folder, None)
+    record = read_record(path, f"an .onnx file, or a run directory with {RECORD}")
     try:
-        run = json.loads(record.read_text(encoding="utf-8"))
-        status, digest = run["status"], run["digests"].get(ONNX)
-    except FileNotFoundError:
+        adopted = record.get("adopted")
+        source = None if adopted is None else adopted["source"]
+        status, digest = record["status"], record["digests"].get(ONNX)
+        classes = tuple(record["data"]["classes"])
+    except (LookupError, TypeError, AttributeError) as error:
+        raise damaged(folder, repr(error)) from error
+    check_done(folder, status, source)
+    check_digest(folder / ONNX, digest, source)
+    return Network(folder / ONNX, classes)
+
+
+def read_record(
+    path: str | os.PathLike[str], expected: str = f"a run directory, with {RECORD}"
+) -> dict[str, Any]:
+    """Read the record of a run.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it is damaged or was written by a newer mnistry.
+    """
+    record = Path(path, RECORD)
+    try:
+        value = json.loads(record.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        error = model_bytes.refusal(path, expected)
+        if (Path(path).parent / RECORD).is_file():
+            error.remedy = f"give the run's folder: {Path(path).parent}"
+        error.remedy = error.remedy or "list the runs with: mnistry runs list"
+        raise error from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"cannot be read: {error}", where=record) from error
+    version = value.pop("format", None) if isinstance(value, dict) else None
+    if not isinstance(version, int):
+        raise ModelError("not the record of a run", where=record)
+    if version > FORMAT:
         raise ModelError(
-            "not a run directory", where=folder, expected=f"a folder with {RECORD}"
-        ) from None
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
-        raise ModelError(f"not the record of a run: {error!r}", where=record) from error
-    if status != "done":
+            f"format {version} is newer than this mnistry's",
+            where=record,
+            expected=f"format {FORMAT}",
+            remedy="install a newer mnistry",
+        )
+    return dict(value)
+
+
+def damaged(folder: Path, why: object) -> ModelError:
+    """Make the error of a record with other fields than a run's."""
+    return ModelError(f"not the record of a run: {why}", where=folder / RECORD)
+
+
+def check_done(folder: Path, status: str, source: str | None) -> None:
+    """Raise `ModelError` unless a run is done; `source` is the file that it was adopted from."""
+    if status != DONE:
         raise ModelError(
             f"the run is {status}: it has no results yet",
             where=folder,
-            remedy=f"mnistry train --resume {folder}",
+            remedy=f"mnistry train --resume {folder}" if source is None else _again(source),
         )
-    check_digest(folder / ONNX, digest)
-    return folder / ONNX
 
 
-def check_digest(path: Path, digest: str | None, remedy: str = "train the run again") -> None:
-    """Raise `ModelError` unless a model file has this SHA-256.
+def check_digest(path: Path, digest: str | None, source: str | None) -> None:
+    """Raise `ModelError` unless a run's model file has this SHA-256; `source` as above.
 
     ONNX Runtime loads a file with flipped bits without an error.
     """
     try:
         found = files.sha256(path)
     except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror}", where=path) from error
+        what = f"cannot be read: {error.strerror}"
+        raise ModelError(what, where=path, remedy=_again(source)) from error
     if found != digest:
         raise ModelError(
             "damaged: it has changed since it was written",
             where=path,
             expected=f"SHA-256 {digest}",
-            remedy=remedy,
+            remedy=_again(source),
         )
+
+
+def _again(source: str | None) -> str:
+    return "train the run again" if source is None else f"adopt {source} again, as another run"

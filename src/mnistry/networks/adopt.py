@@ -1,13 +1,15 @@
 """Adopt a network from elsewhere: find out by trying what input it wants, and wrap it.
 
 A network of a tutorial takes floats, flat or with a channel, divided by 255 or not, and often gives
-logits. `adopt` tries every usual way of giving it labelled digits, takes the one in which it reads
-them best, and writes an ONNX model of our contract around it. Knows nothing of runs.
+logits. `open_network` opens and checks its file. `adopt` tries every usual way of giving it
+labelled digits, takes the one in which it reads them best, and writes an ONNX model of our contract
+around it. Knows nothing of runs.
 
 The file may come from anywhere: `mnistry.networks.keras_files` and `mnistry.inference.onnx_wire`
 say what is refused.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -37,6 +39,7 @@ from mnistry.system import files
 
 FIRST, MOST = 500, 5000  # images for every trial, and for those that do nearly as well as the best
 NEARLY = 0.1
+A_LITTLE = 0.01  # of accuracy, that a form which was not trained for may gain by chance
 CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two forms apart
 LEAST_ACCURACY = 0.5  # chance is 0.1, and a digit network with the wrong scale often above 0.5
 TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
@@ -76,11 +79,13 @@ class Adopted:
         return self.trials[0]
 
 
-class _Network(NamedTuple):
+class Network(NamedTuple):
     """A network from elsewhere, before anything is known about its input.
 
     Attributes
     ----------
+    path
+        Its file.
     shapes
         The shapes of one image that its input allows.
     dtype
@@ -95,6 +100,7 @@ class _Network(NamedTuple):
         Whether its answer to an image may depend on the other images of a batch.
     """
 
+    path: Path
     shapes: Sequence[tuple[int, ...]]
     dtype: np.dtype[Any]
     outputs: str
@@ -103,14 +109,35 @@ class _Network(NamedTuple):
     batches_may_matter: bool
 
 
-def adopt(path: str | os.PathLike[str], labelled: Split) -> Adopted:
-    """Find out what input a network wants, and wrap it in our contract.
+def open_network(path: str | os.PathLike[str]) -> Network:
+    """Open a network's file, and check it.
 
     Parameters
     ----------
     path
         A ``.keras``, ``.h5`` or ``.onnx`` file: one input of 784 values an image, flat, 28x28 or
         with one channel; an output of ten values an image.
+
+    Raises
+    ------
+    ModelError
+        If it is another file or refused, or the network has another input or output.
+    """
+    path = Path(path)
+    kinds = {".onnx": _open_onnx} | dict.fromkeys((".keras", ".h5", ".hdf5"), _open_keras)
+    if path.suffix.lower() not in kinds or path.is_dir():
+        raise model_bytes.refusal(path, "a .keras, .h5 or .onnx file")
+    with _located(path):
+        return kinds[path.suffix.lower()](path)
+
+
+def adopt(network: Network, labelled: Split) -> Adopted:
+    """Find out what input a network wants, and wrap it in our contract.
+
+    Parameters
+    ----------
+    network
+        From `open_network`.
     labelled
         Labelled images, to try it on; the first 5,000 are used.
 
@@ -122,44 +149,36 @@ def adopt(path: str | os.PathLike[str], labelled: Split) -> Adopted:
     Raises
     ------
     ModelError
-        If the file is refused, the network has another input or output, or it does not read half
-        of the images in any form.
+        If it does not read half of the images in any form, or cannot be wrapped.
     """
-    path = Path(path)
-    refuse_folder(path)
-    try:
-        network = _open_onnx(path) if path.suffix.lower() == ".onnx" else _open_keras(path)
+    with _located(network.path):
         trials = _try_all(network, labelled)
         notices = list(_batch_notices(network, trials[0], labelled.images))
         content, model = network.wrap(trials[0])
         _verify(content, network, trials[0], labelled.images)
+    name, digest = network.path.name, files.sha256(network.path)
+    return Adopted(content, model, tuple(trials), name, digest, tuple(notices))
+
+
+@contextlib.contextmanager
+def _located(path: Path) -> Iterator[None]:
+    """Name the file in errors, and turn other exceptions into ours: it may be damaged."""
+    try:
+        yield
     except ModelError as error:
         if error.where in (None, _NO_FILE):
             error.where = str(path)
         raise
-    except Exception as error:  # of a damaged file any library may raise anything
+    except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         what = f"it cannot be adopted: {lines[0][:200]}"
         raise ModelError(what, where=path, remedy=model_bytes.AGAIN) from error
-    return Adopted(content, model, tuple(trials), path.name, files.sha256(path), tuple(notices))
-
-
-def refuse_folder(path: Path) -> None:
-    """Raise `ModelError` if a path is a SavedModel, which only TensorFlow opens."""
-    if path.is_dir():
-        is_saved_model = (path / "saved_model.pb").exists()
-        raise ModelError(
-            "a SavedModel" if is_saved_model else "a folder",
-            where=path,
-            expected="a .keras, .h5 or .onnx file",
-            remedy=model_bytes.SAVED_MODEL.format(path=path) if is_saved_model else None,
-        )
 
 
 # Trying
 
 
-def _try_all(network: _Network, labelled: Split) -> list[Trial]:
+def _try_all(network: Network, labelled: Split) -> list[Trial]:
     """Try every form on a few images, and the best ones on more; return the best one first."""
     forms = [
         Form(scale, inverted, transposed, shape)
@@ -186,7 +205,8 @@ def _try_all(network: _Network, labelled: Split) -> list[Trial]:
             f"in no form does it read the digits: at best {best:.1%} of {trial.count} are right "
             f"({trial.form})",
             expected="a trained network whose ten outputs are the digits 0 to 9",
-            remedy="if its ten classes are others, give such images: --data",
+            remedy="bring its outputs into this order; if it was trained on other handwriting than "
+            "MNIST, give labelled images of that: --data",
         )
     near = [trial for trial, _ in tried if trial.accuracy >= best - NEARLY]
     again = [
@@ -201,7 +221,7 @@ def _try_all(network: _Network, labelled: Split) -> list[Trial]:
     return [chosen, *sorted(others, key=lambda trial: (-trial.accuracy, trial.loss))]
 
 
-def _try(network: _Network, form: Form, labelled: Split) -> list[tuple[Trial, NDArray[np.bool_]]]:
+def _try(network: Network, form: Form, labelled: Split) -> list[tuple[Trial, NDArray[np.bool_]]]:
     """Give images to a network in one form; return a trial and which are right, per output."""
     found = []
     for name, values in network.answers(_cast(form.apply(labelled.images), network)).items():
@@ -218,29 +238,34 @@ def _try(network: _Network, form: Form, labelled: Split) -> list[tuple[Trial, ND
 
 
 def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
-    """Return the most accurate trial; among those that chance may explain, one of little loss.
+    """Return the most accurate trial; among those that come close to it, one of little loss.
+
+    Close are those that chance may explain, and those of less loss that read a little less. A
+    network that was trained for a short time may read more images in a form that it was not trained
+    for, but then its probabilities fit less well.
 
     A ReLU network without biases gives the same answers to images of 0 to 1 and of 0 to 255, but
     only in one of them are its probabilities those that it was trained to give. The loss tells
     them apart by a factor; where it hardly differs, the form that comes first in `SCALES` is taken.
     """
-    _, best = max(tried, key=lambda one: one[0].accuracy)
+    most, best = max(tried, key=lambda one: one[0].accuracy)
 
-    def is_tie(right: NDArray[np.bool_]) -> bool:
+    def is_close(trial: Trial, right: NDArray[np.bool_]) -> bool:
         only_best, only_other = int((best & ~right).sum()), int((right & ~best).sum())
         # McNemar's test, with 2 standard deviations.
-        return (only_best - only_other) ** 2 <= 4 * (only_best + only_other)
+        is_tie = (only_best - only_other) ** 2 <= 4 * (only_best + only_other)
+        return is_tie or (trial.accuracy >= most.accuracy - A_LITTLE and trial.loss < most.loss)
 
-    ties = [trial for trial, right in tried if is_tie(right)]
-    least = min(trial.loss for trial in ties)
-    return next(trial for trial in ties if trial.loss <= CLEARLY * least)
+    close = [trial for trial, right in tried if is_close(trial, right)]
+    least = min(trial.loss for trial in close)
+    return next(trial for trial in close if trial.loss <= CLEARLY * least)
 
 
-def _cast(values: NDArray[np.float32], network: _Network) -> NDArray[Any]:
+def _cast(values: NDArray[np.float32], network: Network) -> NDArray[Any]:
     return values if network.dtype == np.float32 else values.astype(network.dtype)
 
 
-def _batch_notices(network: _Network, trial: Trial, images: Images) -> Iterator[str]:
+def _batch_notices(network: Network, trial: Trial, images: Images) -> Iterator[str]:
     """Tell a network whose answer to an image depends on the others of its batch.
 
     Dynamic quantization does that: it takes one scale for the whole batch.
@@ -270,7 +295,7 @@ def _batch_notices(network: _Network, trial: Trial, images: Images) -> Iterator[
     )
 
 
-def _verify(content: bytes, network: _Network, trial: Trial, images: Images) -> None:
+def _verify(content: bytes, network: Network, trial: Trial, images: Images) -> None:
     """Raise `ModelError` if the wrapped network does not answer as the original does."""
     try:
         session = onnx_session.open_session(content)
@@ -292,16 +317,16 @@ def _verify(content: bytes, network: _Network, trial: Trial, images: Images) -> 
 # Keras
 
 
-def _open_keras(path: Path) -> _Network:
+def _open_keras(path: Path) -> Network:
     model = keras_files.load_other(path)
     inputs, outputs = model.inputs, model.outputs
     if len(inputs) != 1 or len(outputs) != 1:
         raise _wrong_input(f"it has {len(inputs)} inputs and {len(outputs)} outputs")
     shape = tuple(inputs[0].shape[1:])
     if shape not in LAYOUTS:
-        raise _wrong_input(f"its input is {_shape_text(shape)}")
+        raise _wrong_input(f"its input is {_shape_text(inputs[0].shape)}")
     if tuple(outputs[0].shape[1:]) != (CLASSES,):
-        raise _wrong_output(_shape_text(outputs[0].shape[1:]))
+        raise _wrong_output(_shape_text(outputs[0].shape))
 
     def answers(values: NDArray[Any]) -> Mapping[str, Floats]:
         result = np.empty((len(values), CLASSES), np.float32)
@@ -323,7 +348,7 @@ def _open_keras(path: Path) -> _Network:
         return onnx_wrap.serialised(proto), wrapped
 
     dtype = np.dtype(inputs[0].dtype)
-    return _Network([shape], dtype, "[N, 10]", answers, wrap, batches_may_matter=False)
+    return Network(path, [shape], dtype, "[N, 10]", answers, wrap, batches_may_matter=False)
 
 
 def _wrap_keras(model: keras.Model, trial: Trial) -> keras.Model:
@@ -352,7 +377,7 @@ def _wrap_keras(model: keras.Model, trial: Trial) -> keras.Model:
 # ONNX
 
 
-def _open_onnx(path: Path) -> _Network:
+def _open_onnx(path: Path) -> Network:
     content = model_bytes.read(path, ".onnx", model_bytes.MAX_ONNX_BYTES)
     where = str(path)
     onnx_wire.inspect(content, where)
@@ -368,8 +393,17 @@ def _open_onnx(path: Path) -> _Network:
     dimensions = source.shape
     shapes = [shape for shape in LAYOUTS if _fits(shape, dimensions)]
     if not shapes:
-        raise _wrong_input(f"its input is {_shape_text(dimensions[1:])}")
+        raise _wrong_input(f"its input is {_shape_text(dimensions)}")
     fixed = dimensions[0] if dimensions and isinstance(dimensions[0], int) else None
+    if fixed is not None and not 1 <= fixed <= MOST:
+        raise ModelError(f"it takes {fixed:,} images at a time", expected=f"up to {MOST:,}")
+    outputs = " and ".join(
+        _shape_text(one.shape or []) + ("" if one.type in _FLOATS else f" of {one.type}")
+        for one in session.get_outputs()
+    )
+    names = [value.name for value in session.get_outputs() if value.type in _FLOATS]
+    if not names:
+        raise _wrong_output(outputs)
 
     def answers(values: NDArray[Any]) -> Mapping[str, Floats]:
         size = fixed or _BATCH
@@ -385,16 +419,13 @@ def _open_onnx(path: Path) -> _Network:
         found = {name: np.concatenate(rows) for name, rows in parts.items() if rows}
         return {name: rows for name, rows in found.items() if len(rows) == len(values)}
 
-    names = [value.name for value in session.get_outputs() if value.type in _FLOATS]
-    outputs = " and ".join(_shape_text((one.shape or [])[1:]) for one in session.get_outputs())
-
     def wrap(trial: Trial) -> tuple[bytes, None]:
         if _is_ours(session, trial):
             del model.metadata_props[:]  # of another run
             return onnx_wrap.serialised(model), None
         return onnx_wrap.wrap(model, source.name, trial, dtype, fixed), None
 
-    return _Network(shapes, dtype, outputs, answers, wrap, fixed is None)
+    return Network(path, shapes, dtype, outputs, answers, wrap, fixed is None)
 
 
 _FLOATS = {"tensor(float)", "tensor(double)", "tensor(float16)"}
@@ -444,21 +475,28 @@ def _is_ours(session: Any, trial: Trial) -> bool:
 
 
 def _shape_text(shape: Sequence[Any]) -> str:
-    sizes = [str(size) if isinstance(size, int) else "any" for size in shape]
-    return f"[{', '.join(('N', *sizes))}]"
+    """Write a shape; sizes that are free get names."""
+    names = ["N", *["any"] * len(shape)]
+    sizes = [
+        str(size) if isinstance(size, int) else name
+        for size, name in zip(shape, names, strict=False)
+    ]
+    return f"[{', '.join(sizes)}]"
 
 
 def _wrong_input(what: str) -> ModelError:
     return ModelError(
         what,
         expected="one input of 784 numbers an image: " + ", ".join(LAYOUTS.values()),
-        remedy="only networks for images of MNIST's size can be adopted",
+        remedy="put what makes its input of such an image (an axis for several images, padding, "
+        "more channels) into the network, and export that",
     )
 
 
 def _wrong_output(shapes: str) -> ModelError:
     return ModelError(
         f"its output is {shapes}",
-        expected="ten numbers for each image, one for each digit",
-        remedy="only networks of ten classes can be adopted",
+        expected="ten floats for each image, one for each digit",
+        remedy="only networks that tell the ten digits apart can be adopted; export what it gives "
+        "before the answer is chosen",
     )

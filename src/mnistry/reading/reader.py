@@ -48,7 +48,7 @@ LINES = SHIPPED.with_name("lines.onnx")
 THRESHOLD = 0.5
 # Ink of this strength is a mark; marks are apart if this part of their height is between them.
 _INK, _GAP = 0.4, 0.3
-_DIGITS = 10
+_DIGITS = tuple("0123456789")
 
 
 class Reader:
@@ -93,18 +93,21 @@ class Reader:
             raise UsageError(f"a threshold of {threshold}", expected="a probability, 0 to 1")
         usual = _thresholds(_card_of(SHIPPED)) if model is None else (THRESHOLD, THRESHOLD)
         least = usual if threshold is None else (threshold, threshold)
+        where, classes = "the ONNX model", None
         if not (model is None or isinstance(model, bytes)):
-            model = run_directory.onnx_file(model)
+            where = os.fspath(model)
+            model, classes = run_directory.find_network(model)
         self._session = onnx_session.open_session(
             SHIPPED if model is None else model, threads=threads
         )
         count = onnx_session.classes(self._session)
-        if count != _DIGITS:
+        if count != len(_DIGITS) or classes not in (None, _DIGITS):
             raise ModelError(
-                f"it tells {count} classes apart",
-                where="the ONNX model" if isinstance(model, bytes) else str(model),
-                expected="the ten digits, to read numbers with",
-                remedy="to label single images: mnistry predict RUN DATA",
+                f"its {count} classes are not the ten digits",
+                where=where,
+                expected="a network for digits, to read numbers with",
+                remedy="to label single images: mnistry predict "
+                f"{'RUN' if classes is None else where} DATA",
             )
         judgement = _judgement(_card_of(LINES))
         self._line_session = line_session.open_session(LINES, 1 + len(CHARACTERS), threads=threads)

@@ -13,7 +13,7 @@ from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.images.polarity import has_light_border
 from mnistry.inference import onnx_session
 from mnistry.networks import keras_files
-from mnistry.networks.adopt import Adopted, adopt
+from mnistry.networks.adopt import Adopted, Network, adopt
 from mnistry.runs import directory
 from mnistry.runs.directory import Adoption, DataIdentity, Run, Status
 from mnistry.runs.scoring import score_split
@@ -21,13 +21,13 @@ from mnistry.system import files
 from mnistry.version import __version__
 
 
-def adopt_as_run(model: Path, dataset: Dataset, path: Path) -> tuple[Run, Adopted]:
+def adopt_as_run(network: Network, dataset: Dataset, path: Path) -> tuple[Run, Adopted]:
     """Adopt a network, score it, and write a run directory.
 
     Parameters
     ----------
-    model
-        As for `mnistry.networks.adopt.adopt`.
+    network
+        From `mnistry.networks.adopt.open_network`.
     dataset
         The network is tried on its labelled training images, and scored on all of its images.
     path
@@ -69,7 +69,7 @@ def adopt_as_run(model: Path, dataset: Dataset, path: Path) -> tuple[Run, Adopte
         )
     directory.refuse_taken(path)
     began = time.perf_counter()
-    found = adopt(model, train)
+    found = adopt(network, train)
     session = onnx_session.open_session(found.onnx)
 
     def card(split: Split) -> Scorecard:

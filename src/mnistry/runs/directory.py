@@ -20,7 +20,7 @@ from mnistry.datasets.dataset import Dataset, Origin
 from mnistry.errors import DataError, ModelError, ResourceError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.evaluation.statistics import Comparison, mcnemar
-from mnistry.inference import metadata, model_bytes, run_directory
+from mnistry.inference import metadata, run_directory
 from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.system import files
@@ -30,7 +30,7 @@ from mnistry.version import __version__
 if TYPE_CHECKING:
     import keras
 
-FORMAT = 1
+FORMAT = run_directory.FORMAT
 ADOPTED = "adopted"  # instead of a recipe's name
 _RECORD = run_directory.RECORD
 _LOCK = ".lock"
@@ -169,7 +169,7 @@ class Run:
     --------
     >>> Run.open("no/such/run")
     Traceback (most recent call last):
-    mnistry.errors.ModelError: no/such/run: not a run directory; expected a folder with run.json...
+    mnistry.errors.ModelError: no/such/run: no such file or folder; expected a run directory, ...
     """
 
     path: Path
@@ -193,29 +193,7 @@ class Run:
             If there is no run, or it is damaged or was written by a newer mnistry.
         """
         path = Path(path)
-        record = path / _RECORD
-        _refuse_model(path)
-        try:
-            value = json.loads(record.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise ModelError(
-                "not a run directory",
-                where=path,
-                expected=f"a folder with {_RECORD}",
-                remedy="list the runs with: mnistry runs list",
-            ) from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise ModelError(f"cannot be read: {error}", where=record) from error
-        version = value.pop("format", None) if isinstance(value, dict) else None
-        if not isinstance(version, int):
-            raise ModelError("not the record of a run", where=record)
-        if version > FORMAT:
-            raise ModelError(
-                f"format {version} is newer than this mnistry's",
-                where=record,
-                expected=f"format {FORMAT}",
-                remedy="install a newer mnistry",
-            )
+        value = run_directory.read_record(path)
         try:
             adopted = value.pop("adopted", None)
             if adopted is not None:
@@ -228,10 +206,10 @@ class Run:
             if run.seed is None and adopted is None:
                 raise TypeError("seed is missing")
         except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
-            raise ModelError(f"not the record of a run: {error}", where=record) from error
+            raise run_directory.damaged(path, error) from error
         for part in (run, run.data, run.data.origin, run.adopted):
             if part is not None:
-                _check_types(part, record)
+                _check_types(part, path)
         return run
 
     def write(self) -> Self:
@@ -268,12 +246,12 @@ class Run:
 
     def lacks(self, what: str) -> ModelError:
         """Make the error of something that an adopted network does not have."""
-        source = "" if self.adopted is None else f" from {self.adopted.source}"
+        export = "export" if self.has_keras else "export --format onnx"
         return ModelError(
-            f"an adopted network{source}: {what}",
+            f"an adopted network from {self._source}: {what}",
             where=self.path,
             expected="a run that mnistry trained",
-            remedy="mnistry evaluate, read, plot and export --format onnx work with this run",
+            remedy=f"mnistry evaluate, explain, plot, read and {export} work with this run",
         )
 
     @property
@@ -323,8 +301,7 @@ class Run:
         self._check_done()
         if path == self.keras_path and not self.has_keras:
             raise self.lacks("it came as ONNX, and has no Keras model")
-        remedy = "train the run again" if self.adopted is None else "adopt it again"
-        run_directory.check_digest(path, self.digests.get(path.name), remedy)
+        run_directory.check_digest(path, self.digests.get(path.name), self._source)
         return path
 
     def summary(self) -> dict[str, Any]:
@@ -341,12 +318,11 @@ class Run:
         }
 
     def _check_done(self) -> None:
-        if self.status != Status.DONE:
-            raise ModelError(
-                f"the run is {self.status}: it has no results yet",
-                where=self.path,
-                remedy=f"mnistry train --resume {self.path}",
-            )
+        run_directory.check_done(self.path, self.status, self._source)
+
+    @property
+    def _source(self) -> str | None:
+        return None if self.adopted is None else self.adopted.source
 
     def epochs(self) -> tuple[history.Epoch, ...]:
         """Read the figures of every epoch."""
@@ -408,24 +384,6 @@ class Run:
             )
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError(f"no scorecard: {error}", where=path) from error
-
-
-def _refuse_model(path: Path) -> None:
-    """Raise `ModelError` for a model in place of a run directory, with the way to make it one."""
-    if (path / "saved_model.pb").exists() and not Run.exists(path):
-        raise ModelError(
-            "a SavedModel, which only TensorFlow opens",
-            where=path,
-            expected="a run directory",
-            remedy=model_bytes.SAVED_MODEL.format(path=path),
-        )
-    if path.is_file() and path.suffix.lower() in model_bytes.ENDINGS:
-        raise ModelError(
-            f"a {path.suffix} file",
-            where=path,
-            expected="a run directory",
-            remedy=model_bytes.ADOPT.format(path=path),
-        )
 
 
 def checkpoint_folder(path: Path) -> Path:
@@ -549,24 +507,12 @@ def refuse_taken(path: Path) -> None:
 
 
 def _taken(path: Path) -> UsageError:
-    return UsageError(
-        "exists already", where=path, remedy=f"choose another -o, or continue with --resume {path}"
-    )
-
-
-def onnx_file(path: str | Path) -> Path:
-    """Return the path of an ONNX file, or of a run's ONNX file after checking its digest.
-
-    Raises
-    ------
-    ModelError
-        If `path` is neither an ONNX file nor a run, or the run is not done, or is damaged.
-    """
-    path = Path(path)
-    if path.is_file() or (path.suffix.lower() == ".onnx" and not path.is_dir()):
-        return path
-    run = Run.open(path)
-    return run.checked(run.onnx_path)
+    remedy = "choose another -o"
+    with contextlib.suppress(ModelError):
+        run = Run.open(path)
+        if run.adopted is None and run.status in (Status.RUNNING, Status.INTERRUPTED):
+            remedy += f", or continue this training: mnistry train --resume {path}"
+    return UsageError("exists already", where=path, remedy=remedy)
 
 
 def find_all(folder: Path) -> tuple[list[Run], list[ModelError]]:
@@ -599,7 +545,7 @@ def compare(a: Run, b: Run) -> Comparison:
     return mcnemar(wrong_a, wrong_b, card_a.count)
 
 
-def _check_types(record: Any, where: Path) -> None:
+def _check_types(record: Any, folder: Path) -> None:
     """Raise `ModelError` if a field, read from JSON, has the wrong type."""
     for field in dataclasses.fields(record):
         kind: Any = field.type
@@ -607,4 +553,4 @@ def _check_types(record: Any, where: Path) -> None:
             kind = typing.get_origin(kind) or kind  # Mapping for Mapping[str, str]
         content = getattr(record, field.name)
         if not isinstance(content, kind):
-            raise ModelError(f"not the record of a run: {field.name} is {content!r}", where=where)
+            raise run_directory.damaged(folder, f"{field.name} is {content!r}")

@@ -344,4 +344,7 @@ def _versions() -> dict[str, str]:
         "keras": keras.__version__,
         "backend": backend,
         backend: importlib.metadata.version(backend),
+        # These draw and distort images.
+        "numpy": importlib.metadata.version("numpy"),
+        "opencv": importlib.metadata.version("opencv-python-headless"),
     }

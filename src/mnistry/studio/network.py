@@ -13,10 +13,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from mnistry.explain import Explainer
-from mnistry.inference import onnx_session
+from mnistry.inference import onnx_session, run_directory
 from mnistry.reading import Reader
 from mnistry.reading.reader import SHIPPED
-from mnistry.runs.directory import Run, onnx_file
+from mnistry.runs.directory import Run
 from mnistry.studio import schemas
 
 SHIPPED_NAME = "the built-in network"
@@ -55,7 +55,7 @@ class Network:
     @classmethod
     def from_path(cls, path: str | Path) -> "Network":
         """Open an ONNX file, or a run's network."""
-        path, file = Path(path), onnx_file(path)
+        path, file = Path(path), run_directory.find_network(path).file
         return _open(GIVEN_NAME if file == path else path.resolve().name, None, file)
 
     def explain(self, image: list[list[int]], label: int | None) -> schemas.Explanation:
