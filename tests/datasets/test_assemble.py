@@ -101,6 +101,15 @@ def test_changes_are_made_at_once_and_must_hit():
             made([3, 5, 1], Origin(relabel=(change,)))
 
 
+def test_labels_are_changed_before_they_are_counted():
+    both = Origin(relabel=("blank=1",), labels_from=1)
+    assert made(["blank", "2", "3"], both).train.labels.tolist() == [0, 1, 2]
+    with pytest.raises(UsageError, match=r"--label 10=0 and --labels-from 1.*leave one"):
+        made([1, 10], Origin(relabel=("10=0",), labels_from=1))
+    with pytest.raises(DataError, match="0 is not a label; expected a whole number from 1 to 10;"):
+        made([0, 9], Origin(labels_from=1))
+
+
 def test_blank_images_are_refused():
     arrays = {"x_train": np.full((3, 28, 28), 255, np.uint8), "y_train": np.arange(3)}
     with pytest.raises(DataError, match="every pixel is 255: all 3 images are blank"):

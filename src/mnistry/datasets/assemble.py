@@ -267,6 +267,13 @@ def _relabelled(
         if not old or not equals or not new or _plain(old) in changes:
             raise UsageError(f"--label {change}", expected="OLD=NEW, for example 10=0, once")
         changes[_plain(old)] = new
+        if how.labels_from and _is_number(_plain(new)) and int(_plain(new)) < how.labels_from:
+            raise UsageError(
+                f"--label {change} and --labels-from {how.labels_from}: labels are changed first, "
+                f"and {new} would come before the first class",
+                where=source.path,
+                remedy="leave one of the two out",
+            )
     if not changes:
         return texts
     plain = {
@@ -323,7 +330,7 @@ def _numbered(
         wrong = (array < 0) | (array >= len(classes))
         if wrong.any():
             index = int(np.argmax(wrong))
-            raise _no_label(int(array[index]) + first, source, name, index, classes, numbers)
+            raise _no_label(int(array[index]) + first, source, name, index, classes, numbers, first)
         result[name] = array.astype(np.uint8)
     return result, classes
 
@@ -353,18 +360,21 @@ def _no_label(
     index: int,
     classes: tuple[str, ...] = DIGITS,
     numbers: Mapping[str, NDArray[np.int64]] | None = None,
+    first: int = 0,
 ) -> DataError:
     """Return the error for a label that is none, with the remedies that fit all the labels."""
     remedy = None
-    if numbers is not None and classes == DIGITS:
+    if numbers is not None and first:
+        remedy = f"leave out --labels-from {first}, or give the first class's label"
+    elif numbers is not None and classes == DIGITS:
         together = np.unique(np.concatenate(list(numbers.values())))
         low, high = int(together[0]), int(together[-1])
         if low == 1 and len(together) == high and 2 <= high <= MAX_CLASSES:
             remedy = "if 1 is the first class, give --labels-from 1"
         if high == 10 and low >= 1:
             zero = "if 10 stands for zero, give --label 10=0"
-            first = "if 1 stands for the first class, 0, give --labels-from 1"
-            remedy = f"{zero}; {first}"
+            shifted = "if 1 stands for the first class, 0, give --labels-from 1"
+            remedy = f"{zero}; {shifted}"
         elif high < MAX_CLASSES and low >= 0 and remedy is None:
             remedy = (
                 "more than ten classes need labels from 0 with none left out, or the classes' "
@@ -373,7 +383,7 @@ def _no_label(
     return DataError(
         f"{str(value)[:_LONGEST]} is not a label",
         where=source.where(name, index),
-        expected=f"a whole number from 0 to {len(classes) - 1}",
+        expected=f"a whole number from {first} to {first + len(classes) - 1}",
         remedy=remedy,
     )
 

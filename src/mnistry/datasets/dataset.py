@@ -6,6 +6,7 @@ Knows nothing of files or formats.
 import dataclasses
 import hashlib
 import math
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self, cast
@@ -57,7 +58,7 @@ class Origin:
     relabel
         Labels to change before classes are counted, each as ``"10=0"``.
     labels_from
-        The label of the first class: 1 makes 1 the class 0.
+        The label of the first class, after `relabel`: 1 makes 1 the class 0.
     fit
         Whether each image is brought to MNIST's form, as a picture that is read.
     """
@@ -73,6 +74,26 @@ class Origin:
     def at(self, data: str | None) -> Self:
         """Return the same arguments for other data."""
         return dataclasses.replace(self, data=data)
+
+    def typed(self) -> str:
+        """Return all but the data as options are typed on the command line.
+
+        Examples
+        --------
+        >>> Origin("digits.npz", relabel=("10=0",), fit=True).typed()
+        '--label 10=0 --fit'
+        """
+        options: list[str] = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name == "data" or value == field.default:
+                continue
+            option = "--label" if field.name == "relabel" else "--" + field.name.replace("_", "-")
+            values = value if isinstance(value, tuple) else (value,)
+            options += [
+                option if one is True else f"{option} {shlex.quote(str(one))}" for one in values
+            ]
+        return " ".join(options)
 
     def to_json(self) -> dict[str, Any]:
         """Return ``data``, ``transpose``, and what else differs from its default."""

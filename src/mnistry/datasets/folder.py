@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets import fit, idx, names
+from mnistry.datasets import fit, names, text_files
 from mnistry.datasets.assemble import PARTS, Source, assemble
 from mnistry.datasets.dataset import AS_IS, Dataset, Images, Origin
 from mnistry.errors import DataError
@@ -89,7 +89,7 @@ def table_source(path: Path, rows: Sequence[tuple[str, str]], how: Origin = AS_I
 def table_of_files(path: Path) -> list[tuple[str, str]] | None:
     """Return the names of pictures and the labels that a CSV file lists, else None."""
     content = bytearray()
-    for piece in idx.pieces(path):
+    for piece in text_files.pieces(path):
         content += piece
         if len(content) > _MAX_TABLE or b"\0" in piece:
             return None

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.datasets.assemble import Source
-from mnistry.datasets.csv import MAX_ROWS, Table, as_source, lines
+from mnistry.datasets.csv import MAX_ROWS, Table, as_source
 from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Origin
+from mnistry.datasets.text_files import lines
 from mnistry.errors import DataError
 
 _PIXELS, _USPS = 28 * 28, 16 * 16

@@ -9,7 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mnistry.datasets import arff, csv, folder, hdf5, idx, libsvm, matlab, names, npz, parquet
+from mnistry.datasets import (
+    arff,
+    csv,
+    folder,
+    hdf5,
+    idx,
+    libsvm,
+    matlab,
+    names,
+    npz,
+    parquet,
+    text_files,
+)
 from mnistry.datasets.assemble import Source, assemble, merged
 from mnistry.datasets.dataset import AS_IS, Dataset, Origin
 from mnistry.errors import DataError
@@ -82,7 +94,7 @@ def read(path: Path, how: Origin = AS_IS) -> Dataset:
 
 def file_source(path: Path, how: Origin) -> Source:
     """Read a file in whichever format it is, without deciding on its classes."""
-    head = _head(path)
+    head = text_files.head(path, _HEAD)
     for known in FORMATS:
         if known.begins.match(head):
             return known.read(path, how)
@@ -90,16 +102,6 @@ def file_source(path: Path, how: Origin) -> Source:
     if head.strip() and not _CONTROL.search(head):
         return _table(path, how)
     raise DataError("unknown file type", where=path, expected=KINDS)
-
-
-def _head(path: Path) -> bytes:
-    """Return a file's first bytes, decompressed."""
-    head = b""
-    for piece in idx.pieces(path):
-        head += piece
-        if len(head) >= _HEAD:
-            break
-    return head[:_HEAD]
 
 
 def _refuse(path: Path, head: bytes) -> None:
