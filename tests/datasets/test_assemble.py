@@ -124,3 +124,20 @@ def test_images_of_another_size_are_refused_with_a_remedy_that_works():
         assemble(Source(Path("my.mat"), arrays), Origin())
     train, _ = assemble(Source(Path("my.mat"), arrays), Origin(fit=True))
     assert np.flatnonzero((train.images[0] > 60).any(axis=1))[[0, -1]].tolist() == [4, 23]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (0, 15), (-128, 127), (0, 65535)])
+def test_numbers_of_another_range_are_refused_and_scaled_by_fit(low, high):
+    ink = np.pad(np.ones((2, 20, 4)), ((0, 0), (4, 4), (12, 12)))
+    images = low + ink * (high - low)
+    arrays = {"x_train": images, "y_train": np.arange(2)}
+    with pytest.raises(DataError, match="--fit scales and centres each"):
+        assemble(Source(Path("my.npz"), arrays), Origin())
+    train, _ = assemble(Source(Path("my.npz"), arrays), Origin(fit=True))
+    np.testing.assert_array_equal(train.images > 99, ink > 0)
+
+
+def test_a_fourth_channel_is_told():
+    arrays = {"x_train": np.repeat(IMAGES[:2, ..., None], 4, axis=3), "y_train": np.arange(2)}
+    with pytest.raises(DataError, match=r"leave the fourth channel out: images\[..., :3\]"):
+        assemble(Source(Path("my.npz"), arrays), Origin())

@@ -25,13 +25,22 @@ from torture.mutations import MOST, Seed, compressed, mutate, whole_and_members
 
 # Forms, by the reader that they test; each file of a form is damaged in turn.
 READERS = {
-    "csv": ("csv", "csv_headless", "csv_quoted", "csv_semicolon", "csv_gz", "savetxt"),
+    "csv": (
+        "csv",
+        "csv_headless",
+        "csv_quoted",
+        "csv_semicolon",
+        "csv_gz",
+        "savetxt",
+        "csv_unicode",
+        "zip_train",
+    ),
     "npz": ("npz_names", "npz_arr", "npz_texts", "medmnist"),
     "npy": ("npy", "kmnist"),
     "idx": ("qmnist", "emnist"),
     "parquet": ("parquet", "parquet_tiff", "openml_parquet"),
     "arrow": ("arrow",),
-    "mat": ("mat", "emnist_mat", "svhn"),
+    "mat": ("mat", "emnist_mat", "svhn", "mnist_all"),
     "hdf5": ("hdf5", "mat_73"),
     "arff": ("arff", "arff_sparse"),
     "libsvm": ("libsvm", "usps"),

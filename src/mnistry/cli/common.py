@@ -178,7 +178,7 @@ def finish(dataset: "Dataset") -> None:
         raise IncompleteError(
             f"{failed} could not be read; the others were used",
             where=dataset.source,
-            remedy="repair or remove them",
+            remedy="the lines above say why",
         )
 
 

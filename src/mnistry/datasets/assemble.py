@@ -24,12 +24,14 @@ from mnistry.datasets.dataset import (
     as_labels,
     as_stack,
     as_vector,
+    check_range,
 )
 from mnistry.errors import DataError, UsageError
 from mnistry.inference.model_bytes import MAX_CLASSES
 
 PARTS = ("train", "test", "validation")
 _SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_CERTAINLY_MORE = 1000  # no single wrong pixel, but another scale
 _LETTERS = 3  # of as many, beside digits, none is a mistake
 _LONGEST = 60  # characters of a class's name
 
@@ -196,9 +198,15 @@ def _check_complete(source: Source) -> None:
 def _images(array: NDArray[Any], where: str, how: Origin) -> Images:
     if how.fit:
         stack = as_stack(array)
-        if stack is not None and stack.shape[1:3] != (28, 28):
+        if stack is not None and (stack.shape[1:3] != (28, 28) or _is_scaled(stack)):
             return fit.fit_stack(stack, where)
-    images = as_images(array, where)
+    try:
+        images = as_images(array, where)
+    except DataError as error:
+        if _is_scaled(array) and "--fit" not in (error.remedy or ""):
+            ours = "--fit scales and centres each"
+            error.remedy = ours if error.remedy is None else f"{error.remedy}; or {ours}"
+        raise
     if images.min() == images.max() and images.max() in (0, 255):
         raise DataError(
             f"every pixel is {images.max()}: all {len(images):,} images are blank",
@@ -207,6 +215,19 @@ def _images(array: NDArray[Any], where: str, how: Origin) -> Images:
             remedy="look at the source; white ink on transparent or white paper cannot be seen",
         )
     return images
+
+
+def _is_scaled(array: NDArray[Any]) -> bool:
+    """Whether numbers are of another range than 0 to 255, as `as_images` refuses them."""
+    if array.dtype.kind not in "iuf" or not array.size:
+        return False
+    if array.min() < 0 or array.max() > _CERTAINLY_MORE:
+        return True
+    try:
+        check_range(array, "")
+    except DataError:
+        return True
+    return False
 
 
 def _labels(source: Source, how: Origin) -> tuple[dict[str, Labels], tuple[str, ...]]:

@@ -20,6 +20,7 @@ from mnistry.datasets.assemble import Source, assemble
 from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Dataset, Origin
 from mnistry.datasets.text_files import Lines
 from mnistry.errors import DataError
+from mnistry.inference.model_bytes import MAX_CLASSES
 
 PIXELS = tuple(f"pixel{i}" for i in range(28 * 28))
 LABEL = "label"
@@ -36,6 +37,8 @@ _USUAL = "label,pixel0,…,pixel783"
 _LINE_END = 10
 _LAST = 1024  # added to the last number of a line
 _FREED = 1 << 24  # bytes
+# Columns of square images of 8 to 64 pixels a side, with and without a label.
+_OTHER_SIZES = {side * side + more: side for side in range(8, 65) for more in (0, 1)}
 _MAX_TEXT = 60  # characters of a label
 _PIXEL_VALUES = frozenset(map(float, range(256)))
 
@@ -154,11 +157,16 @@ def read_table(path: Path, how: Origin = AS_IS) -> Table:
     if headless:
         count = len(fields) - (fields[-1] == "")  # each row ends with a separator
         if not len(PIXELS) <= count <= len(PIXELS) + 2:
+            if how.fit and count in _OTHER_SIZES:
+                reader.push_back(first)
+                return _of_other_size(reader, count, separator, path, row)
             raise DataError(
-                f"{len(fields)} columns, and no header",
+                f"{count} columns, and no header",
                 where=f"{path}, row {row}",
                 expected="784 pixels, and perhaps a label",
-                remedy=f"add the header {_USUAL}",
+                remedy="give --fit, if they are the pixels of smaller or larger images"
+                if count in _OTHER_SIZES
+                else f"add the header {_USUAL}",
             )
         layout = Layout(tuple(f"{i}" for i in range(1, count + 1)), (0, count), separator)
         reader.push_back(first)
@@ -438,6 +446,54 @@ def _headless(reader: Lines, layout: Layout, path: Path, row: int) -> Table:
     edge = numbers[pixel].astype(np.uint8)[:, np.newaxis]
     images = np.concatenate([inner, edge] if labels_first else [edge, inner], axis=1)
     return Table(images, numbers[label], str(label + 1), rows, extra)
+
+
+def _of_other_size(reader: Lines, columns: int, separator: bytes, path: Path, row: int) -> Table:
+    """Read a table of numbers without a header: USPS's ``zip.train``, or ``optdigits.tra``."""
+    rows: list[int] = []
+    values: list[NDArray[np.float32]] = []
+    for block in reader.blocks():
+        for line in block.removesuffix(b"\n").split(b"\n"):
+            fields = line.strip(b"\r " + separator).split(separator)
+            if fields != [b""]:
+                try:
+                    numbers = np.array(fields, np.float32)
+                except ValueError:
+                    numbers = np.empty(0, np.float32)
+                if len(numbers) != columns or not np.isfinite(numbers).all():
+                    raise DataError(
+                        f"{line[:30].decode(errors='replace')!r} is not a row",
+                        where=f"{path}, row {row}",
+                        expected=f"{columns} numbers",
+                    )
+                rows.append(row)
+                values.append(numbers)
+            row += 1
+        if len(values) * columns * 4 > MAX_ARRAY_BYTES:
+            raise DataError("too many rows", where=path, expected="fewer")
+    table, numbers_of_rows = np.stack(values), np.array(rows, np.int64)
+    side = _OTHER_SIZES[columns]
+    if columns == side * side:
+        return Table(from_signed(table), None, "", numbers_of_rows, {})
+    places = [place for place in (0, columns - 1) if _are_labels(table[:, place])]
+    if len(places) != 1:
+        raise _unclear(path)
+    images = np.delete(table, places[0], axis=1)
+    labels = table[:, places[0]].astype(np.int64)
+    return Table(from_signed(images), labels, str(places[0] + 1), numbers_of_rows, {})
+
+
+def _are_labels(column: NDArray[np.float32]) -> bool:
+    """Whether numbers can be labels: whole, from 0, and not all the same."""
+    whole = (column == np.floor(column)).all() and column.min() >= 0
+    return bool(whole and len(column) > 1 and column.min() < column.max() < MAX_CLASSES)
+
+
+def from_signed(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring pixels from -1 to 1, as USPS's, to 0 to 255."""
+    if -1 <= images.min() < 0 and images.max() <= 1:
+        return np.asarray(np.rint((images + 1) * np.float32(127.5)))
+    return images
 
 
 def _unclear(path: Path) -> DataError:

@@ -23,7 +23,7 @@ DIGITS = tuple("0123456789")
 MAX_ARRAY_BYTES = 2**30  # for one array of a file
 KERAS_NAMES = {name: name for name in ("x_train", "y_train", "x_test", "y_test")}
 # Of all pixels of a dataset: images of 4 bits a pixel, or fewer, reach no higher.
-_FEW_LEVELS = 15
+FEW_LEVELS = 15
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's
 
 
@@ -230,7 +230,9 @@ def as_images(array: NDArray[np.generic], where: str) -> Images:
             f"images of shape {array.shape}",
             where=where,
             expected="(n, 28, 28) or (n, 784)",
-            remedy="give one row per image; for a single image, image[np.newaxis]"
+            remedy="leave the fourth channel out: images[..., :3], or images[:, :3] if it is first"
+            if array.ndim == 4 and 4 in (array.shape[1], array.shape[3])
+            else "give one row per image; for a single image, image[np.newaxis]"
             if images is None
             else "--fit brings each to MNIST's form",
         )
@@ -313,7 +315,7 @@ def check_range(images: NDArray[np.generic], where: str) -> None:
             + ("np.rint(127.5 * (images + 1))" if signed else "np.rint(255.0 * images)")
             + inside,
         )
-    if 0 < highest <= _FEW_LEVELS and lowest >= 0:
+    if 0 < highest <= FEW_LEVELS and lowest >= 0:
         raise DataError(
             f"the pixels reach no higher than {highest}",
             where=where,
