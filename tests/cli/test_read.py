@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import shutil
 import subprocess
 import sys
 import zlib
@@ -473,7 +474,18 @@ def test_pages_are_chosen(mnistry_command, scan, number) -> None:
     both = mnistry_command("read", scan, number, "--pages", "3-")
     assert both.code == 8
     assert both.out == f"{scan}, page 3: 315\n"
-    assert f"{number}: it has 1 page: none is chosen" in both.err
+    assert f"{number}: it has 1 page: none is chosen; leave --pages out" in both.err
+
+
+def test_a_page_that_no_file_has_is_told_with_what_to_do(mnistry_command, number, tmp_path) -> None:
+    shutil.copy(number, tmp_path / "b.png")
+    result = mnistry_command("read", number, tmp_path / "b.png", "--pages", "2")
+    assert result.code == 8
+    first, _, last = result.err.splitlines()
+    assert first.endswith(
+        "no page 2; expected 1, its only page; leave --pages out, or choose others"
+    )
+    assert last == "mnistry: none of 2 pages could be read; the lines above say why"
 
 
 def test_a_page_that_is_asked_for_by_number_and_missing_is_told(mnistry_command, scan) -> None:

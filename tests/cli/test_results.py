@@ -61,6 +61,58 @@ def test_other_data_is_scored_though_the_runs_own_is_gone(
 
 
 @pytest.fixture
+def counted_from_one(finished_run, tmp_path) -> tuple[Path, Path]:
+    """A run on a file where 10 stands for zero, and that file."""
+    _, (images, labels) = mnistry.load("sample")
+    path = tmp_path / "from_one.npz"
+    np.savez(path, images=images, labels=np.where(labels == 0, 10, labels))
+    shutil.copytree(finished_run.path, tmp_path / "run")
+    record = tmp_path / "run" / "run.json"
+    value = json.loads(record.read_text())
+    value["data"] |= {"given": str(path), "relabel": ["10=0"]}
+    record.write_text(json.dumps(value))
+    return tmp_path / "run", path
+
+
+def test_a_runs_own_file_is_read_as_for_the_training(
+    mnistry_command, finished_run, counted_from_one, monkeypatch
+) -> None:
+    run, path = counted_from_one
+    monkeypatch.chdir(path.parent)
+    result = mnistry_command("evaluate", run, "--data", f"./{path.name}", "--json")
+    assert "read as the run's own data: --label 10=0" in result.err
+    own = json.loads(mnistry_command("evaluate", finished_run.path, "--json").out)
+    assert json.loads(result.out)["accuracy"] == own["accuracy"]
+    assert mnistry_command("predict", run, path).code == 0
+    assert mnistry_command("explain", run, "--data", path, "--split", "train").code == 0
+    assert "--label 10=0" in mnistry_command("runs", "show", run).out
+    # What is given wins.
+    given = mnistry_command("evaluate", run, "--data", path, "--labels-from", "1", "--json")
+    assert json.loads(given.out)["accuracy"] < 0.2
+
+
+def test_other_data_is_read_as_it_is_and_the_runs_options_are_named(
+    mnistry_command, counted_from_one, unlabelled, tmp_path
+) -> None:
+    run, path = counted_from_one
+    shutil.copy(path, tmp_path / "other.npz")
+    refused = mnistry_command("evaluate", run, "--data", tmp_path / "other.npz")
+    assert refused.code == 3
+    assert "the run's own data is read with --label 10=0: add that" in refused.err
+    result = mnistry_command("evaluate", run, "--data", tmp_path / "other.npz", "--label", "10=0")
+    assert result.code == 0
+    assert "own data" not in result.err
+    with np.load(path) as arrays:
+        np.savez(tmp_path / "zero.npz", images=arrays["images"], labels=arrays["labels"] % 10)
+    result = mnistry_command("evaluate", run, "--data", tmp_path / "zero.npz")
+    assert result.code == 0
+    assert "note: the run's own data is read with --label 10=0" in result.err
+    # Labels that are not there need no change.
+    assert "own data" not in mnistry_command("predict", run, unlabelled).err
+    assert "own data" not in mnistry_command("evaluate", run, "--data", "sample").err
+
+
+@pytest.fixture
 def unlabelled(tmp_path) -> Path:
     _, (images, _) = mnistry.load("sample")
     path = tmp_path / "test.csv"

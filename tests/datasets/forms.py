@@ -355,16 +355,48 @@ def libsvm(folder: Path) -> Path:
 
 
 def usps(folder: Path) -> Path:
-    small = np.asarray(
-        [np.asarray(Image.fromarray(i).resize((16, 16), Image.Resampling.BOX)) for i in IMAGES]
-    )
+    small = small_pixels(16) / 127.5 - 1
     rows = []
     for i in range(TRAIN):
-        values = small[i].ravel() / 127.5 - 1
+        values = small[i]
         pairs = " ".join(f"{place + 1}:{value:.6f}" for place, value in enumerate(values))
         rows.append(f"{LABELS[i] + 1} {pairs}")
     (folder / "usps.bz2").write_bytes(bz2.compress(("\n".join(rows) + "\n").encode()))
     return folder / "usps.bz2"
+
+
+def small_pixels(side: int) -> np.ndarray:
+    """Return the images with fewer pixels, as rows from 0 to 255."""
+    small = [Image.fromarray(i).resize((side, side), Image.Resampling.BOX) for i in IMAGES]
+    return np.asarray([np.asarray(one).ravel() for one in small])
+
+
+def zip_train(folder: Path) -> Path:
+    pixels = small_pixels(16)[:TRAIN] / 127.5 - 1
+    rows = (
+        " ".join([f"{label:.4f}", *(f"{value:.4f}" for value in row)]) + " \n"
+        for label, row in zip(LABELS[:TRAIN], pixels, strict=True)
+    )
+    (folder / "zip.train.gz").write_bytes(gzip.compress("".join(rows).encode()))
+    return folder / "zip.train.gz"
+
+
+def mnist_all(folder: Path) -> Path:
+    import scipy.io
+
+    arrays = {
+        f"{part}{k}": IMAGES[rows][LABELS[rows] == k].reshape(-1, 784)
+        for part, rows in SPLITS.items()
+        for k in range(10)
+    }
+    scipy.io.savemat(folder / "mnist_all.mat", arrays)
+    return folder / "mnist_all.mat"
+
+
+def unicode_text(folder: Path) -> Path:
+    text = table(["label", *PIXELS], separator="\t", end="\r\n").decode()
+    (folder / "digits.txt").write_bytes(text.encode("utf-16"))
+    return folder / "digits.txt"
 
 
 def mnist_original(folder: Path) -> Path:
@@ -495,6 +527,7 @@ FORMS = {
                       csv_file(["label", *PIXELS], label=lambda k: SPELLED[k]), parts=ONE),
     "csv_gz": Form("… gzipped", "`train.csv.gz`", csv_file(["label", *PIXELS], "train.csv.gz"),
                    parts=ONE),
+    "csv_unicode": Form("… as Excel's Unicode text", "UTF-16, with tabs", unicode_text, parts=ONE),
     "csv_folder": Form("a folder of CSV files", "`train.csv`, `test.csv`, and others",
                        kaggle_folder),
     "savetxt": Form("`numpy.savetxt`", "`7.000000000000000000e+00 0.00…`", savetxt, parts=ONE),
@@ -513,8 +546,11 @@ FORMS = {
                    parts=ONE),
     "usps": Form("USPS in LIBSVM's form", "16×16 pixels from -1 to 1, labels from 1",
                  usps, {"fit": True, "labels_from": 1}, ONE, None),
+    "zip_train": Form("USPS's `zip.train.gz`", "`6.0000 -1.0000 …`: a label, 16×16 pixels",
+                      zip_train, {"fit": True}, ONE, None),
     "mat": Form("`.mat`, as `mnist-original.mat`", "`data` of 784×n, `label`",
                 mnist_original, parts=ONE),
+    "mnist_all": Form("… as `mnist_all.mat`", "`train0` to `test9`", mnist_all),
     "emnist_mat": Form("EMNIST's `.mat`; writers are kept", "`dataset.train.images`, …",
                        emnist_mat),
     "svhn": Form("SVHN, format 2", "`train_32x32.mat`, `test_32x32.mat`",

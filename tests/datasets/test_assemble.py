@@ -101,6 +101,15 @@ def test_changes_are_made_at_once_and_must_hit():
             made([3, 5, 1], Origin(relabel=(change,)))
 
 
+def test_labels_are_changed_before_they_are_counted():
+    both = Origin(relabel=("blank=1",), labels_from=1)
+    assert made(["blank", "2", "3"], both).train.labels.tolist() == [0, 1, 2]
+    with pytest.raises(UsageError, match=r"--label 10=0 and --labels-from 1.*leave one"):
+        made([1, 10], Origin(relabel=("10=0",), labels_from=1))
+    with pytest.raises(DataError, match="0 is not a label; expected a whole number from 1 to 10;"):
+        made([0, 9], Origin(labels_from=1))
+
+
 def test_blank_images_are_refused():
     arrays = {"x_train": np.full((3, 28, 28), 255, np.uint8), "y_train": np.arange(3)}
     with pytest.raises(DataError, match="every pixel is 255: all 3 images are blank"):
@@ -115,3 +124,20 @@ def test_images_of_another_size_are_refused_with_a_remedy_that_works():
         assemble(Source(Path("my.mat"), arrays), Origin())
     train, _ = assemble(Source(Path("my.mat"), arrays), Origin(fit=True))
     assert np.flatnonzero((train.images[0] > 60).any(axis=1))[[0, -1]].tolist() == [4, 23]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (0, 15), (-128, 127), (0, 65535)])
+def test_numbers_of_another_range_are_refused_and_scaled_by_fit(low, high):
+    ink = np.pad(np.ones((2, 20, 4)), ((0, 0), (4, 4), (12, 12)))
+    images = low + ink * (high - low)
+    arrays = {"x_train": images, "y_train": np.arange(2)}
+    with pytest.raises(DataError, match="--fit scales and centres each"):
+        assemble(Source(Path("my.npz"), arrays), Origin())
+    train, _ = assemble(Source(Path("my.npz"), arrays), Origin(fit=True))
+    np.testing.assert_array_equal(train.images > 99, ink > 0)
+
+
+def test_a_fourth_channel_is_told():
+    arrays = {"x_train": np.repeat(IMAGES[:2, ..., None], 4, axis=3), "y_train": np.arange(2)}
+    with pytest.raises(DataError, match=r"leave the fourth channel out: images\[..., :3\]"):
+        assemble(Source(Path("my.npz"), arrays), Origin())

@@ -55,3 +55,10 @@ def test_light_paper_is_reported():
     light = Split(255 - split(5).images, split(5).labels)
     (notice,) = probable_mistakes(dataset(light))
     assert "light paper" in notice
+
+
+def test_dim_ink_is_told():
+    dim = split(20)
+    (notice,) = probable_mistakes(dataset(Split(dim.images // 16 + 1, dim.labels)))
+    assert "reach no higher than 16" in notice
+    assert "np.rint(255 / 16 * images)" in notice

@@ -1,3 +1,6 @@
+import bz2
+import gzip
+import lzma
 import tracemalloc
 
 import numpy as np
@@ -5,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mnistry.datasets import csv, idx
+from mnistry.datasets import csv, idx, sniff, text_files
 from mnistry.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 784), np.uint8)
@@ -82,13 +85,13 @@ def test_spaces_and_signs_that_change_no_value(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 3000, 5000])
 def test_pieces_of_any_size_give_the_same(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(csv, "BLOCK", size)
+    monkeypatch.setattr(text_files, "BLOCK", size)
     monkeypatch.setattr(idx, "CHUNK", 1000)
     assert_read(save(tmp_path / "train.csv", [HEADER, *rows()]))
 
 
 def test_rows_are_counted_over_all_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(csv, "BLOCK", 3000)
+    monkeypatch.setattr(text_files, "BLOCK", 3000)
     monkeypatch.setattr(idx, "CHUNK", 1000)
     first, *others = with_value("x", line=3)
     path = save(tmp_path / "train.csv", [HEADER, first, "", *others])
@@ -166,11 +169,67 @@ def test_fault_31_two_ragged_rows_that_make_up_for_each_other(tmp_path):
 
 def test_fault_32_nul_byte(tmp_path):
     path = save(tmp_path / "train.csv", [HEADER, *with_value("1\0")])
-    assert_refused(path, "row 4, column pixel12", r"'1\x00'")
+    assert_refused(path, "row 4, column pixel12", r"'1\x00'", "copy it again")
 
 
 def test_fault_33_byte_order_mark_and_windows_line_ends(tmp_path):
     assert_read(save(tmp_path / "train.csv", [HEADER, *rows()], end="\r\n", encoding="utf-8-sig"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("size", [1, 7, 1 << 16])
+def test_other_encodings_of_unicode(tmp_path, monkeypatch, encoding, size):
+    monkeypatch.setattr(idx, "CHUNK", size)
+    path = save(tmp_path / "train.csv", [HEADER, *rows()], end="\r\n", encoding=encoding)
+    dataset = sniff.read(path)
+    np.testing.assert_array_equal(dataset.train.images.reshape(-1, 784), IMAGES)
+    path.write_bytes(path.read_bytes()[:-1])
+    if encoding != "utf-16-be":  # without the last byte the row is whole
+        assert_refused(path, f"damaged {encoding.upper()}", "save it again as CSV with UTF-8")
+
+
+def test_carriage_returns_alone_end_lines(tmp_path):
+    assert_read(save(tmp_path / "train.csv", [HEADER, *rows()], end="\r"))
+
+
+@pytest.mark.parametrize("before", ["", " ", "# by me", "sep=,", '"sep=,"'])
+def test_lines_before_the_header_are_passed_over_and_counted(tmp_path, before):
+    assert_read(save(tmp_path / "train.csv", [before, before, HEADER, *rows()]))
+    path = save(tmp_path / "train.csv", [before, before, HEADER, *with_value("x")])
+    assert_refused(path, "row 6, column pixel12")
+
+
+def test_the_header_of_numpy_is_a_comment(tmp_path):
+    assert_read(save(tmp_path / "train.csv", [f"# {HEADER}", *rows()]))
+
+
+def test_a_separator_after_the_last_value(tmp_path):
+    assert_read(save(tmp_path / "train.csv", [HEADER, *(f"{line}," for line in rows())]))
+    assert_read(save(tmp_path / "train.csv", [f"{HEADER},", *(f"{line}," for line in rows())]))
+    path = save(tmp_path / "train.csv", [f"{line},".replace(",0,", ",,", 1) for line in rows()])
+    assert_refused(path, "the field is empty")
+
+
+def test_rows_without_any_value_are_passed_over(tmp_path):
+    assert_read(save(tmp_path / "train.csv", [HEADER, *rows(), "," * 784, "," * 784]))
+
+
+def test_single_quotes(tmp_path):
+    lines = [",".join(f"'{field}'" for field in line.split(",")) for line in (HEADER, *rows())]
+    assert_read(save(tmp_path / "train.csv", lines))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_in_several_streams(tmp_path, pack):
+    text = "".join(line + "\n" for line in (HEADER, *rows())).encode()
+    packed = pack(text[:900]) + pack(b"") + pack(text[900:])
+    path = tmp_path / "train.csv.packed"
+    path.write_bytes(packed)
+    assert_read(path)
+    path.write_bytes(packed + b"junk")
+    assert_refused(path, "byte")
+    path.write_bytes(packed[:-5])
+    assert_refused(path, "byte")
 
 
 @pytest.mark.parametrize("value", ["1" * 200_000, "1" * 3_000_000])
@@ -251,7 +310,7 @@ def test_the_quick_way_reads_what_looking_at_each_value_reads(lines):
     """A value is either read as Python's float reads it, or named as wrong."""
     text = "".join(",".join(fields) + "\n" for fields in lines)
     layout = csv.Layout(("label", "pixel0"), (1, 2))
-    wanted = [line.split(",") for line in text.splitlines() if line.strip()]
+    wanted = [line.split(",") for line in text.splitlines() if line.strip(" ,")]
     try:
         blocks = list(csv.read_blocks([text.encode()], layout, "x", row=1))
     except DataError as error:

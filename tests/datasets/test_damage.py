@@ -1,10 +1,11 @@
 """Slightly damaged files of every format that is read here give only errors of our own.
 
-python tests/datasets/test_damage.py 5000
+python -m tests.datasets.test_damage 5000 [READER …]
 """
 
 import bz2
 import gzip
+import resource
 import sys
 import tempfile
 import time
@@ -24,13 +25,22 @@ from torture.mutations import MOST, Seed, compressed, mutate, whole_and_members
 
 # Forms, by the reader that they test; each file of a form is damaged in turn.
 READERS = {
-    "csv": ("csv", "csv_headless", "csv_quoted", "csv_semicolon", "csv_gz", "savetxt"),
+    "csv": (
+        "csv",
+        "csv_headless",
+        "csv_quoted",
+        "csv_semicolon",
+        "csv_gz",
+        "savetxt",
+        "csv_unicode",
+        "zip_train",
+    ),
     "npz": ("npz_names", "npz_arr", "npz_texts", "medmnist"),
     "npy": ("npy", "kmnist"),
     "idx": ("qmnist", "emnist"),
     "parquet": ("parquet", "parquet_tiff", "openml_parquet"),
     "arrow": ("arrow",),
-    "mat": ("mat", "emnist_mat", "svhn"),
+    "mat": ("mat", "emnist_mat", "svhn", "mnist_all"),
     "hdf5": ("hdf5", "mat_73"),
     "arff": ("arff", "arff_sparse"),
     "libsvm": ("libsvm", "usps"),
@@ -52,8 +62,16 @@ def seeds(path: Path) -> Iterator[Seed]:
         yield Seed(path.name, content)
 
 
-def damage(reader: str, count: int, place: Path, seed: int = 0) -> Counter[str]:
-    """Load damaged files; return how often each outcome came; raise what is none of our errors."""
+def damage(
+    reader: str, count: int, place: Path, seed: int = 0
+) -> tuple[Counter[str], tuple[float, str]]:
+    """Load damaged files; raise what is none of our errors.
+
+    Returns
+    -------
+    outcomes, slowest
+        How often each outcome came; the most processor seconds that a file took, and which.
+    """
     few = {"TRAIN": 4, "TEST": 2, "SPLITS": {"train": slice(0, 4), "test": slice(4, 6)}}
     targets = []
     with mock.patch.multiple(forms, **few):
@@ -65,11 +83,13 @@ def damage(reader: str, count: int, place: Path, seed: int = 0) -> Counter[str]:
                 targets += [(name, loaded, file, one) for one in seeds(file)]
     random = np.random.default_rng([seed, len(reader)])
     outcomes: Counter[str] = Counter()
+    slowest = (0.0, "")
     for number in range(count):
         name, loaded, file, one = targets[number % len(targets)]
         recipe = random.bytes(int(random.integers(8, MOST)))
         whole = file.read_bytes()
         file.write_bytes(mutate(one, recipe))
+        began = time.process_time()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -84,12 +104,13 @@ def damage(reader: str, count: int, place: Path, seed: int = 0) -> Counter[str]:
             raise
         finally:
             file.write_bytes(whole)
-    return outcomes
+        slowest = max(slowest, (time.process_time() - began, f"{name}, {recipe.hex()}"))
+    return outcomes, slowest
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_damaged_files_give_only_our_own_errors(reader, tmp_path):
-    outcomes = damage(reader, 200, tmp_path)
+    outcomes, _ = damage(reader, 200, tmp_path)
     if reader != "pictures":  # which are listed, and the others read
         assert outcomes["DataError"] > 20
     assert outcomes["read"] + outcomes["DataError"] + outcomes["UsageError"] == 200
@@ -100,8 +121,11 @@ def main(count: int) -> None:
     for reader in sys.argv[2:] or READERS:
         began = time.process_time()
         with tempfile.TemporaryDirectory() as place:
-            outcomes = damage(reader, count, Path(place), seed=1)
-        print(reader, dict(outcomes), f"{time.process_time() - began:.0f} s", flush=True)  # noqa: T201
+            outcomes, (slowest, which) = damage(reader, count, Path(place), seed=1)
+        spent = time.process_time() - began
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        figures = f"{spent:.0f} s, at most {slowest:.2f} s ({which}), {memory:.0f} MB"
+        print(reader, dict(outcomes), figures, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def test_files_elsewhere_are_counted_and_hidden_ones_passed_over(root):
     (root / "3" / ".hidden").touch()
     save(root / "3" / "more" / "c.png")
     assert folder.read(root).notices == (
-        "skipped 2 files and folders where no images are expected",
+        "skipped 2 files and folders where no images are expected: README.txt, 3/more",
     )
 
 
@@ -195,3 +195,44 @@ def test_a_list_of_files_and_labels(tmp_path):
     train, _ = sniff.read(table)
     assert train.labels.tolist() == [7, 3]
     assert train.images[:, 0, 0].tolist() == [71, 31]
+
+
+def listed(folder, part, labels, ending=".png"):
+    rows = ["id,label"]
+    for i, label in enumerate(labels):
+        image = np.zeros((28, 28), np.uint8)
+        image[4:24, 6 + label : 9 + label] = 200
+        (folder / part).mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / part / f"{i}.png")
+        rows.append(f"{i}{ending},{label}")
+    (folder / f"{part}.csv").write_text("\n".join(rows) + "\n")
+
+
+@pytest.mark.parametrize("ending", [".png", ""])
+def test_tables_of_both_splits_find_their_own_pictures_by_the_same_names(tmp_path, ending):
+    listed(tmp_path, "train", [3, 1, 2], ending)
+    listed(tmp_path, "test", [9, 8], ending)
+    train, test = sniff.read(tmp_path)
+    for split, labels in ((train, [3, 1, 2]), (test, [9, 8])):
+        assert split.labels.tolist() == labels
+        columns = split.images.any(axis=1).argmax(axis=1)
+        assert columns.tolist() == [6 + label for label in labels]
+
+
+def test_a_listed_split_whose_pictures_are_missing_is_not_read_from_the_other(tmp_path):
+    listed(tmp_path, "train", [3, 1, 2])
+    listed(tmp_path, "test", [9, 8])
+    for path in (tmp_path / "test").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match=r"no picture 0\.png"):
+        sniff.read(tmp_path / "test.csv")
+
+
+def test_pictures_of_zeros_and_ones_are_scaled_and_fitted(tmp_path):
+    for label in range(3):
+        image = np.zeros((40, 40), np.uint8)
+        image[5:35, 18:22] = 1
+        (tmp_path / str(label)).mkdir()
+        Image.fromarray(image).save(tmp_path / str(label) / "a.png")
+    train, _ = folder.read(tmp_path, Origin(fit=True))
+    assert train.images.max() > 200

@@ -130,3 +130,12 @@ def test_import_is_light():
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert result.stdout == "\n"
+
+
+def test_an_open_file_or_an_array_is_no_path(tmp_path):
+    path = tmp_path / "digits.csv"
+    path.touch()
+    with path.open() as file, pytest.raises(UsageError, match=r"give the path: '.*digits.csv'"):
+        datasets.load(file)
+    with pytest.raises(UsageError, match="data of type ndarray; expected a name or a path"):
+        datasets.load(IMAGES)

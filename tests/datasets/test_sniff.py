@@ -37,7 +37,15 @@ def test_an_ending_that_lies_changes_nothing(name, tmp_path):
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"", "the file is empty"),
         (b"\x40\0\0\0\0\0\0\0abcd\x0a\x3e" + bytes(70), "TensorFlow's records"),
+        (b"\x83\xaf\x70\xd1\x0d\x88\x4a\x3f" + bytes(99), "TensorFlow's records"),
         (b"7z\xbc\xaf\x27\x1c", "an archive; "),
+        (b"\x28\xb5\x2f\xfd" + bytes(99), "zstd -d"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (gzip.compress(b"RDX3\nX\n" + bytes(99)), "in R: write.csv"),
+        (b"SQLite format 3\0" + bytes(99), "a database of SQLite"),
+        (b'[{"label": 7, "image": [0]}]', "JSON"),
+        (b'{"label": 7, "image": [0]}\n', "JSON"),
+        (b"\x00\x00\x00\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "mnistry read"),
         (bytes(range(1, 200)) * 9, "unknown file type"),
     ],
 )
@@ -46,6 +54,34 @@ def test_what_is_not_read_is_named_with_a_remedy(content, words, tmp_path):
     with pytest.raises(DataError) as caught:
         sniff.read(tmp_path / "data")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [
+        ("xl/workbook.xml", "a spreadsheet.*save its table as CSV"),
+        ("content.xml", "a spreadsheet"),
+        ("archive/data.pkl", "PyTorch.*numpy.savez"),
+        ("model.weights.h5", "a Keras model.*mnistry adopt"),
+    ],
+)
+def test_zip_archives_of_other_programs_are_named(member, words, tmp_path):
+    with zipfile.ZipFile(tmp_path / "data", "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr(member, "")
+    with pytest.raises(DataError, match=words):
+        sniff.read(tmp_path / "data")
+
+
+def test_a_folder_of_tensorflow_datasets_is_named_with_a_command(tmp_path):
+    folder = tmp_path / "mnist" / "3.0.1"
+    folder.mkdir(parents=True)
+    (folder / "dataset_info.json").write_text("{}")
+    record = b"\x40\0\0\0\0\0\0\0abcd\x0a\x3e" + bytes(70)
+    (folder / "mnist-train.tfrecord-00000-of-00001").write_bytes(record)
+    with pytest.raises(DataError, match=r"TensorFlow's records.*builder_from_directory") as caught:
+        sniff.read(tmp_path)
+    assert f"{folder}'" in str(caught.value)
 
 
 def test_fault_107_an_archive_is_not_opened(tmp_path):

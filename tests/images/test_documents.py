@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mnistry.errors import DataError, Notice
-from mnistry.images import formats, pdf
+from mnistry.images import formats, isolated
 from mnistry.images.decode import Page, open_content, open_file
 from tests.images.pdfs import drawn, scanned, stream
 from tests.images.pdfs import pdf as written
@@ -123,7 +123,7 @@ def test_fault_90_a_page_that_takes_too_long_is_given_up_and_others_are_drawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with open_content(two_pages(stream(b"0 g " + b"0 0 199 99 re f " * 400_000)), "it") as document:
-        monkeypatch.setattr(pdf, "MAX_SECONDS", 0.05)
+        monkeypatch.setattr(isolated, "MAX_SECONDS", 0.05)
         with pytest.raises(DataError, match=r"it, page 1: it takes longer than 0\.05 s"):
             document.page(1)
         monkeypatch.undo()
@@ -198,6 +198,13 @@ def test_fault_91_a_heic_of_30000_pixels_is_refused_before_it_is_decoded() -> No
     at = content.index(b"ispe") + 8
     content[at : at + 8] = struct.pack(">2I", 30_000, 30_000)
     assert "too many pixels; expected at most 50 megapixels" in refusal(bytes(content))
+
+
+def test_fault_91_a_heic_that_crashes_its_decoder_is_refused_and_the_next_is_read() -> None:
+    content = (HEIC / "turned.heic").read_bytes()
+    at = content.index(b"Exif")  # the type of an item, of which pi-heif 1.4 makes a Python string
+    assert "its decoder fails" in refusal(content[:at] + b"\x80" + content[at + 1 :])
+    assert page(content).size == (204, 104)
 
 
 def test_a_heic_is_never_left_to_pillows_plugins() -> None:

@@ -1,5 +1,6 @@
 """A picture in the forms in which programs have it."""
 
+import codecs
 import io
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_a_file_by_its_path_in_either_form_and_open(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one_page(source).grey, GREYS)
     with path.open("rb") as file:
         np.testing.assert_array_equal(one_page(file).grey, GREYS)
+
+
+@pytest.mark.parametrize("mode", ["r", "w", "a"])
+def test_a_file_open_as_text_or_for_writing_is_refused(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(saved("PNG"))
+    words = "open as text" if mode == "r" else "a.png"
+    with path.open(mode) as file, pytest.raises(DataError, match=f'{words}.*mode "rb"'):
+        one_page(file)
+    with path.open("rb") as file, pytest.raises(DataError, match="text"):
+        one_page(codecs.getreader("utf-8")(file))
+    with path.open("ab") as file, pytest.raises(DataError, match="cannot be read"):
+        one_page(file)
+    file = path.open("rb")
+    file.read()
+    with pytest.raises(DataError, match=r"a.png: an empty file.*seek\(0\)"):
+        one_page(file)
+    file.close()
+    with pytest.raises(DataError, match="closed file"):
+        one_page(file)
 
 
 def test_true_is_white() -> None:

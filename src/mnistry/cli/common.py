@@ -1,5 +1,6 @@
 """What the commands share: consoles, messages, output files, and data with its notices."""
 
+import dataclasses
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnistry.errors import IncompleteError, Notice, UsageError
+from mnistry.errors import DataError, IncompleteError, Notice, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,6 +123,41 @@ def load_own_data(run: "Run") -> "Dataset":
     return dataset
 
 
+def load_other_data(run: "Run", origin: "Origin") -> "Dataset":
+    """Load data for a run to read; its own file is read as for the training.
+
+    A notice, or the error, names the options with which the run's own data is read, if others are
+    given none.
+    """
+    from mnistry.datasets import NAMES
+
+    own = run.data.origin
+    if origin.typed() or not own.typed() or origin.data in NAMES:
+        return load_dataset(origin)
+    if _is_same(origin.data, own.data):
+        say(f"read as the run's own data: {own.typed()}")
+        return load_dataset(own)
+    hint = "the run's own data is read with {}: add that if this data is alike"
+    try:
+        dataset = load_dataset(origin)
+    except (DataError, UsageError) as error:
+        error.remedy = "; ".join(filter(None, (error.remedy, hint.format(own.typed()))))
+        raise
+    if all(split.labels is None for split in dataset.splits().values()):
+        own = dataclasses.replace(own, labels=None, relabel=(), labels_from=0)
+    if own.typed():
+        note(hint.format(own.typed()))
+    return dataset
+
+
+def _is_same(one: str | None, other: str | None) -> bool:
+    """Whether two paths lead to the same file or folder."""
+    try:
+        return one is not None and other is not None and Path(one).samefile(other)
+    except (OSError, ValueError):  # there is none
+        return False
+
+
 def choose_split(dataset: "Dataset", name: str) -> "Split":
     """Return the split ``train`` or ``test`` of a dataset; raise `UsageError` if it has none."""
     split = dataset.test if name == "test" else dataset.train
@@ -142,7 +178,7 @@ def finish(dataset: "Dataset") -> None:
         raise IncompleteError(
             f"{failed} could not be read; the others were used",
             where=dataset.source,
-            remedy="repair or remove them",
+            remedy="the lines above say why",
         )
 
 

@@ -32,7 +32,7 @@ def evaluate(run_path: Path, data: str | None, form: "Origin", as_json: bool) ->
     if data is None:
         dataset = trained_on = common.load_own_data(run)
     else:
-        dataset = common.load_dataset(form.at(data))
+        dataset = common.load_other_data(run, form.at(data))
         with contextlib.suppress(MnistryError):  # other data can be scored without it
             trained_on = common.load_own_data(run)
     dataset = scoring.with_classes_of(run, dataset)

@@ -133,7 +133,7 @@ def _from_data(
     if data is None:
         dataset = common.load_own_data(run)
     else:
-        dataset = common.load_dataset(Origin(data, transpose))
+        dataset = common.load_other_data(run, Origin(data, transpose))
     if split is None:
         split = "train" if dataset.test is None else "test"
     chosen = common.choose_split(dataset, split)

@@ -49,7 +49,7 @@ _FORM = (
         metavar="N",
         type=click.IntRange(0, 1000),
         default=0,
-        help="The label of the first class.",
+        help="The label of the first class, after --label.",
     ),
     click.option(
         "--fit", is_flag=True, help="Bring each image, of any size, to MNIST's form as read does."

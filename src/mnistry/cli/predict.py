@@ -33,7 +33,7 @@ def predict(run_path: Path, data: str, output: Path | None, form: "Origin") -> N
     if output is not None:
         common.check_output(output)
     run = Run.open(run_path)
-    dataset = common.load_dataset(form.at(data))
+    dataset = common.load_other_data(run, form.at(data))
     split = dataset.test or dataset.train
     if split is None:
         raise DataError("no images", where=dataset.source)

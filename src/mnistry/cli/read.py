@@ -138,10 +138,12 @@ def read(
             if found.task.is_last:
                 advance()
     if failures:
+        whole, left = common.counted_noun(count, kind), count - failures
         raise IncompleteError(
-            f"{failures:,} of {common.counted_noun(count, kind)} could not be read; "
-            f"the other {count - failures:,} were",
-            remedy="repair or remove them",
+            f"{failures:,} of {whole} could not be read; the other {left:,} were"
+            if left
+            else f"none of {whole} could be read",
+            remedy="the lines above say why",
         )
 
 

@@ -66,6 +66,7 @@ def show_run(run_path: Path, as_json: bool) -> None:
         ("status", run.status),
         ("created", run.created),
         ("data", f"{run.data.name} from {run.data.source}"),
+        *([("read with", run.data.origin.typed())] if run.data.origin.typed() else []),
         *_origin(run),
         ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
     ]

@@ -5,6 +5,7 @@ name to `NAMES` and its call to `load_origin`. To add a format, see `mnistry.dat
 """
 
 import dataclasses
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ NAMES = ("mnist", "fashion-mnist", "sample")
 
 
 def load(
-    data: str | Path | None = None,
+    data: str | os.PathLike[str] | None = None,
     *,
     transpose: bool = False,
     images: str | None = None,
@@ -47,7 +48,7 @@ def load(
     relabel
         Labels to change: ``["10=0"]`` where 10 stands for zero.
     labels_from
-        The label of the first class: 1 if labels are counted from 1.
+        The label of the first class, after `relabel`: 1 if labels are counted from 1.
     fit
         Bring each image to MNIST's form, as `mnistry.Reader` does with pictures of any size.
     progress
@@ -64,6 +65,8 @@ def load(
         If the name is unknown, or a file or folder cannot be read as a dataset.
     DownloadError
         If a named dataset can be neither found nor downloaded.
+    UsageError
+        If `data` is neither a name nor a path, or an option cannot be applied to it.
 
     Examples
     --------
@@ -71,8 +74,17 @@ def load(
     >>> x_train.shape, x_train.dtype, y_test.shape
     ((4000, 28, 28), dtype('uint8'), (1000,))
     """
-    given = None if data is None else str(data)
-    if isinstance(data, Path) and given in NAMES:
+    if data is not None and not isinstance(data, str | os.PathLike):
+        name = getattr(data, "name", None)  # of an open file
+        raise UsageError(
+            f"data of type {type(data).__name__}",
+            expected="a name or a path",
+            remedy=f"give the path: {name!r}"
+            if isinstance(name, str)
+            else "give arrays to mnistry.train and mnistry.evaluate themselves",
+        )
+    given = None if data is None else os.fspath(data)
+    if not isinstance(data, str) and given in NAMES:
         given = f"./{given}"
     origin = Origin(given, transpose, images, labels, tuple(relabel), labels_from, fit)
     dataset = load_origin(origin, progress=progress)

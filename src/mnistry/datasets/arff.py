@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets import csv, idx
+from mnistry.datasets import csv
 from mnistry.datasets.assemble import Source
 from mnistry.datasets.dataset import AS_IS, Origin
+from mnistry.datasets.text_files import Lines
 from mnistry.errors import DataError
 
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.+)", re.IGNORECASE)
@@ -28,7 +29,7 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         If the header is not one, or a row does not fit it; the message names the row.
     """
     columns: list[str] = []
-    reader = csv.Lines(idx.pieces(path), path)
+    reader = Lines(path)
     row = 0
     while True:
         row += 1

@@ -24,12 +24,14 @@ from mnistry.datasets.dataset import (
     as_labels,
     as_stack,
     as_vector,
+    check_range,
 )
 from mnistry.errors import DataError, UsageError
 from mnistry.inference.model_bytes import MAX_CLASSES
 
 PARTS = ("train", "test", "validation")
 _SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_CERTAINLY_MORE = 1000  # no single wrong pixel, but another scale
 _LETTERS = 3  # of as many, beside digits, none is a mistake
 _LONGEST = 60  # characters of a class's name
 
@@ -196,9 +198,15 @@ def _check_complete(source: Source) -> None:
 def _images(array: NDArray[Any], where: str, how: Origin) -> Images:
     if how.fit:
         stack = as_stack(array)
-        if stack is not None and stack.shape[1:3] != (28, 28):
+        if stack is not None and (stack.shape[1:3] != (28, 28) or _is_scaled(stack)):
             return fit.fit_stack(stack, where)
-    images = as_images(array, where)
+    try:
+        images = as_images(array, where)
+    except DataError as error:
+        if _is_scaled(array) and "--fit" not in (error.remedy or ""):
+            ours = "--fit scales and centres each"
+            error.remedy = ours if error.remedy is None else f"{error.remedy}; or {ours}"
+        raise
     if images.min() == images.max() and images.max() in (0, 255):
         raise DataError(
             f"every pixel is {images.max()}: all {len(images):,} images are blank",
@@ -207,6 +215,19 @@ def _images(array: NDArray[Any], where: str, how: Origin) -> Images:
             remedy="look at the source; white ink on transparent or white paper cannot be seen",
         )
     return images
+
+
+def _is_scaled(array: NDArray[Any]) -> bool:
+    """Whether numbers are of another range than 0 to 255, as `as_images` refuses them."""
+    if array.dtype.kind not in "iuf" or not array.size:
+        return False
+    if array.min() < 0 or array.max() > _CERTAINLY_MORE:
+        return True
+    try:
+        check_range(array, "")
+    except DataError:
+        return True
+    return False
 
 
 def _labels(source: Source, how: Origin) -> tuple[dict[str, Labels], tuple[str, ...]]:
@@ -267,6 +288,13 @@ def _relabelled(
         if not old or not equals or not new or _plain(old) in changes:
             raise UsageError(f"--label {change}", expected="OLD=NEW, for example 10=0, once")
         changes[_plain(old)] = new
+        if how.labels_from and _is_number(_plain(new)) and int(_plain(new)) < how.labels_from:
+            raise UsageError(
+                f"--label {change} and --labels-from {how.labels_from}: labels are changed first, "
+                f"and {new} would come before the first class",
+                where=source.path,
+                remedy="leave one of the two out",
+            )
     if not changes:
         return texts
     plain = {
@@ -323,7 +351,7 @@ def _numbered(
         wrong = (array < 0) | (array >= len(classes))
         if wrong.any():
             index = int(np.argmax(wrong))
-            raise _no_label(int(array[index]) + first, source, name, index, classes, numbers)
+            raise _no_label(int(array[index]) + first, source, name, index, classes, numbers, first)
         result[name] = array.astype(np.uint8)
     return result, classes
 
@@ -353,18 +381,21 @@ def _no_label(
     index: int,
     classes: tuple[str, ...] = DIGITS,
     numbers: Mapping[str, NDArray[np.int64]] | None = None,
+    first: int = 0,
 ) -> DataError:
     """Return the error for a label that is none, with the remedies that fit all the labels."""
     remedy = None
-    if numbers is not None and classes == DIGITS:
+    if numbers is not None and first:
+        remedy = f"leave out --labels-from {first}, or give the first class's label"
+    elif numbers is not None and classes == DIGITS:
         together = np.unique(np.concatenate(list(numbers.values())))
         low, high = int(together[0]), int(together[-1])
         if low == 1 and len(together) == high and 2 <= high <= MAX_CLASSES:
             remedy = "if 1 is the first class, give --labels-from 1"
         if high == 10 and low >= 1:
             zero = "if 10 stands for zero, give --label 10=0"
-            first = "if 1 stands for the first class, 0, give --labels-from 1"
-            remedy = f"{zero}; {first}"
+            shifted = "if 1 stands for the first class, 0, give --labels-from 1"
+            remedy = f"{zero}; {shifted}"
         elif high < MAX_CLASSES and low >= 0 and remedy is None:
             remedy = (
                 "more than ten classes need labels from 0 with none left out, or the classes' "
@@ -373,7 +404,7 @@ def _no_label(
     return DataError(
         f"{str(value)[:_LONGEST]} is not a label",
         where=source.where(name, index),
-        expected=f"a whole number from 0 to {len(classes) - 1}",
+        expected=f"a whole number from {first} to {first + len(classes) - 1}",
         remedy=remedy,
     )
 

@@ -11,6 +11,7 @@ from mnistry.images.polarity import has_light_border
 
 SHOWN = 5  # examples in a notice
 _ENOUGH = 100  # images among which a class should not be missing
+_DIM = 64  # ink that reaches no higher is probably scaled
 _SMALLEST = 20  # images for the following
 _SAMPLE = 200  # images that the built-in network reads to see whether they lie on their side
 # Of digits that lie as MNIST's do it reads nearly all, turned ones rarely more than a third.
@@ -32,6 +33,11 @@ def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
         images, labels = split
         if labels is not None and labels.min() == labels.max():
             notices.append(f"all {len(labels):,} {part} images are of the same class, {labels[0]}")
+        if images.max() < _DIM:
+            notices.append(
+                f"the {part} images reach no higher than {images.max()}; MNIST's ink is 255: "
+                f"scale them, np.rint(255 / {images.max()} * images)"
+            )
         if has_light_border(images):
             notices.append(
                 f"the {part} images seem to be dark ink (0) on light paper (255); "

@@ -7,7 +7,6 @@ the file, from 1.
 
 import csv
 import dataclasses
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,27 +15,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets import idx, names
+from mnistry.datasets import names
 from mnistry.datasets.assemble import Source, assemble
 from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Dataset, Origin
+from mnistry.datasets.text_files import Lines
 from mnistry.errors import DataError
+from mnistry.inference.model_bytes import MAX_CLASSES
 
 PIXELS = tuple(f"pixel{i}" for i in range(28 * 28))
 LABEL = "label"
 LABELS = names.LABEL_COLUMNS
 
-BLOCK = 1 << 18  # bytes of whole lines that are parsed at once, in the processor's cache
 MAX_ROWS = MAX_ARRAY_BYTES // len(PIXELS)
-MAX_LINE = 1 << 16  # bytes; the usual header has about 7,000, a usual row at most 3,139
 MAX_COLUMNS = 1000
-BOM = b"\xef\xbb\xbf"
 NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
 _SEPARATORS = (b",", b";", b"\t", b"|", b" ")
+_NO_ROW = re.compile(rb"\s*(#.*|\"?sep=.{1,2}\"?\s*)?", re.DOTALL)
 _TRAILING_NUMBER = re.compile(r"(\D*)([0-9]{1,3})(?:x([0-9]{1,2}))?")
+_CUT_OFF = "zero bytes: the file was not written to its end, so export or copy it again"
 _USUAL = "label,pixel0,…,pixel783"
 _LINE_END = 10
 _LAST = 1024  # added to the last number of a line
 _FREED = 1 << 24  # bytes
+# Columns of square images of 8 to 64 pixels a side, with and without a label.
+_OTHER_SIZES = {side * side + more: side for side in range(8, 65) for more in (0, 1)}
 _MAX_TEXT = 60  # characters of a label
 _PIXEL_VALUES = frozenset(map(float, range(256)))
 
@@ -147,28 +149,45 @@ def as_source(path: Path, table: Table) -> Source:
 
 def read_table(path: Path, how: Origin = AS_IS) -> Table:
     """Read a CSV file, plain or gzipped, without deciding what its labels mean; see `read`."""
-    reader = Lines(idx.pieces(path), path)
-    first = reader.first()
-    if not first.strip():
-        raise DataError("the file is empty", where=path, expected=_USUAL)
+    reader = Lines(path)
+    first, row = _first_row(reader, path)
     separator = _separator(first)
-    fields = _fields(first, separator, path, 1)
-    headless = all(NUMBER.fullmatch(field.strip()) for field in fields) and not _counts_up(fields)
+    fields = [field.strip() for field in _fields(first, separator, path, row)]
+    headless = all(NUMBER.fullmatch(field) for field in fields if field) and not _counts_up(fields)
     if headless:
-        layout = Layout(tuple(f"{i}" for i in range(1, len(fields) + 1)), (0, 0), separator)
-        layout = dataclasses.replace(layout, pixels=(0, len(fields)))
-        if not len(PIXELS) <= len(fields) <= len(PIXELS) + 2:
+        count = len(fields) - (fields[-1] == "")  # each row ends with a separator
+        if not len(PIXELS) <= count <= len(PIXELS) + 2:
+            if how.fit and count in _OTHER_SIZES:
+                reader.push_back(first)
+                return _of_other_size(reader, count, separator, path, row)
             raise DataError(
-                f"{len(fields)} columns, and no header",
-                where=f"{path}, row 1",
+                f"{count} columns, and no header",
+                where=f"{path}, row {row}",
                 expected="784 pixels, and perhaps a label",
-                remedy=f"add the header {_USUAL}",
+                remedy="give --fit, if they are the pixels of smaller or larger images"
+                if count in _OTHER_SIZES
+                else f"add the header {_USUAL}",
             )
+        layout = Layout(tuple(f"{i}" for i in range(1, count + 1)), (0, count), separator)
         reader.push_back(first)
-        return _headless(reader, layout, path)
-    columns = tuple(field.strip() for field in fields)
-    layout = Layout(columns, pixel_columns(columns, path), separator)
-    return table_of(reader.blocks(), layout, how, path, 1)
+        return _headless(reader, layout, path, row)
+    layout = Layout(tuple(fields), pixel_columns(fields, path, row), separator)
+    return table_of(reader.blocks(), layout, how, path, row)
+
+
+def _first_row(reader: Lines, path: Path) -> tuple[bytes, int]:
+    """Return the first row and its number, after empty lines, comments and Excel's ``sep=;``.
+
+    The header of `numpy.savetxt` is a comment too, and is taken for the first row.
+    """
+    row = 0
+    while not reader.is_at_end():
+        line, row = reader.first(), row + 1
+        if line.startswith(b"#") and line.count(_separator(line)) >= len(PIXELS) - 1:
+            return line.lstrip(b"# "), row
+        if not _NO_ROW.fullmatch(line):
+            return line, row
+    raise DataError("the file is empty", where=path, expected=_USUAL)
 
 
 def table_of(
@@ -186,16 +205,6 @@ def table_of(
     if label is None:
         return Table(images, None, "", rows, extra)
     return Table(images, others[label], layout.columns[label], rows, extra)
-
-
-def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield a text file's lines with their numbers."""
-    reader = Lines(idx.pieces(path), path)
-    row = 1
-    for block in reader.blocks():
-        for row, line in enumerate(block.removesuffix(b"\n").split(b"\n"), start=row):  # noqa: B020
-            yield row, line.removesuffix(b"\r")
-        row += 1
 
 
 def read_blocks(
@@ -219,6 +228,7 @@ def read_blocks(
             chunk = chunk.replace(b"\r\n", b"\n")
         if not chunk.endswith(b"\n"):
             chunk += b"\n"
+        chunk = _without_last_separators(chunk, layout)
         block = _quick(chunk, layout, row)
         if block is None:
             block = _quick(_without_decoration(chunk, layout.separator), layout, row)
@@ -231,8 +241,18 @@ def read_blocks(
             yield block
 
 
+def _without_last_separators(chunk: bytes, layout: Layout) -> bytes:
+    """Remove the separator that ends each row, if the header has no column for it."""
+    end = layout.separator + b"\n"
+    if chunk.endswith(end) and layout.columns[-1] and chunk.count(end) == chunk.count(b"\n"):
+        return chunk.replace(end, b"\n")
+    return chunk
+
+
 def _without_decoration(chunk: bytes, separator: bytes) -> bytes:
     """Remove the quotes of a table in which all is quoted, and the ``.0`` of whole floats."""
+    if b"'" in chunk and b'"' not in chunk:
+        chunk = chunk.replace(b"'", b'"')
     if b'"' in chunk:
         inner = chunk.replace(b'"' + separator + b'"', separator).replace(b'"\n"', b"\n")
         if inner[:1] != b'"' or inner[-2:] != b'"\n' or inner.count(b'"') != 2:
@@ -324,7 +344,7 @@ def _careful(chunk: bytes, layout: Layout, where: object, row: int) -> Block:
     others: list[list[str]] = []
     known: dict[str, int | None] = {}
     for number, line in enumerate(chunk[:-1].split(b"\n"), start=row):
-        if not line.strip():
+        if not line.strip(b" " + layout.separator):  # as Excel ends tables
             continue
         fields = [text.strip(" ") for text in _fields(line, layout.separator, where, number)]
         for place in layout.others:
@@ -369,6 +389,8 @@ def _no_pixel(text: str, where: str) -> DataError:
         expected="a whole number from 0 to 255",
         remedy="if the pixels are divided by 255, multiply them by 255 and round"
         if divided
+        else _CUT_OFF
+        if "\0" in text
         else None,
     )
 
@@ -381,17 +403,18 @@ def _check_text(field: Sequence[str], column: str, where: object, row: int) -> N
                 f"{text[:20]!r} is not a label" if text else "the field is empty",
                 where=f"{where}, row {row}, column {column}",
                 expected="a whole number from 0 to 9, or a class's name",
+                remedy=_CUT_OFF if "\0" in text else None,
             )
 
 
-def _headless(reader: "Lines", layout: Layout, path: Path) -> Table:
+def _headless(reader: Lines, layout: Layout, path: Path, row: int) -> Table:
     """Read a table without a header, and find its labels by their values."""
     count = len(layout.columns)
     if count > len(PIXELS):
         # All columns but the first and the last are certainly pixels.
         spare = count - len(PIXELS)
         layout = dataclasses.replace(layout, pixels=(spare, count - spare))
-    blocks = read_blocks(reader.blocks(), layout, path, row=1)
+    blocks = read_blocks(reader.blocks(), layout, path, row=row)
     inner, others, rows = _collected(blocks, layout, path)
     numbers = {place: _whole(values, layout, place, path, rows) for place, values in others.items()}
     if not others:
@@ -425,6 +448,54 @@ def _headless(reader: "Lines", layout: Layout, path: Path) -> Table:
     return Table(images, numbers[label], str(label + 1), rows, extra)
 
 
+def _of_other_size(reader: Lines, columns: int, separator: bytes, path: Path, row: int) -> Table:
+    """Read a table of numbers without a header: USPS's ``zip.train``, or ``optdigits.tra``."""
+    rows: list[int] = []
+    values: list[NDArray[np.float32]] = []
+    for block in reader.blocks():
+        for line in block.removesuffix(b"\n").split(b"\n"):
+            fields = line.strip(b"\r " + separator).split(separator)
+            if fields != [b""]:
+                try:
+                    numbers = np.array(fields, np.float32)
+                except ValueError:
+                    numbers = np.empty(0, np.float32)
+                if len(numbers) != columns or not np.isfinite(numbers).all():
+                    raise DataError(
+                        f"{line[:30].decode(errors='replace')!r} is not a row",
+                        where=f"{path}, row {row}",
+                        expected=f"{columns} numbers",
+                    )
+                rows.append(row)
+                values.append(numbers)
+            row += 1
+        if len(values) * columns * 4 > MAX_ARRAY_BYTES:
+            raise DataError("too many rows", where=path, expected="fewer")
+    table, numbers_of_rows = np.stack(values), np.array(rows, np.int64)
+    side = _OTHER_SIZES[columns]
+    if columns == side * side:
+        return Table(from_signed(table), None, "", numbers_of_rows, {})
+    places = [place for place in (0, columns - 1) if _are_labels(table[:, place])]
+    if len(places) != 1:
+        raise _unclear(path)
+    images = np.delete(table, places[0], axis=1)
+    labels = table[:, places[0]].astype(np.int64)
+    return Table(from_signed(images), labels, str(places[0] + 1), numbers_of_rows, {})
+
+
+def _are_labels(column: NDArray[np.float32]) -> bool:
+    """Whether numbers can be labels: whole, from 0, and not all the same."""
+    whole = (column == np.floor(column)).all() and column.min() >= 0
+    return bool(whole and len(column) > 1 and column.min() < column.max() < MAX_CLASSES)
+
+
+def from_signed(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring pixels from -1 to 1, as USPS's, to 0 to 255."""
+    if -1 <= images.min() < 0 and images.max() <= 1:
+        return np.asarray(np.rint((images + 1) * np.float32(127.5)))
+    return images
+
+
 def _unclear(path: Path) -> DataError:
     return DataError(
         "no header, and neither the first nor the last column is clearly the label",
@@ -454,64 +525,6 @@ def _whole(
 
 def _is_index(numbers: NDArray[np.int64]) -> bool:
     return len(numbers) > 1 and bool((np.diff(numbers) == 1).all()) and int(numbers[0]) in (0, 1)
-
-
-class Lines:
-    """The lines of a file: the first one, then the others in blocks of bounded size."""
-
-    def __init__(self, pieces: Iterator[bytes], path: Path) -> None:
-        self._pieces = pieces
-        self._path = path
-        self._rest = b""
-        self._given = 0  # bytes
-
-    def first(self) -> bytes:
-        """Return the first line that was not given yet, without its end."""
-        while b"\n" not in self._rest and len(self._rest) < MAX_LINE:
-            piece = next(self._pieces, b"")
-            if not piece:
-                break
-            self._rest += piece
-        line, _, self._rest = self._rest.partition(b"\n")
-        self._check(line)
-        self._given += len(line) + 1
-        return line.removeprefix(BOM).rstrip(b"\r")
-
-    def is_at_end(self) -> bool:
-        """Return whether all lines were given."""
-        self._rest = self._rest or next(self._pieces, b"")
-        return not self._rest
-
-    def push_back(self, line: bytes) -> None:
-        """Give the first line again."""
-        self._rest, self._given = line + b"\n" + self._rest, 0
-
-    def blocks(self) -> Iterator[bytes]:
-        """Yield whole lines, about `BLOCK` bytes at a time."""
-        parts, size = [self._rest], len(self._rest)
-        for piece in self._pieces:
-            parts.append(piece)
-            size += len(piece)
-            if size >= BLOCK:
-                joined = b"".join(parts)
-                stop = joined.rfind(b"\n") + 1
-                self._given += stop
-                parts, size = [joined[stop:]], len(joined) - stop
-                self._check(parts[0])
-                if stop:
-                    yield joined[:stop]
-        if size:
-            yield b"".join(parts)
-
-    def _check(self, line: bytes) -> None:
-        if len(line) >= MAX_LINE:
-            before = itertools.islice(idx.pieces(self._path), 1 + self._given // idx.CHUNK)
-            row = 1 + b"".join(before)[: self._given].count(b"\n")
-            raise DataError(
-                "the line is too long",
-                where=f"{self._path}, row {row}",
-                expected=f"784 values in fewer than {MAX_LINE:,} bytes",
-            )
 
 
 def _collected(
@@ -549,11 +562,15 @@ def _joined(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
 
 def _separator(line: bytes) -> bytes:
     """Return the separator that occurs most often in a line."""
+    if line.count(b";") >= len(PIXELS) - 1:  # commas may separate decimals
+        return b";"
     return max(_SEPARATORS, key=lambda separator: (line.count(separator), separator == b","))
 
 
 def _fields(line: bytes, separator: bytes, path: object, row: int) -> list[str]:
     text = line.decode("utf-8", errors="replace")
+    if '"' not in text and text.startswith("'"):
+        text = text.replace("'", '"')
     if '"' not in text:
         return text.split(separator.decode())
     try:
@@ -576,9 +593,9 @@ def _counts_up(fields: Sequence[str]) -> bool:
     )
 
 
-def pixel_columns(names: Sequence[str], path: Path) -> tuple[int, int]:
+def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, int]:
     """Find the 784 columns of pixels: numbered, or named by row and column as ``1x1``."""
-    where, count = f"{path}, row 1", len(PIXELS)
+    where, count = f"{path}, row {row}", len(PIXELS)
     if len(names) > MAX_COLUMNS:
         raise DataError(f"{len(names):,} columns", where=where, expected=f"784 pixels: {_USUAL}")
     if _counts_up(names):
@@ -641,7 +658,7 @@ def _label_column(layout: Layout, how: Origin, path: Path) -> int | None:
 def has_pixels(path: Path) -> bool:
     """Return whether a file is a table with about as many columns as an image has pixels."""
     try:
-        first = Lines(idx.pieces(path), path).first()
+        first, _ = _first_row(Lines(path), path)
     except DataError:
         return False
     return len(PIXELS) <= first.count(_separator(first)) + 1 <= MAX_COLUMNS

@@ -6,6 +6,7 @@ Knows nothing of files or formats.
 import dataclasses
 import hashlib
 import math
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self, cast
@@ -22,7 +23,7 @@ DIGITS = tuple("0123456789")
 MAX_ARRAY_BYTES = 2**30  # for one array of a file
 KERAS_NAMES = {name: name for name in ("x_train", "y_train", "x_test", "y_test")}
 # Of all pixels of a dataset: images of 4 bits a pixel, or fewer, reach no higher.
-_FEW_LEVELS = 15
+FEW_LEVELS = 15
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's
 
 
@@ -57,7 +58,7 @@ class Origin:
     relabel
         Labels to change before classes are counted, each as ``"10=0"``.
     labels_from
-        The label of the first class: 1 makes 1 the class 0.
+        The label of the first class, after `relabel`: 1 makes 1 the class 0.
     fit
         Whether each image is brought to MNIST's form, as a picture that is read.
     """
@@ -73,6 +74,26 @@ class Origin:
     def at(self, data: str | None) -> Self:
         """Return the same arguments for other data."""
         return dataclasses.replace(self, data=data)
+
+    def typed(self) -> str:
+        """Return all but the data as options are typed on the command line.
+
+        Examples
+        --------
+        >>> Origin("digits.npz", relabel=("10=0",), fit=True).typed()
+        '--label 10=0 --fit'
+        """
+        options: list[str] = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name == "data" or value == field.default:
+                continue
+            option = "--label" if field.name == "relabel" else "--" + field.name.replace("_", "-")
+            values = value if isinstance(value, tuple) else (value,)
+            options += [
+                option if one is True else f"{option} {shlex.quote(str(one))}" for one in values
+            ]
+        return " ".join(options)
 
     def to_json(self) -> dict[str, Any]:
         """Return ``data``, ``transpose``, and what else differs from its default."""
@@ -209,7 +230,9 @@ def as_images(array: NDArray[np.generic], where: str) -> Images:
             f"images of shape {array.shape}",
             where=where,
             expected="(n, 28, 28) or (n, 784)",
-            remedy="give one row per image; for a single image, image[np.newaxis]"
+            remedy="leave the fourth channel out: images[..., :3], or images[:, :3] if it is first"
+            if array.ndim == 4 and 4 in (array.shape[1], array.shape[3])
+            else "give one row per image; for a single image, image[np.newaxis]"
             if images is None
             else "--fit brings each to MNIST's form",
         )
@@ -292,7 +315,7 @@ def check_range(images: NDArray[np.generic], where: str) -> None:
             + ("np.rint(127.5 * (images + 1))" if signed else "np.rint(255.0 * images)")
             + inside,
         )
-    if 0 < highest <= _FEW_LEVELS and lowest >= 0:
+    if 0 < highest <= FEW_LEVELS and lowest >= 0:
         raise DataError(
             f"the pixels reach no higher than {highest}",
             where=where,

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets import fit, idx, names
+from mnistry.datasets import fit, names, text_files
 from mnistry.datasets.assemble import PARTS, Source, assemble
-from mnistry.datasets.dataset import AS_IS, Dataset, Images, Origin
+from mnistry.datasets.dataset import AS_IS, FEW_LEVELS, Dataset, Images, Origin
 from mnistry.errors import DataError
 from mnistry.images.decode import read_image
 from mnistry.images.find import ENDINGS
@@ -26,7 +26,14 @@ _JUNK = frozenset(
     )
 )
 _JUNK_FOLDERS = frozenset(("__macosx", "@eadir", "__pycache__", "$recycle.bin"))
+_SHOWN = 4  # names in a notice
 _DEEPEST = 4  # folders that hold nothing but one folder
+# Where the pictures that a table of a split names may be.
+_OF_SPLITS = {
+    "train": ("train", "training", "Train", "images/train"),
+    "test": ("test", "testing", "Test", "images/test"),
+    "validation": ("valid", "val", "validation", "images/val"),
+}
 _MAX_TABLE = 20_000_000  # bytes
 _MAX_PICTURES = 1_000_000
 
@@ -89,7 +96,7 @@ def table_source(path: Path, rows: Sequence[tuple[str, str]], how: Origin = AS_I
 def table_of_files(path: Path) -> list[tuple[str, str]] | None:
     """Return the names of pictures and the labels that a CSV file lists, else None."""
     content = bytearray()
-    for piece in idx.pieces(path):
+    for piece in text_files.pieces(path):
         content += piece
         if len(content) > _MAX_TABLE or b"\0" in piece:
             return None
@@ -104,7 +111,7 @@ def table_of_files(path: Path) -> list[tuple[str, str]] | None:
         return None
     place = next((i for i, cell in enumerate(rows[1]) if _is_picture(cell)), None)
     if place is None:
-        return None
+        return _without_endings(path, rows)
     header = [cell.strip().lower() for cell in rows[0]]
     headed = not _is_picture(rows[0][place])
     label = None
@@ -121,6 +128,21 @@ def table_of_files(path: Path) -> list[tuple[str, str]] | None:
     return listed
 
 
+def _without_endings(path: Path, rows: Sequence[Sequence[str]]) -> list[tuple[str, str]] | None:
+    """Return what a table lists that names pictures without their endings, as ``id,label`` may."""
+    header = [cell.strip().lower() for cell in rows[0]]
+    labels = [i for i, name in enumerate(header) if name in names.LABEL_COLUMNS]
+    for place, cell in enumerate(rows[1]):
+        if not cell.strip() or not labels or place == labels[0]:
+            continue
+        for ending in sorted(ENDINGS):
+            if _beside(path, cell.strip() + ending) is not None and all(
+                len(row) == len(header) for row in rows
+            ):
+                return [(row[place].strip() + ending, row[labels[0]].strip()) for row in rows[1:]]
+    return None
+
+
 def _is_picture(name: str) -> bool:
     return Path(name.strip()).suffix.lower() in ENDINGS
 
@@ -131,11 +153,16 @@ def has_pictures(path: Path, rows: Sequence[tuple[str, str]]) -> bool:
 
 
 def _beside(table: Path, name: str) -> Path | None:
-    """Find a picture that a table names, in the table's folder or in one below it."""
+    """Find a picture that a table names, in the table's folder or in one below it.
+
+    A folder of a split is looked into only if the table is of the same split, by its name.
+    """
     root = table.parent.resolve()
     if "\0" in name or len(name) > 1000:
         return None
-    for place in (root, *(root / below for below in ("images", "train", "pictures"))):
+    part = names.part(table.name.partition(".")[0])
+    below = ("images", "pictures", "imgs", *_OF_SPLITS[part or "train"])
+    for place in (root, *(root / folder for folder in below)):
         picture = place / name
         try:
             if picture.resolve(strict=True).is_relative_to(root) and picture.is_file():
@@ -187,7 +214,7 @@ class _Scan:
         self.sizes = 0  # of these, pictures of another size
         self.tried = 0
         self.links = 0
-        self.others = 0
+        self.others: list[Path] = []
         self.listed: dict[Path, tuple[list[Path], list[Path]]] = {}
 
     def entries(self, folder: Path) -> list[Path]:
@@ -254,7 +281,7 @@ class _Scan:
         holding = [path for path in folders if self.holds_pictures(path)]
         if not holding:
             return {"test": (list(pictures), None)}
-        self.others += len(pictures) + len(folders) - len(holding)
+        self.others += [*pictures, *(path for path in folders if path not in holding)]
         labels = names.folder_classes([path.name for path in holding])
         if labels is None or len(set(labels.values())) < len(labels):
             strange = [path.name for path in holding if path.name not in "0123456789"]
@@ -270,10 +297,10 @@ class _Scan:
             parts = {place: part for place in below if (part := names.part(place.name))}
             groups = {part: self.inside(place)[1] for place, part in parts.items()}
             if parts and inside:
-                self.others += len(inside)
+                self.others += inside
             elif not parts:
                 groups = {"train": inside}
-                self.others += len(below)
+                self.others += below
             for part, files in groups.items():
                 paths, marks = found.setdefault(part, ([], []))
                 paths += files
@@ -291,7 +318,7 @@ class _Scan:
             elif path.suffix.lower() in ENDINGS or path.suffix.lower() not in _JUNK:
                 pictures.append(path)
             else:
-                self.others += 1
+                self.others.append(path)
         if len(pictures) > _MAX_PICTURES:
             raise DataError(
                 f"{len(pictures):,} pictures", where=folder, expected=f"at most {_MAX_PICTURES:,}"
@@ -321,6 +348,8 @@ class _Scan:
         try:
             image = read_image(path)
             if self.fit:
+                if 0 < image.max() <= FEW_LEVELS:  # as `as_images` refuses
+                    image = image * np.uint8(255 // image.max())
                 return fit.fit_image(image, str(path))
             if image.shape != (28, 28):
                 self.sizes += 1
@@ -358,12 +387,17 @@ class _Scan:
             )
 
     def notices(self) -> tuple[str, ...]:
-        """Return how many links and other files were skipped."""
-        counts = (
-            (self.links, "links that are broken, circular or lead out of the folder"),
-            (self.others, "files and folders where no images are expected"),
-        )
-        return tuple(f"skipped {count:,} {what}" for count, what in counts if count)
+        """Return which links and other files were skipped."""
+        found = []
+        if self.links:
+            what = "links that are broken, circular or lead out of the folder"
+            found.append(f"skipped {self.links:,} {what}")
+        if self.others:
+            names = ", ".join(self.name(path) for path in self.others[:_SHOWN])
+            more = ", …" if len(self.others) > _SHOWN else ""
+            what = "files and folders where no images are expected"
+            found.append(f"skipped {len(self.others):,} {what}: {names}{more}")
+        return tuple(found)
 
 
 def _order(label: str) -> tuple[int, str]:

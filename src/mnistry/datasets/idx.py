@@ -13,7 +13,7 @@ import lzma
 import math
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -219,52 +219,69 @@ def _shape(head: bytes, ndim: int, kind: int, path: Path) -> tuple[int, ...]:
 
 
 def pieces(path: Path) -> Iterator[bytes]:
-    """Yield a file's content in pieces of bounded size, decompressed if it is compressed."""
+    """Yield a file's content in pieces of bounded size, decompressed if it is compressed.
+
+    Several compressed streams, one after the other, are read as one.
+    """
     with path.open("rb") as file:
         head = file.read(6)
         file.seek(0)
         if head.startswith(GZIP_MAGIC):
-            yield from _inflate(file, path)
+            yield from _inflate(file, path, several=True)
         elif head.startswith(BZIP2_MAGIC):
-            yield from _expand(bz2.BZ2Decompressor(), file, path)
+            yield from _expand(bz2.BZ2Decompressor, file, path)
         elif head.startswith(XZ_MAGIC):
-            yield from _expand(lzma.LZMADecompressor(memlimit=_XZ_MEMORY), file, path)
+            yield from _expand(lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY), file, path)
         else:
             yield from iter(lambda: file.read(CHUNK), b"")
 
 
 def _expand(
-    decompressor: bz2.BZ2Decompressor | lzma.LZMADecompressor, file: IO[bytes], path: Path
+    make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor], file: IO[bytes], path: Path
 ) -> Iterator[bytes]:
-    """Decompress a bzip2 or xz file of a single stream, in pieces of bounded size."""
+    """Decompress a bzip2 or xz file in pieces of bounded size."""
+    magic, rest = file.read(3), b""
+    file.seek(0)
     try:
-        while not decompressor.eof:
-            compressed = file.read(CHUNK) if decompressor.needs_input else b""
-            if decompressor.needs_input and not compressed:
-                raise DataError(f"the stream is cut off at byte {file.tell():,}", where=path)
-            if piece := decompressor.decompress(compressed, CHUNK):
-                yield piece
+        while True:
+            decompressor = make()
+            while not decompressor.eof:
+                if decompressor.needs_input and not (rest := rest or file.read(CHUNK)):
+                    raise DataError(f"the stream is cut off at byte {file.tell():,}", where=path)
+                if piece := decompressor.decompress(rest, CHUNK):
+                    yield piece
+                rest = b""
+            rest = decompressor.unused_data + file.read(CHUNK)
+            if not rest.startswith(magic):
+                break
     except (OSError, ValueError, lzma.LZMAError) as error:
         raise DataError(f"damaged before byte {file.tell():,}: {error}", where=path) from error
-    if decompressor.unused_data or file.read(1):
+    if rest:
         raise DataError("bytes after the end of the stream", where=path)
 
 
-def _inflate(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Decompress a gzip file of a single member, in pieces of bounded size."""
-    decompressor = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
+def _inflate(file: IO[bytes], path: Path, *, several: bool = False) -> Iterator[bytes]:
+    """Decompress a gzip file, of a single member or of several, in pieces of bounded size."""
+    rest = b""
     try:
-        while not decompressor.eof:
-            compressed = decompressor.unconsumed_tail or file.read(CHUNK)
-            if not compressed:
-                raise DataError(f"the gzip stream is cut off at byte {file.tell():,}", where=path)
-            if piece := decompressor.decompress(compressed, CHUNK):
-                yield piece
+        while True:
+            decompressor = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
+            while not decompressor.eof:
+                compressed = decompressor.unconsumed_tail or rest or file.read(CHUNK)
+                rest = b""
+                if not compressed:
+                    what = f"the gzip stream is cut off at byte {file.tell():,}"
+                    raise DataError(what, where=path)
+                if piece := decompressor.decompress(compressed, CHUNK):
+                    yield piece
+            rest = decompressor.unused_data + file.read(CHUNK)
+            if not (several and rest.startswith(GZIP_MAGIC)):
+                break
     except zlib.error as error:
         raise DataError(f"damaged gzip before byte {file.tell():,}: {error}", where=path) from error
-    if rest := decompressor.unused_data or file.read(1):
+    if rest:
         offset = file.tell() - len(rest)
-        what = "a second gzip member" if rest.startswith(GZIP_MAGIC[:1]) else "trailing bytes"
+        what = "a second gzip member" if rest.startswith(GZIP_MAGIC) else "trailing bytes"
         raise DataError(f"{what} at byte {offset:,}", where=path, expected="the end of the file")
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.datasets.assemble import Source
-from mnistry.datasets.csv import MAX_ROWS, Table, as_source, lines
+from mnistry.datasets.csv import MAX_ROWS, Table, as_source, from_signed
 from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Origin
+from mnistry.datasets.text_files import lines
 from mnistry.errors import DataError
 
 _PIXELS, _USPS = 28 * 28, 16 * 16
@@ -68,6 +69,6 @@ def _table(
     images = np.zeros((len(rows), side), np.float32)
     for image, (indices, values) in zip(images, sparse, strict=True):
         image[indices] = values
-    if side == _USPS and images.min() < 0 and images.min() >= -1 and images.max() <= 1:
-        images = np.rint((images + 1) * np.float32(127.5))
+    if side == _USPS:
+        images = from_signed(images)
     return Table(images, np.array(labels), "label", np.array(rows, np.int64), {})

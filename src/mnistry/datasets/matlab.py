@@ -9,6 +9,7 @@ Source of the format: The MathWorks, "MAT-File Format", chapter 1, "Level 5 MAT-
 
 import itertools
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ _TYPES = {
     1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
 }  # fmt: skip
 _STRUCTURE, _NUMBERS, _LOGICAL = 2, range(6, 16), 0x200  # classes of arrays; a flag
+_ARRAY_OF_A_CLASS = re.compile(r"(train|test)([0-9])")
 _DEEPEST, _MOST = 4, 200  # structures within structures; elements
 _MAX_BYTES = 2 * MAX_ARRAY_BYTES  # of a file, decompressed
 
@@ -60,6 +62,8 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
     dataset = found.get("dataset")
     if isinstance(dataset, dict):
         return _emnist(dataset, path)
+    if arrays and all(_ARRAY_OF_A_CLASS.fullmatch(name) for name in arrays):
+        return _by_class(arrays, path)
     chosen, notices = names.choose_arrays({n: a.shape for n, a in arrays.items()}, how, path)
     return Source(
         path,
@@ -68,6 +72,21 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         names.classes_of(path),
         notices=notices,
     )
+
+
+def _by_class(found: dict[str, NDArray[Any]], path: Path) -> Source:
+    """Read an array of images for each class, ``train0`` to ``test9``, as in ``mnist_all.mat``."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for part in ("train", "test"):
+        own = [(name[-1], found[name]) for name in sorted(found) if name[:-1] == part]
+        if len({images.shape[1:] for _, images in own}) > 1:
+            raise DataError(f"arrays {part}0, … of different shapes", where=path)
+        if own:
+            arrays[f"x_{part}"] = np.concatenate([images for _, images in own])
+            arrays[f"y_{part}"] = np.repeat(
+                [int(label) for label, _ in own], [len(images) for _, images in own]
+            )
+    return Source(path, arrays)
 
 
 def _inflated(data: memoryview, limit: int, path: Path) -> bytes:

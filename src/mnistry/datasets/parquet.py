@@ -47,7 +47,7 @@ def shards(paths: Sequence[Path], how: Origin = AS_IS) -> Source:
     classes: tuple[str, ...] | None = None
     count = 0
     for path in paths:
-        with _our_errors(path):
+        with _our_errors(path, pyarrow):
             for batch in _batches(path, pyarrow):
                 column, label = _columns(batch, how, path)
                 count += batch.num_rows
@@ -73,13 +73,15 @@ def shards(paths: Sequence[Path], how: Origin = AS_IS) -> Source:
 
 
 @contextlib.contextmanager
-def _our_errors(path: Path) -> Iterator[None]:
+def _our_errors(path: Path, pyarrow: ModuleType) -> Iterator[None]:
     """Turn pyarrow's errors, of many classes, into `DataError`."""
     try:
         yield
-    except (MnistryError, MemoryError):
+    except MnistryError:
         raise
     except Exception as error:
+        if isinstance(error, MemoryError) and not isinstance(error, pyarrow.ArrowMemoryError):
+            raise
         first = str(error).partition("\n")[0][:200]
         raise DataError(f"damaged, or not a table: {first}", where=path) from error
 
@@ -98,10 +100,10 @@ def _batches(path: Path, pyarrow: ModuleType) -> Iterator[Any]:
                 )
             batches = table.iter_batches(ROWS, use_threads=False)
         elif head.startswith(b"ARROW1"):
-            opened = pyarrow.ipc.open_file(file)
+            opened = pyarrow.ipc.open_file(pyarrow.memory_map(str(path)))
             batches = (opened.get_batch(i) for i in range(opened.num_record_batches))
-        else:
-            batches = pyarrow.ipc.open_stream(file)
+        else:  # mapped, because a damaged file announces more than any memory holds
+            batches = pyarrow.ipc.open_stream(pyarrow.memory_map(str(path)))
         for batch in batches:
             batch.validate(full=True)  # files may hold offsets that lead out of their buffers
             if batch.nbytes > _MAX_BATCH:

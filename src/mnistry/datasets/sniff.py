@@ -5,21 +5,34 @@ function that reads it. A folder is searched for files of these formats, and els
 """
 
 import re
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mnistry.datasets import arff, csv, folder, hdf5, idx, libsvm, matlab, names, npz, parquet
+from mnistry.datasets import (
+    arff,
+    csv,
+    folder,
+    hdf5,
+    idx,
+    libsvm,
+    matlab,
+    names,
+    npz,
+    parquet,
+    text_files,
+)
 from mnistry.datasets.assemble import Source, assemble, merged
 from mnistry.datasets.dataset import AS_IS, Dataset, Origin
 from mnistry.errors import DataError
 from mnistry.images.find import ENDINGS
+from mnistry.images.formats import is_picture
 
 _HEAD = 1 << 12  # bytes
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _DEEPEST = 4
 _MAX_FOLDERS = 2000
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"%PDF")
 KINDS = (
     "a .npz, .npy, .csv, .parquet, .arrow, .mat, .h5, .arff, LIBSVM or IDX file, or a folder of "
     "such files or of pictures"
@@ -82,7 +95,7 @@ def read(path: Path, how: Origin = AS_IS) -> Dataset:
 
 def file_source(path: Path, how: Origin) -> Source:
     """Read a file in whichever format it is, without deciding on its classes."""
-    head = _head(path)
+    head = text_files.head(path, _HEAD)
     for known in FORMATS:
         if known.begins.match(head):
             return known.read(path, how)
@@ -92,43 +105,84 @@ def file_source(path: Path, how: Origin) -> Source:
     raise DataError("unknown file type", where=path, expected=KINDS)
 
 
-def _head(path: Path) -> bytes:
-    """Return a file's first bytes, decompressed."""
-    head = b""
-    for piece in idx.pieces(path):
-        head += piece
-        if len(head) >= _HEAD:
-            break
-    return head[:_HEAD]
-
-
 def _refuse(path: Path, head: bytes) -> None:
     """Raise the error for a format that is known, and is not read."""
-    unpack = "unpack it, and give the folder or file inside"
     found: tuple[str, str] | None = None
     if not head:
         found = ("the file is empty", "download or copy it again")
-    elif re.match(rb"\x80[\x02-\x05]", head):
-        found = (
-            "a pickle, which could run any code when it is opened",
-            "where you trust it, open it in Python and save its arrays: "
-            "numpy.savez('data.npz', x_train=…, y_train=…)",
-        )
-    elif head.startswith((b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!")) or head[257:262] == b"ustar":
-        found = ("an archive", unpack)
-    elif head.startswith(_PICTURES):
+    elif is_picture(head) or head.startswith(b"%PDF"):
         found = ("a picture", f"to read it: mnistry read {path}")
-    elif head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-        found = ("a web page", "download the file itself")
-    elif _is_record(head):
-        found = (
-            "TensorFlow's records",
-            "where TensorFlow Datasets is installed, save them as arrays: "
-            "numpy.savez('data.npz', x_train=…, y_train=…)",
-        )
+    elif head.startswith(b"PK\x03\x04"):
+        found = _zip(path)
+    elif _is_record(head) or head.startswith(_ARRAY_RECORD):
+        found = _records(path.parent)
+    else:
+        known = (one for begins, one in _REFUSED if re.match(begins, head, re.DOTALL | re.I))
+        found = next(known, None)
     if found is not None:
         what, remedy = found
         raise DataError(what, where=path, expected=KINDS, remedy=remedy)
+
+
+def _zip(path: Path) -> tuple[str, str]:
+    """Say what a zip archive is that holds no arrays, by the names in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = archive.namelist()[:1000]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return "a damaged archive", "download or copy it again"
+    if any(name.startswith("xl/") or name == "content.xml" for name in inside):
+        return "a spreadsheet", "save its table as CSV, and give that"
+    if any(name.endswith("data.pkl") for name in inside):
+        return "a file of PyTorch, with a pickle in it", _PICKLE
+    if "config.json" in inside and any(name.endswith(".weights.h5") for name in inside):
+        return "a Keras model", f"to make a run of it: mnistry adopt {path}"
+    return "an archive", _UNPACK
+
+
+_UNPACK = "unpack it, and give the folder or file inside"
+_PICKLE = (
+    "where you trust it, open it in Python and save its arrays: "
+    "numpy.savez('data.npz', x_train=…, y_train=…)"
+)
+_RECORDS = re.compile(r"\.(tfrecord|array_record)s?\b")
+_ARRAY_RECORD = b"\x83\xaf\x70\xd1\x0d\x88\x4a\x3f"
+_REFUSED = (  # how files begin; what they are, and the remedy
+    (rb"\x80[\x02-\x05]", ("a pickle, which could run any code when it is opened", _PICKLE)),
+    (rb"7z\xbc\xaf|Rar!|.{257}ustar", ("an archive", _UNPACK)),
+    (rb"\x28\xb5\x2f\xfd", ("compressed with Zstandard", "decompress it: zstd -d FILE")),
+    (rb"\x1f\x9d", ("compressed with compress", "decompress it: gzip -d FILE")),
+    (
+        rb"version https://git-lfs",
+        ("only a pointer to a file, of Git LFS", "fetch the file itself: git lfs pull"),
+    ),
+    (
+        rb"RD[AX][2-4]\n|[XA]\n\0\0\0",
+        ("a file of R", "write it as CSV, in R: write.csv(data, 'data.csv', row.names = FALSE)"),
+    ),
+    (rb"SQLite format 3", ("a database of SQLite", "write its table as CSV")),
+    (rb"FEA1", ("a Feather file of version 1", "write it as Parquet")),
+    (rb"\s*<(!doctype|html|\?xml)", ("a web page", "download the file itself")),
+    (
+        rb"\s*[\[{]\s*[\"\[{]",
+        (
+            "JSON",
+            "write it as CSV, in Python: pandas.read_json(FILE).to_csv('data.csv', index=False)",
+        ),
+    ),
+)
+
+
+def _records(folder: Path) -> tuple[str, str]:
+    """Say what TensorFlow Datasets' files are, and how it writes them as arrays."""
+    code = (
+        "import numpy, tensorflow_datasets as t; "
+        f"d = t.as_numpy(t.builder_from_directory({str(folder)!r}).as_dataset(batch_size=-1)); "
+        "numpy.savez('data.npz', **{k + s: d[s][n] for s in d "
+        "for k, n in (('x_', 'image'), ('y_', 'label'))})"
+    )
+    remedy = f'where TensorFlow Datasets is installed, save them as arrays: python -c "{code}"'
+    return "TensorFlow's records", remedy
 
 
 def _is_record(head: bytes) -> bool:
@@ -196,6 +250,8 @@ def _folder_reader(
     """Return what reads a folder's files, or None if they are not a dataset."""
     if idx.has_files(place):
         return idx.source
+    if records := [file for file in files if _RECORDS.search(file.name)]:
+        return _only(records[0], file_source)  # which says what they are
     for known in FORMATS:
         own = [file for file in files if file.name.lower().endswith(known.endings)]
         if not own and known.read is parquet.source:  # also a folder for each split
@@ -218,11 +274,12 @@ def _folder_reader(
     with_pixels = [file for file in tables if csv.has_pixels(file)]
     if with_pixels:
         return _of_splits(with_pixels, csv.source)
-    for file in tables:
-        rows = folder.table_of_files(file)
-        if rows and folder.has_pictures(file, rows):
-            return _only(file, _table)
-    return None
+    listing = [
+        file
+        for file in tables
+        if (rows := folder.table_of_files(file)) and folder.has_pictures(file, rows)
+    ]
+    return _of_splits(listing, _table) if listing else None
 
 
 def _only(file: Path, read_file: Read) -> Read:
@@ -246,7 +303,7 @@ def _of_splits(files: Sequence[Path], read_file: Read) -> Read:
                 f"{len(files)} files: {shown}" + (", …" if len(files) > 6 else ""),
                 where=place,
                 expected="one for each split, with train, test or valid in its name",
-                remedy=f"give one of them: {files[0]}",
+                remedy=f"give one of them: {parts.get('train', files)[0]}",
             )
         return merged(place, _each(parts, read_file, how))
 

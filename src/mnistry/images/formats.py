@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from mnistry.errors import DataError, Notice
+from mnistry.images import isolated
 from mnistry.images.pdf import Pdf
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ MAX_PAGES = 5000
 MAX_PIXELS = 75_000_000
 # A JPEG is decoded reduced. Cameras have up to 200 megapixels.
 MAX_JPEG_PIXELS = 250_000_000
-MAX_HEIC_PIXELS = 50_000_000  # pi-heif keeps it three times
+MAX_HEIC_PIXELS = 50_000_000  # kept three times, once in another process
 # Pillow reads PPM of decimal numbers a thousand times slower than other formats.
 _MAX_PLAIN_BYTES = 4_000_000
 # A progressive JPEG is kept whole, as coefficients of two bytes, and each of its scans passes
@@ -248,23 +249,18 @@ class _Heic:
     count = 1
 
     def __init__(self, source: bytes | Path, where: str) -> None:
-        import pi_heif
-
-        try:
-            self._file = pi_heif.open_heif(source)
-            self._size = self._file.size
-        except Exception as error:  # as in Document.page
-            raise damaged(error, where) from error
-        if len(self._file) > 1:
-            notice = f"{where}: {len(self._file)} pictures in one; the main one is read"
-            warnings.warn(notice, Notice, stacklevel=4)
         self._where = where
+        with self._our_errors():
+            self._file = isolated.Opened("heic", source)
+        if self._file.facts["count"] > 1:
+            notice = f"{where}: {self._file.facts['count']} pictures in one; the main one is read"
+            warnings.warn(notice, Notice, stacklevel=4)
 
     def close(self) -> None:
-        del self._file
+        self._file.close()
 
     def decode(self, number: int, side: int | None) -> Raster:  # noqa: ARG002 (there is one)
-        width, height = self._size
+        width, height = self._file.facts["size"]
         if width * height > MAX_HEIC_PIXELS:
             raise too_many_pixels(self._where, MAX_HEIC_PIXELS)
         if width * height == 0:
@@ -272,19 +268,28 @@ class _Heic:
         from PIL import Image
 
         # libheif has turned it upright; its EXIF orientation says how it was.
-        pixels = np.asarray(self._file)
-        height, width = pixels.shape[:2]  # a damaged file announces other sides
-        mode = self._file.mode
+        with self._our_errors():
+            answer, content = self._file.page()
+        mode, (width, height) = answer["mode"], answer["size"]  # a damaged file announced others
+        channels = len(mode)
+        pixels = np.frombuffer(content, np.uint8).reshape(height, -1)[:, : answer["stride"]]
+        pixels = pixels.reshape(height, -1, channels)[:, :width]
+        height, width = pixels.shape[:2]
         factor = 1
         while side is not None and factor < 8 and max(width, height) >= 2 * factor * side:
             factor *= 2
-        if factor > 1 and pixels.dtype == np.uint8:
+        if factor > 1:
             small = max(1, width // factor), max(1, height // factor)
-            pixels = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
-        image = Image.fromarray(pixels)
-        if image.mode != mode and mode in ("RGBa", "La"):  # its colours are multiplied by alpha
-            image = Image.frombytes(mode, image.size, pixels.tobytes())
+            pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8)
+        image = Image.frombytes(mode, pixels.shape[1::-1], pixels.tobytes())
         return Raster(image, (height, width))
+
+    @contextlib.contextmanager
+    def _our_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except isolated.DecodingError as error:
+            raise damaged(error, self._where) from None
 
 
 class _PdfPages:

@@ -3,6 +3,7 @@
 Knows nothing of what is read in it.
 """
 
+import io
 import os
 import sys
 import warnings
@@ -129,13 +130,33 @@ def _document(source: Source) -> Document | None:
             expected="a path, bytes, an open file, an image of Pillow or an array of NumPy",
             remedy="give one of these, such as numpy.asarray(image)",
         )
-    file: Any = source
-    content = file.read(MAX_BYTES + 1)
-    if not isinstance(content, bytes):
+    return decode.open_content(_content(source), _name(source))
+
+
+def _content(file: Any) -> bytes:
+    """Read an open file."""
+    as_text = DataError(
+        "a file that is open as text", where=_name(file), remedy='open it with mode "rb"'
+    )
+    if isinstance(file, io.TextIOBase):
+        raise as_text
+    try:
+        content = file.read(MAX_BYTES + 1)
+    except UnicodeDecodeError:
+        raise as_text from None
+    except (OSError, ValueError) as error:  # closed, or open for writing alone
         raise DataError(
-            "a file that is open as text", where=_name(file), remedy='open it with mode "rb"'
+            f"cannot be read: {error}", where=_name(file), remedy='open it with mode "rb"'
+        ) from error
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise as_text
+    if not content:
+        raise DataError(
+            "an empty file, or one that was read to its end",
+            where=_name(file),
+            remedy="if it was read before: file.seek(0)",
         )
-    return decode.open_content(content, _name(file))
+    return bytes(content)
 
 
 def _name(file: Any) -> str:

@@ -21,6 +21,8 @@ from mnistry.reading.reader import Reader
 from mnistry.reading.result import Reading
 from mnistry.system import jobs
 
+_OTHER_PAGES = "leave --pages out, or choose others"
+
 
 @dataclass(frozen=True)
 class PageTask:
@@ -99,13 +101,23 @@ def tasks_of(
                 count = document.count
         chosen = range(1, count + 1) if numbers is None else numbers.among(count)
         if not chosen:
-            raise DataError(f"it has {_pages(count)}: none is chosen", where=file)
+            raise DataError(
+                f"it has {_pages(count)}: none is chosen", where=file, remedy=_OTHER_PAGES
+            )
     except DataError as error:
         yield PageTask(file, content=content, error=error)
         return
     for number in chosen:
         is_last = number == chosen[-1]
-        yield PageTask(file, number, max(count, number), is_last, content)
+        missing = None
+        if number > count:
+            missing = DataError(
+                f"there is no page {number}",
+                where=file,
+                expected=f"1 to {count}" if count > 1 else "1, its only page",
+                remedy=_OTHER_PAGES,
+            )
+        yield PageTask(file, number, max(count, number), is_last, content, missing)
 
 
 class PageReader:
@@ -119,6 +131,8 @@ class PageReader:
     def read(self, task: PageTask) -> PageResult:
         """Read a page."""
         if task.error is not None:
+            if task.is_last:
+                self._close()
             return PageResult(task, error=task.error)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", Notice)

@@ -43,11 +43,14 @@ def with_classes_of(run: Run, dataset: Dataset) -> Dataset:
     if dataset.classes == own:
         return dataset
     if not set(dataset.classes) <= set(own):
+        options = run.data.origin.typed()
         raise DataError(
             f"its classes are {_listed(dataset.classes)}",
             where=dataset.source,
             expected=f"those of the run: {_listed(own)}",
-            remedy="score the run on data with the classes that it was trained on",
+            remedy=f"the run's own data is read with {options}: add that if this data is alike"
+            if options and options != dataset.origin.typed()
+            else "score the run on data with the classes that it was trained on",
         )
     places = np.array([own.index(name) for name in dataset.classes], np.uint8)
     renamed: dict[str, Any] = {

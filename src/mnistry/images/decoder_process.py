@@ -1,23 +1,21 @@
-"""The program that draws pages of PDFs, in a process of its own that `mnistry.images.pdf` starts.
+"""The program that `mnistry.images.isolated` starts, which opens PDFs and HEICs and decodes pages.
 
-It can be given up at any time, and what a damaged page does to PDFium ends nothing else. It imports
-nothing of mnistry, so that it starts quickly.
+It can be given up at any time, and what a damaged file does to its decoder ends nothing else. It
+imports nothing of mnistry, so that it starts quickly.
 
-Requests come on stdin, each a line of JSON: ``{"open": PATH}``, ``{"open": null, "bytes": N}`` and
-then N bytes, or ``{"page": INDEX, "side": SIDE or null}``. Answers go to stdout: a line of JSON,
-and after that of a page its pixels, 3 bytes each. ``{"error": TEXT}`` answers what failed.
+Requests come on stdin, each a line of JSON: ``{"open": "pdf" or "heic", "path": PATH}`` or
+``{"open": …, "bytes": N}`` and then N bytes; then a page, ``{"page": INDEX, "side": SIDE or null}``
+of a PDF and ``{}`` of a HEIC; and ``{"close": true}``, which has no answer. Answers go to stdout: a
+line of JSON, and after that as many bytes of pixels as it says. ``{"error": TEXT}`` answers what
+failed.
 """
 
 import contextlib
-import ctypes
 import itertools
 import json
 import math
 import sys
 from typing import Any
-
-import pypdfium2
-import pypdfium2.raw as pdfium
 
 # Bytes of memory, where the system can bound them.
 _MAX_MEMORY = 1_600_000_000
@@ -35,56 +33,85 @@ class _RefusedError(Exception):
     """A page that is not drawn, and why."""
 
 
+class _Pdf:
+    """An open PDF."""
+
+    def __init__(self, source: Any, max_pixels: int) -> None:
+        import pypdfium2
+
+        self._document, self._max_pixels = pypdfium2.PdfDocument(source), max_pixels
+        self.facts = {"count": len(self._document)}
+
+    def page(self, page: int, side: int | None) -> tuple[dict[str, Any], Any]:
+        """Draw a page."""
+        opened = self._document[page]
+        try:
+            dpi, height, width = _resolution(opened, self._max_pixels)
+            factor = 1
+            while side is not None and factor < 8 and max(height, width) >= 2 * factor * side:
+                factor *= 2
+            columns, rows = max(1, width // factor), max(1, height // factor)
+            answer = {"dpi": dpi, "size": (height, width), "columns": columns, "rows": rows}
+            return answer, _drawn(opened, columns, rows)
+        finally:
+            opened.close()
+
+
+class _Heic:
+    """An open HEIC; its main picture is the page."""
+
+    def __init__(self, source: Any) -> None:
+        import pi_heif
+
+        self._file = pi_heif.open_heif(source)
+        self.facts = {"size": self._file.size, "count": len(self._file)}
+
+    def page(self) -> tuple[dict[str, Any], Any]:
+        """Decode it: as many rows as its size says, of `stride` bytes each."""
+        pixels, stride = self._file.data, self._file.stride
+        return {"mode": self._file.mode, "stride": stride, "size": self._file.size}, pixels
+
+
 def main() -> None:
     """Answer requests until stdin ends."""
     with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
-    max_pixels = int(sys.argv[1])
-    document: Any = None
+    kinds = {"pdf": _Pdf, "heic": _Heic}
+    opened: Any = None
     for line in iter(sys.stdin.buffer.readline, b""):
-        asked, pixels = json.loads(line), None
-        content = sys.stdin.buffer.read(asked["bytes"]) if "bytes" in asked else None
+        asked, pixels = json.loads(line), b""
+        if asked.get("close"):
+            opened = None
+            continue
         answer: dict[str, Any]
         try:
-            if "open" in asked:
-                document = pypdfium2.PdfDocument(content or asked["open"])
-                answer = {"count": len(document)}
+            if kind := asked.pop("open", None):
+                path, size = asked.pop("path"), asked.pop("bytes", None)
+                source = path if size is None else sys.stdin.buffer.read(size)
+                opened = kinds[kind](source, **asked)
+                answer = opened.facts
             else:
-                answer, pixels = _page(document, asked["page"], asked["side"], max_pixels)
+                answer, pixels = opened.page(**asked)
+                answer["bytes"] = len(pixels)
         except Exception as error:  # hostile bytes make decoders raise anything
             answer = {"error": str(error), "refused": isinstance(error, _RefusedError)}
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
-        if pixels is not None:
-            sys.stdout.buffer.write(pixels)
+        sys.stdout.buffer.write(pixels)
         sys.stdout.buffer.flush()
-
-
-def _page(
-    document: Any, index: int, side: int | None, max_pixels: int
-) -> tuple[dict[str, Any], Any]:
-    page = document[index]
-    try:
-        dpi, height, width = _resolution(page, max_pixels)
-        factor = 1
-        while side is not None and factor < 8 and max(height, width) >= 2 * factor * side:
-            factor *= 2
-        columns, rows = max(1, width // factor), max(1, height // factor)
-        answer = {"dpi": dpi, "size": (height, width), "columns": columns, "rows": rows}
-        return answer, _drawn(page, columns, rows)
-    finally:
-        page.close()
 
 
 def _resolution(page: Any, max_pixels: int) -> tuple[float, int, int]:
     """Return the dots per inch of a page's scan, and its height and width in them."""
+    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
+
     across, down = page.get_width(), page.get_height()  # in points
     if not (0 < across < math.inf and 0 < down < math.inf):
         raise _RefusedError("a page without a size")
     found = []
     for picture in itertools.islice(page.get_objects(max_depth=_DEPTH), _MOST_OBJECTS):
-        if picture.type != pdfium.FPDF_PAGEOBJ_IMAGE:
+        if picture.type != FPDF_PAGEOBJ_IMAGE:
             continue
         pixels, matrix = picture.get_px_size(), picture.get_matrix()
         if pixels[0] * pixels[1] > max_pixels:
@@ -108,6 +135,10 @@ def _resolution(page: Any, max_pixels: int) -> tuple[float, int, int]:
 
 def _drawn(page: Any, columns: int, rows: int) -> Any:
     """Draw a page on white; return red, green and blue of each pixel."""
+    import ctypes
+
+    import pypdfium2.raw as pdfium
+
     pixels = (ctypes.c_ubyte * (3 * columns * rows))()
     ctypes.memset(pixels, 255, len(pixels))
     bitmap = pdfium.FPDFBitmap_CreateEx(
