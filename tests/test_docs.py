@@ -163,7 +163,7 @@ def workplace(
 
 
 def bring_along(place: Path) -> None:
-    """Write what the pages call a reader's own: Kaggle's two files, a folder, a photograph."""
+    """Write what the pages call a reader's own: Kaggle's two files, a folder, a photo, forms."""
     from PIL import Image
 
     (images, labels), _ = mnistry.load("sample")
@@ -183,6 +183,9 @@ def bring_along(place: Path) -> None:
                 letter = place / "my-letters" / part / "ABC"[labels[number]]
                 letter.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(own).save(letter / f"{number:04}.png")
+    shutil.copytree(DOCS.parent / "examples" / "forms", place, dirs_exist_ok=True)
+    field = 'title = "t"\n[[field]]\nname = "a"\ntype = "digits"\n'
+    (place / "broken.toml").write_text(f"{field}lenght = 3")
     three = images[labels == 3][0]
     Image.fromarray(255 - three).save(place / "three.png")
 

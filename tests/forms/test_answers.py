@@ -17,7 +17,7 @@ def places(text: str, unsure: str = "") -> Characters:
         if character == " ":
             found.append(Place())
         elif character in unsure:
-            found.append(Place(((character, 0.7), ("7", 0.3)), 0.7))
+            found.append(Place(((character, 0.7), ("7", 0.3)), 0.7, False))
         else:
             found.append(Place(((character, 1.0),), 0.999))
     return Characters(tuple(found))

@@ -14,57 +14,7 @@ from PIL import Image
 from mnistry.errors import DataError
 from mnistry.forms import keys, loading
 from mnistry.forms.definition import Box, Rule
-
-WHOLE = """\
-title = "Water samples"
-
-[[field]]
-name = "station"
-type = "digits"
-length = 3
-required = true
-[[field]]
-name = "day"
-type = "date"
-format = "DD.MM.YYYY"
-min = 2026-01-01
-[[field]]
-name = "start"
-type = "time"
-[[field]]
-name = "end"
-type = "time"
-[[field]]
-name = "depth"
-type = "decimal"
-decimals = 1
-max = 120.5
-[[field]]
-name = "adults"
-type = "integer"
-max = 999
-[[field]]
-name = "total"
-type = "integer"
-min = -20
-max = 9
-[[field]]
-name = "weather"
-type = "choice"
-options = ["dry", "rain"]
-[[table]]
-name = "catch"
-rows = 12
-columns = [{name = "species", type = "digits", length = 3},
-  {name = "count", type = "integer", max = 99}]
-[[rule]]
-sum = ["adults", "catch.count"]
-equals = "total"
-[[rule]]
-before = ["start", "end"]
-[[rule]]
-unique = ["serial", "station"]
-"""
+from tests.forms.conftest import WHOLE
 
 
 def test_a_form_is_as_its_file_says(form_of) -> None:
@@ -290,3 +240,5 @@ def test_editors_get_the_same_keys() -> None:
     values = tomllib.loads(WHOLE)
     values["field"][1]["min"] = str(values["field"][1]["min"])  # JSON has no dates
     assert validator.is_valid(values)
+    shipped = Path(__file__).parents[2] / "docs" / "static" / "form.schema.json"
+    assert json.loads(shipped.read_text("utf-8")) == schema  # else: write it anew

@@ -18,8 +18,6 @@ from mnistry.forms.definition import Field
 
 OK, CHECK, EMPTY = "ok", "check", "empty"
 
-# A character below this probability makes the field `check`.
-SURE = 0.9
 # Below this probability a mark may be no digit at all: no rule may decide what it is.
 _LEGIBLE = 0.3
 # The most texts that a field may have, for rules to choose from.
@@ -115,7 +113,7 @@ def of_characters(entry: Field, found: Characters, *, is_comb: bool) -> Answer:
     shown = _shown(entry, places, is_comb=is_comb)
     value, problem = parse(entry, _plain(entry, found.text, is_comb=is_comb))
     reasons = list(found.doubts)
-    unsure = sum(place.confidence < SURE for place in written)
+    unsure = sum(not place.is_sure for place in written)
     if unsure:
         reasons.append("a character is not sure" if unsure == 1 else "characters are not sure")
     if problem:
@@ -146,7 +144,7 @@ def _plain(entry: Field, text: str, *, is_comb: bool) -> str:
 
 def _shown(entry: Field, places: Sequence[Place], *, is_comb: bool) -> str:
     text = "".join(
-        place.text if not place.candidates or place.confidence >= SURE else "?" for place in places
+        place.text if place.is_sure else "?" for place in places
     )
     return _plain(entry, text, is_comb=is_comb).strip()
 
@@ -156,7 +154,7 @@ def _candidates(
 ) -> Iterator[tuple[str, float]]:
     """Yield the texts that may be meant; the most probable first."""
     choices = [
-        place.candidates if place.candidates and place.confidence < SURE
+        place.candidates if place.candidates and not place.is_sure
         else ((place.text, 1.0),)
         for place in places
     ]  # fmt: skip

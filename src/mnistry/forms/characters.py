@@ -32,6 +32,10 @@ _LEAST_HEIGHT = 0.45
 _POINT, _POINT_PLACE = 0.45, 0.55
 # A point in a field of decimals is believed from this probability by the line reader on.
 _POINT_SURE = 0.4
+# A character of a line, and a digit in a cell, is sure from this probability on.
+_SURE, _SURE_IN_CELL = 0.9, 0.98
+# Of `certainty`; fitted on generated cells: ``benchmarks/forms.py --calibrate``.
+_WEIGHTS = np.array([-0.852, 0.097, -0.222, 0.157, -0.557])
 # Probability below which another digit is no candidate.
 _CANDIDATE = 0.003
 
@@ -52,10 +56,13 @@ class Place:
     confidence
         The probability that the first one is right, which is less than that among the candidates
         if the mark may be something else.
+    is_sure
+        Whether that is enough.
     """
 
     candidates: tuple[tuple[str, float], ...] = ()
     confidence: float = 1.0
+    is_sure: bool = True
 
     @property
     def text(self) -> str:
@@ -164,12 +171,12 @@ def read_free(ink: FieldInk, networks: Networks, *, decimals: bool) -> Character
         answer = next(answers)
         plain = spelled.get((one.left, one.right))
         if plain is None:
-            places.append(Place((("?", 1.0),), 0.0))
+            places.append(Place((("?", 1.0),), 0.0, False))
         elif decimals and plain.text in ".," and _is_point(box, line, high):
-            sure = 1.0 if plain.confidence >= _POINT_SURE else plain.confidence
-            places.append(Place(((plain.text, 1.0),), sure))
+            sure = plain.confidence >= _POINT_SURE
+            places.append(Place(((plain.text, 1.0),), 1.0 if sure else plain.confidence, sure))
         elif plain.text in SIGNS:
-            places.append(Place(((plain.text, 1.0),), one.confidence))
+            places.append(_sign(plain.text, one.confidence))
         else:
             row = by_line[one.left, one.right]
             places.append(_digit(answer, row, plain.text, plain.confidence, networks))
@@ -183,6 +190,10 @@ def _is_point(box: NDArray[np.float64], line: combine.ReadLine, high: float) -> 
     return bool(high and box[3] < _POINT * high and middle > low)
 
 
+def _sign(text: str, confidence: float) -> Place:
+    return Place(((text, 1.0),), confidence, confidence >= _SURE)
+
+
 def _digit(
     answer: NDArray[np.float32],
     by_line: NDArray[np.float64],
@@ -190,7 +201,7 @@ def _digit(
     sure: float,
     networks: Networks,
 ) -> Place:
-    """Combine both networks' opinions of a digit.
+    """Combine both networks' opinions of a digit in a line.
 
     Parameters
     ----------
@@ -202,21 +213,26 @@ def _digit(
         What the line reader spells, and its probability.
     """
     if networks.alone is not None:
-        both = answer
-    else:
-        both = networks.judgement.of_marks(answer[None], by_line[None])[0]
-    ranked = np.argsort(-both, kind="stable").tolist()
-    candidates = tuple(
-        (str(digit), float(both[digit])) for digit in ranked if both[digit] >= _CANDIDATE
-    )
-    best = ranked[0]
-    if networks.alone is not None:
-        return Place(candidates, float(both[best]))
+        best = int(answer.argmax())
+        confidence = float(answer[best])
+        return Place(_candidates(answer), confidence, confidence >= max(networks.alone, _SURE))
+    both = networks.judgement.of_marks(answer[None], by_line[None])[0]
+    best = int(both.argmax())
     if spelled != str(best):
-        return Place(candidates, min(0.5, float(both[best])))
+        return Place(_candidates(both), min(0.5, float(both[best])), False)
     agreed = int(answer.argmax()) == best
     confidence = networks.judgement.of_digit(sure, float(answer[best]), agreed=agreed)
-    return Place(candidates, confidence)
+    return Place(_candidates(both), confidence, confidence >= _SURE)
+
+
+def _candidates(probabilities: NDArray[np.floating]) -> tuple[tuple[str, float], ...]:
+    """Return the digits that may be meant, the most probable first."""
+    ranked = np.argsort(-probabilities, kind="stable").tolist()
+    return tuple(
+        (str(digit), float(probabilities[digit]))
+        for digit in ranked
+        if probabilities[digit] >= _CANDIDATE
+    )
 
 
 def read_combs(combs: Sequence[Cells], networks: Networks) -> list[Characters]:
@@ -312,21 +328,50 @@ def _in_cell(
     strip: Strip, steps: NDArray[np.float32], answer: NDArray[np.float32], networks: Networks
 ) -> Place:
     """Combine both networks' opinions of the mark in a cell."""
-    columns = strip.image.shape[1]
-    spelled = [one for one in line_reader.spell(steps, columns) if one.text != " "]
-    if len(spelled) != 1:
-        # Nothing, or several characters: the step that is most like a digit still has an opinion.
-        row = np.exp(steps[:, 1:11].astype(np.float64))
-        row = row[row.sum(1).argmax()]
-        place = _digit(answer, row / max(row.sum(), 1e-9), "", 0.0, networks)
-        return Place(place.candidates, min(place.confidence, 0.5))
-    one = spelled[0]
-    if not one.text.isdigit():
-        row = line_reader.digit_probabilities(steps, [one], columns)[0]
-        if one.text == "?" or answer.max() > 1 - one.confidence:
-            place = _digit(answer, row, "", 0.0, networks)
-            if one.text == "?" or one.confidence < 0.5:
-                return Place(place.candidates, min(place.confidence, 0.5))
-        return Place(((one.text, 1.0),), one.confidence)
-    row = line_reader.digit_probabilities(steps, [one], columns)[0]
-    return _digit(answer, row, one.text, one.confidence, networks)
+    seen = np.exp(steps.max(0).astype(np.float64))[1:]  # of each character, where it is strongest
+    spelled = [one for one in line_reader.spell(steps, strip.image.shape[1]) if one.text != " "]
+    if len(spelled) == 1 and spelled[0].text in SIGNS and answer.max() < spelled[0].confidence:
+        return _sign(spelled[0].text, spelled[0].confidence)
+    if networks.alone is not None:
+        return _digit(answer, seen[:10], "", 0.0, networks)
+    both = networks.judgement.of_marks(answer[None], seen[None, :10])[0]
+    best = int(both.argmax())
+    confidence = certainty(answer, seen, best)
+    return Place(_candidates(both), confidence, confidence >= _SURE_IN_CELL)
+
+
+def certainty(answer: NDArray[np.float32], seen: NDArray[np.float64], best: int) -> float:
+    """Return the probability that a digit in a cell is right: a logistic regression.
+
+    Parameters
+    ----------
+    answer
+        ``float32``, shape ``(10,)``: the probabilities by the digit network.
+    seen
+        ``float64``, shape ``(18,)``: by the line reader, of each character where it is strongest.
+    best
+        The digit.
+    """
+    return float(1 / (1 + np.exp(-_WEIGHTS @ evidence(answer, seen, best))))
+
+
+def evidence(
+    answer: NDArray[np.float32], seen: NDArray[np.float64], best: int
+) -> NDArray[np.float64]:
+    """Return what `certainty` weighs: how likely the digit is, and the next best, by each network."""
+    others = np.delete(seen[: len(line_reader.CHARACTERS) - 1], best).max()  # but the space
+    return np.array(
+        [
+            1.0,
+            _odds(float(seen[best])),
+            np.log(others + 1e-5),
+            _odds(float(answer[best])),
+            np.log(np.delete(answer, best).max() + 1e-6),
+        ]
+    )
+
+
+def _odds(probability: float) -> float:
+    """Return the natural log odds of a probability, bounded."""
+    p = min(max(probability, 1e-4), 1 - 1e-4)
+    return float(np.log(p / (1 - p)))

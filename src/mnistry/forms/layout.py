@@ -40,15 +40,13 @@ class Style:
 
     size: float
     line: float
-    bold: bool = False
-    grey: bool = False
 
 
-TITLE = Style(13, 5.5, bold=True)
-HEADING = Style(10, 5.0, bold=True)
+TITLE = Style(14, 5.8)
+HEADING = Style(10.5, 5.0)
 LABEL = Style(8.5, 4.0)
-HINT = Style(6.5, 3.0, grey=True)
-MARK = Style(13, 8.0, bold=True)  # a point or a separator between boxes
+HINT = Style(6.5, 3.0)
+MARK = Style(13, 8.0)  # a point or a separator between boxes
 
 
 @dataclass(frozen=True)
@@ -230,7 +228,7 @@ def _block(one: Field, cell: tuple[float, float], room: float) -> _Block:
     if one.type == "tick":
         return _tick(one, cell, room)
     if one.type == "choice":
-        answer = _options(one, room)
+        answer = _options(one, cell, room)
     elif one.type == "text":
         answer = _text_box(one, cell, room)
     else:
@@ -295,21 +293,22 @@ def _tick(one: Field, cell: tuple[float, float], room: float) -> _Block:
     return _Block(beside + width, height, (Box(0, y, _TICK, _TICK),), texts)
 
 
-def _options(one: Field, room: float) -> _Block:
+def _options(one: Field, cell: tuple[float, float], room: float) -> _Block:
     """Return a box for each option with its text at the right, in as many rows as they need."""
     boxes: list[Box] = []
     texts: list[Text] = []
-    x = y = right = 0.0
+    x = right = 0.0
+    y = margin = (cell[1] - _TICK) / 2  # level with the boxes beside
     for option in one.options:
         width = _TICK + 1.5 + text_width(option)
         if x > 0 and x + width > room:
-            x, y = 0.0, y + _TICK + 2.5
+            x, y = 0.0, y + _TICK + _LINE_GAP
         boxes.append(Box(x, y, _TICK, _TICK))
         beside = Box(x + _TICK + 1.5, y + 0.5, text_width(option), LABEL.line)
         texts.append(Text(option, beside))
         right = max(right, x + width)
         x += width + _OPTION_GAP
-    return _Block(right, y + _TICK, tuple(boxes), tuple(texts))
+    return _Block(right, y + _TICK + margin, tuple(boxes), tuple(texts))
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def load(path: Path) -> Form:
         If anything in it is wrong. It tells the first mistake, with its line, what was expected and
         a remedy, and the lines of the others.
     """
-    text = _read_text(path, MAX_BYTES)
+    text = read_text(path, MAX_BYTES)
     return _Loader(path, text, toml_lines.parse(text, str(path))).load()
 
 
@@ -575,7 +575,7 @@ def _column(path: Path, name: str) -> list[tuple[int, str]]:
 
     The first row is a heading if it has the name, or is not digits alone.
     """
-    reader = csv.reader(io.StringIO(_read_text(path, MAX_LIST_BYTES)))
+    reader = csv.reader(io.StringIO(read_text(path, MAX_LIST_BYTES)))
     try:
         rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
@@ -590,7 +590,14 @@ def _column(path: Path, name: str) -> list[tuple[int, str]]:
     return [(line, unicodedata.normalize("NFKC", value)) for line, value in values]
 
 
-def _read_text(path: Path, most: int) -> str:
+def read_text(path: Path, most: int) -> str:
+    """Read a file of UTF-8 and of at most so many bytes.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, is larger, or is not UTF-8, with the line.
+    """
     content = _read(path, most)
     try:
         return content.decode("utf-8-sig")

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.errors import DataError
-from mnistry.forms import alignment, answers, characters, layout, rules
+from mnistry.forms import alignment, answers, characters, layout, printing, rules
 from mnistry.forms.alignment import Alignment, Blank
 from mnistry.forms.answers import Answer
 from mnistry.forms.characters import Cells
@@ -111,7 +110,8 @@ class FormReader:
     def _drawn(self) -> list[Grey]:
         template = self.form.template
         if template is None:
-            raise DataError("a form without a template cannot be read yet", where=self.form.path)
+            content = printing.print_form(self.form, self.layout)
+            opened = decode.open_content(content, str(self.form.path))
         opened = decode.open_file(template)
         with opened as document:
             return [
