@@ -24,74 +24,21 @@ from numpy.typing import NDArray
 
 import mnistry
 from mnistry import Reader
-from mnistry.augmentation import lines
-from mnistry.augmentation.lines import Digits, Layout, Part
+from mnistry.datasets.dataset import Images, Labels
 from mnistry.evaluation.statistics import wilson
 from mnistry.forms import loading, reading, rules
 from mnistry.forms.definition import Field, Form
+from mnistry.forms.layout import PageLayout
 from mnistry.forms.reading import FormReader
 from mnistry.forms.rules import Key
 from mnistry.images import decode
 
 # Pixels of the drawn sheet for each millimetre.
 SCALE = 12
+# The training images on which what is sure was chosen.
+CHOOSE = slice(50_000, 55_000)
 Random = np.random.Generator
 Grey = NDArray[np.uint8]
-
-FORM = """
-title = "Benchmark"
-[[field]]
-name = "station"
-type = "digits"
-length = 3
-[[field]]
-name = "sample"
-type = "digits"
-length = 6
-[[field]]
-name = "day"
-type = "date"
-format = "DD.MM.YYYY"
-[[field]]
-name = "start"
-type = "time"
-[[field]]
-name = "depth"
-type = "decimal"
-length = 5
-decimals = 1
-[[field]]
-name = "ph"
-type = "decimal"
-length = 4
-decimals = 2
-[[field]]
-name = "adults"
-type = "integer"
-length = 4
-[[field]]
-name = "children"
-type = "integer"
-length = 4
-[[field]]
-name = "weather"
-type = "choice"
-options = ["sun", "cloud", "rain"]
-[[field]]
-name = "checked"
-type = "tick"
-[[field]]
-name = "repeated"
-type = "tick"
-[[table]]
-name = "catch"
-rows = 8
-columns = [
-  {name = "species", type = "digits", length = 3},
-  {name = "count", type = "integer", length = 3},
-  {name = "mass", type = "decimal", length = 5, decimals = 2},
-]
-"""
 
 
 @dataclass(frozen=True)
@@ -133,36 +80,31 @@ def draw_value(entry: Field, random: Random) -> tuple[str, Any]:
 
 
 class Writer:
-    """One person with one pen."""
+    """One pen, and digits of MNIST's as they are; their strokes are as wide as they were."""
 
-    def __init__(self, digits: Digits, random: Random) -> None:
-        if digits.written and random.random() < 0.5:
-            self.digits = Digits([digits.written[random.integers(len(digits.written))]], [])
-        else:
-            self.digits = Digits([], [digits.images[random.integers(len(digits.images))]])
-        self.height = random.uniform(4.5, 6.5)
-        self.strength = float(random.choice([random.uniform(0.08, 0.3), random.uniform(0.4, 0.95)]))
+    def __init__(self, digits: Images, labels: Labels, random: Random) -> None:
+        self._digits = [digits[labels == digit] for digit in range(10)]
         self._random = random
+        self._height = random.uniform(4.5, 6.5)
+        self.strength = float(random.choice([random.uniform(0.08, 0.3), random.uniform(0.4, 0.95)]))
 
-    def write(self, ink: NDArray[np.float32], text: str, middle: tuple[float, float]) -> None:
-        """Write a text with its middle at a point, in millimetres."""
-        random = self._random
-        height = self.height * random.uniform(0.9, 1.1) * SCALE / lines.FINE
-        written = lines.write(Layout((Part(text),)), self.digits, height, random).ink
-        rows, columns = np.flatnonzero(written.max(1)), np.flatnonzero(written.max(0))
-        if not rows.size:
-            return
-        part = written[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] / np.float32(255)
-        x = round(middle[0] * SCALE - part.shape[1] / 2)
-        y = round(middle[1] * SCALE - part.shape[0] / 2)
-        area = ink[max(y, 0) : y + part.shape[0], max(x, 0) : x + part.shape[1]]
-        np.maximum(area, part[: area.shape[0], : area.shape[1]] * self.strength, out=area)
+    def write(self, ink: NDArray[np.float32], digit: str, middle: tuple[float, float]) -> None:
+        """Write a digit with its middle at a point, in millimetres."""
+        images = self._digits[int(digit)]
+        image = images[self._random.integers(len(images))]
+        rows, columns = np.flatnonzero(image.max(1)), np.flatnonzero(image.max(0))
+        part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        factor = self._height * self._random.uniform(0.9, 1.1) * SCALE / 20
+        size = [max(2, round(side * factor)) for side in part.shape[::-1]]
+        large = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC) / np.float32(255)
+        x, y = (round(at * SCALE - side / 2) for at, side in zip(middle, size, strict=True))
+        area = ink[max(y, 0) : y + size[1], max(x, 0) : x + size[0]]
+        np.maximum(area, large[: area.shape[0], : area.shape[1]] * self.strength, out=area)
 
 
-def fill(blank: Grey, page: reading.PageLayout, digits: Digits, random: Random) -> Sheet:
+def fill(blank: Grey, page: PageLayout, writer: Writer, random: Random) -> Sheet:
     """Fill a page's boxes; `blank` has `SCALE` pixels for each millimetre."""
     ink = np.zeros(blank.shape, np.float32)
-    writer = Writer(digits, random)
     truth: dict[Key, Any] = {}
     for place in page.places:
         entry, at = place.field, reading.key_of(place)
@@ -179,10 +121,6 @@ def fill(blank: Grey, page: reading.PageLayout, digits: Digits, random: Random) 
             )
             continue
         text, truth[at] = draw_value(entry, random)
-        if len(place.boxes) == 1 and text.strip():
-            box = place.boxes[0]
-            writer.write(ink, text.strip(), (box.x + box.width / 2, box.y + box.height / 2))
-            continue
         for character, box in zip(text, place.boxes, strict=False):
             if character != " ":
                 spread = random.normal(0, 0.35, 2)
@@ -265,15 +203,9 @@ def compressed(seen: NDArray[Any], random: Random) -> Grey:
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def digits_of(kind: str) -> Digits:
-    """Return the digits to write with: MNIST's ``test`` images, or those for ``choose``."""
-    (x_train, y_train), (x_test, y_test) = mnistry.load("mnist")
-    if kind == "test":
-        return Digits.of([], [(x_test, y_test)])
-    return Digits.of([], [(x_train[50_000:55_000], y_train[50_000:55_000])])
-
-
-def generated(form_reader: FormReader, digits: Digits, sheets: int, seed: int) -> None:
+def generated(
+    form_reader: FormReader, digits: tuple[Images, Labels], sheets: int, seed: int
+) -> None:
     """Read generated sheets and print what was right."""
     counts: Counter[str] = Counter()
     wrong: list[str] = []
@@ -282,12 +214,13 @@ def generated(form_reader: FormReader, digits: Digits, sheets: int, seed: int) -
     for number in range(sheets):
         random = np.random.default_rng([seed, number])
         index = number % len(blanks)
+        writer = Writer(*digits, random)
         blank = cv2.resize(
             blanks[index].grey,
             (round(blanks[index].width * SCALE), round(blanks[index].height * SCALE)),
             interpolation=cv2.INTER_AREA,
         )
-        sheet = fill(np.asarray(blank, np.uint8), form_reader.layout.pages[index], digits, random)
+        sheet = fill(np.asarray(blank, np.uint8), form_reader.layout.pages[index], writer, random)
         is_photo = bool(random.random() < 0.5)
         seen = photograph(sheet.grey, random) if is_photo else scan(sheet.grey, random)
         start = time.process_time()
@@ -355,9 +288,10 @@ def main() -> None:
         return
     path = chosen.form
     if path is None:
-        path = Path("benchmarks") / "form.toml"
-    form_reader = FormReader(loading.load(path), reader)
-    generated(form_reader, digits_of(chosen.digits), chosen.sheets, chosen.seed)
+        path = Path(__file__).with_suffix(".toml")
+    (x_train, y_train), (x_test, y_test) = mnistry.load("mnist")
+    digits = (x_test, y_test) if chosen.digits == "test" else (x_train[CHOOSE], y_train[CHOOSE])
+    generated(FormReader(loading.load(path), reader), digits, chosen.sheets, chosen.seed)
 
 
 def read_real(folder: Path, reader: Reader) -> None:

@@ -10,6 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import mnistry
+from mnistry.forms import layout, printing
+from mnistry.forms.copies import Copy
+from mnistry.forms.definition import Box, Form
+from mnistry.forms.reading import key_of
+from mnistry.forms.rules import Key
+from mnistry.images import decode
 
 Grey = NDArray[np.uint8]
 
@@ -136,3 +142,45 @@ def matrix(angle: float, scale: float) -> NDArray[np.float64]:
     move = cv2.getRotationMatrix2D(middle, angle, scale)
     move[:, 2] += np.array(middle) * (scale * 1.08 - 1)
     return np.asarray(move, np.float64)
+
+
+def printed(form: Form, values: Mapping[Key, str], *, serial: int = 0) -> list[Grey]:
+    """Print a form and fill its pages: texts, with a space for an empty cell, and ``x`` for ticks.
+
+    Parameters
+    ----------
+    form
+        The form.
+    values
+        By the fields' keys.
+    serial
+        Its printed number.
+
+    Returns
+    -------
+    list of ndarray
+        Its pages, with `SCALE` pixels for each millimetre.
+    """
+    where = layout.place(form)
+    content = printing.print_form(form, where, [Copy(serial)])
+    size = round(where.width * SCALE), round(where.height * SCALE)
+    pages = []
+    with decode.open_content(content, "form.pdf") as document:
+        for page in where.pages:
+            drawn = document.page(page.number, luma=True).grey
+            paper = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
+            ink = np.zeros(paper.shape, np.float32)
+            for place in page.places:
+                for character, box in zip(values.get(key_of(place), ""), place.boxes, strict=False):
+                    _mark(ink, character, box)
+            pages.append(np.asarray(np.rint(paper * (1 - 0.8 * ink)), np.uint8))
+    return pages
+
+
+def _mark(ink: NDArray[np.float32], character: str, box: Box) -> None:
+    if character == "x":
+        points = np.array([[box.x + 1, box.y + 3], [box.x + 2, box.y + 4], [box.x + 4, box.y + 1]])
+        cv2.polylines(ink, [np.rint(points * SCALE).astype(np.int32)], False, 1, 4, cv2.LINE_AA)
+    elif character != " ":
+        middle = box.x + box.width / 2, box.y + box.height / 2
+        write(ink, _digits()[int(character)], *middle, 7.0)

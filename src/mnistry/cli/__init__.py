@@ -23,7 +23,7 @@ _EXTRAS = {
     "train": """
         filelock h5py jax jaxlib keras matplotlib mlxtend onnx requests scipy tensorflow torch
         """,
-    "forms": "defusedxml fontTools fpdf re2 stdnum uharfbuzz",
+    "forms": "defusedxml fontTools fpdf pyarrow re2 stdnum uharfbuzz xlsxwriter",
     "studio": "anyio fastapi h11 pydantic python_multipart starlette uvicorn",
 }
 # The system's errors for places where no file can be written.

@@ -143,9 +143,7 @@ def _plain(entry: Field, text: str, *, is_comb: bool) -> str:
 
 
 def _shown(entry: Field, places: Sequence[Place], *, is_comb: bool) -> str:
-    text = "".join(
-        place.text if place.is_sure else "?" for place in places
-    )
+    text = "".join(place.text if place.is_sure else "?" for place in places)
     return _plain(entry, text, is_comb=is_comb).strip()
 
 

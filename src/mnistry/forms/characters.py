@@ -358,7 +358,7 @@ def certainty(answer: NDArray[np.float32], seen: NDArray[np.float64], best: int)
 def evidence(
     answer: NDArray[np.float32], seen: NDArray[np.float64], best: int
 ) -> NDArray[np.float64]:
-    """Return what `certainty` weighs: how likely the digit is, and the next best, by each network."""
+    """Return what `certainty` weighs: by each network, the digit and the next best."""
     others = np.delete(seen[: len(line_reader.CHARACTERS) - 1], best).max()  # but the space
     return np.array(
         [

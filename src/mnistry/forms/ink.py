@@ -31,6 +31,9 @@ _EDGE = 0.45
 _STRONG, _VISIBLE, _STROKE, _STROKE_WIDTH = 0.7, 0.15, 2.5, 0.25
 # Standard deviation of the blur against the grain of paper, in millimetres.
 _SOFT = 0.08
+# Print that absorbs less than this is light. Ink on it is clear if it absorbs this part of full ink
+# more than this multiple of what the print does.
+_LIGHT, _CLEAR, _LIGHTER = 0.4, 0.4, 1.25
 # Side of the window that must show some paper, in millimetres: wider than any stroke.
 _WINDOW = 2.0
 # Ink absorbs at least this part of the light, and this many times the grain of the paper.
@@ -95,6 +98,8 @@ class Print:
         Left, top, width and height in millimetres, with the margin.
     mask
         ``bool``: where something is printed, with a margin; `FINE` pixels for each millimetre.
+    dark
+        ``float32``: the part of the light that print absorbs there, of the darkest nearby.
     small
         ``float32``: its picture, at half of the resolution.
     near
@@ -103,6 +108,7 @@ class Print:
 
     box: tuple[float, float, float, float]
     mask: Mask = field(repr=False)
+    dark: Strength = field(repr=False)
     small: Strength = field(repr=False)
     near: Strength | None = field(repr=False)
 
@@ -113,10 +119,13 @@ def print_in(blank: Blank, box: Sequence[float]) -> Print:
     wide = (x - MARGIN, y - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
     there = cut(blank.grey, blank.itself, wide, FINE)
     small = cv2.resize(there, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    dark = (small < 0.8 * float(np.percentile(small, 90))).astype(np.uint8)
+    is_dark = (small < 0.9 * float(np.percentile(small, 90))).astype(np.uint8)
     side = 2 * round(0.25 * FINE) + 1
-    near = cv2.dilate(dark, np.ones((side, side), np.uint8)).astype(np.float32)
-    return Print(wide, _printed(there), small.astype(np.float32), near if dark.any() else None)
+    near = cv2.dilate(is_dark, np.ones((side, side), np.uint8)).astype(np.float32)
+    dark = _darkest(there)
+    return Print(
+        wide, dark > _PRINTED, dark, small.astype(np.float32), near if is_dark.any() else None
+    )
 
 
 def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
@@ -125,7 +134,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     x, y, width, height = there.box
     grey = cut(scan, where, (x + shift[0], y + shift[1], width, height), FINE)
     printed = there.mask
-    contrast = _contrast(grey, printed)
+    contrast, plain = _contrast(grey, printed)
     grain = _grain(contrast[~printed])
     floor = max(_FAINTEST, _GRAIN * grain)
     seen = np.where(printed, np.float32(0), contrast)
@@ -139,7 +148,12 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     near = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     strength = np.asarray(np.clip(np.where(near, seen, 0) / level, 0, 1), np.float32)
     hidden = _is_stroke(lost & (seen > _STRONG * level))
-    return FieldInk(_mended(strength, printed), contrast, printed, grey, level, shift, hidden)
+    mended = _mended(strength, printed)
+    # Where print is light, as the frames of forms that are printed here, dark ink is seen on it.
+    over = np.clip((plain - _LIGHTER * there.dark) / level, 0, 1)
+    over = np.where(printed & (there.dark < _LIGHT) & (near | (mended > 0)), over, 0)
+    strength = np.maximum(mended, over * (over > _CLEAR)).astype(np.float32)
+    return FieldInk(strength, contrast, printed, grey, level, shift, hidden)
 
 
 def _shift(scan: Grey, where: Alignment, there: Print) -> tuple[float, float]:
@@ -160,18 +174,17 @@ def _shift(scan: Grey, where: Alignment, there: Print) -> tuple[float, float]:
     return (column - middle_x) / scale, (row - middle_y) / scale
 
 
-def _printed(print_there: Grey) -> Mask:
-    """Mark what is printed, and what lies close to it."""
+def _darkest(print_there: Grey) -> Strength:
+    """Return the part of the light that print absorbs, of the darkest close by."""
     values = print_there.astype(np.float32)
     paper = max(float(np.percentile(values, 95)), 1.0)
-    dark = (values < (1 - _PRINTED) * paper).astype(np.uint8)
     side = 2 * round(_HALO * FINE) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(dark, disc) > 0)
+    return np.asarray(cv2.dilate(np.maximum(1 - values / paper, 0), disc), np.float32)
 
 
-def _contrast(grey: Grey, printed: Mask) -> Strength:
-    """Compute the part of the paper's light that is absorbed."""
+def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength]:
+    """Compute the part of the paper's light that is absorbed: without print, and with it."""
     # Averages over unprinted pixels alone: print is ten times as dark as faint pencil.
     clear = (~printed).astype(np.float32)
     soft = _averages(grey * clear, clear, _SOFT * FINE)
@@ -186,7 +199,9 @@ def _contrast(grey: Grey, printed: Mask) -> Strength:
     light = cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR)
     contrast = np.asarray(1 - soft / np.maximum(light, 1), np.float32)
     values = contrast[~printed]
-    return contrast - np.float32(np.median(values) if values.size else 0)
+    plain = np.asarray(1 - cv2.GaussianBlur(grey, (0, 0), _SOFT * FINE) / np.maximum(light, 1))
+    offset = np.float32(np.median(values) if values.size else 0)
+    return contrast - offset, np.asarray(plain, np.float32) - offset
 
 
 def _quarter(values: Strength) -> Strength:

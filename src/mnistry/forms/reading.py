@@ -36,7 +36,7 @@ _FOLD, _BELONGS = 40.0, 7.0
 # picture in which a code is looked for.
 _QUIET, _CODE_SCALES, _CODE_SIDE = 2.5, (8, 12), 2400
 # Cells across and down of the pattern by which two scans of one sheet are told.
-_PATTERN = 12, 3
+_PATTERN = 24, 6
 
 Grey = NDArray[np.uint8]
 
@@ -112,7 +112,8 @@ class FormReader:
         if template is None:
             content = printing.print_form(self.form, self.layout)
             opened = decode.open_content(content, str(self.form.path))
-        opened = decode.open_file(template)
+        else:
+            opened = decode.open_file(template)
         with opened as document:
             return [
                 document.page(number, _BLANK_SIDE, luma=True).grey

@@ -30,9 +30,9 @@ FORMAT = 1
 _FILE, _PICTURES, DIFFERENCES = "batch.sqlite", "pictures", "differences"
 # Seconds to wait for another process that writes.
 _WAIT = 60.0
-# Two scans show the same sheet if their ink correlates at least this much; and the least ink, as a
-# sum over the parts of all fields, at which that says anything.
-_SAME, _SOME_INK = 0.9, 40.0
+# Two scans show the same sheet if their ink correlates at least this much where there is any; and
+# the least sum of ink at which that says anything: that of three digits.
+_SAME, _INKED, _SOME_INK = 0.8, 0.05, 15.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -405,10 +405,14 @@ def _is_same(pattern: bytes | None, other: NDArray[np.uint8] | None) -> bool:
     """Whether the ink of two pages is that of one sheet."""
     if pattern is None or other is None:
         return False
-    one, two = (v.astype(np.float64) for v in (np.frombuffer(pattern, np.uint8), other.ravel()))
-    if len(one) != len(two) or min(one.sum(), two.sum()) < 255 * _SOME_INK / 100:
+    one, two = (
+        values.astype(np.float64) / 255
+        for values in (np.frombuffer(pattern, np.uint8), other.ravel())
+    )
+    if len(one) != len(two) or min(one.sum(), two.sum()) < _SOME_INK:
         return False
-    return bool(np.corrcoef(one, two)[0, 1] >= _SAME)
+    inked = np.maximum(one, two) > _INKED  # what both leave blank says nothing
+    return bool(np.corrcoef(one[inked], two[inked])[0, 1] >= _SAME)
 
 
 def _row(sheet: int, key: Key, answer: Answer) -> tuple[Any, ...]:
