@@ -20,6 +20,7 @@ import uvicorn
 import mnistry
 from mnistry import cli
 from mnistry.datasets import Origin
+from mnistry.forms import layout, loading, printing
 from mnistry.recipes.experiment import Experiment
 from tests.scripts import load
 
@@ -184,6 +185,8 @@ def bring_along(place: Path) -> None:
                 letter.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(own).save(letter / f"{number:04}.png")
     shutil.copytree(DOCS.parent / "examples" / "forms", place, dirs_exist_ok=True)
+    form = loading.load(place / "water-samples.toml")
+    (place / "blank.pdf").write_bytes(printing.print_form(form, layout.place(form)))
     field = 'title = "t"\n[[field]]\nname = "a"\ntype = "digits"\n'
     (place / "broken.toml").write_text(f"{field}lenght = 3")
     three = images[labels == 3][0]

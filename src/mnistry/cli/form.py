@@ -6,7 +6,8 @@ from mnistry.cli import form_make
 from mnistry.cli.framework import Group
 
 _STEPS = """\
-1. Define  what it asks for, in FORM.toml
+1. Define  what it asks for, in FORM.toml: write it, or begin with a blank that you have:
+             mnistry form fields BLANK.pdf -o FORM.toml
 2. Print   mnistry form make FORM.toml -o FORM.pdf --copies 30
              at 100 %, not fitted to the page; then let people fill it in
 3. Read    mnistry form read FORM.toml scans/ -o OUT.csv
@@ -24,3 +25,4 @@ def form(context: click.Context) -> None:
 
 
 form.add_command(form_make.make)
+form.add_command(form_make.fields)
