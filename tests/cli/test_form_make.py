@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+from PIL import Image
+
+from mnistry.forms.loading import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "forms"
 FORMS = sorted(path.name for path in EXAMPLES.glob("*.toml"))
@@ -57,3 +60,24 @@ def test_what_is_wrong_is_told_and_nothing_is_written(mnistry_command, tmp_path:
     assert not output.exists()
     assert mnistry_command("form", "make", form, "-o", form).code == 2
     assert form.read_text().startswith("title")
+
+
+def test_a_blank_gives_a_first_definition(mnistry_command, tmp_path: Path) -> None:
+    blank, output = tmp_path / "blank.pdf", tmp_path / "FORM.toml"
+    assert mnistry_command("form", "make", EXAMPLES / "water-samples.toml", "-o", blank).code == 0
+    picture = tmp_path / "fields.png"
+    made = mnistry_command("form", "fields", blank, "-o", output, "--picture", picture)
+    assert made.code == 0, made.err
+    assert "18 fields and 1 table found" in made.err
+    form = load(output)
+    assert form.template == blank
+    assert len(form.fields) == 18
+    with Image.open(picture) as drawn:
+        colours = {colour for _, colour in drawn.getcolors(1 << 24)}
+    assert (220, 0, 0) in colours
+    content = output.read_bytes()
+    again = mnistry_command("form", "fields", blank, "-o", output)
+    assert again.code == 2
+    assert "exists already" in again.err
+    assert output.read_bytes() == content
+    assert mnistry_command("form", "fields", output, "-o", tmp_path / "new.toml").code == 3

@@ -52,3 +52,36 @@ def make(definition: Path, output: Path, copies: int | None, each: Path | None) 
     common.write_output(output, content)
     pages = common.counted_noun(len(layout.pages) * len(printed), "page")
     common.say(f"{pages}, version {form.version}; print at 100 %, not fitted to the page")
+
+
+@click.command(cls=Command)
+@click.argument("blank", metavar="BLANK", type=options.PATH, help="A PDF, or a picture of paper.")
+@options.output("FORM.toml", "Where to write the definition.", required=True)
+@click.option(
+    "--picture",
+    metavar="FILE.png",
+    type=options.PATH,
+    help="Draw the fields with their names over the blank's first page, to see which is which.",
+)
+def fields(blank: Path, output: Path, picture: Path | None) -> None:
+    """Find the fields of paper that exists already, and write a first FORM.toml.
+
+    A PDF with fields to fill in tells their names, boxes and choices. Otherwise closed boxes, combs
+    and grids are found by their lines; name them yourself.
+    """
+    from mnistry.forms import fields as of_fields
+
+    common.check_output(output, blank)
+    if picture is not None:
+        common.check_output(picture, blank, output)
+    if output.exists():
+        raise UsageError("exists already", where=output, remedy="choose another name")
+    found = of_fields.find(blank)
+    drawn = None if picture is None else of_fields.draw(found, 1)
+    common.write_output(output, of_fields.to_toml(found, output).encode())
+    if picture is not None and drawn is not None:
+        common.write_output(picture, drawn)
+    counts = [common.counted_noun(len(found.fields), "field")]
+    if found.tables:
+        counts.append(common.counted_noun(len(found.tables), "table"))
+    common.say(f"{' and '.join(counts)} found; correct names, types and what is missing")

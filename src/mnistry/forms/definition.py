@@ -85,7 +85,8 @@ class Field:
     decimals
         How many of the boxes lie behind the printed point.
     page, box, boxes
-        Where the field is, if the form has a template: the whole, or the box of each option.
+        Where the field is, if the form has a template: the whole, or the box of each option of a
+        choice or of each character. A column has the `boxes` of its first row, or none.
     cells
         With a template: the number of boxes that `box` is divided into; 0: people write freely.
     width
@@ -167,7 +168,7 @@ class Table:
     columns
         A field for each.
     page, box
-        Where the grid is, without its headings, if the form has a template.
+        Where all rows are, without the headings, if the form has a template.
     """
 
     name: str

@@ -74,11 +74,12 @@ FIELD: dict[str, Schema] = {
     **_ENTRY,
     "page": _whole("With a template: the page, from 1.", 1, 99),
     "box": {**_BOX, "description": f"With a template: {_BOX['description']}"},
-    "boxes": _list(_BOX, "With a template: a box for each option of a choice.", 2, 30),
+    "boxes": _list(_BOX, "With a template: a box for each option, or each character.", 1, 40),
 }
 COLUMN: dict[str, Schema] = {
     **_ENTRY,
     "width": {**_LENGTH, "description": "With a template: the column's width in millimetres."},
+    "boxes": _list(_BOX, "With a template: its boxes in the first row, as of a field.", 1, 40),
 }
 TABLE: dict[str, Schema] = {
     **_NAME_AND_LABEL,

@@ -551,16 +551,24 @@ def _of_template(form: Form) -> Layout:
 
 def _grid(table: Table, box: Box) -> Iterator[Place]:
     """Give the places of a table's cells, row by row."""
+    first = [one for column in table.columns for one in column.boxes]
+    if first:
+        height = max(one.bottom for one in first) - box.y
+        pitch = (box.height - height) / max(1, table.rows - 1)
+    else:
+        pitch = box.height / table.rows
     free = [column for column in table.columns if column.width is None]
     rest = box.width - sum(column.width or 0 for column in table.columns)
-    height = box.height / table.rows
     for row in range(table.rows):
         x = box.x
         for column in table.columns:
-            width = rest / len(free) if column.width is None else column.width
-            cell = Box(round(x, 3), round(box.y + row * height, 3), width, height)
-            yield Place(column, table.name, row, _cells(column, cell), _point_after(column))
-            x += width
+            if column.boxes:
+                boxes = tuple(_moved(one, 0, row * pitch) for one in column.boxes)
+            else:
+                width = rest / len(free) if column.width is None else column.width
+                boxes = _cells(column, _moved(Box(x, box.y, width, pitch), 0, row * pitch))
+                x += width
+            yield Place(column, table.name, row, boxes, _point_after(column))
 
 
 def _cells(one: Field, box: Box | None) -> tuple[Box, ...]:
@@ -570,4 +578,5 @@ def _cells(one: Field, box: Box | None) -> tuple[Box, ...]:
 
 
 def _point_after(one: Field) -> int | None:
-    return one.cells - one.decimals if one.cells and one.decimals else None
+    count = one.cells or len(one.boxes)
+    return count - one.decimals if count and one.decimals else None

@@ -28,7 +28,7 @@ PAGES = {"A4": (210.0, 297.0), "letter": (215.9, 279.4)}
 _CELL = (6.0, 8.0)
 _LEAST_HEIGHT = 5.0
 # Columns that the result has beside the fields.
-_RESERVED = ("error", "file", "form", "page", "problems", "row", "serial")
+RESERVED = ("error", "file", "form", "page", "problems", "row", "serial")
 _ORDERS = {
     "date": (Counter(["YYYY", "MM", "DD"]), Counter(["YY", "MM", "DD"])),
     "time": (Counter(["HH", "MM"]), Counter(["HH", "MM", "SS"])),
@@ -36,19 +36,19 @@ _ORDERS = {
 _SEPARATORS = set("-/. :")
 _CHARACTERS = set("0123456789-+.,/:")  # those that can be read
 _SLACK = 0.5  # millimetres by which a template's boxes may overlap or leave the page
-_SHAPES = 0.03  # by which a picture's proportions may differ from its paper's
-_INCH = 25.4
+SHAPES = 0.03  # by which a picture's proportions may differ from its paper's
+INCH = 25.4
 
 # The keys that a type has beside those that all have.
 _KEYS: dict[str, set[str]] = {
-    "digits": {"length", "cells", "pattern", "check", "in", "none"},
-    "integer": {"length", "cells", "min", "max", "none"},
-    "decimal": {"length", "cells", "decimals", "min", "max", "none"},
-    "date": {"cells", "format", "min", "max", "none"},
-    "time": {"cells", "format", "min", "max", "none"},
+    "digits": {"length", "cells", "boxes", "pattern", "check", "in", "none"},
+    "integer": {"length", "cells", "boxes", "min", "max", "none"},
+    "decimal": {"length", "cells", "boxes", "decimals", "min", "max", "none"},
+    "date": {"cells", "boxes", "format", "min", "max", "none"},
+    "time": {"cells", "boxes", "format", "min", "max", "none"},
     "choice": {"options", "boxes"},
-    "tick": set(),
-    "text": {"length"},
+    "tick": {"boxes"},
+    "text": {"length", "boxes"},
 }
 _OF_SOME_TYPES: set[str] = set().union(*_KEYS.values())
 _TEMPLATE_KEYS = ("page", "box", "boxes", "cells", "width")
@@ -244,11 +244,17 @@ class _Loader:
             for key in given:
                 remedy = 'remove it, or name the paper: template = "blank.pdf"'
                 raise _FieldError((*at, key), f"{key} without a template", None, remedy)
-        elif not in_table:
+        elif in_table:
+            if values["type"] == "choice" and "boxes" not in values:
+                raise _FieldError(at, '"boxes" is missing', None, "add a box for each option")
+        else:
             needed = "boxes" if values.get("type") == "choice" else "box"
-            if needed not in values:
+            if needed not in values and "boxes" not in values:
                 remedy = f"add {needed} = […], in millimetres from the page's top left corner"
                 raise _FieldError(at, f'"{needed}" is missing', None, remedy)
+            for key in ("box", "cells"):
+                if key in values and "boxes" in values:
+                    raise _FieldError((*at, key), f"{key} beside boxes", None, "keep one of them")
 
     def _pattern(self, at: Where, values: dict[str, Any]) -> str | None:
         pattern: str | None = values.get("pattern")
@@ -331,6 +337,8 @@ class _Loader:
             if field.boxes and len(field.boxes) != len(field.options):
                 what = f"{len(field.boxes)} boxes for {len(field.options)} options"
                 raise _FieldError((*at, "boxes"), what, "a box for each")
+        elif field.type in ("tick", "text") and len(field.boxes) > 1:
+            raise _FieldError((*at, "boxes"), f"{len(field.boxes)} boxes", "one")
         if field.none is not None and not set(field.none) <= _CHARACTERS:
             raise _FieldError((*at, "none"), f'none = "{field.none}"', "digits or - + . , / :")
 
@@ -338,15 +346,15 @@ class _Loader:
         """Return the number of boxes: as it is given, or as many as the values need."""
         if field.type in ("choice", "tick"):
             return 0
-        length = values.get("length", 0)
+        length: int = values.get("length", 0)
         needed = _needed(field)
         if field.format:
             length = needed
         if self._has_template:
-            if field.cells and length not in (0, field.cells):
-                what = f"{field.cells} cells for {length} characters"
-                raise _FieldError((*at, "cells"), what, f"{length}")
-            return field.cells or (length if field.type == "text" else 0)
+            cells, key = field.cells or len(field.boxes), "cells" if field.cells else "boxes"
+            if cells and length not in (0, cells) and (cells > 1 or field.type != "text"):
+                raise _FieldError((*at, key), f"{cells} boxes for {length} characters")
+            return int(length if cells < 2 else cells)  # in one box people write freely
         if length or needed or field.type == "text":
             return int(length or needed)
         wanted = "length" if field.type == "digits" else "length, or max"
@@ -397,17 +405,25 @@ class _Loader:
         return table
 
     def _check_widths(self, at: Where, table: Table, box: Box) -> None:
+        if any(column.boxes for column in table.columns):
+            self._check_first_row(at, table, box)
+            return
         given = [column.width for column in table.columns if column.width is not None]
         free = len(table.columns) - len(given)
         rest = box.width - sum(given)
         if rest < -_SLACK or (free and rest / free < 1) or (not free and rest > _SLACK):
             what = f"the columns' widths are {sum(given):g} mm in a box of {box.width:g} mm"
             raise _FieldError((*at, "columns"), what, "columns that fill it")
-        for column in table.columns:
-            if column.type == "choice":
-                what = "a choice in a table of a template"
-                remedy = 'use a field of type "tick" for each option'
-                raise _FieldError((*at, "columns"), what, None, remedy)
+
+    def _check_first_row(self, at: Where, table: Table, box: Box) -> None:
+        for number, column in enumerate(table.columns):
+            where = (*at, "columns", number)
+            if not column.boxes:
+                remedy = "add boxes to every column of the table, or to none"
+                raise _FieldError(where, f'"boxes" is missing in "{column.name}"', None, remedy)
+            if any(one.overlap(box) < min(one.width, one.height) - _SLACK for one in column.boxes):
+                what = f'a box of "{column.name}" that is not in the table\'s box'
+                raise _FieldError(where, what, "the boxes of the first row")
 
     # What concerns several fields.
 
@@ -418,8 +434,8 @@ class _Loader:
             if one.name.lower() in known:
                 what = f'the name "{one.name}" is used before'
                 self._note((*at, "name"), what, None, "choose another one")
-            if one.name in _RESERVED:
-                reserved = ", ".join(_RESERVED)
+            if one.name in RESERVED:
+                reserved = ", ".join(RESERVED)
                 what = f'"{one.name}" is a column that every result has'
                 remedy = f"choose another name; these are taken: {reserved}"
                 self._note((*at, "name"), what, None, remedy)
@@ -547,22 +563,31 @@ def _measure(template: Path, paper: tuple[float, float] | None) -> tuple[tuple[f
     """Return the width and height in millimetres of a template, and the number of its pages."""
     with decode.open_file(template) as document:
         page, pages = document.page(1, 100), document.count
-    height, width = page.size
-    if paper is not None:
-        if abs(width / height / (paper[0] / paper[1]) - 1) > _SHAPES:
-            raise DataError(
-                f"not the shape of {paper[0]:g} by {paper[1]:g} mm",
-                where=template,
-                remedy="correct page and landscape, or remove both",
-            )
-        return paper, pages
-    if page.dpi is None:
+    size = size_of(page)
+    if paper is None and size is not None:
+        return size, pages
+    if paper is None:
         raise DataError(
             "a picture that does not say how large its paper is",
             where=template,
             remedy='add page = "A4" or page = "letter"',
         )
-    return (width / page.dpi * _INCH, height / page.dpi * _INCH), pages
+    height, width = page.size
+    if abs(width / height / (paper[0] / paper[1]) - 1) > SHAPES:
+        raise DataError(
+            f"not the shape of {paper[0]:g} by {paper[1]:g} mm",
+            where=template,
+            remedy="correct page and landscape, or remove both",
+        )
+    return paper, pages
+
+
+def size_of(page: decode.Page) -> tuple[float, float] | None:
+    """Return a page's width and height in millimetres; None if its resolution is not known."""
+    if page.dpi is None:
+        return None
+    height, width = page.size
+    return width / page.dpi * INCH, height / page.dpi * INCH
 
 
 def _file_error(at: Where, error: DataError) -> _FieldError:

@@ -209,10 +209,7 @@ def tables(form: Form, found: Sequence[Result]) -> list[Table]:
              *(one.answers[table.name, row, column.name] for column in table.columns))
             for one in found
             for row in range(table.rows)
-            if any(
-                one.answers[table.name, row, column.name].status != EMPTY
-                for column in table.columns
-            )
+            if any(_is_written(one.answers[table.name, row, c.name]) for c in table.columns)
         ]  # fmt: skip
         columns = (
             *((name, None) for name in (*_KEYS, "row")),
@@ -220,6 +217,11 @@ def tables(form: Form, found: Sequence[Result]) -> list[Table]:
         )
         every.append(Table(table.name, columns, tuple(rows)))
     return every
+
+
+def _is_written(answer: Answer) -> bool:
+    """Whether there is anything in a field; a box without a tick is blank."""
+    return answer.status != EMPTY and (answer.status == CHECK or answer.value is not False)
 
 
 def _problems(one: Result) -> str:

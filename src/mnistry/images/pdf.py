@@ -1,4 +1,4 @@
-"""Draw the pages of PDFs with PDFium, at the resolution of the scan on them.
+"""Draw the pages of PDFs with PDFium, at the resolution of the scan on them; list form fields.
 
 PDFium works in another process (`mnistry.images.pdf_process`) with a limit of time and of memory.
 Nothing in a document is run or fetched: PDFium is built without JavaScript and XFA, and neither
@@ -91,6 +91,19 @@ class Pdf:
         height, width = answer["size"]
         shape = answer["rows"], answer["columns"], 3
         return np.frombuffer(pixels, np.uint8).reshape(shape), (height, width), answer["dpi"]
+
+    def fields(self) -> list[dict[str, Any]]:
+        """List the form fields: the dicts of `mnistry.images.pdf_process`, boxes in points.
+
+        Raises
+        ------
+        DataError
+            If the document is damaged, or has too many.
+        """
+        process = self._process or self._opened()[0]
+        answer, _ = self._ask(process, {"fields": True}, None)
+        fields: list[dict[str, Any]] = answer["fields"]
+        return fields
 
     def _opened(self) -> "tuple[_Process, int]":
         """Open the document; after its process has ended, in another one."""

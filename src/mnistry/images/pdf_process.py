@@ -1,11 +1,13 @@
-"""The program that draws pages of PDFs, in a process of its own that `mnistry.images.pdf` starts.
+"""The program that draws pages of PDFs and lists their form fields.
 
-It can be given up at any time, and what a damaged page does to PDFium ends nothing else. It imports
-nothing of mnistry, so that it starts quickly.
+It is a process of its own that `mnistry.images.pdf` starts. It can be given up at any time, and
+what a damaged page does to PDFium ends nothing else. It imports nothing of mnistry, so that it
+starts quickly.
 
 Requests come on stdin, each a line of JSON: ``{"open": PATH}``, ``{"open": null, "bytes": N}`` and
-then N bytes, or ``{"page": INDEX, "side": SIDE or null}``. Answers go to stdout: a line of JSON,
-and after that of a page its pixels, 3 bytes each. ``{"error": TEXT}`` answers what failed.
+then N bytes, ``{"page": INDEX, "side": SIDE or null}``, or ``{"fields": true}``. Answers go to
+stdout: a line of JSON, and after that of a page its pixels, 3 bytes each. ``{"error": TEXT}``
+answers what failed.
 """
 
 import contextlib
@@ -27,6 +29,16 @@ _POINTS = 72.0  # per inch
 # A scan covers at least this part of its page, and other pictures on it at least this part.
 _SCAN, _SMALL_PICTURE = 0.3, 0.01
 _MAX_SIDE = 32_000  # pixels
+# Form fields of a document, options of one, and characters of a text.
+_MOST_FIELDS, _MOST_OPTIONS, _MOST_CHARACTERS = 2000, 50, 300
+_FINE = 100  # PDFium gives places on a page in whole numbers: parts of a point
+_KINDS = {
+    pdfium.FPDF_FORMFIELD_CHECKBOX: "check",
+    pdfium.FPDF_FORMFIELD_RADIOBUTTON: "radio",
+    pdfium.FPDF_FORMFIELD_COMBOBOX: "choice",
+    pdfium.FPDF_FORMFIELD_LISTBOX: "choice",
+    pdfium.FPDF_FORMFIELD_TEXTFIELD: "text",
+}
 # Objects on a page among which the scan is looked for, and how deep they may be nested.
 _MOST_OBJECTS, _DEPTH = 5000, 4
 
@@ -43,14 +55,18 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
     max_pixels = int(sys.argv[1])
     document: Any = None
+    source: Any = None
     for line in iter(sys.stdin.buffer.readline, b""):
         asked, pixels = json.loads(line), None
         content = sys.stdin.buffer.read(asked["bytes"]) if "bytes" in asked else None
         answer: dict[str, Any]
         try:
             if "open" in asked:
-                document = pypdfium2.PdfDocument(content or asked["open"])
+                source = content or asked["open"]
+                document = pypdfium2.PdfDocument(source)
                 answer = {"count": len(document)}
+            elif "fields" in asked:
+                answer = {"fields": _fields(source)}
             else:
                 answer, pixels = _page(document, asked["page"], asked["side"], max_pixels)
         except Exception as error:  # hostile bytes make decoders raise anything
@@ -118,6 +134,73 @@ def _drawn(page: Any, columns: int, rows: int) -> Any:
     pdfium.FPDF_RenderPageBitmap(bitmap, page.raw, 0, 0, columns, rows, 0, flags)
     pdfium.FPDFBitmap_Destroy(bitmap)
     return pixels
+
+
+def _fields(source: Any) -> list[dict[str, Any]]:
+    """List a document's form fields; PDFium shows them only if it was told so before its pages."""
+    document = pypdfium2.PdfDocument(source)
+    try:
+        document.init_forms()
+        if document.formenv is None:
+            return []
+        found: list[dict[str, Any]] = []
+        for number in range(len(document)):
+            page = document[number]
+            for index in range(min(pdfium.FPDFPage_GetAnnotCount(page.raw), _MOST_FIELDS)):
+                annotation = pdfium.FPDFPage_GetAnnot(page.raw, index)
+                field = _field(document.formenv.raw, page, annotation)
+                pdfium.FPDFPage_CloseAnnot(annotation)
+                if field is not None:
+                    found.append({"page": number + 1, **field})
+            page.close()
+            if len(found) >= _MOST_FIELDS:
+                raise _RefusedError(f"more than {_MOST_FIELDS:,} form fields")
+        return found
+    finally:
+        document.close()
+
+
+def _field(forms: Any, page: Any, annotation: Any) -> dict[str, Any] | None:
+    """Describe a form field; None for buttons, signatures and what is no field."""
+    kind = _KINDS.get(pdfium.FPDFAnnot_GetFormFieldType(forms, annotation))
+    edges = pdfium.FS_RECTF()
+    if kind is None or not pdfium.FPDFAnnot_GetRect(annotation, edges):
+        return None
+    corners = [_on_page(page, edges.left, edges.top), _on_page(page, edges.right, edges.bottom)]
+    (left, right), (top, bottom) = (sorted(side) for side in zip(*corners, strict=True))
+    length = ctypes.c_float()
+    pdfium.FPDFAnnot_GetNumberValue(annotation, b"MaxLen", length)
+    options = min(pdfium.FPDFAnnot_GetOptionCount(forms, annotation), _MOST_OPTIONS)
+    return {
+        "kind": kind,
+        "name": _text(pdfium.FPDFAnnot_GetFormFieldName, forms, annotation),
+        "label": _text(pdfium.FPDFAnnot_GetFormFieldAlternateName, forms, annotation),
+        "value": _text(pdfium.FPDFAnnot_GetFormFieldExportValue, forms, annotation),
+        "flags": pdfium.FPDFAnnot_GetFormFieldFlags(forms, annotation),
+        "length": int(length.value),
+        "options": [
+            _text(pdfium.FPDFAnnot_GetOptionLabel, forms, annotation, number)
+            for number in range(max(options, 0))
+        ],
+        "box": (left, top, right - left, bottom - top),
+    }
+
+
+def _on_page(page: Any, x: float, y: float) -> tuple[float, float]:
+    """Return a place in points from the top left corner of the page as it is shown."""
+    across, down = ctypes.c_int(), ctypes.c_int()
+    size = (round(_FINE * page.get_width()), round(_FINE * page.get_height()))
+    pdfium.FPDF_PageToDevice(page.raw, 0, 0, *size, 0, x, y, across, down)
+    return across.value / _FINE, down.value / _FINE
+
+
+def _text(get: Any, *arguments: Any) -> str:
+    """Call what writes a text into a buffer: UTF-16, with two zeros at its end."""
+    size = min(get(*arguments, None, 0), 2 * _MOST_CHARACTERS + 2)
+    buffer = ctypes.create_string_buffer(size)
+    if get(*arguments, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), size) > size:
+        return ""  # too long
+    return buffer.raw.decode("utf-16-le", "replace").rstrip("\0")
 
 
 if __name__ == "__main__":
