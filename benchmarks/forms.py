@@ -6,6 +6,7 @@ known. `--real FOLDER` reads a real sheet: FORM.toml, its scan, and a JSON of wh
 
     python benchmarks/forms.py --sheets 40
     python benchmarks/forms.py --real FOLDER
+    python benchmarks/forms.py --calibrate 6000
 """
 
 import argparse
@@ -21,17 +22,22 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 
 import mnistry
 from mnistry import Reader
 from mnistry.datasets.dataset import Images, Labels
 from mnistry.evaluation.statistics import wilson
-from mnistry.forms import loading, reading, rules
+from mnistry.forms import characters, loading, reading, rules
 from mnistry.forms.definition import Field, Form
+from mnistry.forms.ink import FieldInk
 from mnistry.forms.layout import PageLayout
 from mnistry.forms.reading import FormReader
 from mnistry.forms.rules import Key
 from mnistry.images import decode
+from mnistry.images.mnist_form import normalise
+from mnistry.reading import line_reader
+from mnistry.reading.reader import Networks
 
 # Pixels of the drawn sheet for each millimetre.
 SCALE = 12
@@ -272,6 +278,44 @@ def report(counts: Mapping[str, int], wrong: Sequence[str], spent: Sequence[floa
         print(f"{np.median(spent):.2f} s of processor time a sheet (median)")
 
 
+def calibrate(networks: Networks, digits: tuple[Images, Labels], count: int, seed: int) -> None:
+    """Fit `mnistry.forms.characters.certainty` to generated cells, and print its weights."""
+    random = np.random.default_rng(seed)
+    terms, is_right = [], []
+    side = 12 * SCALE
+    frame = FieldInk(*(np.zeros((side, side), np.float32),) * 2, *(None,) * 2, 1, (0, 0), False)
+    while len(terms) < count:
+        writer = Writer(*digits, random)
+        digit, ink = int(random.integers(10)), np.zeros((side, side), np.float32)
+        writer.write(ink, str(digit), (6, 6))
+        factor = random.uniform(0.4, 1)  # the scan's resolution
+        small = cv2.resize(
+            cv2.GaussianBlur(ink, (0, 0), 0.5 / factor), None, fx=factor, fy=factor,
+            interpolation=cv2.INTER_AREA,
+        )  # fmt: skip
+        small += random.normal(0, random.uniform(0.003, 0.012), small.shape).astype(np.float32)
+        seen = cv2.GaussianBlur(cv2.resize(small, (side, side)), (0, 0), 1)
+        marks = seen[seen > 0.025]
+        if not marks.size:
+            continue
+        seen = np.clip(seen * (seen > 0.025) / np.percentile(marks, 60), 0, 1)
+        strip = characters.strip_of(seen, frame)
+        (steps,) = line_reader.read_strips(networks.lines, [strip])
+        (answer,) = networks.answer(normalise(seen)[None])
+        line = np.exp(steps.max(0).astype(np.float64))[1:]
+        best = int(networks.judgement.of_marks(answer[None], line[None, :10])[0].argmax())
+        terms.append(characters.evidence(answer, line, best))
+        is_right.append(best == digit)
+    x, signs = np.array(terms), np.where(is_right, 1, -1)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        return float(
+            np.logaddexp(0, -signs * (x @ weights)).mean() + 2e-4 * weights[1:] @ weights[1:]
+        )
+
+    print(np.round(optimize.minimize(loss, np.zeros(x.shape[1])).x, 3).tolist())
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -279,6 +323,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--digits", choices=("test", "choose"), default="test")
     parser.add_argument("--form", type=Path, help="another form; its fields are filled by chance")
+    parser.add_argument("--calibrate", type=int, metavar="N", help="fit to N generated cells")
     parser.add_argument("--real", type=Path, help="a folder with FORM.toml, scan and JSON")
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
@@ -291,6 +336,9 @@ def main() -> None:
         path = Path(__file__).with_suffix(".toml")
     (x_train, y_train), (x_test, y_test) = mnistry.load("mnist")
     digits = (x_test, y_test) if chosen.digits == "test" else (x_train[CHOOSE], y_train[CHOOSE])
+    if chosen.calibrate:
+        calibrate(reader.networks, (x_train[CHOOSE], y_train[CHOOSE]), chosen.calibrate, 1)
+        return
     generated(FormReader(loading.load(path), reader), digits, chosen.sheets, chosen.seed)
 
 

@@ -191,3 +191,20 @@ def test_ink_beside_a_printed_field_makes_it_checked(on_print: FormReader) -> No
     found = on_print.read(filled.scan(sheet))
     touched = [a.why for a in found.answers.values() if a.status == CHECK]
     assert touched == ["there is ink beside it"]
+
+
+def test_a_point_in_a_cell_is_no_digit_and_a_slash_is_checked(on_template: FormReader) -> None:
+    x, y, width, height = BOXES["count"]
+    pitch = width / 4
+
+    def slash(sheet: np.ndarray, at: Map) -> None:
+        cv2.line(sheet, at(x + 0.5, y + height + 0.5), at(x + pitch - 0.5, y - 0.5), 40, 5)
+
+    def point(sheet: np.ndarray, at: Map) -> None:
+        cv2.circle(sheet, at(x + pitch / 2, y + height - 3), 4, 40, -1)
+
+    answer = on_template.read(marked(slash)).answers[key("count")]
+    assert answer.status == CHECK
+    assert "a stroke goes through a whole box" in (answer.why or "")
+    answer = on_template.read(marked(point)).answers[key("count")]
+    assert (answer.status, answer.value) == (OK, 317)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.forms.ink import FINE, MARGIN, FieldInk
-from mnistry.images.mnist_form import normalise
+from mnistry.images.mnist_form import bounds, normalise
 from mnistry.reading import combine, line_reader
 from mnistry.reading.line_reader import Strip
 from mnistry.reading.reader import Networks
@@ -26,6 +26,11 @@ _INSIDE, _UNCLEAR = 0.5, 0.25
 _SHARED = 0.2
 # A mark this much wider than high, and wider than a cell, is a line that was drawn across cells.
 _FLAT = 2.5
+# Height or width in millimetres below which a mark alone in a cell is no digit.
+_TALL = 1.2
+# A stroke thinner than this, in millimetres, through so much of a cell's height and width, is a
+# slash; a slanted 1 is shorter or steeper.
+_THIN, _SLASH, _SLASH_WIDTH = 1.0, 1.0, 0.7
 # Height of a digit in a cell, as a part of the cell's: a mark that is lower is not enlarged to it.
 _LEAST_HEIGHT = 0.45
 # The height of a decimal point, and its lowest place, as parts of the height of digits.
@@ -33,7 +38,7 @@ _POINT, _POINT_PLACE = 0.45, 0.55
 # A point in a field of decimals is believed from this probability by the line reader on.
 _POINT_SURE = 0.4
 # A character of a line, and a digit in a cell, is sure from this probability on.
-_SURE, _SURE_IN_CELL = 0.9, 0.98
+_SURE, _SURE_IN_CELL = 0.9, 0.95
 # Of `certainty`; fitted on generated cells: ``benchmarks/forms.py --calibrate``.
 _WEIGHTS = np.array([-0.852, 0.097, -0.222, 0.157, -0.557])
 # Probability below which another digit is no candidate.
@@ -244,7 +249,7 @@ def read_combs(combs: Sequence[Cells], networks: Networks) -> list[Characters]:
         for index, cell in enumerate(one.cells)
         if cell is not None
     ]
-    strips = [_strip(cell, combs[number].ink) for number, _, cell in filled]
+    strips = [strip_of(cell, combs[number].ink) for number, _, cell in filled]
     steps = line_reader.read_strips(networks.lines, strips)
     forms = [normalise(cell) for _, _, cell in filled]
     answers = networks.answer(np.stack(forms)) if forms else np.zeros((0, 10), np.float32)
@@ -300,6 +305,12 @@ def _parted(comb: Cells) -> _Parted:
         is_alone = not (owner >= 0).any()
         doubts.append("a line is drawn across cells")
         return _Parted((None,) * len(comb.edges), tuple(doubts), is_alone)
+    tall = FINE * _TALL
+    for cell in range(len(comb.edges)):
+        own = np.flatnonzero(np.bincount(labels[owner == cell].ravel(), minlength=count))
+        if own.size and stats[own, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max() < tall:
+            owner[owner == cell] = -1  # a point beside the printed one, or dirt
+    doubts += _slashes(owner, comb)
     soft = np.stack(
         [cv2.dilate((owner == cell).astype(np.uint8), np.ones((3, 3), np.uint8))
          for cell in range(len(comb.edges))]
@@ -311,8 +322,23 @@ def _parted(comb: Cells) -> _Parted:
     return _Parted(tuple(cells), tuple(dict.fromkeys(doubts)))
 
 
-def _strip(cell: Strength, ink: FieldInk) -> Strip:
-    """Cut a cell's ink out as a line of one character."""
+def _slashes(owner: NDArray[np.intp], comb: Cells) -> list[str]:
+    """Return a doubt if a cell is crossed out by a stroke from corner to corner."""
+    rows, _ = comb.ink.inside()
+    high = rows.stop - rows.start
+    for cell, (left, right) in enumerate(comb.edges):
+        box = bounds(owner == cell)
+        if box is None:
+            continue
+        _, _, wide, tall = box
+        thin = (owner == cell).sum() < _THIN * FINE * np.hypot(wide, tall)
+        if thin and tall > _SLASH * high and wide > _SLASH_WIDTH * (right - left) * FINE:
+            return ["a stroke goes through a whole box"]
+    return []
+
+
+def strip_of(cell: Strength, ink: FieldInk) -> Strip:
+    """Cut a cell's ink out as a line of one character; low marks are not enlarged as digits are."""
     rows = np.flatnonzero((cell > _MARK).any(1))
     inside, _ = ink.inside()
     least = _LEAST_HEIGHT * (inside.stop - inside.start)

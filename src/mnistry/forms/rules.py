@@ -167,7 +167,8 @@ def _sum(group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]) 
     if total == added:
         return []
     for one in every:
-        found[one] = found[one].doubted("a sum does not agree")
+        if found[one].value is not None or one == total_key:
+            found[one] = found[one].doubted("a sum does not agree")
     names = " + ".join(dict.fromkeys(one[2] for one in parts))
     return [f"{group.where}{group.equals[2]} is {_said(total)}, {names} are {_said(added)}"]
 
