@@ -20,7 +20,9 @@ import uvicorn
 import mnistry
 from mnistry import cli
 from mnistry.datasets import Origin
+from mnistry.forms import layout, loading, printing
 from mnistry.recipes.experiment import Experiment
+from tests.forms import filled
 from tests.scripts import load
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -163,7 +165,7 @@ def workplace(
 
 
 def bring_along(place: Path) -> None:
-    """Write what the pages call a reader's own: Kaggle's two files, a folder, a photograph."""
+    """Write what the pages call a reader's own: Kaggle's two files, a folder, a photo, forms."""
     from PIL import Image
 
     (images, labels), _ = mnistry.load("sample")
@@ -183,8 +185,35 @@ def bring_along(place: Path) -> None:
                 letter = place / "my-letters" / part / "ABC"[labels[number]]
                 letter.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(own).save(letter / f"{number:04}.png")
+    shutil.copytree(DOCS.parent / "examples" / "forms", place, dirs_exist_ok=True)
+    form = loading.load(place / "water-samples.toml")
+    (place / "blank.pdf").write_bytes(printing.print_form(form, layout.place(form)))
+    filled_forms(place)
+    field = 'title = "t"\n[[field]]\nname = "a"\ntype = "digits"\n'
+    (place / "broken.toml").write_text(f"{field}lenght = 3")
     three = images[labels == 3][0]
     Image.fromarray(255 - three).save(place / "three.png")
+
+
+def filled_forms(place: Path) -> None:
+    """Write two scanned sheets of a form, and what somebody typed."""
+    from PIL import Image
+
+    from mnistry.forms.loading import load as load_form
+    from mnistry.forms.rules import key
+
+    form = load_form(place / "water-samples.toml")
+    (place / "scans").mkdir()
+    for serial, station in ((1, "049"), (2, "112")):
+        values = {
+            key("station"): station, key("day"): "14062026", key("start"): "0915",
+            key("end"): "1030", key("bottle"): "000018", key("weather"): "x",
+            key("animals"): "16  " if serial == 1 else "15  ", ("catch", 0, "species"): "203",
+            ("catch", 0, "adults"): "12 ", ("catch", 0, "young"): "4  ",
+        }  # fmt: skip
+        (sheet,) = filled.printed(form, values, serial=serial)
+        Image.fromarray(filled.scan(sheet, serial)).save(place / "scans" / f"{serial}.png")
+    (place / "typed.csv").write_text("serial,station,animals\n1,049,16\n2,117,15\n")
 
 
 def interrupt_a_training(path: Path) -> None:

@@ -23,6 +23,7 @@ _EXTRAS = {
     "train": """
         filelock h5py jax jaxlib keras matplotlib mlxtend onnx requests scipy tensorflow torch
         """,
+    "forms": "defusedxml fontTools fpdf pyarrow re2 stdnum uharfbuzz xlsxwriter",
     "studio": "anyio fastapi h11 pydantic python_multipart starlette uvicorn",
 }
 # The system's errors for places where no file can be written.
@@ -41,7 +42,7 @@ _SIGPIPE = 128 + 13
         "Look at data": ("data", "show"),
         "Train": ("train", "sweep", "runs"),
         "See what a network has learned": ("evaluate", "explain", "ledger", "plot"),
-        "Use a network": ("read", "doctor", "predict", "adopt", "export", "studio"),
+        "Use a network": ("read", "form", "doctor", "predict", "adopt", "export", "studio"),
     },
     context_settings={
         "help_option_names": ["-h", "--help"],

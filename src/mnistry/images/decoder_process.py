@@ -5,9 +5,9 @@ imports nothing of mnistry, so that it starts quickly.
 
 Requests come on stdin, each a line of JSON: ``{"open": "pdf" or "heic", "path": PATH}`` or
 ``{"open": …, "bytes": N}`` and then N bytes; then a page, ``{"page": INDEX, "side": SIDE or null}``
-of a PDF and ``{}`` of a HEIC; and ``{"close": true}``, which has no answer. Answers go to stdout: a
-line of JSON, and after that as many bytes of pixels as it says. ``{"error": TEXT}`` answers what
-failed.
+of a PDF and ``{}`` of a HEIC; ``{"fields": true}`` for the form fields of a PDF; and
+``{"close": true}``, which has no answer. Answers go to stdout: a line of JSON, and after that as
+many bytes of pixels as it says. ``{"error": TEXT}`` answers what failed.
 """
 
 import contextlib
@@ -27,6 +27,9 @@ _SCAN, _SMALL_PICTURE = 0.3, 0.01
 _MAX_SIDE = 32_000  # pixels
 # Objects on a page among which the scan is looked for, and how deep they may be nested.
 _MOST_OBJECTS, _DEPTH = 5000, 4
+# Form fields of a document, options of one, and characters of a text.
+_MOST_FIELDS, _MOST_OPTIONS, _MOST_CHARACTERS = 2000, 50, 300
+_FINE = 100  # PDFium gives places on a page in whole numbers: parts of a point
 
 
 class _RefusedError(Exception):
@@ -40,6 +43,7 @@ class _Pdf:
         import pypdfium2
 
         self._document, self._max_pixels = pypdfium2.PdfDocument(source), max_pixels
+        self._document.init_forms()  # before any page is fetched: else no field is drawn or listed
         self.facts = {"count": len(self._document)}
 
     def page(self, page: int, side: int | None) -> tuple[dict[str, Any], Any]:
@@ -52,9 +56,29 @@ class _Pdf:
                 factor *= 2
             columns, rows = max(1, width // factor), max(1, height // factor)
             answer = {"dpi": dpi, "size": (height, width), "columns": columns, "rows": rows}
-            return answer, _drawn(opened, columns, rows)
+            return answer, _drawn(opened, self._document.formenv, columns, rows)
         finally:
             opened.close()
+
+    def fields(self) -> list[dict[str, Any]]:
+        """List the form fields of all pages."""
+        import pypdfium2.raw as pdfium
+
+        if self._document.formenv is None:
+            return []
+        found: list[dict[str, Any]] = []
+        for number in range(len(self._document)):
+            page = self._document[number]
+            for index in range(min(pdfium.FPDFPage_GetAnnotCount(page.raw), _MOST_FIELDS)):
+                annotation = pdfium.FPDFPage_GetAnnot(page.raw, index)
+                field = _field(self._document.formenv.raw, page, annotation)
+                pdfium.FPDFPage_CloseAnnot(annotation)
+                if field is not None:
+                    found.append({"page": number + 1, **field})
+            page.close()
+            if len(found) >= _MOST_FIELDS:
+                raise _RefusedError(f"more than {_MOST_FIELDS:,} form fields")
+        return found
 
 
 class _Heic:
@@ -92,6 +116,8 @@ def main() -> None:
                 source = path if size is None else sys.stdin.buffer.read(size)
                 opened = kinds[kind](source, **asked)
                 answer = opened.facts
+            elif asked.get("fields"):
+                answer = {"fields": opened.fields()}
             else:
                 answer, pixels = opened.page(**asked)
                 answer["bytes"] = len(pixels)
@@ -133,8 +159,8 @@ def _resolution(page: Any, max_pixels: int) -> tuple[float, int, int]:
     return dpi, max(1, round(down * dpi / _POINTS)), max(1, round(across * dpi / _POINTS))
 
 
-def _drawn(page: Any, columns: int, rows: int) -> Any:
-    """Draw a page on white; return red, green and blue of each pixel."""
+def _drawn(page: Any, forms: Any, columns: int, rows: int) -> Any:
+    """Draw a page with its form fields on white; return red, green and blue of each pixel."""
     import ctypes
 
     import pypdfium2.raw as pdfium
@@ -147,8 +173,70 @@ def _drawn(page: Any, columns: int, rows: int) -> Any:
     # Red first; and with annotations, as pens of tablets write them.
     flags = pdfium.FPDF_REVERSE_BYTE_ORDER | pdfium.FPDF_ANNOT
     pdfium.FPDF_RenderPageBitmap(bitmap, page.raw, 0, 0, columns, rows, 0, flags)
+    if forms is not None:
+        pdfium.FPDF_FFLDraw(forms.raw, bitmap, page.raw, 0, 0, columns, rows, 0, flags)
     pdfium.FPDFBitmap_Destroy(bitmap)
     return pixels
+
+
+def _field(forms: Any, page: Any, annotation: Any) -> dict[str, Any] | None:
+    """Describe a form field; None for buttons, signatures and what is no field."""
+    import ctypes
+
+    import pypdfium2.raw as pdfium
+
+    kinds = {
+        pdfium.FPDF_FORMFIELD_CHECKBOX: "check",
+        pdfium.FPDF_FORMFIELD_RADIOBUTTON: "radio",
+        pdfium.FPDF_FORMFIELD_COMBOBOX: "choice",
+        pdfium.FPDF_FORMFIELD_LISTBOX: "choice",
+        pdfium.FPDF_FORMFIELD_TEXTFIELD: "text",
+    }
+    kind = kinds.get(pdfium.FPDFAnnot_GetFormFieldType(forms, annotation))
+    edges = pdfium.FS_RECTF()
+    if kind is None or not pdfium.FPDFAnnot_GetRect(annotation, edges):
+        return None
+    corners = [_on_page(page, edges.left, edges.top), _on_page(page, edges.right, edges.bottom)]
+    (left, right), (top, bottom) = (sorted(side) for side in zip(*corners, strict=True))
+    length = ctypes.c_float()
+    pdfium.FPDFAnnot_GetNumberValue(annotation, b"MaxLen", length)
+    options = min(pdfium.FPDFAnnot_GetOptionCount(forms, annotation), _MOST_OPTIONS)
+    return {
+        "kind": kind,
+        "name": _text(pdfium.FPDFAnnot_GetFormFieldName, forms, annotation),
+        "label": _text(pdfium.FPDFAnnot_GetFormFieldAlternateName, forms, annotation),
+        "value": _text(pdfium.FPDFAnnot_GetFormFieldExportValue, forms, annotation),
+        "flags": pdfium.FPDFAnnot_GetFormFieldFlags(forms, annotation),
+        "length": int(length.value),
+        "options": [
+            _text(pdfium.FPDFAnnot_GetOptionLabel, forms, annotation, number)
+            for number in range(max(options, 0))
+        ],
+        "box": (left, top, right - left, bottom - top),
+    }
+
+
+def _on_page(page: Any, x: float, y: float) -> tuple[float, float]:
+    """Return a place in points from the top left corner of the page as it is shown."""
+    import ctypes
+
+    import pypdfium2.raw as pdfium
+
+    across, down = ctypes.c_int(), ctypes.c_int()
+    size = (round(_FINE * page.get_width()), round(_FINE * page.get_height()))
+    pdfium.FPDF_PageToDevice(page.raw, 0, 0, *size, 0, x, y, across, down)
+    return across.value / _FINE, down.value / _FINE
+
+
+def _text(get: Any, *arguments: Any) -> str:
+    """Call what writes a text into a buffer: UTF-16, with two zeros at its end."""
+    import ctypes
+
+    size = min(get(*arguments, None, 0), 2 * _MOST_CHARACTERS + 2)
+    buffer = ctypes.create_string_buffer(size)
+    if get(*arguments, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), size) > size:
+        return ""  # too long
+    return buffer.raw.decode("utf-16-le", "replace").rstrip("\0")
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ class Decoder(Protocol):
 def open_decoder(source: bytes | Path, head: bytes, where: str) -> Decoder:
     """Choose what decodes a file, given as its content or its path, by its first bytes."""
     decoder: Decoder
-    if _is_pdf(head):
+    if is_pdf(head):
         decoder = _PdfPages(source, where)
     elif not is_picture(head):
         raise _unknown(where)
@@ -108,10 +108,11 @@ def open_decoder(source: bytes | Path, head: bytes, where: str) -> Decoder:
 
 def is_document(head: bytes) -> bool:
     """Whether a file begins as a PDF or a TIFF does, which may have many pages."""
-    return _is_pdf(head) or _is_tiff(head)
+    return is_pdf(head) or _is_tiff(head)
 
 
-def _is_pdf(head: bytes) -> bool:
+def is_pdf(head: bytes) -> bool:
+    """Whether a file begins as a PDF does, perhaps behind other bytes."""
     return head.startswith(b"%PDF-") or (b"%PDF-" in head and not is_picture(head))
 
 
@@ -269,7 +270,7 @@ class _Heic:
 
         # libheif has turned it upright; its EXIF orientation says how it was.
         with self._our_errors():
-            answer, content = self._file.page()
+            answer, content = self._file.ask()
         mode, (width, height) = answer["mode"], answer["size"]  # a damaged file announced others
         channels = len(mode)
         pixels = np.frombuffer(content, np.uint8).reshape(height, -1)[:, : answer["stride"]]

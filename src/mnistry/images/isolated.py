@@ -73,8 +73,8 @@ class Opened:
             self.close()
             raise
 
-    def page(self, **asked: Any) -> tuple[dict[str, Any], bytes]:
-        """Decode a page; return what the decoder says of it, and its pixels.
+    def ask(self, **asked: Any) -> tuple[dict[str, Any], bytes]:
+        """Decode a page, or list fields; return what the decoder says of it, and a page's pixels.
 
         Raises
         ------

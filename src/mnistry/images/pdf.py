@@ -1,4 +1,4 @@
-"""Draw the pages of PDFs with PDFium, at the resolution of the scan on them.
+"""Draw the pages of PDFs with PDFium, at the resolution of the scan on them; list form fields.
 
 PDFium works in another process; see `mnistry.images.isolated`. Nothing in a document is run or
 fetched: PDFium is built without JavaScript and XFA, and neither links, attachments nor forms'
@@ -8,6 +8,7 @@ actions are looked at.
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,10 +75,23 @@ class Pdf:
             If the page is damaged, or takes too much time or memory to draw.
         """
         with self._our_errors(number):
-            answer, pixels = self._opened.page(page=number - 1, side=side)
+            answer, pixels = self._opened.ask(page=number - 1, side=side)
         height, width = answer["size"]
         shape = answer["rows"], answer["columns"], 3
         return np.frombuffer(pixels, np.uint8).reshape(shape), (height, width), answer["dpi"]
+
+    def fields(self) -> list[dict[str, Any]]:
+        """List the form fields: the dicts of `mnistry.images.decoder_process`, boxes in points.
+
+        Raises
+        ------
+        DataError
+            If the document is damaged, or has too many.
+        """
+        with self._our_errors():
+            answer, _ = self._opened.ask(fields=True)
+        fields: list[dict[str, Any]] = answer["fields"]
+        return fields
 
     @contextlib.contextmanager
     def _our_errors(self, number: int | None = None) -> Iterator[None]:

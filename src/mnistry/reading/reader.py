@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ModelError, UsageError
@@ -49,6 +50,30 @@ THRESHOLD = 0.5
 # Ink of this strength is a mark; marks are apart if this part of their height is between them.
 _INK, _GAP = 0.4, 0.3
 _DIGITS = tuple("0123456789")
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The networks of a reader, ready to run; see `Reader.networks`.
+
+    Attributes
+    ----------
+    digits, lines
+        The network for single digits, and the one for whole lines.
+    judgement
+        Combines their probabilities.
+    alone
+        None; or the least probability at which the digit network alone decides.
+    """
+
+    digits: onnxruntime.InferenceSession
+    lines: onnxruntime.InferenceSession
+    judgement: Judgement
+    alone: float | None
+
+    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the digit network's probabilities, ``(n, 10)``, for images in MNIST's form."""
+        return onnx_session.probabilities(self.digits, images)
 
 
 class Reader:
@@ -116,6 +141,11 @@ class Reader:
         self._alone = None if model is None else least[0]
         self._notation = Notation(decimal_comma, thousands)
         self._marks = MarkReader(self._session, *least, self._notation)
+
+    @property
+    def networks(self) -> Networks:
+        """Its networks, for what is not a picture of lines: the fields of forms."""
+        return Networks(self._session, self._line_session, self._judgement, self._alone)
 
     def read(self, image: Source, *, page: int | None = None) -> Reading:
         """Read one picture, or one page of a document.

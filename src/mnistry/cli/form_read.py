@@ -1,0 +1,285 @@
+"""``mnistry form read``, ``export``, ``compare`` and ``forget``: filled forms become tables."""
+
+import contextlib
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mnistry.cli import common, options
+from mnistry.cli.framework import Command
+from mnistry.errors import DataError, IncompleteError, UsageError, printable
+from mnistry.images.find import find_files
+
+if TYPE_CHECKING:
+    from mnistry.forms.batch import Outcome
+    from mnistry.forms.definition import Form
+    from mnistry.forms.output import Result
+    from mnistry.forms.store import Page, Store
+    from mnistry.reading import Reader
+
+_MAX_TYPED = 50_000_000  # bytes
+DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch's folder.")
+
+
+@click.command(cls=Command)
+@click.argument("form_path", metavar="FORM.toml", type=options.PATH, help="The form.")
+@click.argument(
+    "paths",
+    metavar="SCAN…",
+    nargs=-1,
+    type=options.PATH,
+    help="Scans and photos, PDFs of them, and folders.",
+)
+@click.option(
+    "--batch",
+    metavar="DIR",
+    type=options.PATH,
+    help="Keep what was read in DIR: run again, only new pages are read.",
+)
+@click.option(
+    "--watch",
+    metavar="FOLDER",
+    type=options.PATH,
+    help="Read each file that is put into FOLDER, until Ctrl-C; with --batch.",
+)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 1024),
+    default=1,
+    help="Read with N processes of this machine. Each takes 300 to 500 MB.",
+)
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object for each sheet.")
+@options.MODEL
+@options.output("OUT", "Write a table: .csv, .parquet or .xlsx.", show_default="CSV to stdout")
+def read(
+    form_path: Path,
+    paths: tuple[Path, ...],
+    batch: Path | None,
+    watch: Path | None,
+    jobs: int,
+    as_jsonl: bool,
+    model: str | None,
+    output: Path | None,
+) -> None:
+    """Read filled forms: scans and photos, in any order and turned in any way.
+
+    A field that is not sure, or breaks a rule of the form, has a ? in its cell
+    and is named in the column problems. Pages that belong to no sheet are
+    named, and the exit code is then 8.
+    """
+    from mnistry.cli.read import open_reader
+    from mnistry.forms import batch as batches
+    from mnistry.forms import form_json, loading
+    from mnistry.forms import output as results
+    from mnistry.forms.store import Store
+
+    if not paths and batch is None:
+        raise UsageError("nothing to read", remedy="give scans, or a batch's folder with --batch")
+    if watch is not None and batch is None:
+        raise UsageError("--watch needs --batch", remedy="give a folder with --batch")
+    if watch is not None and (as_jsonl or output is not None):
+        raise UsageError("--watch prints no table", remedy="use mnistry form export afterwards")
+    if as_jsonl and output is not None:
+        raise UsageError("--jsonl and -o exclude each other", remedy="choose one")
+    form = loading.load(form_path)
+    if output is not None:
+        common.check_output(output, form_path, *paths)
+        results.files(form, [], output)  # refuses a wrong ending before anything is read
+    if watch is not None and not watch.is_dir():
+        raise UsageError("no such folder", where=watch)
+    reader = open_reader(model)
+    with Store(batch) as store:
+        store.set_meta("form", form_json.dumps(form))
+        with _progress() as progress, common.quiet_libraries():
+            files, unread = _files(paths)
+            outcome = batches.read(form, reader, store, files, processes=jobs, progress=progress)
+            outcome.failed.extend(unread)
+        _tell(outcome)
+        if watch is not None:
+            _watch(form, reader, store, watch)
+        found = results.results(form, store)
+        aside = store.set_aside()
+        if as_jsonl:
+            for line in results.json_lines(form, found):
+                click.echo(line)
+            for page in aside:
+                click.echo(results.json_error(form, page))
+        elif output is not None:
+            _write(form, found, output)
+        elif batch is None:
+            for table in results.tables(form, found)[:1]:
+                click.echo(results.write_csv(table).decode(), nl=False)
+        _finish(found, aside, outcome.failed)
+
+
+def _watch(form: "Form", reader: "Reader", store: "Store", folder: Path) -> None:
+    from mnistry.forms import batch as batches
+
+    common.say(f"watching {folder}; Ctrl-C ends it")
+    known = len(store.set_aside())
+    for outcome in batches.watch(form, reader, store, folder, progress=common.say):
+        _tell(outcome)
+        aside = store.set_aside()
+        for page in aside[known:]:
+            common.say(_aside(page))
+        known = len(aside)
+
+
+def _files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the files, also those in folders; and what is not opened."""
+    found: list[Path] = []
+    unread: list[str] = []
+    for path in paths:
+        if path.is_dir():
+            files, links = find_files(path)
+            found += files
+            unread += [f"{link}: a link, a pipe or a device" for link in links]
+        else:
+            found.append(path)
+    return found, unread
+
+
+@contextlib.contextmanager
+def _progress() -> "Iterator[Callable[[str], None]]":
+    import sys
+
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    yield lambda name: common.say(f"reading {printable(name)}")
+
+
+def _tell(outcome: "Outcome") -> None:
+    for note in outcome.notes:
+        common.note(printable(note))
+    for failure in outcome.failed:
+        common.say(f"mnistry: {printable(failure)}")
+
+
+def _aside(page: "Page") -> str:
+    return printable(f"{page.file}, page {page.number}: {page.problem}")
+
+
+def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence[str]) -> None:
+    """Say what is to be done, and raise `IncompleteError` if pages are in no sheet."""
+    checks = sum(len(one.to_check) for one in found)
+    fields = sum(len(one.answers) for one in found)
+    common.say(
+        f"{common.counted_noun(len(found), 'sheet')}, {common.counted_noun(fields, 'field')}, "
+        f"{checks:,} to be checked"
+    )
+    for one in found:
+        for problem in one.problems:
+            common.note(printable(f"{one.file}, page {one.page}: {problem}"))
+    for page in aside:
+        common.say(_aside(page))
+    lost = len(failed) + sum(not page.is_double for page in aside)
+    if lost:
+        raise IncompleteError(
+            f"{common.counted_noun(lost, 'file or page')} could not be read",
+            remedy="scan them again, or give another FORM.toml for other forms",
+        )
+
+
+def _write(form: "Form", found: "Sequence[Result]", target: Path) -> None:
+    from mnistry.forms import output as results
+
+    for path, content in results.files(form, found, target).items():
+        common.write_output(path, content)
+
+
+def _open(folder: Path) -> "tuple[Store, Form]":
+    """Open a batch that exists, and its form."""
+    from mnistry.forms import form_json
+    from mnistry.forms.store import Store
+
+    store = Store(folder, must_exist=True)
+    text = store.meta("form")
+    try:
+        return store, form_json.loads(text or "")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            "its form cannot be read", where=folder, remedy="read it again: mnistry form read"
+        ) from error
+
+
+@click.command(cls=Command)
+@DIR
+@options.output("OUT", "The table: .csv, .parquet or .xlsx.", required=True)
+def export(folder: Path, output: Path) -> None:
+    """Write a batch as a table: a row a sheet, with a codebook.
+
+    Each table of the form is a file of its own, or a sheet of the .xlsx. A
+    field that is still to be checked has a ? in CSV and is empty in the other
+    formats; the column problems names it.
+    """
+    from mnistry.forms import output as results
+
+    common.check_output(output)
+    store, form = _open(folder)
+    with store:
+        found = results.results(form, store)
+    _write(form, found, output)
+    checks = sum(len(one.to_check) for one in found)
+    if checks:
+        common.note(f"{common.counted_noun(checks, 'field')} still to be checked")
+
+
+@click.command(cls=Command)
+@DIR
+@click.argument("typed", metavar="TYPED.csv", type=options.PATH, help="What somebody typed.")
+@options.JSON
+def compare(folder: Path, typed: Path, as_json: bool) -> None:
+    """Compare a batch with what somebody typed: print where they differ.
+
+    TYPED.csv has a row a sheet and a column a field, and one column that says
+    which sheet it is: serial, or file (and page). Pictures of the fields that
+    differ are written to DIR/differences.
+    """
+    from mnistry.forms import comparison
+
+    store, form = _open(folder)
+    with store:
+        rows = _typed(typed)
+        found = comparison.compare(form, store, rows, str(typed))
+        comparison.write_pictures(store, found.differences)
+    if as_json:
+        common.print_json(found.to_json())
+        return
+    for one in found.differences:
+        click.echo(printable(str(one)))
+    common.say(
+        f"{common.counted_noun(found.fields, 'field')} compared in "
+        f"{common.counted_noun(found.sheets, 'sheet')}: {len(found.differences):,} differ, "
+        f"{found.sure:,} of them were ok"
+    )
+
+
+def _typed(path: Path) -> list[dict[str, str]]:
+    try:
+        content = path.read_bytes()[: _MAX_TYPED + 1]
+        if len(content) > _MAX_TYPED:
+            raise DataError("too large a file", where=path, expected="at most 50 MB")
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=path) from error
+    except UnicodeDecodeError as error:
+        raise DataError("no UTF-8", where=path, remedy="save it as UTF-8") from error
+    head = text.split("\n", 1)[0]
+    rows = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",")
+    return [{(k or ""): (v or "") for k, v in row.items()} for row in rows]
+
+
+@click.command(cls=Command)
+@DIR
+def forget(folder: Path) -> None:
+    """Delete the pictures of a batch, and keep its values."""
+    store, _ = _open(folder)
+    with store:
+        count = store.forget()
+    common.say(f"{common.counted_noun(count, 'picture')} deleted; the values stay")

@@ -1,0 +1,471 @@
+"""Find a page of a form in a scan or a photo, and where each of its points lies there.
+
+The blank page is first found roughly, by its markers or by what is printed on it (SIFT features: D.
+Lowe, 2004). Then small patches round its printed corners are looked for nearby, which gives a
+homography and, for paper that is curled, a smooth correction. Positions on the page are in
+millimetres from its upper left corner. Knows nothing of fields and of handwriting.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Pixels for each millimetre: of a blank page, and of the smaller pictures that are compared by
+# features (about 200 and 100 dpi).
+SCALE, _ROUGH_SCALE = 8, 4
+# Features of a page.
+_FEATURES = 1500
+# A feature belongs to another one if it is that much nearer than the second nearest (Lowe's ratio).
+_RATIO = 0.8
+# Features that must agree on a homography, and the distance in millimetres within which they do.
+_AGREEING, _AGREE = 12, 0.8
+# Long side at which markers are looked for; how many must be found; and how far their corners may
+# lie from a plane, in millimetres: markers of two pages in one picture do not fit.
+_MARKER_SIDE, _LEAST_MARKERS, _MARKERS_OFF = 1800, 2, 3.0
+# The most printed corners that are looked for, and the least distance of two, in millimetres.
+_CORNERS, _APART = 120, 6.0
+# Half of the side of a patch round a corner, and how far from its expected place it may lie.
+_PATCH, _REACH = 2.0, 1.5
+# A corner whose patch correlates less than this was not found.
+_FOUND = 0.5
+# The corners that must be found, as a part of all, and the least median correlation of all: a wrong
+# form has 0 to 0.1, the right one 0.6 to 0.95.
+_ENOUGH, LEAST_SCORE = 0.3, 0.35
+# Rounds of looking for the corners; the correction is fitted from the second on.
+_ROUNDS = 3
+# Distance in millimetres from which a corner's weight in a fit falls.
+_OFF = 0.15
+# Distance in millimetres of the points between which a page is taken to be flat.
+_MESH = 4.0
+# Weight of the correction's own size, against fits to a few corners.
+_RIDGE = 0.3
+
+Grey = NDArray[np.uint8]
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Blank:
+    """A blank page, prepared to be found.
+
+    Attributes
+    ----------
+    grey
+        ``uint8``, shape ``(rows, columns)``, 0 for black to 255 for white.
+    width, height
+        In millimetres.
+    corners
+        ``float64``, shape ``(n, 2)``: printed corners, x and y.
+    patches
+        ``uint8``, shape ``(n, side, side)``: the page round each of them.
+    features, descriptors
+        The SIFT features' places, ``float64``, shape ``(m, 2)``, and descriptors, ``(m, 128)``.
+    """
+
+    grey: Grey = field(repr=False)
+    width: float
+    height: float
+    corners: Points = field(repr=False)
+    patches: Grey = field(repr=False)
+    features: Points = field(repr=False)
+    descriptors: NDArray[np.float32] = field(repr=False)
+
+    @property
+    def itself(self) -> "Alignment":
+        """Where it lies in its own picture."""
+        return _flat(self.grey, self.width, self.height)
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Where a page lies in a scan.
+
+    Attributes
+    ----------
+    homography
+        ``float64``, shape ``(3, 3)``: from millimetres on the flat page to pixels of the scan.
+    bend
+        ``float64``, shape ``(16, 2)``: the smooth correction; see `_terms`.
+    size
+        Width and height of the page, in millimetres.
+    score
+        Median correlation of the printed corners with the scan, -1 to 1.
+    """
+
+    homography: NDArray[np.float64]
+    bend: NDArray[np.float64]
+    size: tuple[float, float]
+    score: float = 0.0
+
+    def pixels(self, points: Points) -> Points:
+        """Convert points of the page, in millimetres, to pixels of the scan; shape ``(n, 2)``."""
+        moved = points + _terms(points, self.size) @ self.bend if self.bend.any() else points
+        return _mapped(self.homography, moved)
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the scan for each millimetre in the middle of the page."""
+        middle = np.array(self.size) / 2
+        here = self.pixels(middle + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+        return float(np.sqrt(abs(np.linalg.det(here[1:] - here[0]))))
+
+    @property
+    def turned(self) -> int:
+        """Degrees clockwise by which the scan must be turned to be upright: 0, 90, 180 or 270."""
+        middle = np.array(self.size) / 2
+        here = self.pixels(middle + np.array([[0.0, 0.0], [10.0, 0.0]]))
+        x, y = here[1] - here[0]
+        return int(-round(np.degrees(np.arctan2(y, x)) / 90)) % 4 * 90
+
+
+def prepare(
+    grey: Grey, width: float, height: float, holes: Sequence[Sequence[float]] = ()
+) -> Blank:
+    """Prepare a blank page.
+
+    Parameters
+    ----------
+    grey
+        Its picture, ``uint8``, at any resolution.
+    width, height
+        Its size in millimetres.
+    holes
+        Boxes, in millimetres, of what differs from sheet to sheet, as a code does: they are not
+        looked for.
+    """
+    size = round(width * SCALE), round(height * SCALE)
+    is_larger = grey.shape[1] > size[0]
+    way = cv2.INTER_AREA if is_larger else cv2.INTER_CUBIC
+    page = np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
+    allowed = np.full(page.shape, 255, np.uint8)
+    for x, y, wide, high in holes:
+        left, top = (max(0, round(v * SCALE)) for v in (x, y))
+        allowed[top : round((y + high) * SCALE), left : round((x + wide) * SCALE)] = 0
+    edge = round(_PATCH * SCALE)
+    allowed[:edge], allowed[-edge:], allowed[:, :edge], allowed[:, -edge:] = 0, 0, 0, 0
+    soft = cv2.GaussianBlur(page, (5, 5), 0)
+    found = cv2.goodFeaturesToTrack(
+        soft, _CORNERS, 0.02, _APART * SCALE, mask=allowed, blockSize=SCALE
+    )
+    corners = np.zeros((0, 2)) if found is None else found.reshape(-1, 2) / SCALE
+    patches = _patches(page, _flat(page, width, height), corners, _PATCH)
+    places, descriptors = _features(page, _ROUGH_SCALE / SCALE)
+    is_allowed = np.array([_inside(allowed, at) for at in places], bool)
+    return Blank(
+        grey, width, height, corners, patches, places[is_allowed] / SCALE, descriptors[is_allowed]
+    )
+
+
+def _flat(grey: Grey, width: float, height: float) -> Alignment:
+    """Return where a page lies in a picture that shows nothing else."""
+    scale = [grey.shape[1] / width, grey.shape[0] / height, 1.0]
+    return Alignment(np.diag(scale), np.zeros((16, 2)), (width, height))
+
+
+def _inside(allowed: Grey, at: Points) -> bool:
+    x, y = (int(v) for v in at)
+    return bool(y < allowed.shape[0] and x < allowed.shape[1] and allowed[y, x])
+
+
+def align(scan: Grey, blanks: Sequence[Blank]) -> tuple[int, Alignment] | None:
+    """Find out which of several pages a scan shows, and where it lies; None if it is none of them.
+
+    Parameters
+    ----------
+    scan
+        ``uint8``, shape ``(height, width)``, 0 for black to 255 for white; turned in any way.
+    blanks
+        The pages, which are told apart by what is printed on them.
+
+    Returns
+    -------
+    tuple or None
+        The index of the page, and its alignment.
+    """
+    long_side = _ROUGH_SCALE * max(max(blank.width, blank.height) for blank in blanks)
+    places, descriptors = _features(scan, min(1.0, 1.15 * long_side / max(scan.shape)))
+    best: tuple[int, Alignment] | None = None
+    for index, blank in enumerate(blanks):
+        rough = _by_features(blank, places, descriptors)
+        found = None if rough is None else refine(scan, blank, rough)
+        if found is not None and (best is None or found.score > best[1].score):
+            best = index, found
+    return best
+
+
+def find_markers(scan: Grey) -> dict[int, Points]:
+    """Find square markers, of OpenCV's DICT_4X4_50, in a scan.
+
+    Returns
+    -------
+    dict
+        By their numbers: the four corners, clockwise from the marker's own top left one, in pixels.
+        A number that is found twice is left out.
+    """
+    factor = min(1.0, _MARKER_SIDE / max(scan.shape))
+    rows, columns = (max(1, round(side * factor)) for side in scan.shape)
+    small = cv2.resize(scan, (columns, rows), interpolation=cv2.INTER_AREA)
+    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+    corners, numbers, _ = cv2.aruco.ArucoDetector(dictionary).detectMarkers(small)
+    found = [] if numbers is None else [int(number) for number in numbers.ravel()]
+    return {
+        number: (corner.reshape(4, 2).astype(np.float64) + 0.5) / factor
+        for number, corner in zip(found, corners, strict=True)
+        if found.count(number) == 1
+    }
+
+
+def by_markers(
+    found: Mapping[int, Points], wanted: Mapping[int, Sequence[float]], size: tuple[float, float]
+) -> Alignment | None:
+    """Find out where a page lies by its markers; None with fewer than two of them.
+
+    Parameters
+    ----------
+    found
+        The result of `find_markers`.
+    wanted
+        The page's markers: their numbers and boxes in millimetres.
+    size
+        The page's width and height in millimetres.
+    """
+    shared = [number for number in wanted if number in found]
+    if len(shared) < _LEAST_MARKERS:
+        return None
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
+    on_page = np.concatenate(
+        [square * wanted[number][2:] + wanted[number][:2] for number in shared]
+    )
+    in_scan = np.concatenate([found[number] for number in shared])
+    found_homography, _ = cv2.findHomography(on_page, in_scan)
+    if found_homography is None:
+        return None
+    homography = np.asarray(found_homography, np.float64)
+    if not _is_plausible(homography, on_page):
+        return None
+    off = np.hypot(*(_mapped(homography, on_page) - in_scan).T)
+    where = Alignment(homography, np.zeros((16, 2)), size)
+    return where if off.max() < _MARKERS_OFF * where.scale else None
+
+
+def _features(grey: Grey, scale: float) -> tuple[Points, NDArray[np.float32]]:
+    """Find features of a picture that is reduced by `scale`; their places in its own pixels."""
+    rows, columns = (max(1, round(side * scale)) for side in grey.shape)
+    small = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA)
+    points, descriptors = cv2.SIFT.create(_FEATURES).detectAndCompute(small, None)
+    if descriptors is None:
+        return np.zeros((0, 2)), np.zeros((0, 128), np.float32)
+    places = (np.array([point.pt for point in points]) + 0.5) / scale
+    return places, np.asarray(descriptors, np.float32)
+
+
+def _by_features(
+    blank: Blank, places: Points, descriptors: NDArray[np.float32]
+) -> Alignment | None:
+    """Find a homography on which the features of a scan agree."""
+    if min(len(descriptors), len(blank.descriptors)) < _AGREEING:
+        return None
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(blank.descriptors, descriptors, k=2)
+    good = [pair[0] for pair in pairs if pair[0].distance < _RATIO * pair[1].distance]
+    if len(good) < _AGREEING:
+        return None
+    on_page = blank.features[[one.queryIdx for one in good]]
+    in_scan = places[[one.trainIdx for one in good]]
+    # From the scan to the page: so the tolerance is in millimetres.
+    back, mask = cv2.findHomography(
+        in_scan, on_page, cv2.USAC_MAGSAC, _AGREE, maxIters=5000, confidence=0.9999
+    )
+    if (
+        back is None
+        or int(mask.sum()) < _AGREEING
+        or not _is_plausible(np.asarray(back, np.float64), in_scan)
+    ):
+        return None
+    homography = np.asarray(np.linalg.inv(back), np.float64)
+    return Alignment(homography, np.zeros((16, 2)), (blank.width, blank.height))
+
+
+def _is_plausible(homography: NDArray[np.float64], points: Points) -> bool:
+    """Whether a homography mirrors nothing, and sends none of the points to infinity."""
+    depths = points @ homography[2, :2] + homography[2, 2]
+    return bool(np.linalg.det(homography) * depths[0] > 0 and (depths * depths[0] > 0).all())
+
+
+def refine(scan: Grey, blank: Blank, rough: Alignment) -> Alignment | None:
+    """Improve an alignment that is right to a millimetre or two; None if the page is not there.
+
+    Parameters
+    ----------
+    scan
+        ``uint8``, shape ``(height, width)``.
+    blank
+        The page.
+    rough
+        Where it lies, roughly.
+    """
+    if len(blank.corners) < _AGREEING:
+        return None
+    found, scores = rough, np.zeros(len(blank.corners))
+    for number in range(_ROUNDS):
+        shifts, scores = _shifts(scan, blank, found, _REACH if number == 0 else _REACH / 2)
+        is_found = scores > _FOUND
+        if is_found.sum() < max(_AGREEING, _ENOUGH * len(scores)):
+            return None
+        points, moves = blank.corners[is_found], shifts[is_found]
+        if number == 0:
+            goal = found.pixels(points + moves)
+            homography, _ = cv2.findHomography(points, goal, cv2.RANSAC, 0.6 * found.scale)
+            if homography is None:
+                return None
+            found = replace(found, homography=np.asarray(homography, np.float64))
+        else:
+            # The terms of the correction contain a small homography, but for rounding.
+            found = replace(found, bend=_fitted(points, moves, found, scores[is_found]))
+    score = float(np.median(scores))
+    return replace(found, score=score) if score >= LEAST_SCORE else None
+
+
+def _fitted(
+    points: Points, moves: Points, before: Alignment, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Fit the smooth correction to the corners, by least squares in which far ones weigh less."""
+    terms = _terms(points, before.size)
+    goal = terms @ before.bend + moves
+    bend = before.bend
+    size = _RIDGE * np.diag([0.0] * 3 + [1.0] * (terms.shape[1] - 3))
+    for _ in range(6):
+        off = np.hypot(*(goal - terms @ bend).T)
+        weight = (weights / (1 + (off / _OFF) ** 2))[:, None]
+        bend = np.linalg.solve(terms.T @ (weight * terms) + size, terms.T @ (weight * goal))
+    return bend
+
+
+def _shifts(
+    scan: Grey, blank: Blank, where: Alignment, reach: float
+) -> tuple[Points, NDArray[np.float64]]:
+    """Return how far each corner lies from where it is expected, in millimetres; correlations."""
+    seen = _patches(scan, where, blank.corners, _PATCH + reach)
+    shifts, scores = np.zeros((len(seen), 2)), np.zeros(len(seen))
+    for i, (patch, area) in enumerate(zip(blank.patches, seen, strict=True)):
+        if np.ptp(area) < 8:
+            continue
+        answer = cv2.matchTemplate(area, patch, cv2.TM_CCOEFF_NORMED)
+        x, y, scores[i] = peak(answer)
+        shifts[i] = (np.array([x, y]) - (answer.shape[0] - 1) / 2) / SCALE
+    return shifts, scores
+
+
+def peak(values: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Return the column and the row of the largest value, between pixels, and that value."""
+    _, value, _, (column, row) = cv2.minMaxLoc(values)
+    x, y = float(column), float(row)
+    if 0 < column < values.shape[1] - 1:
+        x += _vertex(*values[row, column - 1 : column + 2].tolist())
+    if 0 < row < values.shape[0] - 1:
+        y += _vertex(*values[row - 1 : row + 2, column].tolist())
+    return x, y, float(value)
+
+
+def _vertex(before: float, at: float, after: float) -> float:
+    """Return where the parabola through three neighbouring values has its largest one."""
+    curve = before + after - 2 * at
+    return 0.5 * (before - after) / curve if curve < 0 else 0.0
+
+
+def _patches(scan: Grey, where: Alignment, middles: Points, half: float) -> Grey:
+    """Sample square patches of a scan round some points of the page."""
+    side = 2 * round(half * SCALE)
+    steps = (np.arange(side) - (side - 1) / 2) / SCALE
+    # Over a few millimetres an affine map is exact enough.
+    at = where.pixels(middles)
+    across, down = (
+        (where.pixels(middles + step) - where.pixels(middles - step)) / (2 * half)
+        for step in (np.array([half, 0]), np.array([0, half]))
+    )
+    places = (
+        at[:, None, None]
+        + across[:, None, None] * steps[:, None]
+        + down[:, None, None] * steps[:, None, None]
+    )
+    x, y = (places[..., i].reshape(-1, side).astype(np.float32) for i in (0, 1))
+    return sample(scan, x, y).reshape(-1, side, side)
+
+
+def cut(scan: Grey, where: Alignment, box: Sequence[float], scale: float) -> Grey:
+    """Cut a box of the page, in millimetres, out of a scan.
+
+    Parameters
+    ----------
+    scan
+        ``uint8``, shape ``(height, width)``.
+    where
+        Where the page lies in it.
+    box
+        Left, top, width and height in millimetres; may reach over the page's edges.
+    scale
+        Pixels of the result for each millimetre.
+    """
+    left, top, width, height = box
+    columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
+    # The map is smooth: a mesh of points, one each few millimetres, is enough.
+    x, across = _mesh(left, width, columns, scale)
+    y, down = _mesh(top, height, rows, scale)
+    points = np.stack(np.meshgrid(x, y), axis=-1)
+    mesh = where.pixels(points.reshape(-1, 2)).reshape(points.shape)
+    # Not NumPy's product: its threads wait in busy loops, and take longer than the product does.
+    none = np.empty(0, np.float32)
+    first = np.asarray(mesh, np.float32)
+    x_places, y_places = (
+        np.asarray(
+            cv2.gemm(
+                cv2.gemm(down, np.ascontiguousarray(first[..., axis]), 1, none, 0),
+                across, 1, none, 0, flags=cv2.GEMM_2_T,
+            ),
+            np.float32,
+        )
+        for axis in (0, 1)
+    )  # fmt: skip
+    return sample(scan, x_places, y_places)
+
+
+def _mesh(
+    start: float, length: float, count: int, scale: float
+) -> tuple[Points, NDArray[np.float32]]:
+    """Return the mesh's positions on an axis, and the weights of each for each pixel."""
+    nodes = np.linspace(start, start + length, 2 + int(length / _MESH))
+    middles = start + (np.arange(count) + 0.5) / scale
+    place = np.clip((middles - start) / (nodes[1] - nodes[0]), 0, len(nodes) - 1)
+    weights = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(len(nodes))))
+    return nodes, weights.astype(np.float32)
+
+
+def sample(scan: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:
+    """Return a scan's values at some places, between pixels; white outside of it.
+
+    Parameters
+    ----------
+    scan
+        ``uint8``, shape ``(height, width)``.
+    x, y
+        The places: ``float32``, of the result's shape; 0 is the edge of the first pixel.
+    """
+    found = cv2.remap(
+        scan, x - np.float32(0.5), y - np.float32(0.5), cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=255,
+    )  # fmt: skip
+    return np.asarray(found, np.uint8)
+
+
+def _mapped(homography: NDArray[np.float64], points: Points) -> Points:
+    across = points @ homography[:, :2].T + homography[:, 2]
+    return np.asarray(across[:, :2] / across[:, 2:], np.float64)
+
+
+def _terms(points: Points, size: tuple[float, float]) -> NDArray[np.float64]:
+    """Return the products of powers 0 to 3 of x and y, from -1 to 1 over the page; ``(n, 16)``."""
+    x, y = (2 * points / np.array(size) - 1).T
+    order = sorted(((i, j) for i in range(4) for j in range(4)), key=sum)
+    return np.stack([x**i * y**j for i, j in order], axis=-1)

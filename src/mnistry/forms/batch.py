@@ -1,0 +1,256 @@
+"""Read scans of a form into a batch: every page exactly once, in one process or in several.
+
+Knows nothing of how results are shown; see `mnistry.forms.output`.
+"""
+
+import hashlib
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from mnistry.errors import DataError, Notice
+from mnistry.forms import loading
+from mnistry.forms.definition import Form
+from mnistry.forms.reading import FormReader, PageReading
+from mnistry.forms.store import NewPage, Store
+from mnistry.images import decode, sources
+from mnistry.reading.reader import Reader
+from mnistry.system import jobs
+
+# Quality of the pictures that are kept, of 100.
+_QUALITY = 80
+# A file in a watched folder is taken once it has not changed for so many seconds; and one that
+# cannot be opened is set aside after so many.
+_QUIET, _PATIENCE, _PAUSE = 2.0, 30.0, 1.0
+# Counts up when a page may be read otherwise than before.
+_READER = 1
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """A page to be read: its file, its path and its number from 1; `is_last` of its file."""
+
+    file: int
+    path: str
+    number: int
+    pages: int
+    is_last: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What could not be opened, and what else is to be told; each names its file."""
+
+    failed: list[str]
+    notes: list[str]
+
+
+def version_of(form: Form) -> str:
+    """Return what changes whenever sheets must be read again: with FORM.toml and its lists."""
+    digest = hashlib.sha256(f"{_READER} {form.template_digest}".encode())
+    digest.update(form.path.read_bytes())
+    for entry in form.entries().values():
+        digest.update(repr(entry.listed).encode())
+    return digest.hexdigest()[:16]
+
+
+def read(
+    form: Form,
+    reader: Reader,
+    store: Store,
+    paths: Iterable[Path],
+    *,
+    processes: int = 1,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Read files into a store: those that are new, and those that another FORM.toml read.
+
+    Parameters
+    ----------
+    form
+        The form.
+    reader
+        Whose networks to read with.
+    store
+        The batch.
+    paths
+        Pictures and PDFs, in any order.
+    processes
+        Processes that share the work.
+    progress
+        Called with each page's name before it is added.
+
+    Returns
+    -------
+    Outcome
+        What could not be opened, and what else is to be told.
+    """
+    version = version_of(form)
+    outcome = Outcome([], [])
+    given = [*_known(store, version, outcome), *paths]
+    tasks = _tasks(store, given, version, outcome)
+    done = jobs.in_order(
+        _work, tasks, processes, given_up=_given_up, start=_start, arguments=(form.path,)
+    ) if processes > 1 else map(_Worker(form, reader).read, tasks)  # fmt: skip
+    for task, page in done:
+        progress(_name(task))
+        store.add_page(task.file, page)
+        if task.is_last:
+            store.finish_file(task.file, task.pages, version)
+    return outcome
+
+
+def watch(
+    form: Form, reader: Reader, store: Store, folder: Path, *, progress: Callable[[str], None]
+) -> Iterator[Outcome]:
+    """Read each file that is put into a folder, once it is complete; ends only when interrupted.
+
+    Yields
+    ------
+    Outcome
+        After each look at the folder that found files.
+    """
+    seen: dict[Path, tuple[tuple[int, int], float]] = {}
+    tried: set[tuple[Path, tuple[int, int]]] = set()
+    while True:
+        now = time.monotonic()
+        ready = []
+        for path in sorted(folder.iterdir()):
+            state = _state(path)
+            if state is None or (path, state) in tried:
+                continue
+            before = seen.get(path)
+            if before is None or before[0] != state:
+                seen[path] = state, now
+                continue
+            waited = now - before[1]
+            if waited >= _QUIET and (waited >= _PATIENCE or _opens(path)):
+                tried.add((path, state))
+                ready.append(path)
+        if ready:
+            yield read(form, reader, store, ready, progress=progress)
+        time.sleep(_PAUSE)
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Return a file's size and time of change; None if it is none, hidden, or partly written."""
+    hidden = path.name.startswith(".") or path.suffix.lower() in (".part", ".tmp", ".crdownload")
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return None if hidden or not path.is_file() else (found.st_size, found.st_mtime_ns)
+
+
+def _opens(path: Path) -> bool:
+    """Whether a file is complete: its last page can be decoded."""
+    try:
+        with warnings.catch_warnings(), decode.open_file(path) as document:
+            warnings.simplefilter("ignore", Notice)
+            document.page(document.count, 200)
+    except DataError:
+        return False
+    return True
+
+
+def _known(store: Store, version: str, outcome: Outcome) -> Iterator[Path]:
+    """Yield the files that were read with another FORM.toml, if they are still there."""
+    for _, path, sha256, before in store.files():
+        if before in (None, version):
+            continue
+        if Path(path).is_file() and _sha256(Path(path)) == sha256:
+            yield Path(path)
+        else:
+            what = "gone, so it was not read again for the changed FORM.toml; its values stay"
+            outcome.notes.append(f"{path}: {what}")
+
+
+def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) -> Iterator[Task]:
+    """Yield the pages that are not in the store yet; what cannot be opened is noted."""
+    under_way: set[int] = set()
+    for path in paths:
+        try:
+            file = store.add_file(str(path), _sha256(path))
+            if store.path_of(file) != str(path):
+                outcome.notes.append(f"{path}: the same file as {store.path_of(file)}")
+            if file in under_way or store.is_done(file, version):
+                continue
+            under_way.add(file)
+            is_new = not store.was_read(file)
+            count = decode.page_count(path)
+        except (DataError, OSError) as error:
+            said = str(error) if isinstance(error, DataError) else f"{path}: {error.strerror}"
+            outcome.failed.append(said)
+            continue
+        numbers = [
+            number
+            for number in range(1, count + 1)
+            if not (is_new and store.has_page(file, number))
+        ]
+        if not numbers:
+            store.finish_file(file, count, version)
+        for number in numbers:
+            yield Task(file, str(path), number, count, number == numbers[-1])
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _name(task: Task) -> str:
+    return task.path if task.pages == 1 else f"{task.path}, page {task.number}"
+
+
+class _Worker:
+    """Reads one page after the other."""
+
+    def __init__(self, form: Form, reader: Reader) -> None:
+        self._reader = FormReader(form, reader)
+
+    def read(self, task: Task) -> tuple[Task, NewPage]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Notice)
+            try:
+                with decode.open_file(Path(task.path)) as document:
+                    page = sources.checked_page(document, task.number, None)
+                found = self._reader.read(page.grey)
+            except DataError as error:
+                found = PageReading(problem=f"{error.what}")
+            except MemoryError:
+                found = PageReading(problem="not enough memory for it")
+        picture = None
+        if found.picture is not None:
+            flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+            picture = cv2.imencode(".jpg", found.picture, flags)[1].tobytes()
+        return task, NewPage(
+            task.number, found.page, found.serial, found.turned, found.answers, found.problem,
+            found.problems, found.pattern, picture,
+        )  # fmt: skip
+
+
+_workers: list[_Worker] = []  # of a process that `_start` has begun: one
+
+
+def _start(path: Path) -> None:
+    cv2.setNumThreads(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes there about damaged files
+    _workers.append(_Worker(loading.load(path), Reader(threads=1)))
+
+
+def _work(task: Task) -> tuple[Task, NewPage]:
+    return _workers[0].read(task)
+
+
+def _given_up(task: Task) -> tuple[Task, NewPage]:
+    problem = "the process that read it died, twice"
+    return task, NewPage(task.number, None, None, 0, {}, problem, (), None, None)

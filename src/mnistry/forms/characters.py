@@ -1,0 +1,403 @@
+"""Read the characters in the ink of fields: in the cells of a comb, or written freely.
+
+Two networks read each digit: one sees the digit alone, in MNIST's form, the other the line or the
+cell as it is. Returns what may stand in each place and how probable it is; what a field's type and
+the form's rules say about it comes later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.forms.ink import FINE, MARGIN, FieldInk
+from mnistry.images.mnist_form import bounds, normalise
+from mnistry.reading import combine, line_reader
+from mnistry.reading.line_reader import Strip
+from mnistry.reading.reader import Networks
+
+# Ink of this strength belongs to a mark.
+_MARK = 0.3
+# A mark belongs to a box if this part of it lies inside; from the smaller part on it is not clear.
+_INSIDE, _UNCLEAR = 0.5, 0.25
+# A mark that lies in two cells with at least this part of its area is a line, or digits that touch.
+_SHARED = 0.2
+# A mark this much wider than high, and wider than a cell, is a line that was drawn across cells.
+_FLAT = 2.5
+# Height or width in millimetres below which a mark alone in a cell is no digit.
+_TALL = 1.2
+# A stroke thinner than this, in millimetres, through so much of a cell's height and width, is a
+# slash; a slanted 1 is shorter or steeper.
+_THIN, _SLASH, _SLASH_WIDTH = 1.0, 1.0, 0.7
+# Height of a digit in a cell, as a part of the cell's: a mark that is lower is not enlarged to it.
+_LEAST_HEIGHT = 0.45
+# The height of a decimal point, and its lowest place, as parts of the height of digits.
+_POINT, _POINT_PLACE = 0.45, 0.55
+# A point in a field of decimals is believed from this probability by the line reader on.
+_POINT_SURE = 0.4
+# A character of a line, and a digit in a cell, is sure from this probability on.
+_SURE, _SURE_IN_CELL = 0.9, 0.95
+# Of `certainty`; fitted on generated cells: ``benchmarks/forms.py --calibrate``.
+_WEIGHTS = np.array([-0.852, 0.097, -0.222, 0.157, -0.557])
+# Probability below which another digit is no candidate.
+_CANDIDATE = 0.003
+
+SIGNS = "-+.,/:"
+
+Strength = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What was read in one place.
+
+    Attributes
+    ----------
+    candidates
+        Characters with their probabilities, the most probable first; none for a blank cell.
+    confidence
+        The probability that the first one is right, which is less than that among the candidates
+        if the mark may be something else.
+    is_sure
+        Whether that is enough.
+    """
+
+    candidates: tuple[tuple[str, float], ...] = ()
+    confidence: float = 1.0
+    is_sure: bool = True
+
+    @property
+    def text(self) -> str:
+        """The most probable character; a space for a blank cell."""
+        return self.candidates[0][0] if self.candidates else " "
+
+
+@dataclass(frozen=True)
+class Characters:
+    """The characters of a field.
+
+    Attributes
+    ----------
+    places
+        For each cell of a comb; or for each character from left to right, where a space is a gap.
+    doubts
+        What else makes the reading uncertain, in words.
+    stroke
+        Whether there is a line across several cells, and nothing else.
+    """
+
+    places: tuple[Place, ...]
+    doubts: tuple[str, ...] = ()
+    stroke: bool = False
+
+    @property
+    def text(self) -> str:
+        """The most probable characters."""
+        return "".join(place.text for place in self.places)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The ink of a comb, and its cells.
+
+    Attributes
+    ----------
+    ink
+        The ink of the whole field.
+    edges
+        Left and right edge of each cell, in millimetres from the field's left edge.
+    """
+
+    ink: FieldInk = field(repr=False)
+    edges: tuple[tuple[float, float], ...]
+
+
+def own_ink(ink: FieldInk) -> tuple[Strength, bool]:
+    """Return the ink of the marks that belong to a box; and whether a mark may or may not do so."""
+    count, labels = cv2.connectedComponents((ink.strength > _MARK).astype(np.uint8))
+    all_of = np.bincount(labels.ravel(), minlength=count)
+    inside = np.bincount(labels[ink.inside()].ravel(), minlength=count) / np.maximum(all_of, 1)
+    is_own = inside >= _INSIDE
+    is_unclear = (inside > _UNCLEAR) & ~is_own
+    is_own[0] = is_unclear[0] = False
+    near = cv2.dilate(is_own[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    large = bool((all_of[is_unclear] > 0.5 * FINE**2).any())
+    return np.asarray(ink.strength * near, np.float32), large
+
+
+def _doubts(ink: FieldInk, is_unclear: bool) -> list[str]:
+    """Return what is in doubt about a field before any character is read."""
+    doubts = ["a mark lies half in this field"] if is_unclear else []
+    return [*doubts, "a stroke may lie on the frame"] if ink.is_hidden else doubts
+
+
+def read_free(ink: FieldInk, networks: Networks, *, decimals: bool) -> Characters:
+    """Read what was written freely in a box.
+
+    Parameters
+    ----------
+    ink
+        The field's ink.
+    networks
+        Both networks.
+    decimals
+        Whether a point or a comma is expected among the digits.
+    """
+    strength, is_unclear = own_ink(ink)
+    doubts = _doubts(ink, is_unclear)
+    lines = combine.read_lines(
+        strength, networks.lines, networks.answer, networks.judgement, alone=networks.alone
+    )
+    if len(lines) > 1:
+        doubts.append("several lines are written here")
+    if not lines:
+        return Characters((), tuple(doubts))
+    line = max(lines, key=lambda one: len(one.characters))
+    spelled = {(one.left, one.right): one for one in line.spelled}
+    by_line = {
+        (one.left, one.right): row
+        for one, row in zip(
+            (one for one in line.spelled if one.text != " "), line.as_digits, strict=True
+        )
+    }
+    heights = [
+        box[3] for one, box in zip(line.characters, line.boxes, strict=True) if one.text.isdigit()
+    ]
+    high = float(np.median(heights)) if heights else 0.0
+    places = []
+    answers = iter(line.probabilities)
+    for one, box in zip(line.characters, line.boxes, strict=True):
+        if one.text == " ":
+            places.append(Place())
+            continue
+        answer = next(answers)
+        plain = spelled.get((one.left, one.right))
+        if plain is None:
+            places.append(Place((("?", 1.0),), 0.0, False))
+        elif decimals and plain.text in ".," and _is_point(box, line, high):
+            sure = plain.confidence >= _POINT_SURE
+            places.append(Place(((plain.text, 1.0),), 1.0 if sure else plain.confidence, sure))
+        elif plain.text in SIGNS:
+            places.append(_sign(plain.text, one.confidence))
+        else:
+            row = by_line[one.left, one.right]
+            places.append(_digit(answer, row, plain.text, plain.confidence, networks))
+    return Characters(tuple(places), tuple(doubts))
+
+
+def _is_point(box: NDArray[np.float64], line: combine.ReadLine, high: float) -> bool:
+    """Whether a mark is small and stands low, as a decimal point or comma does."""
+    middle = box[1] + box[3] / 2
+    low = line.top + _POINT_PLACE * (line.bottom - line.top)
+    return bool(high and box[3] < _POINT * high and middle > low)
+
+
+def _sign(text: str, confidence: float) -> Place:
+    return Place(((text, 1.0),), confidence, confidence >= _SURE)
+
+
+def _digit(
+    answer: NDArray[np.float32],
+    by_line: NDArray[np.float64],
+    spelled: str,
+    sure: float,
+    networks: Networks,
+) -> Place:
+    """Combine both networks' opinions of a digit in a line.
+
+    Parameters
+    ----------
+    answer
+        ``float32``, shape ``(10,)``: the probabilities by the digit network.
+    by_line
+        ``float64``, shape ``(10,)``: the same by the line reader.
+    spelled, sure
+        What the line reader spells, and its probability.
+    """
+    if networks.alone is not None:
+        best = int(answer.argmax())
+        confidence = float(answer[best])
+        return Place(_candidates(answer), confidence, confidence >= max(networks.alone, _SURE))
+    both = networks.judgement.of_marks(answer[None], by_line[None])[0]
+    best = int(both.argmax())
+    if spelled != str(best):
+        return Place(_candidates(both), min(0.5, float(both[best])), False)
+    agreed = int(answer.argmax()) == best
+    confidence = networks.judgement.of_digit(sure, float(answer[best]), agreed=agreed)
+    return Place(_candidates(both), confidence, confidence >= _SURE)
+
+
+def _candidates(probabilities: NDArray[np.floating]) -> tuple[tuple[str, float], ...]:
+    """Return the digits that may be meant, the most probable first."""
+    ranked = np.argsort(-probabilities, kind="stable").tolist()
+    return tuple(
+        (str(digit), float(probabilities[digit]))
+        for digit in ranked
+        if probabilities[digit] >= _CANDIDATE
+    )
+
+
+def read_combs(combs: Sequence[Cells], networks: Networks) -> list[Characters]:
+    """Read the cells of combs, all of them in one batch."""
+    parted = [_parted(comb) for comb in combs]
+    filled = [
+        (number, index, cell)
+        for number, one in enumerate(parted)
+        for index, cell in enumerate(one.cells)
+        if cell is not None
+    ]
+    strips = [strip_of(cell, combs[number].ink) for number, _, cell in filled]
+    steps = line_reader.read_strips(networks.lines, strips)
+    forms = [normalise(cell) for _, _, cell in filled]
+    answers = networks.answer(np.stack(forms)) if forms else np.zeros((0, 10), np.float32)
+    found = [[Place() for _ in comb.edges] for comb in combs]
+    for (number, index, cell), strip, step, answer in zip(
+        filled, strips, steps, answers, strict=True
+    ):
+        del cell
+        found[number][index] = _in_cell(strip, step, answer, networks)
+    return [
+        Characters(tuple(places), one.doubts, one.stroke)
+        for places, one in zip(found, parted, strict=True)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Parted:
+    """The ink of each cell of a comb, None for a blank one; see `Characters`."""
+
+    cells: tuple[Strength | None, ...]
+    doubts: tuple[str, ...] = ()
+    stroke: bool = False
+
+
+def _parted(comb: Cells) -> _Parted:
+    """Divide the ink of a comb among its cells, each mark whole where possible."""
+    strength, is_unclear = own_ink(comb.ink)
+    doubts = _doubts(comb.ink, is_unclear)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((strength > _MARK).astype(np.uint8))
+    columns = np.arange(strength.shape[1])
+    starts = np.array([MARGIN + left for left, _ in comb.edges] + [MARGIN + comb.edges[-1][1]])
+    walls = (starts[1:-1] + [MARGIN + right for _, right in comb.edges[:-1]]) / 2 * FINE
+    cell_of = np.searchsorted(walls, columns, side="right")
+    shares = np.zeros((count, len(comb.edges)))
+    for cell in range(len(comb.edges)):
+        shares[:, cell] = np.bincount(labels[:, cell_of == cell].ravel(), minlength=count)
+    shares /= np.maximum(shares.sum(1, keepdims=True), 1)
+    width = FINE * float(np.mean([right - left for left, right in comb.edges]))
+    owner = np.zeros(strength.shape, np.intp) - 1
+    strokes = 0
+    for label in range(1, count):
+        _, _, wide, high, _ = stats[label].tolist()
+        where = labels == label
+        if (shares[label] >= _SHARED).sum() > 1 or wide > 1.6 * width:
+            if wide > _FLAT * high and wide > 0.9 * width:
+                strokes += 1
+                continue
+            doubts.append("a mark lies in two cells")
+            owner = np.where(where, cell_of[None, :], owner)
+        else:
+            owner[where] = int(shares[label].argmax())
+    if strokes:
+        is_alone = not (owner >= 0).any()
+        doubts.append("a line is drawn across cells")
+        return _Parted((None,) * len(comb.edges), tuple(doubts), is_alone)
+    tall = FINE * _TALL
+    for cell in range(len(comb.edges)):
+        own = np.flatnonzero(np.bincount(labels[owner == cell].ravel(), minlength=count))
+        if own.size and stats[own, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max() < tall:
+            owner[owner == cell] = -1  # a point beside the printed one, or dirt
+    doubts += _slashes(owner, comb)
+    soft = np.stack(
+        [cv2.dilate((owner == cell).astype(np.uint8), np.ones((3, 3), np.uint8))
+         for cell in range(len(comb.edges))]
+    )  # fmt: skip
+    cells = [
+        np.asarray(strength * mask, np.float32) if (owner == cell).any() else None
+        for cell, mask in enumerate(soft)
+    ]
+    return _Parted(tuple(cells), tuple(dict.fromkeys(doubts)))
+
+
+def _slashes(owner: NDArray[np.intp], comb: Cells) -> list[str]:
+    """Return a doubt if a cell is crossed out by a stroke from corner to corner."""
+    rows, _ = comb.ink.inside()
+    high = rows.stop - rows.start
+    for cell, (left, right) in enumerate(comb.edges):
+        box = bounds(owner == cell)
+        if box is None:
+            continue
+        _, _, wide, tall = box
+        thin = (owner == cell).sum() < _THIN * FINE * np.hypot(wide, tall)
+        if thin and tall > _SLASH * high and wide > _SLASH_WIDTH * (right - left) * FINE:
+            return ["a stroke goes through a whole box"]
+    return []
+
+
+def strip_of(cell: Strength, ink: FieldInk) -> Strip:
+    """Cut a cell's ink out as a line of one character; low marks are not enlarged as digits are."""
+    rows = np.flatnonzero((cell > _MARK).any(1))
+    inside, _ = ink.inside()
+    least = _LEAST_HEIGHT * (inside.stop - inside.start)
+    top, bottom = float(rows[0]), float(rows[-1] + 1)
+    lacking = max(0.0, least - (bottom - top)) / 2
+    strip = line_reader.cut(cell, round(top - lacking), round(bottom + lacking))
+    if strip is None:
+        return Strip(np.zeros((line_reader.HEIGHT, 48), np.uint8), 0, 0, 1)
+    return strip
+
+
+def _in_cell(
+    strip: Strip, steps: NDArray[np.float32], answer: NDArray[np.float32], networks: Networks
+) -> Place:
+    """Combine both networks' opinions of the mark in a cell."""
+    seen = np.exp(steps.max(0).astype(np.float64))[1:]  # of each character, where it is strongest
+    spelled = [one for one in line_reader.spell(steps, strip.image.shape[1]) if one.text != " "]
+    if len(spelled) == 1 and spelled[0].text in SIGNS and answer.max() < spelled[0].confidence:
+        return _sign(spelled[0].text, spelled[0].confidence)
+    if networks.alone is not None:
+        return _digit(answer, seen[:10], "", 0.0, networks)
+    both = networks.judgement.of_marks(answer[None], seen[None, :10])[0]
+    best = int(both.argmax())
+    confidence = certainty(answer, seen, best)
+    return Place(_candidates(both), confidence, confidence >= _SURE_IN_CELL)
+
+
+def certainty(answer: NDArray[np.float32], seen: NDArray[np.float64], best: int) -> float:
+    """Return the probability that a digit in a cell is right: a logistic regression.
+
+    Parameters
+    ----------
+    answer
+        ``float32``, shape ``(10,)``: the probabilities by the digit network.
+    seen
+        ``float64``, shape ``(18,)``: by the line reader, of each character where it is strongest.
+    best
+        The digit.
+    """
+    return float(1 / (1 + np.exp(-_WEIGHTS @ evidence(answer, seen, best))))
+
+
+def evidence(
+    answer: NDArray[np.float32], seen: NDArray[np.float64], best: int
+) -> NDArray[np.float64]:
+    """Return what `certainty` weighs: by each network, the digit and the next best."""
+    others = np.delete(seen[: len(line_reader.CHARACTERS) - 1], best).max()  # but the space
+    return np.array(
+        [
+            1.0,
+            _odds(float(seen[best])),
+            np.log(others + 1e-5),
+            _odds(float(answer[best])),
+            np.log(np.delete(answer, best).max() + 1e-6),
+        ]
+    )
+
+
+def _odds(probability: float) -> float:
+    """Return the natural log odds of a probability, bounded."""
+    p = min(max(probability, 1e-4), 1 - 1e-4)
+    return float(np.log(p / (1 - p)))

@@ -1,0 +1,388 @@
+"""Turn a batch into tables: JSON lines, CSV, Parquet and XLSX, with a codebook.
+
+Rules that bind several fields or several sheets are applied here, to what was read and corrected.
+A cell that is not sure has a ``?`` in text formats and is empty in the others, and the column
+``problems`` names its field: a doubtful value never looks like a sure one.
+"""
+
+import csv
+import datetime
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from mnistry.errors import UsageError
+from mnistry.forms import layout, rules
+from mnistry.forms.answers import CHECK, EMPTY, OK, Answer
+from mnistry.forms.definition import Field, Form
+from mnistry.forms.rules import Key, key
+from mnistry.forms.store import Page, Sheet, Store
+
+# What a spreadsheet takes for a formula, if a text begins with it.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_KEYS = ("file", "page", "serial")
+FORMATS = (".csv", ".parquet", ".xlsx")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A sheet after rules and corrections.
+
+    Attributes
+    ----------
+    id
+        Its number in the batch.
+    file, page
+        Where its first page was found.
+    serial
+        Its printed number, if it has one.
+    answers
+        What each field says; a corrected one is ``ok``.
+    problems
+        What a person should know about the sheet.
+    """
+
+    id: int
+    file: str
+    page: int
+    serial: int | None
+    answers: dict[Key, Answer]
+    problems: tuple[str, ...]
+
+    @property
+    def to_check(self) -> list[Key]:
+        """The fields that a person must look at."""
+        return [at for at, answer in self.answers.items() if answer.status == CHECK]
+
+
+def results(form: Form, store: Store) -> list[Result]:
+    """Apply the form's rules to all sheets of a batch."""
+    pages = {page.number for page in layout.place(form).pages if page.places}
+    found = [_result(form, sheet, pages) for sheet in store.sheets()]
+    return _unique(form, [one for one in found if one is not None])
+
+
+def _result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
+    placed = [page for page in sheet.pages if page.page is not None]
+    if not placed:
+        return None
+    known = {**{at: _blank() for at in keys_of(form)}, **sheet.answers}
+    answers = {at: known[at] for at in keys_of(form)}
+    for at, value in sheet.corrections.items():
+        if at in answers:
+            answers[at] = _corrected(answers[at], value)
+    checked = rules.check(form, answers)
+    missing = sorted(pages - {page.page for page in placed if page.page is not None})
+    problems = [f"page {number} is missing" for number in missing]
+    problems += [problem for page in placed for problem in page.problems]
+    problems += checked.problems
+    first = min(placed, key=lambda page: page.page or 0)
+    return Result(
+        sheet.id, first.file, first.number, sheet.serial, checked.answers, tuple(problems)
+    )
+
+
+def _blank() -> Answer:
+    return Answer("", None, 0.0, CHECK, "its page is missing")
+
+
+def _corrected(answer: Answer, value: Any) -> Answer:
+    text = "" if value is None else str(value)
+    status = EMPTY if value is None else OK
+    return replace(
+        answer,
+        text=text,
+        value=value,
+        confidence=1.0,
+        status=status,
+        why="corrected",
+        candidates=(),
+    )
+
+
+def keys_of(form: Form) -> list[Key]:
+    """Return the keys of all fields, then those of all cells of tables, in the form's order."""
+    found = [key(entry.name) for entry in form.fields]
+    for table in form.tables:
+        found += [
+            (table.name, row, column.name) for row in range(table.rows) for column in table.columns
+        ]
+    return found
+
+
+def _unique(form: Form, found: list[Result]) -> list[Result]:
+    """Hold rules against all sheets together."""
+    for rule in form.rules:
+        if rule.kind != "unique" or any("." in name for name in rule.names):
+            continue
+        seen: dict[tuple[Any, ...], Result] = {}
+        for number, one in enumerate(found):
+            values = tuple(
+                one.serial if name == "serial" else one.answers[key(name)].value
+                for name in rule.names
+            )
+            if None in values:
+                continue
+            if values in seen:
+                other = seen[values]
+                names = ", ".join(rule.names)
+                problem = f"{names}: the same as {other.file}, page {other.page}"
+                answers = dict(one.answers)
+                for name in rule.names:
+                    if name != "serial":
+                        answers[key(name)] = answers[key(name)].doubted("not unique")
+                found[number] = replace(one, answers=answers, problems=(*one.problems, problem))
+            else:
+                seen[values] = one
+    return found
+
+
+def json_lines(form: Form, found: Sequence[Result]) -> Iterator[str]:
+    """Yield a line of JSON for each sheet."""
+    for one in found:
+        fields: dict[str, Any] = {
+            entry.name: one.answers[key(entry.name)].to_json() for entry in form.fields
+        }
+        for table in form.tables:
+            fields[table.name] = [
+                {
+                    column.name: one.answers[table.name, row, column.name].to_json()
+                    for column in table.columns
+                }
+                for row in range(table.rows)
+            ]
+        value = {
+            "file": one.file, "page": one.page, "form": form.title, "serial": one.serial,
+            "fields": fields, "problems": list(one.problems), "error": None,
+        }  # fmt: skip
+        yield json.dumps(value, allow_nan=False)
+
+
+def json_error(form: Form, page: Page) -> str:
+    """Return the line of JSON for a page that could not be placed."""
+    value = {
+        "file": page.file, "page": page.number, "form": form.title, "serial": None, "fields": {},
+        "problems": [], "error": page.problem,
+    }  # fmt: skip
+    return json.dumps(value, allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of results: the sheets, or the rows of a form's table.
+
+    Attributes
+    ----------
+    name
+        ``""`` for the sheets.
+    columns
+        Its columns; keys and ``problems`` have no `Field`.
+    rows
+        An `Answer` for a field, and a plain value for what is none.
+    """
+
+    name: str
+    columns: tuple[tuple[str, Field | None], ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def tables(form: Form, found: Sequence[Result]) -> list[Table]:
+    """Arrange results as tables: a row a sheet, and for each table of the form a row a row."""
+    sheets = Table(
+        "",
+        (*((name, None) for name in _KEYS), *((one.name, one) for one in form.fields),
+         ("problems", None)),
+        tuple(
+            (one.file, one.page, one.serial,
+             *(one.answers[key(entry.name)] for entry in form.fields), _problems(one))
+            for one in found
+        ),
+    )  # fmt: skip
+    every = [sheets]
+    for table in form.tables:
+        rows = [
+            (one.file, one.page, one.serial, row + 1,
+             *(one.answers[table.name, row, column.name] for column in table.columns))
+            for one in found
+            for row in range(table.rows)
+            if any(_is_written(one.answers[table.name, row, c.name]) for c in table.columns)
+        ]  # fmt: skip
+        columns = (
+            *((name, None) for name in (*_KEYS, "row")),
+            *((column.name, column) for column in table.columns),
+        )
+        every.append(Table(table.name, columns, tuple(rows)))
+    return every
+
+
+def _is_written(answer: Answer) -> bool:
+    """Whether there is anything in a field; a box without a tick is blank."""
+    return answer.status != EMPTY and (answer.status == CHECK or answer.value is not False)
+
+
+def _problems(one: Result) -> str:
+    """Return a sheet's problems, and the fields that are to be checked, as one text."""
+    said = list(one.problems)
+    for (table, row, name), answer in one.answers.items():
+        if answer.status == CHECK:
+            where = f"{table}, row {row + 1}, {name}" if table else name
+            said.append(f"{where}: {answer.why or 'not sure'}")
+    return "; ".join(dict.fromkeys(said))
+
+
+def shown(answer: Answer) -> str:
+    """Return an answer as text; with a ``?`` in it unless it is sure.
+
+    Examples
+    --------
+    >>> shown(Answer("049", "049", 1.0, OK)), shown(Answer("12", 12, 0.9, CHECK, "a sum"))
+    ('049', '12?')
+    """
+    if answer.status == CHECK:
+        return answer.text if "?" in answer.text else f"{answer.text}?"
+    if answer.value is None:
+        return ""
+    return str(answer.value).lower() if isinstance(answer.value, bool) else str(answer.value)
+
+
+def write_csv(table: Table) -> bytes:
+    """Write a table as CSV (RFC 4180), in UTF-8."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([name for name, _ in table.columns])
+    for row in table.rows:
+        writer.writerow([_csv_cell(value) for value in row])
+    return text.getvalue().encode()
+
+
+def _csv_cell(value: Any) -> str:
+    if isinstance(value, Answer):
+        is_number = isinstance(value.value, int | Decimal) and value.status != CHECK
+        return shown(value) if is_number else _safe(shown(value))
+    return "" if value is None else _safe(str(value))
+
+
+def _safe(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell's value for typed formats; None if it is not sure."""
+    if not isinstance(value, Answer):
+        return value
+    return None if value.status == CHECK else value.value
+
+
+def write_parquet(table: Table) -> bytes:
+    """Write a table as Parquet: decimals as doubles, dates as dates."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {
+        "integer": pa.int64(), "decimal": pa.float64(), "tick": pa.bool_(), "date": pa.date32(),
+    }  # fmt: skip
+    columns, names = [], []
+    for index, (name, entry) in enumerate(table.columns):
+        values = [_plain(row[index]) for row in table.rows]
+        if entry is None:
+            kind = pa.int64() if name in ("page", "serial", "row") else pa.string()
+        else:
+            kind = kinds.get(entry.type, pa.string())
+        if entry is not None and entry.type == "decimal":
+            values = [None if value is None else float(value) for value in values]
+        if entry is not None and entry.type == "date":
+            values = [
+                None if value is None else datetime.date.fromisoformat(value) for value in values
+            ]
+        columns.append(pa.array(values, kind))
+        names.append(name)
+    target = io.BytesIO()
+    pq.write_table(pa.table(columns, names=names), target)
+    return target.getvalue()
+
+
+def write_xlsx(every: Sequence[Table], codebook: Table) -> bytes:
+    """Write tables as sheets of a workbook: numbers as numbers, and no formula ever."""
+    import xlsxwriter
+
+    target = io.BytesIO()
+    options = {
+        "in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }  # fmt: skip
+    with xlsxwriter.Workbook(target, options) as book:
+        date = book.add_format({"num_format": "yyyy-mm-dd"})
+        text = book.add_format({"num_format": "@"})
+        for table in (*every, codebook):
+            sheet = book.add_worksheet((table.name or "sheets")[:31])
+            for column, (name, _) in enumerate(table.columns):
+                sheet.write_string(0, column, name)
+            for number, row in enumerate(table.rows, 1):
+                for column, cell in enumerate(row):
+                    _write_cell(sheet, number, column, cell, table.columns[column][1], date, text)
+            sheet.freeze_panes(1, 0)
+    return target.getvalue()
+
+
+def _write_cell(
+    sheet: Any, row: int, column: int, cell: Any, entry: Field | None, date: Any, text: Any
+) -> None:
+    value = _plain(cell)
+    if value is None:
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(row, column, value)
+    elif isinstance(value, int | Decimal):
+        sheet.write_number(row, column, float(value))
+    elif entry is not None and entry.type == "date":
+        sheet.write_datetime(row, column, datetime.datetime.fromisoformat(value), date)
+    else:
+        sheet.write_string(row, column, str(value), text)
+
+
+def codebook(form: Form) -> Table:
+    """Describe each column: its table, name, label, type, unit of time, limits and options."""
+    names = ("table", "name", "label", "type", "format", "min", "max", "options", "required")
+    rows = [
+        (table, entry.name, entry.label, entry.type, entry.format,
+         *(None if bound is None else str(bound) for bound in (entry.minimum, entry.maximum)),
+         ", ".join(entry.options) or None, "yes" if entry.required else "no")
+        for table, entries in [("", form.fields), *((t.name, t.columns) for t in form.tables)]
+        for entry in entries
+    ]  # fmt: skip
+    return Table("codebook", tuple((name, None) for name in names), tuple(rows))
+
+
+def files(form: Form, found: Sequence[Result], target: Path) -> Mapping[Path, bytes]:
+    """Return the files of an export and their content, by the target's ending.
+
+    A table of the form ``catch`` is a sheet of an ``.xlsx``, and otherwise a file of its own:
+    ``OUT_catch.csv``. A codebook is beside them.
+
+    Raises
+    ------
+    UsageError
+        If the name ends otherwise.
+    """
+    every, described = tables(form, found), codebook(form)
+    ending = target.suffix.lower()
+    if ending not in FORMATS:
+        raise UsageError(
+            f"its name ends with {target.suffix or 'nothing'}", where=target,
+            expected=", ".join(FORMATS),
+        )  # fmt: skip
+    if ending == ".xlsx":
+        return {target: write_xlsx(every, described)}
+    write = write_csv if ending == ".csv" else write_parquet
+    written = {_beside(target, table.name): write(table) for table in every}
+    written[_beside(target, described.name).with_suffix(".csv")] = write_csv(described)
+    return written
+
+
+def _beside(target: Path, name: str) -> Path:
+    return target.with_name(f"{target.stem}_{name}{target.suffix}") if name else target

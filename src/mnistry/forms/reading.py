@@ -1,0 +1,380 @@
+"""Read the pages of a form: find out which page a scan shows, and what its fields say."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.forms import alignment, answers, characters, layout, printing, rules
+from mnistry.forms.alignment import Alignment, Blank
+from mnistry.forms.answers import Answer
+from mnistry.forms.characters import Cells
+from mnistry.forms.code import Code
+from mnistry.forms.code import parse as parse_code
+from mnistry.forms.definition import Box, Form
+from mnistry.forms.ink import FieldInk, Print, field_ink, print_in
+from mnistry.forms.layout import PageLayout, Place
+from mnistry.forms.rules import Key
+from mnistry.images import decode
+from mnistry.reading.reader import Reader
+
+# The longer side of a blank page has at least so many pixels.
+_BLANK_SIDE = 3600
+# Pixels for each millimetre of the straightened page that is kept, and of the one in which ink
+# outside of the fields is looked for.
+KEPT_SCALE, _OUTSIDE_SCALE = 8, 4
+# Ink outside of fields: millimetres round print and fields that do not count, and at the page's
+# edges, where holes, staples and shadows are; area in square millimetres; contrast.
+_NEAR_PRINT, _NEAR_FIELD, _EDGE = 0.8, 1.0, 14.0
+_LEAST_AREA, _LEAST_CONTRAST = 1.5, 0.12
+# A longer mark is a fold. Ink no further from a field than this may belong to it.
+_FOLD, _BELONGS = 40.0, 7.0
+# Millimetres of white round a code, pixels for each at which it is read, and the long side of a
+# picture in which a code is looked for.
+_QUIET, _CODE_SCALES, _CODE_SIDE = 2.5, (8, 12), 2400
+# Cells across and down of the pattern by which two scans of one sheet are told.
+_PATTERN = 24, 6
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class PageReading:
+    """What was read on a page.
+
+    Attributes
+    ----------
+    page
+        The form's page, from 1; None if it could not be placed, then `problem` says why.
+    serial
+        The sheet's number, if it is printed on it.
+    turned
+        Degrees clockwise by which the scan must be turned to be upright.
+    answers
+        What the fields on this page say.
+    problems
+        What a person should know about the page as a whole.
+    problem
+        Why it could not be placed.
+    picture
+        The page, straightened: ``uint8``, `KEPT_SCALE` pixels for each millimetre.
+    pattern
+        Where there is ink in the fields, coarsely: tells whether two scans show the same sheet.
+    """
+
+    page: int | None = None
+    serial: int | None = None
+    turned: int = 0
+    answers: dict[Key, Answer] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    problem: str | None = None
+    picture: Grey | None = field(default=None, repr=False)
+    pattern: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+
+class FormReader:
+    """Reads the pages of one form. Threads must not share it.
+
+    Parameters
+    ----------
+    form
+        The form.
+    reader
+        Whose networks to read with.
+    """
+
+    def __init__(self, form: Form, reader: Reader) -> None:
+        self.form = form
+        self.layout = layout.place(form)
+        self._networks = reader.networks
+
+    @functools.cached_property
+    def blanks(self) -> list[Blank]:
+        """The form's blank pages."""
+        return [
+            alignment.prepare(grey, *self._size, holes=[_edges(box) for box in _differing(page)])
+            for page, grey in zip(self.layout.pages, self._drawn(), strict=True)
+        ]
+
+    @functools.cached_property
+    def _prints(self) -> list[list[list[Print]]]:
+        """What is printed in each box of each place of each page."""
+        return [
+            [[print_in(blank, _edges(box)) for box in _boxes(place)] for place in page.places]
+            for page, blank in zip(self.layout.pages, self.blanks, strict=True)
+        ]
+
+    def _drawn(self) -> list[Grey]:
+        template = self.form.template
+        if template is None:
+            content = printing.print_form(self.form, self.layout)
+            opened = decode.open_content(content, str(self.form.path))
+        else:
+            opened = decode.open_file(template)
+        with opened as document:
+            return [
+                document.page(number, _BLANK_SIDE, luma=True).grey
+                for number in range(1, len(self.layout.pages) + 1)
+            ]
+
+    def read(self, grey: Grey) -> PageReading:
+        """Read a scanned or photographed page.
+
+        Parameters
+        ----------
+        grey
+            ``uint8``, shape ``(height, width)``, 0 for black to 255 for white; turned in any way.
+        """
+        rough = self._by_markers(grey)
+        if rough is not None:
+            code = self._code(grey, rough[1], self.layout.pages[rough[0]])
+            problem = self._foreign(code)
+            if problem:
+                return PageReading(problem=problem)
+            if code is not None:
+                rough = code.page - 1, rough[1]
+        index, where = self._refined(grey, rough)
+        if where is None:
+            return PageReading(problem=self._unknown(grey))
+        page, blank = self.layout.pages[index], self.blanks[index]
+        problems = []
+        serial = None
+        if page.codes:
+            code = self._code(grey, where, page)
+            problem = self._foreign(code)
+            if problem:
+                return PageReading(problem=problem)
+            if code is None:
+                problems.append("its code cannot be read: it was placed by what is printed on it")
+            elif code.page != page.number:
+                return PageReading(problem=f"its code says page {code.page}, it looks like another")
+            else:
+                serial = code.serial or None
+        return replace(self._fields(grey, page, blank, where, problems), serial=serial)
+
+    def _by_markers(self, grey: Grey) -> tuple[int, Alignment] | None:
+        """Find a page by its markers: its index, and where it lies, roughly."""
+        if not any(page.markers for page in self.layout.pages):
+            return None
+        found = alignment.find_markers(grey)
+        best: tuple[int, int, Alignment] | None = None
+        for index, page in enumerate(self.layout.pages):
+            wanted = {marker.id: _edges(marker.box) for marker in page.markers}
+            where = alignment.by_markers(found, wanted, self._size)
+            count = len(found.keys() & wanted.keys())
+            if where is not None and (best is None or count > best[0]):
+                best = count, index, where
+        return None if best is None else best[1:]
+
+    def _refined(
+        self, grey: Grey, rough: tuple[int, Alignment] | None
+    ) -> tuple[int, Alignment | None]:
+        """Improve an alignment by what is printed; without one, find the page by that alone."""
+        if rough is not None and rough[0] < len(self.blanks):
+            where = alignment.refine(grey, self.blanks[rough[0]], rough[1])
+            if where is not None:
+                return rough[0], where
+        return alignment.align(grey, self.blanks) or (0, None)
+
+    def _code(self, grey: Grey, where: Alignment, page: PageLayout) -> Code | None:
+        """Read the code of a page, at one of its two places."""
+        for box in page.codes:
+            wide = box.x - _QUIET, box.y - _QUIET, box.width + 2 * _QUIET, box.height + 2 * _QUIET
+            for scale in _CODE_SCALES:
+                seen = alignment.cut(grey, where, wide, scale)
+                text = cv2.QRCodeDetector().detectAndDecode(seen)[0]
+                code = parse_code(text)
+                if code is not None:
+                    return code
+        return None
+
+    def _foreign(self, code: Code | None) -> str | None:
+        """Return why a page with this code is none of this form's; None if it is one."""
+        if code is None:
+            return None
+        if code.form != self.form.identity:
+            return "a page of another form"
+        if code.version != self.form.version:
+            return (
+                f"a page of version {code.version}, but FORM.toml is version {self.form.version}: "
+                "read it with the FORM.toml that it was printed from"
+            )
+        if not 1 <= code.page <= len(self.layout.pages):
+            return f"its code says page {code.page}, and the form has {len(self.layout.pages)}"
+        return None
+
+    def _unknown(self, grey: Grey) -> str:
+        """Say why a page was not recognised: perhaps its code is another form's."""
+        factor = min(1.0, _CODE_SIDE / max(grey.shape))
+        small = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        _, texts, *_ = cv2.QRCodeDetector().detectAndDecodeMulti(small)
+        for text in texts:
+            problem = self._foreign(parse_code(text))
+            if problem:
+                return problem
+        return "it is no page of this form, or too little of it is seen"
+
+    @property
+    def _size(self) -> tuple[float, float]:
+        return self.layout.width, self.layout.height
+
+    def _fields(
+        self, grey: Grey, page: PageLayout, blank: Blank, where: Alignment, problems: list[str]
+    ) -> PageReading:
+        """Read the fields of a page that has been found."""
+        inks = [
+            [field_ink(grey, where, there) for there in several]
+            for several in self._prints[page.number - 1]
+        ]
+        combs = {
+            number: _cells(place, ink[0])
+            for number, (place, ink) in enumerate(zip(page.places, inks, strict=True))
+            if _is_comb(place)
+        }
+        read = dict(
+            zip(combs, characters.read_combs(list(combs.values()), self._networks), strict=True)
+        )
+        found: dict[Key, Answer] = {}
+        for number, (place, ink) in enumerate(zip(page.places, inks, strict=True)):
+            answer = self._answer(place, ink, read.get(number))
+            box = _around(place.boxes)
+            found[key_of(place)] = replace(answer, box=_edges(box), page=page.number)
+        kept = alignment.cut(grey, where, (0, 0, blank.width, blank.height), KEPT_SCALE)
+        problems += self._outside(kept, blank, page, found)
+        return PageReading(
+            page.number, None, where.turned, found, tuple(problems), None, kept, _pattern(inks)
+        )
+
+    def _answer(
+        self, place: Place, inks: Sequence[FieldInk], read: characters.Characters | None
+    ) -> Answer:
+        entry = place.field
+        if entry.type in ("tick", "choice"):
+            ticks = [answers.of_tick(_share(ink)) for ink in inks]
+            return ticks[0] if entry.type == "tick" else answers.of_choice(entry, ticks)
+        if entry.type == "text":
+            is_empty = _share(inks[0]) < 0.002
+            if is_empty and entry.required:
+                return Answer("", None, 1.0, answers.CHECK, "empty, and required")
+            return Answer("", None, 1.0, answers.EMPTY if is_empty else answers.OK)
+        if read is not None:
+            return answers.of_characters(entry, read, is_comb=True)
+        found = characters.read_free(inks[0], self._networks, decimals=entry.type == "decimal")
+        return answers.of_characters(entry, found, is_comb=False)
+
+    def _outside(
+        self, kept: Grey, blank: Blank, page: PageLayout, found: dict[Key, Answer]
+    ) -> list[str]:
+        """Find ink that lies in no field; the nearest field is then to be checked."""
+        marks = _marks_outside(kept, blank, page)
+        told = 0
+        for x, y in marks:
+            place = min(page.places, key=lambda one: _away(_around(one.boxes), x, y), default=None)
+            # Paper that exists already has boxes that are no fields of this form.
+            is_near = place is not None and _away(_around(place.boxes), x, y) < _BELONGS
+            if place is not None and is_near and self.form.template is None:
+                found[key_of(place)] = found[key_of(place)].doubted("there is ink beside it")
+            else:
+                told += 1
+        if not told:
+            return []
+        where = f"{marks[0][0]:.0f} mm from the left and {marks[0][1]:.0f} mm from the top"
+        return [f"page {page.number}: ink in no field, such as {where}"]
+
+
+def _differing(page: PageLayout) -> list[Box]:
+    """Return where something else is printed on each copy of a page."""
+    return [*page.codes, *(box for box in (page.name, page.footer) if box is not None)]
+
+
+def key_of(place: Place) -> Key:
+    """Return the key of a place's field."""
+    if place.table is None or place.row is None:
+        return rules.key(place.field.name)
+    return place.table, place.row, place.field.name
+
+
+def _is_comb(place: Place) -> bool:
+    is_read = place.field.type not in ("tick", "choice", "text")
+    return is_read and (len(place.boxes) > 1 or place.field.cells > 0)
+
+
+def _edges(box: Box) -> tuple[float, float, float, float]:
+    return box.x, box.y, box.width, box.height
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
+    return Box(x, y, right - x, bottom - y)
+
+
+def _away(box: Box, x: float, y: float) -> float:
+    """Return how far a point lies from a box, in millimetres."""
+    across, down = max(box.x - x, x - box.right, 0), max(box.y - y, y - box.bottom, 0)
+    return float(np.hypot(across, down))
+
+
+def _boxes(place: Place) -> Sequence[Box]:
+    """Return the boxes that are read by themselves: those of each option, or the whole."""
+    return place.boxes if place.field.type == "choice" else (_around(place.boxes),)
+
+
+def _cells(place: Place, ink: FieldInk) -> Cells:
+    left = _around(place.boxes).x
+    return Cells(ink, tuple((box.x - left, box.right - left) for box in place.boxes))
+
+
+def _share(ink: FieldInk) -> float:
+    """Return the part of a box that has ink, of what is not printed."""
+    inside = ink.inside()
+    free = ~ink.printed[inside]
+    marks = (ink.strength[inside] > 0.3) & free
+    return float(marks.sum() / max(free.sum(), 1))
+
+
+def _pattern(inks: Sequence[Sequence[FieldInk]]) -> NDArray[np.uint8]:
+    """Return how much ink there is in each part of each field, 0 to 255."""
+    parts = [
+        cv2.resize(
+            np.ascontiguousarray(ink.strength[ink.inside()]), _PATTERN, interpolation=cv2.INTER_AREA
+        )
+        for several in inks
+        for ink in several
+    ]  # fmt: skip
+    whole = np.stack(parts) if parts else np.zeros((0, *_PATTERN), np.float32)
+    return np.asarray(np.rint(255 * np.clip(whole, 0, 1)), np.uint8)
+
+
+def _marks_outside(kept: Grey, blank: Blank, page: PageLayout) -> list[tuple[float, float]]:
+    """Return the middles of the marks that lie in no field and are not printed, in millimetres."""
+    scale = _OUTSIDE_SCALE
+    size = round(blank.width * scale), round(blank.height * scale)
+    seen, print_there = (
+        cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in (kept, blank.grey)
+    )
+    light = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((4 * scale, 4 * scale), np.uint8))
+    contrast = 1 - seen / np.maximum(light, 1).astype(np.float32)
+    side = 2 * round(_NEAR_PRINT * scale) + 1
+    dark = cv2.dilate((print_there < 225).astype(np.uint8), np.ones((side, side), np.uint8))
+    free = dark == 0
+    edge = round(_EDGE * scale)
+    free[:edge], free[-edge:], free[:, :edge], free[:, -edge:] = False, False, False, False
+    for box in (box for place in page.places for box in (_around(place.boxes),)):
+        left, top = (max(0, int((v - _NEAR_FIELD) * scale)) for v in (box.x, box.y))
+        free[top : int((box.bottom + _NEAR_FIELD) * scale) + 1,
+             left : int((box.right + _NEAR_FIELD) * scale) + 1] = False  # fmt: skip
+    for box in (*_differing(page), *(marker.box for marker in page.markers)):
+        free[max(0, int((box.y - 3) * scale)) : int((box.bottom + 3) * scale),
+             max(0, int((box.x - 3) * scale)) : int((box.right + 3) * scale)] = False  # fmt: skip
+    ink = ((contrast > _LEAST_CONTRAST) & free).astype(np.uint8)
+    count, _, stats, middles = cv2.connectedComponentsWithStats(ink)
+    found = []
+    for label in range(1, count):
+        _, _, wide, high, area = stats[label].tolist()
+        if area >= _LEAST_AREA * scale**2 and max(wide, high) < _FOLD * scale:
+            found.append((float(middles[label][0]) / scale, float(middles[label][1]) / scale))
+    return found

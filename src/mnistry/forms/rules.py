@@ -1,0 +1,200 @@
+"""Hold a sheet against its form's rules: what breaks one is looked at by a person.
+
+A rule may decide between the candidates of a field that is not sure, if exactly one of them fits;
+the answer says so. A sure reading is never changed. Knows nothing of pictures.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, cast
+
+from mnistry.forms.answers import CHECK, OK, Answer, parse, rule_broken
+from mnistry.forms.definition import Field, Form, Rule
+
+# The least probability of a candidate that a rule may choose.
+_LIKELY = 0.05
+
+# Answers by their keys: a field's name; of a table its name, the row from 0 and the column.
+Key = tuple[str, int, str]
+Answers = Mapping[Key, Answer]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A sheet's answers after all rules, and what breaks one."""
+
+    answers: dict[Key, Answer]
+    problems: tuple[str, ...]
+
+
+def key(name: str) -> Key:
+    """Return the key of a field that is in no table.
+
+    Examples
+    --------
+    >>> key("station")
+    ('', -1, 'station')
+    """
+    return "", -1, name
+
+
+def check(form: Form, answers: Answers) -> Checked:
+    """Hold the answers of a sheet against its form's rules.
+
+    Rules about several sheets (``unique`` outside of a table) are `mnistry.forms.batch`'s.
+    """
+    found = dict(answers)
+    entries = form.entries()
+    for at, answer in answers.items():
+        entry = entries[f"{at[0]}.{at[2]}" if at[0] else at[2]]
+        found[at] = _chosen(answer, entry, _always)
+    problems: list[str] = []
+    for rule in form.rules:
+        for group in _groups(form, rule):
+            problems += _hold(rule, group, found, entries)
+    return Checked(found, tuple(problems))
+
+
+def _chosen(answer: Answer, entry: Field, fits: Callable[[Any], bool]) -> Answer:
+    """Choose the one candidate that fits; change nothing if there is not exactly one."""
+    if answer.status != CHECK or len(answer.candidates) < 2:
+        return answer
+    fitting = []
+    for text, probability in answer.candidates:
+        value, problem = parse(entry, text)
+        if problem is None and rule_broken(entry, value) is None and fits(value):
+            fitting.append((text, value, probability))
+    if len(fitting) != 1 or fitting[0][2] < _LIKELY:
+        return answer
+    text, value, probability = fitting[0]
+    why = f"the only one of {len(answer.candidates)} candidates that fits the rules"
+    return replace(
+        answer, text=text.strip(), value=value, confidence=probability, status=OK, why=why,
+        candidates=(),
+    )  # fmt: skip
+
+
+def _always(value: Any) -> bool:  # noqa: ARG001 (any value fits)
+    return True
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The keys of the fields that one rule binds together, once."""
+
+    names: tuple[tuple[Key, ...], ...]
+    equals: Key | None
+    where: str = ""
+
+
+def _groups(form: Form, rule: Rule) -> list[_Group]:
+    """Return the fields of a rule: those of each row, if it is about columns of one table alone."""
+    rows = {table.name: table.rows for table in form.tables}
+    names = [*rule.names, *([rule.equals] if rule.equals else [])]
+    tables = {name.split(".")[0] if "." in name else "" for name in names} - {""}
+    is_in_rows = len(tables) == 1 and all("." in name for name in names)
+    if is_in_rows and rule.kind != "unique":
+        (table,) = tables
+        return [
+            _Group(
+                tuple((_key(name, row),) for name in rule.names),
+                _key(rule.equals, row) if rule.equals else None,
+                f"{table}, row {row + 1}: ",
+            )
+            for row in range(rows[table])
+        ]
+    every = tuple(
+        tuple(_key(name, row) for row in range(rows[name.split(".")[0]]))
+        if "." in name else (key(name),)
+        for name in rule.names
+    )  # fmt: skip
+    return [_Group(every, key(rule.equals) if rule.equals else None)]
+
+
+def _key(name: str, row: int) -> Key:
+    table, _, column = name.rpartition(".")
+    return (table, row, column) if table else key(column)
+
+
+def _hold(
+    rule: Rule, group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]
+) -> list[str]:
+    """Hold one rule against some fields; change their answers, and return what is wrong."""
+    if rule.kind == "sum":
+        return _sum(group, found, entries)
+    if rule.kind == "unique":
+        return _unique_rows(group, found)
+    said = []
+    for names in zip(group.names, group.names[1:], strict=False):
+        (before,), (after,) = names
+        first, second = found.get(before), found.get(after)
+        if first is None or second is None or first.value is None or second.value is None:
+            continue
+        lower, higher = cast("tuple[Any, Any]", (first.value, second.value))
+        if not lower < higher:
+            word = "earlier" if rule.kind == "before" else "less"
+            for one in (before, after):
+                found[one] = found[one].doubted(f"{before[2]} is not {word} than {after[2]}")
+            said.append(
+                f"{group.where}{before[2]} is {first.value}, which is not {word} than "
+                f"{after[2]}, {second.value}"
+            )
+    return said
+
+
+def _sum(group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]) -> list[str]:
+    """Hold a sum against its parts; let it decide one field that is not sure."""
+    parts = [one for keys in group.names for one in keys if one in found]
+    if group.equals is None or group.equals not in found:
+        return []
+    total_key = group.equals
+    every = [*parts, total_key]
+    unsure = [one for one in every if found[one].status == CHECK]
+    if len(unsure) == 1 and found[unsure[0]].candidates:
+        one = unsure[0]
+        entry = entries[f"{one[0]}.{one[2]}" if one[0] else one[2]]
+
+        def fits(value: Any) -> bool:
+            values = {**found, one: replace(found[one], value=value)}
+            return _total(parts, values) == values[total_key].value
+
+        found[one] = _chosen(found[one], entry, fits)
+    total = found[group.equals].value
+    if total is None and all(found[one].value is None for one in parts):
+        return []
+    added = _total(parts, found)
+    if total == added:
+        return []
+    for one in every:
+        if found[one].value is not None or one == total_key:
+            found[one] = found[one].doubted("a sum does not agree")
+    names = " + ".join(dict.fromkeys(one[2] for one in parts))
+    return [f"{group.where}{group.equals[2]} is {_said(total)}, {names} are {_said(added)}"]
+
+
+def _said(value: Any) -> str:
+    return "empty" if value is None else str(value)
+
+
+def _total(parts: Sequence[Key], found: Mapping[Key, Answer]) -> Decimal | int:
+    values = [found[one].value for one in parts]
+    return sum((value for value in values if isinstance(value, int | Decimal)), start=Decimal(0))
+
+
+def _unique_rows(group: _Group, found: dict[Key, Answer]) -> list[str]:
+    """Find rows of a table that say the same."""
+    if not all(keys[0][0] for keys in group.names):
+        return []  # between sheets
+    seen: dict[tuple[Any, ...], int] = {}
+    said = []
+    for row, keys in enumerate(zip(*group.names, strict=True)):
+        values = tuple(found[one].value if one in found else None for one in keys)
+        if None in values:
+            continue
+        if values in seen:
+            for one in keys:
+                found[one] = found[one].doubted(f"row {seen[values] + 1} says the same")
+            said.append(f"{keys[0][0]}: rows {seen[values] + 1} and {row + 1} say the same")
+        seen.setdefault(values, row)
+    return said

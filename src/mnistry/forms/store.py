@@ -1,0 +1,438 @@
+"""The state of a batch: files, pages, sheets, what was read, and what people corrected.
+
+All of it is one SQLite file, and a folder of pictures beside it. Each page is added in one
+transaction, so a process may be killed at any moment: the page is there whole, or not at all. What
+was read is never changed by a correction: corrections are rows of their own.
+
+Tables (see ``docs/reference/forms.md``): ``files``, ``pages`` (one for each page given, placed or
+not), ``sheets``, ``fields`` (one row for each field as the machine read it), ``corrections``.
+"""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.errors import DataError, ResourceError, UsageError
+from mnistry.forms.answers import Answer
+from mnistry.forms.rules import Key
+
+FORMAT = 1
+_FILE, _PICTURES, DIFFERENCES = "batch.sqlite", "pictures", "differences"
+# Seconds to wait for another process that writes.
+_WAIT = 60.0
+# Two scans show the same sheet if their ink correlates at least this much where there is any; and
+# the least sum of ink at which that says anything: that of three digits.
+_SAME, _INKED, _SOME_INK = 0.8, 0.05, 15.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS files (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE,
+    pages INTEGER, version TEXT);
+CREATE TABLE IF NOT EXISTS sheets (id INTEGER PRIMARY KEY, serial INTEGER);
+CREATE TABLE IF NOT EXISTS pages (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files, number INTEGER NOT NULL,
+    sheet INTEGER REFERENCES sheets, page INTEGER, turned INTEGER, same_as INTEGER,
+    problem TEXT, problems TEXT NOT NULL, pattern BLOB, picture TEXT, UNIQUE (file, number));
+CREATE TABLE IF NOT EXISTS fields (
+    sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL, row INTEGER NOT NULL,
+    name TEXT NOT NULL, text TEXT NOT NULL, value TEXT NOT NULL, confidence REAL NOT NULL,
+    status TEXT NOT NULL, why TEXT, candidates TEXT NOT NULL, box TEXT NOT NULL,
+    page INTEGER NOT NULL, PRIMARY KEY (sheet, tbl, row, name));
+CREATE TABLE IF NOT EXISTS corrections (
+    id INTEGER PRIMARY KEY, sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL,
+    row INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, who TEXT NOT NULL,
+    at REAL NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that was given, placed in a sheet or not."""
+
+    file: str
+    number: int
+    page: int | None
+    problem: str | None
+    problems: tuple[str, ...]
+    turned: int
+    is_double: bool
+    picture: str | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet: its pages, what the machine read, and the latest correction of each field."""
+
+    id: int
+    serial: int | None
+    pages: tuple[Page, ...]
+    answers: dict[Key, Answer]
+    corrections: dict[Key, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class NewPage:
+    """A page to be added; see `mnistry.forms.reading.PageReading`."""
+
+    number: int
+    page: int | None
+    serial: int | None
+    turned: int
+    answers: dict[Key, Answer]
+    problem: str | None
+    problems: tuple[str, ...]
+    pattern: NDArray[np.uint8] | None
+    picture: bytes | None
+
+
+class Store:
+    """The state of a batch. A context manager that closes it.
+
+    Parameters
+    ----------
+    folder
+        The batch's folder, made if it is missing, and readable by its owner alone; None keeps all
+        in memory, without pictures.
+    must_exist
+        Whether it is an error if there is no batch in the folder.
+
+    Raises
+    ------
+    UsageError
+        If the folder is no batch, and has other files in it.
+    DataError
+        If the batch is damaged, or by a newer version.
+    """
+
+    def __init__(self, folder: Path | None, *, must_exist: bool = False) -> None:
+        self.folder = folder
+        if folder is not None:
+            _prepare(folder, must_exist=must_exist)
+        where: str | Path = ":memory:" if folder is None else folder / _FILE
+        try:
+            self._database = sqlite3.connect(where, timeout=_WAIT, isolation_level=None)
+            if folder is not None:
+                (folder / _FILE).chmod(0o600)
+            self._database.execute("PRAGMA secure_delete = ON")
+            self._database.execute("PRAGMA foreign_keys = ON")
+            self._database.execute("PRAGMA synchronous = FULL")
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    self._database.execute(statement)
+                self._database.execute(
+                    "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),)
+                )
+            known = self.meta("format")
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"a damaged batch: {error}", where=folder, remedy="read the scans into a new folder"
+            ) from error
+        if known != str(FORMAT):
+            raise DataError(
+                f"a batch of format {known}", where=folder, expected=f"format {FORMAT}",
+                remedy="use the newer mnistry that made it",
+            )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise ResourceError(
+                f"the batch cannot be written: {error}", where=self.folder,
+                remedy="wait for the other program that writes to it",
+            ) from error  # fmt: skip
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def meta(self, name: str) -> str | None:
+        """Return what was noted under a name."""
+        row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Note something under a name."""
+        with self._transaction():
+            self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def add_file(self, path: str, sha256: str) -> int:
+        """Return the number of a file, which is added if its content is new."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT OR IGNORE INTO files (path, sha256) VALUES (?, ?)", (path, sha256)
+            )
+        row = self._database.execute("SELECT id FROM files WHERE sha256 = ?", (sha256,)).fetchone()
+        return int(row[0])
+
+    def path_of(self, file: int) -> str:
+        """Return the path under which a file was first given."""
+        row = self._database.execute("SELECT path FROM files WHERE id = ?", (file,)).fetchone()
+        return str(row[0])
+
+    def files(self) -> list[tuple[int, str, str, str | None]]:
+        """Return the number, path, SHA-256 and version of each file, in the order of adding."""
+        rows = self._database.execute("SELECT id, path, sha256, version FROM files ORDER BY id")
+        return [tuple(row) for row in rows]
+
+    def is_done(self, file: int, version: str) -> bool:
+        """Whether all pages of a file were read by this version of the form."""
+        row = self._database.execute("SELECT version FROM files WHERE id = ?", (file,)).fetchone()
+        return bool(row[0] == version)
+
+    def was_read(self, file: int) -> bool:
+        """Whether all pages of a file were read, by any version of the form."""
+        row = self._database.execute("SELECT version FROM files WHERE id = ?", (file,)).fetchone()
+        return row[0] is not None
+
+    def finish_file(self, file: int, pages: int, version: str) -> None:
+        """Note that all pages of a file were read."""
+        with self._transaction():
+            self._database.execute(
+                "UPDATE files SET pages = ?, version = ? WHERE id = ?", (pages, version, file)
+            )
+
+    def has_page(self, file: int, number: int) -> bool:
+        """Whether a page has been added."""
+        found = self._database.execute(
+            "SELECT 1 FROM pages WHERE file = ? AND number = ?", (file, number)
+        )
+        return found.fetchone() is not None
+
+    def add_page(self, file: int, new: NewPage) -> None:
+        """Add a page to the sheet that it belongs to; or replace what was read on it before."""
+        picture = self._write_picture(new.picture)
+        with self._transaction():
+            row = self._database.execute(
+                "SELECT id, sheet, picture FROM pages WHERE file = ? AND number = ?",
+                (file, new.number),
+            ).fetchone()
+            sheet = same_as = None
+            if row is not None:
+                sheet = row[1]
+                self._database.execute("DELETE FROM pages WHERE id = ?", (row[0],))
+            problems = list(new.problems)
+            if new.page is not None and sheet is None:
+                sheet, same_as = self._place(file, new, problems)
+            self._database.execute(
+                "INSERT INTO pages (id, file, number, sheet, page, turned, same_as, problem,"
+                " problems, pattern, picture) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    None if row is None else row[0], file, new.number, sheet, new.page,
+                    new.turned, same_as, new.problem, json.dumps(problems),
+                    None if new.pattern is None else new.pattern.tobytes(), picture,
+                ),
+            )  # fmt: skip
+            if sheet is not None:
+                if row is not None:  # fields that the form has no more
+                    self._database.execute(
+                        "DELETE FROM fields WHERE sheet = ? AND page = ?", (sheet, new.page)
+                    )
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO fields VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [_row(sheet, key, answer) for key, answer in new.answers.items()],
+                )
+        if row is not None and row[2] is not None and self.folder is not None:
+            (self.folder / _PICTURES / row[2]).unlink(missing_ok=True)
+
+    def _place(self, file: int, new: NewPage, problems: list[str]) -> tuple[int | None, int | None]:
+        """Return the sheet that a page belongs to; or None, and the page that it is a copy of."""
+        others = self._database.execute(
+            "SELECT pages.id, pages.pattern, pages.sheet, sheets.serial FROM pages JOIN sheets"
+            " ON pages.sheet = sheets.id WHERE pages.page = ?",
+            (new.page,),
+        ).fetchall()
+        for page, pattern, _, serial in others:
+            if serial == new.serial and _is_same(pattern, new.pattern):
+                return None, page
+        if new.serial:
+            taken = [sheet for _, _, sheet, serial in others if serial == new.serial]
+            rows = self._database.execute(
+                "SELECT id FROM sheets WHERE serial = ? ORDER BY id", (new.serial,)
+            ).fetchall()
+            free = [sheet for (sheet,) in rows if sheet not in taken]
+            if free:
+                return free[0], None
+            if taken:
+                problems.append(f"the serial {new.serial} is on another sheet too")
+        else:
+            row = self._database.execute(
+                "SELECT pages.sheet FROM pages JOIN sheets ON pages.sheet = sheets.id"
+                " WHERE file = ? AND sheets.serial IS NULL ORDER BY pages.id DESC LIMIT 1",
+                (file,),
+            ).fetchone()
+            if row is not None:
+                present = self._database.execute(
+                    "SELECT 1 FROM pages WHERE sheet = ? AND page = ?", (row[0], new.page)
+                ).fetchone()
+                if present is None:
+                    return int(row[0]), None
+        added = self._database.execute(
+            "INSERT INTO sheets (serial) VALUES (?)", (new.serial or None,)
+        )
+        return added.lastrowid, None
+
+    def _write_picture(self, content: bytes | None) -> str | None:
+        if content is None or self.folder is None:
+            return None
+        name = f"{os.urandom(12).hex()}.jpg"
+        path = self.folder / _PICTURES / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return name
+
+    def correct(self, sheet: int, key: Key, value: Any, who: str) -> None:
+        """Add a correction: what a person says that a field is; JSON's types."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT INTO corrections (sheet, tbl, row, name, value, who, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (sheet, *key, json.dumps(value), who, time.time()),
+            )
+
+    def sheets(self) -> list[Sheet]:
+        """Return all sheets, in the order in which their first page was added."""
+        pages: dict[int | None, list[Page]] = {}
+        for sheet, page in self._pages():
+            pages.setdefault(sheet, []).append(page)
+        answers: dict[int, dict[Key, Answer]] = {}
+        for row in self._database.execute("SELECT * FROM fields ORDER BY rowid"):
+            answers.setdefault(row[0], {})[row[1], row[2], row[3]] = _answer(row)
+        corrections: dict[int, dict[Key, Any]] = {}
+        for sheet, table, number, name, value in self._database.execute(
+            "SELECT sheet, tbl, row, name, value FROM corrections ORDER BY id"
+        ):
+            corrections.setdefault(sheet, {})[table, number, name] = json.loads(value)
+        return [
+            Sheet(
+                sheet, serial, tuple(pages.get(sheet, ())), answers.get(sheet, {}),
+                corrections.get(sheet, {}),
+            )
+            for sheet, serial in self._database.execute("SELECT id, serial FROM sheets ORDER BY id")
+        ]  # fmt: skip
+
+    def set_aside(self) -> list[Page]:
+        """Return the pages that are in no sheet."""
+        return [page for sheet, page in self._pages() if sheet is None or page.problem]
+
+    def _pages(self) -> Iterator[tuple[int | None, Page]]:
+        for row in self._database.execute(
+            "SELECT pages.sheet, files.path, pages.number, pages.page, pages.problem,"
+            " pages.problems, pages.turned, pages.same_as, pages.picture, other_files.path,"
+            " other.number FROM pages JOIN files ON pages.file = files.id"
+            " LEFT JOIN pages AS other ON pages.same_as = other.id"
+            " LEFT JOIN files AS other_files ON other.file = other_files.id"
+            " ORDER BY pages.file, pages.number"
+        ):
+            problem = row[4]
+            if row[7] is not None:
+                problem = f"the same page as {row[9]}, page {row[10]}"
+            yield row[0], Page(
+                row[1], row[2], row[3], problem, tuple(json.loads(row[5])), row[6],
+                row[7] is not None, row[8],
+            )  # fmt: skip
+
+    def picture(self, page: Page) -> bytes | None:
+        """Return a straightened page, as JPEG; None if there is no picture of it."""
+        if self.folder is None or page.picture is None:
+            return None
+        try:
+            return (self.folder / _PICTURES / page.picture).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def forget(self) -> int:
+        """Delete all pictures, and what tells scans apart; values stay.
+
+        Returns
+        -------
+        int
+            How many pictures there were.
+        """
+        with self._transaction():
+            self._database.execute("UPDATE pages SET pattern = NULL, picture = NULL")
+        self._database.execute("VACUUM")
+        if self.folder is None:
+            return 0
+        pictures = [
+            path for name in (_PICTURES, DIFFERENCES) for path in (self.folder / name).glob("*.*g")
+        ]
+        for picture in pictures:
+            picture.unlink(missing_ok=True)
+        return len(pictures)
+
+
+def _prepare(folder: Path, *, must_exist: bool) -> None:
+    """Make the folder, or check that it is a batch; let its owner alone read it."""
+    if not (folder / _FILE).is_file():
+        if must_exist:
+            raise UsageError(
+                "no batch", where=folder, remedy="mnistry form read FORM.toml SCANS --batch DIR"
+            )
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(
+                "not empty, and no batch", where=folder, remedy="give a new folder with --batch"
+            )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def _is_same(pattern: bytes | None, other: NDArray[np.uint8] | None) -> bool:
+    """Whether the ink of two pages is that of one sheet."""
+    if pattern is None or other is None:
+        return False
+    one, two = (
+        values.astype(np.float64) / 255
+        for values in (np.frombuffer(pattern, np.uint8), other.ravel())
+    )
+    if len(one) != len(two) or min(one.sum(), two.sum()) < _SOME_INK:
+        return False
+    inked = np.maximum(one, two) > _INKED  # what both leave blank says nothing
+    return bool(np.corrcoef(one[inked], two[inked])[0, 1] >= _SAME)
+
+
+def _row(sheet: int, key: Key, answer: Answer) -> tuple[Any, ...]:
+    return (
+        sheet, *key, answer.text, json.dumps(_plain(answer.value)), answer.confidence,
+        answer.status, answer.why, json.dumps(answer.candidates), json.dumps(answer.box),
+        answer.page,
+    )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON's types; a decimal as text, of which no digit is lost."""
+    return {"decimal": str(value)} if isinstance(value, Decimal) else value
+
+
+def _answer(row: Sequence[Any]) -> Answer:
+    value = json.loads(row[5])
+    if isinstance(value, dict):
+        value = Decimal(value["decimal"])
+    candidates = tuple((text, float(p)) for text, p in json.loads(row[9]))
+    return Answer(
+        row[4], value, row[6], row[7], row[8], candidates, tuple(json.loads(row[10])), row[11]
+    )

@@ -1,0 +1,157 @@
+"""Read TOML, and find the line on which a value stands.
+
+Knows nothing of what the values mean.
+"""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from mnistry.errors import DataError
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+# What closes the arrays, and the inline tables in them, that are open at the end of a line.
+_ENDINGS = ("", "\n]", "\n]]", "\n]}", "\n]}]")
+
+Path = tuple[str | int, ...]
+
+
+def parse(text: str, where: str) -> dict[str, Any]:
+    r"""Return the values of a TOML text; decimal numbers are exact.
+
+    Raises
+    ------
+    DataError
+        If it is not TOML, with the line.
+
+    Examples
+    --------
+    >>> parse("[[field]]\nmax = 0.1", "FORM.toml")
+    {'field': [{'max': Decimal('0.1')}]}
+    >>> parse("title = Water", "FORM.toml")
+    Traceback (most recent call last):
+    mnistry.errors.DataError: FORM.toml, line 1: no TOML: invalid value; ...
+    """
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        said = str(error)
+        place = _PLACE.search(said)
+        line = place[1] if place and place[1] else text.count("\n") + 1
+        what = said[: place.start()] if place else "nested too deeply"
+        raise DataError(
+            f"no TOML: {what[:1].lower()}{what[1:]}",
+            where=f"{where}, line {line}",
+            remedy='texts stand in quotes, and a table begins with a line like "[[field]]"',
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """A heading, or a key with its value: the path that it sets, and its lines, from 1."""
+
+    path: Path
+    line: int
+    text: str
+
+
+class Lines:
+    r"""The lines on which the values of a TOML text stand.
+
+    Parameters
+    ----------
+    text
+        Valid TOML.
+
+    Examples
+    --------
+    >>> lines = Lines('[[field]]\nname = "a"\n\n[[field]]\nname = "b"')
+    >>> lines.of(("field", 1, "name")), lines.of(("field", 1, "type"))
+    (5, 4)
+    """
+
+    def __init__(self, text: str) -> None:
+        self._statements = {one.path: one for one in _statements(text)}
+
+    def of(self, path: Path) -> int:
+        """Return the line on which the value at `path` begins.
+
+        For a value that is missing it is the line of the table that lacks it.
+
+        Parameters
+        ----------
+        path
+            Keys, and numbers in arrays from 0: ``("field", 2, "name")``.
+        """
+        for end in range(len(path), 0, -1):
+            found = self._statements.get(path[:end])
+            if found is not None:
+                return found.line + _line_within(found.text, path[end:])
+        return 1
+
+
+def _statements(text: str) -> Iterator[_Statement]:
+    """Divide a text into its statements: each begins a line, and is TOML by itself."""
+    heading: Path = ()
+    counts: Counter[Path] = Counter()  # of the tables in each array
+    first, lines = 1, text.replace("\r\n", "\n").split("\n")
+    for last in range(1, len(lines) + 1):
+        part = "\n".join(lines[first - 1 : last])
+        try:
+            value = tomllib.loads(part)
+        except tomllib.TOMLDecodeError:
+            continue  # it goes on
+        is_heading = part.lstrip().startswith("[")
+        path: Path = () if is_heading else heading
+        while isinstance(value, dict) and len(value) == 1:
+            key, value = next(iter(value.items()))
+            path = (*path, key)
+            if is_heading:
+                if isinstance(value, list):
+                    counts[path] += 1
+                    value = value[0]
+                if counts[path]:
+                    path = (*path, counts[path] - 1)
+        if is_heading or path != heading:  # else it is a comment, or empty
+            yield _Statement(path, first, part)
+        if is_heading:
+            heading = path
+        first = last + 1
+
+
+def _line_within(statement: str, rest: Path) -> int:
+    """Return on which line of a statement, from 0, a value within its arrays begins."""
+    lines = statement.split("\n")
+    if not rest or len(lines) == 1:
+        return 0
+    low, high = 0, len(lines) - 1
+    while low < high:  # the first line with which the value is there
+        middle = (low + high) // 2
+        if _has("\n".join(lines[: middle + 1]), rest):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _has(start: str, rest: Path) -> bool:
+    """Whether a value is in a statement's first lines, when its arrays are closed."""
+    for ending in _ENDINGS:
+        try:
+            value: Any = tomllib.loads(start + ending)
+        except tomllib.TOMLDecodeError:
+            continue
+        while isinstance(value, dict):
+            value = next(iter(value.values()))
+        try:
+            for key in rest:
+                value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+        return True
+    return False

@@ -1,0 +1,82 @@
+"""Filled forms are read at the command line."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.forms import filled
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A form, and a folder with two sheets of it."""
+    filled.write_form(tmp_path)
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for station in ("049", "173"):
+        sheet = filled.fill({"station": station, "checked": True})
+        cv2.imwrite(str(folder / f"{station}.png"), filled.scan(sheet, scale=0.6))
+    return folder
+
+
+def test_sheets_become_csv_and_json_lines(mnistry_command, scans: Path) -> None:
+    form = scans.parent / "FORM.toml"
+    read = mnistry_command("form", "read", form, scans)
+    assert read.code == 0, read.err
+    rows = list(csv.DictReader(read.out.splitlines()))
+    assert [(row["station"], row["checked"], row["problems"]) for row in rows] == [
+        ("049", "true", ""), ("173", "true", ""),
+    ]  # fmt: skip
+    assert "2 sheets, 10 fields, 0 to be checked" in read.err
+    lines = mnistry_command("form", "read", form, scans, "--jsonl").out.splitlines()
+    assert [json.loads(line)["fields"]["station"]["value"] for line in lines] == ["049", "173"]
+
+
+def test_a_batch_is_exported_compared_and_forgotten(
+    mnistry_command, scans: Path, tmp_path: Path
+) -> None:
+    folder, typed, table = tmp_path / "batch", tmp_path / "typed.csv", tmp_path / "out.csv"
+    form = scans.parent / "FORM.toml"
+    assert mnistry_command("form", "read", form, scans, "--batch", folder).code == 0
+    assert mnistry_command("form", "export", folder, "-o", table).code == 0
+    assert [row["station"] for row in csv.DictReader(table.read_text().splitlines())] == [
+        "049",
+        "173",
+    ]
+    typed.write_text("file,station\n049.png,049\n173.png,175\n")
+    compared = mnistry_command("form", "compare", folder, typed)
+    assert compared.out.endswith("173.png, page 1, station: read 173, typed 175, read as sure\n")
+    assert [path.name for path in (folder / "differences").iterdir()] == ["2_station.png"]
+    assert "3 pictures deleted" in mnistry_command("form", "forget", folder).err
+    assert not list((folder / "pictures").iterdir()) + list((folder / "differences").iterdir())
+    assert mnistry_command("form", "export", folder, "-o", table).code == 0
+
+
+def test_pages_that_are_not_placed_are_named_with_exit_code_8(mnistry_command, scans: Path) -> None:
+    other = scans / "other.png"
+    cv2.imwrite(str(other), np.full((800, 600), 240, np.uint8))
+    (scans / "note.txt").write_text("no picture")
+    read = mnistry_command("form", "read", scans.parent / "FORM.toml", scans)
+    assert read.code == 8
+    assert f"{other}, page 1: it is no page of this form" in read.err
+    assert str(scans / "note.txt") in read.err
+    assert len(read.out.splitlines()) == 3
+
+
+def test_what_cannot_be_done_is_refused(mnistry_command, scans: Path, tmp_path: Path) -> None:
+    form = scans.parent / "FORM.toml"
+    for arguments, said in [
+        ((), "nothing to read"),
+        ((scans, "--watch", scans), "--watch needs --batch"),
+        ((scans, "-o", tmp_path / "out.doc"), ".xlsx"),
+        ((scans, "-o", tmp_path / "out.csv", "--jsonl"), "exclude each other"),
+        ((scans, "--batch", scans), "not empty, and no batch"),
+    ]:
+        refused = mnistry_command("form", "read", form, *arguments)
+        assert refused.code == 2
+        assert said in refused.err
+    assert mnistry_command("form", "export", tmp_path / "none", "-o", tmp_path / "o.csv").code == 2

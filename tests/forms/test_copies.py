@@ -1,0 +1,45 @@
+"""A list gives copies with names and serial numbers."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mnistry.errors import DataError
+from mnistry.forms import copies
+from mnistry.forms.copies import Copy
+
+
+def of(path: Path, text: str) -> tuple[Copy, ...]:
+    path.write_text(text, "utf-8")
+    return copies.of_list(path)
+
+
+def test_a_row_gives_a_copy(tmp_path: Path) -> None:
+    path = tmp_path / "LIST.csv"
+    assert of(path, 'Name,Class\n"Lovelace, Ada",3b\n\nEmmy,\n') == (
+        Copy(1, "Lovelace, Ada · 3b"),
+        Copy(2, "Emmy"),
+    )
+    assert of(path, "\ufeffSerial,Name\n40,Ada\n7,Emmy\n") == (Copy(40, "Ada"), Copy(7, "Emmy"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ": no rows"),
+        ("Name\n\n", ": no rows"),
+        ("serial,name\n1,Ada\n1,Emmy\n", ", line 3: serial 1 is on line 2 too"),
+        ("serial,name\nx,Ada\n", ', line 2: serial "x"; expected a whole number'),
+        ("serial,name\n0,Ada\n", ', line 2: serial "0"'),
+        ("serial\n99999999999\n", ", line 2: serial"),
+        ("name\nLovelace, Ada\n", ", line 2: 2 values under 1 headings"),
+        (f"name\n{'a' * 121}\n", ", line 2: a row that cannot be printed"),
+        ('name\n"a\nb"\n', ", line 3: a row that cannot be printed"),
+        ("name\n" + "a\n" * 10_001, ", line 10002: too many rows; expected at most 10,000"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_refused_with_its_line(text, words, tmp_path) -> None:
+    path = tmp_path / "LIST.csv"
+    with pytest.raises(DataError, match=re.escape(f"{path}{words}")):
+        of(path, text)

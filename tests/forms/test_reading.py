@@ -1,0 +1,210 @@
+"""A filled sheet is read as it was filled, or a person is asked to look."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mnistry import Reader
+from mnistry.forms.answers import CHECK, EMPTY, OK
+from mnistry.forms.definition import Form
+from mnistry.forms.loading import load
+from mnistry.forms.reading import FormReader
+from mnistry.forms.rules import key
+from tests.forms import filled
+from tests.forms.filled import BOXES, SCALE
+
+WRITTEN = {"station": "049", "count": " 317", "depth": "26", "checked": True}
+PRINTED = """
+title = "Printed"
+[[field]]
+name = "station"
+type = "digits"
+length = 3
+[[field]]
+name = "depth"
+type = "decimal"
+length = 4
+decimals = 1
+[[field]]
+name = "weather"
+type = "choice"
+options = ["sun", "rain"]
+[[field]]
+name = "done"
+type = "tick"
+[[table]]
+name = "catch"
+rows = 2
+columns = [{name = "count", type = "integer", length = 3}]
+"""
+VALUES = {
+    key("station"): "049", key("depth"): " 317", key("weather"): " x", key("done"): "x",
+    ("catch", 0, "count"): "12 ",
+}  # fmt: skip
+READ = {
+    key("station"): ("049", OK), key("depth"): ("31.7", OK), key("weather"): ("rain", OK),
+    key("done"): ("True", OK), ("catch", 0, "count"): ("12", OK),
+    ("catch", 1, "count"): ("None", EMPTY),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(threads=1)
+
+
+@pytest.fixture(scope="module")
+def on_template(reader: Reader, tmp_path_factory: pytest.TempPathFactory) -> FormReader:
+    return FormReader(load(filled.write_form(tmp_path_factory.mktemp("form"))), reader)
+
+
+def form_in(folder: Path, text: str) -> Form:
+    path = folder / "FORM.toml"
+    path.write_text(text, "utf-8")
+    return load(path)
+
+
+@pytest.fixture(scope="module")
+def on_print(reader: Reader, tmp_path_factory: pytest.TempPathFactory) -> FormReader:
+    return FormReader(form_in(tmp_path_factory.mktemp("form"), PRINTED), reader)
+
+
+@pytest.mark.parametrize(("strength", "turns"), [(0.8, 0), (0.1, 2), (0.5, 1)])
+def test_paper_that_existed_is_read_dark_faint_and_turned(
+    on_template: FormReader, strength: float, turns: int
+) -> None:
+    seen = filled.scan(filled.fill(WRITTEN, strength))
+    found = on_template.read(np.ascontiguousarray(np.rot90(seen, turns)))
+    assert (found.page, found.turned, found.problems) == (1, 90 * turns, ())
+    assert {at[2]: (a.value, a.status) for at, a in found.answers.items()} == {
+        "station": ("049", OK), "count": (317, OK), "depth": ("26", OK), "checked": (True, OK),
+        "repeated": (False, OK),
+    }  # fmt: skip
+
+
+def test_a_printed_form_is_read_with_its_number(on_print: FormReader) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=17)
+    found = on_print.read(filled.scan(sheet, -1.5))
+    assert (found.page, found.serial, found.problems) == (1, 17, ())
+    assert {at: (str(a.value), a.status) for at, a in found.answers.items()} == READ
+
+
+def without(sheet: np.ndarray, *corners: str) -> np.ndarray:
+    """Tear off corners: ``top left`` and so on."""
+    sheet = sheet.copy()
+    side = 36 * SCALE
+    for corner in corners:
+        rows = slice(0, side) if "top" in corner else slice(-side, None)
+        columns = slice(0, side * 5 // 4) if "left" in corner else slice(-side * 5 // 4, None)
+        sheet[rows, columns] = 255
+    return sheet
+
+
+@pytest.mark.parametrize("corner", ["top right", "bottom left"])
+def test_a_corner_may_be_torn_off(on_print: FormReader, corner: str) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=17)
+    found = on_print.read(filled.scan(without(sheet, corner)))
+    assert (found.page, found.serial) == (1, 17)
+    assert found.answers[key("depth")].status == OK
+
+
+def test_without_code_and_markers_a_page_is_placed_by_its_looks_and_that_is_told(
+    on_print: FormReader,
+) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=17)
+    found = on_print.read(filled.scan(without(sheet, "top right", "bottom left", "top left")))
+    assert (found.page, found.serial) == (1, None)
+    assert found.problems == ("its code cannot be read: it was placed by what is printed on it",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [("length = 3", "length = 4", "a page of version"), ("Printed", "Other", "another form")],
+)
+def test_another_version_and_another_form_are_set_aside(
+    on_print: FormReader, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    other = form_in(tmp_path, PRINTED.replace(old, new))
+    (sheet,) = filled.printed(other, {}, serial=3)
+    found = on_print.read(filled.scan(sheet))
+    assert found.page is None
+    assert said in (found.problem or "")
+
+
+def test_a_picture_of_something_else_is_set_aside(
+    on_print: FormReader, on_template: FormReader
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (900, 700)).astype(np.uint8)
+    for form_reader in (on_print, on_template):
+        assert form_reader.read(noise).page is None
+        assert form_reader.read(np.full((900, 700), 250, np.uint8)).problem
+
+
+Map = Callable[[float, float], tuple[int, int]]
+
+
+def marked(draw: Callable[[np.ndarray, Map], object]) -> np.ndarray:
+    """Draw something on the filled template page; `draw` gets the page, and a map from mm."""
+    sheet = filled.fill(WRITTEN)
+    draw(sheet, lambda x, y: (round(x * SCALE), round(y * SCALE)))
+    return filled.scan(sheet)
+
+
+def test_a_line_across_cells_is_no_digit(on_template: FormReader) -> None:
+    x, y, width, _ = BOXES["station"]
+    ends = (x + 1, y + 5), (x + width - 1, y + 5)
+    seen = marked(lambda sheet, at: cv2.line(sheet, at(*ends[0]), at(*ends[1]), 40, 5))
+    answer = on_template.read(seen).answers[key("station")]
+    assert answer.status == CHECK
+    assert "a line is drawn across cells" in (answer.why or "")
+
+
+def test_digits_that_are_struck_out_are_checked(on_template: FormReader) -> None:
+    x, y, *_ = BOXES["depth"]
+
+    def strike(sheet: np.ndarray, at: Map) -> None:
+        for shift in (-2, 0, 2):
+            cv2.line(sheet, at(x + 1, y + 6 + shift), at(x + 16, y + 5 - shift), 40, 5)
+
+    assert on_template.read(marked(strike)).answers[key("depth")].status == CHECK
+
+
+def test_a_digit_half_outside_of_its_field_is_checked_or_right(on_template: FormReader) -> None:
+    sheet = filled.fill(WRITTEN)
+    x, y, *_ = BOXES["count"]
+    ink = np.zeros(sheet.shape, np.float32)
+    filled.write(ink, filled._digits()[8], x + 2, y + 1, 7.0)
+    sheet = np.asarray(np.rint(sheet * (1 - 0.8 * ink)), np.uint8)
+    answer = on_template.read(filled.scan(sheet)).answers[key("count")]
+    assert answer.status == CHECK or answer.value == 8317
+
+
+def test_ink_beside_a_printed_field_makes_it_checked(on_print: FormReader) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=1)
+    box = next(p for p in on_print.layout.pages[0].places if p.field.name == "station").boxes[-1]
+    ink = np.zeros(sheet.shape, np.float32)
+    filled.write(ink, filled._digits()[5], box.x, box.bottom + 7, 7.0)
+    sheet = np.asarray(np.rint(sheet * (1 - 0.8 * ink)), np.uint8)
+    found = on_print.read(filled.scan(sheet))
+    touched = [a.why for a in found.answers.values() if a.status == CHECK]
+    assert touched == ["there is ink beside it"]
+
+
+def test_a_point_in_a_cell_is_no_digit_and_a_slash_is_checked(on_template: FormReader) -> None:
+    x, y, width, height = BOXES["count"]
+    pitch = width / 4
+
+    def slash(sheet: np.ndarray, at: Map) -> None:
+        cv2.line(sheet, at(x + 0.5, y + height + 0.5), at(x + pitch - 0.5, y - 0.5), 40, 5)
+
+    def point(sheet: np.ndarray, at: Map) -> None:
+        cv2.circle(sheet, at(x + pitch / 2, y + height - 3), 4, 40, -1)
+
+    answer = on_template.read(marked(slash)).answers[key("count")]
+    assert answer.status == CHECK
+    assert "a stroke goes through a whole box" in (answer.why or "")
+    answer = on_template.read(marked(point)).answers[key("count")]
+    assert (answer.status, answer.value) == (OK, 317)

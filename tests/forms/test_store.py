@@ -1,0 +1,168 @@
+"""A batch's state: nothing is lost, nothing is there twice, and what was read is never changed."""
+
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnistry.errors import DataError, UsageError
+from mnistry.forms.answers import CHECK, OK, Answer
+from mnistry.forms.rules import key
+from mnistry.forms.store import NewPage, Store
+
+
+def page(
+    number: int = 1, *, of: int = 1, serial: int | None = None, ink: int = 0, value: str = "12"
+) -> NewPage:
+    """A page of a form; pages with the same `ink` show the same handwriting."""
+    pattern = np.random.default_rng([ink, of]).integers(0, 255, (4, 3, 12)).astype(np.uint8)
+    answers = {key(f"field{of}"): Answer(value, Decimal(value), 0.9, CHECK, "why", ((value, 0.9),))}
+    return NewPage(number, of, serial, 0, answers, None, (), pattern, b"picture")
+
+
+def test_what_was_read_is_there_again(tmp_path: Path) -> None:
+    with Store(tmp_path / "batch") as store:
+        store.add_page(store.add_file("a.pdf", "aa"), page(value="1.50"))
+    with Store(tmp_path / "batch") as store:
+        (sheet,) = store.sheets()
+        answer = sheet.answers[key("field1")]
+        assert (answer.value, answer.candidates) == (Decimal("1.50"), (("1.50", 0.9),))
+        assert store.picture(sheet.pages[0]) == b"picture"
+
+
+def test_a_page_that_is_added_again_is_there_once(tmp_path: Path) -> None:
+    with Store(tmp_path / "batch") as store:
+        file = store.add_file("a.pdf", "aa")
+        store.add_page(file, page(value="12"))
+        store.add_page(file, page(value="13"))
+        (sheet,) = store.sheets()
+        assert sheet.answers[key("field1")].value == 13
+        assert len(list((tmp_path / "batch" / "pictures").iterdir())) == 1
+
+
+def test_a_killed_process_leaves_the_page_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "batch")
+    file = store.add_file("a.pdf", "aa")
+    store.add_page(file, page(1, ink=1))
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mnistry.forms.store._row", dies)
+    with pytest.raises(KeyboardInterrupt):
+        store.add_page(file, page(2, ink=2))
+    monkeypatch.undo()
+    with Store(tmp_path / "batch") as again:
+        assert [one.number for sheet in again.sheets() for one in sheet.pages] == [1]
+        assert not again.has_page(file, 2)
+        again.add_page(file, page(2, ink=2))
+        assert len(again.sheets()) == 2
+
+
+def test_the_same_paper_scanned_twice_is_told(tmp_path: Path) -> None:
+    with Store(None) as store:
+        store.add_page(store.add_file("a.png", "aa"), page(ink=1))
+        store.add_page(store.add_file("b.png", "bb"), page(ink=1))
+        store.add_page(store.add_file("c.png", "cc"), page(ink=2))
+        assert len(store.sheets()) == 2
+        (aside,) = store.set_aside()
+        assert (aside.file, aside.is_double) == ("b.png", True)
+        assert aside.problem == "the same page as a.png, page 1"
+
+
+def test_pages_with_one_serial_are_one_sheet_in_any_order() -> None:
+    with Store(None) as store:
+        file = store.add_file("a.pdf", "aa")
+        for number, (of, serial) in enumerate([(2, 7), (1, 8), (1, 7), (2, 8)], 1):
+            store.add_page(file, page(number, of=of, serial=serial, ink=number))
+        found = {s.serial: sorted(p.number for p in s.pages) for s in store.sheets()}
+        assert found == {7: [1, 3], 8: [2, 4]}
+
+
+def test_the_same_serial_with_other_ink_is_another_sheet_and_told() -> None:
+    with Store(None) as store:
+        store.add_page(store.add_file("a.png", "aa"), page(serial=7, ink=1))
+        store.add_page(store.add_file("b.png", "bb"), page(serial=7, ink=2))
+        first, second = store.sheets()
+        assert second.pages[0].problems == ("the serial 7 is on another sheet too",)
+        assert first.pages[0].problems == ()
+
+
+def test_pages_without_a_serial_form_sheets_within_their_file() -> None:
+    with Store(None) as store:
+        one, two = store.add_file("a.pdf", "aa"), store.add_file("b.pdf", "bb")
+        for number, of in enumerate([1, 2, 2, 1], 1):
+            store.add_page(one, page(number, of=of, ink=number))
+        store.add_page(two, page(1, of=2, ink=9))
+        found = [[(p.file, p.number) for p in sheet.pages] for sheet in store.sheets()]
+        assert found == [[("a.pdf", 1), ("a.pdf", 2)], [("a.pdf", 3), ("a.pdf", 4)], [("b.pdf", 1)]]
+
+
+def test_corrections_stay_when_a_page_is_read_again(tmp_path: Path) -> None:
+    with Store(tmp_path / "batch") as store:
+        file = store.add_file("a.pdf", "aa")
+        store.add_page(file, page(value="12"))
+        (sheet,) = store.sheets()
+        store.correct(sheet.id, key("field1"), 42, "someone")
+        store.correct(sheet.id, key("field1"), 43, "someone")
+        store.add_page(file, page(value="13"))
+        (sheet,) = store.sheets()
+        assert sheet.corrections == {key("field1"): 43}
+        assert sheet.answers[key("field1")].value == 13  # the machine's own reading
+    database = sqlite3.connect(tmp_path / "batch" / "batch.sqlite")
+    rows = database.execute("SELECT who FROM corrections")
+    assert rows.fetchall() == [("someone",), ("someone",)]
+    database.close()
+
+
+def test_pictures_are_forgotten_and_values_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "batch"
+    with Store(folder) as store:
+        store.add_page(store.add_file("a.pdf", "aa"), page())
+        assert store.forget() == 1
+        (sheet,) = store.sheets()
+        assert store.picture(sheet.pages[0]) is None
+        assert sheet.answers[key("field1")].status == CHECK
+    assert list((folder / "pictures").iterdir()) == []
+
+
+def test_its_owner_alone_can_read_it(tmp_path: Path) -> None:
+    folder = tmp_path / "batch"
+    with Store(folder) as store:
+        store.add_page(store.add_file("a.pdf", "aa"), page())
+    everything = [folder, *folder.rglob("*")]
+    assert {path.stat().st_mode & 0o077 for path in everything} == {0}
+
+
+def test_a_folder_that_is_no_batch_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(UsageError, match="no batch"):
+        Store(tmp_path)
+    with pytest.raises(UsageError, match="no batch"):
+        Store(tmp_path / "new", must_exist=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_a_damaged_batch_and_a_newer_one_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "batch.sqlite").write_bytes(b"SQLite format 3\0" + bytes(5000))
+    with pytest.raises(DataError, match="damaged"):
+        Store(tmp_path / "bad")
+    with Store(tmp_path / "new") as store:
+        store.set_meta("format", "99")
+    with pytest.raises(DataError, match="newer mnistry"):
+        Store(tmp_path / "new")
+
+
+def test_a_sure_answer_keeps_its_types() -> None:
+    values = ["049", 12, Decimal("1.50"), True, None]
+    with Store(None) as store:
+        answers = {key(str(n)): Answer("", value, 1.0, OK) for n, value in enumerate(values)}
+        new = NewPage(1, 1, None, 0, answers, None, (), None, None)
+        store.add_page(store.add_file("a.png", "aa"), new)
+        (sheet,) = store.sheets()
+        assert [answer.value for answer in sheet.answers.values()] == values
