@@ -169,6 +169,9 @@ def test_paper_without_boxes_is_refused(tmp_path: Path) -> None:
     Image.new("L", (840, 900), 255).save(blank)
     with pytest.raises(DataError, match="does not say how large its paper is"):
         fields.find(blank)
+    Image.new("L", (840, 1188), 255).save(blank, dpi=(11, 11))
+    with pytest.raises(DataError, match="a page of 1940 by 2743 mm; expected at most 1200 mm"):
+        fields.find(blank)
 
 
 def test_a_pdf_with_too_many_fields_is_refused(tmp_path: Path) -> None:

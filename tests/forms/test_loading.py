@@ -93,6 +93,7 @@ MISTAKES = [
     (FIELD + 'type = "integer"\nmax = 2.5', 5, "max = 2.5; expected a whole number"),
     (FIELD + 'type = "integer"\nmax = 2024-01-01', 5, "expected a whole number"),
     (FIELD + 'type = "integer"\nmax = nan', 5, "max = NaN"),
+    (FIELD + 'type = "decimal"\nmax = 1e999999999', 5, r"max = 1E\+999999999; expected a number"),
     (FIELD + 'type = "integer"\nlength = 2\nmin = -10', 6, "does not fit in 2 boxes"),
     (FIELD + 'type = "decimal"\nlength = 3', 2, '"decimals" is missing'),
     (FIELD + 'type = "decimal"\nlength = 3\ndecimals = 3', 6, "expected at most 2"),

@@ -46,6 +46,8 @@ _POINT_GAP = 6.0  # between boxes with a decimal point between them
 _COMB_WIDTH, _COMB_SHAPE, _COMB_EVEN = 9.0, 1.6, 0.15
 _TICK, _TICK_SHAPE = 12.0, 1.25
 _WIDE, _HIGH = 60.0, 15.0  # a box for text
+_MOST_BOXES, _MOST_COLUMNS = 4000, 30  # on a page, and in a table
+_LONGEST = 1200.0  # a page's side
 _LEAST_ROWS = 3  # with the same fields, to be a table
 
 
@@ -276,6 +278,13 @@ def _of_pictures(blank: Path, document: decode.Document) -> Found:
         if size is None:
             paper, landscape = _guessed(page, blank)
             size = _paper_size(Found(blank, (), paper=paper, landscape=landscape))
+        if max(size) > _LONGEST:
+            raise DataError(
+                f"a page of {size[0]:.0f} by {size[1]:.0f} mm",
+                where=blank,
+                expected=f"at most {_LONGEST:.0f} mm",
+                remedy="save it with its right resolution",
+            )
         on_page, grids = _on_page(page.grey, size)
         fields += (dataclasses.replace(one, page=number) for one in on_page)
         tables += (dataclasses.replace(one, page=number) for one in grids)
@@ -341,10 +350,11 @@ def _boxes(darkness: NDArray[np.uint8]) -> list[Box]:
     rules = cv2.dilate(cv2.bitwise_or(across, down), np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - rules, connectivity=4)
     found = []
-    for label, (x, y, width, height, area) in enumerate(stats):
-        is_large = min(width, height) >= _LEAST_SIDE * _SCALE
-        if label == 0 or not is_large or area < _FILLED * width * height:
-            continue
+    least = _LEAST_SIDE * _SCALE
+    full = stats[:, 4] >= _FILLED * stats[:, 2] * stats[:, 3]
+    candidates = np.flatnonzero(full & (stats[:, 2] >= least) & (stats[:, 3] >= least))
+    for label in candidates[candidates > 0][:_MOST_BOXES]:
+        x, y, width, height, _ = stats[label].tolist()
         if x == 0 or y == 0 or x + width == lines.shape[1] or y + height == lines.shape[0]:
             continue
         inside = darkness[y : y + height, x : x + width][
@@ -515,7 +525,7 @@ def _grids(boxes: list[Box]) -> tuple[list[Table], set[Box]]:
     tables: list[Table] = []
     used: set[Box] = set()
     for start in runs:
-        if start[0] in used or len(start) < 2:
+        if start[0] in used or not 2 <= len(start) <= _MOST_COLUMNS:
             continue
         rows = [start]
         for run in runs:

@@ -17,6 +17,7 @@ from mnistry.forms.toml_lines import Path
 TYPES = ("digits", "integer", "decimal", "date", "time", "choice", "tick", "text")
 MAX_CELLS = 40
 MAX_ROWS = 500
+_MOST = 10**MAX_CELLS
 MAX_TEXT = 300
 _NAME = r"^\w[\w-]{0,63}$"
 
@@ -199,7 +200,8 @@ def _fits(value: Any, wanted: Schema) -> bool:
     is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     if kind == ["number", "string"]:
         is_time = isinstance(value, datetime.date | datetime.time)
-        return is_time or (is_number and Decimal(value).is_finite())
+        fits = is_number and Decimal(value).is_finite() and -_MOST < value < _MOST
+        return is_time or fits
     if kind in ("number", "integer"):
         is_kind = is_number and (kind == "number" or isinstance(value, int))
         return is_kind and wanted["minimum"] <= value <= wanted["maximum"]

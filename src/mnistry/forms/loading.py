@@ -100,7 +100,7 @@ class _Loader:
 
     def __init__(self, path: Path, text: str, values: dict[str, Any]) -> None:
         self._path, self._values = path, values
-        self._lines = toml_lines.Lines(text)
+        self._lines = toml_lines.Lines(text, str(path))
         self._has_template = "template" in values
         self._mistakes: list[keys.Mistake] = []
 
