@@ -13,9 +13,9 @@ SOURCE = Path(mnistry.__file__).parent
 
 # From the bottom of the house to its roof. A package counts as one floor.
 ORDER = [
-    "errors", "version", "concepts", "system", "images", "inference", "reading", "datasets",
-    "doctor", "networks", "augmentation", "recipes", "training", "evaluation", "runs", "display",
-    "explain", "cluster", "server", "studio", "cli", "__init__", "__main__",
+    "errors", "version", "concepts", "system", "images", "inference", "reading", "tables",
+    "datasets", "doctor", "networks", "augmentation", "recipes", "training", "evaluation", "runs",
+    "display", "explain", "cluster", "server", "studio", "cli", "__init__", "__main__",
 ]  # fmt: skip
 
 
