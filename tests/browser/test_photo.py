@@ -73,6 +73,31 @@ def test_a_digit_is_corrected_by_hand_and_saved_as_csv(open_view, photo, tmp_pat
     ]
 
 
+def test_a_table_is_shown_cell_by_cell_and_corrected(open_view, tmp_path):
+    images, labels = mnistry.load("sample").train
+    sheet = np.full((300, 340), 235, np.uint8)
+    sheet[40:261:110, 40:301] = sheet[40:261, 40:301:130] = 60
+    for i, row in enumerate(("38", "20")):
+        for j, digit in enumerate(row):
+            ink = images[labels == int(digit)][0].repeat(2, axis=0).repeat(2, axis=1)
+            part = sheet[66 + 110 * i :, 76 + 130 * j :][:56, :56]
+            part[:] = np.minimum(part, 235 - np.minimum(ink, 200))
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "PNG")
+    page = open_view("photo")
+    drop(page, file.getvalue(), "sheet.png")
+    page.get_by_role("button", name="Read as a table").click()
+    expect(page.locator(".grid td")).to_have_count(4)
+    expect(page.locator(".grid input").nth(2)).to_have_value("2")
+    page.get_by_label("Row 2, column 2").fill("7")
+    page.get_by_label("Row 2, column 2").press("Enter")
+    expect(page.locator(".grid td").nth(3)).to_have_class("hand")
+    with page.expect_download() as download:
+        page.locator("#table-download").click()
+    download.value.save_as(tmp_path / "sheet.csv")
+    assert (tmp_path / "sheet.csv").read_text("utf-8").split() == ["3,8", "2,7"]
+
+
 def test_a_mark_that_is_not_a_digit_can_be_removed(open_view, photo):
     page = open_view("photo")
     drop(page, photo, "form.png")

@@ -53,7 +53,7 @@ def test_a_blank_picture_has_no_digit(client: TestClient, size: tuple[int, int],
 def test_a_file_that_is_not_a_picture_is_refused_with_the_accepted_formats(
     client: TestClient,
 ) -> None:
-    for path in ("/api/read", "/api/doctor"):
+    for path in ("/api/read", "/api/tables", "/api/doctor"):
         response = client.post(path, content=b"<svg></svg>", headers={"Content-Type": "image/png"})
         assert response.status_code == 400
         assert "PNG" in response.json()["error"]["expected"]
@@ -65,11 +65,29 @@ def test_the_doctor_draws_a_picture(client: TestClient, drawing: bytes) -> None:
     assert Image.open(io.BytesIO(response.content)).width == 1240
 
 
+def test_a_table_has_rows_of_cells(client: TestClient) -> None:
+    page = np.full((240, 340), 235, np.uint8)
+    page[20:221:100] = page[:, 20:321:100] = 60
+    page[140:200, 168:172] = 40  # a 1 in the second row
+    page[:20] = page[222:] = 235
+    page[:, :20] = page[:, 322:] = 235
+    file = io.BytesIO()
+    Image.fromarray(page).save(file, "PNG")
+    answer = client.post("/api/tables", content=file.getvalue()).json()
+    assert (answer["width"], answer["height"]) == (340, 240)
+    (table,) = answer["tables"]
+    texts = [[cell["text"] for cell in row] for row in table["rows"]]
+    assert texts[0] == ["", "", ""]
+    assert texts[1][0] == texts[1][2] == ""
+    assert texts[1][1] in ("1", "?")
+    assert set(table["rows"][0][0]) == {"text", "value", "confidence", "box"}
+
+
 def test_several_pages_are_refused_rather_than_left_out(client: TestClient) -> None:
     file = io.BytesIO()
     page = Image.new("L", (60, 40), 255)
     page.save(file, "PDF", save_all=True, append_images=[page])
-    for path in ("/api/read", "/api/doctor"):
+    for path in ("/api/read", "/api/tables", "/api/doctor"):
         response = client.post(path, content=file.getvalue())
         assert response.status_code == 400
         assert response.json()["error"]["what"] == "2 pages"

@@ -137,7 +137,9 @@ def lay_out(random: Random, *, judge: bool = False) -> Layout:
     return layout
 
 
-def write(layout: Layout, digits: Digits, height: float, random: Random) -> Written:
+def write(
+    layout: Layout, digits: Digits, height: float, random: Random, *, pen: Pen | None = None
+) -> Written:
     """Write a line as one writer would.
 
     Parameters
@@ -148,9 +150,11 @@ def write(layout: Layout, digits: Digits, height: float, random: Random) -> Writ
         The digits to choose a writer from.
     height
         Final height of the digits, in pixels.
+    pen
+        What to write with; None chooses a pen.
     """
     high = height * FINE
-    pen = Pen.drawn_for(high, random)
+    pen = pen or Pen.drawn_for(high, random)
     hand = _Hand.drawn_from(digits, pen, random)
     slope = float(random.normal(0, 0.035) if random.random() < 0.7 else 0)
     places, walls = _places(layout, hand, high, random)

@@ -323,8 +323,8 @@ def _captured(
     rows, columns = ink.shape
     paper = random.uniform(130, 250)
     if way == 0:  # a phone
-        light = _light(rows, columns, random)
-        values = paper * light * reflected
+        lit = light(rows, columns, random)
+        values = paper * lit * reflected
         values = _blurred(values, random.uniform(0.3, 0.4 + 0.8 * severity))
         values += random.uniform(0.5, 1 + 6 * severity) * random.standard_normal(
             values.shape, np.float32
@@ -357,18 +357,19 @@ def _blurred(values: Floats, sigma: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
 
 
-def _light(rows: int, columns: int, random: Random) -> Floats:
+def light(rows: int, columns: int, random: Random) -> Floats:
+    """Return the light on each pixel: a gradient, and sometimes the edge of a shadow."""
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     along = (x / columns - 0.5) * random.normal(0, 0.12) + (y / rows - 0.5) * random.normal(0, 0.08)
-    light = 1 + along
+    lit = 1 + along
     if random.random() < 0.15:  # a shadow's edge
         angle = random.uniform(0, 6.28)
         edge = (x - columns * random.random()) * np.cos(angle) + (
             y - rows * random.random()
         ) * np.sin(angle)
         soft = rows * random.uniform(0.1, 0.6)
-        light = light * (1 - random.uniform(0.1, 0.35) / (1 + np.exp(-edge / soft)))
-    return np.asarray(np.minimum(light, 1.15), np.float32)
+        lit = lit * (1 - random.uniform(0.1, 0.35) / (1 + np.exp(-edge / soft)))
+    return np.asarray(np.minimum(lit, 1.15), np.float32)
 
 
 def _texture(rows: int, columns: int, random: Random) -> Floats:

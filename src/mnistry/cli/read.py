@@ -35,6 +35,22 @@ _STDIN = "-"
     help="Pictures and PDFs, folders of them, or - for standard input.",
 )
 @click.option(
+    "--table",
+    "as_table",
+    is_flag=True,
+    help="Read tables: print CSV, a field for each ruled cell.",
+)
+@click.option(
+    "--sum-row",
+    is_flag=True,
+    help="With --table: the last row has totals; say which columns do not add up.",
+)
+@click.option(
+    "--sum-column",
+    is_flag=True,
+    help="With --table: the last column has totals; say which rows do not add up.",
+)
+@click.option(
     "--pages",
     metavar="N,N-M,N-",
     help="Read only these pages of each file: 1,3- is the first and all from the third on.",
@@ -68,6 +84,9 @@ _STDIN = "-"
 @options.output("OUT", "With --ray: the folder for Parquet tables.")
 def read(
     paths: tuple[str, ...],
+    as_table: bool,
+    sum_row: bool,
+    sum_column: bool,
     pages: str | None,
     model: str | None,
     threshold: float | None,
@@ -85,6 +104,10 @@ def read(
     nor sign, or is too uncertain, is printed as ?. --decimal-comma and
     --thousands decide the value of 1,250 in the results of --jsonl.
 
+    With --table, the rows and columns of ruled tables are printed as CSV, and
+    several tables are separated by an empty line. An empty cell stays empty. A
+    cell in which anything is unclear has a ? in it.
+
     Every page of a PDF or a TIFF is read. A folder is read with its subfolders,
     in the order of the names; what is not a picture is named, and the exit
     code is then 8.
@@ -100,6 +123,10 @@ def read(
     }
     if (ray is None) != (output is None):
         raise UsageError("--ray and -o go together", remedy="give both, or neither")
+    if (sum_row or sum_column) and not as_table:
+        raise UsageError("--sum-row and --sum-column check tables", remedy="give --table too")
+    if as_table and (as_csv or ray is not None):
+        raise UsageError("--table prints CSV", remedy="leave out --csv and --ray")
     if ray is not None and output is not None:
         if as_jsonl or as_csv:
             raise UsageError("--ray writes Parquet", remedy="leave out --jsonl and --csv")
@@ -119,8 +146,10 @@ def read(
     first = next(tasks)
     several = len(files) > 1 or not first.is_last
     tell = _print_json if as_jsonl else _csv() if as_csv else _Text(several).print
+    if as_table:
+        tell = _tables(as_jsonl, sum_row=sum_row, sum_column=sum_column)
     tasks = itertools.chain([first], tasks)
-    results = _read_all(reader, tasks, jobs, model, settings)
+    results = _read_all(reader, tasks, jobs, model, settings, tables=as_table)
     count = failures = 0
     kind = "picture"
     with _progress(len(files)) as advance:
@@ -236,14 +265,16 @@ def _read_all(
     jobs: int,
     model: str | None,
     settings: dict[str, Any],
+    *,
+    tables: bool,
 ) -> "Iterator[PageResult]":
     """Yield the result of each page, in order, as soon as it is there."""
     from mnistry.reading import batch
 
     if jobs > 1:
-        results = batch.read_in_processes(tasks, jobs, model, settings)
+        results = batch.read_in_processes(tasks, jobs, model, settings, tables=tables)
     else:
-        results = map(batch.PageReader(reader).read, tasks)
+        results = map(batch.PageReader(reader, tables=tables).read, tasks)
     while True:
         with common.quiet_libraries():
             result = next(results, None)
@@ -267,24 +298,68 @@ def notices() -> Iterator[None]:
 def _print_json(found: "PageResult") -> None:
     from mnistry.reading import Reading
 
-    reading, error = found.reading or Reading((), "", ()), found.error
+    _print_line(found, (found.reading or Reading((), "", ())).to_json())
+
+
+def _print_line(found: "PageResult", read: dict[str, Any]) -> None:
+    """Print what was read on a page as a line of JSON."""
     value = {
         "file": found.task.file,
         "page": found.task.page,
         "size": None if found.size is None else [found.size[1], found.size[0]],
         "dpi": found.dpi,
-        **reading.to_json(),
-        "error": None if error is None else str(error),
+        **read,
+        "error": None if found.error is None else str(found.error),
     }
     # ASCII only: a file's name survives any encoding of the pipe.
     click.echo(json.dumps(value, allow_nan=False))
 
 
-def _csv() -> "Callable[[PageResult], None]":
-    """Print a table's header, and return a function that prints a row, as in RFC 4180."""
+def _tables(as_jsonl: bool, *, sum_row: bool, sum_column: bool) -> "Callable[[PageResult], None]":
+    """Return a function that prints a page's tables, and notes what does not add up."""
+    from mnistry.reading.batch import place
+    from mnistry.tables import problems, spreadsheet_text
+
+    writer = _csv_writer()
+    is_first = True
+
+    def tell(found: "PageResult") -> None:
+        nonlocal is_first
+        tables = found.tables or ()
+        wrong = [problems(one, sum_row=sum_row, sum_column=sum_column) for one in tables]
+        if as_jsonl:
+            values = [
+                {**one.to_json(), "problems": list(own)} if sum_row or sum_column
+                else one.to_json()
+                for one, own in zip(tables, wrong, strict=True)
+            ]  # fmt: skip
+            _print_line(found, {"tables": values})
+            return
+        if found.error is None and not tables:
+            _note(f"{place(found.task)}: no table found")
+        for number, (table, own) in enumerate(zip(tables, wrong, strict=True), 1):
+            if not is_first:
+                writer.writerow([])
+            is_first = False
+            writer.writerows([spreadsheet_text(cell.text) for cell in row] for row in table.rows)
+            where = place(found.task) + (f", table {number}" if len(tables) > 1 else "")
+            for problem in own:
+                _note(f"{where}: {problem}")
+        sys.stdout.flush()
+
+    return tell
+
+
+def _csv_writer() -> Any:
+    """Return a writer of CSV as in RFC 4180."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(newline="")  # lines end with CR LF on every system
-    table = csv.writer(sys.stdout)
+    return csv.writer(sys.stdout)
+
+
+def _csv() -> "Callable[[PageResult], None]":
+    """Print a table's header, and return a function that prints a row."""
+    table = _csv_writer()
     table.writerow(["file", "page", "text", "confidence", "error"])
 
     def print_row(found: "PageResult") -> None:

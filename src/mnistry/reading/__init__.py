@@ -4,6 +4,6 @@ Nothing here imports Keras, JAX or matplotlib.
 """
 
 from mnistry.reading.reader import Reader
-from mnistry.reading.result import Candidate, Digit, Number, Reading
+from mnistry.reading.result import Candidate, Cell, Digit, Number, Reading, Table
 
-__all__ = ["Candidate", "Digit", "Number", "Reader", "Reading"]
+__all__ = ["Candidate", "Cell", "Digit", "Number", "Reader", "Reading", "Table"]

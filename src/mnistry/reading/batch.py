@@ -8,7 +8,7 @@ import os
 import stat
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from mnistry.images import decode, sources
 from mnistry.images.decode import Document
 from mnistry.images.page_numbers import PageNumbers
 from mnistry.reading.ink import LONG_SIDE
-from mnistry.reading.reader import Reader
-from mnistry.reading.result import Reading
+from mnistry.reading.reader import TABLE_SIDE, Reader
+from mnistry.reading.result import Reading, Table
 from mnistry.system import jobs
 
 _OTHER_PAGES = "leave --pages out, or choose others"
@@ -59,7 +59,9 @@ class PageResult:
     task
         The page.
     reading
-        What was read; None with an `error`.
+        What was read; None with an `error`, and where tables were.
+    tables
+        The tables, if these were to be read.
     size
         Height and width of the upright page in pixels.
     dpi
@@ -70,6 +72,7 @@ class PageResult:
 
     task: PageTask
     reading: Reading | None = None
+    tables: tuple[Table, ...] | None = None
     size: tuple[int, int] | None = None
     dpi: float | None = None
     error: DataError | None = None
@@ -121,10 +124,18 @@ def tasks_of(
 
 
 class PageReader:
-    """Reads one page after the other, and keeps the last document open."""
+    """Reads one page after the other, and keeps the last document open.
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    Parameters
+    ----------
+    reader
+        Reads the pages.
+    tables
+        Whether to read their tables instead of their lines.
+    """
+
+    def __init__(self, reader: Reader, *, tables: bool = False) -> None:
+        self._reader, self._tables = reader, tables
         self._file: str | None = None
         self._document: Document | None = None
 
@@ -137,9 +148,13 @@ class PageReader:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", Notice)
             try:
-                page = sources.checked_page(self._opened(task), task.page, LONG_SIDE)
-                found = self._reader.read(page)
-                result = PageResult(task, found, page.size, page.dpi)
+                side = TABLE_SIDE if self._tables else LONG_SIDE
+                page = sources.checked_page(self._opened(task), task.page, side)
+                result = PageResult(task, size=page.size, dpi=page.dpi)
+                if self._tables:
+                    result = replace(result, tables=tuple(self._reader.read_tables(page)))
+                else:
+                    result = replace(result, reading=self._reader.read(page))
             except DataError as error:
                 result = PageResult(task, error=error)
             except MemoryError:
@@ -147,9 +162,7 @@ class PageReader:
             if task.is_last:
                 self._close()
         notices = [str(one.message) for one in caught if issubclass(one.category, Notice)]
-        return PageResult(
-            task, result.reading, result.size, result.dpi, result.error, tuple(notices)
-        )
+        return replace(result, notices=tuple(notices))
 
     def _opened(self, task: PageTask) -> Document:
         if self._document is None or self._file != task.file:
@@ -173,6 +186,8 @@ def read_in_processes(
     number: int,
     model: str | os.PathLike[str] | None,
     settings: Mapping[str, Any],
+    *,
+    tables: bool = False,
 ) -> Iterator[PageResult]:
     """Read pages in several processes; results come in the order of the tasks.
 
@@ -184,22 +199,25 @@ def read_in_processes(
         The number of processes.
     model, settings
         As for `mnistry.Reader`.
+    tables
+        As for `PageReader`.
     """
+    arguments = (model, dict(settings), tables)
     return jobs.in_order(
-        _read, tasks, number, given_up=_given_up, start=_start, arguments=(model, dict(settings))
+        _read, tasks, number, given_up=_given_up, start=_start, arguments=arguments
     )
 
 
 _page_readers: list[PageReader] = []  # of a process that `_start` has begun: one
 
 
-def _start(model: str | os.PathLike[str] | None, settings: dict[str, Any]) -> None:
+def _start(model: str | os.PathLike[str] | None, settings: dict[str, Any], tables: bool) -> None:
     import cv2
 
     cv2.setNumThreads(1)
     # libtiff writes there about damaged files.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    _page_readers.append(PageReader(Reader(model, threads=1, **settings)))
+    _page_readers.append(PageReader(Reader(model, threads=1, **settings), tables=tables))
 
 
 def _read(task: PageTask) -> PageResult:

@@ -211,7 +211,22 @@ def read_lines(
     alone
         None; or the least probability at which the digit network alone decides which digit it is.
     """
-    strips = find_strips(strength)
+    lines = read_each(find_strips(strength), line_session, answer, judgement, alone=alone)
+    return [line for line in lines if line is not None]
+
+
+def read_each(
+    strips: Sequence[Strip],
+    line_session: onnxruntime.InferenceSession,
+    answer: Callable[[Images], Probabilities],
+    judgement: Judgement,
+    *,
+    alone: float | None = None,
+) -> list[ReadLine | None]:
+    """Read strips that are cut out already, all in a few batches; None where nothing was read.
+
+    For the other parameters see `read_lines`.
+    """
     answers = read_strips(line_session, strips)
     spelled, as_digits, lines = [], [], []
     for strip, steps in zip(strips, answers, strict=True):
@@ -226,7 +241,7 @@ def read_lines(
     cuts = [cut_out(strip, line) for strip, line in zip(strips, lines, strict=True)]
     images = np.concatenate([np.zeros((0, 28, 28), np.uint8), *(forms for forms, _ in cuts)])
     probabilities = answer(images) if len(images) else np.zeros((0, 10), np.float32)
-    found = []
+    found: list[ReadLine | None] = []
     for strip, plain, digits, line, (forms, boxes) in zip(
         strips, spelled, as_digits, lines, cuts, strict=True
     ):
@@ -234,15 +249,17 @@ def read_lines(
         characters = judged(line, own, judgement, alone=alone)
         kept = _kept(characters)
         of_forms = [keep for keep, one in zip(kept, line, strict=True) if one.text != " "]
-        if any(kept):
-            _, top, _, height = strip.box(0, strip.image.shape[1])
-            characters = [one for one, keep in zip(characters, kept, strict=True) if keep]
-            found.append(
-                ReadLine(
-                    tuple(characters), plain, digits, top, top + height,
-                    boxes[kept], forms[of_forms], own[of_forms],
-                )
-            )  # fmt: skip
+        if not any(kept):
+            found.append(None)
+            continue
+        _, top, _, height = strip.box(0, strip.image.shape[1])
+        characters = [one for one, keep in zip(characters, kept, strict=True) if keep]
+        found.append(
+            ReadLine(
+                tuple(characters), plain, digits, top, top + height,
+                boxes[kept], forms[of_forms], own[of_forms],
+            )
+        )  # fmt: skip
     return found
 
 

@@ -5,6 +5,7 @@ Where that is not certain, it reads the line's marks too, each by itself, and jo
 Knows nothing of training, and never imports Keras.
 """
 
+import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from mnistry.reading import combine, result
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine
 from mnistry.reading.components import components
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
-from mnistry.reading.line_reader import CHARACTERS
+from mnistry.reading.line_reader import CHARACTERS, Strip
 from mnistry.reading.mark_reader import MarkReader, reject_marks
 from mnistry.reading.result import (
     CANDIDATES,
@@ -35,6 +36,7 @@ from mnistry.reading.result import (
     Notation,
     Reading,
     Sign,
+    Table,
 )  # fmt: skip
 from mnistry.reading.rules import without_rules
 from mnistry.reading.segment import find_lines, is_single_mark
@@ -45,6 +47,9 @@ SHIPPED = Path(__file__).with_name("digits.onnx")
 CARD = SHIPPED.with_suffix(".json")
 # The built-in network for whole lines; its card is beside it too.
 LINES = SHIPPED.with_name("lines.onnx")
+# Pictures with tables are decoded with this long side at least, if they have it: their digits are
+# smaller than those of other pages.
+TABLE_SIDE = 2000
 # The threshold of a network that has no card.
 THRESHOLD = 0.5
 # Ink of this strength is a mark; marks are apart if this part of their height is between them.
@@ -219,6 +224,48 @@ class Reader:
         if images.shape[1:] != (SIDE, SIDE):
             raise DataError(f"images of shape {images.shape[1:]}", expected="(28, 28)")
         return self._marks.read_formed(images)
+
+    def read_tables(self, image: Source, *, page: int | None = None) -> list[Table]:
+        """Read the tables of one picture, or of one page of a document.
+
+        Parameters
+        ----------
+        image, page
+            As for `read`. The picture may be a photo, taken at an angle.
+
+        Returns
+        -------
+        list of Table
+            In reading order; none if no grid is found.
+
+        Raises
+        ------
+        DataError
+            As for `read`.
+
+        Examples
+        --------
+        >>> Reader().read_tables(np.zeros((100, 100), np.uint8) + 255)
+        []
+        """
+        tables = importlib.import_module("mnistry.tables")  # it is built on this package
+        found: list[Table] = tables.read_page(self, sources.one_page(image, TABLE_SIDE, page))
+        return found
+
+    @property
+    def notation(self) -> Notation:
+        """How numbers are written."""
+        return self._notation
+
+    def read_strips(self, strips: Sequence[Strip]) -> list[ReadLine | None]:
+        """Read lines that are cut out already; None where nothing is written."""
+        return combine.read_each(
+            strips,
+            self._line_session,
+            lambda images: onnx_session.probabilities(self._session, images),
+            self._judgement,
+            alone=self._alone,
+        )
 
     def _read_both(
         self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int]

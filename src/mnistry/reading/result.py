@@ -109,6 +109,50 @@ class Reading:
         }
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Attributes
+    ----------
+    text
+        What is written in it: digits, the signs ``- + . , / :``, and ``?`` for what is unclear;
+        empty if nothing is. Of merged cells, the first has the text.
+    value
+        What it is, or None; see `Number.value`.
+    confidence
+        Probability that every character is right, 0 to 1; 1 if it is empty.
+    box
+        ``(x, y, width, height)`` in pixels of the upright picture.
+    """
+
+    text: str
+    value: int | float | None
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a picture.
+
+    Attributes
+    ----------
+    box
+        ``(x, y, width, height)`` in pixels of the upright picture.
+    rows
+        Its rows from top to bottom, each with its cells from left to right.
+    """
+
+    box: Box
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON's types."""
+        rows = [[{**asdict(cell), "box": list(cell.box)} for cell in row] for row in self.rows]
+        return {"box": list(self.box), "rows": rows}
+
+
 @dataclass(frozen=True, eq=False)
 class DetailedReading:
     """A reading, with what was seen on the way to it.

@@ -22,7 +22,7 @@ from mnistry.server.guard import Access, Guard
 from mnistry.server.work import WorkQueue
 from mnistry.version import __version__
 
-PICTURE_PATHS = frozenset({"/api/read", "/api/doctor"})
+PICTURE_PATHS = frozenset({"/api/read", "/api/tables", "/api/doctor"})
 PNG: dict[int | str, dict[str, Any]] = {
     200: {"description": "A picture", "content": {"image/png": {}}}
 }
@@ -89,7 +89,7 @@ def create(service: Service, access: Access | None = None) -> FastAPI:
     --------
     >>> app = create(Service(Reader()))
     >>> [route for route in app.openapi()["paths"]]
-    ['/api/read', '/api/doctor']
+    ['/api/read', '/api/tables', '/api/doctor']
     """
 
     @contextlib.asynccontextmanager
@@ -134,6 +134,13 @@ async def read(request: Request, service: TheService) -> schemas.Reading:
     content = await read_picture(request)
     queue = service.quick if len(content) <= SMALL else service.slow
     return await queue.run(request, pictures.read, service.reader, content)
+
+
+@_api.post("/tables", openapi_extra=_PICTURE_BODY)
+async def tables(request: Request, service: TheService) -> schemas.Tables:
+    """Read the ruled tables in a picture: rows and columns of numbers."""
+    content = await read_picture(request)
+    return await service.slow.run(request, pictures.tables, service.reader, content)
 
 
 @_api.post("/doctor", response_class=Response, responses=PNG, openapi_extra=_PICTURE_BODY)

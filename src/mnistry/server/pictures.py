@@ -12,6 +12,7 @@ from mnistry.images import sources
 from mnistry.images.decode import Page
 from mnistry.reading import Reader
 from mnistry.reading.ink import LONG_SIDE
+from mnistry.reading.reader import TABLE_SIDE
 from mnistry.server import schemas
 
 _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
@@ -43,10 +44,17 @@ def read(reader: Reader, content: bytes) -> schemas.Reading:
     )
 
 
+def tables(reader: Reader, content: bytes) -> schemas.Tables:
+    """Read the tables in an image file's content; errors as in `read`."""
+    page = _page(content, TABLE_SIDE)
+    height, width = page.size
+    return schemas.Tables(tables=reader.read_tables(page), width=width, height=height)
+
+
 def doctor_sheet(reader: Reader, content: bytes) -> bytes:
     """Draw every step from an image file's content to its digits, as PNG; errors as in `read`."""
     return sheet.png(examine.examine(reader, _page(content)), "the picture")
 
 
-def _page(content: bytes) -> Page:
-    return sources.only_page(content, "the image", LONG_SIDE, "send one page at a time")
+def _page(content: bytes, side: int = LONG_SIDE) -> Page:
+    return sources.only_page(content, "the image", side, "send one page at a time")

@@ -5,7 +5,7 @@ Knows nothing of routes or of how an answer is computed.
 
 from pydantic import BaseModel, ConfigDict
 
-from mnistry.reading import Candidate, Number
+from mnistry.reading import Candidate, Number, Table
 
 
 class RequestBody(BaseModel):
@@ -51,6 +51,14 @@ class Digit(Answer):
     image: list[list[int]]
     probabilities: list[float]
     bits: list[float]
+
+
+class Tables(Answer):
+    """The tables of a picture, each with its rows of cells, and its size in pixels."""
+
+    tables: list[Table]
+    width: int
+    height: int
 
 
 class Reading(Answer):

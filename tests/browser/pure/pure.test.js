@@ -13,6 +13,7 @@ const { Newest } = await import(`${STATIC}/newest.js`);
 const node = await import(`${STATIC}/node.js`);
 const readings = await import(`${STATIC}/reading.js`);
 const strokes = await import(`${STATIC}/strokes.js`);
+const tables = await import(`${STATIC}/table.js`);
 const training = await import(`${STATIC}/training.js`);
 
 test("a pointer's place on the screen becomes a place in the pad's units", () => {
@@ -267,4 +268,19 @@ test("the answer to a forgotten question is not shown, and an error is reported"
   await rest(50);
   assert.deepEqual(shown, []);
   assert.deepEqual(failed, ["no"]);
+});
+
+test("a corrected cell changes no other, and tables are parted by an empty row", () => {
+  const cell = (text) => ({ text, box: [0, 0, 9, 9] });
+  const read = [{ rows: [[cell("1"), cell("?")]] }, { rows: [[cell("")], [cell("2")]] }];
+  assert.deepEqual(tables.summary(read), { cells: 4, unclear: 1 });
+  const corrected = tables.withCell(read, 0, 0, 1, "7");
+  assert.deepEqual(tables.lines(corrected), [["1", "7"], [""], [""], ["2"]]);
+  assert.deepEqual(tables.lines(read), [["1", "?"], [""], [""], ["2"]]);
+  assert.deepEqual(tables.summary(corrected).unclear, 0);
+});
+
+test("no cell becomes a formula, and none is divided by a tab", () => {
+  const shown = ["-1", "+1.5", "-1+2", "=A1", "@x", "1\t2", "12"].map(tables.safe);
+  assert.deepEqual(shown, ["-1", "+1.5", "'-1+2", "'=A1", "'@x", "1 2", "12"]);
 });

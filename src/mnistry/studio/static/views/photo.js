@@ -6,6 +6,7 @@ import { byId, element, paint } from "../dom.js";
 import { ink } from "../pure/colours.js";
 import { toCsv } from "../pure/csv.js";
 import { chance, plural } from "../pure/format.js";
+import * as tables from "./table.js";
 import { corrected, lines, removed, said, table, uncertain } from "../pure/reading.js";
 
 let studio;
@@ -44,6 +45,8 @@ export function make(given) {
   byId("photo-copy").addEventListener("click", copy);
   byId("photo-download").addEventListener("click", download);
   byId("photo-doctor").addEventListener("click", examine);
+  byId("photo-table").addEventListener("click", readTable);
+  tables.make(given);
 }
 
 function noCamera(error) {
@@ -73,7 +76,7 @@ async function take(file, called) {
     if (mine !== round) return;
     [picture, name, fixing] = [file, called, null];
     showPicture(bitmap, answer);
-    byId("photo-stages").hidden = true;
+    byId("photo-stages").hidden = byId("photo-tables").hidden = true;
     byId("photo-note").textContent = "";
     change(answer);
   } catch (error) {
@@ -109,7 +112,7 @@ function change(next) {
   showLines();
   showFix();
   byId("photo-copy").disabled = byId("photo-download").disabled = !reading.digits.length;
-  byId("photo-doctor").disabled = false;
+  byId("photo-doctor").disabled = byId("photo-table").disabled = false;
 }
 
 function summary() {
@@ -190,6 +193,20 @@ function download() {
   element("a", { href: address, download: `${stem}.csv` }).click();
   URL.revokeObjectURL(address);
   byId("photo-note").textContent = `Saved as ${stem}.csv.`;
+}
+
+async function readTable() {
+  const mine = round;
+  byId("photo-note").textContent = "Reading …";
+  try {
+    const answer = await api.show("tables", picture);
+    if (mine !== round) return;
+    byId("photo-note").textContent = "";
+    tables.show(answer, byId("photo-canvas"), name);
+  } catch (error) {
+    byId("photo-note").textContent = "";
+    studio.report(error);
+  }
 }
 
 async function examine() {

@@ -1,0 +1,10 @@
+"""Tables of numbers: a picture becomes rows and columns.
+
+`grids` finds the ruled lines, `cells` straightens them and gives each mark to its cell, `reader`
+reads all cells at once, `sums` checks totals. Nothing here imports Keras.
+"""
+
+from mnistry.tables.reader import read_page
+from mnistry.tables.sums import problems, spreadsheet_text
+
+__all__ = ["problems", "read_page", "spreadsheet_text"]

@@ -1,0 +1,290 @@
+"""Straighten a grid, remove its lines, and give each mark to the cell that holds its middle.
+
+Knows nothing of what the marks mean.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.images.mnist_form import stroke_width
+from mnistry.reading.ink import LONG_SIDE, find_ink
+from mnistry.tables.grids import Grid
+
+# The usual row of a straightened grid has at most so many pixels.
+_PITCH = 64
+# Margin around a straightened grid, as a fraction of a row: marks may stick out.
+_MARGIN = 0.3
+# Ink of this strength is a mark; a line is where the median along a wall is above `_LINE`.
+_INK, _LINE = 0.4, 0.15
+# A line lies within this part of a row from where it was found.
+_OFF = 0.14
+# A wall is missing if its strength is less than this part of its line's usual strength.
+_MISSING = 0.3
+# A mark belongs to two cells if at least this part of it, and this part of a row, is in each.
+_BOTH, _DEEP = 0.25, 0.3
+# A mark with less area than this multiple of the squared width of strokes is dirt.
+_DIRT = 0.35
+
+Values = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sheet:
+    """A straightened grid without its lines.
+
+    Attributes
+    ----------
+    strength
+        The ink without lines: ``float32``, shape ``(height, width)``.
+    owner
+        For each pixel the number of the cell that its mark belongs to, from 1, counted along the
+        rows; 0 for none. Merged cells have the number of the first of them.
+    rows, columns
+        Rows and columns of pixels at which the lines were, from the first to the last.
+    """
+
+    strength: Values
+    owner: NDArray[np.int32]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    stroke: float
+
+
+def straighten(
+    grey: NDArray[np.uint8], grid: Grid
+) -> tuple[NDArray[np.uint8], Sequence[int], Sequence[int]]:
+    """Redraw a grid with level and upright lines.
+
+    Parameters
+    ----------
+    grey
+        The picture, ``uint8``, shape ``(height, width)``.
+    grid
+        One of its grids.
+
+    Returns
+    -------
+    tuple
+        The grid, ``uint8``; and the rows and the columns of pixels at which its lines lie.
+    """
+    points = grid.points
+    heights = np.hypot(*np.moveaxis(np.diff(points, axis=0), -1, 0)).mean(1)
+    widths = np.hypot(*np.moveaxis(np.diff(points, axis=1), -1, 0)).mean(0)
+    pitch = float(np.median(heights))
+    longest = max(heights.sum(), widths.sum()) + 2 * _MARGIN * pitch
+    scale = min(1.0, _PITCH / pitch, (LONG_SIDE - 2) / longest)
+    margin = _MARGIN * pitch * scale
+    rows = margin + scale * np.concatenate([[0], np.cumsum(heights)])
+    columns = margin + scale * np.concatenate([[0], np.cumsum(widths)])
+    down = _weights(rows, round(rows[-1] + margin))
+    across = _weights(columns, round(columns[-1] + margin))
+    x, y = (np.asarray(down @ points[..., i] @ across.T, np.float32) for i in (0, 1))
+    source = grey
+    if scale < 0.6:  # averaging first keeps thin strokes
+        factor = min(1.0, scale / 0.8)
+        source = np.asarray(
+            cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8
+        )
+        x, y = (np.float32(factor) * (one + np.float32(0.5)) - np.float32(0.5) for one in (x, y))
+    image = cv2.remap(source, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(image, np.uint8), np.rint(rows).astype(int), np.rint(columns).astype(int)
+
+
+def _weights(places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return how much of each line's position each pixel takes, ``(count, lines)``."""
+    at = np.arange(count, dtype=np.float64)
+    before = np.clip(np.searchsorted(places, at) - 1, 0, len(places) - 2)
+    part = (at - places[before]) / (places[before + 1] - places[before])
+    found = np.zeros((count, len(places)))
+    found[np.arange(count), before] = 1 - part
+    found[np.arange(count), before + 1] = part
+    return found
+
+
+def sheet_of(grey: NDArray[np.uint8], grid: Grid) -> Sheet:
+    """Straighten a grid, remove its lines and give its marks to its cells."""
+    image, rows, columns = straighten(grey, grid)
+    strength = find_ink(image).strength
+    across, row_walls = _bands(strength, rows, columns)
+    down, column_walls = _bands(np.ascontiguousarray(strength.T), columns, rows)
+    groups = _merged(row_walls, column_walls)
+    clean = _without(strength, across, down.T)
+    mask = (clean > _INK).astype(np.uint8)
+    stroke = max(1.5, stroke_width(mask > 0)) if mask.any() else 1.5
+    owner = _owners(mask, stroke, rows, columns, groups, across | down.T)
+    return Sheet(clean, owner, np.asarray(rows), np.asarray(columns), stroke)
+
+
+def _bands(
+    strength: Values, rows: Sequence[int], columns: Sequence[int]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Find the pixels of level lines, wall by wall.
+
+    Returns
+    -------
+    tuple
+        Whether each pixel belongs to a line; and for each line the strength of each of its walls
+        relative to its usual strength, ``(lines, walls)``.
+    """
+    pitch = float(np.median(np.diff(rows)))
+    off = max(3, round(_OFF * pitch))
+    band = np.zeros(strength.shape, bool)
+    peaks = np.zeros((len(rows), len(columns) - 1))
+    for i, row in enumerate(rows):
+        top, bottom = max(0, row - off), min(len(strength), row + off + 1)
+        for j, (left, right) in enumerate(pairwise(columns)):
+            inset = min(4, (right - left) // 6)
+            profile = np.median(strength[top:bottom, left + inset : right - inset], axis=1)
+            middle = int((profile - 0.01 * np.abs(np.arange(top, bottom) - row)).argmax())
+            peak = float(profile[middle])
+            peaks[i, j] = peak
+            if peak < _LINE:
+                continue
+            least = max(0.08, 0.15 * peak)
+            first = last = middle
+            while first > 0 and profile[first - 1] > least:
+                first -= 1
+            while last + 1 < len(profile) and profile[last + 1] > least:
+                last += 1
+            reach = 5
+            a, b = max(0, left - reach), min(strength.shape[1], right + reach)
+            if j == 0:
+                a = 0
+            if j == len(columns) - 2:
+                b = strength.shape[1]
+            band[max(0, top + first - 1) : top + last + 2, a:b] = True
+    usual = np.median(peaks, axis=1, keepdims=True)
+    return band, peaks / np.maximum(usual, 1e-3)
+
+
+def _without(strength: Values, across: NDArray[np.bool_], down: NDArray[np.bool_]) -> Values:
+    """Remove lines, but not the strokes that cross them."""
+    ink = (strength > _INK).astype(np.uint8)
+    free = ~(across | down)
+    rest = np.asarray(ink * free, np.uint8)
+    for band, way in ((across, 0), (down, 1)):
+        thick = int(band.sum(way).max() / max(1, _runs(band, way))) if band.any() else 0
+        if not thick:
+            continue
+        size = [3, 3]
+        size[way] = min(2 * ((thick + 2) // 2) + 3, 25)
+        closed = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones(size, np.uint8))
+        rest |= np.asarray((closed > 0) & (ink > 0) & band, np.uint8)
+    return np.asarray(strength * (free | (rest > 0)), np.float32)
+
+
+def _runs(band: NDArray[np.bool_], axis: int) -> int:
+    """Count the lines that most columns, or rows, cross."""
+    starts = np.diff(band.astype(np.int8), axis=axis, prepend=0) > 0
+    return int(starts.sum(axis).max())
+
+
+def _merged(row_walls: NDArray[np.float64], column_walls: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return for each cell the number of the first cell that it is merged with, from 0.
+
+    Cells are merged if the walls between them are missing and they form a rectangle.
+    """
+    rows, columns = len(row_walls) - 1, len(column_walls) - 1
+    below = row_walls[1:-1] < _MISSING  # (rows - 1, columns)
+    beside = column_walls[1:-1].T < _MISSING  # (rows, columns - 1)
+    group = np.arange(rows * columns).reshape(rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            if group[i, j] != i * columns + j:
+                continue
+            wide = tall = 1
+            while j + wide < columns and beside[i, j + wide - 1]:
+                wide += 1
+            while i + tall < rows and below[i + tall - 1, j : j + wide].all():
+                if not beside[i + tall, j : j + wide - 1].all():
+                    break
+                tall += 1
+            group[i : i + tall, j : j + wide] = i * columns + j
+    return group
+
+
+def _owners(
+    mask: NDArray[np.uint8], stroke: float, rows: Sequence[int], columns: Sequence[int],
+    groups: NDArray[np.int64], lines: NDArray[np.bool_],
+) -> NDArray[np.int32]:  # fmt: skip
+    """Give each mark to a cell; see `Sheet.owner`."""
+    count, labels, stats, middles = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    pitch = float(np.median(np.diff(rows)))
+    row = np.clip(np.searchsorted(rows, middles[:, 1]) - 1, 0, len(rows) - 2)
+    column = np.clip(np.searchsorted(columns, middles[:, 0]) - 1, 0, len(columns) - 2)
+    own = 1 + groups[row, column]
+    left, top, width, height, area = stats.T
+    own[area < _DIRT * stroke * stroke] = 0
+    outside = (middles[:, 1] < rows[0] - 1) | (middles[:, 1] > rows[-1] + 1)
+    outside |= (middles[:, 0] < columns[0] - 1) | (middles[:, 0] > columns[-1] + 1)
+    own[outside] = 0
+    # What is left of a line lies along it.
+    along = cv2.dilate(lines.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    touching = np.bincount(labels[along & (mask > 0)], minlength=count)
+    thin = np.minimum(width, height) <= 0.8 * stroke + 1
+    own[thin & (touching > 0.5 * area)] = 0
+    own[0] = 0
+    owner = np.asarray(own[labels], np.int32)
+    for i in np.flatnonzero(own).tolist():
+        for places, start, size, axis in (
+            (rows, top[i], height[i], 0), (columns, left[i], width[i], 1)
+        ):  # fmt: skip
+            inside = [
+                p for p in places[1:-1] if start + _DEEP * pitch < p < start + size - _DEEP * pitch
+            ]
+            if not inside:
+                continue
+            box = np.s_[top[i] : top[i] + height[i], left[i] : left[i] + width[i]]
+            part = labels[box] == i
+            profile = part.sum(1 - axis)
+            cut = inside[0] - start
+            if min(profile[:cut].sum(), profile[cut:].sum()) < _BOTH * area[i]:
+                continue
+            y, x = np.nonzero(part)
+            r = np.clip(np.searchsorted(rows, y + top[i]) - 1, 0, len(rows) - 2)
+            c = np.clip(np.searchsorted(columns, x + left[i]) - 1, 0, len(columns) - 2)
+            owner[box][part] = 1 + groups[r, c]
+            break
+    return owner
+
+
+def patches(sheet: Sheet) -> Iterator[tuple[int, Values, list[tuple[int, int, int, int]]]]:
+    """Yield what is written in each cell that is not empty.
+
+    Yields
+    ------
+    tuple
+        The cell's number, from 0; its ink, ``float32``, with a margin; and the boxes of its marks.
+    """
+    order = np.argsort(sheet.owner, axis=None, kind="stable")
+    numbers = sheet.owner.ravel()[order]
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    ends = [*starts[1:], len(numbers)]
+    width, columns = sheet.owner.shape[1], len(sheet.columns) - 1
+    for start, end in zip(starts.tolist(), ends, strict=True):
+        number = int(numbers[start])
+        if not number:
+            continue
+        y, x = np.divmod(order[start:end], width)
+        row, column = divmod(number - 1, columns)
+        # Faint ink beside the marks may be a point.
+        top, bottom = min(y.min(), sheet.rows[row]), max(y.max() + 1, sheet.rows[row + 1])
+        left, right = (
+            min(x.min(), sheet.columns[column]),
+            max(x.max() + 1, sheet.columns[column + 1]),
+        )
+        area = np.s_[top:bottom, left:right]
+        own = (sheet.owner[area] == number).astype(np.uint8)
+        others = cv2.dilate(
+            ((sheet.owner[area] != number) & (sheet.owner[area] != 0)).astype(np.uint8),
+            np.ones((3, 3), np.uint8),
+        )
+        near = (others == 0) | (own > 0)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(own)
+        boxes = [(x, y, w, h) for x, y, w, h, _ in stats[1:].tolist()]
+        yield number - 1, np.asarray(sheet.strength[area] * near, np.float32), boxes

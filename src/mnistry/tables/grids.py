@@ -1,0 +1,636 @@
+"""Find the grids of tables in a picture, turned or photographed at an angle.
+
+The directions of thin dark lines tell how the picture is turned and how it was taken, so that the
+lines can be made level and upright. Lines that cross each other form a grid. Where a border is
+missing, the lines that stick out end in one. Knows nothing of what stands in the cells.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Grids are looked for in a copy with this long side, in pixels.
+_SIDE = 1280
+# Lines are narrower than this part of the long side.
+_THICKEST = 1 / 90
+# A line differs from the paper by this many standard deviations of the noise, and by this fraction
+# of the paper's light.
+_NOISE, _FAINTEST = 3.5, 0.02
+# Paper has at least this part of the light of the lightest paper.
+_DIM = 0.4
+# Where directions are measured, the brightness changes in one direction by this coherence.
+_COHERENT = 0.85
+_SAMPLES = 30_000
+# The ratio of scales between the middle and the sides of a picture is at most 1 + this.
+_MOST_PERSPECTIVE = 0.35
+# Pieces of lines are at least this part of the long side.
+_PIECE = 1 / 36
+# A wall between two cells is whole if this part of it is drawn. At least this part of a line has
+# whole walls: merged cells have none.
+_WHOLE, _DRAWN = 0.8, 0.5
+# At least this part of all walls of a grid is drawn; and its cells' least size, in pieces of lines.
+_WALLS, _SMALLEST = 0.75, 0.4
+# A line is drawn where it has at least this part of its usual contrast.
+_AS_DARK = 0.4
+# A piece at the end of a line belongs to it if the gap is at most this multiple of its length.
+_APART = 3.0
+# Noise is measured in blocks with sides of about so many pixels.
+_BLOCK = 64
+# A quarter of normally distributed values lie within this many standard deviations.
+_QUARTILE = 0.3186
+# At least this part of the lines that cross a grid reach its border; where fewer than this part
+# cross, there are two grids.
+_REACHED, _CROSSED = 0.5, 0.2
+# Grids smaller than this part of the largest are something else, such as a title.
+_LARGE = 0.08
+# A row or column that is lower or narrower than this part of the median is a double line.
+_DOUBLE = 0.22
+# Lines that stick out by more than this part of the usual row or column bound another one.
+_STICKS_OUT = 0.3
+# The only row or column of a picture is a table if it is this long, as a part of the picture.
+_CUT_OUT = 0.75
+# Lines that are level after all fall or rise by at most this much for each column.
+_SLOPING = 0.09
+# No more lines than these in each direction.
+_MOST_LINES = 400
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grid:
+    """A grid of cells.
+
+    Attributes
+    ----------
+    points
+        ``float64``, shape ``(rows + 1, columns + 1, 2)``: column and row, in pixels of the
+        picture, of each crossing of two lines.
+    """
+
+    points: Floats
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.points) - 1
+
+    @property
+    def columns(self) -> int:
+        """The number of columns."""
+        return len(self.points[0]) - 1
+
+
+def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
+    """Find all grids of a picture, in reading order.
+
+    Parameters
+    ----------
+    grey
+        ``uint8``, shape ``(height, width)``, of any polarity.
+
+    Examples
+    --------
+    >>> page = np.full((200, 300), 255, np.uint8)
+    >>> page[20:181:40, 20:281] = 0
+    >>> page[20:181, 20:281:65] = 0
+    >>> [(grid.rows, grid.columns) for grid in find_grids(page)]
+    [(4, 4)]
+    """
+    scale = min(1.0, _SIDE / max(grey.shape))
+    small = grey
+    if scale < 1:
+        small = np.asarray(
+            cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    contrast = _contrast(small)
+    move = _rectification(contrast)
+    if move is None:
+        return []
+    matrix, size = move
+    level = np.asarray(
+        cv2.warpPerspective(contrast, matrix, size, flags=cv2.INTER_LINEAR), np.float32
+    )
+    back = np.asarray(np.linalg.inv(matrix), np.float64)
+    reach = _PIECE * max(small.shape)
+    across = _lines(level, reach)
+    down = _lines(np.ascontiguousarray(level.T), reach)
+    found = []
+    for rows, columns in _tables(across, down, reach):
+        points = _transformed(np.stack(_crossing_points(rows, columns), -1), back)
+        points = (points + 0.5) / scale - 0.5
+        if (len(rows) > 2 and len(columns) > 2) or _is_cut_out(points, grey.shape):
+            found.append(Grid(points))
+    areas = [float(np.prod(np.ptp(grid.points.reshape(-1, 2), axis=0))) for grid in found]
+    found = [grid for grid, area in zip(found, areas, strict=True) if area >= _LARGE * max(areas)]
+    return sorted(found, key=lambda grid: tuple(np.round(grid.points[0, 0, ::-1], -1)))
+
+
+def _contrast(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute how much light thin lines absorb, as a fraction of the paper's."""
+    size = max(5, round(_THICKEST * max(grey.shape))) | 1
+    box = np.ones((size, size), np.uint8)
+    dark = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, box)
+    light = cv2.morphologyEx(grey, cv2.MORPH_OPEN, box)
+    if float(np.mean(dark - grey)) < float(np.mean(grey - light)) and np.median(grey) < 128:
+        grey, dark = 255 - grey, 255 - light
+    # Where there is little light, noise would look like lines.
+    least = _DIM * float(np.percentile(_sample(dark), 95))
+    contrast = (dark - grey).astype(np.float32) / np.maximum(dark, max(least, 1))
+    return np.asarray(contrast, np.float32)
+
+
+def _rectification(contrast: NDArray[np.float32]) -> tuple[Floats, tuple[int, int]] | None:
+    """Return a homography that makes both directions of lines level and upright, and its size."""
+    rows, columns = contrast.shape
+    middle, half = np.array([columns / 2, rows / 2]), np.hypot(rows, columns) / 2
+    places, angles = _directions(contrast)
+    if len(angles) < 100:
+        return None
+    first = _main_direction(angles)
+    places = (places - middle) / half
+    level = _vanishing_point(places, angles, first)
+    upright = _vanishing_point(places, angles, first + np.pi / 2)
+    horizon = np.cross(level, upright)
+    if abs(horizon[2]) < 1e-6:
+        return None
+    horizon = horizon / horizon[2]
+    if np.abs(horizon[:2]).max() > _MOST_PERSPECTIVE:
+        return None
+    straight = np.array([[1, 0, 0], [0, 1, 0], horizon])
+    x, y = (straight @ level)[:2], (straight @ upright)[:2]
+    axes = np.stack([x / np.hypot(*x), y / np.hypot(*y)], 1)
+    if axes[0, 0] < 0:
+        axes[:, 0] *= -1
+    if axes[1, 1] < 0:
+        axes[:, 1] *= -1
+    affine = np.eye(3)
+    affine[:2, :2] = np.linalg.inv(axes)
+    normalised = np.array([[1, 0, -middle[0]], [0, 1, -middle[1]], [0, 0, half]]) / half
+    matrix = np.diag([half, half, 1]) @ affine @ straight @ normalised
+    corners = _transformed(
+        np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], float), matrix
+    )
+    low, high = corners.min(0), corners.max(0)
+    if (high - low).max() > 3 * max(rows, columns):
+        return None
+    matrix = np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]]) @ matrix
+    width, height = np.ceil(high - low).astype(int).tolist()
+    return matrix, (width, height)
+
+
+def _directions(contrast: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Return places on thin lines, ``(n, 2)``, and the direction of the line at each, in radians.
+
+    The direction is that of the structure tensor (W. Förstner and E. Gülch, 1987).
+    """
+    soft = np.asarray(cv2.GaussianBlur(contrast, (0, 0), 1.0), np.float32)
+    gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    xx, yy, xy = (cv2.blur(one, (11, 11)) for one in (gx * gx, gy * gy, gx * gy))
+    apart = cv2.magnitude(xx - yy, 2 * xy)
+    on_line = (soft > max(_FAINTEST, 3 * _deviation(soft))) & (apart > _COHERENT * (xx + yy))
+    y, x = np.nonzero(on_line)
+    step = max(1, len(y) // _SAMPLES)
+    y, x = y[::step], x[::step]
+    angles = 0.5 * np.arctan2(2 * xy[y, x], xx[y, x] - yy[y, x]) + np.pi / 2
+    return np.stack([x, y], 1).astype(np.float64), angles.astype(np.float64)
+
+
+def _sample(values: NDArray[Any]) -> NDArray[Any]:
+    """Sample about 256 rows and columns."""
+    return values[:: max(1, values.shape[0] // 256), :: max(1, values.shape[1] // 256)]
+
+
+def _deviation(values: NDArray[np.float32]) -> float:
+    """Estimate the standard deviation of the noise."""
+    part = _sample(values)
+    return 1.4826 * float(np.median(np.abs(part - np.median(part))))
+
+
+def _main_direction(angles: Floats) -> float:
+    """Return the direction, within 45 degrees of level, which most lines have or cross upright."""
+    bins = np.floor(np.rad2deg(angles)).astype(int) % 180
+    counts = np.bincount(bins, minlength=180).astype(np.float64)
+    window = np.array([1, 2, 3, 4, 3, 2, 1]) / 16
+    counts = np.convolve(np.concatenate([counts[-3:], counts, counts[:3]]), window, "valid")
+    both = np.sqrt(counts * np.roll(counts, 90))[:90]
+    best = int(both.argmax())
+    return float(np.deg2rad(best + 0.5 if best < 45 else best + 0.5 - 90))
+
+
+def _vanishing_point(places: Floats, angles: Floats, first: float) -> Floats:
+    """Fit the point at which lines of about one direction meet, in homogeneous coordinates.
+
+    Parameters
+    ----------
+    places
+        Points on the lines, ``(n, 2)``, within the unit circle.
+    angles
+        The lines' directions.
+    first
+        The usual direction.
+    """
+    off = (angles - first + np.pi / 2) % np.pi - np.pi / 2
+    near = np.abs(off) < np.deg2rad(14)
+    point = np.array([np.cos(first), np.sin(first), 0])
+    if near.sum() < 30:
+        return point
+    x, y = places[near].T
+    cos, sin = np.cos(angles[near]), np.sin(angles[near])
+    lines = np.stack([-sin, cos, x * sin - y * cos], 1)
+    for width in np.deg2rad([8, 6, 4, 3, 2, 2, 1, 1, 1, 1, 1]):
+        weights = 1 / (1 + (lines @ point / width) ** 2) ** 2
+        # A prior of no perspective decides where few lines tell of any.
+        moments = (lines * weights[:, None]).T @ lines / weights.sum()
+        moments[2, 2] += 1e-4
+        point = np.linalg.eigh(moments)[1][:, 0]
+        point = point * np.sign(point[0] * np.cos(first) + point[1] * np.sin(first))
+        point = point / np.hypot(point[0], point[1])
+    return np.asarray(point, np.float64)
+
+
+def _transformed(points: Floats, matrix: Floats) -> Floats:
+    flat = points.reshape(-1, 2)
+    moved = np.concatenate([flat, np.ones((len(flat), 1))], 1) @ matrix.T
+    return np.asarray((moved[:, :2] / moved[:, 2:]).reshape(points.shape), np.float64)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Line:
+    """A nearly level line.
+
+    Attributes
+    ----------
+    curve
+        The row as a function of the column, a parabola: the coefficients of 1, x and x squared.
+    start, stop
+        Its first column, and the column after its last.
+    seen
+        For each column of the picture, in how many columns before it the line is drawn.
+    """
+
+    curve: Floats
+    start: float
+    stop: float
+    seen: NDArray[np.int64]
+
+    @property
+    def length(self) -> float:
+        """How much of it is drawn."""
+        return self.drawn(self.start, self.stop) * (self.stop - self.start)
+
+    @property
+    def place(self) -> float:
+        """The row of its middle."""
+        return self.at((self.start + self.stop) / 2)
+
+    def at(self, column: float) -> float:
+        """Return its row in a column."""
+        a, b, c = self.curve.tolist()
+        return float(a + column * (b + column * c))
+
+    def drawn(self, start: float, stop: float) -> float:
+        """Return the fraction that is drawn between two columns."""
+        a, b = (int(np.clip(round(v), 0, len(self.seen) - 1)) for v in (start, stop))
+        return float((self.seen[b] - self.seen[a]) / max(b - a, 1))
+
+
+def _lines(contrast: NDArray[np.float32], reach: float) -> list[_Line]:
+    """Find nearly level lines.
+
+    Parameters
+    ----------
+    contrast
+        See `_contrast`.
+    reach
+        Least length of a piece, in pixels.
+    """
+    ridge = _ridge(contrast, reach)
+    least = np.maximum(_NOISE * _noise(ridge), _FAINTEST)
+    mask = (ridge > least).astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
+    mask = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # lines that climb by a pixel stay whole
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, round(reach)), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    if count == 1:
+        return []
+    y, x = np.nonzero(mask)
+    own = labels[y, x]
+    order = np.argsort(own, kind="stable")
+    y, x = y[order], x[order]
+    weights = np.maximum(ridge[y, x], 0.0) + 1e-4
+    starts = np.searchsorted(own[order], np.arange(1, count + 1))
+    longest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_WIDTH], kind="stable")[: 4 * _MOST_LINES]
+    pieces = []
+    for i in longest.tolist():
+        part = slice(starts[i - 1], starts[i] if i < count else None)
+        left, width = int(stats[i, 0]), int(stats[i, 2])
+        total = np.bincount(x[part] - left, weights[part], width)
+        rows = np.bincount(x[part] - left, weights[part] * y[part], width)
+        columns = np.flatnonzero(total > 0)
+        step = max(1, len(columns) // 40)
+        columns = columns[::step]
+        pieces.append(
+            (
+                np.asarray(columns + float(left), np.float64),
+                rows[columns] / total[columns],
+                left + width,
+            )
+        )
+    return [
+        _trimmed(_Line(curve, start, stop, _seen(curve, start, stop, ridge, least)))
+        for curve, start, stop in _linked(pieces, reach)
+    ]
+
+
+def _noise(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Estimate the standard deviation of the noise around each pixel."""
+    rows, columns = (max(1, side // _BLOCK) for side in values.shape)
+    height, width = values.shape[0] // rows, values.shape[1] // columns
+    blocks = np.abs(values[: rows * height, : columns * width])
+    blocks = blocks.reshape(rows, height, columns, width).swapaxes(1, 2)
+    # Where much is written, only the smallest values are noise.
+    least = np.quantile(blocks.reshape(rows, columns, -1)[..., ::3], 0.25, axis=2) / _QUARTILE
+    size = values.shape[1], values.shape[0]
+    smooth = cv2.resize(least.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(smooth, np.float32)
+
+
+def _trimmed(line: _Line) -> _Line:
+    """Leave out pieces at the ends that are far from the rest, such as strokes of a title."""
+    start, stop = int(max(line.start, 0)), int(line.stop)
+    drawn = np.diff(line.seen)[start:stop]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], drawn, [0]])))
+    runs = start + edges.reshape(-1, 2)
+    if not len(runs):
+        return line
+    lengths = runs[:, 1] - runs[:, 0]
+    first = last = int(lengths.argmax())
+    while first and runs[first, 0] - runs[first - 1, 1] <= _APART * lengths[first - 1]:
+        first -= 1
+    while last + 1 < len(runs) and runs[last + 1, 0] - runs[last, 1] <= _APART * lengths[last + 1]:
+        last += 1
+    return dataclasses.replace(line, start=float(runs[first, 0]), stop=float(runs[last, 1]))
+
+
+def _ridge(contrast: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
+    """Compute how much darker a level line is than the paper on both sides of it."""
+    along = cv2.blur(contrast, (9, 1))
+    aside = max(3, round(reach / 8))
+    padded = cv2.copyMakeBorder(along, aside, aside, 0, 0, cv2.BORDER_REPLICATE)
+    return np.asarray(along - (padded[: -2 * aside] + padded[2 * aside :]) / 2, np.float32)
+
+
+def _seen(
+    curve: Floats,
+    start: float,
+    stop: float,
+    ridge: NDArray[np.float32],
+    least: NDArray[np.float32],
+) -> NDArray[np.int64]:
+    """Measure where a line is drawn, now that its course is known; see `_Line.seen`.
+
+    It is drawn where it is about as dark as usual: strokes of digits are much darker or lighter.
+    """
+    columns = np.arange(ridge.shape[1])
+    rows = np.rint(curve @ [columns**0, columns, columns**2]).astype(int)
+    near = np.clip(rows + np.array([[-1], [0], [1]]), 0, len(ridge) - 1)
+    dark = ridge[near, columns].max(0)
+    least = least[near[1], columns] / 2
+    usual = float(np.median(dark[int(max(start, 0)) : int(stop)]))
+    seen = (dark > np.maximum(least, _AS_DARK * usual)).astype(np.uint8)
+    seen[(rows < 0) | (rows >= len(ridge))] = 0
+    for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
+        seen = cv2.morphologyEx(seen[None], way, np.ones((1, 7), np.uint8))[0]
+    return np.concatenate([[0], np.cumsum(seen, dtype=np.int64)])
+
+
+def _linked(
+    pieces: Sequence[tuple[Floats, Floats, int]], reach: float
+) -> list[tuple[Floats, float, float]]:
+    """Join pieces, the longest first, that continue each other: to curves, starts and stops."""
+    curves, ends = np.zeros((_MOST_LINES, 3)), np.zeros((_MOST_LINES, 2))
+    members: list[list[tuple[Floats, Floats, int]]] = []
+    for piece in pieces:
+        columns, rows, stop = piece
+        start, count = columns[0], len(members)
+        curve = _fitted(columns, rows, reach)
+        if abs(curve[1] + 2 * curve[2] * columns.mean()) > _SLOPING:
+            continue
+        ahead = np.maximum(ends[:count, 0] - stop, start - ends[:count, 1])
+        gap = np.maximum(ahead, 0)
+        places = np.linspace(start, stop, 3)[:, None] ** [0, 1, 2]
+        off = np.abs(curves[:count] @ places.T - curve @ places.T).mean(1)
+        fits = (gap <= 12 * reach) & (off < 0.09 * reach + 0.012 * gap)
+        if fits.any():
+            best = int(np.where(fits, off, np.inf).argmin())
+            members[best].append(piece)
+            ends[best] = min(ends[best, 0], start), max(ends[best, 1], stop)
+            xs = np.concatenate([one[0] for one in members[best]])
+            curves[best] = _fitted(xs, np.concatenate([one[1] for one in members[best]]), reach)
+        elif count < _MOST_LINES:
+            members.append([piece])
+            curves[count], ends[count] = curve, (start, stop)
+    found = zip(curves[: len(members)], ends.tolist(), strict=False)
+    return [(curve, start, stop) for curve, (start, stop) in found]
+
+
+def _fitted(columns: Floats, rows: Floats, reach: float) -> Floats:
+    """Fit a straight line; a parabola if it is long."""
+    middle = float(columns.mean())
+    if len(columns) < 3:
+        return np.array([float(rows.mean()), 0.0, 0.0])
+    degree = 2 if np.ptp(columns) > 8 * reach else 1
+    a, b, c = [*np.polynomial.polynomial.polyfit(columns - middle, rows, degree), 0.0][:3]
+    return np.array([a - b * middle + c * middle * middle, b - 2 * c * middle, c])
+
+
+def _tables(
+    across: Sequence[_Line], down: Sequence[_Line], reach: float
+) -> list[tuple[list[_Line], list[_Line]]]:
+    """Group lines that cross, and keep groups that are grids."""
+    if not across or not down:
+        return []
+    x, y = _crossing_points(across, down)
+    slack = 0.5 * reach
+    row_ends = np.array([[line.start - slack, line.stop + slack] for line in across])[:, None]
+    column_ends = np.array([[line.start - slack, line.stop + slack] for line in down])[None]
+    crosses = (row_ends[..., 0] <= x) & (x <= row_ends[..., 1])
+    crosses &= (column_ends[..., 0] <= y) & (y <= column_ends[..., 1])
+    found = []
+    for rows, columns in _connected(crosses):
+        found += _as_tables([across[i] for i in rows], [down[j] for j in columns], reach)
+    return found
+
+
+def _crossing_points(rows: Sequence[_Line], columns: Sequence[_Line]) -> tuple[Floats, Floats]:
+    """Return the column and the row where each row's line crosses each column's."""
+    a, b = (np.stack([line.curve for line in lines]) for lines in (rows, columns))
+    y = np.array([[line.at((line.start + line.stop) / 2)] for line in rows])
+    for _ in range(4):
+        x = b[:, 0] + y * (b[:, 1] + y * b[:, 2])
+        y = a[:, :1] + x * (a[:, 1:2] + x * a[:, 2:])
+    return np.asarray(x, np.float64), np.asarray(y, np.float64)
+
+
+def _connected(crosses: NDArray[np.bool_]) -> list[tuple[list[int], list[int]]]:
+    """Return the connected parts of a bipartite graph."""
+    groups = []
+    left = set(np.flatnonzero(crosses.any(1)).tolist())
+    while left:
+        rows: set[int] = {min(left)}
+        while True:
+            columns = np.flatnonzero(crosses[sorted(rows)].any(0))
+            more = set(np.flatnonzero(crosses[:, columns].any(1)).tolist())
+            if more == rows:
+                break
+            rows = more
+        left -= rows
+        groups.append((sorted(rows), columns.tolist()))
+    return groups
+
+
+def _as_tables(
+    rows: list[_Line], columns: list[_Line], reach: float
+) -> list[tuple[list[_Line], list[_Line]]]:
+    """Keep the lines of grids, in order, with the borders that are missing."""
+    while True:
+        if len(rows) < 1 or len(columns) < 1 or len(rows) + len(columns) < 4:
+            return []
+        rows, columns = (sorted(lines, key=lambda line: line.place) for lines in (rows, columns))
+        x, y = _crossing_points(rows, columns)
+        across, down = _walls(rows, x), _walls(columns, y.T)
+        solid_rows, solid_columns = _solid(across, x), _solid(down, y.T)
+        kept = [line for line, solid in zip(rows, solid_rows, strict=True) if solid >= _DRAWN]
+        also = [line for line, solid in zip(columns, solid_columns, strict=True) if solid >= _DRAWN]
+        if len(kept) == len(rows) and len(also) == len(columns):
+            kept, also = _reached(rows, down), _reached(columns, across)
+            if len(kept) == len(rows) and len(also) == len(columns):
+                break
+        rows, columns = kept, also
+    for i in _gaps(down):  # two grids, one below the other
+        middle = (rows[i].place + rows[i + 1].place) / 2
+        upper, lower = zip(*(_cut(line, middle) for line in columns), strict=True)
+        return [
+            *_as_tables(rows[: i + 1], list(upper), reach),
+            *_as_tables(rows[i + 1 :], list(lower), reach),
+        ]
+    for j in _gaps(across):
+        middle = (columns[j].place + columns[j + 1].place) / 2
+        left, right = zip(*(_cut(line, middle) for line in rows), strict=True)
+        return [
+            *_as_tables(list(left), columns[: j + 1], reach),
+            *_as_tables(list(right), columns[j + 1 :], reach),
+        ]
+    rows, columns = _with_borders(rows, columns), _with_borders(columns, rows)
+    rows, columns = _single(rows), _single(columns)
+    return [(rows, columns)] if _is_grid(rows, columns, reach) else []
+
+
+def _cut(line: _Line, at: float) -> tuple[_Line, _Line]:
+    """Return a line's part before a column, and that from there on."""
+    before = dataclasses.replace(line, stop=max(line.start + 1, min(line.stop, at)))
+    after = dataclasses.replace(line, start=min(line.stop - 1, max(line.start, at)))
+    return _trimmed(before), _trimmed(after)
+
+
+def _gaps(walls: Floats) -> list[int]:
+    """Return the gaps that next to no line crosses."""
+    if not walls.size:
+        return []
+    crossed = (walls >= _WHOLE / 2).mean(0)
+    return np.flatnonzero(crossed < _CROSSED).tolist()
+
+
+def _is_grid(rows: list[_Line], columns: list[_Line], reach: float) -> bool:
+    """Whether walls stand between nearly all cells, which are large enough to write in."""
+    if len(rows) < 2 or len(columns) < 2:
+        return False
+    x, y = _crossing_points(rows, columns)
+    walls = (_walls(rows, x), _walls(columns, y.T))
+    if min(float(one.mean()) for one in walls) < _WALLS:
+        return False
+    pitch = min(float(np.median(np.diff(y, axis=0))), float(np.median(np.diff(x, axis=1))))
+    return pitch > _SMALLEST * reach
+
+
+def _walls(lines: Sequence[_Line], places: Floats) -> Floats:
+    """Return for each line the fraction that is drawn between each two places."""
+    return np.array(
+        [
+            [line.drawn(*sorted(ends)) for ends in pairwise(row)]
+            for line, row in zip(lines, places.tolist(), strict=True)
+        ]
+    )
+
+
+def _solid(walls: Floats, places: Floats) -> Floats:
+    """Return for each line how much of it has walls that are whole; text has gaps everywhere."""
+    lengths = np.abs(np.diff(places, axis=1))
+    if not lengths.size:
+        return np.ones(len(walls))
+    return np.asarray((lengths * (walls >= _WHOLE)).sum(1) / np.maximum(lengths.sum(1), 1))
+
+
+def _reached(lines: list[_Line], walls: Floats) -> list[_Line]:
+    """Drop the first or the last line if few others reach it, such as the edge of the paper.
+
+    Parameters
+    ----------
+    lines
+        The lines.
+    walls
+        For each line that crosses these, the fraction that is drawn between each two of them.
+    """
+    inner = walls[1:-1]
+    if len(lines) < 3 or not inner.size:
+        return lines
+    for place, end in ((0, 0), (-1, len(lines) - 1)):
+        if float((inner[:, place] >= _WHOLE / 2).mean()) < _REACHED:
+            return [line for i, line in enumerate(lines) if i != end]
+    return lines
+
+
+def _with_borders(lines: list[_Line], others: Sequence[_Line]) -> list[_Line]:
+    """Add a border where the other lines stick out beyond the first or last of these lines."""
+    middle = float(np.median([other.place for other in others]))
+    places = [line.at(middle) for line in lines]
+    usual = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
+    found = list(lines)
+    for is_last in (False, True):
+        end = float(np.median([other.stop if is_last else other.start for other in others]))
+        outer = places[-1] if is_last else places[0]
+        if (end - outer if is_last else outer - end) <= _STICKS_OUT * usual:
+            continue
+        model = lines[-1] if is_last else lines[0]
+        curve = model.curve + np.array([end - model.at(middle), 0, 0])
+        border = dataclasses.replace(model, curve=curve)
+        found = [*found, border] if is_last else [border, *found]
+    return found
+
+
+def _single(lines: list[_Line]) -> list[_Line]:
+    """Make one of two lines that are very close."""
+    if len(lines) < 3:
+        return lines
+    usual = float(np.median(np.diff([line.place for line in lines])))
+    kept = [lines[0]]
+    for line in lines[1:]:
+        if line.place - kept[-1].place >= _DOUBLE * usual:
+            kept.append(line)
+        elif line.length > kept[-1].length:
+            kept[-1] = line
+    return kept
+
+
+def _is_cut_out(points: Floats, shape: tuple[int, ...]) -> bool:
+    """Whether a single row or column fills the picture, as one that was cut out of a table."""
+    extent = np.ptp(points.reshape(-1, 2), axis=0)
+    size = np.array(shape[1::-1])
+    longest = int(size.argmax())
+    return bool(max(points.shape[:2]) > 3 and extent[longest] >= _CUT_OUT * size[longest])

@@ -1,0 +1,57 @@
+"""Grids are found whole: every row and every column, and none where there is none."""
+
+import numpy as np
+import pytest
+
+from mnistry.tables.grids import find_grids
+
+NUMBERS = [["12", "3", ""], ["4", "56", "7"], ["", "8", "90"], ["1", "23", "4"]]
+
+
+def shapes(grey: np.ndarray) -> list[tuple[int, int]]:
+    return [(grid.rows, grid.columns) for grid in find_grids(grey)]
+
+
+def test_the_crossings_lie_where_the_lines_cross(sheet) -> None:
+    (grid,) = find_grids(sheet(NUMBERS))
+    x, y = np.meshgrid(40 + 110 * np.arange(4), 40 + 60 * np.arange(5))
+    assert np.abs(grid.points - np.stack([x, y], -1)).max() < 2
+
+
+@pytest.mark.parametrize("degrees", [-15, -7, 3, 15])
+@pytest.mark.parametrize("depth", [0.0, 0.12])
+def test_a_photo_at_an_angle(sheet, photograph, degrees: float, depth: float) -> None:
+    assert shapes(photograph(sheet(NUMBERS), degrees, depth)) == [(4, 3)]
+
+
+def test_borders_that_are_missing(sheet) -> None:
+    assert shapes(sheet(NUMBERS, borders=False)) == [(4, 3)]
+
+
+def test_faint_lines(sheet) -> None:
+    noise = np.random.default_rng(0).normal(0, 2, sheet(NUMBERS).shape)
+    assert shapes(np.clip(sheet(NUMBERS, rule=225) + noise, 0, 255).astype(np.uint8)) == [(4, 3)]
+
+
+def test_several_grids_are_found_from_top_to_bottom(sheet) -> None:
+    upper, lower = sheet(NUMBERS), sheet(NUMBERS[:3])
+    assert shapes(np.concatenate([upper, lower])) == [(4, 3), (3, 3)]
+
+
+def test_white_lines_on_a_blackboard(sheet) -> None:
+    assert shapes(255 - sheet(NUMBERS)) == [(4, 3)]
+
+
+def test_a_row_is_a_table_if_it_is_the_whole_picture(sheet) -> None:
+    row = sheet([["1", "2", "3", "4"]])
+    assert shapes(row) == [(1, 4)]
+    comb = np.full((900, 1200), 235, np.uint8)
+    comb[200 : 200 + row.shape[0], 100 : 100 + row.shape[1]] = row
+    assert shapes(comb) == []
+
+
+def test_lines_of_numbers_are_no_table(sheet) -> None:
+    assert shapes(sheet(NUMBERS, rule=235)) == []
+    ruled = np.full((600, 800), 235, np.uint8)
+    ruled[60:600:60] = 60
+    assert shapes(ruled) == []

@@ -1,0 +1,59 @@
+"""A sheet of numbers becomes rows and columns, whatever the way it was taken."""
+
+import numpy as np
+import pytest
+
+NUMBERS = [["12", "3", ""], ["4", "56", "7"], ["", "8", "90"], ["1", "23", "4"]]
+
+
+def texts(table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_a_scan(reader, sheet) -> None:
+    (table,) = reader.read_tables(sheet(NUMBERS))
+    assert texts(table) == NUMBERS
+    assert [cell.value for cell in table.rows[0]] == [12, 3, None]
+    x, y, width, height = table.rows[1][2].box
+    assert abs(x - 260) < 4 and abs(y - 100) < 4 and abs(width - 110) < 4 and abs(height - 60) < 4
+
+
+@pytest.mark.parametrize("degrees", [-12, 9])
+def test_a_photo_at_an_angle(reader, sheet, photograph, degrees: float) -> None:
+    (table,) = reader.read_tables(photograph(sheet(NUMBERS), degrees, 0.1))
+    assert texts(table) == NUMBERS
+
+
+def test_a_mark_that_sticks_out_belongs_to_the_cell_of_its_middle(reader, sheet) -> None:
+    paper = sheet(NUMBERS)
+    cell = paper[40 + 70 : 40 + 118, 160:250].copy()  # the 56
+    paper[40 + 63 : 40 + 117, 154:256] = 235
+    paper[40 + 58 : 40 + 62, 154:256] = 60
+    paper[40 + 54 : 40 + 102, 160:250] = np.minimum(paper[40 + 54 : 40 + 102, 160:250], cell)
+    (table,) = reader.read_tables(paper)
+    assert table.rows[0][1].text == "3"
+    assert table.rows[1][1].text in ("56", "5?", "?6", "??")
+
+
+def test_merged_cells_have_their_text_in_the_first(reader, sheet) -> None:
+    rows = [["", "", ""], *NUMBERS[1:]]
+    paper = sheet(rows)
+    number = sheet([["57", "", ""]])[42:96, 42:148]
+    paper[42:96, 149:151] = 235  # no wall between the first two cells
+    paper[42:96, 97:203] = np.minimum(paper[42:96, 97:203], number)
+    (table,) = reader.read_tables(paper)
+    assert texts(table)[0] == ["57", "", ""]
+    assert texts(table)[1:] == NUMBERS[1:]
+
+
+def test_a_scribble_is_unclear(reader, sheet) -> None:
+    paper = sheet(NUMBERS)
+    for y in range(45, 95, 6):
+        paper[y : y + 3, 270:350] = 40
+        paper[y : y + 6, 270 + (y % 12) * 10 : 276 + (y % 12) * 10] = 40
+    (table,) = reader.read_tables(paper)
+    assert "?" in table.rows[0][2].text
+
+
+def test_no_table(reader) -> None:
+    assert reader.read_tables(np.full((300, 400), 230, np.uint8)) == []
