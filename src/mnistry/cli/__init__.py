@@ -41,7 +41,7 @@ _SIGPIPE = 128 + 13
         "Look at data": ("data", "show"),
         "Train": ("train", "sweep", "runs"),
         "See what a network has learned": ("evaluate", "explain", "ledger", "plot"),
-        "Use a network": ("read", "doctor", "predict", "adopt", "export", "studio"),
+        "Use a network": ("read", "doctor", "predict", "teach", "adopt", "export", "studio"),
     },
     context_settings={
         "help_option_names": ["-h", "--help"],
