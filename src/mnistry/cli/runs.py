@@ -127,7 +127,10 @@ def _origin(run: "Run") -> list[tuple[str, str]]:
         taught = run.taught
         return [
             ("taught from", f"{taught.start}, SHA-256 {taught.digest}"),
-            ("examples", f"{taught.examples:,}, of {common.counted_noun(taught.writers, 'writer')}"),
+            (
+                "examples",
+                f"{taught.examples:,}, of {common.counted_noun(taught.writers, 'writer')}",
+            ),
             ("wrong before", f"{taught.wrong_before:,} of the examples"),
             ("wrong after", f"{taught.wrong_after:,}, each by a network taught without it"),
         ]

@@ -118,8 +118,10 @@ def _print(lesson: "Lesson", dataset: "Dataset") -> None:
     console = common.stdout()
     console.print(table)
     console.print(
-        "Each example was read by a network that was taught without it. In brackets: 95 % interval.",
+        "After: each example was read by a network that was taught without it. "
+        "In brackets: the 95 % interval.",
         style="bright_black",
+        soft_wrap=True,
     )
     if lesson.run is not None:
         console.print(f"\nrun: {lesson.run.path}", soft_wrap=True)

@@ -59,7 +59,7 @@ class Start:
             )
         self._outputs = [name for name, _, _ in heads]
         self.kernel = np.concatenate([kernel for _, kernel, _ in heads])
-        self.bias = np.sum([bias for _, _, bias in heads], axis=0, dtype=np.float32)
+        self.bias: NDArray[np.float32] = np.array([bias for _, _, bias in heads]).sum(axis=0)
         self._session = onnx_session.start_session(self._without_head(), where, threads)
 
     def features(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -137,10 +137,10 @@ class Start:
             return [(node.input[0], _scaled(kernel, factor), _scaled(bias, factor))]
         sources: Sequence[str] = node.input
         if node.op_type == "Mul":
-            values = [self._constant(one) for one in sources]
-            if [value is None for value in values] != [True, False] or np.size(values[1]) != 1:
+            value = self._constant(sources[1])
+            if value is None or value.size != 1:
                 return None
-            sources, factor = sources[:1], factor * float(np.asarray(values[1]).item())
+            sources, factor = sources[:1], factor * float(value.item())
         elif node.op_type == "Mean":
             factor /= len(sources)
         elif node.op_type not in ("Sum", "Add"):
@@ -153,7 +153,7 @@ class Start:
             found += heads
         return found
 
-    def _constant(self, name: str) -> NDArray[np.generic] | None:
+    def _constant(self, name: str) -> NDArray[np.float32] | None:
         """Return the value of a weight, which may be stored in 16 bits, else None."""
         node = self._made.get(name)
         if node is not None and node.op_type == "Cast":
@@ -260,5 +260,5 @@ def _for_bent(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
     return copies
 
 
-def _scaled(values: NDArray[np.generic], factor: float) -> NDArray[np.float32]:
+def _scaled(values: NDArray[np.floating], factor: float) -> NDArray[np.float32]:
     return np.asarray(values, np.float32) * np.float32(factor)

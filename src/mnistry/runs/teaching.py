@@ -1,7 +1,8 @@
 """Teach a network a hand from labelled digits, and write the run if it reads them better.
 
 Better means: of examples that it was not taught with it reads no fewer, and with less loss; and it
-has forgotten neither MNIST nor what is no digit. A taught run has ``model.onnx`` and no Keras model.
+has forgotten neither MNIST nor what is no digit. A taught run has ``model.onnx``, and no Keras
+model.
 """
 
 import dataclasses
@@ -33,7 +34,7 @@ from mnistry.version import __version__
 BUILT_IN = "the built-in network"
 LEAST, MOST = 5, 2000  # examples
 LOST = 0.001  # the most of MNIST's accuracy that may be lost
-_REHEARSED, _NON_DIGITS = 3000, 300  # images that the network is taught with besides the examples
+_REHEARSED, _NON_DIGITS = 4000, 400  # images that the network is taught with besides the examples
 _JUDGED = 500  # other non-digits
 _CHECKED = 200  # images on which ONNX Runtime's answers are compared
 _TOLERANCE = 1e-4
@@ -199,9 +200,7 @@ def teach_as_run(
             *origin.thresholds,
         )  # fmt: skip
         session = onnx_session.open_session(content)
-        card = score_split(
-            rehearsed, onnx_session.probabilities(session, rehearsed.images), DIGITS
-        )
+        card = score_split(rehearsed, onnx_session.probabilities(session, rehearsed.images), DIGITS)
         scores = Scores(None if dataset.test is None else after.test, card)
         run = _write(path, record, content, scores, dataset, began)
     return Lesson(
@@ -233,7 +232,11 @@ def _of_run(run: Run) -> _Origin:
     file = run.checked(run.onnx_path)
     licence = run.notes(run.scores())["licence"]
     return _Origin(
-        f"run {run.path.name}", file.read_bytes(), str(run.path), licence, reader.thresholds_of(file)
+        f"run {run.path.name}",
+        file.read_bytes(),
+        str(run.path),
+        licence,
+        reader.thresholds_of(file),
     )
 
 
@@ -256,8 +259,9 @@ def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
         raise DataError(
             what,
             expected=f"{LEAST} to {MOST:,} different ones",
-            remedy="give more" if len(first) < LEAST else "train a network of their own: "
-            "mnistry train --data",
+            remedy="give more"
+            if len(first) < LEAST
+            else "train a network of their own: mnistry train --data",
         )
     places = [(k, i) for k, writer in enumerate(writers) for i in range(len(writer.images))]
     kept = [places[i] for i in first.tolist()]
@@ -281,9 +285,7 @@ def _choose(train: Split, seed: int) -> tuple[Split, Images]:
     random = np.random.default_rng([seed, 4])
     chosen = random.permutation(len(train.images))[:_REHEARSED]
     labels = np.asarray(train.labels)
-    kinds = non_digits.make(
-        non_digits.Digits(train.images, labels), _NON_DIGITS + _JUDGED, random
-    )
+    kinds = non_digits.make(non_digits.Digits(train.images, labels), _NON_DIGITS + _JUDGED, random)
     made = np.concatenate(list(kinds.values()))
     return Split(train.images[chosen], labels[chosen]), made[random.permutation(len(made))]
 
@@ -319,7 +321,8 @@ def _figures(
 
 
 def _losses(read: NDArray[np.float32], labels: NDArray[np.integer]) -> NDArray[np.float64]:
-    return -np.log(np.clip(read[np.arange(len(labels)), labels].astype(np.float64), 1e-7, 1))
+    given = read[np.arange(len(labels)), labels].astype(np.float64)
+    return np.asarray(-np.log(np.clip(given, 1e-7, 1)))
 
 
 def _against(examples: Split, before: Figures, after: Figures) -> list[str]:

@@ -3,7 +3,7 @@
 The hand is learned in two steps. First a smooth bend of the whole image is found that turns the
 hand's digits into digits as MNIST's writers wrote them: some twenty numbers, which twenty examples
 can determine. Then the network sees each image twice, as it is and bent, and gives each digit two
-logits, "as before" and "in this hand". Only this last layer is trained, together with MNIST's own
+logits, "as before" and "in this hand". Only the second ten are trained, together with MNIST's own
 images and with marks that are no digit, so that nothing is forgotten. The rest of the network stays
 as it is.
 
@@ -28,7 +28,7 @@ from mnistry.images.mnist_form import SIDE
 Floats = NDArray[np.float32]
 
 CLASSES = 10
-FOLDS = 5
+PARTS = 4  # of the examples, for the cross-validation
 # How far examples are distorted: less than one writer's digits differ from each other.
 _DISTORTION = Distortion(rotation=7, scale=0.07, shear=0.08, shift=0.7, elastic=0.6)
 _COPIES, _MOST_COPIES = 600, 6  # images made of the examples; of each of them
@@ -37,8 +37,9 @@ _DEGREE, _STIFFNESS = 3, 0.005
 _STEPS = (4, 4, 6)  # Gauss-Newton's steps with polynomials of degree 1, 2 and 3
 _BENT_BY = 300  # examples: more do not change the bend
 _RANK, _BLUR = 20, 1.0  # of a class's subspace; pixels
+_DESCRIBED = 250  # images that a subspace is made from
 # The last layer: what the examples weigh against the others, and what a change of a weight costs.
-_WEIGHT, _COST, _ITERATIONS = 0.3, 3e-4, 30
+_WEIGHT, _COST, _ITERATIONS = 0.2, 3e-4, 30
 
 
 class Start(Protocol):
@@ -121,7 +122,7 @@ class Rehearsal:
         nothing = np.full((len(non_digits), CLASSES), 1 / CLASSES, np.float32)
         labels = np.asarray(digits.labels)
         subspaces = {
-            int(digit): _subspace(_blurred(digits.images[labels == digit]))
+            int(digit): _subspace(_blurred(digits.images[labels == digit][:_DESCRIBED]))
             for digit in np.unique(labels)
         }
         return cls(pixels, np.concatenate([known, nothing]), features, subspaces)
@@ -189,13 +190,10 @@ def teach(start: Start, examples: Split, rehearsal: Rehearsal, *, seed: int = 0)
     return Taught(bend, kernel, bias)
 
 
-def cross_validate(
-    start: Start, examples: Split, rehearsal: Rehearsal, *, seed: int = 0
-) -> Floats:
+def cross_validate(start: Start, examples: Split, rehearsal: Rehearsal, *, seed: int = 0) -> Floats:
     """Read each example by a network that was taught without it.
 
-    The examples are divided into five parts with the same share of every digit; with fewer than
-    ten each is a part of its own.
+    The examples are divided into four parts with the same share of every digit.
 
     Returns
     -------
@@ -204,8 +202,8 @@ def cross_validate(
     """
     labels = np.asarray(examples.labels)
     found = np.empty((len(labels), CLASSES), np.float32)
-    part = _folds(labels, seed)
-    for number in range(int(part.max()) + 1):
+    part = _parts(labels, seed)
+    for number in range(PARTS):
         aside, kept = part == number, part != number
         taught = teach(start, Split(examples.images[kept], labels[kept]), rehearsal, seed=seed)
         views = taught.views(start, examples.images[aside].astype(np.float32))
@@ -213,14 +211,12 @@ def cross_validate(
     return found
 
 
-def _folds(labels: NDArray[Any], seed: int) -> NDArray[np.int64]:
+def _parts(labels: NDArray[Any], seed: int) -> NDArray[np.int64]:
     """Return the part of each example, from 0."""
-    count = len(labels)
-    parts = FOLDS if count >= 2 * FOLDS else count
-    mixed = np.random.default_rng([seed, 3]).permutation(count)
+    mixed = np.random.default_rng([seed, 3]).permutation(len(labels))
     ordered = mixed[np.argsort(labels[mixed], kind="stable")]
-    part = np.empty(count, np.int64)
-    part[ordered] = np.arange(count) % parts
+    part = np.empty(len(labels), np.int64)
+    part[ordered] = np.arange(len(labels)) % PARTS
     return part
 
 
@@ -254,7 +250,7 @@ def find_bend(
     images, labels = images[:_BENT_BY], labels[:_BENT_BY]
     count = len(images)
     blurred = _blurred(images)
-    down, across = np.gradient(blurred, axis=(1, 2))
+    down, across = (np.asarray(part) for part in np.gradient(blurred, axis=(1, 2)))
     degrees = np.array([i + j for i, j in _POWERS])
     degrees = np.concatenate([degrees, degrees])
     # A shift costs hardly anything: MNIST's form has taken it away already.
@@ -292,9 +288,7 @@ def find_bend(
 
 # x to the power i times y to the power j, from -1.35 to 1.35 over the image.
 _POWERS = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
-_ROWS, _COLUMNS = (
-    place.ravel().astype(np.float32) for place in np.mgrid[:SIDE, :SIDE]
-)
+_ROWS, _COLUMNS = (place.ravel().astype(np.float32) for place in np.mgrid[:SIDE, :SIDE])
 _TERMS = np.array(
     [
         ((_COLUMNS - (SIDE - 1) / 2) / 10) ** i * ((_ROWS - (SIDE - 1) / 2) / 10) ** j
@@ -321,8 +315,10 @@ def _subspace(blurred: Floats) -> tuple[Floats, Floats]:
     flat = blurred.reshape(len(blurred), -1)
     mean = flat.mean(axis=0)
     rest = flat - mean
-    _, vectors = np.linalg.eigh(rest.T @ rest)  # in rising order
-    return mean, np.ascontiguousarray(vectors[:, : -_RANK - 1 : -1].T)
+    # From the products of images, which are fewer than pixels; in rising order.
+    sizes, vectors = np.linalg.eigh(rest @ rest.T)
+    largest = slice(-1, -1 - min(_RANK, len(flat) - 1), -1)
+    return mean, (vectors[:, largest].T @ rest) / np.sqrt(sizes[largest, None])
 
 
 # The last layer
@@ -339,22 +335,23 @@ def _both_views(start: Start) -> tuple[Floats, Floats]:
 def _fit(
     views: Floats, targets: Floats, weights: Floats, kernel: Floats, bias: Floats
 ) -> tuple[Floats, Floats]:
-    """Minimise the cross-entropy, and the change of the kernel.
+    """Change the second ten outputs so that the cross-entropy falls, at a cost for each change.
 
     A digit's probability is the sum over both ways to write it.
     """
     from scipy import optimize
 
     first = views @ kernel + bias
-    shape = (len(kernel) + 1, 2 * CLASSES)
+    shape = (len(kernel) + 1, CLASSES)
 
     def objective(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         change = values.reshape(shape).astype(np.float32)
-        both = softmax(first + views @ change[:-1] + change[-1])
+        second = first[:, CLASSES:] + views @ change[:-1] + change[-1]
+        both = softmax(np.concatenate([first[:, :CLASSES], second], axis=1))
         digits = np.maximum(both[:, :CLASSES] + both[:, CLASSES:], 1e-9)
         loss = -(weights * (targets * np.log(digits)).sum(axis=1)).sum()
         loss += _COST / 2 * (change[:-1] ** 2).sum()
-        slope = weights[:, None] * both * (1 - np.tile(targets / digits, 2))
+        slope = weights[:, None] * both[:, CLASSES:] * (1 - targets / digits)
         gradient = np.concatenate([views.T @ slope + _COST * change[:-1], [slope.sum(axis=0)]])
         return float(loss), gradient.ravel().astype(np.float64)
 
@@ -362,4 +359,6 @@ def _fit(
         objective, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B",
         options={"maxiter": _ITERATIONS},
     ).x.reshape(shape).astype(np.float32)  # fmt: skip
-    return kernel + found[:-1], bias + found[-1]
+    same = np.zeros_like(found)
+    change = np.concatenate([same, found], axis=1)
+    return kernel + change[:-1], bias + change[-1]
