@@ -33,7 +33,7 @@ PAGES = {
 EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ mnistry "
 # Pages with the longest trainings, and one that waits for Ray's processes.
-SLOW = ("concepts/overfitting.md", "howto/recipes.md", "howto/sweep.md")
+SLOW = ("concepts/overfitting.md", "howto/recipes.md", "howto/sweep.md", "howto/teach.md")
 # The training whose run the examples of other pages use.
 FIRST = "train -o runs/first"
 WIDTH = "80"

@@ -42,7 +42,16 @@ _SIGPIPE = 128 + 13
         "Look at data": ("data", "show"),
         "Train": ("train", "sweep", "runs"),
         "See what a network has learned": ("evaluate", "explain", "ledger", "plot"),
-        "Use a network": ("read", "form", "doctor", "predict", "adopt", "export", "studio"),
+        "Use a network": (
+            "read",
+            "form",
+            "doctor",
+            "predict",
+            "teach",
+            "adopt",
+            "export",
+            "studio",
+        ),  # fmt: skip
     },
     context_settings={
         "help_option_names": ["-h", "--help"],

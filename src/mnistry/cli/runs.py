@@ -124,6 +124,17 @@ def _origin(run: "Run") -> list[tuple[str, str]]:
             ("adopted from", f"{run.adopted.source}, SHA-256 {run.adopted.digest}"),
             ("its input", run.adopted.form),
         ]
+    if run.taught is not None:
+        taught = run.taught
+        return [
+            ("taught from", f"{taught.start}, SHA-256 {taught.digest}"),
+            (
+                "examples",
+                f"{taught.examples:,}, of {common.counted_noun(taught.writers, 'writer')}",
+            ),
+            ("wrong before", f"{taught.wrong_before:,} of the examples"),
+            ("wrong after", f"{taught.wrong_after:,}, each by a network taught without it"),
+        ]
     recipe = dataclasses.asdict(run.experiment.recipe)
     return [
         ("seed", str(run.seed)),

@@ -1,5 +1,7 @@
 """The notes that an ONNX file carries: which run it is of, how accurate it is, who may use it.
 
+A taught network's thresholds are notes too, so that they go with the file.
+
 Knows nothing of runs.
 """
 
@@ -10,6 +12,7 @@ from mnistry.inference.protobuf import Parser, field
 
 _METADATA_PROPS = 14  # of a ModelProto, in github.com/onnx/onnx/blob/main/onnx/onnx.proto
 _KEY, _VALUE = 1, 2
+_THRESHOLDS = ("threshold", "threshold_unformed")
 
 
 def add(content: bytes, notes: Mapping[str, str]) -> bytes:
@@ -45,3 +48,44 @@ def read(content: bytes, where: str = "the ONNX model") -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise ModelError("it has a note that is not text", where=where) from error
     return notes
+
+
+def thresholds(usual: float, unformed: float) -> dict[str, str]:
+    """Return the notes for the reader's thresholds; see `read_thresholds`."""
+    return dict(zip(_THRESHOLDS, map(repr, (usual, unformed)), strict=True))
+
+
+def read_thresholds(content: bytes, where: str = "the ONNX model") -> tuple[float, float] | None:
+    """Return a model's thresholds: the usual one, and that for 28x28 pixels without MNIST's form.
+
+    Returns
+    -------
+    tuple of float, or None
+        None if it notes none.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged, or a threshold is not a probability.
+
+    Examples
+    --------
+    >>> read_thresholds(add(b"", thresholds(0.7, 0.85)))
+    (0.7, 0.85)
+    """
+    notes = read(content, where)
+    found = [notes[name] for name in _THRESHOLDS if name in notes]
+    if not found:
+        return None
+    try:
+        usual, unformed = map(float, found)
+    except ValueError:
+        usual = unformed = -1.0
+    if not (0 <= usual <= 1 and 0 <= unformed <= 1):
+        raise ModelError(
+            f"its thresholds are {', '.join(found)}",
+            where=where,
+            expected="two probabilities",
+            remedy="teach the network again",
+        )
+    return usual, unformed

@@ -14,6 +14,7 @@ from mnistry.system import files
 
 FORMAT = 1
 RECORD, ONNX, DONE = "run.json", "model.onnx", "done"
+_TRAIN_AGAIN = "train the run again"
 
 
 class Network(NamedTuple):
@@ -43,12 +44,13 @@ def find_network(path: str | os.PathLike[str]) -> Network:
     try:
         adopted = record.get("adopted")
         source = None if adopted is None else adopted["source"]
+        again = how_again(source, is_taught=record.get("taught") is not None)
         status, digest = record["status"], record["digests"].get(ONNX)
         classes = tuple(record["data"]["classes"])
     except (LookupError, TypeError, AttributeError) as error:
         raise damaged(folder, repr(error)) from error
-    check_done(folder, status, source)
-    check_digest(folder / ONNX, digest, source)
+    check_done(folder, status, again)
+    check_digest(folder / ONNX, digest, again)
     return Network(folder / ONNX, classes)
 
 
@@ -91,18 +93,25 @@ def damaged(folder: Path, why: object) -> ModelError:
     return ModelError(f"not the record of a run: {why}", where=folder / RECORD)
 
 
-def check_done(folder: Path, status: str, source: str | None) -> None:
-    """Raise `ModelError` unless a run is done; `source` is the file that it was adopted from."""
+def how_again(adopted_from: str | None, *, is_taught: bool) -> str:
+    """Say how to make a run again whose files are damaged."""
+    if adopted_from is not None:
+        return f"adopt {adopted_from} again, as another run"
+    return "teach it again, as another run" if is_taught else _TRAIN_AGAIN
+
+
+def check_done(folder: Path, status: str, again: str) -> None:
+    """Raise `ModelError` unless a run is done; `again` says how it is made again."""
     if status != DONE:
         raise ModelError(
             f"the run is {status}: it has no results yet",
             where=folder,
-            remedy=f"mnistry train --resume {folder}" if source is None else _again(source),
+            remedy=f"mnistry train --resume {folder}" if again == _TRAIN_AGAIN else again,
         )
 
 
-def check_digest(path: Path, digest: str | None, source: str | None) -> None:
-    """Raise `ModelError` unless a run's model file has this SHA-256; `source` as above.
+def check_digest(path: Path, digest: str | None, again: str) -> None:
+    """Raise `ModelError` unless a run's model file has this SHA-256; `again` as above.
 
     ONNX Runtime loads a file with flipped bits without an error.
     """
@@ -110,15 +119,11 @@ def check_digest(path: Path, digest: str | None, source: str | None) -> None:
         found = files.sha256(path)
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
-        raise ModelError(what, where=path, remedy=_again(source)) from error
+        raise ModelError(what, where=path, remedy=again) from error
     if found != digest:
         raise ModelError(
             "damaged: it has changed since it was written",
             where=path,
             expected=f"SHA-256 {digest}",
-            remedy=_again(source),
+            remedy=again,
         )
-
-
-def _again(source: str | None) -> str:
-    return "train the run again" if source is None else f"adopt {source} again, as another run"

@@ -21,7 +21,7 @@ from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.images import sources
 from mnistry.images.mnist_form import SIDE, stroke_width
 from mnistry.images.sources import Source
-from mnistry.inference import line_session, onnx_session, run_directory
+from mnistry.inference import line_session, metadata, model_bytes, onnx_session, run_directory
 from mnistry.reading import combine, result
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine
 from mnistry.reading.components import components
@@ -92,8 +92,8 @@ class Reader:
     threshold
         0 to 1. A digit whose best candidate is less probable than this is None. By default the
         built-in network takes the thresholds of its card: a stricter one for a picture of 28x28
-        pixels that is not in MNIST's form, because it may show anything. Other networks take 0.5,
-        above which no two answers can be.
+        pixels that is not in MNIST's form, because it may show anything. A taught network takes
+        those of the network that it began with, others 0.5, above which no two answers can be.
     threads
         Threads that the network computes with; None takes one for each core. Idle threads wait in
         busy loops, so 1 is quicker where many pictures are read at once.
@@ -121,8 +121,6 @@ class Reader:
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"a threshold of {threshold}", expected="a probability, 0 to 1")
-        usual = _thresholds(_card_of(SHIPPED)) if model is None else (THRESHOLD, THRESHOLD)
-        least = usual if threshold is None else (threshold, threshold)
         where, classes = "the ONNX model", None
         if not (model is None or isinstance(model, bytes)):
             where = os.fspath(model)
@@ -139,6 +137,8 @@ class Reader:
                 remedy="to label single images: mnistry predict "
                 f"{'RUN' if classes is None else where} DATA",
             )
+        usual = thresholds_of(model)
+        least = usual if threshold is None else (threshold, threshold)
         judgement = _judgement(_card_of(LINES))
         self._line_session = line_session.open_session(LINES, 1 + len(CHARACTERS), threads=threads)
         self._judgement = judgement if threshold is None else replace(judgement, sure=threshold)
@@ -474,6 +474,36 @@ class _Row:
                 marks.append(Sign(" ", marks[-1].confidence, (x + width, y, 1, height)))
             marks.append(mark)
         return replace(self, marks=marks)
+
+
+def built_in_card() -> dict[str, Any]:
+    """Return the card of the built-in network for digits.
+
+    Raises
+    ------
+    ModelError
+        If the network or its card is damaged.
+    """
+    return _card_of(SHIPPED)
+
+
+def thresholds_of(model: str | os.PathLike[str] | bytes | None) -> tuple[float, float]:
+    """Return a network's thresholds: the usual one, and that for unusual pictures of 28x28 pixels.
+
+    Parameters
+    ----------
+    model
+        An ``.onnx`` file or its content; a taught network's notes them. None: the built-in one.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or its notes are damaged.
+    """
+    if model is None:
+        return _thresholds(built_in_card())
+    where, content = model_bytes.onnx_content(model, "the ONNX model", model_bytes.MAX_ONNX_BYTES)
+    return metadata.read_thresholds(content, where) or (THRESHOLD, THRESHOLD)
 
 
 def _card_of(model: Path) -> dict[str, Any]:

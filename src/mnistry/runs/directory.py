@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = run_directory.FORMAT
-ADOPTED = "adopted"  # instead of a recipe's name
+ADOPTED, TAUGHT = "adopted", "taught"  # instead of a recipe's name
 _RECORD = run_directory.RECORD
 _LOCK = ".lock"
 _LOCKED = "another training writes to this run"
@@ -140,8 +140,38 @@ class Adoption:
 
 
 @dataclasses.dataclass(frozen=True)
+class Teaching:
+    """How a network was taught a hand.
+
+    Attributes
+    ----------
+    start, digest
+        The network it began with, and the SHA-256 of its ONNX file.
+    licence
+        The start's licence.
+    examples, writers
+        How many examples it was taught with, and by how many writers.
+    wrong_before, wrong_after
+        How many examples the start reads wrongly, and how many networks that were taught without
+        them.
+    threshold, threshold_unformed
+        The reader's thresholds for it: the start's.
+    """
+
+    start: str
+    digest: str
+    licence: str
+    examples: int
+    writers: int
+    wrong_before: int
+    wrong_after: int
+    threshold: float
+    threshold_unformed: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
-    """The record of one training or adoption, and access to the files in its directory.
+    """The record of one training, adoption or teaching, and access to the files in its directory.
 
     Attributes
     ----------
@@ -151,9 +181,9 @@ class Run:
         See `Status`.
     recipe, seed
         The settings and the seed; see `mnistry.recipes.experiment.Experiment`. None for an
-        adopted network, whose training is not known.
+        adopted network, whose training is not known, and for a taught one.
     data
-        The data that it was trained on, or on which an adopted network was tried and scored.
+        The data that it was trained on, or on which an adopted or taught network was scored.
     created
         The time of its start, in ISO 8601.
     versions
@@ -163,7 +193,9 @@ class Run:
     digests
         SHA-256 of ``model.keras`` and ``model.onnx``; empty until done.
     adopted
-        Where an adopted network came from; None for a training.
+        Where an adopted network came from; None for others.
+    taught
+        How a taught network was taught; None for others.
 
     Examples
     --------
@@ -182,6 +214,7 @@ class Run:
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
     adopted: Adoption | None = None
+    taught: Teaching | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -198,16 +231,23 @@ class Run:
             adopted = value.pop("adopted", None)
             if adopted is not None:
                 adopted = Adoption(**adopted)
+            taught = value.pop("taught", None)
+            if taught is not None:
+                taught = Teaching(**taught)
+            trained = adopted is None and taught is None
             recipe = value.pop("recipe")
-            recipe = None if adopted is not None else Recipe.from_json(recipe)
+            recipe = Recipe.from_json(recipe) if trained else None
             data = DataIdentity.from_json(value.pop("data"))
             status = Status(value.pop("status"))
-            run = cls(path=path, status=status, recipe=recipe, data=data, adopted=adopted, **value)
-            if run.seed is None and adopted is None:
+            run = cls(
+                path=path, status=status, recipe=recipe, data=data, adopted=adopted, taught=taught,
+                **value,
+            )  # fmt: skip
+            if run.seed is None and trained:
                 raise TypeError("seed is missing")
         except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
             raise run_directory.damaged(path, error) from error
-        for part in (run, run.data, run.data.origin, run.adopted):
+        for part in (run, run.data, run.data.origin, run.adopted, run.taught):
             if part is not None:
                 _check_types(part, path)
         return run
@@ -216,8 +256,9 @@ class Run:
         """Write ``run.json``, whole or not at all."""
         value = self.to_json()
         del value["path"]
-        if self.adopted is None:  # as before there were adopted networks
-            del value["adopted"]
+        for name in ("adopted", "taught"):  # as before there were such networks
+            if value[name] is None:
+                del value[name]
         files.write_json(self.path / _RECORD, {"format": FORMAT, **value})
         return self
 
@@ -237,7 +278,7 @@ class Run:
         Raises
         ------
         ModelError
-            If the network was adopted.
+            If the network was adopted or taught.
         """
         recipe, seed = self.recipe, self.seed
         if recipe is None or seed is None:
@@ -245,14 +286,26 @@ class Run:
         return Experiment(recipe, self.data.origin, seed)
 
     def lacks(self, what: str) -> ModelError:
-        """Make the error of something that an adopted network does not have."""
+        """Make the error of something that an adopted or taught network does not have."""
+        kind = "an adopted network"
+        if self.adopted is not None:
+            kind += f" from {self.adopted.source}"
+        if self.taught is not None:
+            kind = f"a network taught from {self.taught.start}"
         export = "export" if self.has_keras else "export --format onnx"
         return ModelError(
-            f"an adopted network from {self._source}: {what}",
+            f"{kind}: {what}",
             where=self.path,
             expected="a run that mnistry trained",
             remedy=f"mnistry evaluate, explain, plot, read and {export} work with this run",
         )
+
+    @property
+    def kind(self) -> str:
+        """The recipe's name, or how else the network was made."""
+        if self.recipe is not None:
+            return self.recipe.name
+        return ADOPTED if self.taught is None else TAUGHT
 
     @property
     def keras_path(self) -> Path:
@@ -293,15 +346,15 @@ class Run:
 
     @property
     def has_keras(self) -> bool:
-        """Whether the run has a Keras model: an adopted ONNX network has none."""
-        return self.adopted is None or _KERAS in self.digests
+        """Whether the run has a Keras model: adopted ONNX networks and taught ones have none."""
+        return self.recipe is not None or _KERAS in self.digests
 
     def checked(self, path: Path) -> Path:
         """Return the path of one of this run's models, after checking its digest."""
         self._check_done()
         if path == self.keras_path and not self.has_keras:
-            raise self.lacks("it came as ONNX, and has no Keras model")
-        run_directory.check_digest(path, self.digests.get(path.name), self._source)
+            raise self.lacks("it has no Keras model, only ONNX")
+        run_directory.check_digest(path, self.digests.get(path.name), self._again)
         return path
 
     def summary(self) -> dict[str, Any]:
@@ -309,7 +362,7 @@ class Run:
         test = self.scores().test if self.status == Status.DONE else None
         return {
             "status": self.status,
-            "recipe": ADOPTED if self.recipe is None else self.recipe.name,
+            "recipe": self.kind,
             "seed": self.seed,
             "data": self.data.name,
             "created": self.created,
@@ -318,16 +371,18 @@ class Run:
         }
 
     def _check_done(self) -> None:
-        run_directory.check_done(self.path, self.status, self._source)
+        run_directory.check_done(self.path, self.status, self._again)
 
     @property
-    def _source(self) -> str | None:
-        return None if self.adopted is None else self.adopted.source
+    def _again(self) -> str:
+        return run_directory.how_again(
+            None if self.adopted is None else self.adopted.source, is_taught=self.taught is not None
+        )
 
     def epochs(self) -> tuple[history.Epoch, ...]:
         """Read the figures of every epoch."""
         path = self.history_path
-        if self.adopted is not None:
+        if self.recipe is None:
             raise self.lacks("it has no history of epochs")
         try:
             return history.from_csv(path.read_text(encoding="utf-8"))
@@ -347,9 +402,16 @@ class Run:
         card, split = scores.train, "training"
         if scores.test is not None:
             card, split = scores.test, "test"
+        more = {}
         if self.adopted is not None:
             run = f"adopted from {self.adopted.source}, SHA-256 {self.adopted.digest}"
             licence = "that of the network it was adopted from"
+        elif self.taught is not None:
+            taught = self.taught
+            run = f"taught from {taught.start}, SHA-256 {taught.digest}, with {taught.examples} "
+            run += f"examples of {taught.writers} writer(s)"
+            licence = taught.licence
+            more = metadata.thresholds(taught.threshold, taught.threshold_unformed)
         else:
             recipe = self.experiment.recipe
             run, licence = f"recipe {recipe.name}, seed {self.seed}", self.data.licence
@@ -359,6 +421,7 @@ class Run:
             "accuracy": f"{card.accuracy:.2%} of {card.count:,} {split} images of {self.data.name}",
             "licence": licence,
             "version": f"mnistry {__version__}",
+            **more,
         }
 
     def write_notes(self, scores: Scores) -> None:

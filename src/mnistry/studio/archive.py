@@ -49,7 +49,7 @@ class Archive:
         """Return a run's settings, epochs and scores."""
         run = self.find(name)
         done = run.status == Status.DONE
-        has_epochs = run.adopted is None and (done or run.history_path.is_file())
+        has_epochs = run.recipe is not None and (done or run.history_path.is_file())
         return schemas.RunDetail(
             **_summary(run, chosen).model_dump(),
             settings={} if run.recipe is None else dataclasses.asdict(run.recipe),

@@ -141,6 +141,14 @@ test("a corrected digit is counted, and its old confidence is left out", () => {
   assert.equal(readings.least([{ confidence: 0.5, by_hand: true }]), null);
 });
 
+test("digits with an answer, read or corrected, become rows of label and pixels", () => {
+  const image = Array.from({ length: 28 }, (_, row) => Array(28).fill(row));
+  const digits = READING.digits.map((one) => ({ ...one, image }));
+  const [names, ...rows] = readings.examples(readings.corrected({ ...READING, digits }, 0, 3));
+  assert.deepEqual([names.length, names[0], names[784]], [785, "label", "pixel783"]);
+  assert.deepEqual(rows.map((row) => [row.length, row[0], row[1], row[29]]), [[785, 3, 0, 1], [785, 7, 0, 1]]);
+});
+
 test("a removed mark disappears, and so does a line that has no other digit", () => {
   const rest = readings.removed(READING, 2);
   assert.deepEqual(readings.lines(rest).map((line) => line.text), ["2?"]);

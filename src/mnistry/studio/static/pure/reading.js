@@ -70,3 +70,11 @@ export function table(name, reading) {
   ]);
   return [["file", "line", "text", "confidence", "corrected"], ...rows];
 }
+
+/** A dataset to teach a network with: a row for each digit that has an answer, its label and its
+    pixels. */
+export function examples(reading) {
+  const names = Array.from({ length: 784 }, (_, number) => `pixel${number}`);
+  const known = reading.digits.filter((digit) => digit.digit !== null);
+  return [["label", ...names], ...known.map((digit) => [digit.digit, ...digit.image.flat()])];
+}

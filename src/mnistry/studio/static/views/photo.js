@@ -7,7 +7,7 @@ import { ink } from "../pure/colours.js";
 import { toCsv } from "../pure/csv.js";
 import { chance, plural } from "../pure/format.js";
 import * as tables from "./table.js";
-import { corrected, lines, removed, said, table, uncertain } from "../pure/reading.js";
+import { corrected, examples, lines, removed, said, table, uncertain } from "../pure/reading.js";
 
 let studio;
 let picture = null; // the file as given
@@ -43,7 +43,8 @@ export function make(given) {
     change(without);
   });
   byId("photo-copy").addEventListener("click", copy);
-  byId("photo-download").addEventListener("click", download);
+  byId("photo-download").addEventListener("click", () => download(table(name, reading), ".csv"));
+  byId("photo-examples").addEventListener("click", () => download(examples(reading), "-digits.csv"));
   byId("photo-doctor").addEventListener("click", examine);
   byId("photo-table").addEventListener("click", readTable);
   tables.make(given);
@@ -111,7 +112,9 @@ function change(next) {
   showBoxes();
   showLines();
   showFix();
-  byId("photo-copy").disabled = byId("photo-download").disabled = !reading.digits.length;
+  for (const id of ["photo-copy", "photo-download", "photo-examples"]) {
+    byId(id).disabled = !reading.digits.length;
+  }
   byId("photo-doctor").disabled = byId("photo-table").disabled = false;
 }
 
@@ -187,12 +190,12 @@ async function copy() {
   }
 }
 
-function download() {
-  const address = URL.createObjectURL(new Blob([toCsv(table(name, reading))], { type: "text/csv" }));
-  const stem = name.replace(/\.[^.]*$/, "") || "numbers";
-  element("a", { href: address, download: `${stem}.csv` }).click();
+function download(rows, ending) {
+  const address = URL.createObjectURL(new Blob([toCsv(rows)], { type: "text/csv" }));
+  const file = (name.replace(/\.[^.]*$/, "") || "numbers") + ending;
+  element("a", { href: address, download: file }).click();
   URL.revokeObjectURL(address);
-  byId("photo-note").textContent = `Saved as ${stem}.csv.`;
+  byId("photo-note").textContent = `Saved as ${file}.`;
 }
 
 async function readTable() {

@@ -1,0 +1,264 @@
+"""A network's ONNX graph without its last layer, and with a last layer that sees two images.
+
+Understands graphs that end in dense layers, one for each member of an ensemble, whose outputs are
+added, averaged or multiplied by a number, and a softmax: those that mnistry writes and ships.
+Knows nothing of what is learned.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from mnistry.errors import ModelError
+from mnistry.inference import onnx_session
+from mnistry.networks import onnx_wrap
+
+_BATCH = 500
+_PLACES = 28 * 28
+
+
+class Start:
+    """A network whose last layer can be taught.
+
+    Parameters
+    ----------
+    content
+        An ONNX model of ours, checked by `onnx_session.open_session`.
+    where
+        Its name, for messages.
+    threads
+        Threads that the network computes with.
+
+    Attributes
+    ----------
+    kernel, bias
+        ``float32``, shapes ``(d, 10)`` and ``(10,)``: the logits are ``features @ kernel + bias``.
+
+    Raises
+    ------
+    ModelError
+        If the graph ends in another way.
+    """
+
+    def __init__(self, content: bytes, where: str, threads: int | None = None) -> None:
+        self._model = onnx_wrap.parse(content, where)
+        graph = self._model.graph
+        self._made = {name: node for node in graph.node for name in node.output}
+        self._stored = {tensor.name: tensor for tensor in graph.initializer}
+        last = self._made.get("probabilities")
+        heads = None if last is None or last.op_type != "Softmax" else self._heads(last.input[0], 1)
+        if not heads or "image" not in {name for node in graph.node for name in node.input}:
+            raise ModelError(
+                "its last layer is not a dense layer with a softmax",
+                where=where,
+                expected="a network of mnistry, not one that was taught already",
+                remedy="teach the network that it was made from, with all examples together",
+            )
+        self._outputs = [name for name, _, _ in heads]
+        self.kernel = np.concatenate([kernel for _, kernel, _ in heads])
+        self.bias: NDArray[np.float32] = np.array([bias for _, _, bias in heads]).sum(axis=0)
+        self._session = onnx_session.start_session(self._without_head(), where, threads)
+
+    def features(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute what the last layer is given.
+
+        Parameters
+        ----------
+        pixels
+            ``float32``, shape ``(n, 28, 28)``, 0 to 255.
+
+        Returns
+        -------
+        ndarray
+            ``float32``, shape ``(n, d)``.
+        """
+        parts = [
+            np.concatenate(
+                self._session.run(self._outputs, {"image": pixels[start : start + _BATCH]}), axis=1
+            )
+            for start in range(0, len(pixels), _BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.kernel)), np.float32)
+
+    def with_bent_view(
+        self,
+        places: NDArray[np.int64],
+        shares: NDArray[np.float32],
+        kernel: NDArray[np.float32],
+        bias: NDArray[np.float32],
+    ) -> bytes:
+        """Return an ONNX model of ours that sees each image twice, as it is and bent.
+
+        Parameters
+        ----------
+        places, shares
+            Shape ``(4, 784)``: a pixel of the bent image is the sum of its shares of the pixels at
+            these places.
+        kernel, bias
+            Shapes ``(2 d, 20)`` and ``(20,)``. A digit's logit is the logarithm of the sum of the
+            exponentials of two outputs, ten apart.
+        """
+        model = onnx.ModelProto()
+        model.CopyFrom(self._model)
+        del model.metadata_props[:]
+        graph = model.graph
+        kept = self._needed(self._outputs)
+        second = _for_bent(kept)
+        used = {name for node in kept for name in node.input}
+        stored = [tensor for tensor in graph.initializer if tensor.name in used]
+        build = _Nodes()
+        build.bend(places, shares)
+        views = [*self._outputs, *(f"mnistry/{name}" for name in self._outputs)]
+        build.join(views, kernel, bias)
+        del graph.node[:], graph.initializer[:], graph.value_info[:]
+        graph.node.extend([*kept, *build.before, *second, *build.after])
+        graph.initializer.extend([*stored, *build.weights])
+        onnx.checker.check_model(model, full_check=True)
+        return onnx_wrap.serialised(model)
+
+    def _heads(
+        self, name: str, factor: float
+    ) -> list[tuple[str, NDArray[np.float32], NDArray[np.float32]]] | None:
+        """Return input, kernel and bias of each dense layer that a value is a sum of, else None."""
+        node = self._made.get(name)
+        if node is None:
+            return None
+        if node.op_type == "Gemm":
+            settings = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+            kernel = self._constant(node.input[1])
+            bias = self._constant(node.input[2]) if len(node.input) > 2 else np.zeros(10)
+            plain = all(settings.get(one, 1.0) == 1 for one in ("alpha", "beta"))
+            if kernel is None or bias is None or settings.get("transA") or not plain:
+                return None
+            kernel = kernel.T if settings.get("transB") else kernel
+            return [(node.input[0], _scaled(kernel, factor), _scaled(bias, factor))]
+        sources: Sequence[str] = node.input
+        if node.op_type == "Mul":
+            value = self._constant(sources[1])
+            if value is None or value.size != 1:
+                return None
+            sources, factor = sources[:1], factor * float(value.item())
+        elif node.op_type == "Mean":
+            factor /= len(sources)
+        elif node.op_type not in ("Sum", "Add"):
+            return None
+        found = []
+        for source in sources:
+            heads = self._heads(source, factor)
+            if heads is None:
+                return None
+            found += heads
+        return found
+
+    def _constant(self, name: str) -> NDArray[np.float32] | None:
+        """Return the value of a weight, which may be stored in 16 bits, else None."""
+        node = self._made.get(name)
+        if node is not None and node.op_type == "Cast":
+            name = node.input[0]
+        tensor = self._stored.get(name)
+        return None if tensor is None else numpy_helper.to_array(tensor).astype(np.float32)
+
+    def _needed(self, names: Sequence[str]) -> list[onnx.NodeProto]:
+        """Return the operators that these values need, in order."""
+        needed, nodes = set(names), []
+        for node in reversed(self._model.graph.node):
+            if needed & set(node.output):
+                needed |= set(node.input)
+                nodes.append(node)
+        return nodes[::-1]
+
+    def _without_head(self) -> bytes:
+        """Return a model from ``float32`` images to the features."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self._model)
+        graph = model.graph
+        kept = self._needed(self._outputs)
+        used = {name for node in kept for name in node.input}
+        stored = [tensor for tensor in graph.initializer if tensor.name in used]
+        image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 28, 28])
+        outputs = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self._outputs
+        ]
+        del graph.node[:], graph.initializer[:], graph.value_info[:]
+        del graph.input[:], graph.output[:]
+        graph.node.extend(kept)
+        graph.initializer.extend(stored)
+        graph.input.extend([image])
+        graph.output.extend(outputs)
+        return onnx_wrap.serialised(model)
+
+
+class _Nodes:
+    """The operators and weights that a model with two views has besides the network's own.
+
+    Their names begin with ``mnistry/``, by which `mnistry.networks.int8` leaves them as they are.
+    """
+
+    def __init__(self) -> None:
+        self.before: list[onnx.NodeProto] = []
+        self.after: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def bend(self, places: NDArray[np.int64], shares: NDArray[np.float32]) -> None:
+        """Make ``mnistry/bent`` of ``image``: ``float32``, 0 to 255."""
+        nodes = self.before
+        nodes.append(helper.make_node("Cast", ["image"], ["mnistry/pixels"], to=TensorProto.FLOAT))
+        flat = self._stored("row", np.array([0, _PLACES]))
+        nodes.append(helper.make_node("Reshape", ["mnistry/pixels", flat], ["mnistry/flat"]))
+        corners = []
+        for number, (place, share) in enumerate(zip(places, shares, strict=True)):
+            taken, part = f"mnistry/taken_{number}", f"mnistry/part_{number}"
+            index = self._stored(f"places_{number}", place)
+            nodes.append(helper.make_node("Gather", ["mnistry/flat", index], [taken], axis=1))
+            weight = self._stored(f"shares_{number}", share)
+            nodes.append(helper.make_node("Mul", [taken, weight], [part]))
+            corners.append(part)
+        nodes.append(helper.make_node("Sum", corners, ["mnistry/sum"]))
+        square = self._stored("square", np.array([0, 28, 28]))
+        nodes.append(helper.make_node("Reshape", ["mnistry/sum", square], ["mnistry/bent"]))
+
+    def join(
+        self, views: Sequence[str], kernel: NDArray[np.float32], bias: NDArray[np.float32]
+    ) -> None:
+        """Make ``probabilities`` of the features of both views."""
+        twice = self._stored("twice", np.array([0, 2, len(bias) // 2]))
+        self.after += [
+            helper.make_node("Concat", list(views), ["mnistry/features"], axis=1),
+            helper.make_node(
+                "Gemm",
+                ["mnistry/features", self._stored("kernel", kernel), self._stored("bias", bias)],
+                ["mnistry/both"],
+            ),
+            helper.make_node("Reshape", ["mnistry/both", twice], ["mnistry/ways"]),
+            helper.make_node(
+                "ReduceLogSumExp", ["mnistry/ways"], ["mnistry/logits"], axes=[1], keepdims=0
+            ),
+            helper.make_node("Softmax", ["mnistry/logits"], ["probabilities"], axis=1),
+        ]
+
+    def _stored(self, name: str, values: NDArray[np.generic]) -> str:
+        self.weights.append(numpy_helper.from_array(values, f"mnistry/{name}"))
+        return f"mnistry/{name}"
+
+
+def _for_bent(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Copy the operators that depend on ``image``, for ``mnistry/bent``; weights are shared."""
+    names = {"image": "mnistry/bent"}
+    copies = []
+    for node in nodes:
+        if any(name in names for name in node.input):
+            names |= {name: f"mnistry/{name}" for name in node.output}
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.name = f"mnistry/{node.name}" if node.name else ""
+            for values in (copy.input, copy.output):
+                values[:] = [names.get(name, name) for name in values]
+            copies.append(copy)
+    return copies
+
+
+def _scaled(values: NDArray[np.floating], factor: float) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32) * np.float32(factor)

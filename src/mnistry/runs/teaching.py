@@ -1,0 +1,382 @@
+"""Teach a network a hand from labelled digits, and write the run if it reads them better.
+
+Better means: of examples that it was not taught with it reads no fewer, and with less loss; and it
+has forgotten neither MNIST nor what is no digit. A taught run has ``model.onnx``, and no Keras
+model.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.augmentation import non_digits
+from mnistry.datasets.dataset import DIGITS, Dataset, Images, Split
+from mnistry.errors import DataError, ModelError
+from mnistry.evaluation.scorecard import Scorecard, Scores
+from mnistry.evaluation.statistics import Interval, wilson
+from mnistry.inference import onnx_session
+from mnistry.networks.two_views import Start
+from mnistry.reading import reader
+from mnistry.runs import directory
+from mnistry.runs.directory import DataIdentity, Run, Status, Teaching
+from mnistry.runs.scoring import score_split
+from mnistry.system import cores, files
+from mnistry.training import teach
+from mnistry.version import __version__
+
+BUILT_IN = "the built-in network"
+LEAST, MOST = 5, 2000  # examples
+LOST = 0.001  # the most of MNIST's accuracy that may be lost
+_REHEARSED, _NON_DIGITS = 4000, 400  # images that the network is taught with besides the examples
+_JUDGED = 500  # other non-digits
+_CHECKED = 200  # images on which ONNX Runtime's answers are compared
+_TOLERANCE = 1e-4
+_SURE = 0.9  # a label is doubted if both networks are so sure of another digit
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """How many of how many."""
+
+    count: int
+    of: int
+
+    @property
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval of the share."""
+        return wilson(self.count, self.of)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.count:,} of {self.of:,} ({low:.1%} to {high:.1%})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Figures:
+    """How a network reads, before it was taught or after.
+
+    Attributes
+    ----------
+    wrong, loss
+        Of the examples: how many are read wrongly, and the mean cross-entropy in nats. After
+        teaching each example is read by a network that was taught without it.
+    test
+        The scorecard of the test images.
+    refused
+        How many of the images without a digit are rejected at the start's threshold.
+    """
+
+    wrong: Share
+    loss: float
+    test: Scorecard
+    refused: Share
+
+
+@dataclasses.dataclass(frozen=True)
+class Doubt:
+    """An example whose label may be wrong: whose it is, its number from 0, label and answer."""
+
+    writer: int
+    number: int
+    label: int
+    answer: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Lesson:
+    """The result of a teaching.
+
+    Attributes
+    ----------
+    before, after
+        The figures.
+    reasons
+        Why the network is not better; empty if it is.
+    doubtful
+        The examples that both surely read otherwise than labelled; their labels may be wrong.
+    repeated
+        How many examples were left out because the same image came before.
+    writers
+        By how many writers the examples are.
+    thresholds
+        The reader's thresholds, the start's.
+    run
+        The run; None if it was not kept.
+    """
+
+    before: Figures
+    after: Figures
+    reasons: tuple[str, ...]
+    doubtful: tuple[Doubt, ...]
+    repeated: int
+    writers: int
+    thresholds: tuple[float, float]
+    run: Run | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Origin:
+    """The network to begin with."""
+
+    name: str
+    content: bytes
+    where: str
+    licence: str
+    thresholds: tuple[float, float]
+
+
+def teach_as_run(
+    start: Run | None,
+    writers: Sequence[Split],
+    dataset: Dataset,
+    path: Path,
+    *,
+    keep: bool = False,
+    seed: int = 0,
+) -> Lesson:
+    """Teach a network, and write a run if it has become better.
+
+    Parameters
+    ----------
+    start
+        The run to begin with; None takes the built-in network.
+    writers
+        For each writer labelled digits in MNIST's form, together 5 to 2,000.
+    dataset
+        MNIST, or other digits: what must not be forgotten. Its test images are used once, at the
+        end.
+    path
+        The run directory to make.
+    keep
+        Whether to write the run even if it is not better.
+    seed
+        A whole number from 0. Decides how examples are distorted and divided.
+
+    Raises
+    ------
+    DataError
+        If there are too few or too many examples.
+    ModelError
+        If the start cannot be taught.
+    UsageError, ResourceError
+        If the directory exists or cannot be made.
+    """
+    began = time.perf_counter()
+    directory.refuse_taken(path)
+    origin = _built_in() if start is None else _of_run(start)
+    examples, places = _distinct(writers)
+    network = Start(origin.content, origin.where, cores.cores())
+    train, test = _digits(dataset)
+    rehearsed, others = _choose(train, seed)
+    rehearsal = teach.Rehearsal.of(network, rehearsed, others[:_NON_DIGITS])
+    read = teach.cross_validate(network, examples, rehearsal, seed=seed)
+    taught = teach.teach(network, examples, rehearsal, seed=seed)
+    content = network.with_bent_view(
+        taught.bend.places, taught.bend.shares, taught.kernel, taught.bias
+    )
+    _verify(content, network, taught, rehearsed.images[:_CHECKED])
+    judged = [test.images, others[_NON_DIGITS:], examples.images]
+    ends = np.cumsum([len(images) for images in judged])[:-1]
+    views = taught.views(network, np.concatenate(judged).astype(np.float32))
+    own = views[:, : len(network.kernel)]
+    old = np.split(teach.softmax(own @ network.kernel + network.bias), ends)
+    new = np.split(taught.probabilities(views), ends)
+    least = origin.thresholds[0]
+    before = _figures(examples, old[2], test, old[0], old[1], least)
+    after = _figures(examples, read, test, new[0], new[1], least)
+    reasons = tuple(_against(examples, before, after))
+    run = None
+    if keep or not reasons:
+        record = Teaching(
+            origin.name, hashlib.sha256(origin.content).hexdigest(), origin.licence,
+            len(examples.images), len(writers), before.wrong.count, after.wrong.count,
+            *origin.thresholds,
+        )  # fmt: skip
+        session = onnx_session.open_session(content)
+        card = score_split(rehearsed, onnx_session.probabilities(session, rehearsed.images), DIGITS)
+        scores = Scores(None if dataset.test is None else after.test, card)
+        run = _write(path, record, content, scores, dataset, began)
+    return Lesson(
+        before, after, reasons, _doubtful(examples, places, old[2], read, least),
+        sum(len(writer.images) for writer in writers) - len(places), len(writers),
+        origin.thresholds, run,
+    )  # fmt: skip
+
+
+def _built_in() -> _Origin:
+    card = reader.built_in_card()
+    licence = str(card.get("data", {}).get("licence", "see its card"))
+    return _Origin(
+        BUILT_IN, reader.SHIPPED.read_bytes(), BUILT_IN, licence, reader.thresholds_of(None)
+    )
+
+
+def _of_run(run: Run) -> _Origin:
+    """Check that a run's network can be taught."""
+    if run.data.classes != DIGITS:
+        raise ModelError(
+            f"it tells {len(run.data.classes)} classes apart, {', '.join(run.data.classes[:4])}, …",
+            where=run.path,
+            expected="the ten digits",
+            remedy="begin with another run, or with the built-in network: leave out --from",
+        )
+    if run.adopted is not None and not run.has_keras:
+        raise run.lacks("it came as ONNX without a Keras model, and cannot be taught")
+    file = run.checked(run.onnx_path)
+    licence = run.notes(run.scores())["licence"]
+    return _Origin(
+        f"run {run.path.name}",
+        file.read_bytes(),
+        str(run.path),
+        licence,
+        reader.thresholds_of(file),
+    )
+
+
+def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
+    """Join the writers' examples; of equal images only the first is kept.
+
+    Returns
+    -------
+    examples, places
+        The examples, and the writer and number of each.
+    """
+    images = np.concatenate([writer.images for writer in writers])
+    labels = np.concatenate([np.asarray(writer.labels) for writer in writers])
+    _, first = np.unique(images.reshape(len(images), -1), axis=0, return_index=True)
+    first.sort()
+    if not LEAST <= len(first) <= MOST:
+        what = f"{len(images):,} examples"
+        if len(first) < len(images):
+            what += f", of which {len(first):,} differ from each other"
+        raise DataError(
+            what,
+            expected=f"{LEAST} to {MOST:,} different ones",
+            remedy="give more"
+            if len(first) < LEAST
+            else "train a network of their own: mnistry train --data",
+        )
+    places = [(k, i) for k, writer in enumerate(writers) for i in range(len(writer.images))]
+    kept = [places[i] for i in first.tolist()]
+    return Split(images[first], labels[first].astype(np.uint8)), kept
+
+
+def _digits(dataset: Dataset) -> tuple[Split, Split]:
+    """Return the labelled training and test images of what must not be forgotten."""
+    train, test = dataset.train, dataset.test
+    if dataset.classes != DIGITS or train is None or train.labels is None:
+        raise DataError(
+            "no labelled training images of ten digits", where=dataset.source, expected="MNIST"
+        )
+    if len(np.unique(train.labels)) < len(DIGITS):
+        raise DataError("a digit is missing", where=dataset.source, expected="all ten digits")
+    return train, train if test is None or test.labels is None else test
+
+
+def _choose(train: Split, seed: int) -> tuple[Split, Images]:
+    """Choose digits to rehearse, and make images without a digit from training images."""
+    random = np.random.default_rng([seed, 4])
+    chosen = random.permutation(len(train.images))[:_REHEARSED]
+    labels = np.asarray(train.labels)
+    kinds = non_digits.make(non_digits.Digits(train.images, labels), _NON_DIGITS + _JUDGED, random)
+    made = np.concatenate(list(kinds.values()))
+    return Split(train.images[chosen], labels[chosen]), made[random.permutation(len(made))]
+
+
+def _verify(content: bytes, network: Start, taught: teach.Taught, images: Images) -> None:
+    """Raise `ModelError` if ONNX Runtime does not answer as computed."""
+    given = onnx_session.probabilities(onnx_session.open_session(content), images)
+    expected = taught.probabilities(taught.views(network, images.astype(np.float32)))
+    difference = float(abs(given - expected).max())
+    if not difference <= _TOLERANCE:  # written so that NaN counts as wrong
+        raise ModelError(
+            f"ONNX Runtime's probabilities differ by {difference:.2g}",
+            expected=f"at most {_TOLERANCE:g}",
+            remedy="nothing was written",
+        )
+
+
+def _figures(
+    examples: Split,
+    read: NDArray[np.float32],
+    test: Split,
+    tested: NDArray[np.float32],
+    nothing: NDArray[np.float32],
+    least: float,
+) -> Figures:
+    labels = np.asarray(examples.labels)
+    wrong = int((read.argmax(axis=1) != labels).sum())
+    refused = int((nothing.max(axis=1) < least).sum())
+    return Figures(
+        Share(wrong, len(labels)), float(_losses(read, labels).mean()),
+        score_split(test, tested, DIGITS), Share(refused, len(nothing)),
+    )  # fmt: skip
+
+
+def _losses(read: NDArray[np.float32], labels: NDArray[np.integer]) -> NDArray[np.float64]:
+    given = read[np.arange(len(labels)), labels].astype(np.float64)
+    return np.asarray(-np.log(np.clip(given, 1e-7, 1)))
+
+
+def _against(examples: Split, before: Figures, after: Figures) -> list[str]:
+    """Return what speaks against the taught network."""
+    found = []
+    digits = np.unique(np.asarray(examples.labels))
+    if len(digits) == 1:
+        found.append(f"all examples are of one digit, {digits[0]}")
+    if 2 * before.wrong.count > before.wrong.of:
+        found.append(
+            f"the start reads {before.wrong.count} of {before.wrong.of} examples otherwise than "
+            "labelled: are the labels right?"
+        )
+    if after.wrong.count > before.wrong.count:
+        found.append("more of the examples are read wrongly")
+    elif after.loss >= before.loss:
+        found.append("the examples are read no better")
+    lost = before.test.accuracy - after.test.accuracy
+    if lost > LOST:
+        found.append(f"{100 * lost:.2f} points of the accuracy on MNIST's test images are lost")
+    if after.refused.count / after.refused.of < before.refused.interval.low:
+        found.append("fewer images without a digit are rejected")
+    return found
+
+
+def _doubtful(
+    examples: Split,
+    places: Sequence[tuple[int, int]],
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    least: float,
+) -> tuple[Doubt, ...]:
+    labels = np.asarray(examples.labels)
+    answers = before.argmax(axis=1)
+    sure = np.minimum(before.max(axis=1), after.max(axis=1)) >= max(least, _SURE)
+    found = np.flatnonzero(sure & (answers == after.argmax(axis=1)) & (answers != labels))
+    return tuple(Doubt(*places[i], int(labels[i]), int(answers[i])) for i in found.tolist())
+
+
+def _write(
+    path: Path, record: Teaching, content: bytes, scores: Scores, dataset: Dataset, began: float
+) -> Run:
+    with directory.begin(path):
+        run = Run(
+            path, Status.RUNNING, None, None, DataIdentity.of(dataset),
+            datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            {"python": platform.python_version(), "mnistry": __version__}, taught=record,
+        ).write()  # fmt: skip
+        files.write_bytes(run.onnx_path, content)
+        run.write_notes(scores)
+        run.write_scores(scores)
+        return dataclasses.replace(
+            run,
+            status=Status.DONE,
+            seconds={"teach": time.perf_counter() - began},
+            digests={run.onnx_path.name: files.sha256(run.onnx_path)},
+        ).write()
