@@ -253,7 +253,7 @@ def _bent(strokes: Sequence[Points], bend: float, random: Random) -> tuple[Point
     phases = random.uniform(0, 2 * np.pi, (2, 2))
     bent = []
     for stroke in strokes:
-        moved = stroke * [wide, 1]
+        moved = np.asarray(stroke * [wide, 1], np.float32)
         for axis in (0, 1):
             for half_waves in (1, 2):
                 at = np.pi * half_waves * stroke[:, 1 - axis] + phases[axis, half_waves - 1]

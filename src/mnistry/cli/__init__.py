@@ -51,7 +51,7 @@ _SIGPIPE = 128 + 13
             "adopt",
             "export",
             "studio",
-        ),  # fmt: skip
+        ),
     },
     context_settings={
         "help_option_names": ["-h", "--help"],
