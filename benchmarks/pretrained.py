@@ -1,13 +1,11 @@
 """Train, calibrate and score the network that ships: src/mnistry/reading/digits.onnx and its card.
 
-Two networks are trained by the recipe "reading" on MNIST's training images and on the digits of
-other hands, and joined into an ensemble. Images and writers that were set aside decide its
-temperature and thresholds; only the finished network reads the test images. An answer below the
-threshold is rejected, which the card calls unsaid. The prototypes of `mnistry doctor` are chosen
-from MNIST's training images.
+Three networks are trained by the recipe "reading" on MNIST's training images and joined into an
+ensemble. Images that were set aside decide its temperature and thresholds; only the finished
+network reads the test images. An answer below the threshold is rejected, which the card calls
+unsaid. The prototypes of `mnistry doctor` are chosen from the training images too.
 
-    python benchmarks/hands_data.py HANDS
-    python benchmarks/pretrained.py --hands HANDS
+    python benchmarks/pretrained.py
 """
 
 import argparse
@@ -17,7 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import cv2
 import ensemble
 import numpy as np
 from numpy.typing import NDArray
@@ -26,17 +23,15 @@ from scipy import cluster, optimize
 
 import mnistry
 from mnistry import recipes
-from mnistry.augmentation import distort, hands, non_digits, styles
+from mnistry.augmentation import distort, non_digits, styles
 from mnistry.augmentation.distort import Distortion
 from mnistry.augmentation.strokes import Pen
 from mnistry.datasets import Dataset, Split
 from mnistry.datasets.splits import hold_out
 from mnistry.doctor.prototypes import SHIPPED as PROTOTYPES
 from mnistry.evaluation.statistics import wilson
-from mnistry.images.mnist_form import normalise, stroke_width
 from mnistry.inference import onnx_session
 from mnistry.reading import Reader
-from mnistry.reading.line_reader import without_rules
 from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.runs.directory import DataIdentity, Run
@@ -44,13 +39,9 @@ from mnistry.runs.scoring import score_split
 from mnistry.system import files
 
 SEED = 0
-MEMBERS = 2  # networks, with seeds from 0 on
+MEMBERS = 3  # networks, with seeds from 0 on
 ASIDE = 0.1  # the part of the training images for temperature and threshold
 FOLDER = Path(mnistry.__file__).parent / "reading"
-# Each pen digit of other hands is drawn three times, with other pens and bends. Some are drawn
-# across a printed rule, which is then removed as the reader of lines does.
-DRAWN = 3
-RULED = 0.15
 ONNX, CARD = FOLDER / "digits.onnx", FOLDER / "digits.json"
 PROTOTYPES_EACH = 20
 
@@ -75,40 +66,6 @@ FONTS = [
 ]
 
 Floats = NDArray[np.float32]
-
-
-def other_hands(folder: Path, writers: range, times: int, seed: int) -> Split:
-    """Draw some writers' digits, each several times, and bring them to MNIST's form."""
-    random = np.random.default_rng([SEED, 7, seed])
-    digits = times * hands.load_pen_digits(folder, writers)
-    images = []
-    for image in hands.as_images(digits, random, bend=1):
-        ink = image / np.float32(255)
-        images.append(normalise(_off_a_rule(ink, random) if random.random() < RULED else ink))
-    return Split(np.stack(images), np.array([digit.digit for digit in digits], np.uint8))
-
-
-def _off_a_rule(ink: Floats, random: np.random.Generator) -> Floats:
-    """Print a rule across a digit, and remove it as the reader of lines does."""
-    wide = stroke_width(ink > 0.5)
-    rule, top = max(1, round(wide * random.uniform(0.3, 0.9))), int(random.integers(len(ink)))
-    ruled = ink.copy()
-    ruled[top : top + rule] = 1
-    clean = without_rules((ruled > 0.4).astype(np.uint8), max(1.5, wide))
-    left: Floats = ruled * cv2.dilate(clean, np.ones((3, 3), np.uint8))
-    return left if left.any() else ink
-
-
-def training_images(kept: Split, folder: Path) -> Split:
-    """Add other hands' digits to MNIST's: 20 writers' pen strokes, and the scanned sets."""
-    scanned = hands.load_scanned(folder)
-    formed = np.stack([normalise(image / np.float32(255)) for image in scanned.images])
-    return joined(kept, other_hands(folder, hands.TRAIN, DRAWN, 0), Split(formed, scanned.labels))
-
-
-def joined(*splits: Split) -> Split:
-    """Put the images of several splits into one."""
-    return Split(*map(np.concatenate, zip(*splits, strict=True)))
 
 
 def train(dataset: Dataset, seed: int, path: Path) -> Run:
@@ -318,12 +275,6 @@ def card(
             "name": data.name, "licence": data.licence, "digests": data.digests,
             "used": "the training images alone, and what mnistry makes of them; "
             f"{ASIDE:.0%} set aside for temperature and threshold",
-            "other hands": {
-                "pendigits": "writers 1 to 20; 21 to 24 for the temperature; by E. Alpaydin and "
-                "F. Alimoglu, UCI 81, CC BY 4.0",
-                "optdigits": "by E. Alpaydin and C. Kaynak, UCI 80, CC BY 4.0",
-                "semeion": "by Tactile Srl, Brescia, UCI 178, CC BY 4.0",
-            },
         },
         "prototypes": {
             "name": PROTOTYPES.name, "sha256": files.sha256(PROTOTYPES),
@@ -357,22 +308,20 @@ def results(test: Split, sure: float) -> dict[str, Any]:
 def main() -> None:
     """Train, calibrate, join, score."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hands", type=Path, required=True, help="what hands_data.py wrote")
     parser.add_argument("--runs", type=Path, help="keep the members' runs here, or continue them")
     arguments = parser.parse_args()
     dataset = mnistry.load("mnist")
     with files.atomic_write(PROTOTYPES) as file:
         np.savez_compressed(file, **prototypes(dataset.train))
     kept, aside = hold_out(dataset.train, ASIDE, SEED)
-    train_on = training_images(kept, arguments.hands)
-    alone = dataclasses.replace(dataset, train=train_on, test=None)
-    writers = other_hands(arguments.hands, hands.CHOOSE, 2, 1)
+    alone = dataclasses.replace(dataset, train=kept, test=None)
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.runs or Path(name)
         members = [train(alone, seed, folder / f"member-{seed}") for seed in range(MEMBERS)]
         networks = [run.checked(run.onnx_path) for run in members]
         ensemble.join(networks, Path(name, "hot.onnx"))
-        seen = joined(aside, distorted(aside, 1, 2), writers)
+        bent = distorted(aside, 1, 2)
+        seen = Split(*map(np.concatenate, zip(aside, bent, strict=True)))
         cooled = temperature(read(seen.images, Path(name, "hot.onnx")), seen.labels)
         ensemble.join(networks, ONNX, temperature=cooled)
         bent = distorted(aside, 3, 4, 5, 6)

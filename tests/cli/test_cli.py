@@ -181,7 +181,7 @@ def test_the_shell_completes_commands_options_and_names() -> None:
 
     assert completed("ex") == ["explain", "export"]
     assert completed("train", "--se") == ["--seed", "--seeds"]
-    assert completed("train", "--network", "str") == ["strided", "strided-large", "strided-wide"]
+    assert completed("train", "--network", "str") == ["strided", "strided-large"]
 
 
 def test_help_is_in_colour_unless_no_color_is_set(monkeypatch) -> None:

@@ -2,5 +2,5 @@
 
 from typing import Literal, get_args
 
-NetworkName = Literal["dense", "linear", "convnet", "strided", "strided-large", "strided-wide"]
+NetworkName = Literal["dense", "linear", "convnet", "strided", "strided-large"]
 NAMES: tuple[str, ...] = get_args(NetworkName)

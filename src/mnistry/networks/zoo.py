@@ -28,8 +28,7 @@ def build(
     Parameters
     ----------
     name
-        ``"dense"``, ``"linear"``, ``"convnet"``, ``"strided"``, ``"strided-large"`` or
-        ``"strided-wide"``.
+        ``"dense"``, ``"linear"``, ``"convnet"``, ``"strided"`` or ``"strided-large"``.
     seed
         Decides the initial weights.
     units, depth
@@ -146,14 +145,10 @@ def strided_large(
     scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
 ) -> keras.KerasTensor:
     """Four larger convolutions of the same kind, with dropout."""
-    return _four_convolutions(scaled, seeds, (32, 64, 128, 128), classes)
-
-
-def strided_wide(
-    scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
-) -> keras.KerasTensor:
-    """Four convolutions with half as many filters again, for the hands of more countries."""
-    return _four_convolutions(scaled, seeds, (48, 96, 192, 192), classes)
+    values = _convolutions(scaled, seeds, (32, 5, 2), (64, 3, 1), (128, 3, 2), (128, 3, 1))
+    values = layers.Flatten(name="flatten")(values)
+    values = layers.Dropout(0.3, seed=next(seeds), name="dropout")(values)
+    return _answer(values, seeds, classes)
 
 
 NETWORKS: dict[str, Callable[..., keras.KerasTensor]] = {
@@ -162,20 +157,7 @@ NETWORKS: dict[str, Callable[..., keras.KerasTensor]] = {
     "linear": linear,
     "strided": strided,
     "strided-large": strided_large,
-    "strided-wide": strided_wide,
 }
-
-
-def _four_convolutions(
-    scaled: keras.KerasTensor,
-    seeds: Iterator[int],
-    filters: tuple[int, int, int, int],
-    classes: int,
-) -> keras.KerasTensor:
-    shapes = zip(filters, (5, 3, 3, 3), (2, 1, 2, 1), strict=True)
-    values = layers.Flatten(name="flatten")(_convolutions(scaled, seeds, *shapes))
-    values = layers.Dropout(0.3, seed=next(seeds), name="dropout")(values)
-    return _answer(values, seeds, classes)
 
 
 def _convolutions(

@@ -12,12 +12,12 @@ from mnistry.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     name="reading",
-    network="strided-wide",
+    network="strided-large",
     optimizer="adamw",
     learning_rate=0.007,
     warmup=0.2,
     weight_decay=0.02,
-    epochs=28,
+    epochs=50,
     batch_size=128,
     distortion=Distortion(rotation=12, scale=0.12, shear=0.15, shift=1.5, elastic=1, pen=Pen()),
     # The styled digits have closed twos and long upstrokes: without these, people's own 2s and 1s
