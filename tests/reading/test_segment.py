@@ -78,3 +78,17 @@ def test_pieces_are_joined_in_one_box_with_the_pixels_of_each() -> None:
     assert whole.mask.astype(int).tolist() == [
         [0, 0, 0, 0, 1], [1, 1, 0, 0, 1], [1, 1, 0, 0, 0], [1, 1, 0, 0, 0],
     ]  # fmt: skip
+
+
+def test_fault_99_long_flat_strokes_are_not_cut_and_touching_digits_are_only_so_often() -> None:
+    page = paper(900, 1400)
+    for top in range(20, 880, 20):  # strokes of 10 rows, 100 times as wide as high
+        page[top : top + 10, 200:1200] = 1
+    lines = segment.find_lines(page)
+    assert [len(line.pieces) for line in lines] == [1] * 43
+    page = paper(1400, 1400)
+    for top in range(20, 1360, 20):  # 201 blocks, each 8 times as wide as high
+        for left in (20, 480, 940):
+            page[top : top + 12, left : left + 96] = 1
+    pieces = [piece for line in segment.find_lines(page) for piece in line.pieces]
+    assert 200 < len(pieces) <= 600

@@ -120,10 +120,18 @@ def _widths_of_the_dark(values: Values) -> NDArray[np.float64]:
     steps = 2 + round(2 * np.log2(widest))
     sizes = np.unique(np.geomspace(2, widest, steps).round()).astype(int)
     whole = np.rint(values).astype(np.uint8)  # three times quicker to close
-    closed = np.stack([_closed(whole, size)[edges] for size in sizes]).astype(np.float32)
-    filled = closed - whole[edges]
-    first = sizes[(filled >= filled[-1:] / 2).argmax(axis=0)].astype(np.float64)
-    first[filled[-1] <= steep[edges] / 4] = widest
+    at = np.flatnonzero(edges)
+    before = whole.ravel()[at].astype(int)
+    most = _closed(whole, widest).ravel()[at] - before
+    first = np.full(at.size, float(widest))
+    open_yet = most > steep.ravel()[at] / 4
+    for size in sizes[:-1].tolist():
+        if not open_yet.any():
+            break
+        filled = _closed(whole, size).ravel()[at] - before
+        done = open_yet & (2 * filled >= most)
+        first[done] = size
+        open_yet &= ~done
     return np.append(first, widest)
 
 
@@ -145,7 +153,7 @@ def _dark_is_ink(values: Values, dark: NDArray[np.float64], light: NDArray[np.fl
     return bool(narrower + np.log(share / (1 - share)) / 2 <= 0)
 
 
-def _light(values: Values, size: tuple[int, int]) -> Values:
+def _light(values: Values, size: tuple[int, ...]) -> Values:
     """Fit a surface of the second degree to the light that falls on a picture.
 
     A closing sees no paper beyond the picture's edge, so it would take a dim corner for ink.
@@ -155,7 +163,7 @@ def _light(values: Values, size: tuple[int, int]) -> Values:
     values
         The picture.
     size
-        Rows and columns of the result, which has the picture's brightest light as 1.
+        Rows and columns of the result, which is at most 1.
     """
     rows, columns = (max(1, side // _TILES) for side in values.shape)
     # A tile counts if its middle lies in the picture.

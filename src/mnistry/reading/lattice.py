@@ -7,6 +7,7 @@ shapes, its cuts and the ink that it leaves unread. Knows neither pictures nor t
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,22 @@ _MOST_PARTS = 12
 _NO_WAY = (-np.inf, 0, None)
 
 
-def spans(line: Line) -> dict[Span, Piece]:
-    """Return every run of pieces, ``(first, last + 1)``, that may be one digit."""
-    found = {}
+def spans(line: Line, settled: Mapping[Span, Piece] | None = None) -> dict[Span, Piece]:
+    """Return every run of pieces, ``(first, last + 1)``, that may be one digit.
+
+    Parameters
+    ----------
+    line
+        The line.
+    settled
+        Those of `wholes` that are one digit: no cut of these is tried.
+    """
+    found = dict(settled or {})
+    done = {i for first, end in found for i in range(first, end)}
     pieces = line.pieces
     for first in range(len(pieces)):
+        if first in done:
+            continue
         for end in range(first + 1, min(first + _MOST_PARTS, len(pieces)) + 1):
             if end - first > 1 and not _may_join(pieces[end - 2], pieces[end - 1], line):
                 break
@@ -45,18 +57,25 @@ def spans(line: Line) -> dict[Span, Piece]:
     return found
 
 
-def whole(line: Line) -> dict[Span, Piece] | None:
-    """Return the whole line as one span if it is a single mark that could be cut, else None."""
-    if len(line.pieces) == 1 or not _alone(line):
-        return None
-    piece = joined(line.pieces)
-    span = {(0, len(line.pieces)): piece}
-    return span if piece.width <= WIDEST * max(piece.height, line.height) else None
+def wholes(line: Line) -> dict[Span, Piece]:
+    """Return the marks that could be cut, each as one span, if no neighbour may join them."""
+    pieces = line.pieces
+    starts = [i for i, piece in enumerate(pieces) if not piece.cut_before]
+    found = {}
+    for first, end in pairwise([*starts, len(pieces)]):
+        if end - first == 1 or (first and _may_join(pieces[first - 1], pieces[first], line)):
+            continue
+        if end < len(pieces) and _may_join(pieces[end - 1], pieces[end], line):
+            continue
+        piece = joined(pieces[first:end])
+        if piece.width <= WIDEST * max(piece.height, line.height):
+            found[first, end] = piece
+    return found
 
 
-def is_best(piece: Piece, probabilities: NDArray[np.float32]) -> bool:
-    """Whether a single mark is more probable as one digit than with any cut."""
-    return bool(_log_fit(piece, probabilities) >= np.log(_TOUCHING_ALONE))
+def is_best(line: Line, piece: Piece, probabilities: NDArray[np.float32]) -> bool:
+    """Whether one of `wholes` is more probable as one digit than with any cut."""
+    return bool(_log_fit(piece, probabilities) >= _log_touching(line))
 
 
 def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.float32]) -> list[int]:
@@ -77,7 +96,7 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
         The indices of the digits in `found`, from left to right.
     """
     pieces = line.pieces
-    cut = np.log(_TOUCHING_ALONE if _alone(line) else _TOUCHING)
+    cut = _log_touching(line)
     digit_area = float(np.median([p.area for p in pieces if 2 * p.height >= line.height] or [1]))
     # The best path up to each piece: its log probability, where its last step began, what it read.
     ways: list[tuple[float, int, int | None]] = [(0.0, 0, None)]
@@ -108,8 +127,9 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
     return chosen[::-1]
 
 
-def _alone(line: Line) -> bool:
-    return sum(not piece.cut_before for piece in line.pieces) == 1
+def _log_touching(line: Line) -> float:
+    alone = sum(not piece.cut_before for piece in line.pieces) == 1
+    return float(np.log(_TOUCHING_ALONE if alone else _TOUCHING))
 
 
 def _log_fit(piece: Piece, probabilities: NDArray[np.float32]) -> float:

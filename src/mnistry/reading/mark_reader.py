@@ -6,6 +6,7 @@ all of them in one batch. Knows digits alone: no signs, and no gaps between numb
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import cv2
 import numpy as np
@@ -30,12 +31,21 @@ class _Predictions:
     forms: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
 
-    def is_enough(self, line: Line) -> bool:
-        """Whether no other span of the line could be part of a more probable path."""
-        if lattice.whole(line) is None:
-            return True
-        (piece,) = self.spans.values()
-        return lattice.is_best(piece, self.probabilities[0])
+    def settled(self, line: Line) -> "_Predictions":
+        """Keep the spans of which no cut could be more probable."""
+        kept = [
+            lattice.is_best(line, piece, answer)
+            for piece, answer in zip(self.spans.values(), self.probabilities, strict=True)
+        ]
+        spans = {span: self.spans[span] for span in compress(self.spans, kept)}
+        return _Predictions(spans, self.forms[kept], self.probabilities[kept])
+
+    def __add__(self, other: "_Predictions") -> "_Predictions":
+        return _Predictions(
+            {**self.spans, **other.spans},
+            np.concatenate([self.forms, other.forms]),
+            np.concatenate([self.probabilities, other.probabilities]),
+        )
 
 
 def _no_predictions() -> _Predictions:
@@ -151,11 +161,13 @@ class MarkReader:
         self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int], lines: Sequence[Line]
     ) -> DetailedReading:
         """Read the marks of all lines."""
-        found = self._predict([lattice.whole(line) or lattice.spans(line) for line in lines], ink)
-        doubtful = [i for i, one in enumerate(found) if not one.is_enough(lines[i])]
-        again = self._predict([lattice.spans(lines[i]) for i in doubtful], ink)
-        for i, one in zip(doubtful, again, strict=True):
-            found[i] = one
+        wholes = self._predict([lattice.wholes(line) for line in lines], ink)
+        settled = [one.settled(line) for one, line in zip(wholes, lines, strict=True)]
+        rest = []
+        for line, one in zip(lines, settled, strict=True):
+            every = lattice.spans(line, one.spans)
+            rest.append({span: every[span] for span in every if span not in one.spans})
+        found = [one + other for one, other in zip(settled, self._predict(rest, ink), strict=True)]
         scale = max(ink.strength.shape) / max(size)
         digits: list[Digit] = []
         read = [_no_predictions()]
