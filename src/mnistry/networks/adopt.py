@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mnistry.datasets.dataset import Images, Split
 from mnistry.errors import ModelError
-from mnistry.inference import model_bytes, onnx_session, onnx_wire
+from mnistry.inference import model_bytes, onnx_session, onnx_wire, run_directory
 from mnistry.networks import keras_files, onnx_graph, onnx_wrap
 from mnistry.networks.form import (
     CLASSES,
@@ -126,7 +126,10 @@ def open_network(path: str | os.PathLike[str]) -> Network:
     path = Path(path)
     kinds = {".onnx": _open_onnx} | dict.fromkeys((".keras", ".h5", ".hdf5"), _open_keras)
     if path.suffix.lower() not in kinds or path.is_dir():
-        raise model_bytes.refusal(path, "a .keras, .h5 or .onnx file")
+        error = model_bytes.refusal(path, "a .keras, .h5 or .onnx file")
+        if (path / run_directory.RECORD).is_file():
+            error.remedy = f"it is a run already: mnistry evaluate {path}"
+        raise error
     with _located(path):
         return kinds[path.suffix.lower()](path)
 
@@ -320,8 +323,15 @@ def _verify(content: bytes, network: Network, trial: Trial, images: Images) -> N
 def _open_keras(path: Path) -> Network:
     model = keras_files.load_other(path)
     inputs, outputs = model.inputs, model.outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise _wrong_input(f"it has {len(inputs)} inputs and {len(outputs)} outputs")
+    if len(inputs) != 1:
+        raise _wrong_input(f"it has {len(inputs)} inputs")
+    if len(outputs) != 1:
+        raise ModelError(
+            f"it has {len(outputs)} outputs",
+            expected="one, of ten floats for each image",
+            remedy="save the part of it that ends there: "
+            'keras.Model(model.inputs, model.outputs[0]).save("part.keras")',
+        )
     shape = tuple(inputs[0].shape[1:])
     if shape not in LAYOUTS:
         raise _wrong_input(f"its input is {_shape_text(inputs[0].shape)}")
