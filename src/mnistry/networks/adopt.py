@@ -39,7 +39,7 @@ from mnistry.system import files
 
 FIRST, MOST = 500, 5000  # images for every trial, and for those that do nearly as well as the best
 NEARLY = 0.1
-A_LITTLE = 0.01  # of accuracy, that a form which was not trained for may gain by chance
+A_LITTLE = 0.01  # of accuracy: what a form that it was not trained in may gain
 CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two forms apart
 LEAST_ACCURACY = 0.5  # chance is 0.1, and a digit network with the wrong scale often above 0.5
 TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
@@ -245,7 +245,7 @@ def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
 
     Close are those that chance may explain, and those of less loss that read a little less. A
     network that was trained for a short time may read more images in a form that it was not trained
-    for, but then its probabilities fit less well.
+    in, but then its probabilities fit less well.
 
     A ReLU network without biases gives the same answers to images of 0 to 1 and of 0 to 255, but
     only in one of them are its probabilities those that it was trained to give. The loss tells
