@@ -172,6 +172,12 @@ def test_a_network_that_is_refused_leaves_nothing(mnistry_command, tmp_path) -> 
     assert not run.exists()
 
 
+def test_a_run_is_not_adopted(mnistry_command, adopted, tmp_path) -> None:
+    result = mnistry_command("adopt", adopted, "-o", tmp_path / "run")
+    assert result.code == 5
+    assert f"it is a run already: mnistry evaluate {adopted}" in result.err
+
+
 def test_a_run_that_exists_is_not_replaced(mnistry_command, adopted, models) -> None:
     before = (adopted / "run.json").read_bytes()
     result = mnistry_command("adopt", models / "m.onnx", "-o", adopted, "--data", "sample")

@@ -252,7 +252,7 @@ def test_fault_in_a_model(mnistry_command, finished_run, number, tmp_path, damag
 def test_a_model_that_is_neither_run_nor_file(mnistry_command, number, tmp_path) -> None:
     result = mnistry_command("read", number, "--model", tmp_path / "nothing")
     assert result.code == 5
-    said = "nothing: no such file or folder; expected an .onnx file, or a run directory"
+    said = "nothing: no such file or folder; expected a .onnx file, or a run directory"
     assert said in result.err
 
 
@@ -529,7 +529,7 @@ def test_bad_pictures_are_named_by_several_processes_too(mnistry_command, number
 def test_a_run_is_a_model_for_the_reader_too(finished_run, number) -> None:
     by_run = mnistry.Reader(model=finished_run.path, threads=1).read(number)
     assert by_run == mnistry.Reader(model=finished_run.onnx_path, threads=1).read(number)
-    with pytest.raises(mnistry.errors.ModelError, match=r"a folder; expected an \.onnx file, or"):
+    with pytest.raises(mnistry.errors.ModelError, match=r"a folder; expected a \.onnx file, or"):
         mnistry.Reader(model=number.parent)
 
 

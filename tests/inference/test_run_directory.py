@@ -39,7 +39,7 @@ def test_a_run_and_a_file_are_found(tmp_path) -> None:
 
 
 def test_what_is_neither_is_named(tmp_path, monkeypatch) -> None:
-    expected = "expected an .onnx file, or a run directory with run.json"
+    expected = "expected a .onnx file, or a run directory with run.json"
     missing = said(tmp_path / "nope")
     assert missing.startswith(f"{tmp_path}/nope: no such file or folder; {expected}; list the runs")
     for path in (tmp_path, ".", ""):

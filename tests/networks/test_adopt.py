@@ -424,6 +424,17 @@ def test_fault_112_eleven_outputs(digits, tmp_path) -> None:
     refused(tmp_path / "m.keras", digits, "its output is [N, 11]", "ten floats for each image")
 
 
+def test_of_several_outputs_the_user_chooses_one(regression, digits, tmp_path) -> None:
+    model = keras_model(regression, (784,), last=(layers.Softmax(),))
+    two = keras.Model(model.inputs, [model.outputs[0], layers.Dense(1)(model.layers[1].output)])
+    two.save(tmp_path / "two.keras")
+    said = 'keras.Model(model.inputs, model.outputs[0]).save("part.keras")'
+    refused(tmp_path / "two.keras", digits, "it has 2 outputs", said)
+    two = keras.models.load_model(tmp_path / "two.keras")
+    keras.Model(two.inputs, two.outputs[0]).save(tmp_path / "part.keras")  # the remedy
+    assert adopted(tmp_path / "part.keras", digits).chosen.accuracy > 0.85
+
+
 def test_fault_113_images_of_another_size(regression, digits, tmp_path) -> None:
     weights = np.zeros((3072, 10)), np.zeros(10)
     path = torch_like(tmp_path / "m.onnx", weights, shape=(3, 32, 32))

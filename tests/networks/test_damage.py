@@ -115,8 +115,7 @@ def test_damaged_models_give_only_our_own_errors(form, tmp_path) -> None:
         path = tmp_path / one.name
         path.write_bytes(one.pack(one.content))
         assert adopt.adopt(adopt.open_network(path), labelled).chosen.accuracy > 0.9
-    outcomes = damage(form, 30, tmp_path)
-    assert outcomes["refused"] > 10
+    assert damage(form, 20, tmp_path)["refused"] > 5
 
 
 def main(count: int, *forms: str) -> None:

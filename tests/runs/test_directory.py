@@ -3,6 +3,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 
 import mnistry
@@ -33,6 +34,7 @@ def test_a_run_reads_back_what_was_written(finished_run: Run) -> None:
         1000,
     )
     assert set(finished_run.seconds) == {"start", "compile", "fit", "evaluate"}
+    assert finished_run.versions["opencv"].startswith(cv2.__version__)
 
 
 def test_fault_75_a_format_newer_than_ours_is_refused(copy: Run) -> None:

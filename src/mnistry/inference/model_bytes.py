@@ -35,7 +35,7 @@ _REMEDIES = {
     _HDF5: "if Keras saved it, give it the ending .h5",
     _ZIP: "if Keras saved it, give it the ending .keras",
     _PICKLE: "a pickle can run any code when it is opened, so it never is; export the network as "
-    "ONNX in the program that made it: torch.onnx.export or skl2onnx",
+    "ONNX where it was made: torch.onnx.export(…, external_data=False), or skl2onnx.to_onnx",
     _PICTURE: "to read what is written on it: mnistry read {path}",
     _LFS: "get the file itself: git lfs pull",
     _TFLITE: _CONVERT.format(option="--tflite"),
@@ -78,7 +78,7 @@ def read(path: str | os.PathLike[str], suffix: str, max_bytes: int) -> bytes:
             f"the content is {kind or 'something else'}",
             where=path,
             expected=f"a {suffix} model" + (f", {_CONTENT[suffix]}" if _CONTENT[suffix] else ""),
-            remedy=_for(path, _REMEDIES.get(kind or "", AGAIN)),
+            remedy=_filled(_REMEDIES.get(kind or "", AGAIN), path),
         )
     return content
 
@@ -92,7 +92,7 @@ def refusal(path: str | os.PathLike[str], expected: str) -> ModelError:
     no/such.onnx: no such file or folder; expected a run directory
     """
     what, remedy = _described(os.fspath(path))
-    return ModelError(what, where=path, expected=expected, remedy=_for(path, remedy))
+    return ModelError(what, where=path, expected=expected, remedy=_filled(remedy, path))
 
 
 def _described(name: str) -> tuple[str, str | None]:
@@ -121,7 +121,7 @@ def _described(name: str) -> tuple[str, str | None]:
     return f"a {ending} file" if ending else "a file without an ending", None
 
 
-def _for(path: str | os.PathLike[str], remedy: str | None) -> str | None:
+def _filled(remedy: str | None, path: str | os.PathLike[str]) -> str | None:
     return None if remedy is None else remedy.format(path=shlex.quote(os.fspath(path)))
 
 

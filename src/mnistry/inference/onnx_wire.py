@@ -57,7 +57,10 @@ def _node(parser: Parser, message: Value) -> None:
                 _tensor(parser, value)
             elif number in (6, 11):
                 raise ModelError(
-                    "it has control flow: a graph inside an operator", where=parser.where
+                    "it has control flow: a graph inside an operator",
+                    where=parser.where,
+                    expected="plain operators, as of networks, forests and linear models; nearest "
+                    "neighbours are computed in loops",
                 )
             elif number in (22, 23):
                 raise ModelError("it has sparse weights", where=parser.where)

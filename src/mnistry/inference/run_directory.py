@@ -40,7 +40,7 @@ def find_network(path: str | os.PathLike[str]) -> Network:
     folder = Path(path)
     if folder.suffix.lower() == ".onnx" and not folder.is_dir():
         return Network(folder, None)
-    record = read_record(path, f"an .onnx file, or a run directory with {RECORD}")
+    record = read_record(path, f"a .onnx file, or a run directory with {RECORD}")
     try:
         adopted = record.get("adopted")
         source = None if adopted is None else adopted["source"]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mnistry.datasets.dataset import Images, Split
 from mnistry.errors import ModelError
-from mnistry.inference import model_bytes, onnx_session, onnx_wire
+from mnistry.inference import model_bytes, onnx_session, onnx_wire, run_directory
 from mnistry.networks import keras_files, onnx_graph, onnx_wrap
 from mnistry.networks.form import (
     CLASSES,
@@ -39,7 +39,7 @@ from mnistry.system import files
 
 FIRST, MOST = 500, 5000  # images for every trial, and for those that do nearly as well as the best
 NEARLY = 0.1
-A_LITTLE = 0.01  # of accuracy, that a form which was not trained for may gain by chance
+A_LITTLE = 0.01  # of accuracy: what a form that it was not trained in may gain
 CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two forms apart
 LEAST_ACCURACY = 0.5  # chance is 0.1, and a digit network with the wrong scale often above 0.5
 TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
@@ -126,7 +126,10 @@ def open_network(path: str | os.PathLike[str]) -> Network:
     path = Path(path)
     kinds = {".onnx": _open_onnx} | dict.fromkeys((".keras", ".h5", ".hdf5"), _open_keras)
     if path.suffix.lower() not in kinds or path.is_dir():
-        raise model_bytes.refusal(path, "a .keras, .h5 or .onnx file")
+        error = model_bytes.refusal(path, "a .keras, .h5 or .onnx file")
+        if (path / run_directory.RECORD).is_file():
+            error.remedy = f"it is a run already: mnistry evaluate {path}"
+        raise error
     with _located(path):
         return kinds[path.suffix.lower()](path)
 
@@ -242,7 +245,7 @@ def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
 
     Close are those that chance may explain, and those of less loss that read a little less. A
     network that was trained for a short time may read more images in a form that it was not trained
-    for, but then its probabilities fit less well.
+    in, but then its probabilities fit less well.
 
     A ReLU network without biases gives the same answers to images of 0 to 1 and of 0 to 255, but
     only in one of them are its probabilities those that it was trained to give. The loss tells
@@ -320,8 +323,15 @@ def _verify(content: bytes, network: Network, trial: Trial, images: Images) -> N
 def _open_keras(path: Path) -> Network:
     model = keras_files.load_other(path)
     inputs, outputs = model.inputs, model.outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise _wrong_input(f"it has {len(inputs)} inputs and {len(outputs)} outputs")
+    if len(inputs) != 1:
+        raise _wrong_input(f"it has {len(inputs)} inputs")
+    if len(outputs) != 1:
+        raise ModelError(
+            f"it has {len(outputs)} outputs",
+            expected="one, of ten floats for each image",
+            remedy="save the part of it that ends there: "
+            'keras.Model(model.inputs, model.outputs[0]).save("part.keras")',
+        )
     shape = tuple(inputs[0].shape[1:])
     if shape not in LAYOUTS:
         raise _wrong_input(f"its input is {_shape_text(inputs[0].shape)}")

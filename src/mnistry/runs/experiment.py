@@ -346,5 +346,14 @@ def _versions() -> dict[str, str]:
         backend: importlib.metadata.version(backend),
         # These draw and distort images.
         "numpy": importlib.metadata.version("numpy"),
-        "opencv": importlib.metadata.version("opencv-python-headless"),
+        "opencv": _opencv_version(),
     }
+
+
+def _opencv_version() -> str:
+    try:
+        return importlib.metadata.version("opencv-python-headless")
+    except importlib.metadata.PackageNotFoundError:  # another build of OpenCV
+        import cv2
+
+        return cv2.__version__
