@@ -84,6 +84,16 @@ def test_a_folder_of_tensorflow_datasets_is_named_with_a_command(tmp_path):
     assert f"{folder}'" in str(caught.value)
 
 
+def test_idx_files_of_other_names_are_told(tmp_path):
+    for name, array in (("a.idx", forms.IMAGES), ("b.idx", forms.LABELS)):
+        (tmp_path / name).write_bytes(forms.encode_idx(array))
+    with pytest.raises(DataError, match=r"do not say what they are: a\.idx, b\.idx.*rename them"):
+        sniff.read(tmp_path)
+    (tmp_path / "a.idx").rename(tmp_path / "train-images-idx3-ubyte.idx")
+    (tmp_path / "b.idx").rename(tmp_path / "train-labels-idx1-ubyte.idx")
+    assert len(sniff.read(tmp_path).train.images) == 60
+
+
 def test_fault_107_an_archive_is_not_opened(tmp_path):
     forms.npz()(tmp_path)
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
