@@ -230,6 +230,21 @@ def test_lines_before_the_header_are_passed_over_and_counted(tmp_path, before):
     assert_refused(path, "row 6, column pixel12")
 
 
+def test_comments_without_end_are_refused(tmp_path):
+    path = save(tmp_path / "train.csv", ["#"] * 100_000)
+    assert_refused(path, "no table in the first 1,000 lines")
+
+
+def test_a_header_that_begins_as_a_picture_does(tmp_path):
+    header = " ".join(["label", *(f"P{i}" for i in range(1, 785))])
+    lines = [line.replace(",", " ") for line in rows()]
+    path = save(tmp_path / "train.txt", [header.removeprefix("label "), *lines])
+    assert_refused(path, "row 2: 785 values; expected 784")
+    assert len(sniff.read(save(tmp_path / "a.txt", [header, *lines])).train.images) == 4
+    with pytest.raises(DataError, match="row 2: 785 values"):
+        sniff.read(path)
+
+
 def test_the_header_of_numpy_is_a_comment(tmp_path):
     assert_read(save(tmp_path / "train.csv", [f"# {HEADER}", *rows()]))
 

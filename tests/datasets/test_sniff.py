@@ -34,6 +34,7 @@ def test_an_ending_that_lies_changes_nothing(name, tmp_path):
         (b"\x80\x04\x95" + bytes(99), "a pickle, which could run any code"),
         (gzip.compress(b"\x80\x03}" + bytes(99)), "a pickle"),
         (b"\x89PNG\r\n\x1a\n" + bytes(99), "mnistry read"),
+        (b"P5 28 28 255\n" + bytes(784), "mnistry read"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"", "the file is empty"),
         (b"\x40\0\0\0\0\0\0\0abcd\x0a\x3e" + bytes(70), "TensorFlow's records"),

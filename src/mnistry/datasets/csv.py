@@ -40,6 +40,7 @@ _LAST = 1024  # added to the last number of a line
 _FREED = 1 << 24  # bytes
 # Columns of square images of 8 to 64 pixels a side, with and without a label.
 _OTHER_SIZES = {side * side + more: side for side in range(8, 65) for more in (0, 1)}
+_MAX_COMMENTS = 1000  # lines before a table
 _MAX_TEXT = 60  # characters of a label
 _PIXEL_VALUES = frozenset(map(float, range(256)))
 
@@ -196,6 +197,10 @@ def _first_row(reader: Lines, path: Path) -> tuple[bytes, int]:
     row = 0
     while not reader.is_at_end():
         line, row = reader.first(), row + 1
+        if row > _MAX_COMMENTS:
+            raise DataError(
+                f"no table in the first {_MAX_COMMENTS:,} lines", where=path, expected=_USUAL
+            )
         if line.startswith(b"#") and line.count(_separator(line)) >= len(PIXELS) - 1:
             return line.lstrip(b"# "), row
         if not _NO_ROW.fullmatch(line):

@@ -110,7 +110,7 @@ def _refuse(path: Path, head: bytes) -> None:
     found: tuple[str, str] | None = None
     if not head:
         found = ("the file is empty", "download or copy it again")
-    elif is_picture(head) or head.startswith(b"%PDF"):
+    elif _PICTURE.match(head) and (is_picture(head) or head.startswith(b"%PDF")):
         found = ("a picture", f"to read it: mnistry read {path}")
     elif head.startswith(b"PK\x03\x04"):
         found = _zip(path)
@@ -145,6 +145,7 @@ _PICKLE = (
     "where you trust it, open it in Python and save its arrays: "
     "numpy.savez('data.npz', x_train=…, y_train=…)"
 )
+_PICTURE = re.compile(rb"[^P]|P[1-6]\s+[#0-9]")  # "P1 P2 P3" may be the header of a table
 _RECORDS = re.compile(r"\.(tfrecord|array_record)s?\b")
 _IDX = re.compile(r"\bidx[1-4]?\b|ubyte")
 _ARRAY_RECORD = b"\x83\xaf\x70\xd1\x0d\x88\x4a\x3f"
