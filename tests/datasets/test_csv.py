@@ -9,9 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnistry.datasets import csv, idx, sniff, text_files
+from mnistry.datasets.dataset import Origin
 from mnistry.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 784), np.uint8)
+EMPTY_AT_THE_EDGE = IMAGES * (np.arange(784) % 783 > 0)
 LABELS = [7, 2, 1, 0]
 HEADER = ",".join(("label", *csv.PIXELS))
 
@@ -176,6 +178,35 @@ def test_fault_33_byte_order_mark_and_windows_line_ends(tmp_path):
     assert_read(save(tmp_path / "train.csv", [HEADER, *rows()], end="\r\n", encoding="utf-8-sig"))
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("index", [False, True])
+def test_the_numbers_of_pandas_name_no_column(tmp_path, first, index):
+    own = [f"{label},{','.join(map(str, image))}" for label, image in enumerate(EMPTY_AT_THE_EDGE)]
+    header = ",".join(str(i) for i in range(first, first + 785))
+    lines = [f",{header}", *(f"{i},{line}" for i, line in enumerate(own))] if index else None
+    dataset = csv.read(save(tmp_path / "train.csv", lines or [header, *own]))
+    np.testing.assert_array_equal(dataset.train.images.reshape(-1, 784), EMPTY_AT_THE_EDGE)
+    assert dataset.train.labels.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "name", ["pixel{0:03}", "px{1}", "{2}_{3}", "p{2}_{3}", "{4}x{5}", "pixel.{0}", "{0}"]
+)
+def test_pixels_named_by_place_or_by_row_and_column(tmp_path, name):
+    names = [name.format(i, i + 1, i // 28, i % 28, i // 28 + 1, i % 28 + 1) for i in range(784)]
+    assert_read(save(tmp_path / "train.csv", [",".join(["label", *names]), *rows()]))
+
+
+def test_a_column_that_may_be_the_label_is_told(tmp_path):
+    path = save(tmp_path / "a.csv", [HEADER.replace("label", "what"), *rows()])
+    (notice,) = csv.read(path).notices
+    assert "if one of the others has them (what), give --labels NAME" in notice
+    dataset = sniff.read(path, Origin(labels="what"))
+    assert dataset.train.labels.tolist() == LABELS
+    path = save(tmp_path / "b.csv", [HEADER.replace("label", "ImageId"), *rows()])
+    assert csv.read(path).notices == ()
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("size", [1, 7, 1 << 16])
 def test_other_encodings_of_unicode(tmp_path, monkeypatch, encoding, size):
@@ -197,6 +228,21 @@ def test_lines_before_the_header_are_passed_over_and_counted(tmp_path, before):
     assert_read(save(tmp_path / "train.csv", [before, before, HEADER, *rows()]))
     path = save(tmp_path / "train.csv", [before, before, HEADER, *with_value("x")])
     assert_refused(path, "row 6, column pixel12")
+
+
+def test_comments_without_end_are_refused(tmp_path):
+    path = save(tmp_path / "train.csv", ["#"] * 100_000)
+    assert_refused(path, "no table in the first 1,000 lines")
+
+
+def test_a_header_that_begins_as_a_picture_does(tmp_path):
+    header = " ".join(["label", *(f"P{i}" for i in range(1, 785))])
+    lines = [line.replace(",", " ") for line in rows()]
+    path = save(tmp_path / "train.txt", [header.removeprefix("label "), *lines])
+    assert_refused(path, "row 2: 785 values; expected 784")
+    assert len(sniff.read(save(tmp_path / "a.txt", [header, *lines])).train.images) == 4
+    with pytest.raises(DataError, match="row 2: 785 values"):
+        sniff.read(path)
 
 
 def test_the_header_of_numpy_is_a_comment(tmp_path):

@@ -34,6 +34,7 @@ def test_an_ending_that_lies_changes_nothing(name, tmp_path):
         (b"\x80\x04\x95" + bytes(99), "a pickle, which could run any code"),
         (gzip.compress(b"\x80\x03}" + bytes(99)), "a pickle"),
         (b"\x89PNG\r\n\x1a\n" + bytes(99), "mnistry read"),
+        (b"P5 28 28 255\n" + bytes(784), "mnistry read"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"", "the file is empty"),
         (b"\x40\0\0\0\0\0\0\0abcd\x0a\x3e" + bytes(70), "TensorFlow's records"),
@@ -82,6 +83,16 @@ def test_a_folder_of_tensorflow_datasets_is_named_with_a_command(tmp_path):
     with pytest.raises(DataError, match=r"TensorFlow's records.*builder_from_directory") as caught:
         sniff.read(tmp_path)
     assert f"{folder}'" in str(caught.value)
+
+
+def test_idx_files_of_other_names_are_told(tmp_path):
+    for name, array in (("a.idx", forms.IMAGES), ("b.idx", forms.LABELS)):
+        (tmp_path / name).write_bytes(forms.encode_idx(array))
+    with pytest.raises(DataError, match=r"do not say what they are: a\.idx, b\.idx.*rename them"):
+        sniff.read(tmp_path)
+    (tmp_path / "a.idx").rename(tmp_path / "train-images-idx3-ubyte.idx")
+    (tmp_path / "b.idx").rename(tmp_path / "train-labels-idx1-ubyte.idx")
+    assert len(sniff.read(tmp_path).train.images) == 60
 
 
 def test_fault_107_an_archive_is_not_opened(tmp_path):

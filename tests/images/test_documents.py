@@ -245,6 +245,22 @@ def test_a_tiffs_smaller_copy_of_a_page_is_no_page() -> None:
         assert document.count == 1
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_uncompressed_tiff_is_turned_by_its_path_and_by_its_content(
+    tmp_path: Path, orientation: int
+) -> None:
+    from PIL import ImageOps
+
+    turned = Image.fromarray(BAR)
+    turned.getexif()[0x0112] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(turned))
+    content = saved(BAR, "TIFF", tiffinfo={0x0112: orientation})
+    (tmp_path / "a.tif").write_bytes(content)
+    np.testing.assert_array_equal(page(content).grey, expected)
+    with open_file(tmp_path / "a.tif") as document:
+        np.testing.assert_array_equal(document.page(1).grey, expected)
+
+
 def tiff_frames(content: bytes) -> list[int]:
     with Image.open(io.BytesIO(content)) as image:
         return list(range(image.n_frames))

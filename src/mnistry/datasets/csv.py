@@ -30,8 +30,9 @@ MAX_ROWS = MAX_ARRAY_BYTES // len(PIXELS)
 MAX_COLUMNS = 1000
 NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
 _SEPARATORS = (b",", b";", b"\t", b"|", b" ")
+_INDICES = frozenset(("", "index", "id", "imageid", "image_id", "unnamed: 0", "usage", "writer"))
 _NO_ROW = re.compile(rb"\s*(#.*|\"?sep=.{1,2}\"?\s*)?", re.DOTALL)
-_TRAILING_NUMBER = re.compile(r"(\D*)([0-9]{1,3})(?:x([0-9]{1,2}))?")
+_TRAILING_NUMBER = re.compile(r"(\D*)([0-9]{1,3})(?:[x_]([0-9]{1,2}))?")
 _CUT_OFF = "zero bytes: the file was not written to its end, so export or copy it again"
 _USUAL = "label,pixel0,…,pixel783"
 _LINE_END = 10
@@ -39,6 +40,7 @@ _LAST = 1024  # added to the last number of a line
 _FREED = 1 << 24  # bytes
 # Columns of square images of 8 to 64 pixels a side, with and without a label.
 _OTHER_SIZES = {side * side + more: side for side in range(8, 65) for more in (0, 1)}
+_MAX_COMMENTS = 1000  # lines before a table
 _MAX_TEXT = 60  # characters of a label
 _PIXEL_VALUES = frozenset(map(float, range(256)))
 
@@ -144,7 +146,16 @@ def as_source(path: Path, table: Table) -> Source:
         return f"{where}, column {table.label}" if array[0] == "y" else where
 
     extra = {part: table.extra} if table.extra else {}
-    return Source(path, arrays, classes=names.classes_of(path), place=place, extra=extra)
+    notices: tuple[str, ...] = ()
+    others = [name for name in table.extra if name.lower() not in _INDICES]
+    if table.labels is None and others:
+        notices = (
+            f"no column is named {', '.join(LABELS)}: the images have no labels; if one of the "
+            f"others has them ({', '.join(others[:5])}), give --labels NAME",
+        )
+    return Source(
+        path, arrays, classes=names.classes_of(path), place=place, notices=notices, extra=extra
+    )
 
 
 def read_table(path: Path, how: Origin = AS_IS) -> Table:
@@ -153,7 +164,10 @@ def read_table(path: Path, how: Origin = AS_IS) -> Table:
     first, row = _first_row(reader, path)
     separator = _separator(first)
     fields = [field.strip() for field in _fields(first, separator, path, row)]
-    headless = all(NUMBER.fullmatch(field) for field in fields if field) and not _counts_up(fields)
+    if _counts_up(fields):  # as pandas names columns: it says nothing
+        first, row = reader.first(), row + 1
+        fields = [field.strip() for field in _fields(first, separator, path, row)]
+    headless = all(NUMBER.fullmatch(field) for field in fields if field)
     if headless:
         count = len(fields) - (fields[-1] == "")  # each row ends with a separator
         if not len(PIXELS) <= count <= len(PIXELS) + 2:
@@ -183,6 +197,10 @@ def _first_row(reader: Lines, path: Path) -> tuple[bytes, int]:
     row = 0
     while not reader.is_at_end():
         line, row = reader.first(), row + 1
+        if row > _MAX_COMMENTS:
+            raise DataError(
+                f"no table in the first {_MAX_COMMENTS:,} lines", where=path, expected=_USUAL
+            )
         if line.startswith(b"#") and line.count(_separator(line)) >= len(PIXELS) - 1:
             return line.lstrip(b"# "), row
         if not _NO_ROW.fullmatch(line):
@@ -422,6 +440,8 @@ def _headless(reader: Lines, layout: Layout, path: Path, row: int) -> Table:
     extra: dict[str, NDArray[np.generic]] = {}
     if count == len(PIXELS) + 2 and _is_index(numbers[0]):
         extra["index"] = numbers.pop(0)
+        beside = _as_pixels(numbers.pop(count - 2), count - 2, path, rows)
+        inner = np.concatenate([inner, beside], axis=1)
     ends = sorted(numbers)
     if len(ends) == 3 or (len(ends) == 4):
         raise _unclear(path)
@@ -435,17 +455,24 @@ def _headless(reader: Lines, layout: Layout, path: Path, row: int) -> Table:
         if labels_first == labels_last:
             raise _unclear(path)
     label, pixel = (first, last) if labels_first else (last, first)
-    wrong = (numbers[pixel] > 255) | (numbers[pixel] < 0)
+    edge = _as_pixels(numbers[pixel], pixel, path, rows)
+    images = np.concatenate([inner, edge] if labels_first else [edge, inner], axis=1)
+    return Table(images, numbers[label], str(label + 1), rows, extra)
+
+
+def _as_pixels(
+    numbers: NDArray[np.int64], place: int, path: Path, rows: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Return a column of pixels, shape ``(rows, 1)``."""
+    wrong = (numbers > 255) | (numbers < 0)
     if wrong.any():
         index = int(np.argmax(wrong))
         raise DataError(
-            f"{numbers[pixel][index]} is not a pixel value",
-            where=f"{path}, row {rows[index]}, column {pixel + 1}",
+            f"{numbers[index]} is not a pixel value",
+            where=f"{path}, row {rows[index]}, column {place + 1}",
             expected="a whole number from 0 to 255",
         )
-    edge = numbers[pixel].astype(np.uint8)[:, np.newaxis]
-    images = np.concatenate([inner, edge] if labels_first else [edge, inner], axis=1)
-    return Table(images, numbers[label], str(label + 1), rows, extra)
+    return numbers.astype(np.uint8)[:, np.newaxis]
 
 
 def _of_other_size(reader: Lines, columns: int, separator: bytes, path: Path, row: int) -> Table:
@@ -585,11 +612,12 @@ def _fields(line: bytes, separator: bytes, path: object, row: int) -> list[str]:
 
 
 def _counts_up(fields: Sequence[str]) -> bool:
-    """Whether numbers are the names of columns: 0, 1, 2, … as pandas names them."""
-    numbers = [field.strip() for field in fields]
-    return len(numbers) > 256 and numbers in (
-        [str(i) for i in range(len(numbers))],
-        [str(i) for i in range(1, len(numbers) + 1)],
+    """Whether numbers are the names of all columns, perhaps but the first, which is an index."""
+    names = fields[1:] if fields[0] == "" and len(fields) > len(PIXELS) + 1 else fields
+    count = len(names)
+    return len(PIXELS) <= count <= len(PIXELS) + 1 and list(names) in (
+        [str(i) for i in range(count)],
+        [str(i) for i in range(1, count + 1)],
     )
 
 
@@ -603,23 +631,20 @@ def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, 
             "the columns' names are only numbers",
             where=where,
             expected=_USUAL,
-            remedy="name the label's column label, or leave the header out",
+            remedy="name the label's column label",
         )
-    matches = [_TRAILING_NUMBER.fullmatch(name) for name in names]
-    start = next((i for i, match in enumerate(matches) if match is not None), None)
+    places = [_place(name) for name in names]
+    start = next((i for i, place in enumerate(places) if place is not None), None)
     if start is None:
         raise DataError(
             f"column 1 is {names[0][:20]!r}", where=where, expected=f"784 pixels: {_USUAL}"
         )
-    first = matches[start]
-    assert_name = first[1] if first is not None else ""
-    low = int(first[2]) if first is not None else 0
-    if first is not None and first[3] is not None:
-        expected = [f"{assert_name}{low + i // 28}x{int(first[3]) + i % 28}" for i in range(count)]
+    name, low, column = places[start] or ("", 0, None)
+    low = low if low <= 1 else 0
+    if column is not None:
+        expected = [f"{name}{low + i // 28}x{column + i % 28}" for i in range(count)]
     else:
-        expected = [f"{assert_name}{low + i}" for i in range(count)]
-    if low > 1:
-        expected = [f"{assert_name}{i}" for i in range(count)]
+        expected = [f"{name}{low + i}" for i in range(count)]
     for place, wanted in enumerate(expected, start=start):
         if place >= len(names):
             raise DataError(
@@ -627,13 +652,19 @@ def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, 
                 where=where,
                 expected=f"{start + count}, to {expected[-1]}",
             )
-        if names[place] != wanted:
+        if places[place] != _place(wanted):
             raise DataError(
                 f"column {place + 1} is {names[place][:20]!r}",
                 where=where,
                 expected=f"{wanted!r}, as in {_USUAL}",
             )
     return start, start + count
+
+
+def _place(name: str) -> tuple[str, int, int | None] | None:
+    """Return what a pixel's name begins with, and its number, or its row and its column."""
+    match = _TRAILING_NUMBER.fullmatch(name)
+    return match and (match[1], int(match[2]), None if match[3] is None else int(match[3]))
 
 
 def _label_column(layout: Layout, how: Origin, path: Path) -> int | None:

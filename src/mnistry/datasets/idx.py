@@ -37,7 +37,7 @@ _TYPES: dict[int, np.dtype[Any]] = {UNSIGNED_BYTE: np.dtype(np.uint8), INTEGER: 
 # QMNIST's files.
 FILE_NAME = re.compile(
     r"(?P<prefix>(?:[a-z0-9]+-){0,3}?)(?P<part>train|t10k|test)-(?P<kind>images|labels)"
-    r"[-.]idx[123]-(?:ubyte|int)(?:\.gz)?"
+    r"[-.]idx[123]-(?:ubyte|int)(?:\.idx)?(?:\.gz)?"
 )
 ORIGINAL_NAMES = {
     "x_train": "train-images-idx3-ubyte",

@@ -110,7 +110,7 @@ def _refuse(path: Path, head: bytes) -> None:
     found: tuple[str, str] | None = None
     if not head:
         found = ("the file is empty", "download or copy it again")
-    elif is_picture(head) or head.startswith(b"%PDF"):
+    elif _PICTURE.match(head) and (is_picture(head) or head.startswith(b"%PDF")):
         found = ("a picture", f"to read it: mnistry read {path}")
     elif head.startswith(b"PK\x03\x04"):
         found = _zip(path)
@@ -145,7 +145,9 @@ _PICKLE = (
     "where you trust it, open it in Python and save its arrays: "
     "numpy.savez('data.npz', x_train=…, y_train=…)"
 )
+_PICTURE = re.compile(rb"[^P]|P[1-6]\s+[#0-9]")  # "P1 P2 P3" may be the header of a table
 _RECORDS = re.compile(r"\.(tfrecord|array_record)s?\b")
+_IDX = re.compile(r"\bidx[1-4]?\b|ubyte")
 _ARRAY_RECORD = b"\x83\xaf\x70\xd1\x0d\x88\x4a\x3f"
 _REFUSED = (  # how files begin; what they are, and the remedy
     (rb"\x80[\x02-\x05]", ("a pickle, which could run any code when it is opened", _PICKLE)),
@@ -279,7 +281,23 @@ def _folder_reader(
         for file in tables
         if (rows := folder.table_of_files(file)) and folder.has_pictures(file, rows)
     ]
-    return _of_splits(listing, _table) if listing else None
+    if listing:
+        return _of_splits(listing, _table)
+    others = [file for file in files if _IDX.search(file.name)]
+    return (lambda where, _: _refuse_idx(where, others)) if others else None
+
+
+def _refuse_idx(where: Path, files: Sequence[Path]) -> Source:
+    raise DataError(
+        f"IDX files whose names do not say what they are: {_shown(files)}",
+        where=where,
+        expected=", ".join(idx.ORIGINAL_NAMES.values()),
+        remedy="rename them",
+    )
+
+
+def _shown(files: Sequence[Path]) -> str:
+    return ", ".join(file.name for file in files[:6]) + (", …" if len(files) > 6 else "")
 
 
 def _only(file: Path, read_file: Read) -> Read:
@@ -298,9 +316,8 @@ def _of_splits(files: Sequence[Path], read_file: Read) -> Read:
     def read_all(place: Path, how: Origin) -> Source:
         several = read_file is not parquet.source and max(map(len, parts.values())) > 1
         if several or ("" in parts and len(parts) > 1):
-            shown = ", ".join(file.name for file in files[:6])
             raise DataError(
-                f"{len(files)} files: {shown}" + (", …" if len(files) > 6 else ""),
+                f"{len(files)} files: {_shown(files)}",
                 where=place,
                 expected="one for each split, with train, test or valid in its name",
                 remedy=f"give one of them: {parts.get('train', files)[0]}",

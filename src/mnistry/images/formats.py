@@ -148,7 +148,13 @@ class _PillowPages:
 
     def __init__(self, source: bytes | Path, where: str) -> None:
         self._where, self._source = where, source
-        self._image, self._is_decoded = self._open(), False
+        # Of a path, Pillow 13.0 maps the file, and then turns an uncompressed TIFF wrongly.
+        self._file = source.open("rb") if isinstance(source, Path) else BytesIO(source)
+        try:
+            self._image, self._is_decoded = self._open(), False
+        except BaseException:
+            self._file.close()
+            raise
         self._frames = self._pages_of_tiff() if self._image.format == "TIFF" else [0]
         self.count = len(self._frames)
         # MPO is a phone's JPEG with another view of the same picture behind it.
@@ -163,9 +169,8 @@ class _PillowPages:
             with _quiet():
                 if self._content.startswith(_JPEG):  # Image.open would refuse 200 megapixels
                     return JpegImagePlugin.jpeg_factory(BytesIO(self._content))
-                return Image.open(
-                    BytesIO(self._content) if self._content else self._source, formats=FORMATS
-                )
+                self._file.seek(0)
+                return Image.open(self._file, formats=FORMATS)
         except UnidentifiedImageError:
             raise _unknown(self._where) from None
         except Image.DecompressionBombError:
@@ -181,6 +186,7 @@ class _PillowPages:
 
     def close(self) -> None:
         self._image.close()
+        self._file.close()
 
     def decode(self, number: int, side: int | None) -> Raster:
         if self._is_decoded and self.count == 1:  # perhaps at another size
