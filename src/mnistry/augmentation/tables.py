@@ -78,6 +78,10 @@ def picture(
     high = random.uniform(20, min(32.0, _LONGEST / 2.2 / rows))
     digits = _one_writer(digits, random)
     pen = Pen.drawn_for(high * FINE, random)
+    # Points stay visible: a thin pencil would lose them, and nobody could tell.
+    pen = dataclasses.replace(
+        pen, width=max(pen.width, 0.065 * high * FINE), skips=0.0, grain=min(pen.grain, 0.3)
+    )
     cells = _filled(rows, columns, digits, pen, high, random)
     pitch = high * FINE * random.uniform(1.35, 2.1)
     widths = [

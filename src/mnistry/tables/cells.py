@@ -21,6 +21,10 @@ _PITCH = 64
 _MARGIN = 0.3
 # Ink of this strength is a mark; a line is where the median along a wall is above `_LINE`.
 _INK, _LINE = 0.4, 0.15
+# Its fainter parts have at least this strength.
+_FAINT = 0.22
+# Lines that are as strong as this cannot be told from ink by their strength.
+_DARK = 0.55
 # A line lies within this part of a row from where it was found.
 _OFF = 0.14
 # A wall is missing if its strength is less than this part of its line's usual strength.
@@ -114,10 +118,19 @@ def sheet_of(grey: NDArray[np.uint8], grid: Grid) -> Sheet:
     down, column_walls = _bands(np.ascontiguousarray(strength.T), columns, rows)
     groups = _merged(row_walls, column_walls)
     clean = _without(strength, across, down.T)
-    mask = (clean > _INK).astype(np.uint8)
+    mask = _marks(clean)
     stroke = max(1.5, stroke_width(mask > 0)) if mask.any() else 1.5
     owner = _owners(mask, stroke, rows, columns, groups, across | down.T)
     return Sheet(clean, owner, np.asarray(rows), np.asarray(columns), stroke)
+
+
+def _marks(strength: Values) -> NDArray[np.uint8]:
+    """Mark the ink: strokes that are dark somewhere, out to where they are faint."""
+    count, labels = cv2.connectedComponents((strength > _FAINT).astype(np.uint8))
+    dark = np.zeros(count, bool)
+    dark[labels[strength > _INK]] = True
+    dark[0] = False
+    return np.asarray(dark[labels], np.uint8)
 
 
 def _bands(
@@ -157,7 +170,12 @@ def _bands(
                 a = 0
             if j == len(columns) - 2:
                 b = strength.shape[1]
-            band[max(0, top + first - 1) : top + last + 2, a:b] = True
+            high = slice(max(0, top + first - 1), top + last + 2)
+            inner = slice(left + reach, max(left + reach, right - reach))
+            ink = strength[high, inner] > (1 + peak) / 2
+            band[high, a:b] = True
+            if peak < _DARK:  # ink on the line is darker
+                band[high, inner] = ~ink
     usual = np.median(peaks, axis=1, keepdims=True)
     return band, peaks / np.maximum(usual, 1e-3)
 
@@ -171,7 +189,7 @@ def _without(strength: Values, across: NDArray[np.bool_], down: NDArray[np.bool_
         thick = int(band.sum(way).max() / max(1, _runs(band, way))) if band.any() else 0
         if not thick:
             continue
-        size = [3, 3]
+        size = [5, 5]
         size[way] = min(2 * ((thick + 2) // 2) + 3, 25)
         closed = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones(size, np.uint8))
         rest |= np.asarray((closed > 0) & (ink > 0) & band, np.uint8)

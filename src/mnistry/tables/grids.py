@@ -35,6 +35,10 @@ _PIECE = 1 / 36
 _WHOLE, _DRAWN = 0.8, 0.5
 # At least this part of all walls of a grid is drawn; and its cells' least size, in pieces of lines.
 _WALLS, _SMALLEST = 0.75, 0.4
+# Pieces of a line differ in contrast at most by this factor.
+_ALIKE = 2.2
+# Contrast is averaged along a line over this part of a piece: faint lines stand out from noise.
+_ALONG = 0.3
 # A line is drawn where it has at least this part of its usual contrast.
 _AS_DARK = 0.4
 # A piece at the end of a line belongs to it if the gap is at most this multiple of its length.
@@ -331,6 +335,7 @@ def _lines(contrast: NDArray[np.float32], reach: float) -> list[_Line]:
         part = slice(starts[i - 1], starts[i] if i < count else None)
         left, width = int(stats[i, 0]), int(stats[i, 2])
         total = np.bincount(x[part] - left, weights[part], width)
+        dark = float(np.median(total[total > 0]))
         rows = np.bincount(x[part] - left, weights[part] * y[part], width)
         columns = np.flatnonzero(total > 0)
         step = max(1, len(columns) // 40)
@@ -340,6 +345,7 @@ def _lines(contrast: NDArray[np.float32], reach: float) -> list[_Line]:
                 np.asarray(columns + float(left), np.float64),
                 rows[columns] / total[columns],
                 left + width,
+                dark,
             )
         )
     return [
@@ -356,6 +362,7 @@ def _noise(values: NDArray[np.float32]) -> NDArray[np.float32]:
     blocks = blocks.reshape(rows, height, columns, width).swapaxes(1, 2)
     # Where much is written, only the smallest values are noise.
     least = np.quantile(blocks.reshape(rows, columns, -1)[..., ::3], 0.25, axis=2) / _QUARTILE
+    least = cv2.erode(least, np.ones((3, 3), np.uint8))  # the table below the paper is noisier
     size = values.shape[1], values.shape[0]
     smooth = cv2.resize(least.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(smooth, np.float32)
@@ -380,7 +387,7 @@ def _trimmed(line: _Line) -> _Line:
 
 def _ridge(contrast: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
     """Compute how much darker a level line is than the paper on both sides of it."""
-    along = cv2.blur(contrast, (9, 1))
+    along = cv2.blur(contrast, (max(5, round(reach * _ALONG)), 3))
     aside = max(3, round(reach / 8))
     padded = cv2.copyMakeBorder(along, aside, aside, 0, 0, cv2.BORDER_REPLICATE)
     return np.asarray(along - (padded[: -2 * aside] + padded[2 * aside :]) / 2, np.float32)
@@ -399,7 +406,7 @@ def _seen(
     """
     columns = np.arange(ridge.shape[1])
     rows = np.rint(curve @ [columns**0, columns, columns**2]).astype(int)
-    near = np.clip(rows + np.array([[-1], [0], [1]]), 0, len(ridge) - 1)
+    near = np.clip(rows + np.arange(-1, 2)[:, None], 0, len(ridge) - 1)
     dark = ridge[near, columns].max(0)
     least = least[near[1], columns] / 2
     usual = float(np.median(dark[int(max(start, 0)) : int(stop)]))
@@ -411,13 +418,14 @@ def _seen(
 
 
 def _linked(
-    pieces: Sequence[tuple[Floats, Floats, int]], reach: float
+    pieces: Sequence[tuple[Floats, Floats, int, float]], reach: float
 ) -> list[tuple[Floats, float, float]]:
     """Join pieces, the longest first, that continue each other: to curves, starts and stops."""
     curves, ends = np.zeros((_MOST_LINES, 3)), np.zeros((_MOST_LINES, 2))
-    members: list[list[tuple[Floats, Floats, int]]] = []
+    darkness = np.zeros(_MOST_LINES)
+    members: list[list[tuple[Floats, Floats, int, float]]] = []
     for piece in pieces:
-        columns, rows, stop = piece
+        columns, rows, stop, dark = piece
         start, count = columns[0], len(members)
         curve = _fitted(columns, rows, reach)
         if abs(curve[1] + 2 * curve[2] * columns.mean()) > _SLOPING:
@@ -426,7 +434,9 @@ def _linked(
         gap = np.maximum(ahead, 0)
         places = np.linspace(start, stop, 3)[:, None] ** [0, 1, 2]
         off = np.abs(curves[:count] @ places.T - curve @ places.T).mean(1)
-        fits = (gap <= 12 * reach) & (off < 0.09 * reach + 0.012 * gap)
+        ratio = darkness[:count] / dark
+        fits = (gap <= 12 * reach) & (off < 0.07 * reach + 0.008 * gap)
+        fits &= (ratio > 1 / _ALIKE) & (ratio < _ALIKE)
         if fits.any():
             best = int(np.where(fits, off, np.inf).argmin())
             members[best].append(piece)
@@ -435,7 +445,7 @@ def _linked(
             curves[best] = _fitted(xs, np.concatenate([one[1] for one in members[best]]), reach)
         elif count < _MOST_LINES:
             members.append([piece])
-            curves[count], ends[count] = curve, (start, stop)
+            curves[count], ends[count], darkness[count] = curve, (start, stop), dark
     found = zip(curves[: len(members)], ends.tolist(), strict=False)
     return [(curve, start, stop) for curve, (start, stop) in found]
 

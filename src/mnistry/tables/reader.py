@@ -12,17 +12,23 @@ from numpy.typing import NDArray
 from mnistry.images.decode import Page
 from mnistry.images.mnist_form import Box
 from mnistry.reading import Cell, Reader, Table, line_reader, numbers
-from mnistry.reading.line_reader import Strip
+from mnistry.reading.combine import ReadLine
+from mnistry.reading.line_reader import Character, Strip
 from mnistry.reading.result import Notation
 from mnistry.tables.cells import Sheet, patches, sheet_of
 from mnistry.tables.grids import Grid, find_grids
 
 # The widths of strips in the network's training; more are read together in fewer batches.
 _WIDTHS = (96, 160, 224, 320, 448, 640, 1024, 2048)
-# A mark is tall if it has this part of the height of the tallest.
-_TALL = 0.5
-# Where no mark is this high, as a part of the usual digit, there are signs alone.
-_LOW = 0.4
+# A mark that is less high than this part of what is usual is a point or a stroke of a broken digit.
+_SMALL = 0.3
+# Parts of a digit are at most this far apart, as a part of the usual height; and where nothing has
+# this part of it, there are signs alone.
+_BROKEN, _LOW = 0.15, 0.45
+# A decimal point is lower and narrower than this part of a line's height, with its middle between
+# these parts of the height; and a sign that was read this near to it, in heights, is the point.
+_POINT, _FOOT, _NEAR = 0.3, (0.7, 1.15), 0.15
+_POINT_IS_RIGHT = 0.9
 
 
 def read_page(reader: Reader, page: Page) -> list[Table]:
@@ -34,31 +40,39 @@ def read_page(reader: Reader, page: Page) -> list[Table]:
     return found
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Line:
+    """A written line of a cell: the cell's number, the strip, and the boxes of the cell's marks."""
+
+    cell: int
+    strip: Strip
+    boxes: Sequence[Box]
+    band: tuple[int, int]
+
+
 def _table(reader: Reader, grid: Grid, sheet: Sheet, scale: float) -> Table:
-    strips: list[Strip] = []
-    owners: list[int] = []
     written = list(patches(sheet))
-    heights = [max(box[3] for box in boxes) for _, _, boxes in written]
+    heights = [
+        max(box[1] + box[3] for box in boxes) - min(box[1] for box in boxes)
+        for _, _, boxes in written
+    ]
     usual = float(np.median(heights)) if heights else 0.0
-    unread = set()
-    for number, ink, boxes in written:
-        lines = [line_reader.cut(ink, *band) for band in _bands(boxes, usual)]
-        for strip in lines:
-            if strip is None:
-                unread.add(number)
-            else:
-                strips.append(_padded(strip))
-                owners.append(number)
+    lines = []
     texts: dict[int, list[str]] = {}
     confidences: dict[int, float] = {}
-    for number, line in zip(owners, reader.read_strips(strips), strict=True):
-        text = "?" if line is None else line.text
-        sure = 0.0 if line is None else float(np.prod([one.confidence for one in line.characters]))
-        texts.setdefault(number, []).append(text)
-        confidences[number] = confidences.get(number, 1.0) * sure
-    for number in unread:
-        texts.setdefault(number, []).append("?")
-        confidences[number] = 0.0
+    for number, ink, boxes in written:
+        confidences[number] = 1.0
+        for band in _bands(boxes, usual):
+            strip = line_reader.cut(ink, *band)
+            if strip is None:  # a mark that is too faint to be read
+                texts[number], confidences[number] = ["?"], 0.0
+            else:
+                lines.append(_Line(number, _padded(strip), boxes, band))
+    answers = reader.read_strips([line.strip for line in lines])
+    for line, answer in zip(lines, answers, strict=True):
+        text, confidence = ("?", 0.0) if answer is None else _with_points(line, answer)
+        texts.setdefault(line.cell, []).append(text)
+        confidences[line.cell] *= confidence
     rows = tuple(
         tuple(
             _cell(
@@ -73,6 +87,41 @@ def _table(reader: Reader, grid: Grid, sheet: Sheet, scale: float) -> Table:
     return Table(_box(grid.points, scale), rows)
 
 
+def _with_points(line: _Line, answer: ReadLine) -> tuple[str, float]:
+    """Return a line's text with points that were not read, and its confidence.
+
+    A small mark at the foot of two digits, beside neither of them, is a decimal point; if the line
+    has one already, it is a ``?``.
+    """
+    characters = list(answer.characters)
+    top, bottom = line.band
+    height = bottom - top
+    tall = [box for box in line.boxes if box[3] >= _POINT * height]
+    for x, y, width, high in line.boxes:
+        foot = (y + high / 2 - top) / height
+        beside = any(x < a + w and a < x + width for a, _, w, _ in tall)
+        if max(width, high) >= _POINT * height or not _FOOT[0] < foot < _FOOT[1] or beside:
+            continue
+        at = (x + width / 2 - line.strip.x) * line.strip.scale
+        reach = (width / 2 + _NEAR * height) * line.strip.scale
+        before = [one for one in characters if one.middle <= at and one.text != " "]
+        after = [one for one in characters if one.middle > at and one.text != " "]
+        if not before or not after:
+            continue
+        around = before[-1], after[0]
+        if any(not one.text.isdigit() and abs(one.middle - at) < reach for one in around):
+            continue  # it was read
+        if not all(one.text.isdigit() for one in around):
+            continue
+        sign = "?" if any(one.text in ".,:?" for one in characters) else "."
+        spaces = [one for one in characters if before[-1].middle < one.middle < after[0].middle]
+        characters = [one for one in characters if one not in spaces]
+        place = characters.index(before[-1]) + 1
+        characters.insert(place, Character(sign, _POINT_IS_RIGHT, at, at + 1))
+    confidence = float(np.prod([one.confidence for one in characters]))
+    return "".join(map(str, characters)), confidence
+
+
 def _cell(text: str, confidence: float, box: Box, notation: Notation) -> Cell:
     value = numbers.value(text, decimal_comma=notation.decimal_comma, thousands=notation.thousands)
     return Cell(text, value, confidence, box)
@@ -84,24 +133,23 @@ def _bands(boxes: Sequence[Box], usual: float) -> list[tuple[int, int]]:
     Parameters
     ----------
     boxes
-        Its marks.
+        Its marks; a digit may be broken into several.
     usual
-        The usual height of the tallest mark of a cell.
+        The usual height of what is written in a cell.
     """
-    tallest = max(box[3] for box in boxes)
-    if tallest < _LOW * usual:  # a sign alone: its size tells which one
-        top, bottom = min(box[1] for box in boxes), max(box[1] + box[3] for box in boxes)
-        middle = (top + bottom) / 2
-        return [(round(middle - usual / 2), round(middle + usual / 2))]
-    tall = sorted((box[1], box[1] + box[3]) for box in boxes if box[3] >= _TALL * tallest)
-    bands = [tall[0]]
-    for top, bottom in tall[1:]:
-        start, stop = bands[-1]
-        if top < stop - 0.2 * (stop - start):
-            bands[-1] = start, max(stop, bottom)
+    large = [box for box in boxes if box[3] >= _SMALL * usual] or list(boxes)
+    bands: list[tuple[int, int]] = []
+    for top, bottom in sorted((box[1], box[1] + box[3]) for box in large):
+        if bands and top < bands[-1][1] + _BROKEN * usual:
+            bands[-1] = bands[-1][0], max(bands[-1][1], bottom)
         else:
             bands.append((top, bottom))
-    return bands
+    tall = [band for band in bands if band[1] - band[0] >= _LOW * usual]
+    if tall:
+        return tall
+    # A sign alone: its size tells which one.
+    middle = (bands[0][0] + bands[-1][1]) / 2
+    return [(round(middle - usual / 2), round(middle + usual / 2))]
 
 
 def _padded(strip: Strip) -> Strip:
