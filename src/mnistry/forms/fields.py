@@ -219,9 +219,10 @@ def _of_pdf(blank: Path) -> Found | None:
     if not given:
         return None
     given.sort(key=lambda one: (one["page"], round(one["box"][1] * _POINT / 4), one["box"][0]))
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for number, one in enumerate(given):
-        key = one["name"] if one["kind"] in ("check", "radio") else f"{one['name']}\n{number}"
+        of_several = one["kind"] in ("check", "radio")  # boxes on a page with one name
+        key = one["page"] if of_several else -number, one["name"]
         groups.setdefault(key, []).append(one)
     taken: set[str] = set()
     fields, options = [], []
@@ -362,16 +363,9 @@ def _boxes(darkness: NDArray[np.uint8]) -> list[Box]:
         ]
         if (inside > _INK).mean() > _PRINTED:
             continue
-        # The area begins a pixel behind the line: the box ends in the line's middle.
-        edge = 2.0
-        found.append(
-            Box(
-                *(
-                    float(v) / _SCALE
-                    for v in (x - edge, y - edge, width + 2 * edge, height + 2 * edge)
-                )
-            )
-        )
+        # The area begins a pixel behind the line, which is two or three wide: end in its middle.
+        left, top = (x - 2) / _SCALE, (y - 2) / _SCALE
+        found.append(Box(left, top, (width + 4) / _SCALE, (height + 4) / _SCALE))
     return sorted(found, key=lambda box: (box.y, box.x))
 
 
@@ -408,22 +402,18 @@ def _fields_of_row(row: list[Box], darkness: NDArray[np.uint8]) -> Iterator[Fiel
             combs.append(run)
         else:
             combs += ([box] for box in run)
-    number = 0
-    while number < len(combs):
-        run = combs[number]
-        behind = combs[number + 1] if number + 1 < len(combs) else None
-        if behind is not None and _has_point(run, behind, darkness):
-            third = combs[number + 2] if number + 2 < len(combs) else None
-            if third is None or not _has_point(behind, third, darkness):
-                boxes = (*run, *behind)
-                yield Field("", "", "decimal", boxes=boxes, decimals=len(behind))
-                number += 2
-                continue
-            yield from map(_of_run, (run, behind, third))  # of a date
-            number += 3
-            continue
-        yield _of_run(run)
-        number += 1
+    groups: list[list[list[Box]]] = [combs[:1]]
+    for before, comb in itertools.pairwise(combs):
+        if _has_point(before, comb, darkness):
+            groups[-1].append(comb)
+        else:
+            groups.append([comb])
+    for group in groups:
+        if len(group) == 2:
+            whole, behind = group
+            yield Field("", "", "decimal", boxes=(*whole, *behind), decimals=len(behind))
+        else:  # with several points it is a date
+            yield from map(_of_run, group)
 
 
 def _edge(one: Field) -> Box:
