@@ -117,6 +117,7 @@ def _files(chosen: list[Path | bytes], folder: Path) -> list[Path]:
 
 
 def _open(form: Form, layout: Layout, files: list[Path]) -> "FPDF":
+    import uharfbuzz  # noqa: F401 (fpdf2 needs it, and would say so with an error of its own)
     from fpdf import FPDF, ViewerPreferences
 
     pdf = FPDF(unit="mm", format=(layout.width, layout.height), enforce_compliance="PDF/A-2B")
