@@ -69,11 +69,11 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
         "import mnistry.cli",
         "import mnistry.inference.onnx_session, mnistry.images.decode",
         "import mnistry.explain",
-        "import mnistry.forms.loading, mnistry.forms.printing, mnistry.forms.fields",
         "import mnistry.doctor.examine, mnistry.doctor.sheet, mnistry.doctor.prototypes",
         "import mnistry.server.app, mnistry.server.serve",
         "import mnistry.studio.app",
         "import mnistry.runs.scoring, mnistry.runs.directory, mnistry.display.terminal",
+        "import mnistry.forms.loading, mnistry.forms.printing, mnistry.forms.fields",
     ],
 )
 def test_nothing_heavy_is_imported_for(statement: str) -> None:
