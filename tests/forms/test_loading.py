@@ -68,6 +68,7 @@ MISTAKES = [
     ("", 1, '"title" is missing'),
     ('title = "t"', 1, "without fields"),
     ('title = 7\n[[field]]\nname = "a"\ntype = "tick"', 1, "title = 7; expected a text in quotes"),
+    (f'title = "{"t" * 81}"', 1, "of 1 to 80 characters"),
     ('title = "t"\npage = "A3"', 2, 'page = "A3"; expected "A4" or "letter"'),
     ('title = "t"\nfield = 3', 2, "a list of"),
     ('title = "t"\ncell = [6, 4]\n[[field]]\nname = "a"\ntype = "tick"', 2, "at least 5"),
@@ -243,3 +244,9 @@ def test_editors_get_the_same_keys() -> None:
     assert validator.is_valid(values)
     shipped = Path(__file__).parents[2] / "docs" / "static" / "form.schema.json"
     assert json.loads(shipped.read_text("utf-8")) == schema  # else: write it anew
+
+
+def test_the_example_of_the_documentation_is_a_form(form_of) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "forms.md").read_text("utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    assert len(form_of(text).entries()) == 4

@@ -18,14 +18,15 @@ TYPES = ("digits", "integer", "decimal", "date", "time", "choice", "tick", "text
 MAX_CELLS = 40
 MAX_ROWS = 500
 _MOST = 10**MAX_CELLS
-MAX_TEXT = 300
+MAX_TEXT, MAX_TITLE = 300, 80
 _NAME = r"^\w[\w-]{0,63}$"
 
 Schema = dict[str, Any]
 
 
 def _text(about: str, **more: Any) -> Schema:
-    return {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": about, **more}
+    limits = {"minLength": 1, "maxLength": MAX_TEXT}
+    return {"type": "string", **limits, "description": about, **more}
 
 
 def _whole(about: str, least: int, most: int) -> Schema:
@@ -96,7 +97,7 @@ RULE: dict[str, Schema] = {
     "unique": {**_NAMES, "description": 'Fields, or "serial", that differ from sheet to sheet.'},
 }
 FORM: dict[str, Schema] = {
-    "title": _text("The form's title, printed on every page."),
+    "title": _text("The form's title, printed on every page.", maxLength=MAX_TITLE),
     "note": _text("What is printed under the title, such as how to write."),
     "page": {"enum": ["A4", "letter"], "description": "The paper's size."},
     "landscape": _flag("Whether the paper lies across."),
