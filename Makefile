@@ -32,7 +32,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra train
 lock: ## resolve requirements/ anew
 	$(COMPILE) --group build -o requirements/train.txt
-	$(COMPILE) --extra studio --extra ray --group build --group test -c requirements/train.txt -o requirements/test.txt
+	$(COMPILE) --extra forms --extra studio --extra ray --group build --group test -c requirements/train.txt -o requirements/test.txt
 	$(COMPILE) --extra studio --group build --group docs -c requirements/test.txt -o requirements/docs.txt
 
 bench: .venv/train.done ## measure mnistry beside its peers, and cost against size

@@ -47,7 +47,9 @@ def test_copies_are_numbered_or_named(mnistry_command, tmp_path: Path) -> None:
     both = mnistry_command("form", "make", form, "-o", output, "--each", pupils, "--copies", 3)
     assert both.code == 2
     assert "--copies and --each exclude each other" in both.err
-    assert mnistry_command("form", "make", form, "-o", output, "--copies", 10_001).code == 2
+    many = mnistry_command("form", "make", form, "-o", output, "--copies", 10_001)
+    assert many.code == 2
+    assert "10,001 copies; expected at most 10,000" in many.err
     assert output.read_bytes() == content
 
 

@@ -161,6 +161,22 @@ def test_a_grid_is_a_table_and_its_headings_are_not(tmp_path: Path) -> None:
     assert text.box.overlap(Box(25, 125, 160, 10)) > 9
 
 
+def test_a_blank_that_lies_askew_is_refused(tmp_path: Path) -> None:
+    grey = np.full((1188, 840), 255, np.uint8)
+    for x in (100, 300, 500):
+        cv2.rectangle(grey, (x, 200), (x + 150, 240), 60, 2)
+    blank = tmp_path / "blank.png"
+    for degrees, is_straight in ((0.2, True), (0.6, False), (-0.6, False)):
+        turn = cv2.getRotationMatrix2D((420, 600), degrees, 1)
+        turned = cv2.warpAffine(grey, turn, (840, 1188), borderValue=255)
+        Image.fromarray(turned).save(blank)
+        if is_straight:
+            assert len(fields.find(blank).fields) == 3
+        else:
+            with pytest.raises(DataError, match=r"the page lies 0\.[567]° askew"):
+                fields.find(blank)
+
+
 def test_paper_without_boxes_is_refused(tmp_path: Path) -> None:
     blank = tmp_path / "blank.png"
     Image.new("L", (840, 1188), 255).save(blank)
@@ -168,6 +184,9 @@ def test_paper_without_boxes_is_refused(tmp_path: Path) -> None:
         fields.find(blank)
     Image.new("L", (840, 900), 255).save(blank)
     with pytest.raises(DataError, match="does not say how large its paper is"):
+        fields.find(blank)
+    Image.new("L", (840, 1188), 255).save(blank, dpi=(11, 11))
+    with pytest.raises(DataError, match="a page of 1940 by 2743 mm; expected at most 1200 mm"):
         fields.find(blank)
 
 

@@ -68,6 +68,7 @@ MISTAKES = [
     ("", 1, '"title" is missing'),
     ('title = "t"', 1, "without fields"),
     ('title = 7\n[[field]]\nname = "a"\ntype = "tick"', 1, "title = 7; expected a text in quotes"),
+    (f'title = "{"t" * 81}"', 1, "of 1 to 80 characters"),
     ('title = "t"\npage = "A3"', 2, 'page = "A3"; expected "A4" or "letter"'),
     ('title = "t"\nfield = 3', 2, "a list of"),
     ('title = "t"\ncell = [6, 4]\n[[field]]\nname = "a"\ntype = "tick"', 2, "at least 5"),
@@ -93,6 +94,7 @@ MISTAKES = [
     (FIELD + 'type = "integer"\nmax = 2.5', 5, "max = 2.5; expected a whole number"),
     (FIELD + 'type = "integer"\nmax = 2024-01-01', 5, "expected a whole number"),
     (FIELD + 'type = "integer"\nmax = nan', 5, "max = NaN"),
+    (FIELD + 'type = "decimal"\nmax = 1e999999999', 5, r"max = 1E\+999999999; expected a number"),
     (FIELD + 'type = "integer"\nlength = 2\nmin = -10', 6, "does not fit in 2 boxes"),
     (FIELD + 'type = "decimal"\nlength = 3', 2, '"decimals" is missing'),
     (FIELD + 'type = "decimal"\nlength = 3\ndecimals = 3', 6, "expected at most 2"),
@@ -242,3 +244,9 @@ def test_editors_get_the_same_keys() -> None:
     assert validator.is_valid(values)
     shipped = Path(__file__).parents[2] / "docs" / "static" / "form.schema.json"
     assert json.loads(shipped.read_text("utf-8")) == schema  # else: write it anew
+
+
+def test_the_example_of_the_documentation_is_a_form(form_of) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "forms.md").read_text("utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    assert len(form_of(text).entries()) == 4

@@ -47,12 +47,12 @@ columns = [
     ],
 )
 def test_a_value_is_found_on_its_line(path, line) -> None:
-    assert toml_lines.Lines(TEXT).of(path) == line
-    assert toml_lines.Lines(TEXT.replace("\n", "\r\n")).of(path) == line
+    assert toml_lines.Lines(TEXT, "").of(path) == line
+    assert toml_lines.Lines(TEXT.replace("\n", "\r\n"), "").of(path) == line
 
 
 def test_tables_under_tables_are_counted() -> None:
-    lines = toml_lines.Lines("[[a]]\n[[a.b]]\n[[a.b]]\nc = 1\n[[a]]\n[[a.b]]\nc = 2\nd.e = 3")
+    lines = toml_lines.Lines("[[a]]\n[[a.b]]\n[[a.b]]\nc = 1\n[[a]]\n[[a.b]]\nc = 2\nd.e = 3", "")
     assert [lines.of(("a", 0, "b", 1, "c")), lines.of(("a", 1, "b", 0, "c"))] == [4, 7]
     assert lines.of(("a", 1, "b", 0, "d", "e")) == 8
 
@@ -65,8 +65,15 @@ def test_tables_under_tables_are_counted() -> None:
         ('a = "1"\n\na = "2"\n', 3),
         ("a = [1,\n2\n", 3),
         ("a = " + "[" * 10_000, 1),
+        ("a = " + "1" * 5000, 1),
     ],
 )
 def test_what_is_no_toml_is_refused_with_its_line(text, line) -> None:
     with pytest.raises(DataError, match=rf"FORM.toml, line {line}: no TOML"):
         toml_lines.parse(text, "FORM.toml")
+
+
+def test_a_value_of_very_many_lines_is_refused_in_time() -> None:
+    text = "a = 1\nb = [\n" + '"]",\n' * 40_000 + "]"
+    with pytest.raises(DataError, match=r"FORM\.toml, line 2: a value of more than 200 lines"):
+        toml_lines.Lines(text, "FORM.toml")

@@ -8,8 +8,6 @@ from mnistry.cli import common, options
 from mnistry.cli.framework import Command
 from mnistry.errors import UsageError
 
-_MAX_COPIES = 10_000
-
 
 @click.command(cls=Command)
 @click.argument("definition", metavar="FORM.toml", type=options.PATH, help="What it asks for.")
@@ -17,7 +15,7 @@ _MAX_COPIES = 10_000
 @click.option(
     "--copies",
     metavar="N",
-    type=click.IntRange(1, _MAX_COPIES),
+    type=click.IntRange(1),
     help="Print N copies, with the serial numbers 1 to N.",
     show_default="one, without a number",
 )

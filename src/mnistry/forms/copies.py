@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnistry.errors import DataError
+from mnistry.errors import DataError, UsageError
 from mnistry.forms.code import MAX_SERIAL
 from mnistry.forms.loading import MAX_LIST_BYTES, read_text
 
@@ -25,11 +25,18 @@ class Copy:
 def numbered(count: int) -> tuple[Copy, ...]:
     """Return copies with the serial numbers 1 to `count`.
 
+    Raises
+    ------
+    UsageError
+        If they are more than `MAX_COPIES`.
+
     Examples
     --------
     >>> numbered(2)
     (Copy(serial=1, name=''), Copy(serial=2, name=''))
     """
+    if count > MAX_COPIES:
+        raise UsageError(f"{count:,} copies", expected=f"at most {MAX_COPIES:,}")
     return tuple(Copy(serial) for serial in range(1, count + 1))
 
 

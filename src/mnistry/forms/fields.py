@@ -6,6 +6,7 @@ Boxes are found by their lines; what is printed beside them is not read, so they
 import dataclasses
 import itertools
 import json
+import math
 import os
 import re
 import unicodedata
@@ -46,6 +47,9 @@ _POINT_GAP = 6.0  # between boxes with a decimal point between them
 _COMB_WIDTH, _COMB_SHAPE, _COMB_EVEN = 9.0, 1.6, 0.15
 _TICK, _TICK_SHAPE = 12.0, 1.25
 _WIDE, _HIGH = 60.0, 15.0  # a box for text
+_MOST_BOXES, _MOST_COLUMNS = 4000, 30  # on a page, and in a table
+_LONGEST = 1200.0  # a page's side
+_SLOPE = 0.006  # of lines on a page that is straight: a third of a degree
 _LEAST_ROWS = 3  # with the same fields, to be a table
 
 
@@ -217,9 +221,10 @@ def _of_pdf(blank: Path) -> Found | None:
     if not given:
         return None
     given.sort(key=lambda one: (one["page"], round(one["box"][1] * _POINT / 4), one["box"][0]))
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for number, one in enumerate(given):
-        key = one["name"] if one["kind"] in ("check", "radio") else f"{one['name']}\n{number}"
+        of_several = one["kind"] in ("check", "radio")  # boxes on a page with one name
+        key = one["page"] if of_several else -number, one["name"]
         groups.setdefault(key, []).append(one)
     taken: set[str] = set()
     fields, options = [], []
@@ -276,7 +281,14 @@ def _of_pictures(blank: Path, document: decode.Document) -> Found:
         if size is None:
             paper, landscape = _guessed(page, blank)
             size = _paper_size(Found(blank, (), paper=paper, landscape=landscape))
-        on_page, grids = _on_page(page.grey, size)
+        if max(size) > _LONGEST:
+            raise DataError(
+                f"a page of {size[0]:.0f} by {size[1]:.0f} mm",
+                where=blank,
+                expected=f"at most {_LONGEST:.0f} mm",
+                remedy="save it with its right resolution",
+            )
+        on_page, grids = _on_page(page.grey, size, blank)
         fields += (dataclasses.replace(one, page=number) for one in on_page)
         tables += (dataclasses.replace(one, page=number) for one in grids)
     named = [
@@ -309,13 +321,22 @@ def _paper_size(found: Found) -> tuple[float, float]:
     return upright[::-1] if found.landscape else upright
 
 
-def _on_page(grey: NDArray[np.uint8], size: tuple[float, float]) -> tuple[list[Field], list[Table]]:
+def _on_page(
+    grey: NDArray[np.uint8], size: tuple[float, float], where: Path
+) -> tuple[list[Field], list[Table]]:
     """Find boxes, combs and grids on a page of a width and height in millimetres."""
     shape = round(size[0] * _SCALE), round(size[1] * _SCALE)
     small = cv2.resize(grey, shape, interpolation=cv2.INTER_AREA)
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((_PAPER, _PAPER), np.uint8))
     darkness = np.asarray(cv2.subtract(paper, small), np.uint8)
-    boxes = _boxes(darkness)
+    boxes, slope = _boxes(darkness)
+    if abs(slope) > _SLOPE:
+        raise DataError(
+            f"the page lies {math.degrees(math.atan(abs(slope))):.1f}° askew",
+            where=where,
+            expected="straight lines: boxes have places along the page's edges",
+            remedy="scan it again, straight",
+        )
     tables, used = _grids(boxes)
     rows = _rows([box for box in boxes if box not in used])
     lines = _lines([list(_fields_of_row(row, darkness)) for row in rows])
@@ -332,37 +353,46 @@ def _on_page(grey: NDArray[np.uint8], size: tuple[float, float]) -> tuple[list[F
     return fields, sorted(tables, key=lambda table: _top(table.box))
 
 
-def _boxes(darkness: NDArray[np.uint8]) -> list[Box]:
-    """Find areas that lines enclose as rectangles, and in which nothing is printed."""
+def _boxes(darkness: NDArray[np.uint8]) -> tuple[list[Box], float]:
+    """Find areas that lines enclose as rectangles, and in which nothing is printed.
+
+    The second value is the slope of their upper edges.
+    """
     lines = (darkness > _LINE).astype(np.uint8)
     length = round(_LEAST_LINE * _SCALE)
     across = cv2.morphologyEx(lines, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     down = cv2.morphologyEx(lines, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
     rules = cv2.dilate(cv2.bitwise_or(across, down), np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - rules, connectivity=4)
-    found = []
-    for label, (x, y, width, height, area) in enumerate(stats):
-        is_large = min(width, height) >= _LEAST_SIDE * _SCALE
-        if label == 0 or not is_large or area < _FILLED * width * height:
-            continue
+    found: list[Box] = []
+    slopes: list[float] = []
+    widths: list[int] = []
+    least = _LEAST_SIDE * _SCALE
+    full = stats[:, 4] >= _FILLED * stats[:, 2] * stats[:, 3]
+    candidates = np.flatnonzero(full & (stats[:, 2] >= least) & (stats[:, 3] >= least))
+    for label in candidates[candidates > 0][:_MOST_BOXES]:
+        x, y, width, height, _ = stats[label].tolist()
         if x == 0 or y == 0 or x + width == lines.shape[1] or y + height == lines.shape[0]:
             continue
-        inside = darkness[y : y + height, x : x + width][
-            labels[y : y + height, x : x + width] == label
-        ]
-        if (inside > _INK).mean() > _PRINTED:
+        area = labels[y : y + height, x : x + width] == label
+        if (darkness[y : y + height, x : x + width][area] > _INK).mean() > _PRINTED:
             continue
-        # The area begins a pixel behind the line: the box ends in the line's middle.
-        edge = 2.0
-        found.append(
-            Box(
-                *(
-                    float(v) / _SCALE
-                    for v in (x - edge, y - edge, width + 2 * edge, height + 2 * edge)
-                )
-            )
-        )
-    return sorted(found, key=lambda box: (box.y, box.x))
+        slopes.append(_slope(area))
+        widths.append(width**2)  # a wide area tells more
+        # The area begins a pixel behind the line, which is two or three wide: end in its middle.
+        left, top = (x - 2) / _SCALE, (y - 2) / _SCALE
+        found.append(Box(left, top, (width + 4) / _SCALE, (height + 4) / _SCALE))
+    return sorted(found, key=lambda box: (box.y, box.x)), float(
+        np.average(slopes, weights=widths) if slopes else 0
+    )
+
+
+def _slope(area: NDArray[np.bool_]) -> float:
+    """Return how steeply an area's upper edge falls: from its left to its right third."""
+    top = area.argmax(0)
+    third = max(1, len(top) // 3)
+    inner = top[2:-2] if len(top) > 8 else top
+    return float(inner[-third:].mean() - inner[:third].mean()) / max(1, len(inner) - third)
 
 
 def _rows(boxes: Iterable[Box]) -> list[list[Box]]:
@@ -398,22 +428,18 @@ def _fields_of_row(row: list[Box], darkness: NDArray[np.uint8]) -> Iterator[Fiel
             combs.append(run)
         else:
             combs += ([box] for box in run)
-    number = 0
-    while number < len(combs):
-        run = combs[number]
-        behind = combs[number + 1] if number + 1 < len(combs) else None
-        if behind is not None and _has_point(run, behind, darkness):
-            third = combs[number + 2] if number + 2 < len(combs) else None
-            if third is None or not _has_point(behind, third, darkness):
-                boxes = (*run, *behind)
-                yield Field("", "", "decimal", boxes=boxes, decimals=len(behind))
-                number += 2
-                continue
-            yield from map(_of_run, (run, behind, third))  # of a date
-            number += 3
-            continue
-        yield _of_run(run)
-        number += 1
+    groups: list[list[list[Box]]] = [combs[:1]]
+    for before, comb in itertools.pairwise(combs):
+        if _has_point(before, comb, darkness):
+            groups[-1].append(comb)
+        else:
+            groups.append([comb])
+    for group in groups:
+        if len(group) == 2:
+            whole, behind = group
+            yield Field("", "", "decimal", boxes=(*whole, *behind), decimals=len(behind))
+        else:  # with several points it is a date
+            yield from map(_of_run, group)
 
 
 def _edge(one: Field) -> Box:
@@ -515,7 +541,7 @@ def _grids(boxes: list[Box]) -> tuple[list[Table], set[Box]]:
     tables: list[Table] = []
     used: set[Box] = set()
     for start in runs:
-        if start[0] in used or len(start) < 2:
+        if start[0] in used or not 2 <= len(start) <= _MOST_COLUMNS:
             continue
         rows = [start]
         for run in runs:

@@ -41,7 +41,8 @@ def choose(texts: Iterable[str], given: Path | None = None) -> list[Path | bytes
     Returns
     -------
     list
-        Files, or the content of one that is in a library; the first has the most characters.
+        Files, or the content of one that is in a library. The first is that of the text, and each
+        of the others has characters that those before it lack.
 
     Raises
     ------

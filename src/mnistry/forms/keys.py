@@ -17,14 +17,16 @@ from mnistry.forms.toml_lines import Path
 TYPES = ("digits", "integer", "decimal", "date", "time", "choice", "tick", "text")
 MAX_CELLS = 40
 MAX_ROWS = 500
-MAX_TEXT = 300
+_MOST = 10**MAX_CELLS
+MAX_TEXT, MAX_TITLE = 300, 80
 _NAME = r"^\w[\w-]{0,63}$"
 
 Schema = dict[str, Any]
 
 
 def _text(about: str, **more: Any) -> Schema:
-    return {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": about, **more}
+    limits = {"minLength": 1, "maxLength": MAX_TEXT}
+    return {"type": "string", **limits, "description": about, **more}
 
 
 def _whole(about: str, least: int, most: int) -> Schema:
@@ -95,7 +97,7 @@ RULE: dict[str, Schema] = {
     "unique": {**_NAMES, "description": 'Fields, or "serial", that differ from sheet to sheet.'},
 }
 FORM: dict[str, Schema] = {
-    "title": _text("The form's title, printed on every page."),
+    "title": _text("The form's title, printed on every page.", maxLength=MAX_TITLE),
     "note": _text("What is printed under the title, such as how to write."),
     "page": {"enum": ["A4", "letter"], "description": "The paper's size."},
     "landscape": _flag("Whether the paper lies across."),
@@ -199,7 +201,8 @@ def _fits(value: Any, wanted: Schema) -> bool:
     is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     if kind == ["number", "string"]:
         is_time = isinstance(value, datetime.date | datetime.time)
-        return is_time or (is_number and Decimal(value).is_finite())
+        fits = is_number and Decimal(value).is_finite() and -_MOST < value < _MOST
+        return is_time or fits
     if kind in ("number", "integer"):
         is_kind = is_number and (kind == "number" or isinstance(value, int))
         return is_kind and wanted["minimum"] <= value <= wanted["maximum"]

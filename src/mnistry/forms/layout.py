@@ -5,6 +5,7 @@ FORM.toml alone, not on fonts: widths of texts are estimated, and texts are prin
 """
 
 import dataclasses
+import itertools
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -172,24 +173,41 @@ def text_width(text: str, style: Style = LABEL) -> float:
 
 
 def wrap(text: str, width: float, style: Style = LABEL) -> list[str]:
-    """Divide a text into lines of at most a width, unless one word is wider.
+    """Divide a text into lines of at most a width.
+
+    Lines end between words. A word that is too wide, or has characters as Chinese has them, may be
+    divided anywhere.
 
     Examples
     --------
     >>> wrap("Water temperature in °C", 25)
     ['Water', 'temperature in', '°C']
+    >>> wrap("水温", 4)
+    ['水', '温']
     """
-    lines: list[str] = []
-    for word in text.split():
-        if lines and text_width(f"{lines[-1]} {word}", style) <= width:
-            lines[-1] += f" {word}"
+    lines = [""]
+    for glue, piece in _pieces(text, width, style):
+        longer = lines[-1] + glue + piece if lines[-1] else piece
+        if not lines[-1] or text_width(longer, style) <= width:
+            lines[-1] = longer
         else:
-            lines.append(word)
-    return lines
+            lines.append(piece)
+    return [line for line in lines if line]
+
+
+def _pieces(text: str, width: float, style: Style) -> Iterator[tuple[str, str]]:
+    """Give the parts of a text between which a line may end, each with what stands before it."""
+    for word in text.split():
+        if text_width(word, style) <= width and not any(_em(one) == 1 for one in word):
+            yield " ", word
+            continue
+        begins = [n for n, one in enumerate(word) if not unicodedata.combining(one)] or [0]
+        for n, (begin, end) in enumerate(itertools.pairwise([*begins, len(word)])):
+            yield "" if n else " ", word[begin:end]
 
 
 def _em(character: str) -> float:
-    """Estimate a character's width as a share of the font's size."""
+    """Estimate a character's width as a share of the font's size: of a wide font, DejaVu Sans."""
     code = ord(character)
     if unicodedata.combining(character):
         return 0.0
@@ -198,8 +216,8 @@ def _em(character: str) -> float:
     if code >= 0x1F000:
         return 1.0
     if character in "iljtfrI.,:;'!|()[] -":
-        return 0.36
-    return 0.7 if character.isupper() or character in "mw%@" else 0.58
+        return 0.4
+    return 0.74 if character.isupper() or character in "mw%@" else 0.62
 
 
 @dataclass(frozen=True)

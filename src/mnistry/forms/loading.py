@@ -100,7 +100,7 @@ class _Loader:
 
     def __init__(self, path: Path, text: str, values: dict[str, Any]) -> None:
         self._path, self._values = path, values
-        self._lines = toml_lines.Lines(text)
+        self._lines = toml_lines.Lines(text, str(path))
         self._has_template = "template" in values
         self._mistakes: list[keys.Mistake] = []
 
@@ -160,7 +160,8 @@ class _Loader:
         values = self._values
         width, height = map(float, values.get("cell", _CELL))
         if height < _LEAST_HEIGHT:
-            raise _FieldError(("cell",), f"boxes of {height:g} mm", f"at least {_LEAST_HEIGHT:g}")
+            expected = f"a height of at least {_LEAST_HEIGHT:g} mm"
+            raise _FieldError(("cell",), f"boxes that are {height:g} mm high", expected)
         paper = PAGES[values.get("page", "A4")]
         form = Form(
             self._path,
@@ -176,7 +177,7 @@ class _Loader:
             return form
         for key in ("note", "font", "cell"):
             if key in values:
-                remedy = f'remove it, or "template": {key} is for a form that is printed'
+                remedy = "remove it: it is for a form that is printed"
                 raise _FieldError((key,), f"{key} beside a template", None, remedy)
         try:
             digest = hashlib.sha256(_read(template, MAX_TEMPLATE_BYTES)).hexdigest()

@@ -18,6 +18,8 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # What closes the arrays, and the inline tables in them, that are open at the end of a line.
 _ENDINGS = ("", "\n]", "\n]]", "\n]}", "\n]}]")
 
+MAX_LINES = 200  # of one value
+
 Path = tuple[str | int, ...]
 
 
@@ -39,11 +41,11 @@ def parse(text: str, where: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of 5000 digits too
         said = str(error)
         place = _PLACE.search(said)
         line = place[1] if place and place[1] else text.count("\n") + 1
-        what = said[: place.start()] if place else "nested too deeply"
+        what = said[: place.start()] if place else said
         raise DataError(
             f"no TOML: {what[:1].lower()}{what[1:]}",
             where=f"{where}, line {line}",
@@ -67,16 +69,23 @@ class Lines:
     ----------
     text
         Valid TOML.
+    where
+        Its name, for messages.
+
+    Raises
+    ------
+    DataError
+        If a value takes more than `MAX_LINES`: finding its end would take too long.
 
     Examples
     --------
-    >>> lines = Lines('[[field]]\nname = "a"\n\n[[field]]\nname = "b"')
+    >>> lines = Lines('[[field]]\nname = "a"\n\n[[field]]\nname = "b"', "FORM.toml")
     >>> lines.of(("field", 1, "name")), lines.of(("field", 1, "type"))
     (5, 4)
     """
 
-    def __init__(self, text: str) -> None:
-        self._statements = {one.path: one for one in _statements(text)}
+    def __init__(self, text: str, where: str) -> None:
+        self._statements = {one.path: one for one in _statements(text, where)}
 
     def of(self, path: Path) -> int:
         """Return the line on which the value at `path` begins.
@@ -95,7 +104,7 @@ class Lines:
         return 1
 
 
-def _statements(text: str) -> Iterator[_Statement]:
+def _statements(text: str, where: str) -> Iterator[_Statement]:
     """Divide a text into its statements: each begins a line, and is TOML by itself."""
     heading: Path = ()
     counts: Counter[Path] = Counter()  # of the tables in each array
@@ -104,8 +113,14 @@ def _statements(text: str) -> Iterator[_Statement]:
         part = "\n".join(lines[first - 1 : last])
         try:
             value = tomllib.loads(part)
-        except tomllib.TOMLDecodeError:
-            continue  # it goes on
+        except tomllib.TOMLDecodeError:  # it goes on
+            if last - first < MAX_LINES:
+                continue
+            raise DataError(
+                f"a value of more than {MAX_LINES} lines",
+                where=f"{where}, line {first}",
+                remedy="write a table for each field, beginning with [[field]]",
+            ) from None
         is_heading = part.lstrip().startswith("[")
         path: Path = () if is_heading else heading
         while isinstance(value, dict) and len(value) == 1:
