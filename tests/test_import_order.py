@@ -69,6 +69,7 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
         "import mnistry.cli",
         "import mnistry.inference.onnx_session, mnistry.images.decode",
         "import mnistry.explain",
+        "import mnistry.forms.batch, mnistry.forms.output, mnistry.forms.comparison",
         "import mnistry.doctor.examine, mnistry.doctor.sheet, mnistry.doctor.prototypes",
         "import mnistry.server.app, mnistry.server.serve",
         "import mnistry.studio.app",

@@ -91,6 +91,11 @@ def test_a_dash_is_no_digit_unless_it_has_a_meaning() -> None:
         assert (answer.status, answer.value, answer.text) == (OK, None, "-")
 
 
+def test_a_dash_that_is_not_sure_has_no_meaning() -> None:
+    meant = Field("n", "n", "digits", length=3, none="-")
+    assert of_characters(meant, places("-  ", unsure="-"), is_comb=True).status == CHECK
+
+
 def test_a_character_that_is_not_sure_is_shown_as_such() -> None:
     answer = of_characters(DIGITS, places("149", unsure="1"), is_comb=True)
     assert (answer.text, answer.value, answer.status) == ("?49", "149", CHECK)

@@ -1,6 +1,7 @@
 """A batch's state: nothing is lost, nothing is there twice, and what was read is never changed."""
 
 import sqlite3
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -72,6 +73,16 @@ def test_the_same_paper_scanned_twice_is_told(tmp_path: Path) -> None:
         (aside,) = store.set_aside()
         assert (aside.file, aside.is_double) == ("b.png", True)
         assert aside.problem == "the same page as a.png, page 1"
+
+
+def test_sheets_that_look_alike_and_say_something_else_are_two() -> None:
+    with Store(None) as store:
+        for name, value in (("a", 12), ("b", 13), ("c", 12)):
+            new = page(ink=1)
+            answers = {key("field1"): Answer(str(value), value, 1.0, OK)}
+            store.add_page(store.add_file(name, name), replace(new, answers=answers))
+        assert len(store.sheets()) == 2
+        assert [aside.file for aside in store.set_aside()] == ["c"]
 
 
 def test_pages_with_one_serial_are_one_sheet_in_any_order() -> None:

@@ -104,9 +104,10 @@ def of_characters(entry: Field, found: Characters, *, is_comb: bool) -> Answer:
         if entry.required:
             return Answer("", None, 1.0, CHECK, "empty, and required")
         return Answer("", None, 1.0, EMPTY)
-    if set(text) <= set("-"):
-        return _of_dash(entry, found.doubts)
     written = [place for place in places if place.candidates]
+    is_clear = not found.doubts and all(place.is_sure for place in written)
+    if is_clear and set(text) == {"-"}:
+        return _of_dash(entry, found.doubts)
     confidence = 1.0
     for place in written:
         confidence *= place.confidence

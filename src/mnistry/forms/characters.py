@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.forms.ink import FINE, MARGIN, FieldInk
-from mnistry.images.mnist_form import bounds, normalise
+from mnistry.images.mnist_form import bounds, normalise, stroke_width
 from mnistry.reading import combine, line_reader
 from mnistry.reading.line_reader import Strip
 from mnistry.reading.reader import Networks
@@ -21,7 +21,7 @@ from mnistry.reading.reader import Networks
 # Ink of this strength belongs to a mark.
 _MARK = 0.3
 # A mark belongs to a box if this part of it lies inside; from the smaller part on it is not clear.
-_INSIDE, _UNCLEAR = 0.5, 0.25
+_INSIDE, _UNCLEAR = 0.5, 0.12
 # A mark that lies in two cells with at least this part of its area is a line, or digits that touch.
 _SHARED = 0.2
 # A mark this much wider than high, and wider than a cell, is a line that was drawn across cells.
@@ -38,9 +38,17 @@ _POINT, _POINT_PLACE = 0.45, 0.55
 # A point in a field of decimals is believed from this probability by the line reader on.
 _POINT_SURE = 0.4
 # A character of a line, and a digit in a cell, is sure from this probability on.
-_SURE, _SURE_IN_CELL = 0.9, 0.95
+_SURE, _SURE_IN_CELL = 0.9, 0.97
 # Of `certainty`; fitted on generated cells: ``benchmarks/forms.py --calibrate``.
-_WEIGHTS = np.array([-0.852, 0.097, -0.222, 0.157, -0.557])
+_WEIGHTS = np.array([-0.241, -0.048, -0.001, 0.309, -0.527])
+# Of a digit's strokes, the length as a multiple of its height or width that one of 200 of MNIST's
+# digits exceeds; how many areas they enclose at most; and the least such area in square
+# millimetres.
+_LONGEST = (3.0, 1.6, 3.0, 3.3, 2.7, 3.25, 3.2, 2.4, 3.35, 2.75)
+_HOLES, _HOLE = (1, 0, 1, 0, 1, 1, 1, 0, 2, 1), 0.06
+# A digit wider than this multiple of its height may be struck out by a level stroke. The highest
+# probability of a digit that was altered.
+_STRUCK_WIDTH, _ALTERED = 0.9, 0.25
 # Probability below which another digit is no candidate.
 _CANDIDATE = 0.003
 
@@ -257,8 +265,10 @@ def read_combs(combs: Sequence[Cells], networks: Networks) -> list[Characters]:
     for (number, index, cell), strip, step, answer in zip(
         filled, strips, steps, answers, strict=True
     ):
-        del cell
-        found[number][index] = _in_cell(strip, step, answer, networks)
+        place = _in_cell(strip, step, answer, networks)
+        if place.text.isdigit() and is_altered(cell > 0.4, int(place.text)):
+            place = Place(place.candidates, min(place.confidence, _ALTERED), False)
+        found[number][index] = place
     return [
         Characters(tuple(places), one.doubts, one.stroke)
         for places, one in zip(found, parted, strict=True)
@@ -364,6 +374,55 @@ def _in_cell(
     best = int(both.argmax())
     confidence = certainty(answer, seen, best)
     return Place(_candidates(both), confidence, confidence >= _SURE_IN_CELL)
+
+
+def is_altered(mark: Mask, digit: int) -> bool:
+    """Whether a mark is more than this digit: struck out, or written over another one.
+
+    Its strokes are longer than those of nearly all of MNIST's digits, or enclose more areas, or a
+    level stroke goes through it from side to side.
+
+    Parameters
+    ----------
+    mark
+        ``bool``: the ink of a cell, `FINE` pixels for each millimetre.
+    digit
+        What is read.
+    """
+    box = bounds(mark)
+    if box is None:
+        return False
+    x, y, wide, high = box
+    part = mark[y : y + high, x : x + wide]
+    if part.sum() > _LONGEST[digit] * stroke_width(part) * max(wide, high):
+        return True
+    outlines, parents = cv2.findContours(
+        part.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
+    )
+    holes = sum(
+        parent >= 0 and cv2.contourArea(outline) > _HOLE * FINE**2
+        for outline, parent in zip(outlines, parents[0][:, 3].tolist(), strict=True)
+    )
+    may_be_struck = wide > _STRUCK_WIDTH * high and digit != 4  # which has a level stroke itself
+    return holes > _HOLES[digit] or (may_be_struck and _is_struck(part))
+
+
+def _is_struck(part: Mask) -> bool:
+    """Whether one straight stroke goes from the left edge to the right one, away from both ends."""
+    high, wide = part.shape
+    edge = max(2, round(0.4 * FINE))
+    ends = [np.flatnonzero(one.any(1)) for one in (part[:, :edge], part[:, -edge:])]
+    left, right = (float(rows.mean()) for rows in ends)
+    is_thin = max(np.ptp(rows) for rows in ends) < 0.35 * high
+    if not is_thin or min(left, right) < 0.2 * high or max(left, right) > 0.8 * high:
+        return False
+    columns = np.arange(wide)
+    rows = np.linspace(left, right, wide).round().astype(int)
+    covered = [
+        part[max(0, row - 2) : row + 3, column].any()
+        for row, column in zip(rows, columns, strict=True)
+    ]
+    return bool(np.mean(covered) > 0.97)
 
 
 def certainty(answer: NDArray[np.float32], seen: NDArray[np.float64], best: int) -> float:

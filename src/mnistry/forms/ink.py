@@ -59,31 +59,22 @@ class FieldInk:
     strength
         ``float32``, shape ``(rows, columns)``, `FINE` pixels for each millimetre: 0 for paper to 1
         for full ink. It reaches `MARGIN` over the box on each side.
-    contrast
-        The same as a part of the light that is absorbed.
     printed
         ``bool``: where something is printed, with a margin; ink there is a guess.
-    grey
-        ``uint8``: the scan itself.
     level
-        The contrast of full ink; 0 if there is none.
-    shift
-        How far the field lay from where the page's alignment puts it: x and y in millimetres.
+        The part of the paper's light that full ink absorbs; 0 if there is none.
     is_hidden
         Whether a stroke may run along the print, where it cannot be told from the print's edge.
     """
 
     strength: Strength = field(repr=False)
-    contrast: Strength = field(repr=False)
     printed: Mask = field(repr=False)
-    grey: Grey = field(repr=False)
     level: float
-    shift: tuple[float, float]
     is_hidden: bool
 
-    def inside(self, margin: float = 0.0) -> tuple[slice, slice]:
-        """Return the rows and columns of the box itself, larger by `margin` millimetres."""
-        edge = round((MARGIN - margin) * FINE)
+    def inside(self) -> tuple[slice, slice]:
+        """Return the rows and columns of the box itself."""
+        edge = round(MARGIN * FINE)
         rows, columns = self.strength.shape
         return slice(edge, rows - edge), slice(edge, columns - edge)
 
@@ -144,7 +135,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     level = float(np.percentile(marks, _LEVEL)) if marks.size else 0.0
     if not level:
         hidden = _is_stroke(lost & (seen > _VISIBLE))
-        return FieldInk(np.zeros_like(seen), contrast, printed, grey, 0.0, shift, hidden)
+        return FieldInk(np.zeros_like(seen), printed, 0.0, hidden)
     near = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     strength = np.asarray(np.clip(np.where(near, seen, 0) / level, 0, 1), np.float32)
     hidden = _is_stroke(lost & (seen > _STRONG * level))
@@ -153,7 +144,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     over = np.clip((plain - _LIGHTER * there.dark) / level, 0, 1)
     over = np.where(printed & (there.dark < _LIGHT) & (near | (mended > 0)), over, 0)
     strength = np.maximum(mended, over * (over > _CLEAR)).astype(np.float32)
-    return FieldInk(strength, contrast, printed, grey, level, shift, hidden)
+    return FieldInk(strength, printed, level, hidden)
 
 
 def _shift(scan: Grey, where: Alignment, there: Print) -> tuple[float, float]:

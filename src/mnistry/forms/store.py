@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ResourceError, UsageError
-from mnistry.forms.answers import Answer
+from mnistry.forms.answers import OK, Answer
 from mnistry.forms.rules import Key
 
 FORMAT = 1
@@ -262,8 +262,9 @@ class Store:
             " ON pages.sheet = sheets.id WHERE pages.page = ?",
             (new.page,),
         ).fetchall()
-        for page, pattern, _, serial in others:
-            if serial == new.serial and _is_same(pattern, new.pattern):
+        for page, pattern, sheet, serial in others:
+            looks_the_same = serial == new.serial and _is_same(pattern, new.pattern)
+            if looks_the_same and self._says_the_same(sheet, new):
                 return None, page
         if new.serial:
             taken = [sheet for _, _, sheet, serial in others if serial == new.serial]
@@ -291,6 +292,19 @@ class Store:
             "INSERT INTO sheets (serial) VALUES (?)", (new.serial or None,)
         )
         return added.lastrowid, None
+
+    def _says_the_same(self, sheet: int, new: NewPage) -> bool:
+        """Whether no field that is sure in a sheet and on a page has two values."""
+        rows = self._database.execute(
+            "SELECT tbl, row, name, value FROM fields WHERE sheet = ? AND page = ? AND status = ?",
+            (sheet, new.page, OK),
+        )
+        return all(
+            new.answers[table, row, name].status != OK
+            or json.dumps(_plain(new.answers[table, row, name].value)) == value
+            for table, row, name, value in rows
+            if (table, row, name) in new.answers
+        )
 
     def _write_picture(self, content: bytes | None) -> str | None:
         if content is None or self.folder is None:
