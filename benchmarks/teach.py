@@ -149,8 +149,8 @@ def main() -> None:
     path = SHIPPED if arguments.start is None else onnx_file(arguments.start)
     start = Start(path.read_bytes(), str(path))
     dataset = mnistry.load("mnist")
-    rehearsed, others = teaching._choose(dataset.train, 0)
-    rehearsal = teach.Rehearsal.of(start, rehearsed, others[: teaching._NON_DIGITS])
+    rehearsed, nothing, _ = teaching.choose_rehearsal(dataset.train, 0)
+    rehearsal = teach.Rehearsal.of(start, rehearsed, nothing)
     digits = dataset.train if arguments.develop else dataset.test
     seeds, writers = (range(6), hands.CHOOSE) if arguments.develop else (range(50, 56), hands.JUDGE)
     began = time.perf_counter()

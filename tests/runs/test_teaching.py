@@ -97,7 +97,7 @@ def test_no_example_is_in_the_run(taught: Lesson, slanted: Split) -> None:
         assert (image / 255).astype(np.float32).tobytes() not in files
 
 
-def test_wrong_labels_are_said_and_the_start_is_kept(
+def test_fault_135_wrong_labels_are_said_and_the_start_is_kept(
     slanted: Split, dataset: Dataset, tmp_path: Path
 ) -> None:
     labels = np.random.default_rng(0).integers(0, 10, 20).astype(np.uint8)
@@ -111,7 +111,7 @@ def test_wrong_labels_are_said_and_the_start_is_kept(
     assert doubt.answer == dataset.test.labels[doubt.number]
 
 
-def test_one_digit_alone_is_said_and_kept_only_if_told(
+def test_fault_135_one_digit_alone_is_said_and_kept_only_if_told(
     slanted: Split, dataset: Dataset, tmp_path: Path
 ) -> None:
     fours = Split(*(part[slanted.labels == 4][:8] for part in slanted))
@@ -122,18 +122,18 @@ def test_one_digit_alone_is_said_and_kept_only_if_told(
     assert Run.open(kept.run.path).status == "done"
 
 
-def test_what_makes_mnist_worse_is_not_kept(taught: Lesson, slanted: Split) -> None:
+def test_fault_135_what_makes_mnist_worse_is_not_kept(taught: Lesson, slanted: Split) -> None:
     worse = dataclasses.replace(
         taught.after.test,
         correct=taught.after.test.correct - 2,  # of 300: 0.67 points
     )
     figures = dataclasses.replace(taught.after, test=worse)
     (reason,) = teaching._against(some(slanted, 60), taught.before, figures)
-    assert "points of the accuracy on MNIST's test images are lost" in reason
+    assert "points of the accuracy on the test images are lost" in reason
 
 
 @pytest.mark.parametrize("count", [1, 4, 2001])
-def test_too_few_or_too_many_examples_are_refused(
+def test_fault_135_too_few_or_too_many_examples_are_refused(
     count: int, dataset: Dataset, tmp_path: Path
 ) -> None:
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28)).astype(np.uint8)
@@ -142,7 +142,9 @@ def test_too_few_or_too_many_examples_are_refused(
         teaching.teach_as_run(None, [examples], dataset, tmp_path / "run")
 
 
-def test_the_same_picture_fifty_times_is_one_example(dataset: Dataset, tmp_path: Path) -> None:
+def test_fault_135_the_same_picture_fifty_times_is_one_example(
+    dataset: Dataset, tmp_path: Path
+) -> None:
     again = Split(
         np.repeat(dataset.train.images[:1], 50, 0), np.repeat(dataset.train.labels[:1], 50)
     )

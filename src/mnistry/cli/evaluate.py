@@ -70,7 +70,7 @@ def _print(
         ("scored on", f"{card.count:,} {name} images of {dataset.name}"),
         *report.score(name, card),
     ]
-    if own:
+    if own and run.taught is None:
         last = None if run.recipe is None else run.epochs()[-1]
         rows += report.gap(card, run.scores().train, last)
     rows.append(("calibration error", report.calibration(card)))

@@ -216,6 +216,8 @@ class _Report:
 
     def _why_no_step(self) -> str | None:
         """Return why there is no step of learning, or None if there is one."""
+        if self.run.taught is not None:
+            return "A taught network has no step of learning: its last layer was fitted as a whole."
         if self.run.recipe is None:
             return "An adopted network has no step of learning: how it was trained is not known."
         if self.explanation.network is None:

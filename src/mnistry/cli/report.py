@@ -124,6 +124,8 @@ def run_scores(run: "Run") -> list[tuple[str, str]]:
             _training_accuracy(scores.train, is_trained=run.adopted is None),
             ("test accuracy", "none: this data has no labelled test images"),
         ]
+    if run.taught is not None:
+        return score("test", scores.test)
     last = None if run.recipe is None else run.epochs()[-1]
     return score("test", scores.test) + gap(scores.test, scores.train, last)
 

@@ -282,7 +282,10 @@ class Run:
         """
         recipe, seed = self.recipe, self.seed
         if recipe is None or seed is None:
-            raise self.lacks("how it was trained is not known")
+            is_taught = self.taught is not None
+            raise self.lacks(
+                "it has no recipe to repeat" if is_taught else "how it was trained is not known"
+            )
         return Experiment(recipe, self.data.origin, seed)
 
     def lacks(self, what: str) -> ModelError:

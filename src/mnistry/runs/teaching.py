@@ -33,7 +33,7 @@ from mnistry.version import __version__
 
 BUILT_IN = "the built-in network"
 LEAST, MOST = 5, 2000  # examples
-LOST = 0.001  # the most of MNIST's accuracy that may be lost
+LOST = 0.001  # the most that may be lost of the accuracy on the test images
 _REHEARSED, _NON_DIGITS = 4000, 400  # images that the network is taught with besides the examples
 _JUDGED = 500  # other non-digits
 _CHECKED = 200  # images on which ONNX Runtime's answers are compared
@@ -174,15 +174,15 @@ def teach_as_run(
     examples, places = _distinct(writers)
     network = Start(origin.content, origin.where, cores.cores())
     train, test = _digits(dataset)
-    rehearsed, others = _choose(train, seed)
-    rehearsal = teach.Rehearsal.of(network, rehearsed, others[:_NON_DIGITS])
+    rehearsed, nothing, others = choose_rehearsal(train, seed)
+    rehearsal = teach.Rehearsal.of(network, rehearsed, nothing)
     read = teach.cross_validate(network, examples, rehearsal, seed=seed)
     taught = teach.teach(network, examples, rehearsal, seed=seed)
     content = network.with_bent_view(
         taught.bend.places, taught.bend.shares, taught.kernel, taught.bias
     )
     _verify(content, network, taught, rehearsed.images[:_CHECKED])
-    judged = [test.images, others[_NON_DIGITS:], examples.images]
+    judged = [test.images, others, examples.images]
     ends = np.cumsum([len(images) for images in judged])[:-1]
     views = taught.views(network, np.concatenate(judged).astype(np.float32))
     own = views[:, : len(network.kernel)]
@@ -201,7 +201,7 @@ def teach_as_run(
         )  # fmt: skip
         session = onnx_session.open_session(content)
         card = score_split(rehearsed, onnx_session.probabilities(session, rehearsed.images), DIGITS)
-        scores = Scores(None if dataset.test is None else after.test, card)
+        scores = Scores(after.test, card)
         run = _write(path, record, content, scores, dataset, began)
     return Lesson(
         before, after, reasons, _doubtful(examples, places, old[2], read, least),
@@ -271,23 +271,32 @@ def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
 def _digits(dataset: Dataset) -> tuple[Split, Split]:
     """Return the labelled training and test images of what must not be forgotten."""
     train, test = dataset.train, dataset.test
-    if dataset.classes != DIGITS or train is None or train.labels is None:
+    known = train is not None and train.labels is not None and set(train.labels) == set(range(10))
+    if not known or train is None or test is None or test.labels is None:
         raise DataError(
-            "no labelled training images of ten digits", where=dataset.source, expected="MNIST"
+            "not labelled training and test images of all ten digits",
+            where=dataset.source,
+            expected="MNIST",
         )
-    if len(np.unique(train.labels)) < len(DIGITS):
-        raise DataError("a digit is missing", where=dataset.source, expected="all ten digits")
-    return train, train if test is None or test.labels is None else test
+    return train, test
 
 
-def _choose(train: Split, seed: int) -> tuple[Split, Images]:
-    """Choose digits to rehearse, and make images without a digit from training images."""
+def choose_rehearsal(train: Split, seed: int) -> tuple[Split, Images, Images]:
+    """Choose what is rehearsed, of labelled training images.
+
+    Returns
+    -------
+    digits, non_digits, others
+        Digits and images without a digit to rehearse, and other images without a digit to judge by.
+    """
     random = np.random.default_rng([seed, 4])
     chosen = random.permutation(len(train.images))[:_REHEARSED]
     labels = np.asarray(train.labels)
     kinds = non_digits.make(non_digits.Digits(train.images, labels), _NON_DIGITS + _JUDGED, random)
     made = np.concatenate(list(kinds.values()))
-    return Split(train.images[chosen], labels[chosen]), made[random.permutation(len(made))]
+    made = made[random.permutation(len(made))]
+    digits = Split(train.images[chosen], labels[chosen])
+    return digits, made[:_NON_DIGITS], made[_NON_DIGITS:]
 
 
 def _verify(content: bytes, network: Start, taught: teach.Taught, images: Images) -> None:
@@ -342,7 +351,7 @@ def _against(examples: Split, before: Figures, after: Figures) -> list[str]:
         found.append("the examples are read no better")
     lost = before.test.accuracy - after.test.accuracy
     if lost > LOST:
-        found.append(f"{100 * lost:.2f} points of the accuracy on MNIST's test images are lost")
+        found.append(f"{100 * lost:.2f} points of the accuracy on the test images are lost")
     if after.refused.count / after.refused.of < before.refused.interval.low:
         found.append("fewer images without a digit are rejected")
     return found
