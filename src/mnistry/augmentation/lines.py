@@ -43,6 +43,12 @@ class Digits:
     images: Sequence[Sequence[Images]]
     judge: bool = False
 
+    def by_one(self, random: Random) -> "Digits":
+        """Return the digits of one writer, or one set of images."""
+        if self.written and (not self.images or random.random() < 0.5):
+            return Digits([self.written[int(random.integers(len(self.written)))]], [], self.judge)
+        return Digits([], [self.images[int(random.integers(len(self.images)))]], self.judge)
+
     @classmethod
     def of(
         cls,
@@ -137,7 +143,9 @@ def lay_out(random: Random, *, judge: bool = False) -> Layout:
     return layout
 
 
-def write(layout: Layout, digits: Digits, height: float, random: Random) -> Written:
+def write(
+    layout: Layout, digits: Digits, height: float, random: Random, *, pen: Pen | None = None
+) -> Written:
     """Write a line as one writer would.
 
     Parameters
@@ -148,9 +156,11 @@ def write(layout: Layout, digits: Digits, height: float, random: Random) -> Writ
         The digits to choose a writer from.
     height
         Final height of the digits, in pixels.
+    pen
+        The pen; None chooses one.
     """
     high = height * FINE
-    pen = Pen.drawn_for(high, random)
+    pen = pen or Pen.drawn_for(high, random)
     hand = _Hand.drawn_from(digits, pen, random)
     slope = float(random.normal(0, 0.035) if random.random() < 0.7 else 0)
     places, walls = _places(layout, hand, high, random)
