@@ -124,8 +124,8 @@ class PageReader:
             warnings.simplefilter("always", Notice)
             try:
                 page = sources.checked_page(self._opened(task), task.page, LONG_SIDE)
-                found = self._reader.read(page)
-                result = PageResult(task, found, page.size, page.dpi)
+                found = self._reader.read_in_detail(page)
+                result = PageResult(task, found.reading, found.size, page.dpi)
             except DataError as error:
                 result = PageResult(task, error=error)
             except MemoryError:
@@ -133,6 +133,8 @@ class PageReader:
             if task.is_last:
                 self._close()
         notices = [str(one.message) for one in caught if issubclass(one.category, Notice)]
+        if result.reading is not None:
+            notices += [f"{place(task)}: {note}" for note in result.reading.notes]
         return PageResult(
             task, result.reading, result.size, result.dpi, result.error, tuple(notices)
         )

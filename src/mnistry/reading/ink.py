@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 LONG_SIDE = 1600
 # Long side at which the widths of strokes are measured.
 _COARSE_SIDE = 384
+# Where this part of the edges belongs to strokes narrower than the picture's short side divided by
+# this, they alone are strokes.
+_ENOUGH, _NARROW = 0.3, 8
 # The side of the window that must hold some paper, in stroke widths: wider than a stroke with its
 # soft edges, even where two strokes cross.
 _WINDOW = 3.0
@@ -34,6 +37,9 @@ _FAINTEST = 0.06
 _TILES, _ROUNDS, _EVEN_SIDE = 16, 4, 64
 # Paper in shadow keeps at least this fraction of its light.
 _DIMMEST = 0.2
+
+# What touches the picture's edge does not set the strength of ink if this part of it lies within.
+_WITHIN = 0.2
 
 # A frame is a grid if more than this fraction of it is straight, or lies well within the picture.
 _GRID = 0.4
@@ -88,6 +94,10 @@ def find_ink(grey: NDArray[np.uint8]) -> Ink:
     values = _evenly_lit(values)
     widths = dark if paper_is_light else light
     strokes = widths[widths < widths.max()]
+    # What is much wider, such as a desk beside the paper, does not count where there are strokes.
+    narrow = widths[widths <= min(coarse.shape) / _NARROW]
+    if narrow.size > _ENOUGH * strokes.size:
+        strokes = narrow
     if not strokes.size:
         return Ink(np.zeros_like(values), scale, paper_is_light)
     stroke = float(np.percentile(strokes, 90)) * max(values.shape) / max(coarse.shape)
@@ -209,20 +219,27 @@ def _strength(contrast: Values) -> Values:
     """Scale contrast so that the middle of strokes is 1."""
     grain = 1.4826 * float(np.median(np.abs(_sample(contrast))))
     floor = max(_GRAIN * grain, _FAINTEST)
-    contrast = _without_frame(contrast, floor)
+    _, labels = cv2.connectedComponents((contrast > floor).astype(np.uint8))
+    contrast = _without_frame(contrast, floor, labels)
     marks = contrast[contrast > floor]
     if not marks.size:
         return np.zeros_like(contrast)
+    at_edge = np.zeros(int(labels.max()) + 1, bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        at_edge[side] = True
+    if at_edge[1:].any():
+        within = contrast[(contrast > floor) & ~at_edge[labels]]
+        if within.size > _WITHIN * marks.size:
+            marks = within
     full = max(2 * floor, float(np.percentile(marks, 90)))
     return np.asarray(np.clip(contrast / full, 0, 1), np.float32)
 
 
-def _without_frame(contrast: Values, floor: float) -> Values:
+def _without_frame(contrast: Values, floor: float, labels: NDArray[Any]) -> Values:
     """Remove what lies along the picture's edge for half a side: a table, a scanner's lid.
 
     If the picture cuts a grid, remove only its rules: digits may touch them.
     """
-    _, labels = cv2.connectedComponents((contrast > floor).astype(np.uint8))
     frame = {
         int(label)
         for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])

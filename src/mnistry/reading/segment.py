@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import bounds, stroke_width
+from mnistry.reading.page import are_beside
 
 Mask = NDArray[np.bool_]
 
@@ -102,8 +103,11 @@ def find_lines(strength: NDArray[np.float32]) -> list[Line]:
     if not pieces:
         return []
     stroke = stroke_width(mask)
-    tallest = max(piece.height for piece in pieces)
     pieces = [p for p in pieces if p.area > stroke**2 / 2]
+    boxes = np.array([(p.x, p.y, p.width, p.height) for p in pieces]).reshape(-1, 4)
+    is_beside = are_beside(boxes, mask.shape)
+    pieces = [p for p, beside in zip(pieces, is_beside, strict=True) if not beside]
+    tallest = max((piece.height for piece in pieces), default=0)
     pieces = _mended(sorted(pieces, key=lambda p: -p.area)[:_MOST], stroke)
     tall = [p for p in pieces if p.height >= _SMALL * tallest]
     small = [p for p in pieces if p.height < _SMALL * tallest]
