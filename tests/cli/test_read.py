@@ -81,7 +81,8 @@ def test_json_has_the_fields_of_the_contract_in_order(mnistry_command, number) -
     assert (result.code, result.err) == (0, "")
     assert result.out.count("\n") == 1
     value = json.loads(result.out)
-    fields = ["file", "page", "size", "dpi", "lines", "text", "digits", "numbers", "error"]
+    fields = ["file", "page", "size", "dpi", "turned", "corners", "lines", "text", "digits"]
+    fields += ["numbers", "notes", "error"]
     assert list(value) == fields
     assert (value["file"], value["page"], value["error"]) == (str(number), 1, None)
     assert (value["size"], value["dpi"]) == ([420, 280], None)
@@ -122,8 +123,9 @@ def test_a_bad_picture_alone_exits_with_3_and_is_reported_in_json(
     value = json.loads(result.out)
     assert result.err == f"mnistry: {value['error']}\n"
     assert value.pop("error").startswith(f"{bad}: no image of an accepted format; expected PNG")
-    nothing = {"size": None, "dpi": None, "lines": [], "text": "", "digits": [], "numbers": []}
-    assert value == {"file": str(bad), "page": 1, **nothing}
+    unknown = {"size": None, "dpi": None, "turned": 0, "corners": None}
+    nothing = {"lines": [], "text": "", "digits": [], "numbers": [], "notes": []}
+    assert value == {"file": str(bad), "page": 1, **unknown, **nothing}
 
 
 def test_a_bad_picture_among_several_stops_nothing(mnistry_command, number, tmp_path) -> None:
@@ -334,7 +336,8 @@ def test_fault_without_ink_there_is_no_digit_and_no_guess(
     Image.fromarray(picture).save(path)
     value = json.loads(mnistry_command("read", path, "--jsonl").out)
     assert (value["lines"], value["digits"], value["error"]) == ([], [], None)
-    assert mnistry_command("read", path) == (0, "", f"note: {path}: no digit found\n")
+    why = "no digit found: nothing stands out from the paper"
+    assert mnistry_command("read", path) == (0, "", f"note: {path}: {why}\n")
 
 
 def transparent(seven: np.ndarray) -> bytes:

@@ -43,6 +43,12 @@ class Digits:
     images: Sequence[Sequence[Images]]
     judge: bool = False
 
+    def by_one(self, random: Random) -> "Digits":
+        """Return the digits of one writer, or one set of images."""
+        if self.written and (not self.images or random.random() < 0.5):
+            return Digits([self.written[int(random.integers(len(self.written)))]], [], self.judge)
+        return Digits([], [self.images[int(random.integers(len(self.images)))]], self.judge)
+
     @classmethod
     def of(
         cls,

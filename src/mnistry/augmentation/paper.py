@@ -323,21 +323,20 @@ def _captured(
     rows, columns = ink.shape
     paper = random.uniform(130, 250)
     if way == 0:  # a phone
-        lit = light(rows, columns, random)
-        values = paper * lit * reflected
-        values = _blurred(values, random.uniform(0.3, 0.4 + 0.8 * severity))
+        values = paper * light(rows, columns, random) * reflected
+        values = blurred(values, random.uniform(0.3, 0.4 + 0.8 * severity))
         values += random.uniform(0.5, 1 + 6 * severity) * random.standard_normal(
             values.shape, np.float32
         )
         if random.random() < 0.5:
-            values += _texture(rows, columns, random)
+            values += texture(rows, columns, random)
         grey = np.clip(values, 0, 255).astype(np.uint8)
         if random.random() < 0.7:
             quality = int(random.integers(35, 96))
             coded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
             grey = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
     elif way == 1:  # a scanner
-        values = 250 * _blurred(reflected, random.uniform(0.3, 0.7))
+        values = 250 * blurred(reflected, random.uniform(0.3, 0.7))
         values += random.uniform(0, 3) * random.standard_normal(values.shape, np.float32)
         grey = np.clip(values, 0, 255).astype(np.uint8)
     elif way == 2:  # a one-bit scanner
@@ -353,12 +352,13 @@ def _captured(
     return grey, True
 
 
-def _blurred(values: Floats, sigma: float) -> Floats:
+def blurred(values: Floats, sigma: float) -> Floats:
+    """Blur by a Gaussian of this standard deviation, in pixels."""
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
 
 
 def light(rows: int, columns: int, random: Random) -> Floats:
-    """Return the light on each pixel: a gradient, and sometimes the edge of a shadow."""
+    """Return the light on each pixel, about 1: a gradient, and sometimes the edge of a shadow."""
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     along = (x / columns - 0.5) * random.normal(0, 0.12) + (y / rows - 0.5) * random.normal(0, 0.08)
     lit = 1 + along
@@ -372,7 +372,8 @@ def light(rows: int, columns: int, random: Random) -> Floats:
     return np.asarray(np.minimum(lit, 1.15), np.float32)
 
 
-def _texture(rows: int, columns: int, random: Random) -> Floats:
+def texture(rows: int, columns: int, random: Random) -> Floats:
+    """Make the texture of paper or of a desk, to be added to grey values."""
     size = random.uniform(1.0, 4.0)
     small = random.standard_normal((int(rows / size) + 2, int(columns / size) + 2), np.float32)
     return np.asarray(

@@ -97,7 +97,10 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
     reading = diagnosis.reading
     paper = "light" if diagnosis.ink.paper_is_light else "dark"
     click.echo(f"{printable(str(path))}: {' / '.join(reading.lines) or 'no digit'}")
-    click.echo(f"{common.counted_noun(len(reading.digits), 'digit')} on {paper} paper\n")
+    click.echo(f"{common.counted_noun(len(reading.digits), 'digit')} on {paper} paper")
+    for note in reading.notes:
+        click.echo(f"note: {note}")
+    click.echo()
     click.echo("the naive way: the whole picture")
     for stage in diagnosis.naive:
         click.echo(f"  {stage.name:{_WIDTH}}{format_answer(stage.digit)}")

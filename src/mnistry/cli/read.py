@@ -390,8 +390,6 @@ class _Text:
         name = printable(place(found.task))
         for line in found.reading.lines:
             click.echo(f"{name}: {line}" if self._several else line)
-        if not found.reading.lines:
-            _note(f"{name}: no digit found")
         if not self._explained and "?" in found.reading.text:
             self._explained = True
             _note("? is a mark that is not a digit, or is too uncertain; --jsonl has candidates")

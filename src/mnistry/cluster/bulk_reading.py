@@ -424,6 +424,7 @@ def _schema() -> "pyarrow.Schema":
     import pyarrow as pa
 
     candidate = pa.struct([("digit", pa.int8()), ("confidence", pa.float32())])
+    quad = pa.list_(pa.list_(pa.float32()))
     digit = pa.struct(
         [
             ("digit", pa.int8()),
@@ -431,6 +432,7 @@ def _schema() -> "pyarrow.Schema":
             ("box", pa.list_(pa.int32())),
             ("line", pa.int32()),
             ("candidates", pa.list_(candidate)),
+            ("quad", quad),
         ]
     )
     number = pa.struct(
@@ -440,15 +442,19 @@ def _schema() -> "pyarrow.Schema":
             ("confidence", pa.float32()),
             ("box", pa.list_(pa.int32())),
             ("line", pa.int32()),
+            ("quad", quad),
         ]
     )
     return pa.schema(
         [
             ("file", pa.string()),
+            ("turned", pa.int16()),
+            ("corners", quad),
             ("lines", pa.list_(pa.string())),
             ("text", pa.string()),
             ("digits", pa.list_(digit)),
             ("numbers", pa.list_(number)),
+            ("notes", pa.list_(pa.string())),
             ("error", pa.string()),
         ]
     )

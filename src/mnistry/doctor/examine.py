@@ -119,6 +119,8 @@ class Diagnosis:
         One for each digit, in reading order; of more than `MOST` digits, the least certain.
     size, picture, ink
         As size, grey and ink of `mnistry.reading.reader.DetailedReading`.
+    photo, photo_size
+        As picture and picture_size of it: where the page was found, if it is not all there is.
     """
 
     reading: Reading
@@ -127,6 +129,8 @@ class Diagnosis:
     size: tuple[int, int]
     picture: Image = field(repr=False)
     ink: Ink = field(repr=False)
+    photo: Image | None = field(default=None, repr=False)
+    photo_size: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the images, as JSON's types."""
@@ -156,7 +160,7 @@ def examine(reader: Reader, picture: Source, page: int | None = None) -> Diagnos
     detail = reader.read_in_detail(picture, page=page)
     reading, ink, forms = detail.reading, detail.ink, detail.forms
     least_sure = np.argsort([digit.confidence for digit in reading.digits], kind="stable")
-    before = stages.naive(detail.grey)
+    before = stages.naive(detail.grey if detail.picture is None else detail.picture)
     scale = max(detail.grey.shape) / max(detail.size)
     cases = []
     for i in sorted(least_sure[:MOST].tolist()):
@@ -174,7 +178,10 @@ def examine(reader: Reader, picture: Source, page: int | None = None) -> Diagnos
                 _other_answers(reader, predictions[-1]),
             )
         )
-    return Diagnosis(reading, _predict(reader, before), tuple(cases), detail.size, detail.grey, ink)
+    return Diagnosis(
+        reading, _predict(reader, before), tuple(cases), detail.size, detail.grey, ink,
+        detail.picture, detail.picture_size,
+    )  # fmt: skip
 
 
 def _predict(reader: Reader, way: Sequence[stages.Stage]) -> tuple[Prediction, ...]:

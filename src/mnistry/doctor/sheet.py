@@ -45,7 +45,8 @@ def png(diagnosis: Diagnosis, title: str) -> bytes:
     bytes
         A PNG file, 1240 pixels wide.
     """
-    sheet = _Sheet(2 * _EDGE + 600 + _ROW * len(diagnosis.cases))
+    photo = 0 if diagnosis.photo is None else _CAPTION + _PANEL[1] + _GAP
+    sheet = _Sheet(2 * _EDGE + 600 + photo + _ROW * len(diagnosis.cases))
     bottom = _draw_top(sheet, diagnosis, title)
     if diagnosis.cases:
         bottom = _draw_headings(sheet, bottom + 24, diagnosis)
@@ -120,7 +121,9 @@ def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
     sheet.text(_EDGE, _EDGE, _fitting(title, room, _MIDDLE), _MIDDLE, _GREY)
     text = " / ".join(diagnosis.reading.lines) or "no digit"
     sheet.text(_EDGE, _EDGE + 24, _fitting(text, room, _LARGE), _LARGE)
-    top = _EDGE + 24 + _LARGE + 24
+    top: float = _EDGE + 24 + _LARGE + 24
+    if diagnosis.photo is not None:
+        top = _draw_photo(sheet, top, diagnosis)
     right, bottom = _draw_panels(sheet, top, diagnosis)
     x, y = right + _GAP, top
     sheet.text(x, y, "what a naive program reads", _SMALL, _GREY)
@@ -135,6 +138,28 @@ def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
     return max(bottom, y)
 
 
+def _draw_photo(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
+    """Draw the picture with the page and the digits found on it; return the y of what follows."""
+    if diagnosis.photo is None or diagnosis.photo_size is None:
+        return y
+    height, width = diagnosis.photo_size
+    shown = _panel(diagnosis.photo, _PANEL)
+    sheet.text(_EDGE, y, f"the picture, in grey: {width} x {height} pixels", _SMALL, _GREY)
+    top = y + _CAPTION
+    sheet.paste(_EDGE, top, shown)
+    factor = shown.width / width
+    reading = diagnosis.reading
+    outlines = [(digit.quad, _colour(digit)) for digit in reading.digits]
+    for quad, colour in [(reading.corners, _BLUE), *outlines]:
+        if quad is not None:
+            points = [(_EDGE + x * factor, top + y * factor) for x, y in quad]
+            sheet.pen.line([*points, points[0]], colour, 2)
+    x = _EDGE + shown.width + _GAP
+    for note in reading.notes:
+        top = sheet.paragraph(x, top, note, _WIDTH - _EDGE - x) + 8
+    return y + _CAPTION + shown.height + _GAP
+
+
 def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, float]:
     """Draw the photo and its ink; return the right and the lower end."""
     height, width = diagnosis.size
@@ -142,9 +167,10 @@ def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, 
     most = (_TWO_PANELS, _PANEL[1] // 2 - _CAPTION) if is_wide else _PANEL
     paper = "light" if diagnosis.ink.paper_is_light else "dark"
     ink = np.rint(255 * diagnosis.ink.strength).astype(np.uint8)
+    what = "picture" if diagnosis.photo is None else "page"
     x, right, bottom = float(_EDGE), 0.0, 0.0
     for caption, values in (
-        (f"the picture, upright and grey: {width} x {height} pixels", diagnosis.picture),
+        (f"the {what}, upright and grey: {width} x {height} pixels", diagnosis.picture),
         (f"its ink, found on {paper} paper", ink),
     ):
         shown = _panel(values, most)

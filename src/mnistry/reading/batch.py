@@ -154,7 +154,8 @@ class PageReader:
                 if self._tables:
                     result = replace(result, tables=tuple(self._reader.read_tables(page)))
                 else:
-                    result = replace(result, reading=self._reader.read(page))
+                    found = self._reader.read_in_detail(page)
+                    result = replace(result, reading=found.reading, size=found.size)
             except DataError as error:
                 result = PageResult(task, error=error)
             except MemoryError:
@@ -162,6 +163,8 @@ class PageReader:
             if task.is_last:
                 self._close()
         notices = [str(one.message) for one in caught if issubclass(one.category, Notice)]
+        if result.reading is not None:
+            notices += [f"{place(task)}: {note}" for note in result.reading.notes]
         return replace(result, notices=tuple(notices))
 
     def _opened(self, task: PageTask) -> Document:

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 LONG_SIDE = 1600
 # Long side at which the widths of strokes are measured.
 _COARSE_SIDE = 384
+# Where this part of the edges belongs to strokes narrower than the picture's short side divided by
+# this, they alone are strokes.
+_ENOUGH, _NARROW = 0.3, 8
 # The side of the window that must hold some paper, in stroke widths: wider than a stroke with its
 # soft edges, even where two strokes cross.
 _WINDOW = 3.0
@@ -35,11 +38,14 @@ _TILES, _ROUNDS, _EVEN_SIDE = 16, 4, 64
 # Paper in shadow keeps at least this fraction of its light.
 _DIMMEST = 0.2
 
+# What touches the picture's edge does not set the strength of ink if this part of it lies within.
+_WITHIN = 0.2
+
 # A frame is a grid if more than this fraction of it is straight, or lies well within the picture.
 _GRID = 0.4
 
-# Marks enough for a percentile.
-_ENOUGH = 1 << 16
+# Pixels that are enough for a percentile.
+_SAMPLED = 1 << 16
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -90,6 +96,10 @@ def find_ink(grey: NDArray[np.uint8]) -> Ink:
         values = 255 - values
     widths = dark if paper_is_light else light
     strokes = widths[widths < widths.max()]
+    # What is much wider, such as a desk beside the paper, does not count where there are strokes.
+    narrow = widths[widths <= min(coarse.shape) / _NARROW]
+    if narrow.size > _ENOUGH * strokes.size:
+        strokes = narrow
     if not strokes.size:
         return Ink(np.zeros_like(values), scale, paper_is_light)
     stroke = float(np.percentile(strokes, 90)) * max(values.shape) / max(coarse.shape)
@@ -224,29 +234,32 @@ def _strength(contrast: Values) -> Values:
     """Scale contrast so that the middle of strokes is 1."""
     grain = 1.4826 * float(np.median(np.abs(_sample(contrast))))
     floor = max(_GRAIN * grain, _FAINTEST)
-    contrast = _without_frame(contrast, floor)
+    _, labels = cv2.connectedComponents((contrast > floor).view(np.uint8))
+    contrast = _without_frame(contrast, floor, labels)
     marks = contrast[contrast > floor]
     if not marks.size:
         return np.zeros_like(contrast)
-    marks = marks[:: max(1, marks.size // _ENOUGH)]
+    at_edge = np.zeros(int(labels.max()) + 1, bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        at_edge[side] = True
+    if at_edge[1:].any():
+        within = contrast[(contrast > floor) & ~at_edge[labels]]
+        if within.size > _WITHIN * marks.size:
+            marks = within
+    marks = marks[:: max(1, marks.size // _SAMPLED)]
     full = max(2 * floor, float(np.percentile(marks, 90)))
     np.multiply(contrast, np.float32(1 / full), out=contrast)
     return np.asarray(np.clip(contrast, 0, 1, out=contrast), np.float32)
 
 
-def _without_frame(contrast: Values, floor: float) -> Values:
+def _without_frame(contrast: Values, floor: float, labels: NDArray[Any]) -> Values:
     """Remove what lies along the picture's edge for half a side: a table, a scanner's lid.
 
     If the picture cuts a grid, remove only its rules: digits may touch them.
     """
-    marked = (contrast > floor).view(np.uint8)
-    sides = (marked[0], marked[-1], marked[:, 0], marked[:, -1])
-    if not any(2 * np.count_nonzero(side) > side.size for side in sides):
-        return contrast
-    count, labels = cv2.connectedComponents(marked)
-    is_frame = np.zeros(count, bool)
+    is_frame = np.zeros(int(labels.max()) + 1, bool)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        is_frame |= 2 * np.bincount(side, minlength=count) > side.size
+        is_frame |= 2 * np.bincount(side, minlength=is_frame.size) > side.size
     is_frame[0] = False
     if not is_frame.any():
         return contrast

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mnistry.images.mnist_form import stroke_width
 from mnistry.inference import line_session
 from mnistry.reading.components import components
+from mnistry.reading.page import are_beside
 from mnistry.reading.rules import closed, without_rules
 
 # Rows of a strip; its width is a multiple of WIDTH_MULTIPLE columns.
@@ -206,6 +207,8 @@ def _rows(ink: NDArray[np.bool_]) -> list[list[MarkBox]]:
         boxes = _boxes(mask, stroke)
     if not len(boxes):
         return []
+    is_beside = are_beside(np.array(boxes), mask.shape)
+    boxes = [box for box, beside in zip(boxes, is_beside, strict=True) if not beside]
     tallest = _tallest(boxes)
     return _grouped([box for box in boxes if box[3] >= _TALL * tallest][:_MOST])
 

@@ -22,12 +22,13 @@ from mnistry.images import sources
 from mnistry.images.mnist_form import SIDE, stroke_width
 from mnistry.images.sources import Source
 from mnistry.inference import line_session, metadata, model_bytes, onnx_session, run_directory
-from mnistry.reading import combine, result
+from mnistry.reading import combine, result, turn
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine
 from mnistry.reading.components import components
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
 from mnistry.reading.line_reader import CHARACTERS, Strip
 from mnistry.reading.mark_reader import MarkReader, reject_marks
+from mnistry.reading.page import Page, flattened, levelled, turned
 from mnistry.reading.result import (
     CANDIDATES,
     Candidate,
@@ -55,6 +56,15 @@ THRESHOLD = 0.5
 # Ink of this strength is a mark; marks are apart if this part of their height is between them.
 _INK, _GAP = 0.4, 0.3
 _DIGITS = tuple("0123456789")
+_NO_DIGIT = "what stands out is lines, specks, or cut off by the edge"
+# A page is turned if it has so many digits; fewer, but several, are worth a note.
+_ENOUGH, _SEVERAL = 8, 4
+# And if its marks and digits are known better by this much in all, and by that much each.
+_LEAST_GAIN, _GAIN = 5.0, 0.3
+# Digits that are turned upside down, to see whether they are known so.
+_SAMPLE = 24
+# A page is looked at again if more than this part of it was not read.
+_DOUBT = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,11 +216,16 @@ class Reader:
         it is and by its marks.
         """
         decoded = sources.one_page(image, LONG_SIDE, page)
-        grey, size = decoded.grey, decoded.size
-        ink = find_ink(grey)
-        if grey.shape == (SIDE, SIDE):
-            return self._marks.read(grey, ink, size)
-        return self._read_both(grey, ink, size)
+        if decoded.grey.shape == (SIDE, SIDE):
+            found = self._marks.read(decoded.grey, find_ink(decoded.grey), decoded.size)
+        else:
+            found = self._read_page(decoded.grey, decoded.size)
+        if found.reading.lines:
+            return found
+        is_blank = not (found.ink.strength > _INK).any()
+        why = "nothing stands out from the paper" if is_blank else _NO_DIGIT
+        notes = (*found.reading.notes, f"no digit found: {why}")
+        return replace(found, reading=replace(found.reading, notes=notes))
 
     def read_many(self, images: NDArray[np.uint8]) -> list[Reading]:
         """Read images that are in MNIST's form already: as they are, and much quicker.
@@ -267,6 +282,84 @@ class Reader:
             alone=self._alone,
         )
 
+    def _read_page(self, grey: NDArray[np.uint8], size: tuple[int, int]) -> DetailedReading:
+        """Find the page in a picture, bring it upright and read it."""
+        page = flattened(grey, size)
+        found = self._read_upright(page)
+        notes: list[str] = []
+        if page.corners is not None:
+            notes.append("the sheet in the picture was read, and nothing beside it")
+        page, found = self._levelled(page, found)
+        page, found, note = self._turned(page, found)
+        found = _placed(found, page, [*notes, *note])
+        if page.grey is not grey:
+            found = replace(found, picture=grey, picture_size=size)
+        return found
+
+    def _read_upright(self, page: Page) -> DetailedReading:
+        return self._read_both(page.grey, find_ink(page.grey), page.size)
+
+    def _levelled(self, page: Page, found: DetailedReading) -> tuple[Page, DetailedReading]:
+        """Read a page again if its lines slope, and keep what reads better."""
+        boxes = np.array([digit.box for digit in found.reading.digits]).reshape(-1, 4)
+        if len(boxes) < turn.FEW and not _is_doubtful(found):
+            return page, found
+        size = float(np.median(boxes[:, 2:].max(1))) if len(boxes) else 0.0
+        if _is_doubtful(found):
+            marks = turn.find_marks(found.ink.strength)
+            boxes, size = marks.boxes, marks.size
+        degrees = turn.slope(boxes, size)
+        if not degrees:
+            return page, found
+        level = levelled(page, degrees)
+        again = self._read_upright(level)
+        return (level, again) if _sure(again) >= _sure(found) else (page, found)
+
+    def _turned(
+        self, page: Page, found: DetailedReading
+    ) -> tuple[Page, DetailedReading, list[str]]:
+        """Turn a page by quarter turns if it then reads far better.
+
+        Fewer digits than `_ENOUGH` are no reason to turn it, but are worth a note.
+        """
+        if not (_is_doubtful(found) or self._is_upside_down(found)):
+            return page, found, []
+        marks = turn.find_marks(found.ink.strength)
+        if len(marks) < _SEVERAL:
+            return page, found, []
+        known = turn.known(marks, self._answer).sum(0)
+        ways = [(known[0] + _evidence(found), 0, page, found)]
+        for quarters in np.argsort(-known)[:2].tolist():
+            if quarters:
+                other_page = turned(page, 90 * quarters)
+                other = self._read_upright(other_page)
+                ways.append((known[quarters] + _evidence(other), quarters, other_page, other))
+        (most, quarters, best_page, best), *others = sorted(ways, key=lambda way: -way[0])
+        if not quarters or _evidence(best) <= _evidence(found):
+            return page, found, []
+        gain = most - others[0][0]
+        way = f"clockwise by {90 * quarters} degrees"
+        count = sum(digit.digit is not None for digit in best.reading.digits)
+        if count >= _ENOUGH and gain >= max(_LEAST_GAIN, _GAIN * len(marks)):
+            return best_page, best, [f"it was turned {way}"]
+        if count >= _SEVERAL and gain >= _GAIN * len(marks):
+            note = f"it may have to be turned {way}: too few of its digits say so"
+            return page, found, [note]
+        return page, found, []
+
+    def _is_upside_down(self, found: DetailedReading) -> bool:
+        """Whether its digits are known as well, or better, if they are turned upside down."""
+        forms = found.forms[found.forms.any((1, 2))]
+        if len(forms) < _SEVERAL:
+            return False
+        chosen = np.linspace(0, len(forms) - 1, min(len(forms), _SAMPLE)).astype(int)
+        both = np.concatenate([forms[chosen], turn.upside_down(forms[chosen])])
+        upright, over = np.split(turn.evidence(self._answer(both).max(1)), 2)
+        return bool(over.sum() > 0.9 * upright.sum())
+
+    def _answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return onnx_session.probabilities(self._session, images)
+
     def _read_both(
         self, grey: NDArray[np.uint8], ink: Ink, size: tuple[int, int]
     ) -> DetailedReading:
@@ -275,7 +368,7 @@ class Reader:
         read = combine.read_lines(
             ink.strength,
             self._line_session,
-            lambda images: onnx_session.probabilities(self._session, images),
+            self._answer,
             self._judgement,
             alone=self._alone,
         )
@@ -504,6 +597,43 @@ def thresholds_of(model: str | os.PathLike[str] | bytes | None) -> tuple[float, 
         return _thresholds(built_in_card())
     where, content = model_bytes.onnx_content(model, "the ONNX model", model_bytes.MAX_ONNX_BYTES)
     return metadata.read_thresholds(content, where) or (THRESHOLD, THRESHOLD)
+
+
+def _sure(found: DetailedReading) -> int:
+    """Return how many marks are read, less how many are not."""
+    text = found.reading.text
+    return len(text.replace("\n", "").replace(" ", "")) - 2 * text.count("?")
+
+
+def _evidence(found: DetailedReading) -> float:
+    """Return how well the digits that were read are known."""
+    sure = [digit.confidence for digit in found.reading.digits if digit.digit is not None]
+    return float(turn.evidence(np.array(sure, np.float64)).sum())
+
+
+def _is_doubtful(found: DetailedReading) -> bool:
+    """Whether much on a page with several marks is not read."""
+    text = found.reading.text
+    return text.count("?") > _DOUBT * len(text)
+
+
+def _placed(found: DetailedReading, page: Page, notes: Sequence[str]) -> DetailedReading:
+    """Say where the page and all that was read on it lie in the picture."""
+    reading, corners = found.reading, None
+    if page.to_picture is not None:
+        if page.corners is not None:
+            corners = _quad(page.corners)
+        reading = replace(
+            reading,
+            digits=tuple(replace(one, quad=_quad(page.quad(one.box))) for one in reading.digits),
+            numbers=tuple(replace(one, quad=_quad(page.quad(one.box))) for one in reading.numbers),
+        )
+    reading = replace(reading, turned=page.turned, corners=corners, notes=tuple(notes))
+    return replace(found, reading=reading)
+
+
+def _quad(points: NDArray[np.float64]) -> result.Quad:
+    return tuple((x, y) for x, y in points.round(1).tolist())
 
 
 def _card_of(model: Path) -> dict[str, Any]:

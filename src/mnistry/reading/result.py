@@ -11,6 +11,9 @@ from mnistry.images.mnist_form import Box
 from mnistry.reading import numbers
 from mnistry.reading.ink import Ink
 
+# Four points, x and y.
+Quad = tuple[tuple[float, float], ...]
+
 # How many candidates a digit has.
 CANDIDATES = 3
 
@@ -34,11 +37,14 @@ class Digit:
     confidence
         Probability that it is right; of the best candidate if `digit` is None. 0 to 1.
     box
-        ``(x, y, width, height)`` in pixels of the upright picture.
+        ``(x, y, width, height)`` in pixels of the upright page.
     line
         The number of its line, from 0.
     candidates
         The three most probable digits, the most probable first.
+    quad
+        The box's corners in pixels of the picture itself, from the upper left one clockwise, if
+        the page was turned or flattened; else None.
     """
 
     digit: int | None
@@ -46,6 +52,7 @@ class Digit:
     box: Box
     line: int
     candidates: tuple[Candidate, ...]
+    quad: Quad | None = None
 
     def __str__(self) -> str:
         return "?" if self.digit is None else str(self.digit)
@@ -65,9 +72,11 @@ class Number:
     confidence
         Probability that every character is right, 0 to 1.
     box
-        ``(x, y, width, height)`` in pixels of the upright picture.
+        ``(x, y, width, height)`` in pixels of the upright page.
     line
         The number of its line, from 0.
+    quad
+        As of `Digit`.
     """
 
     text: str
@@ -75,6 +84,7 @@ class Number:
     confidence: float
     box: Box
     line: int
+    quad: Quad | None = None
 
 
 @dataclass(frozen=True)
@@ -92,21 +102,40 @@ class Reading:
         The digits in reading order; signs are not among them.
     numbers
         The numbers in reading order.
+    turned
+        Degrees clockwise by which the picture was turned: 0, 90, 180 or 270.
+    corners
+        The corners of the page in pixels of the picture, from the page's upper left one clockwise,
+        if a sheet was found in it and brought flat; else None.
+    notes
+        What the user should know of how it was read.
     """
 
     lines: tuple[str, ...]
     text: str
     digits: tuple[Digit, ...]
     numbers: tuple[Number, ...] = ()
+    turned: int = 0
+    corners: Quad | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON's types."""
+        """Return all of it as JSON's types; a digit or number has a ``quad`` only if it has one."""
         return {
+            "turned": self.turned,
+            "corners": self.corners and [list(point) for point in self.corners],
             "lines": list(self.lines),
             "text": self.text,
-            "digits": [{**asdict(digit), "box": list(digit.box)} for digit in self.digits],
-            "numbers": [{**asdict(number), "box": list(number.box)} for number in self.numbers],
+            "digits": [_json_of(digit) for digit in self.digits],
+            "numbers": [_json_of(number) for number in self.numbers],
+            "notes": list(self.notes),
         }
+
+
+def _json_of(found: Digit | Number) -> dict[str, Any]:
+    value = {**asdict(found), "box": list(found.box)}
+    quad = value.pop("quad")
+    return value if quad is None else {**value, "quad": [list(point) for point in quad]}
 
 
 @dataclass(frozen=True)
@@ -162,7 +191,7 @@ class DetailedReading:
     reading
         What was read.
     size
-        Height and width of the upright picture, in the pixels of the boxes.
+        Height and width of the upright page, in the pixels of the boxes.
     grey
         ``uint8``, shape ``(height, width)``: the grey values that were read. Those of a large
         JPEG are a reduced copy, smaller than `size`.
@@ -172,6 +201,8 @@ class DetailedReading:
         ``uint8``, shape ``(digits, 28, 28)``: the network's input for each digit.
     probabilities
         ``float32``, shape ``(digits, 10)``: the network's output for each digit.
+    picture, picture_size
+        As grey and size, of the picture in which the page was found; None if it is the page.
     """
 
     reading: Reading
@@ -180,6 +211,8 @@ class DetailedReading:
     ink: Ink
     forms: NDArray[np.uint8] = field(repr=False)
     probabilities: NDArray[np.float32] = field(repr=False)
+    picture: NDArray[np.uint8] | None = field(default=None, repr=False)
+    picture_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import bounds, stroke_width
 from mnistry.reading.components import components
+from mnistry.reading.page import are_beside
 from mnistry.reading.rules import closed, long_runs, turned, without_rules
 
 Mask = NDArray[np.bool_]
@@ -109,11 +110,13 @@ def find_lines(strength: NDArray[np.float32]) -> list[Line]:
     found = components(mask)
     if not len(found):
         return []
-    tallest = int(found.boxes[:, 3].max())
-    largest = np.argsort(-found.areas, kind="stable")[:_MOST]
+    marks = np.flatnonzero(found.areas > stroke**2 / 2)
+    marks = marks[~are_beside(found.boxes[marks], mask.shape)]
+    tallest = int(found.boxes[marks, 3].max(initial=0))
+    largest = marks[np.argsort(-found.areas[marks], kind="stable")[:_MOST]]
     pieces = [
         Piece(x, y, found.labels[y : y + height, x : x + width] == 1 + i)
-        for i in largest[found.areas[largest] > stroke**2 / 2].tolist()
+        for i in largest.tolist()
         for x, y, width, height in [found.boxes[i].tolist()]
     ]
     pieces = _mended(pieces, stroke)

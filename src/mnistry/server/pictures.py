@@ -41,6 +41,10 @@ def read(reader: Reader, content: bytes) -> schemas.Reading:
         numbers=list(reading.numbers),
         width=width,
         height=height,
+        picture=(detail.picture_size or detail.size)[::-1],
+        turned=reading.turned,
+        corners=reading.corners,
+        notes=list(reading.notes),
     )
 
 

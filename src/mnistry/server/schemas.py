@@ -39,7 +39,8 @@ class Digit(Answer):
     """A digit that was found in a picture.
 
     `digit` is null if the best candidate is too uncertain; `box` is x, y, width and height in
-    pixels of the upright picture; `image` is the network's input, 28 rows of 28 values; `bits[k]`
+    pixels of the upright page, and `quad` its corners in pixels of the picture, null if the page is
+    the picture; `image` is the network's input, 28 rows of 28 values; `bits[k]`
     is the loss in bits if the true digit is k.
     """
 
@@ -51,6 +52,7 @@ class Digit(Answer):
     image: list[list[int]]
     probabilities: list[float]
     bits: list[float]
+    quad: tuple[tuple[float, float], ...] | None = None
 
 
 class Tables(Answer):
@@ -62,7 +64,11 @@ class Tables(Answer):
 
 
 class Reading(Answer):
-    """The digits and numbers of a picture, and its size in pixels."""
+    """The digits and numbers of a picture.
+
+    `width` and `height` are those of the upright page, `picture` has those of the picture in which
+    it was found. `turned`, `corners` and `notes` are as `mnistry read --jsonl` prints them.
+    """
 
     lines: list[str]
     text: str
@@ -70,3 +76,7 @@ class Reading(Answer):
     numbers: list[Number]
     width: int
     height: int
+    picture: tuple[int, int]
+    turned: int
+    corners: tuple[tuple[float, float], ...] | None
+    notes: list[str]

@@ -362,7 +362,9 @@ def _noise(values: NDArray[np.float32]) -> NDArray[np.float32]:
     blocks = blocks.reshape(rows, height, columns, width).swapaxes(1, 2)
     # Where much is written, only the smallest values are noise.
     least = np.quantile(blocks.reshape(rows, columns, -1)[..., ::3], 0.25, axis=2) / _QUARTILE
-    least = cv2.erode(least, np.ones((3, 3), np.uint8))  # the table below the paper is noisier
+    least = np.asarray(
+        cv2.erode(least, np.ones((3, 3), np.uint8)), np.float64
+    )  # the table below the paper is noisier
     size = values.shape[1], values.shape[0]
     smooth = cv2.resize(least.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(smooth, np.float32)

@@ -96,7 +96,7 @@ async function decoded(file) {
   }
 }
 
-function showPicture(bitmap, { width, height }) {
+function showPicture(bitmap, { picture: [width, height] }) {
   const canvas = byId("photo-canvas");
   canvas.width = width;
   canvas.height = height;
@@ -131,8 +131,16 @@ function state(digit) {
   return digit.digit === null ? "unsure" : "sure";
 }
 
+/** The digit's box in the picture: the page on it may be turned, or seen aslant. */
+function place(digit) {
+  if (!digit.quad) return digit.box;
+  const [x, y] = [0, 1].map((axis) => digit.quad.map((point) => point[axis]));
+  const [left, top] = [Math.min(...x), Math.min(...y)];
+  return [left, top, Math.max(...x) - left, Math.max(...y) - top];
+}
+
 function showBoxes() {
-  const { width, height } = reading;
+  const [width, height] = reading.picture;
   byId("photo-boxes").replaceChildren(
     ...reading.digits.map((digit, index) => {
       const box = element("button", {
@@ -141,7 +149,7 @@ function showBoxes() {
         "aria-label": `Digit ${index + 1}: ${said(digit)}, ${chance(digit.confidence)}; correct it`,
         "aria-pressed": String(index === fixing),
       }, element("span", {}, said(digit)));
-      const [x, y, wide, high] = digit.box;
+      const [x, y, wide, high] = place(digit);
       // A sixth of the height more on each side, as room for a finger.
       const gap = high / 6;
       box.style.left = `${((x - gap) / width) * 100}%`;
