@@ -143,7 +143,7 @@ class Reader:
             raise ModelError(
                 f"its {count} classes are not the ten digits",
                 where=where,
-                expected="a network for digits, to read numbers with",
+                expected="a network trained on digits, to read numbers with",
                 remedy="to label single images: mnistry predict "
                 f"{'RUN' if classes is None else where} DATA",
             )
