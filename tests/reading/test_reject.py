@@ -52,3 +52,12 @@ def test_a_thin_line_along_the_edge_is_none_elsewhere_it_may_be_a_one() -> None:
 
 def test_no_marks() -> None:
     assert accepted([], [], [], SIZE) == []
+
+
+def test_the_edge_of_the_paper_is_not_a_one() -> None:
+    digits = [(20 + 30 * i, 20, 20, 30) for i in range(5)]
+    edge, ones = (197, 80, 2, 20), (100, 80, 3, 20)
+    size = (200, 200)
+    assert accepted([True] * 6, [*digits, edge], [0] * 5 + [1], size)[-1] is False
+    assert accepted([True] * 6, [*digits, ones], [0] * 5 + [1], size)[-1] is True
+    assert accepted([True], [edge], [0], size) == [True]  # a picture of a lone 1

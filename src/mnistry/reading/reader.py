@@ -61,6 +61,9 @@ _NO_DIGIT = "what stands out is lines, specks, or cut off by the edge"
 _ENOUGH, _SEVERAL = 8, 4
 # And if its marks and digits are known better by this much in all, and by that much each.
 _LEAST_GAIN, _GAIN = 5.0, 0.3
+# A mark is clearly better known in one direction than in another from this difference on. At least
+# so many are so in the direction that a page is turned to, and that many times as many as not.
+_CLEAR, _FOR_IT, _MORE = 1.0, 3, 2
 # Digits that are turned upside down, to see whether they are known so.
 _SAMPLE = 24
 # A page is looked at again if more than this part of it was not read.
@@ -327,7 +330,8 @@ class Reader:
         marks = turn.find_marks(found.ink.strength)
         if len(marks) < _SEVERAL:
             return page, found, []
-        known = turn.known(marks, self._answer).sum(0)
+        each = turn.known(marks, self._answer)
+        known = each.sum(0)
         ways = [(known[0] + _evidence(found), 0, page, found)]
         for quarters in np.argsort(-known)[:2].tolist():
             if quarters:
@@ -338,9 +342,13 @@ class Reader:
         if not quarters or _evidence(best) <= _evidence(found):
             return page, found, []
         gain = most - others[0][0]
+        # Zeros, ones, eights, and sixes for nines, look alike upside down.
+        better = each[:, quarters] - each[:, others[0][1]]
+        for_it, against = int((better > _CLEAR).sum()), int((better < -_CLEAR).sum())
         way = f"clockwise by {90 * quarters} degrees"
         count = sum(digit.digit is not None for digit in best.reading.digits)
-        if count >= _ENOUGH and gain >= max(_LEAST_GAIN, _GAIN * len(marks)):
+        is_clear = for_it >= max(_FOR_IT, _MORE * against)
+        if count >= _ENOUGH and is_clear and gain >= max(_LEAST_GAIN, _GAIN * len(marks)):
             return best_page, best, [f"it was turned {way}"]
         if count >= _SEVERAL and gain >= _GAIN * len(marks):
             note = f"it may have to be turned {way}: too few of its digits say so"

@@ -20,6 +20,9 @@ _AT_EDGE = 0.25
 # A mark at the edge is a ruled line or the edge itself if its width is less than this share of its
 # height.
 _THIN = 0.125
+# On a page with more digits, a lone stroke this near to its left or right edge, as a share of the
+# width, is the paper's edge.
+_NEAR_EDGE = 0.02
 
 
 def accepted(
@@ -55,12 +58,14 @@ def accepted(
     if len(sure) >= _FEW and sum(sure) <= _CHANCE * len(sure):
         return [False] * len(sure)
     in_line = Counter(lines)
+    several = sum(sure) > _FEW
     stripes = sum(_crosses(box, size) for box in boxes) > 1
     return [
         one
         and box[3] * scale >= _LOWEST
         and not (stripes and _crosses(box, size))
         and not (_is_at_edge(box, size) and _is_strange_there(box, size, in_line[line] == 1))
+        and not (several and in_line[line] == 1 and _is_thin_near_edge(box, size))
         for one, box, line in zip(sure, boxes, lines, strict=True)
     ]
 
@@ -73,6 +78,13 @@ def _is_at_edge(box: Box, size: tuple[int, int]) -> bool:
 def _is_strange_there(box: Box, size: tuple[int, int], alone: bool) -> bool:
     _, _, width, height = box
     return width < _THIN * height or (alone and height < _AT_EDGE * size[0])
+
+
+def _is_thin_near_edge(box: Box, size: tuple[int, int]) -> bool:
+    """Whether a mark is a stroke along the picture's left or right edge, such as the paper's."""
+    x, _, width, height = box
+    near = _NEAR_EDGE * size[1]
+    return 2 * width < height and (x < near or x + width > size[1] - near)
 
 
 def _crosses(box: Box, size: tuple[int, int]) -> bool:
