@@ -93,3 +93,8 @@ def test_no_module_imports_pyplot() -> None:
 
 def _is_import(node: ast.AST) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def test_teaching_needs_no_keras() -> None:
+    loaded = loaded_after("import mnistry.cli.teach, mnistry.runs.teaching")
+    assert not loaded & {"keras", "jax", "matplotlib"}

@@ -2,7 +2,7 @@
 
 Understands graphs that end in dense layers, one for each member of an ensemble, whose outputs are
 added, averaged or multiplied by a number, and a softmax: those that mnistry writes and ships.
-Knows nothing of what is learned.
+Knows nothing of what is learned, and needs no Keras.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
-from mnistry.networks import onnx_wrap
 
 _BATCH = 500
 _PLACES = 28 * 28
@@ -44,7 +43,7 @@ class Start:
     """
 
     def __init__(self, content: bytes, where: str, threads: int | None = None) -> None:
-        self._model = onnx_wrap.parse(content, where)
+        self._model = onnx.load_model_from_string(content)
         graph = self._model.graph
         self._made = {name: node for node in graph.node for name in node.output}
         self._stored = {tensor.name: tensor for tensor in graph.initializer}
@@ -117,7 +116,7 @@ class Start:
         graph.node.extend([*kept, *build.before, *second, *build.after])
         graph.initializer.extend([*stored, *build.weights])
         onnx.checker.check_model(model, full_check=True)
-        return onnx_wrap.serialised(model)
+        return _serialised(model)
 
     def _heads(
         self, name: str, factor: float
@@ -188,7 +187,7 @@ class Start:
         graph.initializer.extend(stored)
         graph.input.extend([image])
         graph.output.extend(outputs)
-        return onnx_wrap.serialised(model)
+        return _serialised(model)
 
 
 class _Nodes:
@@ -258,6 +257,11 @@ def _for_bent(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
                 values[:] = [names.get(name, name) for name in values]
             copies.append(copy)
     return copies
+
+
+def _serialised(model: onnx.ModelProto) -> bytes:
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def _scaled(values: NDArray[np.floating], factor: float) -> NDArray[np.float32]:
