@@ -174,8 +174,9 @@ def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence
         f"{checks:,} to be checked"
     )
     for one in found:
-        for problem in one.problems:
-            common.note(printable(f"{one.file}, page {one.page}: {problem}"))
+        if one.problems:  # which quote values, as no log should
+            count = common.counted_noun(len(one.problems), "problem")
+            common.note(printable(f"{one.file}, page {one.page}: {count}, told in the table"))
     for page in aside:
         common.say(_aside(page))
     lost = len(failed) + sum(not page.is_double for page in aside)
