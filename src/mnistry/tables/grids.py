@@ -38,8 +38,6 @@ _WHOLE, _DRAWN = 0.8, 0.5
 _WALLS, _SMALLEST, _DENSE, _MANY = 0.8, 0.85, 0.5, 14
 # The least extent of a grid, in pieces of lines.
 _LEAST = 3.0
-# A single row or column has so many lines in one direction.
-_ONE = 2
 # Pieces of a line differ in contrast at most by this factor.
 _ALIKE = 2.2
 # Contrast is averaged along a line over this part of a piece: faint lines stand out from noise.
@@ -545,11 +543,8 @@ def _as_tables(
             *_as_tables(list(left), columns[: j + 1], reach),
             *_as_tables(list(right), columns[j + 1 :], reach),
         ]
-    drawn = min(len(rows), len(columns))
     rows, columns = _with_borders(rows, columns), _with_borders(columns, rows)
     rows, columns = _single(rows), _single(columns)
-    if min(len(rows), len(columns)) == _ONE and drawn < _ONE:
-        return []  # ruled paper, perhaps with a margin
     return [(rows, columns)] if _is_grid(rows, columns, reach) else []
 
 
