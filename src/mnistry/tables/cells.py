@@ -29,6 +29,8 @@ _DARK = 0.55
 _OFF = 0.14
 # A wall is missing if its strength is less than this part of its line's usual strength.
 _MISSING = 0.3
+# Lines are thinner than this part of a row.
+_THIN = 0.25
 # A mark belongs to two cells if at least this part of it, and this part of a row, is in each.
 _BOTH, _DEEP = 0.25, 0.3
 # A mark with less area than this multiple of the squared width of strokes is dirt.
@@ -113,15 +115,27 @@ def _weights(places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 def sheet_of(grey: NDArray[np.uint8], grid: Grid) -> Sheet:
     """Straighten a grid, remove its lines and give its marks to its cells."""
     image, rows, columns = straighten(grey, grid)
-    strength = find_ink(image).strength
-    across, row_walls = _bands(strength, rows, columns)
-    down, column_walls = _bands(np.ascontiguousarray(strength.T), columns, rows)
+    ink = find_ink(image)
+    strength = ink.strength
+    across, _ = _bands(strength, rows, columns)
+    down, _ = _bands(np.ascontiguousarray(strength.T), columns, rows)
+    # The ink may be without the lines that reach the edge of the picture.
+    thin = _thin(image if ink.paper_is_light else 255 - image, rows)
+    _, row_walls = _bands(thin, rows, columns)
+    _, column_walls = _bands(np.ascontiguousarray(thin.T), columns, rows)
     groups = _merged(row_walls, column_walls)
     clean = _without(strength, across, down.T)
     mask = _marks(clean)
     stroke = max(1.5, stroke_width(mask > 0)) if mask.any() else 1.5
     owner = _owners(mask, stroke, rows, columns, groups, across | down.T)
     return Sheet(clean, owner, np.asarray(rows), np.asarray(columns), stroke)
+
+
+def _thin(image: NDArray[np.uint8], rows: Sequence[int]) -> Values:
+    """Compute the fraction of the paper's light that thin dark lines absorb."""
+    size = max(5, round(_THIN * float(np.median(np.diff(rows))))) | 1
+    paper = cv2.morphologyEx(image, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
+    return np.asarray((paper - image).astype(np.float32) / np.maximum(paper, 1), np.float32)
 
 
 def _marks(strength: Values) -> NDArray[np.uint8]:
@@ -144,8 +158,9 @@ def _bands(
         Whether each pixel belongs to a line; and for each line the strength of each of its walls
         relative to its usual strength, ``(lines, walls)``.
     """
-    pitch = float(np.median(np.diff(rows)))
+    pitch = min(float(np.median(np.diff(rows))), float(np.median(np.diff(columns))))
     off = max(3, round(_OFF * pitch))
+    thickest = max(2, off // 2)
     band = np.zeros(strength.shape, bool)
     peaks = np.zeros((len(rows), len(columns) - 1))
     for i, row in enumerate(rows):
@@ -160,9 +175,9 @@ def _bands(
                 continue
             least = max(0.08, 0.15 * peak)
             first = last = middle
-            while first > 0 and profile[first - 1] > least:
+            while first > max(0, middle - thickest) and profile[first - 1] > least:
                 first -= 1
-            while last + 1 < len(profile) and profile[last + 1] > least:
+            while last + 1 < min(len(profile), middle + thickest + 1) and profile[last + 1] > least:
                 last += 1
             reach = 5
             a, b = max(0, left - reach), min(strength.shape[1], right + reach)

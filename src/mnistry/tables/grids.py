@@ -33,8 +33,11 @@ _PIECE = 1 / 36
 # A wall between two cells is whole if this part of it is drawn. At least this part of a line has
 # whole walls: merged cells have none.
 _WHOLE, _DRAWN = 0.8, 0.5
-# At least this part of all walls of a grid is drawn; and its cells' least size, in pieces of lines.
-_WALLS, _SMALLEST = 0.75, 0.4
+# At least this part of all walls of a grid is drawn; and its cells' least size, in pieces of lines:
+# of a grid with few rows and columns, and of one with at least so many lines in one direction.
+_WALLS, _SMALLEST, _DENSE, _MANY = 0.8, 0.85, 0.5, 14
+# The least extent of a grid, in pieces of lines.
+_LEAST = 3.0
 # Pieces of a line differ in contrast at most by this factor.
 _ALIKE = 2.2
 # Contrast is averaged along a line over this part of a piece: faint lines stand out from noise.
@@ -58,6 +61,8 @@ _DOUBLE = 0.22
 _STICKS_OUT = 0.3
 # The only row or column of a picture is a table if it is this long, as a part of the picture.
 _CUT_OUT = 0.75
+# Its cells are at most this many times as long as high.
+_LONG = 6.0
 # Lines that are level after all fall or rise by at most this much for each column.
 _SLOPING = 0.09
 # No more lines than these in each direction.
@@ -362,9 +367,8 @@ def _noise(values: NDArray[np.float32]) -> NDArray[np.float32]:
     blocks = blocks.reshape(rows, height, columns, width).swapaxes(1, 2)
     # Where much is written, only the smallest values are noise.
     least = np.quantile(blocks.reshape(rows, columns, -1)[..., ::3], 0.25, axis=2) / _QUARTILE
-    least = np.asarray(
-        cv2.erode(least, np.ones((3, 3), np.uint8)), np.float64
-    )  # the table below the paper is noisier
+    # The table below the paper is noisier.
+    least = np.asarray(cv2.erode(least, np.ones((3, 3), np.uint8)), np.float64)
     size = values.shape[1], values.shape[0]
     smooth = cv2.resize(least.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(smooth, np.float32)
@@ -568,7 +572,11 @@ def _is_grid(rows: list[_Line], columns: list[_Line], reach: float) -> bool:
     if min(float(one.mean()) for one in walls) < _WALLS:
         return False
     pitch = min(float(np.median(np.diff(y, axis=0))), float(np.median(np.diff(x, axis=1))))
-    return pitch > _SMALLEST * reach
+    extent = min(float(np.ptp(y, axis=0).min()), float(np.ptp(x, axis=1).min()))
+    if extent < _LEAST * reach:
+        return False
+    few = max(len(rows), len(columns)) < _MANY
+    return pitch > (_SMALLEST if few else _DENSE) * reach
 
 
 def _walls(lines: Sequence[_Line], places: Floats) -> Floats:
@@ -645,4 +653,7 @@ def _is_cut_out(points: Floats, shape: tuple[int, ...]) -> bool:
     extent = np.ptp(points.reshape(-1, 2), axis=0)
     size = np.array(shape[1::-1])
     longest = int(size.argmax())
+    cell = extent / (np.array(points.shape[1::-1]) - 1)
+    if cell.max() > _LONG * cell.min():  # a line of ruled paper
+        return False
     return bool(max(points.shape[:2]) > 3 and extent[longest] >= _CUT_OUT * size[longest])
