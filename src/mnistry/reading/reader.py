@@ -401,7 +401,7 @@ class _Row:
         stroke = stroke_width(ink)
         found = components(without_rules(ink.view(np.uint8), max(1.5, stroke), frames=True))
         large = found.boxes[found.areas > stroke**2 / 2]
-        return np.asarray(large + [0, top, 0, 0], np.float64)
+        return np.asarray(large + np.array([0, top, 0, 0]), np.float64)
 
     def is_all_ink(self, strength: NDArray[np.float32], scale: float) -> bool:
         """Whether no stroke in its rows that is as wide as a minus lies beside its marks."""
