@@ -55,6 +55,8 @@ TABLE_SIDE = 2000
 THRESHOLD = 0.5
 # Ink of this strength is a mark; marks are apart if this part of their height is between them.
 _INK, _GAP = 0.4, 0.3
+# A minus is at least this part of a digit's height wide.
+_MINUS = 0.3
 _DIGITS = tuple("0123456789")
 _NO_DIGIT = "what stands out is lines, specks, or cut off by the edge"
 # A page is turned if it has so many digits; fewer, but several, are worth a note.
@@ -469,7 +471,7 @@ class Reader:
             if clear.isdisjoint(near):
                 row = _row(line, scale)
                 if not line.is_sure and len(near) == 1:
-                    row = self._voted(line, row, found[near[0]])
+                    row = self._voted(line, row, found[near[0]], by_marks.ink.strength, scale)
                 kept.append(row if row.is_mostly_sure else row.unsure())
         return kept
 
@@ -495,8 +497,15 @@ class Reader:
         is_read = all(str(mark) != "?" for mark in row.marks)
         return is_read and row.is_apart(strength)
 
-    def _voted(self, line: ReadLine, own: "_Row", row: "_Row") -> "_Row":
-        """Let marks vote on a line, if both find digits alone, and equally many.
+    def _voted(
+        self,
+        line: ReadLine,
+        own: "_Row",
+        row: "_Row",
+        strength: NDArray[np.float32],
+        scale: float,
+    ) -> "_Row":
+        """Let marks vote on a line, if both find digits alone, equally many, and no other ink.
 
         Parameters
         ----------
@@ -504,12 +513,16 @@ class Reader:
             The line as read whole.
         row
             The same line by its marks.
+        strength, scale
+            The ink, and its pixels for each of the picture.
         """
         texts = {one.text for one in line.spelled}
         if self._alone is not None or not texts <= set("0123456789? "):
             return own
         found = sum(one.text != " " and not one.is_missed for one in line.characters)
         if not len(row.marks) == len(line.as_digits) == found:
+            return own
+        if not row.is_all_ink(strength, scale):  # such as a minus
             return own
         both = self._judgement.of_marks(row.probabilities, line.as_digits)
         boxes = [mark.box for mark in row.marks]
@@ -556,13 +569,31 @@ class _Row:
 
     def is_apart(self, strength: NDArray[np.float32]) -> bool:
         """Whether its marks are separate strokes, far apart, and all the ink in its rows."""
-        ink = strength[int(self.top) : int(self.bottom) + 1] > _INK
-        stroke = stroke_width(ink)
-        rest = without_rules(ink.view(np.uint8), max(1.5, stroke), frames=True)
-        large = int((components(rest).areas > stroke**2 / 2).sum())
         boxes = np.array([mark.box for mark in self.marks])
         gaps = boxes[1:, 0] - (boxes[:-1, 0] + boxes[:-1, 2])
-        return large == len(boxes) and bool((gaps >= _GAP * np.median(boxes[:, 3])).all())
+        return len(self.strokes(strength)) == len(boxes) and bool(
+            (gaps >= _GAP * np.median(boxes[:, 3])).all()
+        )
+
+    def strokes(self, strength: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the boxes of the separate strokes in its rows, without frames."""
+        top = int(self.top)
+        ink = strength[top : int(self.bottom) + 1] > _INK
+        stroke = stroke_width(ink)
+        found = components(without_rules(ink.view(np.uint8), max(1.5, stroke), frames=True))
+        large = found.boxes[found.areas > stroke**2 / 2]
+        return np.asarray(large + np.array([0, top, 0, 0]), np.float64)
+
+    def is_all_ink(self, strength: NDArray[np.float32], scale: float) -> bool:
+        """Whether no stroke in its rows that is as wide as a minus lies beside its marks."""
+        boxes = scale * np.array([mark.box for mark in self.marks], float)
+        strokes = self.strokes(strength)
+        strokes = strokes[strokes[:, 2] >= _MINUS * np.median(boxes[:, 3])]
+        away = np.abs(
+            (strokes[:, :2] + strokes[:, 2:] / 2)[:, None] - boxes[:, :2] - boxes[:, 2:] / 2
+        )
+        inside = np.all(2 * away <= boxes[:, 2:], axis=2)
+        return bool(np.all(inside.any(axis=1)))
 
     def spaced(self) -> "_Row":
         """Put spaces where two marks are further apart than usual."""
