@@ -26,7 +26,6 @@ from scipy import optimize
 
 import mnistry
 from mnistry import Reader
-from mnistry.augmentation import lines
 from mnistry.datasets.dataset import Images, Labels
 from mnistry.evaluation.statistics import wilson
 from mnistry.forms import characters, loading, reading, rules
@@ -280,27 +279,15 @@ def report(counts: Mapping[str, int], wrong: Sequence[str], spent: Sequence[floa
 
 
 def calibrate(networks: Networks, digits: tuple[Images, Labels], count: int, seed: int) -> None:
-    """Fit `mnistry.forms.characters.certainty` to generated cells, and print its weights.
-
-    Half of the cells have MNIST's digits as they are.
-    """
+    """Fit `mnistry.forms.characters.certainty` to generated cells, and print its weights."""
     random = np.random.default_rng(seed)
     terms, is_right = [], []
-    hand = lines.Digits.of([], [digits])
     side = 12 * SCALE
     frame = FieldInk(np.zeros((side, side), np.float32), np.zeros((side, side), bool), 1.0, False)
     while len(terms) < count:
-        digit, ink = int(random.integers(10)), np.zeros((side, side), np.float32)
         writer = Writer(*digits, random)
-        if len(terms) % 2:
-            writer.write(ink, str(digit), (6, 6))
-        else:  # drawn anew with other pens
-            high = random.uniform(4.5, 6.5) * SCALE / lines.FINE
-            written = lines.write(lines.Layout((lines.Part(str(digit)),)), hand, high, random).ink
-            top, left = (max(0, (length - side) // 2) for length in written.shape)
-            part = written[top : top + side, left : left + side]
-            y, x = ((side - length) // 2 for length in part.shape)
-            ink[y : y + part.shape[0], x : x + part.shape[1]] = writer.strength / 255 * part
+        digit, ink = int(random.integers(10)), np.zeros((side, side), np.float32)
+        writer.write(ink, str(digit), (6, 6))
         factor = random.uniform(0.4, 1)  # the scan's resolution
         small = cv2.resize(
             cv2.GaussianBlur(ink, (0, 0), 0.5 / factor), None, fx=factor, fy=factor,
@@ -319,14 +306,14 @@ def calibrate(networks: Networks, digits: tuple[Images, Labels], count: int, see
         best = int(networks.judgement.of_marks(answer[None], line[None, :10])[0].argmax())
         terms.append(characters.evidence(answer, line, best))
         is_right.append(best == digit)
-    known, signs = np.array(terms), np.where(is_right, 1, -1)
+    x, signs = np.array(terms), np.where(is_right, 1, -1)
 
     def loss(weights: NDArray[np.float64]) -> float:
         return float(
-            np.logaddexp(0, -signs * (known @ weights)).mean() + 2e-4 * weights[1:] @ weights[1:]
+            np.logaddexp(0, -signs * (x @ weights)).mean() + 2e-4 * weights[1:] @ weights[1:]
         )
 
-    print(np.round(optimize.minimize(loss, np.zeros(known.shape[1])).x, 3).tolist())
+    print(np.round(optimize.minimize(loss, np.zeros(x.shape[1])).x, 3).tolist())
 
 
 def main() -> None:

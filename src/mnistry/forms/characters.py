@@ -38,9 +38,9 @@ _POINT, _POINT_PLACE = 0.45, 0.55
 # A point in a field of decimals is believed from this probability by the line reader on.
 _POINT_SURE = 0.4
 # A character of a line, and a digit in a cell, is sure from this probability on.
-_SURE, _SURE_IN_CELL = 0.9, 0.95
+_SURE, _SURE_IN_CELL = 0.9, 0.97
 # Of `certainty`; fitted on generated cells: ``benchmarks/forms.py --calibrate``.
-_WEIGHTS = np.array([-0.852, 0.097, -0.222, 0.157, -0.557])
+_WEIGHTS = np.array([-0.241, -0.048, -0.001, 0.309, -0.527])
 # Of a digit's strokes, the length as a multiple of its height or width that one of 200 of MNIST's
 # digits exceeds; how many areas they enclose at most; and the least such area in square
 # millimetres.
