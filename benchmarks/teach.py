@@ -8,7 +8,8 @@ added up over the hands. MNIST's test images tell what is forgotten.
     python benchmarks/teach.py HANDS [--draws 20] [--from RUN] [--develop]
 
 HANDS is the folder that `benchmarks/hands_data.py` writes. With --develop the hands are bent from
-MNIST's training digits, and the writers are 21 to 24.
+MNIST's training digits, the writers are 21 to 24, and training images that the built-in network was
+not trained on tell what is forgotten.
 """
 
 import argparse
@@ -26,17 +27,18 @@ import mnistry
 from mnistry.augmentation import hands
 from mnistry.datasets import Split
 from mnistry.datasets.fit import fit_image
+from mnistry.datasets.splits import hold_out
 from mnistry.images.mnist_form import normalise
+from mnistry.inference.run_directory import find_network
 from mnistry.networks.two_views import Start
 from mnistry.reading.reader import SHIPPED
 from mnistry.runs import teaching
-from mnistry.runs.directory import onnx_file
 from mnistry.training import teach
 
 SIZES = (20, 100)
 _BENT, _JUDGED = 1500, 500  # digits of a bent hand; of them, read after each teaching
 _WRONG = 0.11  # of a bent hand, before
-_FORGETFUL = 2  # teachings of each hand and size that also read MNIST's test images
+_FORGETFUL = 2  # teachings of each hand and size that also read MNIST's images
 
 Floats = NDArray[np.float32]
 
@@ -119,7 +121,7 @@ def read(start: Start, features: Floats) -> Floats:
 
 
 def measure(
-    start: Start, hand: Split, size: int, draws: int, rehearsal: teach.Rehearsal, test: Split,
+    start: Start, hand: Split, size: int, draws: int, rehearsal: teach.Rehearsal, remembered: Split,
     sums: tuple[Sum, Sum],
 ) -> None:  # fmt: skip
     """Teach with some digits of a hand, again and again, and add up how the others are read."""
@@ -131,7 +133,7 @@ def measure(
         taught = teach.teach(start, examples, rehearsal, seed=draw)
         judged = [Split(hand.images[others], labels[others])]
         if draw < _FORGETFUL:
-            judged.append(test)
+            judged.append(remembered)
         for split, found in zip(judged, sums, strict=False):
             views = taught.views(start, split.images.astype(np.float32))
             before = read(start, views[:, : len(start.kernel)])
@@ -146,12 +148,13 @@ def main() -> None:
     parser.add_argument("--from", dest="start", help="a run instead of the built-in network")
     parser.add_argument("--develop", action="store_true")
     arguments = parser.parse_args()
-    path = SHIPPED if arguments.start is None else onnx_file(arguments.start)
+    path = SHIPPED if arguments.start is None else find_network(arguments.start).file
     start = Start(path.read_bytes(), str(path))
     dataset = mnistry.load("mnist")
     rehearsed, nothing, _ = teaching.choose_rehearsal(dataset.train, 0)
     rehearsal = teach.Rehearsal.of(start, rehearsed, nothing)
-    digits = dataset.train if arguments.develop else dataset.test
+    aside = hold_out(dataset.train, 0.1, 0)[1]  # as in benchmarks/pretrained.py
+    digits, remembered = (dataset.train, aside) if arguments.develop else [dataset.test] * 2
     seeds, writers = (range(6), hands.CHOOSE) if arguments.develop else (range(50, 56), hands.JUDGE)
     began = time.perf_counter()
     made = {"bent": [bent_hand(start, digits, seed) for seed in seeds]}
@@ -160,7 +163,7 @@ def main() -> None:
         for size in SIZES:
             sums = Sum(), Sum()
             for hand in all_hands:
-                measure(start, hand, size, arguments.draws, rehearsal, dataset.test, sums)
+                measure(start, hand, size, arguments.draws, rehearsal, remembered, sums)
             lost = (sums[1].wrong[1] - sums[1].wrong[0]) / sums[1].count
             figures = sums[0].to_json() | {"mnist_points_lost": 100 * lost}
             seconds = time.perf_counter() - began

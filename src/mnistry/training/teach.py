@@ -40,8 +40,9 @@ _RANK, _BLUR = 20, 1.0  # of a class's subspace; pixels
 _DESCRIBED = 250  # images that a subspace is made from
 # The last layer: what the examples weigh against the others, and what a change of a weight costs.
 _WEIGHT, _COST, _ITERATIONS = 0.2, 3e-4, 30
-# Afterwards the odds of "in this hand" are halved. With two hands that took the errors added on
-# 4,000 of MNIST's test images from 5 each to 4 and 3.
+# Afterwards the odds of "in this hand" are halved. Over five hands, the 6,000 training images that
+# the built-in network had not seen then lost 4 errors instead of gaining 3; of the hands'
+# own digits 36 were misread instead of 34.
 _CAUTION = np.float32(np.log(2))
 
 
