@@ -218,7 +218,10 @@ def test_fault_68_web_page_or_empty_file(tmp_path, content):
         ("hf://a/b", "a remote address"),
     ],
 )
-def test_fault_74_h5_pickle_remote_address(address, said):
+def test_fault_74_h5_pickle_remote_address(address, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("model.h5", "model.pkl"):
+        Path(name).write_bytes(b"\x80\x04N.")
     with pytest.raises(ModelError, match=said):
         keras_files.load(address)
 
