@@ -37,7 +37,7 @@ _WHOLE, _DRAWN = 0.8, 0.5
 # of a grid with few rows and columns, and of one with at least so many lines in one direction.
 _WALLS, _SMALLEST, _DENSE, _MANY = 0.8, 0.85, 0.5, 14
 # The least extent of a grid, in pieces of lines.
-_LEAST = 2.4
+_LEAST = 3.0
 # Pieces of a line differ in contrast at most by this factor.
 _ALIKE = 2.2
 # Contrast is averaged along a line over this part of a piece: faint lines stand out from noise.
