@@ -114,7 +114,7 @@ def test_an_adopted_run_reads_pictures(mnistry_command, adopted, tmp_path) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("export", "-o", "x.keras"), "it came as ONNX, and has no Keras model"),
+        (("export", "-o", "x.keras"), "it has no Keras model, only ONNX"),
         (("ledger",), "it has no history of epochs"),
         (("train", "--resume"), "how it was trained is not known"),
     ],

@@ -12,6 +12,7 @@ import mnistry
 from mnistry.datasets import Dataset, Split
 from mnistry.errors import DataError, ModelError
 from mnistry.inference import metadata
+from mnistry.networks import adopt
 from mnistry.reading import Reader, reader
 from mnistry.reading.reader import SHIPPED
 from mnistry.runs import adoption, teaching
@@ -157,7 +158,7 @@ def test_a_start_without_keras_or_taught_already_is_refused(
 ) -> None:
     onnx = tmp_path / "theirs.onnx"
     onnx.write_bytes(SHIPPED.read_bytes())
-    adopted, _ = adoption.adopt_as_run(onnx, dataset, tmp_path / "adopted")
+    adopted, _ = adoption.adopt_as_run(adopt.open_network(onnx), dataset, tmp_path / "adopted")
     examples = [some(slanted, 20)]
     with pytest.raises(ModelError, match="without a Keras model, and cannot be taught"):
         teaching.teach_as_run(adopted, examples, dataset, tmp_path / "run")
