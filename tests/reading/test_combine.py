@@ -108,6 +108,13 @@ def ink() -> np.ndarray:
     return strength
 
 
+def long_mark() -> np.ndarray:
+    """A mark from which every character is read, however far apart they are."""
+    strength = np.zeros((80, 900), np.float32)
+    cv2.rectangle(strength, (19, 21), (850, 59), 1.0, -1)
+    return strength
+
+
 def read(
     characters: Sequence[Mapping[str, float]], strength: np.ndarray | None = None
 ) -> list[ReadLine]:
@@ -176,26 +183,63 @@ def test_digits_as_far_apart_as_those_of_one_number_are_one_number() -> None:
     assert [line.text for line in read([zero, zero, gap, zero])] == ["00 0"]
 
 
+def squared(middles: Sequence[int], walls: Sequence[int]) -> np.ndarray:
+    """Rings in a frame with walls at these columns."""
+    strength = np.zeros((80, 240), np.float32)
+    for x in middles:
+        cv2.ellipse(strength, (x, 40), (12, 18), 0, 0, 360, 1.0, 3)
+    for y in (5, 75):
+        cv2.line(strength, (5, y), (235, y), 1.0, 2)
+    for x in walls:
+        cv2.line(strength, (x, 5), (x, 75), 1.0, 2)
+    return strength
+
+
 def test_a_wall_parts_numbers_however_near_they_are() -> None:
     spelled = [{}, {"0": 0.9999}, {" ": 0.9999}, {"0": 0.9999}]
     for walls, text in (((5, 235), "00"), ((5, 51, 235), "0 0")):
-        strength = np.zeros((80, 240), np.float32)
-        for x in (27, 76):  # where the characters are read
-            cv2.ellipse(strength, (x, 40), (12, 18), 0, 0, 360, 1.0, 3)
-        cv2.line(strength, (5, 5), (235, 5), 1.0, 2)
-        cv2.line(strength, (5, 75), (235, 75), 1.0, 2)
-        for x in walls:
-            cv2.line(strength, (x, 5), (x, 75), 1.0, 2)
-        (line,) = read(spelled, strength)
+        (line,) = read(spelled, squared((27, 76), walls))  # where the characters are read
+        assert line.text == text
+
+
+def test_walls_that_also_stand_inside_numbers_part_nothing() -> None:
+    zero, gap, no = {"0": 0.9999}, {" ": 0.9999}, {}
+    for walls, text in (((5, 95, 235), "00 0"), ((5, 50, 95, 235), "000")):
+        (line,) = read([no, zero, no, zero, gap, zero], squared((27, 73, 118), walls))
         assert line.text == text
 
 
 def test_numbers_much_further_apart_than_their_digits_are_parted_though_no_gap_was_read() -> None:
     zero, no = {"0": 0.9999}, {}
-    strength = np.zeros((80, 900), np.float32)
-    cv2.rectangle(strength, (19, 21), (850, 59), 1.0, -1)  # every character is read from it
+    strength = long_mark()
     far = [zero, zero, *[no] * 5, zero, zero]
     assert [line.text for line in read(far, strength)] == ["00 00"]
     even = [zero, no, no, zero, no, no, zero]
     assert [line.text for line in read(even, strength)] == ["000"]
     assert [line.text for line in read([zero, *[no] * 6, zero], strength)] == ["0 0"]
+
+
+def test_signs_say_nothing_about_how_far_apart_digits_are() -> None:
+    zero, minus, gap, no = {"0": 0.9999}, {"-": 0.9999}, {" ": 0.9999}, {}
+    # From a sign to a digit 20 columns, from digit to digit 40, all of one number.
+    number = [zero, minus, zero, minus, zero, no, zero]
+    assert [line.text for line in read(number, long_mark())] == ["0-0-00"]
+    assert [line.text for line in read([*number, gap, zero], long_mark())] == ["0-0-000"]
+    assert [line.text for line in read([zero, zero, zero, no, minus], long_mark())] == ["000-"]
+
+
+def test_no_space_is_inserted_in_a_gap_narrower_than_one_that_was_read() -> None:
+    zero, gap, no = {"0": 0.9999}, {" ": 0.9999}, {}
+    number = [zero, zero, zero, zero, no, zero]
+    assert [line.text for line in read(number, long_mark())] == ["0000 0"]
+    wider = [*number, no, gap, no, zero]
+    assert [line.text for line in read(wider, long_mark())] == ["00000 0"]
+
+
+def test_a_number_with_a_sign_and_a_fraction_begin_anew_after_a_narrow_gap() -> None:
+    zero, minus, gap, no = {"0": 0.9999}, {"-": 0.9999}, {" ": 0.9999}, {}
+    number = [zero, no, zero, gap]  # 40 columns are usual, and no wider is the gap
+    assert [line.text for line in read([*number, minus, zero])] == ["00 -0"]
+    assert [line.text for line in read([*number, zero, {"/": 0.9999}, zero])] == ["00 0?0"]
+    assert [line.text for line in read([*number, minus, gap, zero])] == ["00-0"]
+    assert [line.text for line in read([*number, zero])] == ["000"]

@@ -8,6 +8,7 @@ lines were found.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -46,6 +47,8 @@ _APART = 2.0
 # Where no gap was read: numbers part at this multiple of the usual distance, and at this many
 # heights however far apart the other characters are.
 _WIDER, _FAR = 1.8, 2.8
+# What begins anew after a space, however narrow: a number with its sign, and a fraction.
+_NEW = re.compile(r"[-+]\d|\d+/\d+(?= |$)")
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -318,36 +321,63 @@ def _walls(strip: Strip) -> NDArray[np.bool_]:
 def _without_narrow_spaces(
     characters: list[Character], walls: NDArray[np.bool_]
 ) -> list[Character]:
-    """Drop spaces that are no wider than the gaps inside the numbers of this line.
+    """Drop spaces that are no wider than the gaps between the digits of this line's numbers.
 
-    Digits that stand far apart, and equally far, are one number, unless walls separate them.
+    Digits that stand far apart, and equally far, are one number, unless walls separate them. Walls
+    that also stand inside numbers, as on squared paper, separate nothing.
     """
-    pairs = list(pairwise(one for one in characters if one.text != " "))
-    places = {id(one): i for i, one in enumerate(characters)}
-    inside = [b.middle - a.middle for a, b in pairs if places[id(b)] == places[id(a)] + 1]
-    widest = UNUSUAL * float(np.median(inside)) if inside else _APART * TALL
+    apart = list(_distances(characters).values())
+    widest = UNUSUAL * float(np.median(apart)) if apart else _APART * TALL
+    marks = [i for i, one in enumerate(characters) if one.text != " "]
+    is_walled = {
+        (i, j): bool(walls[int(characters[i].right) : int(characters[j].left)].any())
+        for i, j in pairwise(marks)
+    }
+    is_squared = any(is_walled[i, j] for i, j in is_walled if j == i + 1)
+    text = "".join(one.text for one in characters)
     narrow = {
-        places[id(a)] + 1
-        for a, b in pairs
-        if places[id(b)] > places[id(a)] + 1
-        and b.middle - a.middle <= widest
-        and not walls[int(a.right) : int(b.left)].any()
+        place
+        for (i, j), walled in is_walled.items()
+        if characters[j].middle - characters[i].middle <= widest
+        and (is_squared or not walled)
+        and not _NEW.match(text, j)
+        for place in range(i + 1, j)
     }
     return [one for i, one in enumerate(characters) if i not in narrow]
 
 
 def _with_wide_spaces(characters: Sequence[Character]) -> list[Character]:
-    """Insert a space where two characters are much further apart than the others of the line."""
-    apart = np.array([b.middle - a.middle for a, b in pairwise(characters)])
+    """Insert a space where two digits are much further apart than others, or two characters far.
+
+    Where spaces were read, it is no narrower than the narrowest of them.
+    """
+    apart = _distances(characters)
+    marks = [i for i, one in enumerate(characters) if one.text != " "]
+    narrowest = min(
+        (characters[j].middle - characters[i].middle for i, j in pairwise(marks) if j > i + 1),
+        default=0.0,
+    )
     found = list(characters[:1])
     for i, (before, after) in enumerate(pairwise(characters)):
-        others = np.delete(apart, i)
-        usual = float(np.median(others)) if len(others) else np.inf
-        wide = min(_FAR * TALL, max(_WIDER * usual, TALL))
-        if " " not in before.text + after.text and apart[i] > wide:
+        others = [distance for place, distance in apart.items() if place != i]
+        usual = float(np.median(others)) if others and i in apart else np.inf
+        wide = max(narrowest, min(_FAR * TALL, max(_WIDER * usual, TALL)))
+        if " " not in before.text + after.text and after.middle - before.middle > wide:
             found.append(Character(" ", before.confidence, before.right, after.left))
         found.append(after)
     return found
+
+
+def _distances(characters: Sequence[Character]) -> dict[int, float]:
+    """Return how far apart neighbouring digits are, by the place of the first.
+
+    Signs do not count: many are narrower than digits.
+    """
+    return {
+        i: after.middle - before.middle
+        for i, (before, after) in enumerate(pairwise(characters))
+        if (before.text + after.text).isdigit()
+    }
 
 
 def _with_hidden(
