@@ -5,7 +5,7 @@ dim corners and the table beside the paper are wider than strokes, so they count
 nothing of digits or ruled lines: everything else that stands out is ink.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 # Larger pictures are reduced to this long side. A digit whose height is a fortieth of it still has
 # 40 pixels, twice as many as MNIST's.
 LONG_SIDE = 1600
+# Pictures whose long side is at most this get a margin.
+_CUT_OUT = 128
 # Long side at which the widths of strokes are measured.
 _COARSE_SIDE = 384
 # Where this part of the edges belongs to strokes narrower than the picture's short side divided by
@@ -87,6 +89,28 @@ def find_ink(grey: NDArray[np.uint8]) -> Ink:
     >>> ink.paper_is_light, float(ink.strength[10, 13]), float(ink.strength[0, 0])
     (True, 1.0, 0.0)
     """
+    if max(grey.shape) <= _CUT_OUT:
+        return _with_margin(grey)
+    return _find(grey)
+
+
+def _with_margin(grey: NDArray[np.uint8]) -> Ink:
+    """Find the ink of a small picture, which may be cut out so tightly that it shows little paper.
+
+    It gets a margin of its edges' usual value, which is taken away again.
+    """
+    edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    rows, columns = grey.shape
+    margin = max(rows, columns) // 4
+    wide = cv2.copyMakeBorder(
+        grey, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=float(np.median(edges))
+    )
+    ink = _find(np.asarray(wide, np.uint8))
+    strength = ink.strength[margin : margin + rows, margin : margin + columns]
+    return replace(ink, strength=np.ascontiguousarray(strength))
+
+
+def _find(grey: NDArray[np.uint8]) -> Ink:
     scale = min(1.0, LONG_SIDE / max(grey.shape))
     values = _reduced(grey, scale)
     coarse = _reduced(values, min(1.0, _COARSE_SIDE / max(values.shape)))
