@@ -74,6 +74,7 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
         "import mnistry.server.app, mnistry.server.serve",
         "import mnistry.studio.app",
         "import mnistry.runs.scoring, mnistry.runs.directory, mnistry.display.terminal",
+        "import mnistry.forms.loading, mnistry.forms.printing, mnistry.forms.fields",
     ],
 )
 def test_nothing_heavy_is_imported_for(statement: str) -> None:

@@ -1,11 +1,13 @@
 """Forms are made at the command line."""
 
+import sys
 from pathlib import Path
 
 import pypdfium2
 import pytest
 from PIL import Image
 
+from mnistry.forms import checks
 from mnistry.forms.loading import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "forms"
@@ -51,6 +53,22 @@ def test_copies_are_numbered_or_named(mnistry_command, tmp_path: Path) -> None:
     assert many.code == 2
     assert "10,001 copies; expected at most 10,000" in many.err
     assert output.read_bytes() == content
+
+
+@pytest.mark.parametrize("package", ["fpdf", "uharfbuzz", "re2", "stdnum"])
+def test_a_missing_package_is_named_with_its_extra(
+    package, mnistry_command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    checks.compiled.cache_clear()
+    checks.check_names.cache_clear()
+    form, output = tmp_path / "FORM.toml", tmp_path / "form.pdf"
+    field = '[[field]]\nname = "a"\ntype = "digits"\nlength = 4\n'
+    form.write_text(f'title = "t"\n{field}pattern = "1+"\ncheck = "luhn"')
+    made = mnistry_command("form", "make", form, "-o", output)
+    assert made.code == 2
+    assert f"needs {package}, which is not installed; pip install 'mnistry[forms]'" in made.err
+    assert not output.exists()
 
 
 def test_what_is_wrong_is_told_and_nothing_is_written(mnistry_command, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 The boxes are light, so that a scan in grey or with red light shows them hardly or not at all.
 """
 
+import importlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,6 +120,7 @@ def _files(chosen: list[Path | bytes], folder: Path) -> list[Path]:
 def _open(form: Form, layout: Layout, files: list[Path]) -> "FPDF":
     from fpdf import FPDF, ViewerPreferences
 
+    importlib.import_module("uharfbuzz")  # fpdf2 would report its absence with another error
     pdf = FPDF(unit="mm", format=(layout.width, layout.height), enforce_compliance="PDF/A-2B")
     pdf.set_auto_page_break(False)
     pdf.set_margin(0)
