@@ -1,6 +1,7 @@
-"""The keys of a review, in Chromium, against the command itself."""
+"""The keys of a review, in Chromium."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from mnistry.forms import form_json
+from mnistry.forms import form_json, loading
+from mnistry.forms.review import Review
 from mnistry.forms.store import Store
+from mnistry.studio.review import create
+from tests import serving
 from tests.forms import batches
 
 pytestmark = pytest.mark.slow
@@ -32,21 +36,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "batch"
 
 
-def serve(*arguments: object) -> Iterator[str]:
-    """The address that a command prints; the command ends with the test."""
-    command = [sys.executable, "-m", "mnistry", "form", *map(str, arguments), "--port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        yield next(line.strip() for line in running.stdout if line.startswith("http"))
-        running.terminate()
-
-
 @pytest.fixture
 def address(folder: Path) -> Iterator[str]:
-    yield from serve("review", folder, "--reviewer", "eva")
+    form = loading.load(folder.parent / "FORM.toml")
+    with Store(folder) as store, serving.serve(create(Review(form, store, "eva"))) as found:
+        yield found
 
 
 @pytest.fixture
@@ -85,7 +79,7 @@ def test_a_confirmed_field_takes_one_key_and_a_typed_one_its_characters(page, fo
     page.keyboard.press("Enter")
     expect(page.locator("#where")).to_contain_text("serial 2")
     expect(page.locator("#count")).to_have_text("2 of 6")
-    assert kept(folder) == {(1, "station"): ("049", "confirmed"), (1, "weather"): ("2", "typed")}
+    assert kept(folder) == {(1, "station"): ("049", "confirmed"), (1, "weather"): ("rain", "typed")}
 
 
 def test_a_held_key_counts_once(page, folder) -> None:
@@ -172,13 +166,23 @@ def test_the_page_fits_and_is_accessible_and_ends(page) -> None:
     expect(page.locator("h1").first).to_have_text("weather")
 
 
-def test_an_audit_ends_with_its_report(chromium, folder) -> None:
-    for address in serve("audit", folder, "--fields", 1, "--json"):
+def test_the_command_serves_an_audit_and_ends_with_its_report(chromium, folder) -> None:
+    command = [sys.executable, "-m", "mnistry", "form", "audit", str(folder)]
+    with subprocess.Popen(
+        [*command, "--fields", "1", "--port", "0"], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        address = next(line.strip() for line in running.stdout if line.startswith("http"))
         page = chromium.new_page()
         page.goto(address)
         expect(page.locator("#crop img")).to_be_visible()
         expect(page.locator("#read")).to_be_hidden()
         page.keyboard.type("?")
         page.keyboard.press("Enter")
-        expect(page.locator("#summary")).to_have_text("no field is typed yet")
+        expect(page.locator("#summary")).to_have_text("no field could be compared yet")
         page.close()
+        running.send_signal(signal.SIGINT)
+        said = running.stdout.read()
+    assert "1 could not be told" in said
+    assert running.returncode == 130

@@ -57,8 +57,9 @@ def review(folder: Path, reviewer: str | None, port: int) -> None:
         session = Review(form, store, _who(reviewer))
         common.say(f"{common.counted_noun(len(session.names()), 'field')} to be looked at")
         if session.unseen:
-            common.note(f"{session.unseen:,} more are to be checked, of which there is no picture")
-        serve(session, port, on_ready=click.echo)
+            common.note(f"{session.unseen:,} more to be checked, of which there is no picture")
+        if session.names():
+            serve(session, port, on_ready=click.echo)
 
 
 @click.command(cls=Command)

@@ -85,7 +85,9 @@ def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
     known = {**{at: _blank() for at in keys_of(form)}, **sheet.answers}
     answers = {at: known[at] for at in keys_of(form)}
     for at in sheet.disputed & answers.keys():
-        answers[at] = replace(answers[at].doubted("typed otherwise in an audit"), is_contested=True)
+        answers[at] = replace(
+            answers[at].doubted("typed otherwise in an audit"), is_contested=True, candidates=()
+        )
     decided = {
         at: _decided(answers[at], decision)
         for at, decision in sheet.decisions.items()
@@ -115,7 +117,7 @@ def _blank() -> Answer:
 
 
 def _decided(answer: Answer, decision: Decision) -> Answer:
-    status = EMPTY if decision.value is None else OK
+    status = OK if decision.text or decision.value is not None else EMPTY
     why = f"{decision.how} by a person"
     if decision.problem is not None:
         status, why = CHECK, f"{decision.problem}, {why}"

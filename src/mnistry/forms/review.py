@@ -5,6 +5,7 @@ from all that are ``ok``. Both show a field as a picture of its surroundings, ta
 types, and keep it in the store before they go on. Knows nothing of HTTP.
 """
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ _FRAME, _HIDING = (178, 114, 0), 200  # blue, as OpenCV orders it; grey
 _QUALITY = 90
 _MOST_SHOWN = 6  # candidates
 _PAGES_KEPT = 3
+_NAME = re.compile(r"([0-9]{1,15})/([^/]*)/(-?[0-9]{1,9})/(.+)", re.DOTALL)
 
 Picture = NDArray[np.uint8]
 
@@ -128,13 +130,15 @@ def interpret(entry: Field, typed: str) -> tuple[Decision, str | None]:
     problem = broken = None
     if entry.type == "tick":
         problem = None if text.lower() in ("", "0", "1", "x") else _unknown(text, "1 or 0")
-        value = text.lower() in ("1", "x") if problem is None else None
+        if problem is None:
+            value = text.lower() in ("1", "x")
+            text = "x" if value else ""
     elif not text or text == entry.none:
         broken = "empty, and required" if entry.required and not text else None
     elif entry.type == "choice":
-        value = _option(entry, text)
-        if value is None and text != "0":
-            problem = _unknown(text, "the number of an option")
+        value = option = _option(entry, text)
+        problem = None if option or text == "0" else _unknown(text, "the number of an option")
+        text = text if problem else option or ""
     elif entry.type == "text":
         value, problem = (None, "a character was not read") if text == "?" else (text, None)
     else:
@@ -181,10 +185,10 @@ class _Batch:
         ]
         self.refresh()
 
-    def refresh(self, *, even_if_known: bool = False) -> None:
-        """Take up what another process has written, or what was taken back."""
+    def refresh(self) -> None:
+        """Take up what another process has written."""
         version = self.store.version
-        if version == self._version and not even_if_known:
+        if version == self._version:
             return
         self._version = version
         self.sheets = {sheet.id: sheet for sheet in self.store.sheets()}
@@ -193,10 +197,13 @@ class _Batch:
             self._hold(sheet)
         self._together()
 
-    def decided(self, sheet: int, at: Key, decision: Decision) -> None:
-        """Take up a decision that is in the store."""
+    def decided(self, sheet: int, at: Key, decision: Decision | None) -> None:
+        """Take up which decision about a field counts now."""
         before = self.sheets[sheet]
-        after = replace(before, decisions={**before.decisions, at: decision})
+        decisions = {one: kept for one, kept in before.decisions.items() if one != at}
+        if decision is not None:
+            decisions[at] = decision
+        after = replace(before, decisions=decisions)
         self.sheets[sheet] = after
         self._hold(after)
         self._together()
@@ -232,9 +239,9 @@ class _Batch:
         UsageError
             If there is no such field.
         """
-        parts = name.split("/")
-        if len(parts) == 4 and parts[0].isdecimal() and parts[2].lstrip("-").isdecimal():
-            sheet, at = int(parts[0]), (parts[1], int(parts[2]), parts[3])
+        found = _NAME.fullmatch(name)
+        if found is not None:
+            sheet, at = int(found[1]), (found[2], int(found[3]), found[4])
             if sheet in self.results and at in self.results[sheet].answers:
                 return sheet, at
         raise UsageError("no such field in the batch")
@@ -380,6 +387,7 @@ class Review:
 
     def __init__(self, form: Form, store: Store, who: str) -> None:
         self._batch, self._who = _Batch(form, store), who
+        self._by_sheet: dict[int, tuple[Result, dict[str, Answer]]] = {}
         self._known = self._open()
 
     @property
@@ -399,15 +407,24 @@ class Review:
 
     def names(self) -> list[str]:
         """Return the fields to be looked at, sheet by sheet."""
+        self._batch.refresh()
+        self._known = self._open()
         return list(self._known)
 
     def _open(self) -> dict[str, Answer]:
-        batch = self._batch
+        found: dict[str, Answer] = {}
+        for one in self._batch.results.values():
+            before = self._by_sheet.get(one.id)
+            if before is None or before[0] is not one:
+                self._by_sheet[one.id] = before = one, self._open_of(one)
+            found.update(before[1])
+        return found
+
+    def _open_of(self, one: Result) -> dict[str, Answer]:
         return {
             id_of(one.id, at): one.answers[at]
-            for one in batch.results.values()
             for at in one.to_check
-            if at not in one.decided and batch.has_picture(one.id, at)
+            if at not in one.decided and self._batch.has_picture(one.id, at)
         }
 
     def crop(self, name: str) -> bytes:
@@ -477,12 +494,13 @@ class Review:
 
     def undo(self) -> Step:
         """Take back this person's last decision."""
+        self._batch.refresh()
         found = self._batch.store.undo(self._who)
         if found is None:
             return Step()
-        self._batch.refresh(even_if_known=True)
-        name = id_of(*found)
-        return replace(self._step(), about=name, said="taken back")
+        sheet, at, _ = found
+        self._batch.decided(*found)
+        return replace(self._step(), about=id_of(sheet, at), said="taken back")
 
     def _step(self) -> Step:
         before, self._known = self._known, self._open()

@@ -398,8 +398,15 @@ class Store:
                 ),
             )  # fmt: skip
 
-    def undo(self, who: str) -> tuple[int, Key] | None:
-        """Take back a person's last decision; return which field it was about, if there is one."""
+    def undo(self, who: str) -> tuple[int, Key, Decision | None] | None:
+        """Take back a person's last decision.
+
+        Returns
+        -------
+        sheet, key, decision
+            The field, and the decision about it that counts now; None if there was nothing to take
+            back.
+        """
         with self._transaction():
             row = self._database.execute(
                 "SELECT id, sheet, tbl, row, name FROM decisions WHERE who = ? AND undone IS NULL"
@@ -411,7 +418,13 @@ class Store:
             self._database.execute(
                 "UPDATE decisions SET undone = ? WHERE id = ?", (time.time(), row[0])
             )
-        return row[1], (row[2], row[3], row[4])
+            before = self._database.execute(
+                "SELECT text, value, problem, how, who FROM decisions WHERE undone IS NULL"
+                " AND sheet = ? AND tbl = ? AND row = ? AND name = ? ORDER BY id DESC LIMIT 1",
+                row[1:],
+            ).fetchone()
+        decision = None if before is None else Decision(before[0], _value(before[1]), *before[2:])
+        return row[1], (row[2], row[3], row[4]), decision
 
     def draw(self, fields: Iterable[tuple[int, Key, Value]]) -> None:
         """Add fields to the audit: their sheets, keys and what was read."""

@@ -6,6 +6,7 @@ routes run in the server's event loop, one after the other, as the batch demands
 
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -19,8 +20,8 @@ from mnistry.server import app as server_app
 from mnistry.server import serve as server_loop
 from mnistry.server.guard import Access
 from mnistry.server.schemas import Answer, RequestBody
-from mnistry.studio.app import STATIC
 
+_STATIC = Path(__file__).with_name("static")
 _JPEG: dict[int | str, dict[str, Any]] = {
     200: {"description": "A picture", "content": {"image/jpeg": {}}}
 }
@@ -57,7 +58,7 @@ def create(session: Review | Audit, access: Access | None = None) -> FastAPI:
     app.state.session = session
     app.include_router(_api)
     app.add_api_route("/", _index, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
+    app.mount("/static", StaticFiles(directory=_STATIC, check_dir=False))
     return app
 
 
@@ -80,7 +81,7 @@ def summary(report: Report) -> str:
     '0 of 750 fields wrong: in 10,000 fields 0 to 39.9 (95 % interval)'
     """
     if not report.counted:
-        return "no field is typed yet"
+        return "no field could be compared yet"
     wrong = len(report.wrong)
     low, high = (
         f"{10_000 * limit:,.1f}".removesuffix(".0") for limit in exact(wrong, report.counted)
@@ -100,7 +101,7 @@ _api = APIRouter(prefix="/api/review")
 
 
 async def _index() -> FileResponse:
-    return FileResponse(STATIC / "review.html", headers={"Cache-Control": "no-cache"})
+    return FileResponse(_STATIC / "review.html", headers={"Cache-Control": "no-cache"})
 
 
 @_api.get("")

@@ -25,16 +25,16 @@ function report(error) {
   if (!(error instanceof api.ApiError)) throw error; // a bug: report it on the console too
 }
 
-function load(name) {
-  if (!loaded.has(name)) {
-    const asking = Promise.all([
-      api.ask(`review/field?name=${encodeURIComponent(name)}`),
-      picture(name),
-    ]);
-    asking.catch(() => loaded.delete(name));
-    loaded.set(name, asking);
-  }
-  return loaded.get(name);
+function load(name, image = picture(name)) {
+  const asking = Promise.all([api.ask(`review/field?name=${encodeURIComponent(name)}`), image]);
+  asking.catch(() => loaded.delete(name)); // told when it is shown
+  loaded.set(name, asking);
+  return asking;
+}
+
+/** Ask anew what is known of a field, and keep its picture. */
+function renew(name) {
+  if (loaded.has(name)) load(name, loaded.get(name).then(([, image]) => image));
 }
 
 async function picture(name) {
@@ -54,7 +54,7 @@ function loadAhead() {
   for (let i = 0; i < AHEAD; i += 1) {
     const at = nextOpen(ahead);
     if (at < 0) break;
-    load(fields.names[at]).catch(() => {}); // told when it is shown
+    if (!loaded.has(fields.names[at])) load(fields.names[at]);
     ahead = { ...ahead, at };
   }
   for (const name of loaded.keys()) {
@@ -68,7 +68,8 @@ async function go(at) {
   busy = true;
   fields = { ...fields, at };
   try {
-    const [found, image] = await load(fields.names[at]);
+    const name = fields.names[at];
+    const [found, image] = await (loaded.get(name) ?? load(name));
     if (fields.at === at) show(found, image);
   } catch (error) {
     report(error);
@@ -106,6 +107,8 @@ function showRead() {
   if (view.decided !== null) {
     line.replaceChildren("Kept: ", element("strong", {}, view.decided || "empty"));
     if (view.read !== null) line.append(`, read as ${view.read || "empty"}`);
+  } else if (view.preset !== null && view.type === "text") {
+    line.replaceChildren("It is kept as a picture. Enter confirms that.");
   } else if (view.preset !== null) {
     line.replaceChildren("Read as ", element("strong", {}, view.preset || "empty"), ". Enter confirms it.");
     const others = view.candidates.filter(([text]) => text.trim() !== view.preset);
@@ -180,7 +183,7 @@ async function send(path, value) {
       return;
     }
     fields = stepped(fields, step);
-    for (const name of [step.about, ...step.changed, ...step.added]) loaded.delete(name);
+    for (const name of [step.about, ...step.changed, ...step.added]) renew(name);
     byId("said").textContent = step.about ? step.said : "there is nothing to take back";
     if (path === "review/decisions") await goOn();
     else if (step.about) await goTo(step.about);
