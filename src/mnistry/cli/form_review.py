@@ -34,7 +34,7 @@ def _who(reviewer: str | None) -> str:
         return reviewer
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in containers
+    except (ImportError, KeyError, OSError):  # a user without a name, as in containers
         return ""
 
 
@@ -120,4 +120,4 @@ def _report(session: "Audit", *, as_json: bool) -> None:
         common.note(f"{found.unreadable:,} could not be told, and are not counted")
     click.echo(summary(found))
     if found.wrong:
-        common.note("these are to be checked now: mnistry form review")
+        common.note("mnistry form review shows those that nobody has decided yet")
