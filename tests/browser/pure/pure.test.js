@@ -12,6 +12,7 @@ const format = await import(`${STATIC}/format.js`);
 const { Newest } = await import(`${STATIC}/newest.js`);
 const node = await import(`${STATIC}/node.js`);
 const readings = await import(`${STATIC}/reading.js`);
+const { beside, done, nextOpen, queue, stepped } = await import(`${STATIC}/review.js`);
 const strokes = await import(`${STATIC}/strokes.js`);
 const tables = await import(`${STATIC}/table.js`);
 const training = await import(`${STATIC}/training.js`);
@@ -291,4 +292,27 @@ test("a corrected cell changes no other, and tables are parted by an empty row",
 test("no cell becomes a formula, and none is divided by a tab", () => {
   const shown = ["-1", "+1.5", "-1+2", "=A1", "@x", "1\t2", "12"].map(tables.safe);
   assert.deepEqual(shown, ["-1", "+1.5", "'-1+2", "'=A1", "'@x", "1 2", "12"]);
+});
+
+test("a review goes to the next open field, and from the last one to the first", () => {
+  const fields = queue(["a", "b", "c"]);
+  const decided = stepped({ ...fields, at: 1 }, { added: [], removed: ["b"] });
+  assert.equal(nextOpen(decided), 2);
+  assert.equal(nextOpen({ ...decided, at: 2 }), 0);
+  assert.equal(done(decided), 1);
+  assert.equal(nextOpen(stepped(decided, { added: [], removed: ["a", "c"] })), -1);
+});
+
+test("fields that a decision brings up come next, and one that was taken back is open again", () => {
+  const fields = stepped(queue(["a", "b"]), { added: ["x", "y"], removed: ["a"] });
+  assert.deepEqual(fields.names, ["a", "x", "y", "b"]);
+  const back = stepped(fields, { added: ["a"], removed: [] });
+  assert.deepEqual(back.names, ["a", "x", "y", "b"]);
+  assert.equal(done(back), 0);
+});
+
+test("arrows end at the first and the last field", () => {
+  const fields = queue(["a", "b"]);
+  assert.equal(beside(fields, -1), 0);
+  assert.equal(beside({ ...fields, at: 1 }, 1), 1);
 });
