@@ -11,7 +11,7 @@ from mnistry import Reader
 from mnistry.forms import batch, output
 from mnistry.forms.loading import load
 from mnistry.forms.rules import key
-from mnistry.forms.store import Store
+from mnistry.forms.store import Decision, Store
 from tests.forms import filled
 
 
@@ -70,7 +70,7 @@ def test_a_changed_form_reads_again_and_every_correction_stays(
     first, second = save(tmp_path / "1.png", "049"), save(tmp_path / "2.png", "173")
     with Store(tmp_path / "batch") as store:
         batch.read(load(form_path), reader, store, [first, second])
-        store.correct(store.sheets()[0].id, key("station"), "149", "me")
+        store.decide(store.sheets()[0].id, key("station"), Decision("149", "149"))
         second.unlink()
         text = form_path.read_text().replace("cells = 3", "cells = 3\npattern = '0.*'")
         form_path.write_text(text)

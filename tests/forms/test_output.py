@@ -18,7 +18,7 @@ from mnistry.forms import comparison, form_json, output
 from mnistry.forms.answers import CHECK, EMPTY, OK, Answer
 from mnistry.forms.definition import Form
 from mnistry.forms.rules import key
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import Decision, NewPage, Store
 
 TOML = """
 title = "Water"
@@ -146,12 +146,13 @@ def test_what_must_be_unique_is_told(form: Form) -> None:
     assert found[1].to_check == [key("station")]
 
 
-def test_a_correction_counts_and_is_held_against_the_rules(form: Form) -> None:
+def test_a_decision_counts_and_what_it_breaks_is_told(form: Form) -> None:
     store = store_of({}, {"station": DOUBT})
-    store.correct(store.sheets()[1].id, key("station"), "049", "me")
+    store.decide(store.sheets()[1].id, key("station"), Decision("049", "049"))
     found = output.results(form, store)
     assert found[1].answers[key("station")].value == "049"
     assert found[1].problems == ("station: the same as scan1.png, page 1",)
+    assert found[1].to_check == []  # a person has looked at it
 
 
 def test_a_missing_page_is_told(form_of: Callable[[str], Form]) -> None:

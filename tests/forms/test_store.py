@@ -11,7 +11,7 @@ import pytest
 from mnistry.errors import DataError, UsageError
 from mnistry.forms.answers import CHECK, OK, Answer
 from mnistry.forms.rules import key
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import Decision, NewPage, Store
 
 
 def page(
@@ -113,19 +113,19 @@ def test_pages_without_a_serial_form_sheets_within_their_file() -> None:
         assert found == [[("a.pdf", 1), ("a.pdf", 2)], [("a.pdf", 3), ("a.pdf", 4)], [("b.pdf", 1)]]
 
 
-def test_corrections_stay_when_a_page_is_read_again(tmp_path: Path) -> None:
+def test_decisions_stay_when_a_page_is_read_again(tmp_path: Path) -> None:
     with Store(tmp_path / "batch") as store:
         file = store.add_file("a.pdf", "aa")
         store.add_page(file, page(value="12"))
         (sheet,) = store.sheets()
-        store.correct(sheet.id, key("field1"), 42, "someone")
-        store.correct(sheet.id, key("field1"), 43, "someone")
+        store.decide(sheet.id, key("field1"), Decision("42", 42, who="someone"))
+        store.decide(sheet.id, key("field1"), Decision("43", 43, who="someone"))
         store.add_page(file, page(value="13"))
         (sheet,) = store.sheets()
-        assert sheet.corrections == {key("field1"): 43}
+        assert sheet.decisions == {key("field1"): Decision("43", 43, who="someone")}
         assert sheet.answers[key("field1")].value == 13  # the machine's own reading
     database = sqlite3.connect(tmp_path / "batch" / "batch.sqlite")
-    rows = database.execute("SELECT who FROM corrections")
+    rows = database.execute("SELECT who FROM decisions")
     assert rows.fetchall() == [("someone",), ("someone",)]
     database.close()
 
@@ -165,7 +165,7 @@ def test_a_damaged_batch_and_a_newer_one_are_refused(tmp_path: Path) -> None:
         Store(tmp_path / "bad")
     with Store(tmp_path / "new") as store:
         store.set_meta("format", "99")
-    with pytest.raises(DataError, match="newer mnistry"):
+    with pytest.raises(DataError, match="the mnistry that made it"):
         Store(tmp_path / "new")
 
 

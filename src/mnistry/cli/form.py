@@ -2,7 +2,7 @@
 
 import click
 
-from mnistry.cli import form_make, form_read
+from mnistry.cli import form_make, form_read, form_review
 from mnistry.cli.framework import Group
 
 _STEPS = """\
@@ -10,9 +10,12 @@ _STEPS = """\
              mnistry form fields BLANK.pdf -o FORM.toml
 2. Print   mnistry form make FORM.toml -o FORM.pdf --copies 30
              at 100 %, not fitted to the page; then let people fill it in
-3. Read    mnistry form read FORM.toml scans/ -o OUT.csv
+3. Read    mnistry form read FORM.toml scans/ --batch DIR
              photos, or scans in grey with 300 dots per inch
-4. Check   what has a ? in OUT.csv, or is named in its column problems\
+4. Check   mnistry form review DIR
+             in the browser: what was not sure, or breaks a rule
+5. Use     mnistry form export DIR -o OUT.csv
+             mnistry form audit DIR tells how many values that seemed sure are wrong\
 """
 
 
@@ -26,6 +29,6 @@ def form(context: click.Context) -> None:
 
 for command in (
     form_make.make, form_make.fields, form_read.read, form_read.export, form_read.compare,
-    form_read.forget,
+    form_read.forget, form_review.review, form_review.audit,
 ):  # fmt: skip
     form.add_command(command)

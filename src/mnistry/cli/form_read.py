@@ -194,7 +194,7 @@ def _write(form: "Form", found: "Sequence[Result]", target: Path) -> None:
         common.write_output(path, content)
 
 
-def _open(folder: Path) -> "tuple[Store, Form]":
+def open_batch(folder: Path) -> "tuple[Store, Form]":
     """Open a batch that exists, and its form."""
     from mnistry.forms import form_json
     from mnistry.forms.store import Store
@@ -222,7 +222,7 @@ def export(folder: Path, output: Path) -> None:
     from mnistry.forms import output as results
 
     common.check_output(output)
-    store, form = _open(folder)
+    store, form = open_batch(folder)
     with store:
         found = results.results(form, store)
     _write(form, found, output)
@@ -244,7 +244,7 @@ def compare(folder: Path, typed: Path, as_json: bool) -> None:
     """
     from mnistry.forms import comparison
 
-    store, form = _open(folder)
+    store, form = open_batch(folder)
     with store:
         rows = _typed(typed)
         found = comparison.compare(form, store, rows, str(typed))
@@ -280,7 +280,7 @@ def _typed(path: Path) -> list[dict[str, str]]:
 @DIR
 def forget(folder: Path) -> None:
     """Delete the pictures of a batch, and keep its values."""
-    store, _ = _open(folder)
+    store, _ = open_batch(folder)
     with store:
         count = store.forget()
     common.say(f"{common.counted_noun(count, 'picture')} deleted; the values stay")

@@ -57,6 +57,52 @@ def wilson(correct: int, count: int) -> Interval:
     return Interval(low, high)
 
 
+def exact(count: int, of: int) -> Interval:
+    """Return the exact 95 % confidence interval for a proportion, for counts near 0.
+
+    Of C. J. Clopper and E. S. Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the
+    Case of the Binomial", Biometrika 26, 1934: it covers the true proportion in at least 95 % of
+    cases. If the count is 0, or all, nothing can lie on its other side, and the whole 5 % is spent
+    on the one limit: for 0 that is the rule of three, 3 divided by `of`.
+
+    Parameters
+    ----------
+    count
+        How many, 0 to `of`.
+    of
+        Out of how many, at least 1.
+
+    Examples
+    --------
+    >>> low, high = exact(0, 750)
+    >>> print(f"{low:.4f} to {high:.5f}")
+    0.0000 to 0.00399
+    """
+    if not 0 <= count <= of or of < 1:
+        raise UsageError(f"{count} of {of} is not a proportion", expected="0 to all, of at least 1")
+    tail = _LEVEL if count in (0, of) else _LEVEL / 2
+    low = 0.0 if count == 0 else 1 - _limit(of - count, of, tail)
+    high = 1.0 if count == of else _limit(count, of, tail)
+    return Interval(low, high)
+
+
+def _limit(count: int, of: int, tail: float) -> float:
+    """Return the proportion at which `count` or fewer have the probability `tail`; by bisection."""
+    low, high = count / of, 1.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        odds = math.log(middle) - math.log1p(-middle)
+        at_most = sum(
+            math.exp(
+                math.lgamma(of + 1) - math.lgamma(one + 1) - math.lgamma(of - one + 1)
+                + one * odds + of * math.log1p(-middle)
+            )
+            for one in range(count + 1)
+        )  # fmt: skip
+        low, high = (middle, high) if at_most > tail else (low, middle)
+    return high
+
+
 @dataclasses.dataclass(frozen=True)
 class Spread:
     """The mean of a figure over several trainings, and how much it varies.

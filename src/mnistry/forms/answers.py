@@ -52,6 +52,9 @@ class Answer:
         but digits that are not sure is in doubt.
     box, page
         Where it is on the form: x, y, width and height in millimetres.
+    is_contested
+        Whether it must not be shown to a person before they have typed what they see: the two
+        networks disagree, or it is not even clear which marks belong to it.
     """
 
     text: str
@@ -62,6 +65,7 @@ class Answer:
     candidates: tuple[tuple[str, float], ...] = ()
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     page: int = 1
+    is_contested: bool = False
 
     def doubted(self, why: str) -> "Answer":
         """Return it to be checked; the first reason stays first."""
@@ -100,7 +104,7 @@ def of_characters(entry: Field, found: Characters, *, is_comb: bool) -> Answer:
     text = found.text.strip()
     if not text:
         if found.doubts:
-            return Answer("", None, 0.0, CHECK, "; ".join(found.doubts))
+            return Answer("", None, 0.0, CHECK, "; ".join(found.doubts), is_contested=True)
         if entry.required:
             return Answer("", None, 1.0, CHECK, "empty, and required")
         return Answer("", None, 1.0, EMPTY)
@@ -126,14 +130,16 @@ def of_characters(entry: Field, found: Characters, *, is_comb: bool) -> Answer:
     is_open = not found.doubts and all(place.confidence >= _LEGIBLE for place in written)
     candidates = tuple(_candidates(entry, places, is_comb=is_comb)) if is_open else ()
     status = CHECK if reasons else OK
-    return Answer(shown, value, confidence, status, "; ".join(reasons) or None, candidates)
+    is_contested = bool(found.doubts) or any(place.is_contested for place in places)
+    why = "; ".join(reasons) or None
+    return Answer(shown, value, confidence, status, why, candidates, is_contested=is_contested)
 
 
 def _of_dash(entry: Field, doubts: Sequence[str]) -> Answer:
     """Return the answer for a dash, or for a line through all cells."""
     if entry.none is not None and set(entry.none) <= set("-–—"):
         return Answer(entry.none, None, 0.99, OK, "written as having no value")
-    return Answer("-", None, 0.0, CHECK, "; ".join(doubts) or "a dash")
+    return Answer("-", None, 0.0, CHECK, "; ".join(doubts) or "a dash", is_contested=True)
 
 
 def _plain(entry: Field, text: str, *, is_comb: bool) -> str:
@@ -305,9 +311,11 @@ def of_tick(fraction: float) -> Answer:
     is_ticked = fraction >= (_DIRT + _TICK) / 2
     text = "x" if is_ticked else ""
     if _DIRT <= fraction < _TICK:
-        return Answer(text, is_ticked, 0.5, CHECK, "there is very little ink")
+        return Answer(text, is_ticked, 0.5, CHECK, "there is very little ink", is_contested=True)
     if fraction > _FILLED:
-        return Answer(text, is_ticked, 0.7, CHECK, "it is filled, or crossed out")
+        return Answer(
+            text, is_ticked, 0.7, CHECK, "it is filled, or crossed out", is_contested=True
+        )
     return Answer(text, is_ticked, 0.999, OK)
 
 
@@ -316,10 +324,13 @@ def of_choice(entry: Field, ticks: Sequence[Answer]) -> Answer:
     chosen = [option for option, tick in zip(entry.options, ticks, strict=True) if tick.value]
     text = " ".join(chosen)
     if len(chosen) > 1:
-        return Answer(text, None, 0.0, CHECK, f"{len(chosen)} options are ticked")
+        return Answer(
+            text, None, 0.0, CHECK, f"{len(chosen)} options are ticked", is_contested=True
+        )
     doubts = [tick.why for tick in ticks if tick.status == CHECK and tick.why]
     if doubts:
-        return Answer(text, chosen[0] if chosen else None, 0.5, CHECK, doubts[0])
+        chosen_one = chosen[0] if chosen else None
+        return Answer(text, chosen_one, 0.5, CHECK, doubts[0], is_contested=True)
     if not chosen:
         if entry.required:
             return Answer("", None, 1.0, CHECK, "empty, and required")

@@ -71,11 +71,14 @@ class Place:
         if the mark may be something else.
     is_sure
         Whether that is enough.
+    is_contested
+        Whether the two networks disagree, or the mark is more than a character.
     """
 
     candidates: tuple[tuple[str, float], ...] = ()
     confidence: float = 1.0
     is_sure: bool = True
+    is_contested: bool = False
 
     @property
     def text(self) -> str:
@@ -184,7 +187,7 @@ def read_free(ink: FieldInk, networks: Networks, *, decimals: bool) -> Character
         answer = next(answers)
         plain = spelled.get((one.left, one.right))
         if plain is None:
-            places.append(Place((("?", 1.0),), 0.0, False))
+            places.append(Place((("?", 1.0),), 0.0, False, True))
         elif decimals and plain.text in ".," and _is_point(box, line, high):
             sure = plain.confidence >= _POINT_SURE
             places.append(Place(((plain.text, 1.0),), 1.0 if sure else plain.confidence, sure))
@@ -232,10 +235,10 @@ def _digit(
     both = networks.judgement.of_marks(answer[None], by_line[None])[0]
     best = int(both.argmax())
     if spelled != str(best):
-        return Place(_candidates(both), min(0.5, float(both[best])), False)
+        return Place(_candidates(both), min(0.5, float(both[best])), False, True)
     agreed = int(answer.argmax()) == best
     confidence = networks.judgement.of_digit(sure, float(answer[best]), agreed=agreed)
-    return Place(_candidates(both), confidence, confidence >= _SURE)
+    return Place(_candidates(both), confidence, confidence >= _SURE, not agreed)
 
 
 def _candidates(probabilities: NDArray[np.floating]) -> tuple[tuple[str, float], ...]:
@@ -267,7 +270,7 @@ def read_combs(combs: Sequence[Cells], networks: Networks) -> list[Characters]:
     ):
         place = _in_cell(strip, step, answer, networks)
         if place.text.isdigit() and is_altered(cell > 0.4, int(place.text)):
-            place = Place(place.candidates, min(place.confidence, _ALTERED), False)
+            place = Place(place.candidates, min(place.confidence, _ALTERED), False, True)
         found[number][index] = place
     return [
         Characters(tuple(places), one.doubts, one.stroke)
@@ -373,7 +376,8 @@ def _in_cell(
     both = networks.judgement.of_marks(answer[None], seen[None, :10])[0]
     best = int(both.argmax())
     confidence = certainty(answer, seen, best)
-    return Place(_candidates(both), confidence, confidence >= _SURE_IN_CELL)
+    agreed = best == int(answer.argmax()) == int(seen[:10].argmax())
+    return Place(_candidates(both), confidence, confidence >= _SURE_IN_CELL, not agreed)
 
 
 def is_altered(mark: Mask, digit: int) -> bool:

@@ -17,10 +17,10 @@ from typing import Any
 
 from mnistry.errors import UsageError
 from mnistry.forms import layout, rules
-from mnistry.forms.answers import CHECK, EMPTY, OK, Answer
+from mnistry.forms.answers import CHECK, EMPTY, OK, Answer, rule_broken
 from mnistry.forms.definition import Field, Form
 from mnistry.forms.rules import Key, key
-from mnistry.forms.store import Page, Sheet, Store
+from mnistry.forms.store import Decision, Page, Sheet, Store
 
 # What a spreadsheet takes for a formula, if a text begins with it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -41,9 +41,11 @@ class Result:
     serial
         Its printed number, if it has one.
     answers
-        What each field says; a corrected one is ``ok``.
+        What each field says; one that a person decided is what they said, whatever rules say.
     problems
         What a person should know about the sheet.
+    decided
+        The fields that a person decided.
     """
 
     id: int
@@ -52,6 +54,7 @@ class Result:
     serial: int | None
     answers: dict[Key, Answer]
     problems: tuple[str, ...]
+    decided: frozenset[Key] = frozenset()
 
     @property
     def to_check(self) -> list[Key]:
@@ -61,47 +64,71 @@ class Result:
 
 def results(form: Form, store: Store) -> list[Result]:
     """Apply the form's rules to all sheets of a batch."""
-    pages = {page.number for page in layout.place(form).pages if page.places}
-    found = [_result(form, sheet, pages) for sheet in store.sheets()]
-    return _unique(form, [one for one in found if one is not None])
+    pages = pages_of(form)
+    found = [result(form, sheet, pages) for sheet in store.sheets()]
+    return unique(form, [one for one in found if one is not None])
 
 
-def _result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
+def pages_of(form: Form) -> set[int]:
+    """Return the numbers of the pages that have fields."""
+    return {page.number for page in layout.place(form).pages if page.places}
+
+
+def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
+    """Apply the form's rules to one sheet, but not those against other sheets; see `unique`.
+
+    `pages` are those of the form that have fields. Returns None if none of its pages was placed.
+    """
     placed = [page for page in sheet.pages if page.page is not None]
     if not placed:
         return None
     known = {**{at: _blank() for at in keys_of(form)}, **sheet.answers}
     answers = {at: known[at] for at in keys_of(form)}
-    for at, value in sheet.corrections.items():
-        if at in answers:
-            answers[at] = _corrected(answers[at], value)
+    for at in sheet.disputed & answers.keys():
+        answers[at] = replace(answers[at].doubted("typed otherwise in an audit"), is_contested=True)
+    decided = {
+        at: _decided(answers[at], decision)
+        for at, decision in sheet.decisions.items()
+        if at in answers
+    }
+    answers.update(decided)
     checked = rules.check(form, answers)
     missing = sorted(pages - {page.page for page in placed if page.page is not None})
     problems = [f"page {number} is missing" for number in missing]
     problems += [problem for page in placed for problem in page.problems]
     problems += checked.problems
+    entries = form.entries()
+    for (table, row, name), answer in decided.items():
+        entry = entries[f"{table}.{name}" if table else name]
+        broken = _broken(entry, answer)
+        if broken:
+            problems.append(f"{named(table, row, name)}: {broken}")
     first = min(placed, key=lambda page: page.page or 0)
     return Result(
-        sheet.id, first.file, first.number, sheet.serial, checked.answers, tuple(problems)
-    )
+        sheet.id, first.file, first.number, sheet.serial, checked.answers | decided,
+        tuple(problems), frozenset(decided),
+    )  # fmt: skip
 
 
 def _blank() -> Answer:
     return Answer("", None, 0.0, CHECK, "its page is missing")
 
 
-def _corrected(answer: Answer, value: Any) -> Answer:
-    text = "" if value is None else str(value)
-    status = EMPTY if value is None else OK
+def _decided(answer: Answer, decision: Decision) -> Answer:
+    status = EMPTY if decision.value is None else OK
+    why = f"{decision.how} by a person"
+    if decision.problem is not None:
+        status, why = CHECK, f"{decision.problem}, {why}"
     return replace(
-        answer,
-        text=text,
-        value=value,
-        confidence=1.0,
-        status=status,
-        why="corrected",
+        answer, text=decision.text, value=decision.value, confidence=1.0, status=status, why=why,
         candidates=(),
-    )
+    )  # fmt: skip
+
+
+def _broken(entry: Field, answer: Answer) -> str | None:
+    """Return which rule of its field a decided answer breaks, if it has a value."""
+    is_read = entry.type not in ("tick", "choice", "text") and answer.status == OK
+    return rule_broken(entry, answer.value) if is_read else None
 
 
 def keys_of(form: Form) -> list[Key]:
@@ -114,8 +141,8 @@ def keys_of(form: Form) -> list[Key]:
     return found
 
 
-def _unique(form: Form, found: list[Result]) -> list[Result]:
-    """Hold rules against all sheets together."""
+def unique(form: Form, found: list[Result]) -> list[Result]:
+    """Hold rules against all sheets together; `found` is changed and returned."""
     for rule in form.rules:
         if rule.kind != "unique" or any("." in name for name in rule.names):
             continue
@@ -133,7 +160,7 @@ def _unique(form: Form, found: list[Result]) -> list[Result]:
                 problem = f"{names}: the same as {other.file}, page {other.page}"
                 answers = dict(one.answers)
                 for name in rule.names:
-                    if name != "serial":
+                    if name != "serial" and key(name) not in one.decided:
                         answers[key(name)] = answers[key(name)].doubted("not unique")
                 found[number] = replace(one, answers=answers, problems=(*one.problems, problem))
             else:
@@ -229,9 +256,19 @@ def _problems(one: Result) -> str:
     said = list(one.problems)
     for (table, row, name), answer in one.answers.items():
         if answer.status == CHECK:
-            where = f"{table}, row {row + 1}, {name}" if table else name
-            said.append(f"{where}: {answer.why or 'not sure'}")
+            said.append(f"{named(table, row, name)}: {answer.why or 'not sure'}")
     return "; ".join(dict.fromkeys(said))
+
+
+def named(table: str, row: int, name: str) -> str:
+    """Return what a field is called in messages.
+
+    Examples
+    --------
+    >>> named("catch", 0, "count"), named("", -1, "station")
+    ('catch, row 1, count', 'station')
+    """
+    return f"{table}, row {row + 1}, {name}" if table else name
 
 
 def shown(answer: Answer) -> str:

@@ -1,18 +1,19 @@
-"""The state of a batch: files, pages, sheets, what was read, and what people corrected.
+"""The state of a batch: files, pages, sheets, what was read, and what people decided.
 
 All of it is one SQLite file, and a folder of pictures beside it. Each page is added in one
 transaction, so a process may be killed at any moment: the page is there whole, or not at all. What
-was read is never changed by a correction: corrections are rows of their own.
+was read is never changed by a person's decision, nor the other way round: decisions are rows of
+their own, each on disk before `Store.decide` returns.
 
-Tables (see ``docs/reference/forms.md``): ``files``, ``pages`` (one for each page given, placed or
-not), ``sheets``, ``fields`` (one row for each field as the machine read it), ``corrections``.
+Tables: ``files``, ``pages`` (one for each page given, placed or not), ``sheets``, ``fields`` (one
+row for each field as the machine read it), ``decisions`` and ``audits``.
 """
 
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ResourceError, UsageError
-from mnistry.forms.answers import OK, Answer
+from mnistry.forms.answers import OK, Answer, Value
 from mnistry.forms.rules import Key
 
-FORMAT = 1
+FORMAT = 2
 _FILE, _PICTURES, DIFFERENCES = "batch.sqlite", "pictures", "differences"
 # Seconds to wait for another process that writes.
 _WAIT = 60.0
@@ -48,11 +49,15 @@ CREATE TABLE IF NOT EXISTS fields (
     sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL, row INTEGER NOT NULL,
     name TEXT NOT NULL, text TEXT NOT NULL, value TEXT NOT NULL, confidence REAL NOT NULL,
     status TEXT NOT NULL, why TEXT, candidates TEXT NOT NULL, box TEXT NOT NULL,
-    page INTEGER NOT NULL, PRIMARY KEY (sheet, tbl, row, name));
-CREATE TABLE IF NOT EXISTS corrections (
+    page INTEGER NOT NULL, is_contested INTEGER NOT NULL, PRIMARY KEY (sheet, tbl, row, name));
+CREATE TABLE IF NOT EXISTS decisions (
     id INTEGER PRIMARY KEY, sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL,
-    row INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, who TEXT NOT NULL,
-    at REAL NOT NULL);
+    row INTEGER NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL, value TEXT NOT NULL,
+    problem TEXT, how TEXT NOT NULL, who TEXT NOT NULL, at REAL NOT NULL, undone REAL);
+CREATE TABLE IF NOT EXISTS audits (
+    id INTEGER PRIMARY KEY, sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL,
+    row INTEGER NOT NULL, name TEXT NOT NULL, read TEXT NOT NULL, text TEXT, value TEXT,
+    problem TEXT, who TEXT, at REAL, UNIQUE (sheet, tbl, row, name));
 """
 
 
@@ -71,14 +76,69 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What a person says that a field is.
+
+    Attributes
+    ----------
+    text
+        As it was typed or confirmed.
+    value
+        What it means; see `mnistry.forms.answers.Answer`.
+    problem
+        Why it has no value or not a whole one, if so: nobody can tell what it means.
+    how
+        ``"typed"``, or ``"confirmed"`` if the reading was shown and accepted.
+    who
+        The person.
+    """
+
+    text: str
+    value: Value
+    problem: str | None = None
+    how: str = "typed"
+    who: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A field that was drawn for an audit.
+
+    Attributes
+    ----------
+    read
+        What was read.
+    typed, at
+        What a person typed, None before; and when, in seconds since 1970.
+    """
+
+    id: int
+    sheet: int
+    key: Key
+    read: Value
+    typed: Decision | None
+    at: float
+
+    @property
+    def differs(self) -> bool:
+        """Whether a person typed something else than was read."""
+        typed = self.typed
+        return typed is not None and typed.problem is None and typed.value != self.read
+
+
+@dataclass(frozen=True)
 class Sheet:
-    """A sheet: its pages, what the machine read, and the latest correction of each field."""
+    """A sheet: its pages, what the machine read, and the latest decision about each field.
+
+    `disputed` are the fields for which another value was typed in an audit.
+    """
 
     id: int
     serial: int | None
     pages: tuple[Page, ...]
     answers: dict[Key, Answer]
-    corrections: dict[Key, Any]
+    decisions: dict[Key, Decision]
+    disputed: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +157,7 @@ class NewPage:
 
 
 class Store:
-    """The state of a batch. A context manager that closes it.
+    """The state of a batch. A context manager that closes it. One thread at a time may use it.
 
     Parameters
     ----------
@@ -121,7 +181,9 @@ class Store:
             _prepare(folder, must_exist=must_exist)
         where: str | Path = ":memory:" if folder is None else folder / _FILE
         try:
-            self._database = sqlite3.connect(where, timeout=_WAIT, isolation_level=None)
+            self._database = sqlite3.connect(
+                where, timeout=_WAIT, isolation_level=None, check_same_thread=False
+            )
             if folder is not None:
                 (folder / _FILE).chmod(0o600)
             self._database.execute("PRAGMA secure_delete = ON")
@@ -141,7 +203,7 @@ class Store:
         if known != str(FORMAT):
             raise DataError(
                 f"a batch of format {known}", where=folder, expected=f"format {FORMAT}",
-                remedy="use the newer mnistry that made it",
+                remedy="use the mnistry that made it, or read the scans into a new folder",
             )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -249,7 +311,7 @@ class Store:
                         "DELETE FROM fields WHERE sheet = ? AND page = ?", (sheet, new.page)
                     )
                 self._database.executemany(
-                    "INSERT OR REPLACE INTO fields VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO fields VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [_row(sheet, key, answer) for key, answer in new.answers.items()],
                 )
         if row is not None and row[2] is not None and self.folder is not None:
@@ -319,13 +381,72 @@ class Store:
             os.fsync(file.fileno())
         return name
 
-    def correct(self, sheet: int, key: Key, value: Any, who: str) -> None:
-        """Add a correction: what a person says that a field is; JSON's types."""
+    @property
+    def version(self) -> int:
+        """A number that changes when another process has written to the batch."""
+        return int(self._database.execute("PRAGMA data_version").fetchone()[0])
+
+    def decide(self, sheet: int, key: Key, decision: Decision) -> None:
+        """Add what a person says that a field is; it is on disk when this returns."""
         with self._transaction():
             self._database.execute(
-                "INSERT INTO corrections (sheet, tbl, row, name, value, who, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (sheet, *key, json.dumps(value), who, time.time()),
+                "INSERT INTO decisions (sheet, tbl, row, name, text, value, problem, how, who, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    sheet, *key, decision.text, json.dumps(_plain(decision.value)),
+                    decision.problem, decision.how, decision.who, time.time(),
+                ),
+            )  # fmt: skip
+
+    def undo(self, who: str) -> tuple[int, Key] | None:
+        """Take back a person's last decision; return which field it was about, if there is one."""
+        with self._transaction():
+            row = self._database.execute(
+                "SELECT id, sheet, tbl, row, name FROM decisions WHERE who = ? AND undone IS NULL"
+                " ORDER BY id DESC LIMIT 1",
+                (who,),
+            ).fetchone()
+            if row is None:
+                return None
+            self._database.execute(
+                "UPDATE decisions SET undone = ? WHERE id = ?", (time.time(), row[0])
+            )
+        return row[1], (row[2], row[3], row[4])
+
+    def draw(self, fields: Iterable[tuple[int, Key, Value]]) -> None:
+        """Add fields to the audit: their sheets, keys and what was read."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT INTO audits (sheet, tbl, row, name, read) VALUES (?, ?, ?, ?, ?)",
+                [(sheet, *key, json.dumps(_plain(value))) for sheet, key, value in fields],
+            )
+
+    def drawn(self) -> list[Drawn]:
+        """Return the fields of the audit, in the order of drawing."""
+        return [
+            Drawn(
+                row[0], row[1], (row[2], row[3], row[4]), _value(row[5]),
+                None if row[6] is None
+                else Decision(row[6], _value(row[7]), row[8], "typed", row[9]),
+                row[10] or 0.0,
+            )
+            for row in self._database.execute(
+                "SELECT id, sheet, tbl, row, name, read, text, value, problem, who, at"
+                " FROM audits"
+                " ORDER BY id"
+            )
+        ]  # fmt: skip
+
+    def audit(self, number: int, typed: Decision | None) -> None:
+        """Note what a person typed for a field of the audit, or take it back."""
+        values: tuple[Any, ...] = (None,) * 5
+        if typed is not None:
+            value = json.dumps(_plain(typed.value))
+            values = (typed.text, value, typed.problem, typed.who, time.time())
+        with self._transaction():
+            self._database.execute(
+                "UPDATE audits SET text = ?, value = ?, problem = ?, who = ?, at = ? WHERE id = ?",
+                (*values, number),
             )
 
     def sheets(self) -> list[Sheet]:
@@ -336,15 +457,22 @@ class Store:
         answers: dict[int, dict[Key, Answer]] = {}
         for row in self._database.execute("SELECT * FROM fields ORDER BY rowid"):
             answers.setdefault(row[0], {})[row[1], row[2], row[3]] = _answer(row)
-        corrections: dict[int, dict[Key, Any]] = {}
-        for sheet, table, number, name, value in self._database.execute(
-            "SELECT sheet, tbl, row, name, value FROM corrections ORDER BY id"
+        decisions: dict[int, dict[Key, Decision]] = {}
+        for row in self._database.execute(
+            "SELECT sheet, tbl, row, name, text, value, problem, how, who FROM decisions"
+            " WHERE undone IS NULL ORDER BY id"
         ):
-            corrections.setdefault(sheet, {})[table, number, name] = json.loads(value)
+            decisions.setdefault(row[0], {})[row[1], row[2], row[3]] = Decision(
+                row[4], _value(row[5]), *row[6:]
+            )
+        disputed: dict[int, set[Key]] = {}
+        for one in self.drawn():
+            if one.differs:
+                disputed.setdefault(one.sheet, set()).add(one.key)
         return [
             Sheet(
                 sheet, serial, tuple(pages.get(sheet, ())), answers.get(sheet, {}),
-                corrections.get(sheet, {}),
+                decisions.get(sheet, {}), frozenset(disputed.get(sheet, ())),
             )
             for sheet, serial in self._database.execute("SELECT id, serial FROM sheets ORDER BY id")
         ]  # fmt: skip
@@ -433,7 +561,7 @@ def _row(sheet: int, key: Key, answer: Answer) -> tuple[Any, ...]:
     return (
         sheet, *key, answer.text, json.dumps(_plain(answer.value)), answer.confidence,
         answer.status, answer.why, json.dumps(answer.candidates), json.dumps(answer.box),
-        answer.page,
+        answer.page, answer.is_contested,
     )  # fmt: skip
 
 
@@ -442,11 +570,14 @@ def _plain(value: Any) -> Any:
     return {"decimal": str(value)} if isinstance(value, Decimal) else value
 
 
+def _value(text: str) -> Any:
+    value = json.loads(text)
+    return Decimal(value["decimal"]) if isinstance(value, dict) else value
+
+
 def _answer(row: Sequence[Any]) -> Answer:
-    value = json.loads(row[5])
-    if isinstance(value, dict):
-        value = Decimal(value["decimal"])
     candidates = tuple((text, float(p)) for text, p in json.loads(row[9]))
     return Answer(
-        row[4], value, row[6], row[7], row[8], candidates, tuple(json.loads(row[10])), row[11]
-    )
+        row[4], _value(row[5]), row[6], row[7], row[8], candidates, tuple(json.loads(row[10])),
+        row[11], bool(row[12]),
+    )  # fmt: skip

@@ -99,23 +99,35 @@ def create(service: Service, access: Access | None = None) -> FastAPI:
         yield
         service.close()
 
-    app = _GuardedApp(
+    app = guarded(
         access or Access(),
         title="mnistry",
-        version=__version__,
         description="Read handwritten digits in pictures.",
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.include_router(_api)
+    return app
+
+
+def guarded(access: Access, **settings: Any) -> FastAPI:
+    """Make an application without routes, with the guard, the limits and the error handlers.
+
+    `settings` are FastAPI's.
+    """
+    app = _GuardedApp(
+        access,
+        version=__version__,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
         responses=_ERRORS,
         generate_unique_id_function=operator.attrgetter("name"),
-        lifespan=lifespan,
         # Send no telemetry, whatever the environment variables say.
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        **settings,
     )
-    app.state.service = service
     errors.add_handlers(app)
-    app.include_router(_api)
     app.add_middleware(BodyLimits, picture_paths=PICTURE_PATHS)
     return app
 

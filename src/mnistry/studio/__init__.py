@@ -10,6 +10,8 @@
     The network in use, a dataset to browse, and the runs.
 `training`, `worker`
     One training at a time in a process of its own: the server's side, and the process.
+`review`
+    The page on which a batch of forms is reviewed or audited, an application of its own.
 
 The pages are in ``static/``. Serving never imports Keras, JAX or matplotlib.
 """

@@ -62,8 +62,8 @@ async function reach(path, options) {
     return await fetch(`api/${path}`, options);
   } catch {
     throw new ApiError({
-      what: "the studio does not answer",
-      remedy: "is mnistry studio still running in its terminal?",
+      what: "the server does not answer",
+      remedy: "is mnistry still running in its terminal?",
     });
   }
 }
@@ -72,6 +72,6 @@ async function refusal(response) {
   try {
     return new ApiError((await response.json()).error);
   } catch {
-    return new ApiError({ what: `the studio answered ${response.status}` });
+    return new ApiError({ what: `the server answered ${response.status}` });
   }
 }

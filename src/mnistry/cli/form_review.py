@@ -1,0 +1,122 @@
+"""``mnistry form review`` and ``audit``: a person looks at fields in the browser."""
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mnistry.cli import common, options
+from mnistry.cli.form_read import DIR, open_batch
+from mnistry.cli.framework import Command
+from mnistry.errors import printable
+
+if TYPE_CHECKING:
+    from mnistry.forms.review import Audit
+
+PORT = click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    help="The port to listen on; 0 chooses a free one.",
+)
+REVIEWER = click.option(
+    "--reviewer",
+    metavar="NAME",
+    help="Who decides; kept with each decision.",
+    show_default="your login name",
+)
+
+
+def _who(reviewer: str | None) -> str:
+    if reviewer is not None:
+        return reviewer
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in containers
+        return ""
+
+
+@click.command(cls=Command)
+@DIR
+@REVIEWER
+@PORT
+def review(folder: Path, reviewer: str | None, port: int) -> None:
+    """Look at the fields that are to be checked, in the browser, until Ctrl-C.
+
+    Each is shown as a picture. Enter confirms what was read; where the readings
+    disagree or a rule is broken, type what stands there. Each decision is kept
+    before the next field is shown, and is never changed by reading again.
+    """
+    from mnistry.forms.review import Review
+    from mnistry.studio.review import serve
+
+    store, form = open_batch(folder)
+    with store:
+        session = Review(form, store, _who(reviewer))
+        common.say(f"{common.counted_noun(len(session.names()), 'field')} to be looked at")
+        if session.unseen:
+            common.note(f"{session.unseen:,} more are to be checked, of which there is no picture")
+        serve(session, port, on_ready=click.echo)
+
+
+@click.command(cls=Command)
+@DIR
+@click.option(
+    "--fields",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    default=750,
+    help="Draw until there are so many; 750 without an error show fewer than 40 in 10,000.",
+)
+@REVIEWER
+@PORT
+@options.JSON
+def audit(folder: Path, fields: int, reviewer: str | None, port: int, as_json: bool) -> None:
+    """Find out how many ok fields are wrong: type a random sample of them, unseen.
+
+    The fields are drawn from every sheet and shown in the browser without what
+    was read. Run it again to go on; the report follows at the end.
+    """
+    from mnistry.forms.review import Audit
+    from mnistry.studio.review import serve
+
+    store, form = open_batch(folder)
+    with store:
+        session = Audit(form, store, _who(reviewer))
+        session.draw(fields)
+        left = len(session.names())
+        if left:
+            common.say(f"{common.counted_noun(left, 'field')} to be typed")
+        try:
+            if left:
+                serve(session, port, on_ready=common.say)
+        finally:  # Ctrl-C ends the server
+            _report(session, as_json=as_json)
+
+
+def _report(session: "Audit", *, as_json: bool) -> None:
+    from mnistry.evaluation.statistics import exact
+    from mnistry.studio.review import summary
+
+    found = session.report()
+    if as_json:
+        low, high = exact(len(found.wrong), found.counted) if found.counted else (0.0, 1.0)
+        differences = [{"field": at, "read": read, "typed": said} for at, read, said in found.wrong]
+        common.print_json(
+            {
+                "drawn": found.drawn, "typed": found.typed, "unreadable": found.unreadable,
+                "wrong": len(found.wrong), "low": low, "high": high, "differences": differences,
+            }
+        )  # fmt: skip
+        return
+    for name, read, typed in found.wrong:
+        click.echo(printable(f"{name}: read {read}, typed {typed}"))
+    if found.typed < found.drawn:
+        common.note(f"{found.drawn - found.typed:,} of {found.drawn:,} are not typed yet")
+    if found.unreadable:
+        common.note(f"{found.unreadable:,} could not be told, and are not counted")
+    click.echo(summary(found))
+    if found.wrong:
+        common.note("these are to be checked now: mnistry form review")

@@ -1,0 +1,639 @@
+"""What a person looks at: fields to be checked, and a blind sample of those that were sure.
+
+A `Review` goes through the fields that are to be checked, an `Audit` through fields drawn at random
+from all that are ``ok``. Both show a field as a picture of its surroundings, take what a person
+types, and keep it in the store before they go on. Knows nothing of HTTP.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.errors import DataError, UsageError
+from mnistry.forms import layout, output
+from mnistry.forms.answers import OK, Answer, Value, parse, rule_broken
+from mnistry.forms.definition import Box, Field, Form
+from mnistry.forms.output import Result
+from mnistry.forms.reading import KEPT_SCALE, key_of
+from mnistry.forms.rules import Key
+from mnistry.forms.store import Decision, Drawn, Sheet, Store
+
+TYPED, CONFIRMED = "typed", "confirmed"
+# Millimetres round a field that are shown, across and down; and round a private field that are
+# hidden, because people write over the edges of boxes.
+_AROUND, _HIDDEN = (28.0, 9.0), 3.0
+_FRAME, _HIDING = (178, 114, 0), 200  # blue, as OpenCV orders it; grey
+_QUALITY = 90
+_MOST_SHOWN = 6  # candidates
+_PAGES_KEPT = 3
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class View:
+    """A field as a person is shown it.
+
+    Attributes
+    ----------
+    id
+        Its name in the batch.
+    name, label, type, hint
+        Which field it is; the hint says how it is written.
+    where
+        Its sheet.
+    why
+        Why it is to be checked; None if that would give a reading away.
+    preset
+        What Enter confirms; None: the person types first.
+    candidates
+        Texts and probabilities; none before the person has typed, if `preset` is None.
+    keys
+        What to type for each option of a choice or a tick.
+    decided
+        What was decided before.
+    read
+        What the machine read; None before the person has typed, if `preset` is None.
+    """
+
+    id: str
+    name: str
+    label: str
+    type: str
+    hint: str
+    where: str
+    why: str | None
+    preset: str | None
+    candidates: tuple[tuple[str, float], ...]
+    keys: tuple[tuple[str, str], ...]
+    decided: str | None
+    read: str | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What follows from a decision.
+
+    Attributes
+    ----------
+    asks
+        Why it should be confirmed once more; then nothing was kept.
+    about
+        The field that was decided, or whose decision was taken back; None if there was none.
+    added, removed, changed
+        Fields that are now to be looked at, those that are no more, and those to be shown anew.
+    said
+        What was kept, beside what was read.
+    """
+
+    asks: str | None = None
+    about: str | None = None
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    said: str = ""
+
+
+def id_of(sheet: int, at: Key) -> str:
+    """Return the name of a field in a batch.
+
+    Examples
+    --------
+    >>> id_of(3, ("catch", 0, "count"))
+    '3/catch/0/count'
+    """
+    return f"{sheet}/{at[0]}/{at[1]}/{at[2]}"
+
+
+def interpret(entry: Field, typed: str) -> tuple[Decision, str | None]:
+    """Return what a person means by what they typed, and which rule of the field it breaks.
+
+    Nothing typed means that nothing is written. A ``?`` means that nobody can read it.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> interpret(Field("n", "n", "integer", maximum=Decimal(99)), "120")[1]
+    'it is more than 99'
+    >>> interpret(Field("c", "c", "choice", options=("dry", "rain")), "2")[0].value
+    'rain'
+    """
+    text = typed.strip()
+    value: Value = None
+    problem = broken = None
+    if entry.type == "tick":
+        problem = None if text.lower() in ("", "0", "1", "x") else _unknown(text, "1 or 0")
+        value = text.lower() in ("1", "x") if problem is None else None
+    elif not text or text == entry.none:
+        broken = "empty, and required" if entry.required and not text else None
+    elif entry.type == "choice":
+        value = _option(entry, text)
+        if value is None and text != "0":
+            problem = _unknown(text, "the number of an option")
+    elif entry.type == "text":
+        value, problem = (None, "a character was not read") if text == "?" else (text, None)
+    else:
+        value, problem = parse(entry, _pointed(entry, text))
+        if problem is None:
+            broken = rule_broken(entry, value)
+    return Decision(text, value, problem), broken
+
+
+def _unknown(text: str, expected: str) -> str:
+    return "a character was not read" if "?" in text else f"it is not {expected}"
+
+
+def _option(entry: Field, text: str) -> str | None:
+    """Return the option that is meant by its name, else by its number."""
+    if text in entry.options:
+        return text
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    return entry.options[number - 1] if 1 <= number <= len(entry.options) else None
+
+
+def _pointed(entry: Field, text: str) -> str:
+    """Return a number with the point that is printed between its boxes, if all are typed."""
+    boxes = entry.length or entry.cells
+    if entry.decimals and text.isascii() and text.isdigit() and len(text) == boxes:
+        return f"{text[: -entry.decimals]}.{text[-entry.decimals :]}"
+    return text
+
+
+class _Batch:
+    """A batch's sheets and what they say, kept up to date with the store."""
+
+    def __init__(self, form: Form, store: Store) -> None:
+        self.form, self.store = form, store
+        self.entries = form.entries()
+        self.keys = output.keys_of(form)
+        self._pages_of_form = output.pages_of(form)
+        self._version = -1
+        self._pictures: dict[str, Picture] = {}
+        self._places = [
+            (page.number, key_of(place), place.field, _around(place.boxes))
+            for page in layout.place(form).pages
+            for place in page.places
+        ]
+        self.refresh()
+
+    def refresh(self, *, even_if_known: bool = False) -> None:
+        """Take up what another process has written, or what was taken back."""
+        version = self.store.version
+        if version == self._version and not even_if_known:
+            return
+        self._version = version
+        self.sheets = {sheet.id: sheet for sheet in self.store.sheets()}
+        self._alone: dict[int, Result] = {}
+        for sheet in self.sheets.values():
+            self._hold(sheet)
+        self._together()
+
+    def decided(self, sheet: int, at: Key, decision: Decision) -> None:
+        """Take up a decision that is in the store."""
+        before = self.sheets[sheet]
+        after = replace(before, decisions={**before.decisions, at: decision})
+        self.sheets[sheet] = after
+        self._hold(after)
+        self._together()
+
+    def _hold(self, sheet: Sheet) -> None:
+        found = output.result(self.form, sheet, self._pages_of_form)
+        if found is not None:
+            self._alone[sheet.id] = found
+
+    def _together(self) -> None:
+        every = output.unique(self.form, list(self._alone.values()))
+        self.results = {one.id: one for one in every}
+
+    def entry(self, at: Key) -> Field:
+        """Return a field by its key."""
+        return self.entries[f"{at[0]}.{at[2]}" if at[0] else at[2]]
+
+    def has_picture(self, sheet: int, at: Key) -> bool:
+        """Whether there is a picture of a field."""
+        return self._picture_name(sheet, at) is not None
+
+    def _picture_name(self, sheet: int, at: Key) -> str | None:
+        answer = self.sheets[sheet].answers.get(at)
+        pages = self.sheets[sheet].pages
+        names = [page.picture for page in pages if answer and page.page == answer.page]
+        return names[0] if names else None
+
+    def find(self, name: str) -> tuple[int, Key]:
+        """Return the sheet and the key of a field.
+
+        Raises
+        ------
+        UsageError
+            If there is no such field.
+        """
+        parts = name.split("/")
+        if len(parts) == 4 and parts[0].isdecimal() and parts[2].lstrip("-").isdecimal():
+            sheet, at = int(parts[0]), (parts[1], int(parts[2]), parts[3])
+            if sheet in self.results and at in self.results[sheet].answers:
+                return sheet, at
+        raise UsageError("no such field in the batch")
+
+    def crop(self, name: str) -> bytes:
+        """Return a field and what is round it, as JPEG; other private fields are hidden.
+
+        Raises
+        ------
+        DataError
+            If there is no picture of it.
+        """
+        sheet, at = self.find(name)
+        page = self._page(sheet, at)
+        answer = self.sheets[sheet].answers[at]
+        own = Box(*answer.box)
+        hidden = self._private(sheet, at, answer.page)
+        for box in hidden:
+            _part(page, _grown(box, _HIDDEN))[:] = _HIDING
+        _part(page, own)[:] = _part(self._pictures[self._picture_name(sheet, at) or ""], own)
+        for box in hidden:
+            _part(page, box)[:] = _HIDING
+        across, down = _AROUND
+        seen = Box(
+            max(0.0, own.x - across), max(0.0, own.y - down), own.width + 2 * across,
+            own.height + 2 * down,
+        )  # fmt: skip
+        shown = cv2.cvtColor(np.ascontiguousarray(_part(page, seen)), cv2.COLOR_GRAY2BGR)
+        left, top = (round((v - 0.8) * KEPT_SCALE) for v in (own.x - seen.x, own.y - seen.y))
+        right, bottom = (
+            round((v + 0.8) * KEPT_SCALE) for v in (own.right - seen.x, own.bottom - seen.y)
+        )
+        cv2.rectangle(shown, (left, top), (right, bottom), _FRAME, 2)
+        flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+        return bytes(cv2.imencode(".jpg", shown, flags)[1].tobytes())
+
+    def _page(self, sheet: int, at: Key) -> Picture:
+        """Return a copy of the page that a field is on."""
+        name = self._picture_name(sheet, at)
+        if name is not None and name not in self._pictures:
+            page = next(page for page in self.sheets[sheet].pages if page.picture == name)
+            content = self.store.picture(page)
+            seen = None
+            if content is not None:
+                seen = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+            if seen is not None:
+                self._pictures[name] = np.asarray(seen, np.uint8)
+        if name is None or name not in self._pictures:
+            raise DataError(
+                "there is no picture of it", remedy="read the scans again, into a new batch"
+            )
+        while len(self._pictures) > _PAGES_KEPT:
+            del self._pictures[next(one for one in self._pictures if one != name)]
+        return self._pictures[name].copy()
+
+    def _private(self, sheet: int, at: Key, page: int) -> list[Box]:
+        """Return where other private fields are: by the form, and where they were read."""
+        answers = self.sheets[sheet].answers
+        found = [
+            box
+            for number, other, entry, box in self._places
+            if number == page and entry.private and other != at
+        ]
+        return found + [
+            Box(*answer.box)
+            for other, answer in answers.items()
+            if answer.page == page and other != at and other in self.keys
+            and self.entry(other).private
+        ]  # fmt: skip
+
+    def where(self, sheet: int) -> str:
+        """Say which sheet it is."""
+        one = self.results[sheet]
+        file = f"{one.file}, page {one.page}"
+        return file if one.serial is None else f"serial {one.serial} ({file})"
+
+    def view(self, name: str) -> View:
+        """Return a field without anything that was read or decided."""
+        sheet, at = self.find(name)
+        entry = self.entry(at)
+        keys: list[tuple[str, str]] = []
+        if entry.type == "tick":
+            keys = [("1", "ticked"), ("0", "not ticked")]
+        elif entry.type == "choice":
+            keys = [
+                (option if option.isdigit() else _number(entry, number), option)
+                for number, option in enumerate(entry.options, 1)
+            ]
+        label = entry.label
+        if at[0]:
+            table = next(table for table in self.form.tables if table.name == at[0])
+            label = f"{table.label}, row {at[1] + 1}: {entry.label}"
+        return View(
+            name, output.named(*at), label, entry.type, _hint(entry), self.where(sheet), None, None,
+            (), tuple(keys), None, None,
+        )  # fmt: skip
+
+
+def _number(entry: Field, number: int) -> str:
+    """Return what to type for an option: its number, unless that is another option's name."""
+    return str(number) if str(number) not in entry.options else entry.options[number - 1]
+
+
+def _hint(entry: Field) -> str:
+    if entry.type == "decimal":
+        return f"a number with {entry.decimals} decimals" if entry.decimals else "a number"
+    known = {
+        "digits": "digits", "integer": "a whole number", "text": "text",
+        "choice": "the key of an option", "tick": "1 or 0",
+    }  # fmt: skip
+    return known.get(entry.type) or entry.format or ("HH:MM" if entry.type == "time" else "a date")
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
+    return Box(x, y, right - x, bottom - y)
+
+
+def _grown(box: Box, by: float) -> Box:
+    return Box(box.x - by, box.y - by, box.width + 2 * by, box.height + 2 * by)
+
+
+def _part(page: Picture, box: Box) -> Picture:
+    """Return a view of a part of a page, given in millimetres."""
+    left, top = (max(0, round(v * KEPT_SCALE)) for v in (box.x, box.y))
+    right, bottom = (max(0, round(v * KEPT_SCALE)) for v in (box.right, box.bottom))
+    return page[top:bottom, left:right]
+
+
+class Review:
+    """The fields of a batch that are to be checked, and what a person decides about them.
+
+    Parameters
+    ----------
+    form, store
+        The batch.
+    who
+        The person.
+    """
+
+    kind = "review"
+
+    def __init__(self, form: Form, store: Store, who: str) -> None:
+        self._batch, self._who = _Batch(form, store), who
+        self._known = self._open()
+
+    @property
+    def title(self) -> str:
+        """The form's title."""
+        return self._batch.form.title
+
+    @property
+    def unseen(self) -> int:
+        """How many fields are to be checked of which there is no picture."""
+        return sum(
+            not self._batch.has_picture(one.id, at)
+            for one in self._batch.results.values()
+            for at in one.to_check
+            if at not in one.decided
+        )
+
+    def names(self) -> list[str]:
+        """Return the fields to be looked at, sheet by sheet."""
+        return list(self._known)
+
+    def _open(self) -> dict[str, Answer]:
+        batch = self._batch
+        return {
+            id_of(one.id, at): one.answers[at]
+            for one in batch.results.values()
+            for at in one.to_check
+            if at not in one.decided and batch.has_picture(one.id, at)
+        }
+
+    def crop(self, name: str) -> bytes:
+        """Return the picture of a field; see `_Batch.crop`."""
+        return self._batch.crop(name)
+
+    def view(self, name: str) -> View:
+        """Return a field as it is shown now."""
+        batch = self._batch
+        view = batch.view(name)
+        sheet, at = batch.find(name)
+        decision = batch.sheets[sheet].decisions.get(at)
+        machine = batch.sheets[sheet].answers.get(at)
+        answer = batch.results[sheet].answers[at]
+        if decision is not None:
+            read = None if machine is None else output.shown(machine)
+            return replace(view, decided=decision.text, read=read, why=answer.why)
+        preset = self._preset(sheet, at)
+        if preset is None:
+            return view
+        return replace(
+            view, preset=preset, candidates=answer.candidates[:_MOST_SHOWN], why=answer.why,
+            read=output.shown(answer),
+        )  # fmt: skip
+
+    def _preset(self, sheet: int, at: Key) -> str | None:
+        """Return the reading that may be shown first; None if it is contested or breaks a rule."""
+        machine = self._batch.sheets[sheet].answers.get(at)
+        answer = self._batch.results[sheet].answers[at]
+        if machine is None or answer.is_contested or answer.why != machine.why:
+            return None
+        text = answer.candidates[0][0] if answer.candidates else answer.text
+        decision, broken = interpret(self._batch.entry(at), text)
+        if decision.problem or broken or decision.value != answer.value:
+            return None
+        return decision.text
+
+    def decide(self, name: str, text: str, *, confirmed: bool, insists: bool) -> Step:
+        """Keep what a person typed or confirmed for a field.
+
+        Parameters
+        ----------
+        name
+            The field.
+        text
+            What stands there.
+        confirmed
+            Whether it was shown and accepted; otherwise it was typed.
+        insists
+            Whether they say so although it breaks a rule, or has no value.
+        """
+        batch = self._batch
+        batch.refresh()
+        sheet, at = batch.find(name)
+        decision, broken = interpret(batch.entry(at), text)
+        asks = decision.problem or broken
+        if asks and not insists and decision.text != "?":
+            return Step(asks=asks)
+        how = CONFIRMED if confirmed else TYPED
+        decision = replace(decision, how=how, who=self._who)
+        batch.store.decide(sheet, at, decision)
+        batch.decided(sheet, at, decision)
+        machine = batch.sheets[sheet].answers.get(at)
+        read = "" if machine is None else f", read as {output.shown(machine) or 'empty'}"
+        said = f"{batch.view(name).label}: {decision.text or 'empty'}{read}"
+        return replace(self._step(), about=name, said=said)
+
+    def undo(self) -> Step:
+        """Take back this person's last decision."""
+        found = self._batch.store.undo(self._who)
+        if found is None:
+            return Step()
+        self._batch.refresh(even_if_known=True)
+        name = id_of(*found)
+        return replace(self._step(), about=name, said="taken back")
+
+    def _step(self) -> Step:
+        before, self._known = self._known, self._open()
+        return Step(
+            added=tuple(name for name in self._known if name not in before),
+            removed=tuple(name for name in before if name not in self._known),
+            changed=tuple(
+                name for name, answer in self._known.items()
+                if name in before and before[name] != answer
+            ),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an audit has found.
+
+    Attributes
+    ----------
+    drawn, typed
+        How many fields were drawn, and of how many of them a person typed what stands there.
+    unreadable
+        Of how many the person could not tell.
+    wrong
+        Fields that were read wrongly, with what was read and what was typed.
+    """
+
+    drawn: int
+    typed: int
+    unreadable: int
+    wrong: tuple[tuple[str, str, str], ...] = field(default=())
+
+    @property
+    def counted(self) -> int:
+        """How many fields were compared."""
+        return self.typed - self.unreadable
+
+
+class Audit:
+    """Fields drawn at random from all that are ``ok``, typed by a person who is shown no reading.
+
+    What was drawn is kept, so an audit goes on where it was. A field that is typed otherwise than
+    it was read is to be checked from then on: a review decides which of both is right.
+
+    Parameters
+    ----------
+    form, store
+        The batch.
+    who
+        The person.
+    """
+
+    kind = "audit"
+
+    def __init__(self, form: Form, store: Store, who: str) -> None:
+        self._batch, self._who = _Batch(form, store), who
+
+    @property
+    def title(self) -> str:
+        """The form's title."""
+        return self._batch.form.title
+
+    def draw(self, fields: int) -> None:
+        """Draw more fields, until there are so many or no more are ``ok``.
+
+        Raises
+        ------
+        UsageError
+            If there is no field to draw.
+        """
+        batch = self._batch
+        drawn = {(one.sheet, one.key) for one in batch.store.drawn()}
+        free = [
+            (one.id, at, one.answers[at].value)
+            for one in batch.results.values()
+            for at, answer in one.answers.items()
+            if answer.status == OK and at not in one.decided and (one.id, at) not in drawn
+            and batch.entry(at).type != "text" and batch.has_picture(one.id, at)
+        ]  # fmt: skip
+        if not free and not drawn:
+            raise UsageError(
+                "no field is ok and has a picture", where=batch.store.folder,
+                remedy="read scans into it: mnistry form read",
+            )  # fmt: skip
+        more = min(len(free), max(0, fields - len(drawn)))
+        batch.store.draw(secrets.SystemRandom().sample(free, more))
+
+    def names(self) -> list[str]:
+        """Return the fields that were drawn and are not typed yet."""
+        return [
+            id_of(one.sheet, one.key)
+            for one in self._batch.store.drawn()
+            if one.typed is None and self._is_there(one)
+        ]
+
+    def _is_there(self, one: Drawn) -> bool:
+        batch = self._batch
+        return one.sheet in batch.results and batch.has_picture(one.sheet, one.key)
+
+    def crop(self, name: str) -> bytes:
+        """Return the picture of a field; see `_Batch.crop`."""
+        return self._batch.crop(name)
+
+    def view(self, name: str) -> View:
+        """Return a field, without what was read."""
+        typed = self._drawn(name).typed
+        return replace(self._batch.view(name), decided=None if typed is None else typed.text)
+
+    def _drawn(self, name: str) -> Drawn:
+        found = self._batch.find(name)
+        for one in self._batch.store.drawn():
+            if (one.sheet, one.key) == found:
+                return one
+        raise UsageError("not drawn for this audit")
+
+    def decide(self, name: str, text: str, *, confirmed: bool, insists: bool) -> Step:  # noqa: ARG002
+        """Keep what a person typed; parameters as of `Review.decide`."""
+        self._batch.refresh()
+        one = self._drawn(name)
+        typed, broken = interpret(self._batch.entry(one.key), text)
+        asks = typed.problem or broken
+        if asks and not insists and typed.text != "?":
+            return Step(asks=asks)
+        self._batch.store.audit(one.id, replace(typed, who=self._who))
+        return Step(about=name, removed=(name,), said=f"typed {typed.text or 'empty'}")
+
+    def undo(self) -> Step:
+        """Take back what was typed last."""
+        typed = [one for one in self._batch.store.drawn() if one.typed is not None]
+        last = max(typed, key=lambda one: one.at, default=None)
+        if last is None:
+            return Step()
+        self._batch.store.audit(last.id, None)
+        name = id_of(last.sheet, last.key)
+        return Step(about=name, added=(name,), said="taken back")
+
+    def report(self) -> Report:
+        """Return what the audit has found until now."""
+        drawn = self._batch.store.drawn()
+        typed = [one for one in drawn if one.typed is not None]
+        unreadable = sum(one.typed is not None and one.typed.problem is not None for one in typed)
+        wrong = []
+        for one in typed:
+            sheet = self._batch.sheets.get(one.sheet)
+            decision = None if sheet is None else sheet.decisions.get(one.key)
+            said = decision or one.typed
+            if one.differs and said is not None and said.value != one.read:
+                name = f"{self._batch.where(one.sheet)}, {output.named(*one.key)}"
+                wrong.append((name, _told(one.read), said.text or "empty"))
+        return Report(len(drawn), len(typed), unreadable, tuple(wrong))
+
+
+def _told(value: Any) -> str:
+    return "empty" if value is None else str(value)

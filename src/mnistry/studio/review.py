@@ -1,0 +1,134 @@
+"""The page on which a person reviews or audits a batch of forms, and its routes.
+
+Knows nothing of forms: `mnistry.forms.review` decides what is shown and keeps what is typed. All
+routes run in the server's event loop, one after the other, as the batch demands.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from pydantic import Field
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from mnistry.evaluation.statistics import exact
+from mnistry.forms.review import Audit, Report, Review, Step, View
+from mnistry.server import app as server_app
+from mnistry.server import serve as server_loop
+from mnistry.server.guard import Access
+from mnistry.server.schemas import Answer, RequestBody
+from mnistry.studio.app import STATIC
+
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A picture", "content": {"image/jpeg": {}}}
+}
+
+
+class Start(Answer):
+    """The fields to be looked at, in their order; and what an audit has found."""
+
+    kind: str
+    title: str
+    names: list[str]
+    summary: str | None
+
+
+class DecisionBody(RequestBody):
+    """What stands in a field; see `mnistry.forms.review.Review.decide`."""
+
+    name: Annotated[str, Field(max_length=300)]
+    text: Annotated[str, Field(max_length=500)]
+    confirmed: bool = False
+    insists: bool = False
+
+
+def create(session: Review | Audit, access: Access | None = None) -> FastAPI:
+    """Make the application of a review or an audit.
+
+    `access` is who may send requests; None: programs on this machine.
+    """
+    app = server_app.guarded(
+        access or Access(),
+        title=f"mnistry form {session.kind}",
+        description="Look at the fields of forms.",
+    )
+    app.state.session = session
+    app.include_router(_api)
+    app.add_api_route("/", _index, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
+    return app
+
+
+def serve(session: Review | Audit, port: int, *, on_ready: Callable[[str], None]) -> None:
+    """Serve a review or an audit on this machine until an interrupt or a termination.
+
+    The batch is for its owner alone, so other users of this machine need the token, too.
+    Parameters are those of `mnistry.server.serve.serve`, which also lists the errors.
+    """
+    access = Access(token=secrets.token_urlsafe())
+    server_loop.serve(create(session, access), access, port, on_ready=on_ready)
+
+
+def summary(report: Report) -> str:
+    """Say what an audit has found, with an interval.
+
+    Examples
+    --------
+    >>> summary(Report(750, 750, 0))
+    '0 of 750 fields wrong: in 10,000 fields 0 to 39.9 (95 % interval)'
+    """
+    if not report.counted:
+        return "no field is typed yet"
+    wrong = len(report.wrong)
+    low, high = (
+        f"{10_000 * limit:,.1f}".removesuffix(".0") for limit in exact(wrong, report.counted)
+    )
+    return (
+        f"{wrong:,} of {report.counted:,} fields wrong: in 10,000 fields {low} to {high} "
+        "(95 % interval)"
+    )
+
+
+def _session(request: Request) -> Review | Audit:
+    return cast("Review | Audit", request.app.state.session)
+
+
+TheSession = Annotated[Review | Audit, Depends(_session)]
+_api = APIRouter(prefix="/api/review")
+
+
+async def _index() -> FileResponse:
+    return FileResponse(STATIC / "review.html", headers={"Cache-Control": "no-cache"})
+
+
+@_api.get("")
+async def start(session: TheSession) -> Start:
+    """Return which fields are to be looked at."""
+    found = summary(session.report()) if isinstance(session, Audit) else None
+    return Start(kind=session.kind, title=session.title, names=session.names(), summary=found)
+
+
+@_api.get("/field")
+async def field(session: TheSession, name: str) -> View:
+    """Return a field; without what was read, if that is not to be shown yet."""
+    return session.view(name)
+
+
+@_api.get("/crop.jpg", response_class=Response, responses=_JPEG)
+async def crop(session: TheSession, name: str) -> Response:
+    """Draw a field and what is round it."""
+    return Response(session.crop(name), media_type="image/jpeg")
+
+
+@_api.post("/decisions")
+async def decide(session: TheSession, body: DecisionBody) -> Step:
+    """Keep what a person says that stands in a field; it is on disk before the answer."""
+    return session.decide(body.name, body.text, confirmed=body.confirmed, insists=body.insists)
+
+
+@_api.post("/undo")
+async def undo(session: TheSession) -> Step:
+    """Take back the last decision."""
+    return session.undo()

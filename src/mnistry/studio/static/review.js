@@ -1,0 +1,288 @@
+/* Review and audit: shows one field after the other, and sends what a person types.
+
+   A decision is answered only when it is on disk; the next field is shown after that. Fields that
+   come next are loaded before they are needed. */
+
+import * as api from "./api.js";
+import { byId, element } from "./dom.js";
+import { count, percent } from "./pure/format.js";
+import { beside, done, nextOpen, queue, stepped } from "./pure/review.js";
+
+const AHEAD = 2; // fields loaded beforehand
+const KEPT = 12; // fields kept in memory
+
+const typed = byId("typed");
+const loaded = new Map(); // by name: the promise of a field and its picture
+let fields = queue([]);
+let view = null; // of the field on the screen
+let busy = false; // a decision is on its way, or a field is not there yet
+let isEmpty = false; // the person says that nothing is written
+let asked = null; // the text about which the server asks once more
+
+function report(error) {
+  byId("trouble").querySelector("p").textContent = error.message;
+  byId("trouble").hidden = false;
+  if (!(error instanceof api.ApiError)) throw error; // a bug: report it on the console too
+}
+
+function load(name) {
+  if (!loaded.has(name)) {
+    const asking = Promise.all([
+      api.ask(`review/field?name=${encodeURIComponent(name)}`),
+      picture(name),
+    ]);
+    asking.catch(() => loaded.delete(name));
+    loaded.set(name, asking);
+  }
+  return loaded.get(name);
+}
+
+async function picture(name) {
+  const image = element("img", { alt: "The field, framed, and what is round it" });
+  image.src = `api/review/crop.jpg?name=${encodeURIComponent(name)}`;
+  try {
+    await image.decode();
+  } catch {
+    image.alt = "The picture of this field cannot be shown";
+  }
+  return image;
+}
+
+/** Load the fields that may come next; forget those that are far away. */
+function loadAhead() {
+  let ahead = fields;
+  for (let i = 0; i < AHEAD; i += 1) {
+    const at = nextOpen(ahead);
+    if (at < 0) break;
+    load(fields.names[at]).catch(() => {}); // told when it is shown
+    ahead = { ...ahead, at };
+  }
+  for (const name of loaded.keys()) {
+    if (loaded.size <= KEPT) break;
+    if (name !== fields.names[fields.at]) loaded.delete(name);
+  }
+}
+
+/** Show the field at a place; until it is there, no key counts. */
+async function go(at) {
+  busy = true;
+  fields = { ...fields, at };
+  try {
+    const [found, image] = await load(fields.names[at]);
+    if (fields.at === at) show(found, image);
+  } catch (error) {
+    report(error);
+  } finally {
+    busy = false;
+  }
+  loadAhead();
+}
+
+function show(found, image) {
+  view = found;
+  clear();
+  byId("finished").hidden = true;
+  byId("look").hidden = false;
+  byId("label").textContent = view.label;
+  byId("where").textContent = view.where;
+  byId("crop").replaceChildren(image);
+  tell("why", view.why);
+  byId("hint").textContent = `(${view.hint})`;
+  typed.inputMode = view.type === "decimal" ? "decimal" : view.type === "text" ? "text" : "numeric";
+  typed.placeholder = view.preset ?? "";
+  showRead();
+  byId("keys").hidden = !view.keys.length;
+  byId("keys").replaceChildren(
+    ...view.keys.map(([key, option]) => element("li", {}, element("kbd", {}, key), option)),
+  );
+  showProgress();
+  typed.focus({ preventScroll: true });
+}
+
+/** Show what was decided or read; the server sends neither before it may be seen. */
+function showRead() {
+  const line = byId("read");
+  line.hidden = false;
+  if (view.decided !== null) {
+    line.replaceChildren("Kept: ", element("strong", {}, view.decided || "empty"));
+    if (view.read !== null) line.append(`, read as ${view.read || "empty"}`);
+  } else if (view.preset !== null) {
+    line.replaceChildren("Read as ", element("strong", {}, view.preset || "empty"), ". Enter confirms it.");
+    const others = view.candidates.filter(([text]) => text.trim() !== view.preset);
+    if (others.length) {
+      const said = others.map(([text, probability]) => `${text.trim()} (${percent(probability)})`);
+      line.append(` Or ${said.join(", ")}.`);
+    }
+  } else {
+    line.hidden = true;
+  }
+}
+
+function tell(id, text) {
+  byId(id).textContent = text ?? "";
+  byId(id).hidden = !text;
+}
+
+function showProgress() {
+  const total = fields.names.length;
+  byId("count").textContent = `${count(done(fields))} of ${count(total)}`;
+  byId("progress").max = total || 1;
+  byId("progress").value = done(fields);
+}
+
+/** Forget what is typed for the present field. */
+function clear() {
+  typed.value = "";
+  typed.placeholder = view?.preset ?? "";
+  isEmpty = false;
+  asked = null;
+  byId("asks").textContent = "";
+}
+
+function sayEmpty() {
+  clear();
+  isEmpty = true;
+  typed.placeholder = "empty";
+  byId("asks").textContent = "Nothing is written: Enter keeps that.";
+  typed.focus();
+}
+
+async function keep() {
+  if (busy || byId("look").hidden) return;
+  const text = typed.value.trim();
+  const isTyped = Boolean(text) || isEmpty;
+  if (!isTyped && view.decided !== null) {
+    await goOn();
+    return;
+  }
+  if (!isTyped && view.preset === null) {
+    byId("asks").textContent = "Type what stands there; Space if nothing is written, ? if it cannot be read.";
+    return;
+  }
+  const said = isTyped ? text : view.preset;
+  await send("review/decisions", {
+    name: view.id,
+    text: said,
+    confirmed: !isTyped,
+    insists: asked === said,
+  });
+}
+
+/** Send a decision or take one back; the answer comes when that is on disk. */
+async function send(path, value) {
+  busy = true;
+  try {
+    const step = await api.tell("POST", path, value);
+    byId("trouble").hidden = true;
+    if (step.asks) {
+      asked = value.text;
+      byId("asks").textContent = `${step.asks}. Enter once more if that is what stands there.`;
+      return;
+    }
+    fields = stepped(fields, step);
+    for (const name of [step.about, ...step.changed, ...step.added]) loaded.delete(name);
+    byId("said").textContent = step.about ? step.said : "there is nothing to take back";
+    if (path === "review/decisions") await goOn();
+    else if (step.about) await goTo(step.about);
+  } catch (error) {
+    report(error);
+  } finally {
+    busy = false;
+  }
+}
+
+async function goOn() {
+  const at = nextOpen(fields);
+  if (at >= 0) await go(at);
+  else await finish();
+}
+
+async function goTo(name) {
+  if (!fields.names.includes(name)) fields = { ...fields, names: [...fields.names, name] };
+  await go(fields.names.indexOf(name));
+}
+
+async function finish() {
+  showProgress();
+  byId("look").hidden = true;
+  byId("finished").hidden = false;
+  const { summary, kind } = await api.ask("review");
+  tell("summary", summary);
+  tell("after", `Close this page and end mnistry form ${kind} in its terminal with Ctrl-C.`);
+  byId("main").focus();
+}
+
+function undo() {
+  if (!busy) send("review/undo", {});
+}
+
+function move(by) {
+  if (busy || byId("look").hidden) return;
+  const at = beside(fields, by);
+  if (at !== fields.at) go(at);
+}
+
+function pressed(event) {
+  const key = event.key;
+  const moves = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
+  if (event.repeat && key !== "Tab" && key !== "Backspace") {
+    event.preventDefault(); // a held key counts once
+  } else if (event.isComposing || event.altKey || event.metaKey || (event.ctrlKey && key !== "z")) {
+    // the browser's
+  } else if (event.ctrlKey) {
+    if (typed.value) return; // takes back what is typed
+    event.preventDefault();
+    undo();
+  } else if (busy) {
+    event.preventDefault(); // what is typed now was not meant for the field that comes
+  } else if (key in moves) {
+    if (typed.value && key !== "ArrowUp" && key !== "ArrowDown") return; // moves within the text
+    event.preventDefault();
+    move(moves[key]);
+  } else if (key === "Escape") {
+    clear();
+  } else if (event.target instanceof HTMLButtonElement && (key === "Enter" || key === " ")) {
+    // presses the button
+  } else if (key === "Enter") {
+    event.preventDefault();
+    keep();
+  } else if (key === " " && !typed.value && !byId("look").hidden) {
+    event.preventDefault();
+    sayEmpty();
+  } else if (key.length === 1) {
+    typed.focus();
+  }
+}
+
+function make() {
+  const buttons = { keep, empty: sayEmpty, undo, back: () => move(-1), forth: () => move(1) };
+  for (const [id, act] of Object.entries(buttons)) byId(id).addEventListener("click", act);
+  byId("unreadable").addEventListener("click", () => {
+    clear();
+    typed.value = "?";
+    typed.focus();
+  });
+  typed.addEventListener("input", () => {
+    isEmpty = false;
+    asked = null;
+    byId("asks").textContent = "";
+  });
+  byId("trouble").querySelector("button").addEventListener("click", () => {
+    byId("trouble").hidden = true;
+  });
+  document.addEventListener("keydown", pressed);
+}
+
+async function start() {
+  const { kind, title, names } = await api.ask("review");
+  document.title = `${title} · mnistry ${kind}`;
+  byId("kind").textContent = kind;
+  byId("form").textContent = title;
+  byId("last").hidden = false;
+  fields = queue(names);
+  if (names.length) await go(0);
+  else await finish();
+}
+
+make();
+start().catch(report);

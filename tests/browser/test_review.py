@@ -1,0 +1,184 @@
+"""The keys of a review, in Chromium, against the command itself."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from mnistry.forms import form_json
+from mnistry.forms.store import Store
+from tests.forms import batches
+
+pytestmark = pytest.mark.slow
+
+axe_playwright = pytest.importorskip(
+    "axe_playwright_python.sync_playwright",
+    reason="the browser's tests need: pip install axe-playwright-python",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    form = batches.write_form(tmp_path)
+    with Store(tmp_path / "batch") as store:
+        store.set_meta("form", form_json.dumps(form))
+        for number in (1, 2, 3):
+            said = batches.answers(station=batches.UNSURE, weather=batches.CONTESTED)
+            batches.add(form, store, number, said)
+    return tmp_path / "batch"
+
+
+def serve(*arguments: object) -> Iterator[str]:
+    """The address that a command prints; the command ends with the test."""
+    command = [sys.executable, "-m", "mnistry", "form", *map(str, arguments), "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        yield next(line.strip() for line in running.stdout if line.startswith("http"))
+        running.terminate()
+
+
+@pytest.fixture
+def address(folder: Path) -> Iterator[str]:
+    yield from serve("review", folder, "--reviewer", "eva")
+
+
+@pytest.fixture
+def page(chromium, address):
+    context = chromium.new_context(viewport={"width": 390, "height": 800})
+    context.set_default_timeout(20_000)
+    complaints = []
+    opened = context.new_page()
+    opened.on("console", lambda said: complaints.append(said.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(address)
+    expect(opened.locator("#crop img")).to_be_visible()
+    yield opened
+    context.close()
+    assert not complaints
+
+
+def kept(folder: Path) -> dict[tuple[int, str], tuple[str, str]]:
+    """What was decided: by sheet and field, the text and how."""
+    with Store(folder) as store:
+        return {
+            (sheet.id, at[2]): (one.text, one.how)
+            for sheet in store.sheets()
+            for at, one in sheet.decisions.items()
+        }
+
+
+def test_a_confirmed_field_takes_one_key_and_a_typed_one_its_characters(page, folder) -> None:
+    expect(page.locator("#read")).to_contain_text("Read as 049")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1").first).to_have_text("weather")
+    expect(page.locator("#read")).to_be_hidden()
+    page.keyboard.press("Enter")  # nothing is preset, so nothing is confirmed
+    expect(page.locator("#asks")).to_contain_text("Type what stands there")
+    page.keyboard.type("2")
+    page.keyboard.press("Enter")
+    expect(page.locator("#where")).to_contain_text("serial 2")
+    expect(page.locator("#count")).to_have_text("2 of 6")
+    assert kept(folder) == {(1, "station"): ("049", "confirmed"), (1, "weather"): ("2", "typed")}
+
+
+def test_a_held_key_counts_once(page, folder) -> None:
+    page.evaluate(
+        """() => {
+          const key = { key: "Enter", bubbles: true, cancelable: true };
+          const press = (repeat) => document.querySelector("#typed").dispatchEvent(
+            new KeyboardEvent("keydown", { ...key, repeat }));
+          press(false);
+          return new Promise((done) => {
+            let times = 0;
+            const held = setInterval(() => {
+              press(true);
+              if ((times += 1) === 20) { clearInterval(held); done(); }
+            }, 20);
+          });
+        }"""
+    )
+    expect(page.locator("#count")).to_have_text("1 of 6")
+    assert list(kept(folder)) == [(1, "station")]
+
+
+def test_arrows_go_back_and_forth_and_undo_takes_back(page, folder) -> None:
+    page.keyboard.type("149")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1").first).to_have_text("weather")
+    expect(page.locator("#said")).to_have_text("station: 149, read as ?49")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#read")).to_have_text("Kept: 149, read as ?49")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("h1").first).to_have_text("weather")
+    page.keyboard.press("Control+z")
+    expect(page.locator("h1").first).to_have_text("station")
+    expect(page.locator("#count")).to_have_text("0 of 6")
+    assert kept(folder) == {}
+
+
+def test_what_has_no_value_needs_enter_twice_and_empty_is_said(page, folder) -> None:
+    page.keyboard.type("14")
+    page.keyboard.press("Enter")
+    expect(page.locator("#asks")).to_contain_text("it has 2 of 3 digits")
+    assert kept(folder) == {}
+    page.keyboard.press("Enter")
+    expect(page.locator("h1").first).to_have_text("weather")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(page.locator("#where")).to_contain_text("serial 2")
+    assert kept(folder) == {(1, "station"): ("14", "typed"), (1, "weather"): ("", "typed")}
+
+
+def test_a_reload_goes_on_where_it_was(page) -> None:
+    page.keyboard.press("Enter")
+    expect(page.locator("h1").first).to_have_text("weather")
+    page.reload()
+    expect(page.locator("h1").first).to_have_text("weather")
+    expect(page.locator("#count")).to_have_text("0 of 5")
+
+
+def test_the_next_field_has_been_loaded_before_it_is_needed(page) -> None:
+    page.wait_for_load_state("networkidle")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("Enter")
+    expect(page.locator("h1").first).to_have_text("weather")
+    assert not [url for url in asked if "weather" in url and "name=1" in url]
+
+
+def test_the_page_fits_and_is_accessible_and_ends(page) -> None:
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found = axe_playwright.Axe().run(page)
+            assert not found.violations_count, (width, scheme, found.generate_report())
+    for number in range(3):
+        page.keyboard.press("Enter")
+        expect(page.locator("h1").first).to_have_text("weather")
+        page.keyboard.type("1")
+        page.keyboard.press("Enter")
+        expect(page.locator("#count")).to_have_text(f"{2 * number + 2} of 6")
+    expect(page.locator("#finished-title")).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(page.locator("h1").first).to_have_text("weather")
+
+
+def test_an_audit_ends_with_its_report(chromium, folder) -> None:
+    for address in serve("audit", folder, "--fields", 1, "--json"):
+        page = chromium.new_page()
+        page.goto(address)
+        expect(page.locator("#crop img")).to_be_visible()
+        expect(page.locator("#read")).to_be_hidden()
+        page.keyboard.type("?")
+        page.keyboard.press("Enter")
+        expect(page.locator("#summary")).to_have_text("no field is typed yet")
+        page.close()

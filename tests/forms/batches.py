@@ -1,0 +1,99 @@
+"""A batch whose fields say what a test wants, with a page that shows where each field is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mnistry.forms import layout
+from mnistry.forms.answers import CHECK, OK, Answer
+from mnistry.forms.definition import Box, Form
+from mnistry.forms.loading import load
+from mnistry.forms.reading import KEPT_SCALE, key_of
+from mnistry.forms.rules import key
+from mnistry.forms.store import NewPage, Store
+
+TOML = """\
+title = "Catch"
+[[field]]
+name = "station"
+type = "digits"
+length = 3
+[[field]]
+name = "patient"
+type = "digits"
+length = 3
+private = true
+[[field]]
+name = "adults"
+type = "integer"
+max = 99
+[[field]]
+name = "young"
+type = "integer"
+max = 99
+[[field]]
+name = "total"
+type = "integer"
+max = 99
+[[field]]
+name = "weather"
+type = "choice"
+options = ["dry", "rain"]
+[[rule]]
+sum = ["adults", "young"]
+equals = "total"
+"""
+
+PRIVATE = 130  # the shade of a private field in the pictures
+UNSURE = Answer("?49", "049", 0.8, CHECK, "a character is not sure", (("049", 0.8), ("149", 0.2)))
+CONTESTED = Answer(
+    "1?", 12, 0.5, CHECK, "a character is not sure", (("12", 0.5), ("17", 0.5)), is_contested=True
+)
+
+
+def write_form(folder: Path) -> Form:
+    """Write FORM.toml and load it."""
+    path = folder / "FORM.toml"
+    path.write_text(TOML, "utf-8")
+    return load(path)
+
+
+def answers(**others: Answer) -> dict[str, Answer]:
+    """A sheet on which everything is sure and the sum is right, but for `others`."""
+    sure = {
+        "station": Answer("049", "049", 1.0, OK), "patient": Answer("777", "777", 1.0, OK),
+        "adults": Answer("12", 12, 1.0, OK), "young": Answer("4", 4, 1.0, OK),
+        "total": Answer("16", 16, 1.0, OK), "weather": Answer("dry", "dry", 1.0, OK),
+    }  # fmt: skip
+    return sure | others
+
+
+def add(form: Form, store: Store, number: int, said: Mapping[str, Answer]) -> None:
+    """Add a sheet; or read the same one again."""
+    (page,) = layout.place(form).pages
+    seen = np.full((297 * KEPT_SCALE, 210 * KEPT_SCALE), 255, np.uint8)
+    found = {}
+    for place in page.places:
+        box = around(place.boxes)
+        left, top = round(box.x * KEPT_SCALE), round(box.y * KEPT_SCALE)
+        shade = PRIVATE if place.field.private else 60
+        seen[top : round(box.bottom * KEPT_SCALE), left : round(box.right * KEPT_SCALE)] = shade
+        where = (box.x, box.y, box.width, box.height)
+        name = key_of(place)[2]
+        answer = said[name]
+        found[key(name)] = Answer(
+            answer.text, answer.value, answer.confidence, answer.status, answer.why,
+            answer.candidates, where, 1, answer.is_contested,
+        )  # fmt: skip
+    picture = cv2.imencode(".jpg", seen)[1].tobytes()
+    new = NewPage(1, 1, number, 0, found, None, (), None, picture)
+    store.add_page(store.add_file(f"scan{number}.png", str(number)), new)
+
+
+def around(boxes: tuple[Box, ...]) -> Box:
+    """The least box that has all of some."""
+    x, y = min(one.x for one in boxes), min(one.y for one in boxes)
+    right, bottom = max(one.right for one in boxes), max(one.bottom for one in boxes)
+    return Box(x, y, right - x, bottom - y)
