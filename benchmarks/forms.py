@@ -283,7 +283,7 @@ def calibrate(networks: Networks, digits: tuple[Images, Labels], count: int, see
     random = np.random.default_rng(seed)
     terms, is_right = [], []
     side = 12 * SCALE
-    frame = FieldInk(np.zeros((side, side), np.float32), np.zeros((side, side), bool), 1.0, False)
+    frame = FieldInk(np.zeros((side, side), np.float32), np.zeros((side, side), bool), False)
     while len(terms) < count:
         writer = Writer(*digits, random)
         digit, ink = int(random.integers(10)), np.zeros((side, side), np.float32)

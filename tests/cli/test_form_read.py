@@ -50,6 +50,10 @@ def test_a_batch_is_exported_compared_and_forgotten(
     typed.write_text("file,station\n049.png,049\n173.png,175\n")
     compared = mnistry_command("form", "compare", folder, typed)
     assert compared.out.endswith("173.png, page 1, station: read 173, typed 175, read as sure\n")
+    assert "2 fields compared in 2 sheets: 1 different, 1 of these read as sure" in compared.err
+    typed.write_bytes("file,größe\n".encode("latin-1"))
+    refused = mnistry_command("form", "compare", folder, typed)
+    assert "typed.csv, line 1: a character that is not UTF-8" in refused.err
     assert [path.name for path in (folder / "differences").iterdir()] == ["2_station.png"]
     assert "3 pictures deleted" in mnistry_command("form", "forget", folder).err
     assert not list((folder / "pictures").iterdir()) + list((folder / "differences").iterdir())
@@ -62,6 +66,7 @@ def test_pages_that_are_not_placed_are_named_with_exit_code_8(mnistry_command, s
     (scans / "note.txt").write_text("no picture")
     read = mnistry_command("form", "read", scans.parent / "FORM.toml", scans)
     assert read.code == 8
+    assert "2 of the files and pages could not be read" in read.err
     assert f"{other}, page 1: it is no page of this form" in read.err
     assert str(scans / "note.txt") in read.err
     assert len(read.out.splitlines()) == 3

@@ -12,6 +12,7 @@ from mnistry.forms import batch, output
 from mnistry.forms.loading import load
 from mnistry.forms.rules import key
 from mnistry.forms.store import Decision, Store
+from mnistry.reading.reader import SHIPPED
 from tests.forms import filled
 
 
@@ -141,3 +142,19 @@ def test_several_processes_read_the_same(form_path: Path, reader: Reader, tmp_pa
     with Store(tmp_path / "batch") as store:
         batch.read(load(form_path), reader, store, files, processes=2)
         assert stations(form_path, store) == ["049", "149", "249"]
+
+
+@pytest.mark.slow
+def test_several_processes_read_with_the_given_network(form_path: Path, tmp_path: Path) -> None:
+    model = tmp_path / "digits.onnx"
+    model.write_bytes(SHIPPED.read_bytes())
+    reader, path = Reader(model, threads=1), save(tmp_path / "1.png", "049")
+    found = []
+    for processes in (1, 2):
+        with Store(tmp_path / f"batch{processes}") as store:
+            batch.read(load(form_path), reader, store, [path], processes=processes)
+            found.append(store.sheets()[0].answers)
+    assert found[0] == found[1]
+    with Store(tmp_path / "batch") as store:
+        batch.read(load(form_path), Reader(threads=1), store, [path])
+        assert store.sheets()[0].answers != found[0]  # another network decides otherwise

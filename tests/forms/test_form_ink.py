@@ -31,7 +31,6 @@ def test_an_empty_field_has_no_ink(page: alignment.Blank) -> None:
 def test_faint_pencil_becomes_full_ink(page: alignment.Blank, strength: float) -> None:
     sheet = filled.fill({"depth": "30"}, strength)
     found = ink_of(sheet, page, "depth")
-    assert 0.4 * strength < found.level < 1.1 * strength
     assert (found.strength > 0.9).mean() > 0.005
 
 

@@ -182,7 +182,7 @@ def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence
     lost = len(failed) + sum(not page.is_double for page in aside)
     if lost:
         raise IncompleteError(
-            f"{common.counted_noun(lost, 'file or page')} could not be read",
+            f"{lost:,} of the files and pages could not be read",
             remedy="scan them again, or give another FORM.toml for other forms",
         )
 
@@ -248,7 +248,7 @@ def compare(folder: Path, typed: Path, as_json: bool) -> None:
     with store:
         rows = _typed(typed)
         found = comparison.compare(form, store, rows, str(typed))
-        comparison.write_pictures(store, found.differences)
+        comparison.write_pictures(form, store, found.differences)
     if as_json:
         common.print_json(found.to_json())
         return
@@ -256,21 +256,15 @@ def compare(folder: Path, typed: Path, as_json: bool) -> None:
         click.echo(printable(str(one)))
     common.say(
         f"{common.counted_noun(found.fields, 'field')} compared in "
-        f"{common.counted_noun(found.sheets, 'sheet')}: {len(found.differences):,} differ, "
-        f"{found.sure:,} of them were ok"
+        f"{common.counted_noun(found.sheets, 'sheet')}: {len(found.differences):,} different, "
+        f"{found.sure:,} of these read as sure"
     )
 
 
 def _typed(path: Path) -> list[dict[str, str]]:
-    try:
-        content = path.read_bytes()[: _MAX_TYPED + 1]
-        if len(content) > _MAX_TYPED:
-            raise DataError("too large a file", where=path, expected="at most 50 MB")
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=path) from error
-    except UnicodeDecodeError as error:
-        raise DataError("no UTF-8", where=path, remedy="save it as UTF-8") from error
+    from mnistry.forms.loading import read_text
+
+    text = read_text(path, _MAX_TYPED)
     head = text.split("\n", 1)[0]
     rows = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",")
     return [{(k or ""): (v or "") for k, v in row.items()} for row in rows]

@@ -284,8 +284,6 @@ def rule_broken(entry: Field, value: Value) -> str | None:
         comparable = datetime.date.fromisoformat(value)
     elif isinstance(value, str) and entry.type == "time":
         comparable = datetime.time.fromisoformat(value)
-    elif entry.type == "digits" and isinstance(value, str):
-        comparable = Decimal(value)
     if entry.minimum is not None and comparable < entry.minimum:
         return f"it is less than {entry.minimum}"
     if entry.maximum is not None and comparable > entry.maximum:

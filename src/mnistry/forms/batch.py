@@ -98,7 +98,8 @@ def read(
     given = [*_known(store, version, outcome), *paths]
     tasks = _tasks(store, given, version, outcome)
     done = jobs.in_order(
-        _work, tasks, processes, given_up=_given_up, start=_start, arguments=(form.path,)
+        _work, tasks, processes, given_up=_given_up, start=_start,
+        arguments=(form.path, reader.model),
     ) if processes > 1 else map(_Worker(form, reader).read, tasks)  # fmt: skip
     for task, page in done:
         progress(_name(task))
@@ -243,10 +244,10 @@ class _Worker:
 _workers: list[_Worker] = []  # of a process that `_start` has begun: one
 
 
-def _start(path: Path) -> None:
+def _start(path: Path, model: str | os.PathLike[str] | bytes | None) -> None:
     cv2.setNumThreads(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes there about damaged files
-    _workers.append(_Worker(loading.load(path), Reader(threads=1)))
+    _workers.append(_Worker(loading.load(path), Reader(model, threads=1)))
 
 
 def _work(task: Task) -> tuple[Task, NewPage]:

@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 
 from mnistry.errors import DataError
-from mnistry.forms import output
+from mnistry.forms import crops, output
 from mnistry.forms.answers import OK, Answer, parse
-from mnistry.forms.definition import Field, Form
+from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
-from mnistry.forms.reading import KEPT_SCALE
 from mnistry.forms.rules import key
 from mnistry.forms.store import DIFFERENCES, Store
 
@@ -152,28 +151,31 @@ def _agrees(entry: Field, answer: Answer, typed: str) -> bool:
     return entry.type in ("date", "time") and parse(entry, typed)[0] == value
 
 
-def write_pictures(store: Store, differences: Sequence[Difference]) -> None:
-    """Write a picture of each field that differs: ``differences/SHEET_NAME.png`` in the batch."""
+def write_pictures(form: Form, store: Store, differences: Sequence[Difference]) -> None:
+    """Write a picture of each field that differs: ``differences/SHEET_NAME.png`` in the batch.
+
+    There are no pictures of private fields, and in those of others they are hidden.
+    """
     if store.folder is None:
         return
+    private = crops.PrivateFields(form)
     folder = store.folder / DIFFERENCES
     sheets = {sheet.id: sheet for sheet in store.sheets()}
     for one in differences:
-        sheet = sheets[one.sheet]
-        answer = sheet.answers.get(key(one.name))
+        sheet, at = sheets[one.sheet], key(one.name)
+        answer = None if at in private else sheet.answers.get(at)
         page = next((p for p in sheet.pages if answer and p.page == answer.page), None)
         content = None if page is None else store.picture(page)
         if content is None or answer is None:
             continue
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-        if picture is None:
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        if decoded is None:
             continue
-        x, y, width, height = answer.box
-        left, top = (max(0, round((v - _MARGIN) * KEPT_SCALE)) for v in (x, y))
-        part = picture[
-            top : round((y + height + _MARGIN) * KEPT_SCALE),
-            left : round((x + width + _MARGIN) * KEPT_SCALE),
-        ]
+        picture = np.asarray(decoded, np.uint8)
+        box = Box(*answer.box)
+        crops.hide(picture, private.boxes(sheet, answer.page, other_than=at), box)
+        wide, high = box.width + 2 * _MARGIN, box.height + 2 * _MARGIN
+        part = crops.part(picture, Box(box.x - _MARGIN, box.y - _MARGIN, wide, high))
         folder.mkdir(mode=0o700, exist_ok=True)
         target = folder / f"{one.sheet}_{one.name}.png"
         target.write_bytes(cv2.imencode(".png", part)[1].tobytes())

@@ -61,15 +61,12 @@ class FieldInk:
         for full ink. It reaches `MARGIN` over the box on each side.
     printed
         ``bool``: where something is printed, with a margin; ink there is a guess.
-    level
-        The part of the paper's light that full ink absorbs; 0 if there is none.
     is_hidden
         Whether a stroke may run along the print, where it cannot be told from the print's edge.
     """
 
     strength: Strength = field(repr=False)
     printed: Mask = field(repr=False)
-    level: float
     is_hidden: bool
 
     def inside(self) -> tuple[slice, slice]:
@@ -135,7 +132,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     level = float(np.percentile(marks, _LEVEL)) if marks.size else 0.0
     if not level:
         hidden = _is_stroke(lost & (seen > _VISIBLE))
-        return FieldInk(np.zeros_like(seen), printed, 0.0, hidden)
+        return FieldInk(np.zeros_like(seen), printed, hidden)
     near = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     strength = np.asarray(np.clip(np.where(near, seen, 0) / level, 0, 1), np.float32)
     hidden = _is_stroke(lost & (seen > _STRONG * level))
@@ -144,7 +141,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     over = np.clip((plain - _LIGHTER * there.dark) / level, 0, 1)
     over = np.where(printed & (there.dark < _LIGHT) & (near | (mended > 0)), over, 0)
     strength = np.maximum(mended, over * (over > _CLEAR)).astype(np.float32)
-    return FieldInk(strength, printed, level, hidden)
+    return FieldInk(strength, printed, hidden)
 
 
 def _shift(scan: Grey, where: Alignment, there: Print) -> tuple[float, float]:

@@ -70,7 +70,9 @@ _ENTRY: dict[str, Schema] = {
     "format": _text('The order of a date or a time: "YYYY-MM-DD", "DD.MM.YY", "HH:MM".'),
     "in": _text("A CSV file whose first column, or column of this name, lists the values."),
     "none": _text('What is written where there is no value: "-".'),
-    "private": _flag("Whether pictures of the field are kept out of logs and samples."),
+    "private": _flag(
+        "Whether the field is left out of the pictures of compare, and hidden beside other fields."
+    ),
 }
 FIELD: dict[str, Schema] = {
     **_ENTRY,

@@ -240,7 +240,7 @@ class FormReader:
         found: dict[Key, Answer] = {}
         for number, (place, ink) in enumerate(zip(page.places, inks, strict=True)):
             answer = self._answer(place, ink, read.get(number))
-            box = _around(place.boxes)
+            box = around(place.boxes)
             found[key_of(place)] = replace(answer, box=_edges(box), page=page.number)
         kept = alignment.cut(grey, where, (0, 0, blank.width, blank.height), KEPT_SCALE)
         problems += self._outside(kept, blank, page, found)
@@ -272,9 +272,9 @@ class FormReader:
         marks = _marks_outside(kept, blank, page)
         told = 0
         for x, y in marks:
-            place = min(page.places, key=lambda one: _away(_around(one.boxes), x, y), default=None)
+            place = min(page.places, key=lambda one: _away(around(one.boxes), x, y), default=None)
             # Paper that exists already has boxes that are no fields of this form.
-            is_near = place is not None and _away(_around(place.boxes), x, y) < _BELONGS
+            is_near = place is not None and _away(around(place.boxes), x, y) < _BELONGS
             if place is not None and is_near and self.form.template is None:
                 found[key_of(place)] = found[key_of(place)].doubted("there is ink beside it")
             else:
@@ -306,7 +306,8 @@ def _edges(box: Box) -> tuple[float, float, float, float]:
     return box.x, box.y, box.width, box.height
 
 
-def _around(boxes: Sequence[Box]) -> Box:
+def around(boxes: Sequence[Box]) -> Box:
+    """Return the least box that contains some."""
     x, y = min(box.x for box in boxes), min(box.y for box in boxes)
     right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
     return Box(x, y, right - x, bottom - y)
@@ -320,11 +321,11 @@ def _away(box: Box, x: float, y: float) -> float:
 
 def _boxes(place: Place) -> Sequence[Box]:
     """Return the boxes that are read by themselves: those of each option, or the whole."""
-    return place.boxes if place.field.type == "choice" else (_around(place.boxes),)
+    return place.boxes if place.field.type == "choice" else (around(place.boxes),)
 
 
 def _cells(place: Place, ink: FieldInk) -> Cells:
-    left = _around(place.boxes).x
+    left = around(place.boxes).x
     return Cells(ink, tuple((box.x - left, box.right - left) for box in place.boxes))
 
 
@@ -363,7 +364,7 @@ def _marks_outside(kept: Grey, blank: Blank, page: PageLayout) -> list[tuple[flo
     free = dark == 0
     edge = round(_EDGE * scale)
     free[:edge], free[-edge:], free[:, :edge], free[:, -edge:] = False, False, False, False
-    for box in (box for place in page.places for box in (_around(place.boxes),)):
+    for box in (around(place.boxes) for place in page.places):
         left, top = (max(0, int((v - _NEAR_FIELD) * scale)) for v in (box.x, box.y))
         free[top : int((box.bottom + _NEAR_FIELD) * scale) + 1,
              left : int((box.right + _NEAR_FIELD) * scale) + 1] = False  # fmt: skip

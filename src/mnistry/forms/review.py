@@ -7,34 +7,28 @@ types, and keep it in the store before they go on. Knows nothing of HTTP.
 
 import re
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mnistry.errors import DataError, UsageError
-from mnistry.forms import layout, output
+from mnistry.forms import crops, output
 from mnistry.forms.answers import OK, Answer, Value, parse, rule_broken
 from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
-from mnistry.forms.reading import KEPT_SCALE, key_of
+from mnistry.forms.reading import KEPT_SCALE
 from mnistry.forms.rules import Key
 from mnistry.forms.store import Decision, Drawn, Sheet, Store
 
 TYPED, CONFIRMED = "typed", "confirmed"
-# Millimetres round a field that are shown, across and down; and round a private field that are
-# hidden, because people write over the edges of boxes.
-_AROUND, _HIDDEN = (28.0, 9.0), 3.0
-_FRAME, _HIDING = (178, 114, 0), 200  # blue, as OpenCV orders it; grey
+_AROUND = (28.0, 9.0)  # millimetres round a field that are shown, across and down
+_FRAME = (178, 114, 0)  # blue, as OpenCV orders it
 _QUALITY = 90
 _MOST_SHOWN = 6  # candidates
 _PAGES_KEPT = 3
 _NAME = re.compile(r"([0-9]{1,15})/([^/]*)/(-?[0-9]{1,9})/(.+)", re.DOTALL)
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -177,12 +171,8 @@ class _Batch:
         self.keys = output.keys_of(form)
         self._pages_of_form = output.pages_of(form)
         self._version = -1
-        self._pictures: dict[str, Picture] = {}
-        self._places = [
-            (page.number, key_of(place), place.field, _around(place.boxes))
-            for page in layout.place(form).pages
-            for place in page.places
-        ]
+        self._pictures: dict[str, crops.Picture] = {}
+        self._private = crops.PrivateFields(form)
         self.refresh()
 
     def refresh(self) -> None:
@@ -258,18 +248,14 @@ class _Batch:
         page = self._page(sheet, at)
         answer = self.sheets[sheet].answers[at]
         own = Box(*answer.box)
-        hidden = self._private(sheet, at, answer.page)
-        for box in hidden:
-            _part(page, _grown(box, _HIDDEN))[:] = _HIDING
-        _part(page, own)[:] = _part(self._pictures[self._picture_name(sheet, at) or ""], own)
-        for box in hidden:
-            _part(page, box)[:] = _HIDING
+        hidden = self._private.boxes(self.sheets[sheet], answer.page, other_than=at)
+        crops.hide(page, hidden, own)
         across, down = _AROUND
         seen = Box(
             max(0.0, own.x - across), max(0.0, own.y - down), own.width + 2 * across,
             own.height + 2 * down,
         )  # fmt: skip
-        shown = cv2.cvtColor(np.ascontiguousarray(_part(page, seen)), cv2.COLOR_GRAY2BGR)
+        shown = cv2.cvtColor(np.ascontiguousarray(crops.part(page, seen)), cv2.COLOR_GRAY2BGR)
         left, top = (round((v - 0.8) * KEPT_SCALE) for v in (own.x - seen.x, own.y - seen.y))
         right, bottom = (
             round((v + 0.8) * KEPT_SCALE) for v in (own.right - seen.x, own.bottom - seen.y)
@@ -278,7 +264,7 @@ class _Batch:
         flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
         return bytes(cv2.imencode(".jpg", shown, flags)[1].tobytes())
 
-    def _page(self, sheet: int, at: Key) -> Picture:
+    def _page(self, sheet: int, at: Key) -> crops.Picture:
         """Return a copy of the page that a field is on."""
         name = self._picture_name(sheet, at)
         if name is not None and name not in self._pictures:
@@ -296,21 +282,6 @@ class _Batch:
         while len(self._pictures) > _PAGES_KEPT:
             del self._pictures[next(one for one in self._pictures if one != name)]
         return self._pictures[name].copy()
-
-    def _private(self, sheet: int, at: Key, page: int) -> list[Box]:
-        """Return where other private fields are: by the form, and where they were read."""
-        answers = self.sheets[sheet].answers
-        found = [
-            box
-            for number, other, entry, box in self._places
-            if number == page and entry.private and other != at
-        ]
-        return found + [
-            Box(*answer.box)
-            for other, answer in answers.items()
-            if answer.page == page and other != at and other in self.keys
-            and self.entry(other).private
-        ]  # fmt: skip
 
     def where(self, sheet: int) -> str:
         """Say which sheet it is."""
@@ -353,23 +324,6 @@ def _hint(entry: Field) -> str:
         "choice": "the key of an option", "tick": "1 or 0",
     }  # fmt: skip
     return known.get(entry.type) or entry.format or ("HH:MM" if entry.type == "time" else "a date")
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
-    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
-    return Box(x, y, right - x, bottom - y)
-
-
-def _grown(box: Box, by: float) -> Box:
-    return Box(box.x - by, box.y - by, box.width + 2 * by, box.height + 2 * by)
-
-
-def _part(page: Picture, box: Box) -> Picture:
-    """Return a view of a part of a page, given in millimetres."""
-    left, top = (max(0, round(v * KEPT_SCALE)) for v in (box.x, box.y))
-    right, bottom = (max(0, round(v * KEPT_SCALE)) for v in (box.right, box.bottom))
-    return page[top:bottom, left:right]
 
 
 class Review:

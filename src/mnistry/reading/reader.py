@@ -117,6 +117,11 @@ class Reader:
     thousands
         Whether thousands are separated: by the comma, or with `decimal_comma` by the point.
 
+    Attributes
+    ----------
+    model
+        As given: another process makes the same reader with it.
+
     Raises
     ------
     ModelError
@@ -136,6 +141,7 @@ class Reader:
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"a threshold of {threshold}", expected="a probability, 0 to 1")
+        self.model = model
         where, classes = "the ONNX model", None
         if not (model is None or isinstance(model, bytes)):
             where = os.fspath(model)
