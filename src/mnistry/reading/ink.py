@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 # Larger pictures are reduced to this long side. A digit whose height is a fortieth of it still has
 # 40 pixels, twice as many as MNIST's.
 LONG_SIDE = 1600
-# Pictures whose long side is at most this get a margin.
+# Pictures whose long side is at most this get a margin, if no ink is found without one.
 _CUT_OUT = 128
 # Long side at which the widths of strokes are measured.
 _COARSE_SIDE = 384
@@ -89,9 +89,10 @@ def find_ink(grey: NDArray[np.uint8]) -> Ink:
     >>> ink.paper_is_light, float(ink.strength[10, 13]), float(ink.strength[0, 0])
     (True, 1.0, 0.0)
     """
-    if max(grey.shape) <= _CUT_OUT:
+    ink = _find(grey)
+    if max(grey.shape) <= _CUT_OUT and not ink.strength.any():
         return _with_margin(grey)
-    return _find(grey)
+    return ink
 
 
 def _with_margin(grey: NDArray[np.uint8]) -> Ink:
