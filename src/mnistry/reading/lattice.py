@@ -6,7 +6,7 @@ digit, and how probable it is. The probability of a path is a product over its s
 shapes, its cuts and the ink that it leaves unread. Knows neither pictures nor the network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -28,10 +28,15 @@ _UNREAD = 7.0
 # The most pieces of one digit: cuts are a fifth of its height apart, and no digit is wider than
 # WIDEST allows. A few more may be parts of a broken digit.
 _MOST_PARTS = 12
+# The most runs of pieces that are tried on a page, and the most pixels of their boxes: the longest
+# runs are dropped first.
+_MOST_RUNS, _MOST_PIXELS = 400, 1 << 24
 _NO_WAY = (-np.inf, 0, None)
 
 
-def spans(line: Line, settled: Mapping[Span, Piece] | None = None) -> dict[Span, Piece]:
+def spans(
+    line: Line, settled: Mapping[Span, Piece] | None = None, longest: int = _MOST_PARTS
+) -> dict[Span, Piece]:
     """Return every run of pieces, ``(first, last + 1)``, that may be one digit.
 
     Parameters
@@ -40,21 +45,62 @@ def spans(line: Line, settled: Mapping[Span, Piece] | None = None) -> dict[Span,
         The line.
     settled
         Those of `wholes` that are one digit: no cut of these is tried.
+    longest
+        The most pieces of a run.
     """
     found = dict(settled or {})
-    done = {i for first, end in found for i in range(first, end)}
+    for first, end in runs(line, found):
+        if end - first <= longest:
+            found[first, end] = joined(line.pieces[first:end])
+    return found
+
+
+def runs(line: Line, settled: Mapping[Span, Piece] | None = None) -> dict[Span, int]:
+    """Return the pixels of the box of each run of `spans` that is not settled; much quicker."""
+    done = {i for first, end in settled or {} for i in range(first, end)}
     pieces = line.pieces
+    found = {}
     for first in range(len(pieces)):
         if first in done:
             continue
+        x, y, right, bottom = _edges(pieces[first])
         for end in range(first + 1, min(first + _MOST_PARTS, len(pieces)) + 1):
             if end - first > 1 and not _may_join(pieces[end - 2], pieces[end - 1], line):
                 break
-            whole = joined(pieces[first:end])
-            if end - first > 1 and whole.width > WIDEST * max(whole.height, line.height):
+            left, top, far, low = _edges(pieces[end - 1])
+            x, y, right, bottom = min(x, left), min(y, top), max(right, far), max(bottom, low)
+            if end - first > 1 and right - x > WIDEST * max(bottom - y, line.height):
                 break
-            found[first, end] = whole
+            found[first, end] = (right - x) * (bottom - y)
     return found
+
+
+def longest_run(lines: Sequence[Mapping[Span, int]]) -> int:
+    """Return how many pieces a run may have, so that there are not too many runs: 1 at least.
+
+    Parameters
+    ----------
+    lines
+        From `runs`, for each line of a page.
+
+    Examples
+    --------
+    >>> longest_run([{(0, 1): 40, (0, 2): 80, (1, 2): 40}])
+    12
+    >>> longest_run([{(0, 1): 40, (0, 2): _MOST_PIXELS, (1, 2): 40}])
+    1
+    """
+    sizes = sorted((end - first, size) for line in lines for (first, end), size in line.items())
+    pixels = 0
+    for count, (length, size) in enumerate(sizes, 1):
+        pixels += size
+        if count > _MOST_RUNS or pixels > _MOST_PIXELS:
+            return max(1, length - 1)
+    return _MOST_PARTS
+
+
+def _edges(piece: Piece) -> tuple[int, int, int, int]:
+    return piece.x, piece.y, piece.right, piece.bottom
 
 
 def wholes(line: Line) -> dict[Span, Piece]:

@@ -22,6 +22,10 @@ from mnistry.reading.reject import accepted
 from mnistry.reading.result import CANDIDATES, Candidate, DetailedReading, Digit, Notation, Reading
 from mnistry.reading.segment import Line, Piece, find_lines
 
+# The boxes of all spans are measured at this many pixels at most: larger ones are reduced to an
+# equal share.
+_MOST_PIXELS = 1 << 21
+
 
 @dataclass(frozen=True, eq=False)
 class _Predictions:
@@ -163,9 +167,12 @@ class MarkReader:
         """Read the marks of all lines."""
         wholes = self._predict([lattice.wholes(line) for line in lines], ink)
         settled = [one.settled(line) for one, line in zip(wholes, lines, strict=True)]
+        longest = lattice.longest_run(
+            [lattice.runs(line, one.spans) for line, one in zip(lines, settled, strict=True)]
+        )
         rest = []
         for line, one in zip(lines, settled, strict=True):
-            every = lattice.spans(line, one.spans)
+            every = lattice.spans(line, one.spans, longest)
             rest.append({span: every[span] for span in every if span not in one.spans})
         found = [one + other for one, other in zip(settled, self._predict(rest, ink), strict=True)]
         scale = max(ink.strength.shape) / max(size)
@@ -190,10 +197,9 @@ class MarkReader:
 
     def _predict(self, lines: Sequence[Mapping[Span, Piece]], ink: Ink) -> list[_Predictions]:
         """Convert the spans of all lines to MNIST's form, and read them in one batch."""
-        forms = [_form(piece, ink.strength) for spans in lines for piece in spans.values()]
-        if not forms:
+        images = to_forms([piece for spans in lines for piece in spans.values()], ink.strength)
+        if not len(images):
             return [_no_predictions() for _ in lines]
-        images = np.stack(forms)
         probabilities = onnx_session.probabilities(self._session, images)
         ends = np.cumsum([len(spans) for spans in lines]).tolist()
         return [
@@ -235,10 +241,44 @@ def reject_marks(digits: list[Digit], size: tuple[int, int], scale: float = 1.0)
     ]
 
 
-def _form(piece: Piece, strength: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Convert a piece's own ink, with its soft edge, to MNIST's form."""
-    own = cv2.dilate(padded_by(2, piece.mask.astype(np.uint8)), np.ones((3, 3), np.uint8))
+def to_forms(pieces: Sequence[Piece], strength: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Convert pieces to MNIST's form, ``uint8``, shape ``(n, 28, 28)``.
+
+    If their boxes have too many pixels in all, the larger ones are reduced first.
+    """
+    if not pieces:
+        return np.zeros((0, SIDE, SIDE), np.uint8)
+    pixels = sum(piece.mask.size for piece in pieces)
+    most = None if pixels <= _MOST_PIXELS else _MOST_PIXELS // len(pieces)
+    return np.stack([_form(piece, strength, most) for piece in pieces])
+
+
+def _form(piece: Piece, strength: NDArray[np.float32], most: int | None) -> NDArray[np.uint8]:
+    """Convert a piece's own ink, with its soft edge, to MNIST's form.
+
+    Parameters
+    ----------
+    piece, strength
+        The piece, and the ink of its picture.
+    most
+        Pixels to which its box is reduced if it has more.
+    """
+    own = padded_by(2, piece.mask.view(np.uint8))
     top, left = max(0, piece.y - 2), max(0, piece.x - 2)
     part = strength[top : piece.bottom + 2, left : piece.right + 2]
     row, column = top - (piece.y - 2), left - (piece.x - 2)
-    return normalise(part * own[row : row + part.shape[0], column : column + part.shape[1]])
+    own = own[row : row + part.shape[0], column : column + part.shape[1]]
+    if most is not None and piece.mask.size > most:
+        return normalise(_reduced_ink(own, part, float(np.sqrt(most / piece.mask.size))))
+    return normalise(part * cv2.dilate(own, np.ones((3, 3), np.uint8)))
+
+
+def _reduced_ink(
+    own: NDArray[np.uint8], part: NDArray[np.float32], factor: float
+) -> NDArray[np.float32]:
+    """Reduce a piece's ink; thin strokes, which averaging pales, get their full strength back."""
+    rows, columns = (max(1, round(side * factor)) for side in part.shape)
+    share = cv2.resize(255 * own, (columns, rows), interpolation=cv2.INTER_AREA)
+    soft = cv2.dilate((share > 0).view(np.uint8), np.ones((3, 3), np.uint8))
+    ink = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA) * soft
+    return np.asarray(ink / max(float(ink.max()), 1e-3), np.float32)

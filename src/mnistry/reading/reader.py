@@ -66,6 +66,8 @@ _LEAST_GAIN, _GAIN = 5.0, 0.3
 # A mark is clearly better known in one direction than in another from this difference on. At least
 # so many are so in the direction that a page is turned to, and that many times as many as not.
 _CLEAR, _FOR_IT, _MORE = 1.0, 3, 2
+# A page with more marks than this is read in one other direction at most, else in two.
+_MANY = 64
 # Digits that are turned upside down, to see whether they are known so.
 _SAMPLE = 24
 # A page is looked at again if more than this part of it was not read.
@@ -300,8 +302,8 @@ class Reader:
         notes: list[str] = []
         if page.corners is not None:
             notes.append("the sheet in the picture was read, and nothing beside it")
-        page, found = self._levelled(page, found)
-        page, found, note = self._turned(page, found)
+        page, found, was_read_again = self._levelled(page, found)
+        page, found, note = self._turned(page, found, was_read_again)
         found = _placed(found, page, [*notes, *note])
         if page.grey is not grey:
             found = replace(found, picture=grey, picture_size=size)
@@ -310,24 +312,25 @@ class Reader:
     def _read_upright(self, page: Page) -> DetailedReading:
         return self._read_both(page.grey, find_ink(page.grey), page.size)
 
-    def _levelled(self, page: Page, found: DetailedReading) -> tuple[Page, DetailedReading]:
-        """Read a page again if its lines slope, and keep what reads better."""
+    def _levelled(self, page: Page, found: DetailedReading) -> tuple[Page, DetailedReading, bool]:
+        """Read a page again if its lines slope, keep what reads better, and say if it was read."""
         boxes = np.array([digit.box for digit in found.reading.digits]).reshape(-1, 4)
         if len(boxes) < turn.FEW and not _is_doubtful(found):
-            return page, found
+            return page, found, False
         size = float(np.median(boxes[:, 2:].max(1))) if len(boxes) else 0.0
         if _is_doubtful(found):
             marks = turn.find_marks(found.ink.strength)
             boxes, size = marks.boxes, marks.size
         degrees = turn.slope(boxes, size)
         if not degrees:
-            return page, found
+            return page, found, False
         level = levelled(page, degrees)
         again = self._read_upright(level)
-        return (level, again) if _sure(again) >= _sure(found) else (page, found)
+        is_better = _sure(again) >= _sure(found)
+        return (level, again, True) if is_better else (page, found, True)
 
     def _turned(
-        self, page: Page, found: DetailedReading
+        self, page: Page, found: DetailedReading, was_read_again: bool
     ) -> tuple[Page, DetailedReading, list[str]]:
         """Turn a page by quarter turns if it then reads far better.
 
@@ -341,7 +344,10 @@ class Reader:
         each = turn.known(marks, self._answer)
         known = each.sum(0)
         ways = [(known[0] + _evidence(found), 0, page, found)]
-        for quarters in np.argsort(-known)[:2].tolist():
+        # Many marks say which way is up without a second reading. No page is read more than three
+        # times.
+        ways_read = 1 if len(marks) > _MANY or was_read_again else 2
+        for quarters in np.argsort(-known)[:ways_read].tolist():
             if quarters:
                 other_page = turned(page, 90 * quarters)
                 other = self._read_upright(other_page)
