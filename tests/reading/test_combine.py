@@ -135,6 +135,10 @@ def test_a_line_has_its_text_its_rows_and_a_box_for_each_character() -> None:
     assert abs(line.bottom - 58) < 4
     assert line.is_beside(20, 60)
     assert not line.is_beside(60, 90)
+    assert line.holds(54, 64)  # a comma
+    assert not line.holds(54, 76)
+    assert not line.holds(62, 66)
+    assert not line.holds(30, 64)
 
 
 def test_what_may_have_been_passed_over_is_a_question_mark() -> None:

@@ -89,3 +89,10 @@ def test_a_digit_that_is_not_sure_is_an_unknown_number(digits: Digits) -> None:
     assert "?" in reading.text
     assert all(number.value is None for number in reading.numbers if "?" in number.text)
     assert [number.text for number in reading.numbers] == reading.text.split()
+
+
+@pytest.mark.parametrize(("text", "seed"), [("17,723", 1), ("22,340", 1)])
+def test_a_comma_below_the_digits_is_no_line_of_its_own(
+    reader: Reader, digits: Digits, text: str, seed: int
+) -> None:
+    assert reader.read(write(text, digits, seed)).lines == (text,)

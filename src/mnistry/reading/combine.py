@@ -22,6 +22,7 @@ from mnistry.images.mnist_form import bounds, normalise
 from mnistry.reading.components import components
 from mnistry.reading.line_reader import (
     HEIGHT,
+    MARGIN,
     TALL,
     Character,
     Strip,
@@ -189,6 +190,12 @@ class ReadLine:
         """Whether it overlaps these rows of the ink by half of the smaller height."""
         shared = min(self.bottom, bottom) - max(self.top, top)
         return shared > 0.5 * min(self.bottom - self.top, bottom - top)
+
+    def holds(self, top: float, bottom: float) -> bool:
+        """Whether these rows are those of a low mark that was seen in this line, as a comma is."""
+        height = self.bottom - self.top
+        is_seen = self.top <= top <= self.bottom and bottom <= self.bottom + MARGIN * height
+        return is_seen and bottom - top < height / 2
 
 
 def read_lines(

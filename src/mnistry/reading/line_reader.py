@@ -26,8 +26,8 @@ HEIGHT, WIDTH_MULTIPLE = 48, 16
 CHARACTERS = "0123456789-+.,/:? "
 
 # Margin above and below the tall marks of a line, as a fraction of their height; and that height.
-_MARGIN = 0.25
-TALL = HEIGHT / (1 + 2 * _MARGIN)
+MARGIN = 0.25
+TALL = HEIGHT / (1 + 2 * MARGIN)
 # Least strength of a pixel that belongs to a mark.
 _MARK = 0.4
 # The same in a strip.
@@ -88,8 +88,8 @@ class Strip:
         """Return the box ``(left, top, width, height)`` of some columns, in pixels of the ink."""
         whole = HEIGHT / self.scale
         falls = self.slope * left / self.scale, self.slope * right / self.scale
-        top = self.y + min(falls) + whole * _MARGIN / (1 + 2 * _MARGIN)
-        height = max(falls) - min(falls) + whole / (1 + 2 * _MARGIN)
+        top = self.y + min(falls) + whole * MARGIN / (1 + 2 * MARGIN)
+        height = max(falls) - min(falls) + whole / (1 + 2 * MARGIN)
         return self.x + left / self.scale, top, (right - left) / self.scale, height
 
 
@@ -278,15 +278,15 @@ def cut(strength: Strength, top: int, bottom: int) -> Strip | None:
         The first row of the line's tall marks, and the row after their last.
     """
     height = max(bottom - top, 4)
-    scale = HEIGHT / ((1 + 2 * _MARGIN) * height)
+    scale = HEIGHT / ((1 + 2 * MARGIN) * height)
     reach = strength[max(0, int(top - 0.1 * height)) : int(bottom + 0.25 * height) + 1]
     columns = np.flatnonzero((reach > _MARK).any(0))
     if not columns.size:
         return None
     left, right = columns[0] - 0.3 * height, columns[-1] + 1 + 0.3 * height
     width = int(min(_WIDEST, np.ceil((right - left) * scale / WIDTH_MULTIPLE) * WIDTH_MULTIPLE))
-    image = _resampled(strength, left, top - _MARGIN * height, scale, width)
-    return Strip(image, float(left), float(top - _MARGIN * height), scale)
+    image = _resampled(strength, left, top - MARGIN * height, scale, width)
+    return Strip(image, float(left), float(top - MARGIN * height), scale)
 
 
 def _resampled(

@@ -478,7 +478,13 @@ class Reader:
             )
         }
         rows = [row.spaced() if i in clear else row for i, row in enumerate(found)]
-        kept = [row for i, row in enumerate(rows) if i in clear or not any(i in b for b in beside)]
+        kept = [
+            row
+            for i, row in enumerate(rows)
+            if i in clear
+            or not any(i in b or line.holds(row.top, row.bottom)
+                       for line, b in zip(read, beside, strict=True))
+        ]  # fmt: skip
         for line, near in zip(read, beside, strict=True):
             if clear.isdisjoint(near):
                 row = _row(line, scale)
