@@ -67,7 +67,7 @@ def test_pages_that_are_not_placed_are_named_with_exit_code_8(mnistry_command, s
     read = mnistry_command("form", "read", scans.parent / "FORM.toml", scans)
     assert read.code == 8
     assert "2 of the files and pages could not be read" in read.err
-    assert f"{other}, page 1: it is no page of this form" in read.err
+    assert f"{other}, page 1: it is not a page of this form" in read.err
     assert str(scans / "note.txt") in read.err
     assert len(read.out.splitlines()) == 3
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_done_is_refused(mnistry_command, scans: Path, tmp_path: 
         ((scans, "--watch", scans), "--watch needs --batch"),
         ((scans, "-o", tmp_path / "out.doc"), ".xlsx"),
         ((scans, "-o", tmp_path / "out.csv", "--jsonl"), "exclude each other"),
-        ((scans, "--batch", scans), "not empty, and no batch"),
+        ((scans, "--batch", scans), "not empty, and not a batch"),
     ]:
         refused = mnistry_command("form", "read", form, *arguments)
         assert refused.code == 2

@@ -84,7 +84,7 @@ MISTAKES = [
     (FIELD + 'type = "digits"\nlength = 2\npattern = "(1"', 6, "pattern: missing"),
     (FIELD + 'type = "digits"\nlength = 9\npattern = "(1+)+\\\\1"', 6, "pattern: .*RE2"),
     (FIELD + 'type = "digits"\nlength = 9\ncheck = "lun"', 6, "such as luhn"),
-    (FIELD + 'type = "digits"\nlength = 9\ncheck = "os.path"', 6, "no module of python-stdnum"),
+    (FIELD + 'type = "digits"\nlength = 9\ncheck = "os.path"', 6, "not a module of python-stdnum"),
     (FIELD + 'type = "digits"\nin = "no.csv"', 5, "no.csv: no such file"),
     (FIELD + 'type = "digits"\nlength = 2\nin = "list.csv"', 6, "a value with 3 digits for 2"),
     (FIELD + 'type = "digits"\nin = "words.csv"', 5, "words.csv, line 3: not digits alone"),
@@ -174,7 +174,7 @@ def test_a_mistake_is_told_with_its_line(text, line, words, form_of, tmp_path: P
 
 
 def test_the_lines_of_other_mistakes_are_told_too(form_of) -> None:
-    with pytest.raises(DataError, match=r"line 5: .*; mistakes are on line 6, 7 too"):
+    with pytest.raises(DataError, match=r"line 5: .*; there are more on lines 6, 7"):
         form_of(FIELD + 'type = "digits"\nlength = 99\nmaxx = 5\nx = 1')
 
 

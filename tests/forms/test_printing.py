@@ -170,7 +170,7 @@ def test_a_font_of_ones_own_is_used(form_of, tmp_path: Path) -> None:
     (tmp_path / "own.ttf").write_bytes((fonts / "STIXGeneral.ttf").read_bytes())
     assert b"STIXGeneral" in printed(form_of(f'font = "own.ttf"\n{WHOLE}'))
     (tmp_path / "own.ttf").write_bytes(b"no font")
-    with pytest.raises(DataError, match=r"own\.ttf: no font: .*; expected a TTF"):
+    with pytest.raises(DataError, match=r"own\.ttf: not a font: .*; expected a TTF"):
         printed(form_of(f'font = "own.ttf"\n{WHOLE}'))
     (tmp_path / "own.ttf").write_bytes((fonts / "STIXNonUni.ttf").read_bytes())
     with pytest.raises(DataError, match=r"own\.ttf: it lacks: "):

@@ -198,7 +198,7 @@ def test_a_private_field_is_seen_in_its_own_picture_alone(form: Form, store: Sto
         (Field("a", "a", "choice", options=("b",)), "9", None, "it is not the number of an option"),
         (Field("a", "a", "integer"), " ", None, None),
         (Field("a", "a", "integer", none="-"), "-", None, None),
-        (Field("a", "a", "integer"), "-", None, "it is no whole number"),
+        (Field("a", "a", "integer"), "-", None, "it is not a whole number"),
         (Field("a", "a", "date", format="DD.MM.YYYY"), "14062026", "2026-06-14", None),
         (Field("a", "a", "date", format="DD.MM.YY"), "310226", None, "there is no such date"),
         (Field("a", "a", "text"), "net torn", "net torn", None),

@@ -151,9 +151,9 @@ def test_its_owner_alone_can_read_it(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_batch_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
-    with pytest.raises(UsageError, match="no batch"):
+    with pytest.raises(UsageError, match="not a batch"):
         Store(tmp_path)
-    with pytest.raises(UsageError, match="no batch"):
+    with pytest.raises(UsageError, match="not a batch"):
         Store(tmp_path / "new", must_exist=True)
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 

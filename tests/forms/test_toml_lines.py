@@ -69,7 +69,7 @@ def test_tables_under_tables_are_counted() -> None:
     ],
 )
 def test_what_is_no_toml_is_refused_with_its_line(text, line) -> None:
-    with pytest.raises(DataError, match=rf"FORM.toml, line {line}: no TOML"):
+    with pytest.raises(DataError, match=rf"FORM.toml, line {line}: not TOML"):
         toml_lines.parse(text, "FORM.toml")
 
 

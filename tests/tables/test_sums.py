@@ -1,7 +1,8 @@
 """Totals that do not add up are named, and nothing else is."""
 
 from mnistry.reading import Cell, Table, numbers
-from mnistry.tables import problems, spreadsheet_text
+from mnistry.system.spreadsheets import spreadsheet_text
+from mnistry.tables import problems
 
 
 def table(*rows: str) -> Table:
@@ -38,6 +39,6 @@ def test_no_cell_becomes_a_formula() -> None:
     assert [spreadsheet_text(text) for text in ("", "-1", "+1.5", "?-", "1-2")] == [
         "", "-1", "+1.5", "?-", "1-2",
     ]  # fmt: skip
-    assert [spreadsheet_text(text) for text in ("-1+2", "+1:2", "-?", "-")] == [
-        "'-1+2", "'+1:2", "'-?", "'-",
+    assert [spreadsheet_text(text) for text in ("-1+2", "+1:2", "-?", "-", "=1", "\t1")] == [
+        "'-1+2", "'+1:2", "'-?", "'-", "'=1", "'\t1",
     ]  # fmt: skip

@@ -38,7 +38,7 @@ DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch
     "--batch",
     metavar="DIR",
     type=options.PATH,
-    help="Keep what was read in DIR: run again, only new pages are read.",
+    help="Keep what was read in DIR; a second run reads only new pages.",
 )
 @click.option(
     "--watch",
@@ -69,8 +69,8 @@ def read(
     """Read filled forms: scans and photos, in any order and turned in any way.
 
     A field that is not sure, or breaks a rule of the form, has a ? in its cell
-    and is named in the column problems. Pages that belong to no sheet are
-    named, and the exit code is then 8.
+    and is named in the column problems. Pages that could not be
+    placed are named, and the exit code is then 8.
     """
     from mnistry.cli.read import open_reader
     from mnistry.forms import batch as batches
@@ -166,7 +166,7 @@ def _aside(page: "Page") -> str:
 
 
 def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence[str]) -> None:
-    """Say what is to be done, and raise `IncompleteError` if pages are in no sheet."""
+    """Say what is to be done, and raise `IncompleteError` if pages could not be placed."""
     checks = sum(len(one.to_check) for one in found)
     fields = sum(len(one.answers) for one in found)
     common.say(
@@ -174,7 +174,7 @@ def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence
         f"{checks:,} to be checked"
     )
     for one in found:
-        if one.problems:  # which quote values, as no log should
+        if one.problems:  # problems quote values, which do not belong in a log
             count = common.counted_noun(len(one.problems), "problem")
             common.note(printable(f"{one.file}, page {one.page}: {count}, told in the table"))
     for page in aside:

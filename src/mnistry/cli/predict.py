@@ -29,6 +29,7 @@ def predict(run_path: Path, data: str, output: Path | None, form: "Origin") -> N
     from mnistry.runs import scoring
     from mnistry.runs.directory import Run
     from mnistry.system import files
+    from mnistry.system.spreadsheets import spreadsheet_text
 
     if output is not None:
         common.check_output(output)
@@ -38,12 +39,12 @@ def predict(run_path: Path, data: str, output: Path | None, form: "Origin") -> N
     if split is None:
         raise DataError("no images", where=dataset.source)
     answers = scoring.predict(run, split.images).argmax(axis=1)
-    labels = [_no_formula(run.data.classes[answer]) for answer in answers]
+    labels = [spreadsheet_text(run.data.classes[answer]) for answer in answers]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     if split is dataset.test and dataset.test_files:
         table.writerow(("file", "label"))
-        table.writerows(zip(map(_no_formula, dataset.test_files), labels, strict=True))
+        table.writerows(zip(map(spreadsheet_text, dataset.test_files), labels, strict=True))
     else:
         table.writerow(("ImageId", "Label"))
         table.writerows(enumerate(labels, start=1))
@@ -53,8 +54,3 @@ def predict(run_path: Path, data: str, output: Path | None, form: "Origin") -> N
         files.write_bytes(output, text.getvalue().encode())
         common.say(f"wrote {len(answers):,} labels to {output}")
     common.finish(dataset)
-
-
-def _no_formula(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

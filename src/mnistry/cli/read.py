@@ -318,7 +318,8 @@ def _print_line(found: "PageResult", read: dict[str, Any]) -> None:
 def _tables(as_jsonl: bool, *, sum_row: bool, sum_column: bool) -> "Callable[[PageResult], None]":
     """Return a function that prints a page's tables, and notes what does not add up."""
     from mnistry.reading.batch import place
-    from mnistry.tables import problems, spreadsheet_text
+    from mnistry.system.spreadsheets import spreadsheet_text
+    from mnistry.tables import problems
 
     writer = _csv_writer()
     is_first = True

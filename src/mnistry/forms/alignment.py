@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 # Pixels for each millimetre: of a blank page, and of the smaller pictures that are compared by
 # features (about 200 and 100 dpi).
 SCALE, _ROUGH_SCALE = 8, 4
-# Features of a page.
+# The most features of a page.
 _FEATURES = 1500
 # A feature belongs to another one if it is that much nearer than the second nearest (Lowe's ratio).
 _RATIO = 0.8
@@ -42,6 +42,9 @@ _OFF = 0.15
 _MESH = 4.0
 # Weight of the correction's own size, against fits to a few corners.
 _RIDGE = 0.3
+
+MARKERS = cv2.aruco.DICT_4X4_50
+_UNBENT = np.zeros((16, 2))  # `Alignment.bend` of a flat page
 
 Grey = NDArray[np.uint8]
 Points = NDArray[np.float64]
@@ -74,8 +77,8 @@ class Blank:
     descriptors: NDArray[np.float32] = field(repr=False)
 
     @property
-    def itself(self) -> "Alignment":
-        """Where it lies in its own picture."""
+    def own_alignment(self) -> "Alignment":
+        """Where the page lies in its own picture."""
         return _flat(self.grey, self.width, self.height)
 
 
@@ -162,7 +165,7 @@ def prepare(
 def _flat(grey: Grey, width: float, height: float) -> Alignment:
     """Return where a page lies in a picture that shows nothing else."""
     scale = [grey.shape[1] / width, grey.shape[0] / height, 1.0]
-    return Alignment(np.diag(scale), np.zeros((16, 2)), (width, height))
+    return Alignment(np.diag(scale), _UNBENT, (width, height))
 
 
 def _inside(allowed: Grey, at: Points) -> bool:
@@ -197,7 +200,7 @@ def align(scan: Grey, blanks: Sequence[Blank]) -> tuple[int, Alignment] | None:
 
 
 def find_markers(scan: Grey) -> dict[int, Points]:
-    """Find square markers, of OpenCV's DICT_4X4_50, in a scan.
+    """Find square markers, of OpenCV's dictionary `MARKERS`, in a scan.
 
     Returns
     -------
@@ -208,7 +211,7 @@ def find_markers(scan: Grey) -> dict[int, Points]:
     factor = min(1.0, _MARKER_SIDE / max(scan.shape))
     rows, columns = (max(1, round(side * factor)) for side in scan.shape)
     small = cv2.resize(scan, (columns, rows), interpolation=cv2.INTER_AREA)
-    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+    dictionary = cv2.aruco.getPredefinedDictionary(MARKERS)
     corners, numbers, _ = cv2.aruco.ArucoDetector(dictionary).detectMarkers(small)
     found = [] if numbers is None else [int(number) for number in numbers.ravel()]
     return {
@@ -221,7 +224,9 @@ def find_markers(scan: Grey) -> dict[int, Points]:
 def by_markers(
     found: Mapping[int, Points], wanted: Mapping[int, Sequence[float]], size: tuple[float, float]
 ) -> Alignment | None:
-    """Find out where a page lies by its markers; None with fewer than two of them.
+    """Find out where a page lies by its markers.
+
+    None with fewer than two of them, or if they do not fit one page.
 
     Parameters
     ----------
@@ -247,7 +252,7 @@ def by_markers(
     if not _is_plausible(homography, on_page):
         return None
     off = np.hypot(*(_mapped(homography, on_page) - in_scan).T)
-    where = Alignment(homography, np.zeros((16, 2)), size)
+    where = Alignment(homography, _UNBENT, size)
     return where if off.max() < _MARKERS_OFF * where.scale else None
 
 
@@ -285,7 +290,7 @@ def _by_features(
     ):
         return None
     homography = np.asarray(np.linalg.inv(back), np.float64)
-    return Alignment(homography, np.zeros((16, 2)), (blank.width, blank.height))
+    return Alignment(homography, _UNBENT, (blank.width, blank.height))
 
 
 def _is_plausible(homography: NDArray[np.float64], points: Points) -> bool:
@@ -322,7 +327,8 @@ def refine(scan: Grey, blank: Blank, rough: Alignment) -> Alignment | None:
                 return None
             found = replace(found, homography=np.asarray(homography, np.float64))
         else:
-            # The terms of the correction contain a small homography, but for rounding.
+            # From here on only the correction changes: its terms also approximate a small
+            # homography.
             found = replace(found, bend=_fitted(points, moves, found, scores[is_found]))
     score = float(np.median(scores))
     return replace(found, score=score) if score >= LEAST_SCORE else None
@@ -335,18 +341,18 @@ def _fitted(
     terms = _terms(points, before.size)
     goal = terms @ before.bend + moves
     bend = before.bend
-    size = _RIDGE * np.diag([0.0] * 3 + [1.0] * (terms.shape[1] - 3))
+    penalty = _RIDGE * np.diag([0.0] * 3 + [1.0] * (terms.shape[1] - 3))
     for _ in range(6):
         off = np.hypot(*(goal - terms @ bend).T)
         weight = (weights / (1 + (off / _OFF) ** 2))[:, None]
-        bend = np.linalg.solve(terms.T @ (weight * terms) + size, terms.T @ (weight * goal))
+        bend = np.linalg.solve(terms.T @ (weight * terms) + penalty, terms.T @ (weight * goal))
     return bend
 
 
 def _shifts(
     scan: Grey, blank: Blank, where: Alignment, reach: float
 ) -> tuple[Points, NDArray[np.float64]]:
-    """Return how far each corner lies from where it is expected, in millimetres; correlations."""
+    """Return each corner's shift from its expected place, in millimetres, and its correlation."""
     seen = _patches(scan, where, blank.corners, _PATCH + reach)
     shifts, scores = np.zeros((len(seen), 2)), np.zeros(len(seen))
     for i, (patch, area) in enumerate(zip(blank.patches, seen, strict=True)):

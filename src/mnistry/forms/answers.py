@@ -48,8 +48,8 @@ class Answer:
     why
         Why it is to be checked, or what a rule decided; None if there is nothing to say.
     candidates
-        Texts that it may have, and their probabilities, the most probable first; none if anything
-        but digits that are not sure is in doubt.
+        Texts that it may have, and their probabilities, the most probable first; none if
+        something other than unsure digits is in doubt.
     box, page
         Where it is on the form: x, y, width and height in millimetres.
     is_contested
@@ -68,7 +68,7 @@ class Answer:
     is_contested: bool = False
 
     def doubted(self, why: str) -> "Answer":
-        """Return it to be checked; the first reason stays first."""
+        """Return a copy with the status ``check``; earlier reasons stand before the new one."""
         whole = f"{self.why}; {why}" if self.why and self.status == CHECK else why
         return replace(self, status=CHECK, why=whole)
 
@@ -211,7 +211,7 @@ def parse(entry: Field, text: str) -> tuple[Value, str | None]:
         return _digits(entry, inner)
     if entry.type == "integer":
         if not re.fullmatch(r"-?[0-9]+", inner):
-            return None, "it is no whole number"
+            return None, "it is not a whole number"
         return int(inner), None
     if entry.type == "decimal":
         return _decimal(entry, inner)
@@ -232,7 +232,7 @@ def _digits(entry: Field, text: str) -> tuple[Value, str | None]:
 def _decimal(entry: Field, text: str) -> tuple[Value, str | None]:
     match = re.fullmatch(r"(-?[0-9]*)(?:[.,]([0-9]*))?", text)
     if match is None or not any(character.isdigit() for character in text):
-        return None, "it is no number"
+        return None, "it is not a number"
     whole, part = match.groups()
     if part is None and entry.decimals:
         return None, "it has no decimals"
@@ -257,7 +257,7 @@ def _moment(entry: Field, text: str) -> tuple[Value, str | None]:
             digits[start : start + len(name)] for start, name in zip(at, names, strict=False)
         ]
     if any(len(number) > len(name) for number, name in zip(numbers, names, strict=True)):
-        return None, f"it is no {entry.type} of the form {form}"
+        return None, f"it is not a {entry.type} of the form {form}"
     parts = {name[0]: int(number) for name, number in zip(names, numbers, strict=True)}
     try:
         if entry.type == "time":

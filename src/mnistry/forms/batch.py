@@ -27,16 +27,20 @@ _SIDE = 4200
 # Quality of the pictures that are kept, of 100.
 _QUALITY = 80
 # A file in a watched folder is taken once it has not changed for so many seconds; and one that
-# cannot be opened is set aside after so many.
+# cannot be opened is set aside after so many; and seconds between two looks at the folder.
 _QUIET, _PATIENCE, _PAUSE = 2.0, 30.0, 1.0
-# Counts up when a page may be read otherwise than before.
+# Increase it when pages are read differently than before: batches are then read again.
 _READER = 1
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Task:
-    """A page to be read: its file, its path and its number from 1; `is_last` of its file."""
+    """A page to be read.
+
+    Its file's number in the store, its path, its number from 1 of `pages`, and whether it `is_last`
+    of its file to be read.
+    """
 
     file: int
     path: str
@@ -54,7 +58,10 @@ class Outcome:
 
 
 def version_of(form: Form) -> str:
-    """Return what changes whenever sheets must be read again: with FORM.toml and its lists."""
+    """Return a digest of all that decides how sheets are read.
+
+    That is FORM.toml, its template and its lists.
+    """
     digest = hashlib.sha256(f"{_READER} {form.template_digest}".encode())
     digest.update(form.path.read_bytes())
     for entry in form.entries().values():
@@ -71,14 +78,14 @@ def read(
     processes: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Read files into a store: those that are new, and those that another FORM.toml read.
+    """Read files into a store: new ones, and those that were read with another FORM.toml.
 
     Parameters
     ----------
     form
         The form.
     reader
-        Whose networks to read with.
+        Provides the networks.
     store
         The batch.
     paths
@@ -142,7 +149,10 @@ def watch(
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    """Return a file's size and time of change; None if it is none, hidden, or partly written."""
+    """Return a file's size and time of change.
+
+    None if it is not a regular file, is hidden, or is partly written.
+    """
     hidden = path.name.startswith(".") or path.suffix.lower() in (".part", ".tmp", ".crdownload")
     try:
         found = path.stat()
@@ -175,7 +185,10 @@ def _known(store: Store, version: str, outcome: Outcome) -> Iterator[Path]:
 
 
 def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) -> Iterator[Task]:
-    """Yield the pages that are not in the store yet; what cannot be opened is noted."""
+    """Yield the pages to read: new ones, and all of a file that another FORM.toml was used for.
+
+    What cannot be opened is noted.
+    """
     under_way: set[int] = set()
     for path in paths:
         try:
@@ -188,8 +201,8 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
             is_new = not store.was_read(file)
             count = decode.page_count(path)
         except (DataError, OSError) as error:
-            said = str(error) if isinstance(error, DataError) else f"{path}: {error.strerror}"
-            outcome.failed.append(said)
+            message = str(error) if isinstance(error, DataError) else f"{path}: {error.strerror}"
+            outcome.failed.append(message)
             continue
         numbers = [
             number
@@ -228,7 +241,7 @@ class _Worker:
                     page = sources.checked_page(document, task.number, _SIDE)
                 found = self._reader.read(page.grey)
             except DataError as error:
-                found = PageReading(problem=f"{error.what}")
+                found = PageReading(problem=error.what)
             except MemoryError:
                 found = PageReading(problem="not enough memory for it")
         picture = None

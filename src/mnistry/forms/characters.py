@@ -19,7 +19,7 @@ from mnistry.reading.line_reader import Strip
 from mnistry.reading.reader import Networks
 
 # Ink of this strength belongs to a mark.
-_MARK = 0.3
+MARK = 0.3
 # A mark belongs to a box if this part of it lies inside; from the smaller part on it is not clear.
 _INSIDE, _UNCLEAR = 0.5, 0.12
 # A mark that lies in two cells with at least this part of its area is a line, or digits that touch.
@@ -41,9 +41,9 @@ _POINT_SURE = 0.4
 _SURE, _SURE_IN_CELL = 0.9, 0.97
 # Of `certainty`; fitted on generated cells: ``benchmarks/forms.py --calibrate``.
 _WEIGHTS = np.array([-0.241, -0.048, -0.001, 0.309, -0.527])
-# Of a digit's strokes, the length as a multiple of its height or width that one of 200 of MNIST's
-# digits exceeds; how many areas they enclose at most; and the least such area in square
-# millimetres.
+# For each digit: the greatest length of its strokes, in multiples of the larger of its height and
+# width (one in 200 of MNIST's digits exceeds it), and the most areas that they enclose. Last, the
+# least area that counts, in square millimetres.
 _LONGEST = (3.0, 1.6, 3.0, 3.3, 2.7, 3.25, 3.2, 2.4, 3.35, 2.75)
 _HOLES, _HOLE = (1, 0, 1, 0, 1, 1, 1, 0, 2, 1), 0.06
 # A digit wider than this multiple of its height may be struck out by a level stroke. The highest
@@ -52,7 +52,7 @@ _STRUCK_WIDTH, _ALTERED = 0.9, 0.25
 # Probability below which another digit is no candidate.
 _CANDIDATE = 0.003
 
-SIGNS = "-+.,/:"
+SIGNS = line_reader.CHARACTERS[10:-2]  # neither digits, nor ? and the space
 
 Strength = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -127,8 +127,8 @@ class Cells:
 
 
 def own_ink(ink: FieldInk) -> tuple[Strength, bool]:
-    """Return the ink of the marks that belong to a box; and whether a mark may or may not do so."""
-    count, labels = cv2.connectedComponents((ink.strength > _MARK).astype(np.uint8))
+    """Return the ink of a box's own marks, and whether it is unclear if some mark is one."""
+    count, labels = cv2.connectedComponents((ink.strength > MARK).astype(np.uint8))
     all_of = np.bincount(labels.ravel(), minlength=count)
     inside = np.bincount(labels[ink.inside()].ravel(), minlength=count) / np.maximum(all_of, 1)
     is_own = inside >= _INSIDE
@@ -291,7 +291,7 @@ def _parted(comb: Cells) -> _Parted:
     """Divide the ink of a comb among its cells, each mark whole where possible."""
     strength, is_unclear = own_ink(comb.ink)
     doubts = _doubts(comb.ink, is_unclear)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((strength > _MARK).astype(np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((strength > MARK).astype(np.uint8))
     columns = np.arange(strength.shape[1])
     starts = np.array([MARGIN + left for left, _ in comb.edges] + [MARGIN + comb.edges[-1][1]])
     walls = (starts[1:-1] + [MARGIN + right for _, right in comb.edges[:-1]]) / 2 * FINE
@@ -352,7 +352,7 @@ def _slashes(owner: NDArray[np.intp], comb: Cells) -> list[str]:
 
 def strip_of(cell: Strength, ink: FieldInk) -> Strip:
     """Cut a cell's ink out as a line of one character; low marks are not enlarged as digits are."""
-    rows = np.flatnonzero((cell > _MARK).any(1))
+    rows = np.flatnonzero((cell > MARK).any(1))
     inside, _ = ink.inside()
     least = _LEAST_HEIGHT * (inside.stop - inside.start)
     top, bottom = float(rows[0]), float(rows[-1] + 1)
@@ -448,19 +448,13 @@ def evidence(
     answer: NDArray[np.float32], seen: NDArray[np.float64], best: int
 ) -> NDArray[np.float64]:
     """Return what `certainty` weighs: by each network, the digit and the next best."""
-    others = np.delete(seen[: len(line_reader.CHARACTERS) - 1], best).max()  # but the space
+    others = np.delete(seen[: len(line_reader.CHARACTERS) - 1], best).max()  # without the space
     return np.array(
         [
             1.0,
-            _odds(float(seen[best])),
+            combine.log_odds(float(seen[best]), 1e-4),
             np.log(others + 1e-5),
-            _odds(float(answer[best])),
+            combine.log_odds(float(answer[best]), 1e-4),
             np.log(np.delete(answer, best).max() + 1e-6),
         ]
     )
-
-
-def _odds(probability: float) -> float:
-    """Return the natural log odds of a probability, bounded."""
-    p = min(max(probability, 1e-4), 1 - 1e-4)
-    return float(np.log(p / (1 - p)))

@@ -1,7 +1,7 @@
-"""Patterns and check digits, by libraries whose time does not run away.
+"""Patterns and check digits, with libraries that take a bounded time.
 
-Both are data from FORM.toml: a pattern is RE2's, which takes a time that grows with the text's
-length alone, and a check's name must be one of python-stdnum's modules.
+Both come from FORM.toml: RE2 matches a pattern in a time proportional to the text's length, and a
+check's name must be one of python-stdnum's modules.
 """
 
 import functools
@@ -17,7 +17,7 @@ def compiled(pattern: str) -> Any:
     Raises
     ------
     ValueError
-        If it is none, or looks back or ahead, which RE2 cannot.
+        If it is not valid, or looks back or ahead, which RE2 cannot.
 
     Examples
     --------
@@ -34,8 +34,8 @@ def compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        said = error.args[0] if error.args else "not valid"
-        raise ValueError(said.decode() if isinstance(said, bytes) else str(said)) from None
+        message = error.args[0] if error.args else "not valid"
+        raise ValueError(message.decode() if isinstance(message, bytes) else str(message)) from None
 
 
 @functools.cache

@@ -20,7 +20,7 @@ class Code:
     page
         From 1.
     serial
-        From 1; 0 for a copy without a number, as a photocopier makes many.
+        From 1; 0 for a copy without a number, such as one that will be photocopied.
     """
 
     form: str

@@ -49,8 +49,8 @@ def of_list(path: Path) -> tuple[Copy, ...]:
     Raises
     ------
     DataError
-        If the file cannot be read, has too many rows, or a serial number that is none or is there
-        twice; with the line.
+        If the file cannot be read, has too many rows, or a serial number that is not valid or
+        occurs twice; with the line.
     """
     reader = csv.reader(io.StringIO(read_text(path, MAX_LIST_BYTES), newline=""))
     copies: list[Copy] = []
@@ -70,7 +70,7 @@ def of_list(path: Path) -> tuple[Copy, ...]:
             lines[copy.serial] = reader.line_num
             copies.append(copy)
     except csv.Error as error:
-        raise DataError(f"no CSV: {error}", where=f"{path}, line {reader.line_num}") from None
+        raise DataError(f"not CSV: {error}", where=f"{path}, line {reader.line_num}") from None
     if not copies:
         raise DataError(
             "no rows", where=path, expected="a line of headings, and a row for each copy"

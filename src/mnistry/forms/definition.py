@@ -4,7 +4,6 @@
 lie on paper.
 """
 
-import dataclasses
 import datetime
 import functools
 import hashlib
@@ -20,6 +19,12 @@ from mnistry.forms import checks
 # Part of every form's version: count up when `mnistry.forms.layout` places boxes otherwise, so that
 # sheets which were printed before are refused, not read at wrong places.
 _LAYOUT = 1
+
+INCH = 25.4  # millimetres
+POINT = INCH / 72
+# A4 and US letter, upright, in millimetres.
+PAGES = {"A4": (210.0, 297.0), "letter": (215.9, 279.4)}
+CELL = (6.0, 8.0)  # the width and height of a printed box, unless FORM.toml says otherwise
 
 Bound = Decimal | datetime.date | datetime.time
 
@@ -42,6 +47,11 @@ class Box:
     def bottom(self) -> float:
         """The y of its lower edge."""
         return self.y + self.height
+
+    @property
+    def edges(self) -> tuple[float, float, float, float]:
+        """Its x, y, width and height."""
+        return self.x, self.y, self.width, self.height
 
     def divided(self, count: int) -> tuple["Box", ...]:
         """Return `count` equal boxes side by side.
@@ -240,7 +250,7 @@ class Form:
     template_pages: int = 0
     note: str | None = None
     font: Path | None = None
-    cell: tuple[float, float] = (6.0, 8.0)
+    cell: tuple[float, float] = CELL
 
     @functools.cached_property
     def version(self) -> str:
@@ -254,7 +264,7 @@ class Form:
         fields = [_meaning(one) for one in self.fields]
         tables = [
             (
-                *(table.name, table.label, table.rows, table.page, _edges(table.box)),
+                *(table.name, table.label, table.rows, table.page, table.box and table.box.edges),
                 *map(_meaning, table.columns),
             )
             for table in self.tables
@@ -280,10 +290,14 @@ def _digest(text: str) -> str:
 
 def _meaning(one: Field) -> tuple[Any, ...]:
     return (
-        *(one.name, one.label, one.type, one.length, one.decimals, one.page, _edges(one.box)),
-        *([_edges(box) for box in one.boxes], one.cells, one.width, one.options, one.format),
+        *(
+            one.name,
+            one.label,
+            one.type,
+            one.length,
+            one.decimals,
+            one.page,
+            one.box and one.box.edges,
+        ),
+        *([box.edges for box in one.boxes], one.cells, one.width, one.options, one.format),
     )
-
-
-def _edges(box: Box | None) -> tuple[float, ...] | None:
-    return None if box is None else dataclasses.astuple(box)

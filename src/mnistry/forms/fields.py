@@ -20,15 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError
-from mnistry.forms.definition import Box, Field, Table
-from mnistry.forms.layout import MAX_PAGES
-from mnistry.forms.loading import INCH, PAGES, RESERVED, SHAPES, size_of
+from mnistry.forms.definition import PAGES, POINT, Box, Field, Table
+from mnistry.forms.keys import MAX_CELLS, MAX_COLUMNS, MAX_FIELDS, MAX_PAGES
+from mnistry.forms.loading import RESERVED, SHAPE_TOLERANCE, UNKNOWN_SIZE, size_of
 from mnistry.images import decode
 from mnistry.images.formats import HEAD_BYTES, MAX_PIXELS, is_pdf
 from mnistry.images.pdf import Pdf
 
-MAX_FIELDS = 1000
-_POINT = INCH / 72
 _COMB = 1 << 24  # a text field's flag in PDFs: boxes for its characters
 _LEAST_POINTS = 4.0  # the least side of a field's box
 _OFF = "Off"  # what a tick's box exports when it is empty
@@ -38,16 +36,20 @@ _SCALE = 8
 _PAPER = 51  # pixels around a point among which its paper is found
 _LINE, _INK = 14, 70  # grey levels by which a line, and what is printed, are darker than paper
 _LEAST_SIDE = 2.5  # of a box; here and below in millimetres
-_LEAST_LINE = 2.2
+_LEAST_LINE = 2.2  # least length of a line
 _FILLED = 0.9  # of a rectangle that an area fills if it is a box
-_PRINTED = 0.008  # of a box that is covered by print: it is a heading
-_LEVEL = 0.8  # by which edges of boxes in a row differ
-_COMB_GAP, _SHARED = 1.8, 1.0  # between a comb's boxes, and those with a line in common
+_PRINTED = 0.008  # part of a box covered by print from which on it is a heading
+_LEVEL = 0.8  # by which edges of boxes in a row may differ
+_COMB_GAP, _SHARED = (
+    1.8,
+    1.0,
+)  # the greatest gap between boxes of a comb, and between boxes that share a line
 _POINT_GAP = 6.0  # between boxes with a decimal point between them
+# A comb's boxes: greatest width, width over height, and unevenness.
 _COMB_WIDTH, _COMB_SHAPE, _COMB_EVEN = 9.0, 1.6, 0.15
-_TICK, _TICK_SHAPE = 12.0, 1.25
+_TICK, _TICK_SHAPE = 12.0, 1.25  # a tick's box: greatest side, and ratio of its sides
 _WIDE, _HIGH = 60.0, 15.0  # a box for text
-_MOST_BOXES, _MOST_COLUMNS = 4000, 30  # on a page, and in a table
+_MOST_BOXES = 4000  # on a page
 _LONGEST = 1200.0  # a page's side
 _SLOPE = 0.006  # of lines on a page that is straight: a third of a degree
 _LEAST_ROWS = 3  # with the same fields, to be a table
@@ -176,11 +178,7 @@ def _quoted(text: str) -> str:
 
 
 def _edges(box: Box | None) -> str:
-    return (
-        "["
-        + ", ".join(f"{value:.2f}" for value in dataclasses.astuple(box or Box(0, 0, 0, 0)))
-        + "]"
-    )
+    return f"[{', '.join(f'{value:.2f}' for value in (box or Box(0, 0, 0, 0)).edges)}]"
 
 
 def _lines_of(one: Field) -> Iterator[str]:
@@ -220,7 +218,7 @@ def _of_pdf(blank: Path) -> Found | None:
         document.close()
     if not given:
         return None
-    given.sort(key=lambda one: (one["page"], round(one["box"][1] * _POINT / 4), one["box"][0]))
+    given.sort(key=lambda one: (one["page"], round(one["box"][1] * POINT / 4), one["box"][0]))
     groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for number, one in enumerate(given):
         of_several = one["kind"] in ("check", "radio")  # boxes on a page with one name
@@ -242,9 +240,9 @@ def _of_widgets(name: str, widgets: list[dict[str, Any]]) -> Field:
     label = " ".join(
         filter(str.isprintable, (first["label"] or name).replace("\n", " ").split(" "))
     )
-    boxes = tuple(Box(*(value * _POINT for value in one["box"])) for one in widgets)
+    boxes = tuple(Box(*(value * POINT for value in one["box"])) for one in widgets)
     one = Field(name, (label or name)[:200], "text", page=first["page"], box=boxes[0])
-    if first["kind"] == "text" and first["flags"] & _COMB and 1 < first["length"] <= 40:
+    if first["kind"] == "text" and first["flags"] & _COMB and 1 < first["length"] <= MAX_CELLS:
         return dataclasses.replace(one, type="digits", cells=first["length"])
     if first["kind"] in ("check", "radio"):
         if len(boxes) == 1:
@@ -306,10 +304,13 @@ def _guessed(page: decode.Page, blank: Path) -> tuple[str, bool]:
     """Return the paper that has a picture's shape, and whether it lies across."""
     height, width = page.size
     for name, (shorter, longer) in PAGES.items():
-        if abs(max(height, width) / min(height, width) / (longer / shorter) - 1) < SHAPES / 2:
+        if (
+            abs(max(height, width) / min(height, width) / (longer / shorter) - 1)
+            < SHAPE_TOLERANCE / 2
+        ):
             return name, width > height
     raise DataError(
-        "a picture that does not say how large its paper is",
+        UNKNOWN_SIZE,
         where=blank,
         expected="a resolution, or the shape of A4 or letter",
         remedy="scan the whole page again",
@@ -334,7 +335,7 @@ def _on_page(
         raise DataError(
             f"the page lies {math.degrees(math.atan(abs(slope))):.1f}° askew",
             where=where,
-            expected="straight lines: boxes have places along the page's edges",
+            expected="straight lines: boxes must be parallel to the page's edges",
             remedy="scan it again, straight",
         )
     tables, used = _grids(boxes)
@@ -442,7 +443,7 @@ def _fields_of_row(row: list[Box], darkness: NDArray[np.uint8]) -> Iterator[Fiel
             yield from map(_of_run, group)
 
 
-def _edge(one: Field) -> Box:
+def _first_box(one: Field) -> Box:
     """Return the first box of a field."""
     return one.boxes[0] if one.boxes else one.box or Box(0, 0, 0, 0)
 
@@ -452,7 +453,7 @@ def _top(box: Box | None) -> float:
 
 
 def _middle(one: Field) -> float:
-    box = _edge(one)
+    box = _first_box(one)
     return box.y + box.height / 2
 
 
@@ -464,7 +465,7 @@ def _lines(rows: list[list[Field]]) -> list[list[Field]]:
             lines[-1] += row
         else:
             lines.append(row)
-    return [sorted(line, key=lambda one: _edge(one).x) for line in lines]
+    return [sorted(line, key=lambda one: _first_box(one).x) for line in lines]
 
 
 def _repeats(lines: list[list[Field]]) -> int:
@@ -481,8 +482,8 @@ def _repeats(lines: list[list[Field]]) -> int:
 def _is_like(first: list[Field], other: list[Field]) -> bool:
     return len(first) == len(other) and all(
         (a.type, a.cells, a.decimals, len(a.boxes)) == (b.type, b.cells, b.decimals, len(b.boxes))
-        and abs(_edge(a).x - _edge(b).x) < _LEVEL
-        and abs(_edge(a).width - _edge(b).width) < _LEVEL
+        and abs(_first_box(a).x - _first_box(b).x) < _LEVEL
+        and abs(_first_box(a).width - _first_box(b).width) < _LEVEL
         for a, b in zip(first, other, strict=True)
     )
 
@@ -541,7 +542,7 @@ def _grids(boxes: list[Box]) -> tuple[list[Table], set[Box]]:
     tables: list[Table] = []
     used: set[Box] = set()
     for start in runs:
-        if start[0] in used or not 2 <= len(start) <= _MOST_COLUMNS:
+        if start[0] in used or not 2 <= len(start) <= MAX_COLUMNS:
             continue
         rows = [start]
         for run in runs:

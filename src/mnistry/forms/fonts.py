@@ -47,7 +47,7 @@ def choose(texts: Iterable[str], given: Path | None = None) -> list[Path | bytes
     Raises
     ------
     DataError
-        If no font is found for some characters, or `given` is no font.
+        If no font is found for some characters, or `given` is not a font.
     """
     wanted = {ord(character) for text in texts for character in text if not character.isspace()}
     chosen: list[Path | bytes] = []
@@ -102,7 +102,7 @@ def _characters(font: Path | bytes, is_given: bool) -> set[int]:
         if not is_given:
             return set()
         raise DataError(
-            f"no font: {error}", where=font, expected="a TTF, OTF or TTC file"
+            f"not a font: {error}", where=font, expected="a TTF, OTF or TTC file"
         ) from None
 
 

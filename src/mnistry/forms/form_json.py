@@ -19,10 +19,13 @@ def dumps(form: Form) -> str:
 
 
 def loads(text: str) -> Form:
-    """Return the form of `dumps`; raise ValueError, KeyError or TypeError if it is none."""
+    """Return the form of `dumps`.
+
+    Raises ValueError, KeyError or TypeError if the text is not a form's.
+    """
     form = _decoded(json.loads(text))
     if not isinstance(form, Form):
-        raise TypeError("no form")
+        raise TypeError("not a form")
     return form
 
 

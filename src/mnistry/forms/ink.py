@@ -38,7 +38,7 @@ _LIGHT, _CLEAR, _LIGHTER = 0.4, 0.4, 1.25
 _WINDOW = 2.0
 # Ink absorbs at least this part of the light, and this many times the grain of the paper.
 _FAINTEST, _GRAIN = 0.02, 5.0
-# The ink's own pixels below this percentile are faint; this one becomes full ink.
+# This percentile of the ink's own pixels counts as full ink.
 _LEVEL = 60
 # Area of a mark, in square millimetres: smaller ones are dirt.
 _SPECK = 0.06
@@ -105,10 +105,10 @@ def print_in(blank: Blank, box: Sequence[float]) -> Print:
     """Return what is printed in a box of a blank page, given in millimetres, and round it."""
     x, y, width, height = box
     wide = (x - MARGIN, y - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
-    there = cut(blank.grey, blank.itself, wide, FINE)
+    there = cut(blank.grey, blank.own_alignment, wide, FINE)
     small = cv2.resize(there, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     is_dark = (small < 0.9 * float(np.percentile(small, 90))).astype(np.uint8)
-    side = 2 * round(0.25 * FINE) + 1
+    side = 2 * round(_HALO * FINE) + 1
     near = cv2.dilate(is_dark, np.ones((side, side), np.uint8)).astype(np.float32)
     dark = _darkest(there)
     return Print(

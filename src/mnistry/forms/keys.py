@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from mnistry.forms.definition import PAGES
 from mnistry.forms.toml_lines import Path
 
 TYPES = ("digits", "integer", "decimal", "date", "time", "choice", "tick", "text")
 MAX_CELLS = 40
-MAX_ROWS = 500
+MAX_ROWS, MAX_COLUMNS = 500, 30  # of a table
+MAX_FIELDS, MAX_PAGES = 1000, 50
 _MOST = 10**MAX_CELLS
 MAX_TEXT, MAX_TITLE = 300, 80
 _NAME = r"^\w[\w-]{0,63}$"
@@ -76,19 +78,23 @@ _ENTRY: dict[str, Schema] = {
 }
 FIELD: dict[str, Schema] = {
     **_ENTRY,
-    "page": _whole("With a template: the page, from 1.", 1, 99),
+    "page": _whole("With a template: the page, from 1.", 1, MAX_PAGES),
     "box": {**_BOX, "description": f"With a template: {_BOX['description']}"},
-    "boxes": _list(_BOX, "With a template: a box for each option, or each character.", 1, 40),
+    "boxes": _list(
+        _BOX, "With a template: a box for each option, or each character.", 1, MAX_CELLS
+    ),
 }
 COLUMN: dict[str, Schema] = {
     **_ENTRY,
     "width": {**_LENGTH, "description": "With a template: the column's width in millimetres."},
-    "boxes": _list(_BOX, "With a template: its boxes in the first row, as of a field.", 1, 40),
+    "boxes": _list(
+        _BOX, "With a template: its boxes in the first row, as of a field.", 1, MAX_CELLS
+    ),
 }
 TABLE: dict[str, Schema] = {
     **_NAME_AND_LABEL,
     "rows": _whole("The number of rows.", 1, MAX_ROWS),
-    "page": _whole("With a template: the page, from 1.", 1, 99),
+    "page": _whole("With a template: the page, from 1.", 1, MAX_PAGES),
     "box": {**_BOX, "description": "With a template: the whole grid, without its headings."},
 }
 RULE: dict[str, Schema] = {
@@ -101,7 +107,7 @@ RULE: dict[str, Schema] = {
 FORM: dict[str, Schema] = {
     "title": _text("The form's title, printed on every page.", maxLength=MAX_TITLE),
     "note": _text("What is printed under the title, such as how to write."),
-    "page": {"enum": ["A4", "letter"], "description": "The paper's size."},
+    "page": {"enum": list(PAGES), "description": "The paper's size."},
     "landscape": _flag("Whether the paper lies across."),
     "template": _text("Paper that exists already: a PDF or a picture of it."),
     "font": _text("A TTF or OTF file for all texts."),
@@ -122,10 +128,14 @@ def schema() -> Schema:
     """
     column = _object(COLUMN, "name", "type")
     table = _object(TABLE, "name", "rows", "columns")
-    table["properties"]["columns"] = _list(column, "The columns, from left to right.", 1, 30)
+    table["properties"]["columns"] = _list(
+        column, "The columns, from left to right.", 1, MAX_COLUMNS
+    )
     form = _object(FORM, "title")
     form["properties"] |= {
-        "field": _list(_object(FIELD, "name", "type"), "The fields, in their order.", 0, 1000),
+        "field": _list(
+            _object(FIELD, "name", "type"), "The fields, in their order.", 0, MAX_FIELDS
+        ),
         "table": _list(table, "Tables, below the fields.", 0, 50),
         "rule": _list(_object(RULE), "What must hold between fields.", 0, 200),
     }
@@ -153,7 +163,7 @@ class Mistake:
 
 
 def mistakes(value: Any, wanted: Schema, at: Path = ()) -> Iterator[Mistake]:
-    """Give every place where a value, read by `toml_lines.parse`, does not fit a schema.
+    """Yield every place where a value, read by `toml_lines.parse`, does not fit a schema.
 
     Examples
     --------

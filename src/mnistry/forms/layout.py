@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mnistry.errors import DataError
-from mnistry.forms.definition import Box, Field, Form, Table
+from mnistry.forms.definition import POINT, Box, Field, Form, Table
+from mnistry.forms.keys import MAX_PAGES
 
 # Square markers, of OpenCV's DICT_4X4_50, lie in the corners of a printed page.
 MARKER, EDGE = 10.0, 10.0
 # A QR code of version 2 has 25 modules; around it are at least four more of white.
 MODULES = 25
 CODE = 0.65 * MODULES
-MAX_PAGES = 50
 _GAP_TO_CODE = 3.0
 _MARGIN = 12.0
 _TOP = EDGE + CODE + 4.0  # where the fields begin
@@ -28,11 +28,10 @@ _TICK = 5.0
 _OPTION_GAP = 4.0
 _NUMBER_WIDTH = 8.0  # of a row's number
 _COLUMN_GAP = 4.0
+_TEXT_WIDTH = 40.0  # of a text without a length, in a table
 _TITLE_LINES, _HEADING_LINES = 2, 3
 _EXAMPLES, _EXAMPLE = "147", (6.0, 8.0)
 _SETS = 12  # sets of four markers that DICT_4X4_50 has
-
-_POINT = 0.3528  # millimetres
 
 
 @dataclass(frozen=True)
@@ -169,14 +168,14 @@ def text_width(text: str, style: Style = LABEL) -> float:
     >>> round(text_width("Station")), round(text_width("測站"))
     (11, 6)
     """
-    return sum(map(_em, text)) * style.size * _POINT
+    return sum(map(_em, text)) * style.size * POINT
 
 
 def wrap(text: str, width: float, style: Style = LABEL) -> list[str]:
     """Divide a text into lines of at most a width.
 
-    Lines end between words. A word that is too wide, or has characters as Chinese has them, may be
-    divided anywhere.
+    Lines end between words. A word that is too wide, or has wide characters, such as Chinese
+    ones, may be divided anywhere.
 
     Examples
     --------
@@ -196,7 +195,7 @@ def wrap(text: str, width: float, style: Style = LABEL) -> list[str]:
 
 
 def _pieces(text: str, width: float, style: Style) -> Iterator[tuple[str, str]]:
-    """Give the parts of a text between which a line may end, each with what stands before it."""
+    """Yield the parts of a text between which a line may end, each with what stands before it."""
     for word in text.split():
         if text_width(word, style) <= width and not any(_em(one) == 1 for one in word):
             yield " ", word
@@ -373,7 +372,7 @@ def _in_table(one: Field, cell: tuple[float, float]) -> tuple[_Block, _Block]:
         above = _Block(width, HINT.line + 0.5, (), tuple(texts))
         return above, _Block(width, cell[1], tuple(boxes))
     if one.type == "text":
-        return _Block(0, 0), _text_box(one, cell, 40.0)
+        return _Block(0, 0), _text_box(one, cell, _TEXT_WIDTH)
     comb = _comb(one, cell)
     if not one.format:
         return _Block(comb.width, 0), comb
@@ -568,7 +567,7 @@ def _of_template(form: Form) -> Layout:
 
 
 def _grid(table: Table, box: Box) -> Iterator[Place]:
-    """Give the places of a table's cells, row by row."""
+    """Yield the places of a table's cells, row by row."""
     first = [one for column in table.columns for one in column.boxes]
     if first:
         height = max(one.bottom for one in first) - box.y

@@ -1,4 +1,4 @@
-"""Read FORM.toml, and tell each mistake in it with its line."""
+"""Read FORM.toml, and report its mistakes with their lines."""
 
 import csv
 import dataclasses
@@ -16,16 +16,13 @@ from typing import Any, TypeVar, cast
 
 from mnistry.errors import DataError
 from mnistry.forms import checks, keys, toml_lines
-from mnistry.forms.definition import Bound, Box, Field, Form, Rule, Table
+from mnistry.forms.definition import CELL, INCH, PAGES, Bound, Box, Field, Form, Rule, Table
 from mnistry.images import decode
 
 MAX_BYTES = 200_000  # of FORM.toml
 MAX_LIST_BYTES = 5_000_000  # of a CSV file that lists values
 MAX_TEMPLATE_BYTES = 60_000_000
 MAX_BOXES = 20_000  # of all pages together
-# A4 and US letter, upright, in millimetres.
-PAGES = {"A4": (210.0, 297.0), "letter": (215.9, 279.4)}
-_CELL = (6.0, 8.0)
 _LEAST_HEIGHT = 5.0
 # Columns that the result has beside the fields.
 RESERVED = ("error", "file", "form", "page", "problems", "row", "serial")
@@ -36,8 +33,8 @@ _ORDERS = {
 _SEPARATORS = set("-/. :")
 _CHARACTERS = set("0123456789-+.,/:")  # those that can be read
 _SLACK = 0.5  # millimetres by which a template's boxes may overlap or leave the page
-SHAPES = 0.03  # by which a picture's proportions may differ from its paper's
-INCH = 25.4
+SHAPE_TOLERANCE = 0.03  # by which a picture's proportions may differ from its paper's
+UNKNOWN_SIZE = "a picture that does not say how large its paper is"
 
 # The keys that a type has beside those that all have.
 _KEYS: dict[str, set[str]] = {
@@ -145,7 +142,10 @@ class _Loader:
         found = [(self._lines.of(one.at), one) for one in self._mistakes]
         (line, first), *others = sorted(found, key=lambda one: one[0])
         more = list(dict.fromkeys(str(line) for line, _ in others))
-        also = f"mistakes are on line {', '.join(more)} too" if more else ""
+        also = ""
+        if more:
+            many = "there is one more on line" if len(more) == 1 else "there are more on lines"
+            also = f"{many} {', '.join(more)}"
         told = [first.remedy or "", also]
         raise DataError(
             first.what,
@@ -158,7 +158,7 @@ class _Loader:
 
     def _page(self) -> Form:
         values = self._values
-        width, height = map(float, values.get("cell", _CELL))
+        width, height = map(float, values.get("cell", CELL))
         if height < _LEAST_HEIGHT:
             expected = f"a height of at least {_LEAST_HEIGHT:g} mm"
             raise _FieldError(("cell",), f"boxes that are {height:g} mm high", expected)
@@ -272,7 +272,7 @@ class _Loader:
         if name is not None and name not in checks.check_names():
             near = difflib.get_close_matches(name, sorted(checks.check_names()), 3)
             expected = ", ".join(near or ["luhn", "verhoeff", "ean", "isbn"])
-            what = f'check = "{name}" is no module of python-stdnum'
+            what = f'check = "{name}" is not a module of python-stdnum'
             raise _FieldError((*at, "check"), what, f"its name, such as {expected}")
         return name
 
@@ -569,12 +569,12 @@ def _measure(template: Path, paper: tuple[float, float] | None) -> tuple[tuple[f
         return size, pages
     if paper is None:
         raise DataError(
-            "a picture that does not say how large its paper is",
+            UNKNOWN_SIZE,
             where=template,
             remedy='add page = "A4" or page = "letter"',
         )
     height, width = page.size
-    if abs(width / height / (paper[0] / paper[1]) - 1) > SHAPES:
+    if abs(width / height / (paper[0] / paper[1]) - 1) > SHAPE_TOLERANCE:
         raise DataError(
             f"not the shape of {paper[0]:g} by {paper[1]:g} mm",
             where=template,
@@ -605,7 +605,7 @@ def _column(path: Path, name: str) -> list[tuple[int, str]]:
     try:
         rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
-        raise DataError(f"no CSV: {error}", where=path) from None
+        raise DataError(f"not CSV: {error}", where=path) from None
     if not rows:
         raise DataError("an empty list", where=path)
     heading = [cell.strip() for cell in rows[0][1]]

@@ -21,9 +21,8 @@ from mnistry.forms.answers import CHECK, EMPTY, OK, Answer, rule_broken
 from mnistry.forms.definition import Field, Form
 from mnistry.forms.rules import Key, key
 from mnistry.forms.store import Decision, Page, Sheet, Store
+from mnistry.system.spreadsheets import spreadsheet_text
 
-# What a spreadsheet takes for a formula, if a text begins with it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _KEYS = ("file", "page", "serial")
 FORMATS = (".csv", ".parquet", ".xlsx")
 
@@ -100,11 +99,10 @@ def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
     problems += [problem for page in placed for problem in page.problems]
     problems += checked.problems
     entries = form.entries()
-    for (table, row, name), answer in decided.items():
-        entry = entries[f"{table}.{name}" if table else name]
-        broken = _broken(entry, answer)
+    for at, answer in decided.items():
+        broken = _broken(entries[rules.name_of(at)], answer)
         if broken:
-            problems.append(f"{named(table, row, name)}: {broken}")
+            problems.append(f"{named(*at)}: {broken}")
     first = min(placed, key=lambda page: page.page or 0)
     return Result(
         sheet.id, first.file, first.number, sheet.serial, checked.answers | decided,
@@ -144,7 +142,7 @@ def keys_of(form: Form) -> list[Key]:
 
 
 def unique(form: Form, found: list[Result]) -> list[Result]:
-    """Hold rules against all sheets together; `found` is changed and returned."""
+    """Apply the ``unique`` rules to all sheets together; `found` is changed and returned."""
     for rule in form.rules:
         if rule.kind != "unique" or any("." in name for name in rule.names):
             continue
@@ -211,7 +209,7 @@ class Table:
     columns
         Its columns; keys and ``problems`` have no `Field`.
     rows
-        An `Answer` for a field, and a plain value for what is none.
+        An `Answer` for a field, a plain value otherwise.
     """
 
     name: str
@@ -255,11 +253,11 @@ def _is_written(answer: Answer) -> bool:
 
 def _problems(one: Result) -> str:
     """Return a sheet's problems, and the fields that are to be checked, as one text."""
-    said = list(one.problems)
+    messages = list(one.problems)
     for (table, row, name), answer in one.answers.items():
         if answer.status == CHECK:
-            said.append(f"{named(table, row, name)}: {answer.why or 'not sure'}")
-    return "; ".join(dict.fromkeys(said))
+            messages.append(f"{named(table, row, name)}: {answer.why or 'not sure'}")
+    return "; ".join(dict.fromkeys(messages))
 
 
 def named(table: str, row: int, name: str) -> str:
@@ -301,13 +299,8 @@ def write_csv(table: Table) -> bytes:
 def _csv_cell(value: Any) -> str:
     if isinstance(value, Answer):
         is_number = isinstance(value.value, int | Decimal) and value.status != CHECK
-        return shown(value) if is_number else _safe(shown(value))
-    return "" if value is None else _safe(str(value))
-
-
-def _safe(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        return shown(value) if is_number else spreadsheet_text(shown(value))
+    return "" if value is None else spreadsheet_text(str(value))
 
 
 def _plain(value: Any) -> Any:
@@ -385,7 +378,7 @@ def _write_cell(
 
 
 def codebook(form: Form) -> Table:
-    """Describe each column: its table, name, label, type, unit of time, limits and options."""
+    """Describe each column: table, name, type, format, limits, options, and whether required."""
     names = ("table", "name", "label", "type", "format", "min", "max", "options", "required")
     rows = [
         (table, entry.name, entry.label, entry.type, entry.format,

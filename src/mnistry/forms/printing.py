@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError
 from mnistry.forms import fonts
+from mnistry.forms.alignment import MARKERS
 from mnistry.forms.code import Code
 from mnistry.forms.copies import Copy
 from mnistry.forms.definition import Box, Form
@@ -215,7 +216,7 @@ def _draw_cells(pdf: "FPDF", cells: NDArray[np.uint8], box: Box) -> None:
 
 def _marker(number: int) -> NDArray[np.uint8]:
     """Return a marker's cells: ``uint8``, shape ``(6, 6)``, 0 for black and 255 for white."""
-    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+    dictionary = cv2.aruco.getPredefinedDictionary(MARKERS)
     cells = cv2.aruco.generateImageMarker(dictionary, number, _MARKER_CELLS)
     return np.asarray(cells, np.uint8)
 

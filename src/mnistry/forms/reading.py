@@ -35,7 +35,7 @@ _FOLD, _BELONGS = 40.0, 7.0
 # Millimetres of white round a code, pixels for each at which it is read, and the long side of a
 # picture in which a code is looked for.
 _QUIET, _CODE_SCALES, _CODE_SIDE = 2.5, (8, 12), 2400
-# Cells across and down of the pattern by which two scans of one sheet are told.
+# Cells across and down of the pattern by which two scans of the same sheet are recognised.
 _PATTERN = 24, 6
 
 Grey = NDArray[np.uint8]
@@ -83,7 +83,7 @@ class FormReader:
     form
         The form.
     reader
-        Whose networks to read with.
+        Provides the networks.
     """
 
     def __init__(self, form: Form, reader: Reader) -> None:
@@ -95,7 +95,7 @@ class FormReader:
     def blanks(self) -> list[Blank]:
         """The form's blank pages."""
         return [
-            alignment.prepare(grey, *self._size, holes=[_edges(box) for box in _differing(page)])
+            alignment.prepare(grey, *self._size, holes=[box.edges for box in _differing(page)])
             for page, grey in zip(self.layout.pages, self._drawn(), strict=True)
         ]
 
@@ -103,7 +103,7 @@ class FormReader:
     def _prints(self) -> list[list[list[Print]]]:
         """What is printed in each box of each place of each page."""
         return [
-            [[print_in(blank, _edges(box)) for box in _boxes(place)] for place in page.places]
+            [[print_in(blank, box.edges) for box in _boxes(place)] for place in page.places]
             for page, blank in zip(self.layout.pages, self.blanks, strict=True)
         ]
 
@@ -150,7 +150,9 @@ class FormReader:
             if code is None:
                 problems.append("its code cannot be read: it was placed by what is printed on it")
             elif code.page != page.number:
-                return PageReading(problem=f"its code says page {code.page}, it looks like another")
+                return PageReading(
+                    problem=f"its code says page {code.page}, but it looks like another"
+                )
             else:
                 serial = code.serial or None
         return replace(self._fields(grey, page, blank, where, problems), serial=serial)
@@ -162,7 +164,7 @@ class FormReader:
         found = alignment.find_markers(grey)
         best: tuple[int, int, Alignment] | None = None
         for index, page in enumerate(self.layout.pages):
-            wanted = {marker.id: _edges(marker.box) for marker in page.markers}
+            wanted = {marker.id: marker.box.edges for marker in page.markers}
             where = alignment.by_markers(found, wanted, self._size)
             count = len(found.keys() & wanted.keys())
             if where is not None and (best is None or count > best[0]):
@@ -215,7 +217,7 @@ class FormReader:
             problem = self._foreign(parse_code(text))
             if problem:
                 return problem
-        return "it is no page of this form, or too little of it is seen"
+        return "it is not a page of this form, or too little of it is seen"
 
     @property
     def _size(self) -> tuple[float, float]:
@@ -241,7 +243,7 @@ class FormReader:
         for number, (place, ink) in enumerate(zip(page.places, inks, strict=True)):
             answer = self._answer(place, ink, read.get(number))
             box = around(place.boxes)
-            found[key_of(place)] = replace(answer, box=_edges(box), page=page.number)
+            found[key_of(place)] = replace(answer, box=box.edges, page=page.number)
         kept = alignment.cut(grey, where, (0, 0, blank.width, blank.height), KEPT_SCALE)
         problems += self._outside(kept, blank, page, found)
         return PageReading(
@@ -302,10 +304,6 @@ def _is_comb(place: Place) -> bool:
     return is_read and (len(place.boxes) > 1 or place.field.cells > 0)
 
 
-def _edges(box: Box) -> tuple[float, float, float, float]:
-    return box.x, box.y, box.width, box.height
-
-
 def around(boxes: Sequence[Box]) -> Box:
     """Return the least box that contains some."""
     x, y = min(box.x for box in boxes), min(box.y for box in boxes)
@@ -333,7 +331,7 @@ def _share(ink: FieldInk) -> float:
     """Return the part of a box that has ink, of what is not printed."""
     inside = ink.inside()
     free = ~ink.printed[inside]
-    marks = (ink.strength[inside] > 0.3) & free
+    marks = (ink.strength[inside] > characters.MARK) & free
     return float(marks.sum() / max(free.sum(), 1))
 
 

@@ -19,7 +19,7 @@ from mnistry.forms.answers import OK, Answer, Value, parse, rule_broken
 from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
 from mnistry.forms.reading import KEPT_SCALE
-from mnistry.forms.rules import Key
+from mnistry.forms.rules import Key, name_of
 from mnistry.forms.store import Decision, Drawn, Sheet, Store
 
 TYPED, CONFIRMED = "typed", "confirmed"
@@ -209,7 +209,7 @@ class _Batch:
 
     def entry(self, at: Key) -> Field:
         """Return a field by its key."""
-        return self.entries[f"{at[0]}.{at[2]}" if at[0] else at[2]]
+        return self.entries[name_of(at)]
 
     def has_picture(self, sheet: int, at: Key) -> bool:
         """Whether there is a picture of a field."""

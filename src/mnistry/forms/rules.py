@@ -1,4 +1,4 @@
-"""Hold a sheet against its form's rules: what breaks one is looked at by a person.
+"""Check a sheet by its form's rules: what breaks one is looked at by a person.
 
 A rule may decide between the candidates of a field that is not sure, if exactly one of them fits;
 the answer says so. A sure reading is never changed. Knows nothing of pictures.
@@ -39,15 +39,27 @@ def key(name: str) -> Key:
     return "", -1, name
 
 
-def check(form: Form, answers: Answers) -> Checked:
-    """Hold the answers of a sheet against its form's rules.
+def name_of(at: Key) -> str:
+    """Return the name by which `Form.entries` and rules know a field.
 
-    Rules about several sheets (``unique`` outside of a table) are `mnistry.forms.batch`'s.
+    Examples
+    --------
+    >>> name_of(("catch", 0, "count")), name_of(key("station"))
+    ('catch.count', 'station')
+    """
+    return f"{at[0]}.{at[2]}" if at[0] else at[2]
+
+
+def check(form: Form, answers: Answers) -> Checked:
+    """Check the answers of a sheet by its form's rules.
+
+    Rules about several sheets (``unique`` outside of a table) are checked in
+    `mnistry.forms.output`.
     """
     found = dict(answers)
     entries = form.entries()
     for at, answer in answers.items():
-        entry = entries[f"{at[0]}.{at[2]}" if at[0] else at[2]]
+        entry = entries[name_of(at)]
         found[at] = _chosen(answer, entry, _always)
     problems: list[str] = []
     for rule in form.rules:
@@ -120,12 +132,12 @@ def _key(name: str, row: int) -> Key:
 def _hold(
     rule: Rule, group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]
 ) -> list[str]:
-    """Hold one rule against some fields; change their answers, and return what is wrong."""
+    """Check some fields by one rule; change their answers, and return what is wrong."""
     if rule.kind == "sum":
         return _sum(group, found, entries)
     if rule.kind == "unique":
         return _unique_rows(group, found)
-    said = []
+    messages = []
     for names in zip(group.names, group.names[1:], strict=False):
         (before,), (after,) = names
         first, second = found.get(before), found.get(after)
@@ -136,15 +148,15 @@ def _hold(
             word = "earlier" if rule.kind == "before" else "less"
             for one in (before, after):
                 found[one] = found[one].doubted(f"{before[2]} is not {word} than {after[2]}")
-            said.append(
+            messages.append(
                 f"{group.where}{before[2]} is {first.value}, which is not {word} than "
                 f"{after[2]}, {second.value}"
             )
-    return said
+    return messages
 
 
 def _sum(group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]) -> list[str]:
-    """Hold a sum against its parts; let it decide one field that is not sure."""
+    """Check a sum by its parts; let it decide one field that is not sure."""
     parts = [one for keys in group.names for one in keys if one in found]
     if group.equals is None or group.equals not in found:
         return []
@@ -153,7 +165,7 @@ def _sum(group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]) 
     unsure = [one for one in every if found[one].status == CHECK]
     if len(unsure) == 1 and found[unsure[0]].candidates:
         one = unsure[0]
-        entry = entries[f"{one[0]}.{one[2]}" if one[0] else one[2]]
+        entry = entries[name_of(one)]
 
         def fits(value: Any) -> bool:
             values = {**found, one: replace(found[one], value=value)}
@@ -170,10 +182,10 @@ def _sum(group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]) 
         if found[one].value is not None or one == total_key:
             found[one] = found[one].doubted("a sum does not agree")
     names = " + ".join(dict.fromkeys(one[2] for one in parts))
-    return [f"{group.where}{group.equals[2]} is {_said(total)}, {names} are {_said(added)}"]
+    return [f"{group.where}{group.equals[2]} is {_shown(total)}, {names} are {_shown(added)}"]
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     return "empty" if value is None else str(value)
 
 
@@ -187,7 +199,7 @@ def _unique_rows(group: _Group, found: dict[Key, Answer]) -> list[str]:
     if not all(keys[0][0] for keys in group.names):
         return []  # between sheets
     seen: dict[tuple[Any, ...], int] = {}
-    said = []
+    messages = []
     for row, keys in enumerate(zip(*group.names, strict=True)):
         values = tuple(found[one].value if one in found else None for one in keys)
         if None in values:
@@ -195,6 +207,6 @@ def _unique_rows(group: _Group, found: dict[Key, Answer]) -> list[str]:
         if values in seen:
             for one in keys:
                 found[one] = found[one].doubted(f"row {seen[values] + 1} says the same")
-            said.append(f"{keys[0][0]}: rows {seen[values] + 1} and {row + 1} say the same")
+            messages.append(f"{keys[0][0]}: rows {seen[values] + 1} and {row + 1} say the same")
         seen.setdefault(values, row)
-    return said
+    return messages

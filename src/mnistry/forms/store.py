@@ -31,8 +31,8 @@ FORMAT = 2
 _FILE, _PICTURES, DIFFERENCES = "batch.sqlite", "pictures", "differences"
 # Seconds to wait for another process that writes.
 _WAIT = 60.0
-# Two scans show the same sheet if their ink correlates at least this much where there is any; and
-# the least sum of ink at which that says anything: that of three digits.
+# Two scans show the same sheet if their ink correlates at least this much where either has more
+# than the second value; and the least sum of ink at which that says anything: that of three digits.
 _SAME, _INKED, _SOME_INK = 0.8, 0.05, 15.0
 
 _SCHEMA = """
@@ -170,9 +170,9 @@ class Store:
     Raises
     ------
     UsageError
-        If the folder is no batch, and has other files in it.
+        If the folder is not a batch, and has other files in it.
     DataError
-        If the batch is damaged, or by a newer version.
+        If the batch is damaged, or was made by a newer version.
     """
 
     def __init__(self, folder: Path | None, *, must_exist: bool = False) -> None:
@@ -306,7 +306,7 @@ class Store:
                 ),
             )  # fmt: skip
             if sheet is not None:
-                if row is not None:  # fields that the form has no more
+                if row is not None:  # fields that the form no longer has
                     self._database.execute(
                         "DELETE FROM fields WHERE sheet = ? AND page = ?", (sheet, new.page)
                     )
@@ -356,7 +356,7 @@ class Store:
         return added.lastrowid, None
 
     def _says_the_same(self, sheet: int, new: NewPage) -> bool:
-        """Whether no field that is sure in a sheet and on a page has two values."""
+        """Whether fields that are sure both in a sheet and on a new page have the same values."""
         rows = self._database.execute(
             "SELECT tbl, row, name, value FROM fields WHERE sheet = ? AND page = ? AND status = ?",
             (sheet, new.page, OK),
@@ -491,7 +491,7 @@ class Store:
         ]  # fmt: skip
 
     def set_aside(self) -> list[Page]:
-        """Return the pages that are in no sheet."""
+        """Return the pages in no sheet, and those that could not be placed when read again."""
         return [page for sheet, page in self._pages() if sheet is None or page.problem]
 
     def _pages(self) -> Iterator[tuple[int | None, Page]]:
@@ -546,11 +546,11 @@ def _prepare(folder: Path, *, must_exist: bool) -> None:
     if not (folder / _FILE).is_file():
         if must_exist:
             raise UsageError(
-                "no batch", where=folder, remedy="mnistry form read FORM.toml SCANS --batch DIR"
+                "not a batch", where=folder, remedy="mnistry form read FORM.toml SCANS --batch DIR"
             )
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(
-                "not empty, and no batch", where=folder, remedy="give a new folder with --batch"
+                "not empty, and not a batch", where=folder, remedy="give a new folder with --batch"
             )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)

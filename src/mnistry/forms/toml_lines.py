@@ -37,17 +37,17 @@ def parse(text: str, where: str) -> dict[str, Any]:
     {'field': [{'max': Decimal('0.1')}]}
     >>> parse("title = Water", "FORM.toml")
     Traceback (most recent call last):
-    mnistry.errors.DataError: FORM.toml, line 1: no TOML: invalid value; ...
+    mnistry.errors.DataError: FORM.toml, line 1: not TOML: invalid value; ...
     """
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError) as error:  # ValueError: a number of 5000 digits too
-        said = str(error)
-        place = _PLACE.search(said)
+        message = str(error)
+        place = _PLACE.search(message)
         line = place[1] if place and place[1] else text.count("\n") + 1
-        what = said[: place.start()] if place else said
+        what = message[: place.start()] if place else message
         raise DataError(
-            f"no TOML: {what[:1].lower()}{what[1:]}",
+            f"not TOML: {what[:1].lower()}{what[1:]}",
             where=f"{where}, line {line}",
             remedy='texts stand in quotes, and a table begins with a line like "[[field]]"',
         ) from None

@@ -127,15 +127,15 @@ class Judgement:
         return _sigmoid(constant + weight * log_odds(line))
 
 
-def log_odds(probability: float) -> float:
-    """Return the natural log odds of a probability, bounded.
+def log_odds(probability: float, least: float = _LEAST) -> float:
+    """Return the natural log odds of a probability, which is taken as `least` to 1 - `least`.
 
     Examples
     --------
     >>> log_odds(0.5), round(log_odds(1.0), 2)
     (0.0, 13.82)
     """
-    p = min(max(probability, _LEAST), 1 - _LEAST)
+    p = min(max(probability, least), 1 - least)
     return float(np.log(p / (1 - p)))
 
 

@@ -5,6 +5,6 @@ reads all cells at once, `sums` checks totals. Nothing here imports Keras.
 """
 
 from mnistry.tables.reader import read_page
-from mnistry.tables.sums import problems, spreadsheet_text
+from mnistry.tables.sums import problems
 
-__all__ = ["problems", "read_page", "spreadsheet_text"]
+__all__ = ["problems", "read_page"]

@@ -51,18 +51,6 @@ def _checked(kind: str, lines: Sequence[Sequence[Cell]]) -> list[str]:
             continue
         added = sum(Decimal(str(cell.value)) for cell in parts)
         if added != Decimal(str(total.value)):
-            said = f"{kind} {number}: the total is {total.value}, its numbers add up to {added}"
-            found.append(said)
+            message = f"{kind} {number}: the total is {total.value}, its numbers add up to {added}"
+            found.append(message)
     return found
-
-
-def spreadsheet_text(text: str) -> str:
-    """Return a cell's text so that no spreadsheet takes it for a formula.
-
-    Examples
-    --------
-    >>> spreadsheet_text("-6"), spreadsheet_text("-6+2"), spreadsheet_text("+?")
-    ('-6', "'-6+2", "'+?")
-    """
-    is_number = text[1:].replace(".", "", 1).replace(",", "", 1).isdecimal()
-    return f"'{text}" if text[:1] in ("+", "-", "=", "@") and not is_number else text
