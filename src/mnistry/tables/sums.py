@@ -51,8 +51,8 @@ def _checked(kind: str, lines: Sequence[Sequence[Cell]]) -> list[str]:
             continue
         added = sum(Decimal(str(cell.value)) for cell in parts)
         if added != Decimal(str(total.value)):
-            said = f"{kind} {number}: the total is {total.value}, its numbers add up to {added}"
-            found.append(said)
+            message = f"{kind} {number}: the total is {total.value}, its numbers add up to {added}"
+            found.append(message)
     return found
 
 
