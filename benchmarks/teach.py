@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 import mnistry
 from mnistry.augmentation import hands
+from mnistry.concepts import softmax
 from mnistry.datasets import Split
 from mnistry.datasets.fit import fit_image
 from mnistry.datasets.splits import hold_out
@@ -117,7 +118,7 @@ def written_hand(folder: Path, writer: int) -> Split:
 
 def read(start: Start, features: Floats) -> Floats:
     """Return the start's probabilities."""
-    return teach.softmax(features @ start.kernel + start.bias)
+    return softmax(features @ start.kernel + start.bias).astype(np.float32)
 
 
 def measure(

@@ -5,12 +5,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import mnistry
+from mnistry.concepts import softmax
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import onnx_graph, onnx_wrap
 from mnistry.networks.two_views import Start
 from mnistry.reading.reader import SHIPPED
-from mnistry.training.teach import Bend, Taught, softmax
+from mnistry.training.teach import Bend, Taught
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,20 @@ def test_the_bend_of_twenty_slanted_digits_sets_them_upright(
     assert abs(after - upright).mean() < 0.65 * abs(before - upright).mean()
 
 
+def test_the_bend_is_found_from_all_digits_of_many_examples_in_order(
+    digits: Split, slanted: Split, rehearsal: Rehearsal
+) -> None:
+    # As a class folder gives them: sorted by digit. Only 5 to 9 are slanted.
+    labels = np.asarray(slanted.labels)
+    is_slanted = (labels >= 5)[:, None, None]
+    images = np.where(is_slanted, slanted.images, digits.images[-600:])
+    order = np.argsort(labels, kind="stable")
+    bend = teach.find_bend(images[order], labels[order], rehearsal.subspaces)
+    before, upright = (part[labels >= 5] for part in (slanted.images, digits.images[-600:]))
+    after = bend.apply(before.astype(np.float32))
+    assert abs(after - upright).mean() < 0.9 * abs(before - upright.astype(float)).mean()
+
+
 def test_a_hand_is_learned_and_the_digits_before_are_not_forgotten(
     digits: Split, slanted: Split, start: Linear, rehearsal: Rehearsal
 ) -> None:

@@ -42,9 +42,9 @@ def teach(
 ) -> None:
     """Teach a network a hand, from 5 to 2,000 labelled digits.
 
-    The run is written if it reads digits of this hand better that it was not taught with, and has
-    forgotten nothing: MNIST's test images, and what is no digit. Use it with mnistry read --model
-    RUN, or in the studio.
+    The run is written if it reads better those digits of this hand that it was not taught with,
+    and has forgotten nothing: MNIST's test images, and what is no digit. Use it with mnistry read
+    --model RUN, or in the studio.
     """
     from mnistry.datasets import Origin
     from mnistry.runs import directory, teaching
@@ -111,7 +111,7 @@ def _print(lesson: "Lesson", dataset: "Dataset") -> None:
             "  calibration error",
             *(f"{one.test.calibration_error:.2%}" for one in (before, after)),
         ),
-        ("no digit, and rejected", *(str(one.refused) for one in (before, after))),
+        ("no digit, and rejected", *(str(one.rejected) for one in (before, after))),
     ]
     for row in rows:
         table.add_row(*row)
@@ -168,7 +168,7 @@ def _as_json(lesson: "Lesson", dataset: "Dataset") -> dict[str, Any]:
 
 
 def _figures(figures: "Figures") -> dict[str, Any]:
-    test, wrong, refused = figures.test, figures.wrong, figures.refused
+    test, wrong, rejected = figures.test, figures.wrong, figures.rejected
     return {
         "wrong": wrong.count,
         "wrong_interval": list(wrong.interval),
@@ -176,7 +176,7 @@ def _figures(figures: "Figures") -> dict[str, Any]:
         "test_accuracy": test.accuracy,
         "test_interval": list(test.interval),
         "calibration_error": test.calibration_error,
-        "no_digit_rejected": refused.count,
-        "no_digit": refused.of,
-        "no_digit_interval": list(refused.interval),
+        "no_digit_rejected": rejected.count,
+        "no_digit": rejected.of,
+        "no_digit_interval": list(rejected.interval),
     }

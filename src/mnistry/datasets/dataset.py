@@ -20,6 +20,7 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
 DIGITS = tuple("0123456789")
+CLASSES = len(DIGITS)
 MAX_ARRAY_BYTES = 2**30  # for one array of a file
 KERAS_NAMES = {name: name for name in ("x_train", "y_train", "x_test", "y_test")}
 # Of all pixels of a dataset: images of 4 bits a pixel, or fewer, reach no higher.

@@ -21,12 +21,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets.dataset import Images, Split
+from mnistry.datasets.dataset import CLASSES, Images, Split
 from mnistry.errors import ModelError
 from mnistry.inference import model_bytes, onnx_session, onnx_wire, run_directory
 from mnistry.networks import keras_files, onnx_graph, onnx_wrap
 from mnistry.networks.form import (
-    CLASSES,
     LAYOUTS,
     SCALES,
     Floats,

@@ -28,7 +28,6 @@ LAYOUTS = {
     (1, 28, 28): "1x28x28, channel first",
     (28, 28, 1): "28x28x1, channel last",
 }
-CLASSES = 10
 LITTLE = 1e-7  # keeps a row of zeros from being divided by zero
 _TOLERANCE = 1e-3  # rounding of a probability near 1
 

@@ -11,9 +11,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import ModelError
 from mnistry.inference import model_bytes
-from mnistry.networks.form import CLASSES, LITTLE, Form, Trial
+from mnistry.networks.form import LITTLE, Form, Trial
 from mnistry.networks.onnx_graph import OPSET
 
 # The newest IR version that every runtime knows; later ones add nothing that digit networks use.

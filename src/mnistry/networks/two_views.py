@@ -12,11 +12,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import ModelError
+from mnistry.images.mnist_form import SIDE
 from mnistry.inference import onnx_session
 
 _BATCH = 500
-_PLACES = 28 * 28
+_PLACES = SIDE * SIDE
 
 
 class Start:
@@ -128,7 +130,7 @@ class Start:
         if node.op_type == "Gemm":
             settings = {one.name: helper.get_attribute_value(one) for one in node.attribute}
             kernel = self._constant(node.input[1])
-            bias = self._constant(node.input[2]) if len(node.input) > 2 else np.zeros(10)
+            bias = self._constant(node.input[2]) if len(node.input) > 2 else np.zeros(CLASSES)
             plain = all(settings.get(one, 1.0) == 1 for one in ("alpha", "beta"))
             if kernel is None or bias is None or settings.get("transA") or not plain:
                 return None
@@ -177,7 +179,7 @@ class Start:
         kept = self._needed(self._outputs)
         used = {name for node in kept for name in node.input}
         stored = [tensor for tensor in graph.initializer if tensor.name in used]
-        image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 28, 28])
+        image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", SIDE, SIDE])
         outputs = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self._outputs
         ]
@@ -216,7 +218,7 @@ class _Nodes:
             nodes.append(helper.make_node("Mul", [taken, weight], [part]))
             corners.append(part)
         nodes.append(helper.make_node("Sum", corners, ["mnistry/sum"]))
-        square = self._stored("square", np.array([0, 28, 28]))
+        square = self._stored("square", np.array([0, SIDE, SIDE]))
         nodes.append(helper.make_node("Reshape", ["mnistry/sum", square], ["mnistry/bent"]))
 
     def join(

@@ -13,15 +13,14 @@ import keras
 import numpy as np
 from keras import layers
 
+from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import UsageError
 from mnistry.inference.model_bytes import MAX_CLASSES, MAX_PARAMETERS
 from mnistry.system.cores import divide_processor
 
-CLASSES = 10
-
 
 def build(
-    name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 1, classes: int = 10
+    name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 1, classes: int = CLASSES
 ) -> keras.Model:
     """Build a network by its name.
 

@@ -1,7 +1,7 @@
 """Connected components of a mask: their labels, boxes and areas.
 
-OpenCV counts them for every pixel of the mask; here only pixels of ink are counted, which takes a
-quarter of the time for a written page.
+OpenCV measures boxes and areas over every pixel of the mask; here only pixels of ink are counted,
+which takes a quarter of the time for a written page.
 """
 
 from dataclasses import dataclass, field

@@ -22,8 +22,8 @@ _CONTRAST = 0.12
 # A sheet covers at least this part of the picture, and at most that part; its short side has at
 # least this part of the long one.
 _SMALLEST, _LARGEST, _NARROWEST = 0.15, 0.97, 0.2
-# The part of the four-sided shape that is of the sheet's brightness: with what is written thickly
-# on it, and with its holes filled.
+# At least this part of the four-sided shape has the sheet's brightness: as it is, and with its
+# holes filled.
 _OWN, _FULL = 0.7, 0.955
 # A side may be bent by this part of its length; this part of it, at either end, may be round.
 _BENT, _ROUND = 0.012, 0.08
@@ -57,8 +57,7 @@ class Page:
     grey
         ``uint8``, shape ``(height, width)``.
     size
-        Its height and width in pixels as fine as the picture's own, of which `grey` may be a
-        reduced copy.
+        Its height and width in pixels at the picture's scale; `grey` may be a reduced copy.
     to_picture
         ``float64``, shape ``(3, 3)``: the homography from its pixels, of `size`, to the picture's.
         None if the page is the picture.
@@ -169,7 +168,7 @@ def turned(page: Page, degrees: int) -> Page:
 
 
 def are_beside(boxes: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Tell marks that are beside the page: at the edge, and far higher than all others.
+    """Tell which marks are beside the page: at the edge, and far higher than all others.
 
     Parameters
     ----------
@@ -343,7 +342,7 @@ def _is_sheet(
 
 
 def _is_apart(corners: Points, values: NDArray[np.uint8]) -> bool:
-    """Whether what is beside each side differs in brightness, and does so beyond a mere rule."""
+    """Whether what is beside each side differs in brightness, further out than a rule is wide."""
     blurred = cv2.blur(values, (3, 3)).astype(np.float32)
     rows, columns = values.shape
     middle = corners.mean(0)

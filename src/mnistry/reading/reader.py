@@ -341,7 +341,7 @@ class Reader:
         marks = turn.find_marks(found.ink.strength)
         if len(marks) < _SEVERAL:
             return page, found, []
-        each = turn.known(marks, self._answer)
+        each = turn.evidence_of_turns(marks, self._answer)
         known = each.sum(0)
         ways = [(known[0] + _evidence(found), 0, page, found)]
         # Many marks say which way is up without a second reading. No page is read more than three

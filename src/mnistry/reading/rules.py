@@ -14,7 +14,8 @@ Mask = NDArray[np.uint8]
 
 # Least length of a rule, in stroke widths.
 _LENGTH = 11.0
-# A rule is this much as wide as its whole mark is high, or goes this far across the picture.
+# A rule is at least this many times as wide as its whole mark is high, or covers at least this part
+# of the picture's width.
 _AS_WIDE, _ACROSS = 0.9, 0.8
 
 
@@ -28,7 +29,7 @@ def without_rules(mask: Mask, stroke: float, *, frames: bool = False) -> Mask:
     stroke
         Width of the strokes, in pixels.
     frames
-        Whether to leave level rules that no upright one meets.
+        Whether to keep level rules that no upright one meets.
 
     Returns
     -------
@@ -43,8 +44,8 @@ def without_rules(mask: Mask, stroke: float, *, frames: bool = False) -> Mask:
     level = long_runs(mask, length, gap)
     if level is not None:
         level = _wide(level, mask | level)
-    upright = long_runs(turned(mask), height)
-    walls = None if upright is None else _walls(turned(upright), level)
+    upright = long_runs(transposed(mask), height)
+    walls = None if upright is None else _walls(transposed(upright), level)
     if frames and level is not None:
         level = None if walls is None else _meeting(level, walls)
     if level is None and walls is None:
@@ -94,7 +95,7 @@ def _meeting(mask: Mask, other: Mask) -> Mask | None:
     return is_kept[labels].view(np.uint8) if is_kept.any() else None
 
 
-def turned(mask: Mask) -> Mask:
+def transposed(mask: Mask) -> Mask:
     """Swap rows and columns."""
     return np.asarray(cv2.transpose(mask), np.uint8)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mnistry.images.mnist_form import bounds, stroke_width
 from mnistry.reading.components import components
 from mnistry.reading.page import are_beside
-from mnistry.reading.rules import closed, long_runs, turned, without_rules
+from mnistry.reading.rules import closed, long_runs, transposed, without_rules
 
 Mask = NDArray[np.bool_]
 
@@ -161,7 +161,7 @@ def _without_rules(mask: Mask, strength: NDArray[np.float32]) -> Mask:
     rule = _level_rule(faint, strength)
     if rule is not None:
         mask = _without_level(mask, rule)
-    rule = _level_rule(turned(faint), strength.T)
+    rule = _level_rule(transposed(faint), strength.T)
     if rule is not None:
         mask = np.ascontiguousarray(_without_level(np.ascontiguousarray(mask.T), rule).T)
     return mask

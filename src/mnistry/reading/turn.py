@@ -24,11 +24,12 @@ _MARK, _LEAST, _AREA = 0.4, 8, 1.5
 _SMALL, _LARGE, _LONG = 0.4, 2.5, 2.2
 # At most this many marks are looked at.
 _MOST = 64
-# Middles are on one line if they are this part of a digit's size apart across it.
+# Middles are on one line if they are at most this part of a digit's size apart across it.
 _ON_LINE = 0.18
 # A slope is at least so many degrees and at most that many, and puts this many times as many marks
 # on lines as no slope.
 _LEVEL, _STEEPEST, _CLEARER = 4, 32, 1.15
+# Fewer marks than this tell no slope.
 FEW = 6
 
 Strength = NDArray[np.float32]
@@ -44,6 +45,10 @@ class Marks:
         ``int``, shape ``(n, 4)``: left, top, width and height of each.
     size
         Their usual size, in pixels.
+    strength, labels
+        The ink and its components, shape ``(height, width)``.
+    numbers
+        The label of each mark, shape ``(n,)``.
     """
 
     boxes: NDArray[Any]
@@ -109,7 +114,7 @@ def slope(boxes: NDArray[Any], size: float) -> float:
     return float(best)
 
 
-def known(
+def evidence_of_turns(
     marks: Marks, answer: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 ) -> NDArray[np.float64]:
     """Say how well the digit network knows each mark in each of four directions.

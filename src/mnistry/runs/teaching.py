@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.augmentation import non_digits
+from mnistry.concepts import softmax
 from mnistry.datasets.dataset import DIGITS, Dataset, Images, Split
 from mnistry.errors import DataError, ModelError
 from mnistry.evaluation.scorecard import Scorecard, Scores
@@ -43,7 +44,7 @@ _SURE = 0.9  # a label is doubted if both networks are so sure of another digit
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """How many of how many."""
+    """A count out of a total."""
 
     count: int
     of: int
@@ -69,14 +70,14 @@ class Figures:
         teaching each example is read by a network that was taught without it.
     test
         The scorecard of the test images.
-    refused
+    rejected
         How many of the images without a digit are rejected at the start's threshold.
     """
 
     wrong: Share
     loss: float
     test: Scorecard
-    refused: Share
+    rejected: Share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Lesson:
     reasons
         Why the network is not better; empty if it is.
     doubtful
-        The examples that both surely read otherwise than labelled; their labels may be wrong.
+        Examples that both networks surely read otherwise than labelled: the labels may be wrong.
     repeated
         How many examples were left out because the same image came before.
     writers
@@ -186,7 +187,7 @@ def teach_as_run(
     ends = np.cumsum([len(images) for images in judged])[:-1]
     views = taught.views(network, np.concatenate(judged).astype(np.float32))
     own = views[:, : len(network.kernel)]
-    old = np.split(teach.softmax(own @ network.kernel + network.bias), ends)
+    old = np.split(softmax(own @ network.kernel + network.bias).astype(np.float32), ends)
     new = np.split(taught.probabilities(views), ends)
     least = origin.thresholds[0]
     before = _figures(examples, old[2], test, old[0], old[1], least)
@@ -322,10 +323,10 @@ def _figures(
 ) -> Figures:
     labels = np.asarray(examples.labels)
     wrong = int((read.argmax(axis=1) != labels).sum())
-    refused = int((nothing.max(axis=1) < least).sum())
+    rejected = int((nothing.max(axis=1) < least).sum())
     return Figures(
         Share(wrong, len(labels)), float(_losses(read, labels).mean()),
-        score_split(test, tested, DIGITS), Share(refused, len(nothing)),
+        score_split(test, tested, DIGITS), Share(rejected, len(nothing)),
     )  # fmt: skip
 
 
@@ -352,7 +353,7 @@ def _against(examples: Split, before: Figures, after: Figures) -> list[str]:
     lost = before.test.accuracy - after.test.accuracy
     if lost > LOST:
         found.append(f"{100 * lost:.2f} points of the accuracy on the test images are lost")
-    if after.refused.count / after.refused.of < before.refused.interval.low:
+    if after.rejected.count / after.rejected.of < before.rejected.interval.low:
         found.append("fewer images without a digit are rejected")
     return found
 

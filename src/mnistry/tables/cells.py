@@ -21,7 +21,7 @@ _PITCH = 64
 _MARGIN = 0.3
 # Ink of this strength is a mark; a line is where the median along a wall is above `_LINE`.
 _INK, _LINE = 0.4, 0.15
-# Its fainter parts have at least this strength.
+# A mark's fainter parts have at least this strength.
 _FAINT = 0.22
 # Lines that are as strong as this cannot be told from ink by their strength.
 _DARK = 0.55
@@ -58,7 +58,6 @@ class Sheet:
     owner: NDArray[np.int32]
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
-    stroke: float
 
 
 def straighten(
@@ -119,7 +118,7 @@ def sheet_of(grey: NDArray[np.uint8], grid: Grid) -> Sheet:
     strength = ink.strength
     across, _ = _bands(strength, rows, columns)
     down, _ = _bands(np.ascontiguousarray(strength.T), columns, rows)
-    # The ink may be without the lines that reach the edge of the picture.
+    # `find_ink` may have removed the lines that reach the picture's edge.
     thin = _thin(image if ink.paper_is_light else 255 - image, rows)
     _, row_walls = _bands(thin, rows, columns)
     _, column_walls = _bands(np.ascontiguousarray(thin.T), columns, rows)
@@ -128,7 +127,7 @@ def sheet_of(grey: NDArray[np.uint8], grid: Grid) -> Sheet:
     mask = _marks(clean)
     stroke = max(1.5, stroke_width(mask > 0)) if mask.any() else 1.5
     owner = _owners(mask, stroke, rows, columns, groups, across | down.T)
-    return Sheet(clean, owner, np.asarray(rows), np.asarray(columns), stroke)
+    return Sheet(clean, owner, np.asarray(rows), np.asarray(columns))
 
 
 def _thin(image: NDArray[np.uint8], rows: Sequence[int]) -> Values:
@@ -212,7 +211,7 @@ def _without(strength: Values, across: NDArray[np.bool_], down: NDArray[np.bool_
 
 
 def _runs(band: NDArray[np.bool_], axis: int) -> int:
-    """Count the lines that most columns, or rows, cross."""
+    """Return the most lines that any column, or row, crosses."""
     starts = np.diff(band.astype(np.int8), axis=axis, prepend=0) > 0
     return int(starts.sum(axis).max())
 

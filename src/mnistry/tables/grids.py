@@ -23,8 +23,9 @@ _THICKEST = 1 / 90
 _NOISE, _FAINTEST = 3.5, 0.02
 # Paper has at least this part of the light of the lightest paper.
 _DIM = 0.4
-# Where directions are measured, the brightness changes in one direction by this coherence.
+# Directions are measured where the structure tensor's coherence is at least this.
 _COHERENT = 0.85
+# Fewer than twice this many places are measured.
 _SAMPLES = 30_000
 # The ratio of scales between the middle and the sides of a picture is at most 1 + this.
 _MOST_PERSPECTIVE = 0.35
@@ -63,7 +64,8 @@ _STICKS_OUT = 0.3
 _CUT_OUT = 0.75
 # Its cells are at most this many times as long as high.
 _LONG = 6.0
-# Lines that are level after all fall or rise by at most this much for each column.
+# Lines that count as level once the picture is straightened fall or rise by at most this much for
+# each column.
 _SLOPING = 0.09
 # No more lines than these in each direction.
 _MOST_LINES = 400
@@ -222,7 +224,7 @@ def _deviation(values: NDArray[np.float32]) -> float:
 
 
 def _main_direction(angles: Floats) -> float:
-    """Return the direction, within 45 degrees of level, which most lines have or cross upright."""
+    """Return the direction that most lines have or are perpendicular to, within 45° of level."""
     bins = np.floor(np.rad2deg(angles)).astype(int) % 180
     counts = np.bincount(bins, minlength=180).astype(np.float64)
     window = np.array([1, 2, 3, 4, 3, 2, 1]) / 16
@@ -367,7 +369,7 @@ def _noise(values: NDArray[np.float32]) -> NDArray[np.float32]:
     blocks = blocks.reshape(rows, height, columns, width).swapaxes(1, 2)
     # Where much is written, only the smallest values are noise.
     least = np.quantile(blocks.reshape(rows, columns, -1)[..., ::3], 0.25, axis=2) / _QUARTILE
-    # The table below the paper is noisier.
+    # The desk under the paper is noisier.
     least = np.asarray(cv2.erode(least, np.ones((3, 3), np.uint8)), np.float64)
     size = values.shape[1], values.shape[0]
     smooth = cv2.resize(least.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
@@ -635,7 +637,7 @@ def _with_borders(lines: list[_Line], others: Sequence[_Line]) -> list[_Line]:
 
 
 def _single(lines: list[_Line]) -> list[_Line]:
-    """Make one of two lines that are very close."""
+    """Keep one of two lines that are very close."""
     if len(lines) < 3:
         return lines
     usual = float(np.median(np.diff([line.place for line in lines])))

@@ -18,12 +18,13 @@ from mnistry.reading.result import Notation
 from mnistry.tables.cells import Sheet, patches, sheet_of
 from mnistry.tables.grids import Grid, find_grids
 
-# The widths of strips in the network's training; more are read together in fewer batches.
+# Strips are padded to these widths, so that more are read in one batch; the network was trained
+# with those up to 640.
 _WIDTHS = (96, 160, 224, 320, 448, 640, 1024, 2048)
 # A mark that is less high than this part of what is usual is a point or a stroke of a broken digit.
 _SMALL = 0.3
-# Parts of a digit are at most this far apart, as a part of the usual height; and where nothing has
-# this part of it, there are signs alone.
+# Parts of a digit are at most this far apart, as a part of the usual height; a cell in which
+# nothing is this high, as a part of the usual height, has signs alone.
 _BROKEN, _LOW = 0.15, 0.45
 # A decimal point is lower and narrower than this part of a line's height, with its middle between
 # these parts of the height; and a sign that was read this near to it, in heights, is the point.
@@ -42,7 +43,11 @@ def read_page(reader: Reader, page: Page) -> list[Table]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Line:
-    """A written line of a cell: the cell's number, the strip, and the boxes of the cell's marks."""
+    """A written line of a cell.
+
+    The cell's number, the strip, the boxes of the cell's marks, and its first row and the row after
+    its last.
+    """
 
     cell: int
     strip: Strip
@@ -88,7 +93,7 @@ def _table(reader: Reader, grid: Grid, sheet: Sheet, scale: float) -> Table:
 
 
 def _with_points(line: _Line, answer: ReadLine) -> tuple[str, float]:
-    """Return a line's text with points that were not read, and its confidence.
+    """Return a line's text and confidence, with the decimal points that the network did not read.
 
     A small mark at the foot of two digits, beside neither of them, is a decimal point; if the line
     has one already, it is a ``?``.
