@@ -603,15 +603,20 @@ class _Row:
         return np.asarray(large + np.array([0, top, 0, 0]), np.float64)
 
     def is_all_ink(self, strength: NDArray[np.float32], scale: float) -> bool:
-        """Whether no stroke in its rows that is as wide as a minus lies beside its marks."""
+        """Whether no stroke that is as wide as a minus lies beside its marks, at their height.
+
+        Where lines slope, the feet of the line above may lie in its rows.
+        """
         boxes = scale * np.array([mark.box for mark in self.marks], float)
         strokes = self.strokes(strength)
         strokes = strokes[strokes[:, 2] >= _MINUS * np.median(boxes[:, 3])]
         away = np.abs(
             (strokes[:, :2] + strokes[:, 2:] / 2)[:, None] - boxes[:, :2] - boxes[:, 2:] / 2
         )
-        inside = np.all(2 * away <= boxes[:, 2:], axis=2)
-        return bool(np.all(inside.any(axis=1)))
+        is_inside = np.all(2 * away <= boxes[:, 2:], axis=2).any(axis=1)
+        nearest = away[:, :, 0].argmin(axis=1)
+        is_level = away[np.arange(len(strokes)), nearest, 1] <= boxes[nearest, 3]
+        return bool(np.all(is_inside | ~is_level))
 
     def spaced(self) -> "_Row":
         """Put spaces where two marks are further apart than usual."""
