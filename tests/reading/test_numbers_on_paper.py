@@ -1,5 +1,6 @@
 """Numbers with their signs, written on plain paper, from the picture to the value."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -96,3 +97,11 @@ def test_a_comma_below_the_digits_is_no_line_of_its_own(
     reader: Reader, digits: Digits, text: str, seed: int
 ) -> None:
     assert reader.read(write(text, digits, seed)).lines == (text,)
+
+
+@pytest.mark.parametrize("pen", [10, 14, 18])
+def test_a_one_as_high_as_its_line_is_no_wall(pen: int, reader: Reader) -> None:
+    page = np.full((240, 320), 255, np.uint8)
+    for start, end in (((16, 60), (96, 60)), ((96, 60), (48, 192)), ((240, 48), (240, 192))):
+        cv2.line(page, start, end, 0, pen, cv2.LINE_AA)
+    assert reader.read(page).text == "71"

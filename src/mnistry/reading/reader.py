@@ -466,6 +466,7 @@ class Reader:
                     own, by_marks.forms[numbers], by_marks.probabilities[numbers],
                 )
             )  # fmt: skip
+        ink = _without_frames(by_marks.ink.strength)
         # Strips may cut a sloping line in two, which marks find whole.
         beside = [[i for i, row in enumerate(found) if row.is_beside(line)] for line in read]
         clear = {
@@ -474,7 +475,7 @@ class Reader:
             if self._is_clear(
                 row,
                 [line for line, rows in zip(read, beside, strict=True) if i in rows],
-                by_marks.ink.strength,
+                ink,
             )
         }
         rows = [row.spaced() if i in clear else row for i, row in enumerate(found)]
@@ -489,13 +490,11 @@ class Reader:
             if clear.isdisjoint(near):
                 row = _row(line, scale)
                 if not line.is_sure and len(near) == 1:
-                    row = self._voted(line, row, found[near[0]], by_marks.ink.strength, scale)
+                    row = self._voted(line, row, found[near[0]], ink, scale)
                 kept.append(row if row.is_mostly_sure else row.unsure())
         return kept
 
-    def _is_clear(
-        self, row: "_Row", read: Sequence[ReadLine], strength: NDArray[np.float32]
-    ) -> bool:
+    def _is_clear(self, row: "_Row", read: Sequence[ReadLine], ink: NDArray[np.uint8]) -> bool:
         """Whether marks are better for a line: sure digits, far apart, and no other ink or sign.
 
         Parameters
@@ -504,8 +503,8 @@ class Reader:
             The line by its marks.
         read
             The lines in these rows, read whole.
-        strength
-            The ink.
+        ink
+            The ink without frames.
         """
         if all(line.is_sure for line in read):
             return False
@@ -513,14 +512,14 @@ class Reader:
         if has_signs and len(read) == 1:
             return False
         is_read = all(str(mark) != "?" for mark in row.marks)
-        return is_read and row.is_apart(strength)
+        return is_read and row.is_apart(ink)
 
     def _voted(
         self,
         line: ReadLine,
         own: "_Row",
         row: "_Row",
-        strength: NDArray[np.float32],
+        ink: NDArray[np.uint8],
         scale: float,
     ) -> "_Row":
         """Let marks vote on a line, if both find digits alone, equally many, and no other ink.
@@ -531,8 +530,8 @@ class Reader:
             The line as read whole.
         row
             The same line by its marks.
-        strength, scale
-            The ink, and its pixels for each of the picture.
+        ink, scale
+            The ink without frames, and its pixels for each of the picture.
         """
         texts = {one.text for one in line.spelled}
         if self._alone is not None or not texts <= set("0123456789? "):
@@ -540,7 +539,7 @@ class Reader:
         found = sum(one.text != " " and not one.is_missed for one in line.characters)
         if not len(row.marks) == len(line.as_digits) == found:
             return own
-        if not row.is_all_ink(strength, scale):  # such as a minus
+        if not row.is_all_ink(ink, scale):  # such as a minus
             return own
         both = self._judgement.of_marks(row.probabilities, line.as_digits)
         boxes = [mark.box for mark in row.marks]
@@ -585,30 +584,29 @@ class _Row:
         """Whether a line lies in its rows."""
         return line.is_beside(self.top, self.bottom)
 
-    def is_apart(self, strength: NDArray[np.float32]) -> bool:
+    def is_apart(self, ink: NDArray[np.uint8]) -> bool:
         """Whether its marks are separate strokes, far apart, and all the ink in its rows."""
         boxes = np.array([mark.box for mark in self.marks])
         gaps = boxes[1:, 0] - (boxes[:-1, 0] + boxes[:-1, 2])
-        return len(self.strokes(strength)) == len(boxes) and bool(
+        return len(self.strokes(ink)) == len(boxes) and bool(
             (gaps >= _GAP * np.median(boxes[:, 3])).all()
         )
 
-    def strokes(self, strength: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the boxes of the separate strokes in its rows, without frames."""
+    def strokes(self, ink: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return the boxes of the separate strokes in its rows."""
         top = int(self.top)
-        ink = strength[top : int(self.bottom) + 1] > _INK
-        stroke = stroke_width(ink)
-        found = components(without_rules(ink.view(np.uint8), max(1.5, stroke), frames=True))
-        large = found.boxes[found.areas > stroke**2 / 2]
+        rows = ink[top : int(self.bottom) + 1]
+        found = components(rows)
+        large = found.boxes[found.areas > stroke_width(rows.view(bool)) ** 2 / 2]
         return np.asarray(large + np.array([0, top, 0, 0]), np.float64)
 
-    def is_all_ink(self, strength: NDArray[np.float32], scale: float) -> bool:
+    def is_all_ink(self, ink: NDArray[np.uint8], scale: float) -> bool:
         """Whether no stroke that is as wide as a minus lies beside its marks, at their height.
 
         Where lines slope, the feet of the line above may lie in its rows.
         """
         boxes = scale * np.array([mark.box for mark in self.marks], float)
-        strokes = self.strokes(strength)
+        strokes = self.strokes(ink)
         strokes = strokes[strokes[:, 2] >= _MINUS * np.median(boxes[:, 3])]
         away = np.abs(
             (strokes[:, :2] + strokes[:, 2:] / 2)[:, None] - boxes[:, :2] - boxes[:, 2:] / 2
@@ -659,6 +657,15 @@ def thresholds_of(model: str | os.PathLike[str] | bytes | None) -> tuple[float, 
         return _thresholds(built_in_card())
     where, content = model_bytes.onnx_content(model, "the ONNX model", model_bytes.MAX_ONNX_BYTES)
     return metadata.read_thresholds(content, where) or (THRESHOLD, THRESHOLD)
+
+
+def _without_frames(strength: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return 1 where there is ink that belongs to no frame.
+
+    The whole picture tells a frame: in the rows of one line a 1 goes from edge to edge as a wall.
+    """
+    ink = strength > _INK
+    return without_rules(ink.view(np.uint8), max(1.5, stroke_width(ink)), frames=True)
 
 
 def _sure(found: DetailedReading) -> int:
