@@ -8,9 +8,9 @@ import numpy as np
 
 from mnistry.forms import layout
 from mnistry.forms.answers import CHECK, OK, Answer
-from mnistry.forms.definition import Box, Form
+from mnistry.forms.definition import Form
 from mnistry.forms.loading import load
-from mnistry.forms.reading import KEPT_SCALE, key_of
+from mnistry.forms.reading import KEPT_SCALE, around, key_of
 from mnistry.forms.rules import key
 from mnistry.forms.store import NewPage, Store
 
@@ -90,10 +90,3 @@ def add(form: Form, store: Store, number: int, said: Mapping[str, Answer]) -> No
     picture = cv2.imencode(".jpg", seen)[1].tobytes()
     new = NewPage(1, 1, number, 0, found, None, (), None, picture)
     store.add_page(store.add_file(f"scan{number}.png", str(number)), new)
-
-
-def around(boxes: tuple[Box, ...]) -> Box:
-    """The least box that has all of some."""
-    x, y = min(one.x for one in boxes), min(one.y for one in boxes)
-    right, bottom = max(one.right for one in boxes), max(one.bottom for one in boxes)
-    return Box(x, y, right - x, bottom - y)

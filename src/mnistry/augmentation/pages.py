@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mnistry.augmentation import lines
 from mnistry.augmentation.hands import Pen
 from mnistry.augmentation.lines import FINE, Digits, Layout
-from mnistry.augmentation.paper import blurred, light, texture
+from mnistry.augmentation.paper import as_jpeg, blurred, light, texture
 
 Random = np.random.Generator
 Grey = NDArray[np.uint8]
@@ -206,9 +206,7 @@ def _captured(seen: Floats, kind: str, random: Random) -> Grey:
         values += random.uniform(0.5, 5) * random.standard_normal(values.shape, np.float32)
     grey = np.clip(values, 0, 255).astype(np.uint8)
     if kind != "scan" and random.random() < 0.7:
-        quality = int(random.integers(45, 96))
-        coded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        grey = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
+        grey = as_jpeg(grey, int(random.integers(45, 96)))
     return grey
 
 

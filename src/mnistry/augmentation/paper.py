@@ -333,8 +333,7 @@ def _captured(
         grey = np.clip(values, 0, 255).astype(np.uint8)
         if random.random() < 0.7:
             quality = int(random.integers(35, 96))
-            coded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-            grey = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
+            grey = as_jpeg(grey, quality)
     elif way == 1:  # a scanner
         values = 250 * blurred(reflected, random.uniform(0.3, 0.7))
         values += random.uniform(0, 3) * random.standard_normal(values.shape, np.float32)
@@ -355,6 +354,12 @@ def _captured(
 def blurred(values: Floats, sigma: float) -> Floats:
     """Blur by a Gaussian of this standard deviation, in pixels."""
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
+
+
+def as_jpeg(grey: Grey, quality: int) -> Grey:
+    """Return a picture as it looks after it was stored as a JPEG."""
+    coded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def light(rows: int, columns: int, random: Random) -> Floats:

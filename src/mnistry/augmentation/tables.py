@@ -330,7 +330,7 @@ def _captured(
     is_photo = hard and random.random() < 0.6
     if not is_photo:
         values = _warped(sheet, random.uniform(-1.5, 1.5), 0.0, 0.0, random, edge=1.0)
-        values = 250 * _blurred(values, random.uniform(0.3, 0.8))
+        values = 250 * paper.blurred(values, random.uniform(0.3, 0.8))
         values += random.uniform(0, 4) * random.standard_normal(values.shape, np.float32)
         return np.clip(values, 0, 255).astype(np.uint8), "scan"
     turn, depth = random.uniform(-15, 15), random.uniform(0, 0.12)
@@ -340,11 +340,10 @@ def _captured(
     values = (
         random.uniform(140, 250) * paper.light(values.shape[0], values.shape[1], random) * values
     )
-    values = _blurred(values, random.uniform(0.3, 2.0))
+    values = paper.blurred(values, random.uniform(0.3, 2.0))
     values += random.uniform(0.5, 5) * random.standard_normal(values.shape, np.float32)
     grey = np.clip(values, 0, 255).astype(np.uint8)
-    coded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(50, 96))])[1]
-    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8), "photo"
+    return paper.as_jpeg(grey, int(random.integers(50, 96))), "photo"
 
 
 def _warped(
@@ -378,7 +377,3 @@ def _warped(
     small = cv2.GaussianBlur(sheet, (0, 0), 0.4 * FINE)  # against aliasing
     seen = cv2.warpPerspective(small, move, tuple(map(int, size)), borderValue=edge)
     return np.asarray(seen, np.float32)
-
-
-def _blurred(values: Floats, sigma: float) -> Floats:
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.reading.page import mapped
+
 # Pixels for each millimetre: of a blank page, and of the smaller pictures that are compared by
 # features (about 200 and 100 dpi).
 SCALE, _ROUGH_SCALE = 8, 4
@@ -106,7 +108,7 @@ class Alignment:
     def pixels(self, points: Points) -> Points:
         """Convert points of the page, in millimetres, to pixels of the scan; shape ``(n, 2)``."""
         moved = points + _terms(points, self.size) @ self.bend if self.bend.any() else points
-        return _mapped(self.homography, moved)
+        return mapped(moved, self.homography)
 
     @property
     def scale(self) -> float:
@@ -251,7 +253,7 @@ def by_markers(
     homography = np.asarray(found_homography, np.float64)
     if not _is_plausible(homography, on_page):
         return None
-    off = np.hypot(*(_mapped(homography, on_page) - in_scan).T)
+    off = np.hypot(*(mapped(on_page, homography) - in_scan).T)
     where = Alignment(homography, _UNBENT, size)
     return where if off.max() < _MARKERS_OFF * where.scale else None
 
@@ -463,11 +465,6 @@ def sample(scan: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:
         borderMode=cv2.BORDER_CONSTANT, borderValue=255,
     )  # fmt: skip
     return np.asarray(found, np.uint8)
-
-
-def _mapped(homography: NDArray[np.float64], points: Points) -> Points:
-    across = points @ homography[:, :2].T + homography[:, 2]
-    return np.asarray(across[:, :2] / across[:, 2:], np.float64)
 
 
 def _terms(points: Points, size: tuple[float, float]) -> NDArray[np.float64]:

@@ -184,8 +184,8 @@ class _Batch:
         self.sheets = {sheet.id: sheet for sheet in self.store.sheets()}
         self._alone: dict[int, Result] = {}
         for sheet in self.sheets.values():
-            self._hold(sheet)
-        self._together()
+            self._check_alone(sheet)
+        self._check_together()
 
     def decided(self, sheet: int, at: Key, decision: Decision | None) -> None:
         """Take up which decision about a field counts now."""
@@ -195,15 +195,17 @@ class _Batch:
             decisions[at] = decision
         after = replace(before, decisions=decisions)
         self.sheets[sheet] = after
-        self._hold(after)
-        self._together()
+        self._check_alone(after)
+        self._check_together()
 
-    def _hold(self, sheet: Sheet) -> None:
+    def _check_alone(self, sheet: Sheet) -> None:
+        """Apply the rules that look at one sheet."""
         found = output.result(self.form, sheet, self._pages_of_form)
         if found is not None:
             self._alone[sheet.id] = found
 
-    def _together(self) -> None:
+    def _check_together(self) -> None:
+        """Apply the rules that compare sheets."""
         every = output.unique(self.form, list(self._alone.values()))
         self.results = {one.id: one for one in every}
 
@@ -326,8 +328,8 @@ def _hint(entry: Field) -> str:
     return known.get(entry.type) or entry.format or ("HH:MM" if entry.type == "time" else "a date")
 
 
-class Review:
-    """The fields of a batch that are to be checked, and what a person decides about them.
+class _Looking:
+    """One person looking at the fields of a batch.
 
     Parameters
     ----------
@@ -337,17 +339,34 @@ class Review:
         The person.
     """
 
-    kind = "review"
-
     def __init__(self, form: Form, store: Store, who: str) -> None:
         self._batch, self._who = _Batch(form, store), who
-        self._by_sheet: dict[int, tuple[Result, dict[str, Answer]]] = {}
-        self._known = self._open()
 
     @property
     def title(self) -> str:
         """The form's title."""
         return self._batch.form.title
+
+    def crop(self, name: str) -> bytes:
+        """Return the picture of a field; see `_Batch.crop`."""
+        return self._batch.crop(name)
+
+    def _meant(self, at: Key, text: str, *, insists: bool) -> tuple[Decision, str | None]:
+        """Return what a person means by a text, and why it should be confirmed once more."""
+        decision, broken = interpret(self._batch.entry(at), text)
+        asks = decision.problem or broken
+        return decision, None if insists or decision.text == "?" else asks
+
+
+class Review(_Looking):
+    """The fields of a batch that are to be checked, and what a person decides about them."""
+
+    kind = "review"
+
+    def __init__(self, form: Form, store: Store, who: str) -> None:
+        super().__init__(form, store, who)
+        self._by_sheet: dict[int, tuple[Result, dict[str, Answer]]] = {}
+        self._known = self._open()
 
     @property
     def unseen(self) -> int:
@@ -380,10 +399,6 @@ class Review:
             for at in one.to_check
             if at not in one.decided and self._batch.has_picture(one.id, at)
         }
-
-    def crop(self, name: str) -> bytes:
-        """Return the picture of a field; see `_Batch.crop`."""
-        return self._batch.crop(name)
 
     def view(self, name: str) -> View:
         """Return a field as it is shown now."""
@@ -433,9 +448,8 @@ class Review:
         batch = self._batch
         batch.refresh()
         sheet, at = batch.find(name)
-        decision, broken = interpret(batch.entry(at), text)
-        asks = decision.problem or broken
-        if asks and not insists and decision.text != "?":
+        decision, asks = self._meant(at, text, insists=insists)
+        if asks:
             return Step(asks=asks)
         how = CONFIRMED if confirmed else TYPED
         decision = replace(decision, how=how, who=self._who)
@@ -493,29 +507,14 @@ class Report:
         return self.typed - self.unreadable
 
 
-class Audit:
+class Audit(_Looking):
     """Fields drawn at random from all that are ``ok``, typed by a person who is shown no reading.
 
     What was drawn is kept, so an audit goes on where it was. A field that is typed otherwise than
     it was read is to be checked from then on: a review decides which of both is right.
-
-    Parameters
-    ----------
-    form, store
-        The batch.
-    who
-        The person.
     """
 
     kind = "audit"
-
-    def __init__(self, form: Form, store: Store, who: str) -> None:
-        self._batch, self._who = _Batch(form, store), who
-
-    @property
-    def title(self) -> str:
-        """The form's title."""
-        return self._batch.form.title
 
     def draw(self, fields: int) -> None:
         """Draw more fields, until there are so many or no more are ``ok``.
@@ -554,10 +553,6 @@ class Audit:
         batch = self._batch
         return one.sheet in batch.results and batch.has_picture(one.sheet, one.key)
 
-    def crop(self, name: str) -> bytes:
-        """Return the picture of a field; see `_Batch.crop`."""
-        return self._batch.crop(name)
-
     def view(self, name: str) -> View:
         """Return a field, without what was read."""
         typed = self._drawn(name).typed
@@ -574,9 +569,8 @@ class Audit:
         """Keep what a person typed; parameters as of `Review.decide`."""
         self._batch.refresh()
         one = self._drawn(name)
-        typed, broken = interpret(self._batch.entry(one.key), text)
-        asks = typed.problem or broken
-        if asks and not insists and typed.text != "?":
+        typed, asks = self._meant(one.key, text, insists=insists)
+        if asks:
             return Step(asks=asks)
         self._batch.store.audit(one.id, replace(typed, who=self._who))
         return Step(about=name, removed=(name,), said=f"typed {typed.text or 'empty'}")

@@ -80,7 +80,7 @@ class Page:
         around = np.array(
             [[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float64
         )
-        return around if self.to_picture is None else _moved(around, self.to_picture)
+        return around if self.to_picture is None else mapped(around, self.to_picture)
 
 
 def flattened(grey: NDArray[np.uint8], size: tuple[int, int]) -> Page:
@@ -151,8 +151,6 @@ def levelled(page: Page, degrees: float) -> Page:
 
 def turned(page: Page, degrees: int) -> Page:
     """Turn a page clockwise by 90, 180 or 270 degrees more."""
-    if not degrees:
-        return page
     quarters = degrees // 90
     rows, columns = page.size
     grey = np.ascontiguousarray(np.rot90(page.grey, -quarters))
@@ -482,5 +480,7 @@ def _is_around(
     return marks[inner].mean() <= _BLANK and int(marks[beyond].sum()) >= _WRITTEN
 
 
-def _moved(points: Points, homography: NDArray[np.float64]) -> Points:
-    return np.asarray(cv2.perspectiveTransform(points[None], homography)[0], np.float64)
+def mapped(points: Points, homography: NDArray[np.float64]) -> Points:
+    """Return where a homography, shape ``(3, 3)``, moves points, shape ``(n, 2)``."""
+    across = points @ homography[:, :2].T + homography[:, 2]
+    return np.asarray(across[:, :2] / across[:, 2:], np.float64)

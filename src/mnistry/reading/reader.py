@@ -290,7 +290,7 @@ class Reader:
         return combine.read_each(
             strips,
             self._line_session,
-            lambda images: onnx_session.probabilities(self._session, images),
+            self._answer,
             self._judgement,
             alone=self._alone,
         )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import normalise, stroke_width
+from mnistry.reading.components import components
 from mnistry.reading.rules import without_rules
 
 # Least strength of a pixel that belongs to a mark; least length of a mark, in pixels; least area,
@@ -71,18 +72,17 @@ def find_marks(strength: Strength) -> Marks:
     """
     mask = (strength > _MARK).astype(np.uint8)
     stroke = max(1.5, stroke_width(mask > 0)) if mask.any() else 1.5
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(without_rules(mask, stroke))
-    x, y, width, height, area = stats.T
+    found = components(without_rules(mask, stroke))
+    x, y, width, height = found.boxes.T
     long, short = np.maximum(width, height), np.minimum(width, height)
     rows, columns = mask.shape
     is_whole = (x > 0) & (y > 0) & (x + width < columns) & (y + height < rows)
-    kept = is_whole & (long >= _LEAST) & (area > _AREA * stroke**2)
-    kept[0] = False
+    kept = is_whole & (long >= _LEAST) & (found.areas > _AREA * stroke**2)
     round_ones = long[kept & (long <= _LONG * short)]
     size = float(np.median(round_ones)) if round_ones.size else 0.0
     kept &= (long > _SMALL * size) & (long < _LARGE * size)
     numbers = np.flatnonzero(kept)
-    return Marks(stats[numbers, :4], size, strength, labels, numbers)
+    return Marks(found.boxes[numbers], size, strength, found.labels, numbers + 1)
 
 
 def slope(boxes: NDArray[Any], size: float) -> float:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.reading.page import mapped
+
 # Grids are looked for in a copy with this long side, in pixels.
 _SIDE = 1280
 # Lines are narrower than this part of the long side.
@@ -133,8 +135,8 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
     down = _lines(np.ascontiguousarray(level.T), reach)
     found = []
     for rows, columns in _tables(across, down, reach):
-        points = _transformed(np.stack(_crossing_points(rows, columns), -1), back)
-        points = (points + 0.5) / scale - 0.5
+        points = np.stack(_crossing_points(rows, columns), -1)
+        points = (mapped(points.reshape(-1, 2), back).reshape(points.shape) + 0.5) / scale - 0.5
         if (len(rows) > 2 and len(columns) > 2) or _is_cut_out(points, grey.shape):
             found.append(Grid(points))
     areas = [float(np.prod(np.ptp(grid.points.reshape(-1, 2), axis=0))) for grid in found]
@@ -184,9 +186,7 @@ def _rectification(contrast: NDArray[np.float32]) -> tuple[Floats, tuple[int, in
     affine[:2, :2] = np.linalg.inv(axes)
     normalised = np.array([[1, 0, -middle[0]], [0, 1, -middle[1]], [0, 0, half]]) / half
     matrix = np.diag([half, half, 1]) @ affine @ straight @ normalised
-    corners = _transformed(
-        np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], float), matrix
-    )
+    corners = mapped(np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], float), matrix)
     low, high = corners.min(0), corners.max(0)
     if (high - low).max() > 3 * max(rows, columns):
         return None
@@ -263,12 +263,6 @@ def _vanishing_point(places: Floats, angles: Floats, first: float) -> Floats:
         point = point * np.sign(point[0] * np.cos(first) + point[1] * np.sin(first))
         point = point / np.hypot(point[0], point[1])
     return np.asarray(point, np.float64)
-
-
-def _transformed(points: Floats, matrix: Floats) -> Floats:
-    flat = points.reshape(-1, 2)
-    moved = np.concatenate([flat, np.ones((len(flat), 1))], 1) @ matrix.T
-    return np.asarray((moved[:, :2] / moved[:, 2:]).reshape(points.shape), np.float64)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

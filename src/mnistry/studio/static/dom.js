@@ -1,6 +1,7 @@
 /* Helpers to make elements and to paint; text is always set as text, never as HTML. */
 
 import { fromCss } from "./pure/colours.js";
+import { toCsv } from "./pure/csv.js";
 
 /** The one element with an id. */
 export function byId(id) {
@@ -18,6 +19,15 @@ export function element(name, properties = {}, ...children) {
   }
   made.append(...children);
   return made;
+}
+
+/** Save rows as a CSV file that is named after a picture, or else `other`; return its name. */
+export function saveTable(rows, picture, other, ending) {
+  const address = URL.createObjectURL(new Blob([toCsv(rows)], { type: "text/csv" }));
+  const file = (picture.replace(/\.[^.]*$/, "") || other) + ending;
+  element("a", { href: address, download: file }).click();
+  URL.revokeObjectURL(address);
+  return file;
 }
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { makeCamera } from "../camera.js";
-import { byId, element, paint } from "../dom.js";
+import { byId, element, paint, saveTable } from "../dom.js";
 import { ink } from "../pure/colours.js";
 import { toCsv } from "../pure/csv.js";
 import { chance, plural } from "../pure/format.js";
@@ -199,11 +199,7 @@ async function copy() {
 }
 
 function download(rows, ending) {
-  const address = URL.createObjectURL(new Blob([toCsv(rows)], { type: "text/csv" }));
-  const file = (name.replace(/\.[^.]*$/, "") || "numbers") + ending;
-  element("a", { href: address, download: file }).click();
-  URL.revokeObjectURL(address);
-  byId("photo-note").textContent = `Saved as ${file}.`;
+  byId("photo-note").textContent = `Saved as ${saveTable(rows, name, "numbers", ending)}.`;
 }
 
 async function readTable() {

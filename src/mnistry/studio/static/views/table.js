@@ -1,8 +1,7 @@
 /* The tables of a photo: each cell's picture beside its value, which can be corrected by hand. */
 
 import { ApiError } from "../api.js";
-import { byId, element } from "../dom.js";
-import { toCsv } from "../pure/csv.js";
+import { byId, element, saveTable } from "../dom.js";
 import { plural } from "../pure/format.js";
 import { lines, summary, withCell } from "../pure/table.js";
 
@@ -75,9 +74,5 @@ async function copy() {
 }
 
 function download() {
-  const address = URL.createObjectURL(new Blob([toCsv(lines(tables))], { type: "text/csv" }));
-  const stem = name.replace(/\.[^.]*$/, "") || "table";
-  element("a", { href: address, download: `${stem}.csv` }).click();
-  URL.revokeObjectURL(address);
-  byId("table-note").textContent = `Saved as ${stem}.csv.`;
+  byId("table-note").textContent = `Saved as ${saveTable(lines(tables), name, "table", ".csv")}.`;
 }
