@@ -76,6 +76,29 @@ def test_a_pdf_page_without_a_scan_has_300_dpi() -> None:
     assert found.grey[300, 200] == found.grey[100, 700] == 255
 
 
+def test_what_is_typed_into_a_pdfs_form_field_is_drawn() -> None:
+    field = (
+        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (count) /V (1) /F 4 /Rect [20 20 80 60]"
+        b" /AP << /N 6 0 R >> >>"
+    )
+    form = {"Type": "/XObject", "Subtype": "/Form", "BBox": "[0 0 60 40]"}
+    content = written(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [5 0 R] >> >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] /Contents 4 0 R"
+            b" /Annots [5 0 R] >>",
+            stream(b""),
+            field,
+            stream(b"0 g 0 0 60 40 re f", form),
+        ]
+    )
+    grey = page(content).grey
+    assert grey.shape == (417, 417)
+    assert grey[250, 208] < 50
+    assert grey[100, 208] == 255
+
+
 @pytest.mark.parametrize("points", [14_173, 1e9], ids=["5 m", "350 km"])
 def test_fault_90_a_huge_pdf_page_is_drawn_in_bounded_memory(points: float) -> None:
     found = page(drawn(b"", (points, points)), side=1600)

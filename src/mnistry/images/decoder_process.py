@@ -11,6 +11,7 @@ many bytes of pixels as it says. ``{"error": TEXT}`` answers what failed.
 """
 
 import contextlib
+import ctypes
 import itertools
 import json
 import math
@@ -161,8 +162,6 @@ def _resolution(page: Any, max_pixels: int) -> tuple[float, int, int]:
 
 def _drawn(page: Any, forms: Any, columns: int, rows: int) -> Any:
     """Draw a page with its form fields on white; return red, green and blue of each pixel."""
-    import ctypes
-
     import pypdfium2.raw as pdfium
 
     pixels = (ctypes.c_ubyte * (3 * columns * rows))()
@@ -181,8 +180,6 @@ def _drawn(page: Any, forms: Any, columns: int, rows: int) -> Any:
 
 def _field(forms: Any, page: Any, annotation: Any) -> dict[str, Any] | None:
     """Describe a form field; None for buttons, signatures and what is no field."""
-    import ctypes
-
     import pypdfium2.raw as pdfium
 
     kinds = {
@@ -218,8 +215,6 @@ def _field(forms: Any, page: Any, annotation: Any) -> dict[str, Any] | None:
 
 def _on_page(page: Any, x: float, y: float) -> tuple[float, float]:
     """Return a place in points from the top left corner of the page as it is shown."""
-    import ctypes
-
     import pypdfium2.raw as pdfium
 
     across, down = ctypes.c_int(), ctypes.c_int()
@@ -230,8 +225,6 @@ def _on_page(page: Any, x: float, y: float) -> tuple[float, float]:
 
 def _text(get: Any, *arguments: Any) -> str:
     """Call what writes a text into a buffer: UTF-16, with two zeros at its end."""
-    import ctypes
-
     size = min(get(*arguments, None, 0), 2 * _MOST_CHARACTERS + 2)
     buffer = ctypes.create_string_buffer(size)
     if get(*arguments, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), size) > size:
