@@ -86,7 +86,7 @@ def test_a_bad_picture_leaves_nothing_behind(mnistry_command, three) -> None:
     three.write_bytes(b"no picture")
     result = mnistry_command("doctor", three)
     assert (result.code, result.out) == (3, "")
-    assert result.err.startswith("mnistry: three.png: no image of an accepted format")
+    assert result.err.startswith("mnistry: three.png: a text file")
     assert [path.name for path in Path().iterdir()] == ["three.png"]
 
 

@@ -110,7 +110,7 @@ def test_a_csv_table_has_a_row_per_file_as_rfc_4180_wants_it(
     assert 0.5 < float(first[3]) <= 1
     assert first[4] == ""
     assert second[:4] == [str(bad), "1", "", ""]
-    assert "no image of an accepted format" in second[4]
+    assert "a text file" in second[4]
     assert len(header) == len(first) == len(second)
 
 
@@ -122,7 +122,7 @@ def test_a_bad_picture_alone_exits_with_3_and_is_reported_in_json(
     assert result.code == 3
     value = json.loads(result.out)
     assert result.err == f"mnistry: {value['error']}\n"
-    assert value.pop("error").startswith(f"{bad}: no image of an accepted format; expected PNG")
+    assert value.pop("error").startswith(f"{bad}: a text file; expected PNG")
     unknown = {"size": None, "dpi": None, "turned": 0, "corners": None}
     nothing = {"lines": [], "text": "", "digits": [], "numbers": [], "notes": []}
     assert value == {"file": str(bad), "page": 1, **unknown, **nothing}
@@ -160,7 +160,7 @@ def test_fault_101_a_folder_is_read_with_all_below_it_and_leaves_nothing_out_unn
     assert [line.split(": ")[1] for line in said] == [
         str(folder / name) for name in ("elsewhere", "loop", "notes.txt", "out.png")
     ]
-    assert "no image of an accepted format" in said[2]
+    assert "a text file" in said[2]
     assert "a link that leads out of the folder" in said[3]
     assert "4 of 7 pictures could not be read; the other 3 were" in last
     assert result.code == 8
@@ -181,7 +181,7 @@ def test_standard_input_is_one_picture(mnistry_command, number, monkeypatch) -> 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no picture")))
     result = mnistry_command("read", "-")
     assert result.code == 3
-    assert result.err.startswith("mnistry: standard input: no image")
+    assert result.err.startswith("mnistry: standard input: a text file")
 
 
 def test_what_is_below_the_threshold_is_a_question_mark(mnistry_command, number) -> None:
@@ -435,7 +435,7 @@ def test_progress_is_drawn_on_the_terminal_and_not_in_the_output(number, tmp_pat
     os.close(controller)
     assert result.stdout == f"{number}: 2046\n{number}: 315\n" * 2
     assert "3/3" in shown
-    assert f"\r\x1b[2Kmnistry: {bad}: no image" in shown  # on a line of its own
+    assert f"\r\x1b[2Kmnistry: {bad}: a text file" in shown  # on a line of its own
     assert result.returncode == 8
 
 
@@ -524,7 +524,7 @@ def test_bad_pictures_are_named_by_several_processes_too(mnistry_command, number
     result = mnistry_command("read", bad, number, film, "--jobs", "2")
     assert result.code == 8
     assert result.out == "".join(f"{name}: {n}\n" for name in (number, film) for n in (2046, 315))
-    assert result.err.splitlines()[0].startswith(f"mnistry: {bad}: no image of an accepted format")
+    assert result.err.splitlines()[0].startswith(f"mnistry: {bad}: a text file")
     assert f"note: {film}: several frames; the first is read" in result.err
     assert "1 of 3 pictures could not be read" in result.err
 

@@ -36,7 +36,7 @@ def test_an_ending_that_lies_changes_nothing(name, tmp_path):
         (b"\x89PNG\r\n\x1a\n" + bytes(99), "mnistry read"),
         (b"P5 28 28 255\n" + bytes(784), "mnistry read"),
         (b"<!DOCTYPE html><html>", "a web page"),
-        (b"", "the file is empty"),
+        (b"", "an empty file"),
         (b"\x40\0\0\0\0\0\0\0abcd\x0a\x3e" + bytes(70), "TensorFlow's records"),
         (b"\x83\xaf\x70\xd1\x0d\x88\x4a\x3f" + bytes(99), "TensorFlow's records"),
         (b"7z\xbc\xaf\x27\x1c", "an archive; "),

@@ -73,7 +73,7 @@ def test_a_film_of_gigabytes_is_not_read_at_all(tmp_path):
     with (tmp_path / "film.mp4").open("wb") as file:
         file.write(b"\0\0\0\x18ftypisom\0\0\2\0isomiso2")
         file.truncate(5_000_000_000)
-    assert_refused(tmp_path / "film.mp4", "no image of an accepted format")
+    assert_refused(tmp_path / "film.mp4", "a video")
 
 
 @pytest.mark.parametrize("side", [30_000, 13_000, 8_661])
@@ -199,11 +199,6 @@ def test_fault_53_accepted_formats_are_named(tmp_path, content):
     assert_refused(
         tmp_path / "drawing.png", "PNG, JPEG, GIF, BMP, TIFF, WEBP, PPM, AVIF, HEIC, PDF"
     )
-
-
-@pytest.mark.parametrize("suffix", ["eps", "pcx", "ico", "jp2"])
-def test_fault_53_other_formats_that_pillow_knows(tmp_path, suffix):
-    assert_refused(save(tmp_path / f"grey.{suffix}", GREYS), "no image of an accepted format")
 
 
 def test_fault_54_tiff_called_png_is_read_as_what_it_is(tmp_path):

@@ -90,8 +90,6 @@ def test_an_image_of_pillow_is_turned_as_its_exif_data_say() -> None:
     [
         (GREYS // 16 // 15, ["no value above 1", "multiply it by 255", "astype(bool)"]),
         (GREYS // 17, ["no value above 15", "multiply it by 17"]),
-        (GREYS / 255, ["no value above 1", "give the 0–255 image"]),
-        (GREYS.astype(np.float32), ["float32", "astype(numpy.uint8)"]),
         (GREYS.astype(int) - 17, ["pixels of -1 to 238", "expected 0 to 255"]),
         (GREYS.astype(int) * 1000, ["pixels of 16000 to 255000"]),
         (RGB.transpose(2, 0, 1)[:, :, :2].repeat(4, 2), ["(height, width, channels)"]),
@@ -108,6 +106,38 @@ def test_what_is_no_picture_is_refused_with_a_remedy(source, words: list[str]) -
         one_page(source)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        RGB / np.float64(255),
+        RGB.astype(np.float32),
+        RGB / 127.5 - 1,
+        (RGB.astype(np.float32) - 16) * 300,
+        np.where(RGB == 40, np.nan, RGB.astype(float)),
+    ],
+    ids=["0 to 1", "0 to 255", "-1 to 1", "others", "NaN"],
+)
+def test_the_remedy_for_an_array_of_floats_is_code_that_gives_the_picture(array) -> None:
+    with pytest.raises(DataError) as caught:
+        one_page(array)
+    message = str(caught.value)
+    assert f"an array of {array.dtype}, shape (2, 3, 3); expected uint8, 0 to 255; " in message
+    code = message[message.index("numpy.") :]
+    names = {"array": array, "numpy": np}
+    given = eval(code, names)  # noqa: S307 (what the message tells a user to type)
+    if given.dtype != np.uint8:  # NaN is taken away first
+        names["array"] = given
+        with pytest.raises(DataError) as caught:
+            one_page(given)
+        given = eval(str(caught.value).partition("give ")[2], names)  # noqa: S307
+    expected = one_page(RGB).grey
+    if "array.min()" in code:
+        expected = np.rint((expected - 16.0) / 239 * 255).astype(np.uint8)
+    if np.isnan(array).any():
+        expected = np.where(GREYS == 40, 0, GREYS)
+    assert abs(one_page(given).grey.astype(int) - expected).max() <= 1
 
 
 def test_fault_97_a_file_of_zeros_and_ones_is_refused_and_a_black_one_read() -> None:

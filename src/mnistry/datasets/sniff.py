@@ -5,7 +5,7 @@ function that reads it. A folder is searched for files of these formats, and els
 """
 
 import re
-import zipfile
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +28,7 @@ from mnistry.datasets.dataset import AS_IS, Dataset, Origin
 from mnistry.errors import DataError
 from mnistry.images.find import ENDINGS
 from mnistry.images.formats import is_picture
+from mnistry.system.file_kinds import Kind, kind_of
 
 _HEAD = 1 << 12  # bytes
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
@@ -107,37 +108,17 @@ def file_source(path: Path, how: Origin) -> Source:
 
 def _refuse(path: Path, head: bytes) -> None:
     """Raise the error for a format that is known, and is not read."""
-    found: tuple[str, str] | None = None
-    if not head:
-        found = ("the file is empty", "download or copy it again")
-    elif _PICTURE.match(head) and (is_picture(head) or head.startswith(b"%PDF")):
+    if _PICTURE.match(head) and (is_picture(head) or head.startswith(b"%PDF")):
         found = ("a picture", f"to read it: mnistry read {path}")
-    elif head.startswith(b"PK\x03\x04"):
-        found = _zip(path)
     elif _is_record(head) or head.startswith(_ARRAY_RECORD):
         found = _records(path.parent)
     else:
-        known = (one for begins, one in _REFUSED if re.match(begins, head, re.DOTALL | re.I))
-        found = next(known, None)
-    if found is not None:
-        what, remedy = found
-        raise DataError(what, where=path, expected=KINDS, remedy=remedy)
-
-
-def _zip(path: Path) -> tuple[str, str]:
-    """Say what a zip archive is that holds no arrays, by the names in it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            inside = archive.namelist()[:1000]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return "a damaged archive", "download or copy it again"
-    if any(name.startswith("xl/") or name == "content.xml" for name in inside):
-        return "a spreadsheet", "save its table as CSV, and give that"
-    if any(name.endswith("data.pkl") for name in inside):
-        return "a file of PyTorch, with a pickle in it", _PICKLE
-    if "config.json" in inside and any(name.endswith(".weights.h5") for name in inside):
-        return "a Keras model", f"to make a run of it: mnistry adopt {path}"
-    return "an archive", _UNPACK
+        kind = kind_of(path if head.startswith(b"PK") else head)
+        if kind is None or kind not in _REMEDIES:
+            return
+        found = kind.value, _REMEDIES[kind].format(path=shlex.quote(str(path)))
+    what, remedy = found
+    raise DataError(what, where=path, expected=KINDS, remedy=remedy)
 
 
 _UNPACK = "unpack it, and give the folder or file inside"
@@ -149,30 +130,32 @@ _PICTURE = re.compile(rb"[^P]|P[1-6]\s+[#0-9]")  # "P1 P2 P3" may be the header 
 _RECORDS = re.compile(r"\.(tfrecord|array_record)s?\b")
 _IDX = re.compile(r"\bidx[1-4]?\b|ubyte")
 _ARRAY_RECORD = b"\x83\xaf\x70\xd1\x0d\x88\x4a\x3f"
-_REFUSED = (  # how files begin; what they are, and the remedy
-    (rb"\x80[\x02-\x05]", ("a pickle, which could run any code when it is opened", _PICKLE)),
-    (rb"7z\xbc\xaf|Rar!|.{257}ustar", ("an archive", _UNPACK)),
-    (rb"\x28\xb5\x2f\xfd", ("compressed with Zstandard", "decompress it: zstd -d FILE")),
-    (rb"\x1f\x9d", ("compressed with compress", "decompress it: gzip -d FILE")),
-    (
-        rb"version https://git-lfs",
-        ("only a pointer to a file, of Git LFS", "fetch the file itself: git lfs pull"),
+_TO_PNG = "save it as PNG, in a folder named for its class"
+_ADOPT = "to make a run of it: mnistry adopt {path} -o RUN"
+_REMEDIES = {
+    Kind.EMPTY: "download or copy it again",
+    Kind.ZEROS: "download or copy it again",
+    Kind.POINTER: "fetch the file itself: git lfs pull",
+    Kind.WEB_PAGE: "download the file itself",
+    **dict.fromkeys(
+        (Kind.SVG, Kind.POSTSCRIPT, Kind.JPEG_2000, Kind.JPEG_XL, Kind.PHOTOSHOP, Kind.GIMP,
+         Kind.ICON, Kind.OTHER_PICTURE, Kind.RAW, Kind.DICOM),
+        _TO_PNG,
     ),
-    (
-        rb"RD[AX][2-4]\n|[XA]\n\0\0\0",
-        ("a file of R", "write it as CSV, in R: write.csv(data, 'data.csv', row.names = FALSE)"),
-    ),
-    (rb"SQLite format 3", ("a database of SQLite", "write its table as CSV")),
-    (rb"FEA1", ("a Feather file of version 1", "write it as Parquet")),
-    (rb"\s*<(!doctype|html|\?xml)", ("a web page", "download the file itself")),
-    (
-        rb"\s*[\[{]\s*[\"\[{]",
-        (
-            "JSON",
-            "write it as CSV, in Python: pandas.read_json(FILE).to_csv('data.csv', index=False)",
-        ),
-    ),
-)
+    Kind.PICKLE: _PICKLE,
+    Kind.TORCH: _PICKLE,
+    Kind.KERAS: _ADOPT,
+    Kind.ONNX: _ADOPT,
+    Kind.SPREADSHEET: "save its table as CSV, and give that",
+    Kind.ARCHIVE: _UNPACK,
+    Kind.ZSTANDARD: "decompress it: zstd -d {path}",
+    Kind.COMPRESS: "decompress it: gzip -d {path}",
+    Kind.R: "write it as CSV, in R: write.csv(data, 'data.csv', row.names = FALSE)",
+    Kind.DATABASE: "write its table as CSV",
+    Kind.FEATHER_1: "write it as Parquet",
+    Kind.JSON: "write it as CSV, in Python: "
+    "pandas.read_json(FILE).to_csv('data.csv', index=False)",
+}  # fmt: skip
 
 
 def _records(folder: Path) -> tuple[str, str]:

@@ -205,12 +205,13 @@ def open_file(path: Path) -> Document:
                 return open_content(file.read(MAX_BYTES + 1), str(path))
             head = file.read(HEAD_BYTES)
             size = path.stat().st_size
-            if not is_document(head):  # the head is enough to say that it is not a picture
-                rest = file.read(MAX_BYTES + 1 - len(head)) if is_picture(head) else b""
-                return open_content(head + rest, str(path))
+            if not head:
+                return open_content(head, str(path))
+            if is_picture(head) and not is_document(head):
+                return open_content(head + file.read(MAX_BYTES + 1 - len(head)), str(path))
     except OSError as error:
         raise _unreadable(path, error) from error
-    if size > MAX_DOCUMENT_BYTES:
+    if size > MAX_DOCUMENT_BYTES and is_document(head):
         raise too_large(str(path), MAX_DOCUMENT_BYTES, "split it into parts")
     return Document(str(path), open_decoder(path, head, str(path)))
 

@@ -20,6 +20,7 @@ import numpy as np
 from mnistry.errors import DataError, Notice
 from mnistry.images import isolated
 from mnistry.images.pdf import Pdf
+from mnistry.images.refusal import refusal
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -90,7 +91,7 @@ def open_decoder(source: bytes | Path, head: bytes, where: str) -> Decoder:
     if is_pdf(head):
         decoder = _PdfPages(source, where)
     elif not is_picture(head):
-        raise _unknown(where)
+        raise refusal(source, where, ", ".join(ACCEPTED))
     elif _is_heic(head):
         decoder = _Heic(source, where)
     else:
@@ -172,7 +173,7 @@ class _PillowPages:
                 self._file.seek(0)
                 return Image.open(self._file, formats=FORMATS)
         except UnidentifiedImageError:
-            raise _unknown(self._where) from None
+            raise refusal(self._source, self._where, ", ".join(ACCEPTED)) from None
         except Image.DecompressionBombError:
             raise too_many_pixels(self._where, MAX_PIXELS) from None
         except Exception as error:  # as in Document.page
@@ -373,15 +374,6 @@ def _quiet() -> Iterator[None]:
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _unknown(where: str) -> DataError:
-    return DataError(
-        "no image of an accepted format",
-        where=where,
-        expected=", ".join(ACCEPTED),
-        remedy="save it as PNG",
-    )
 
 
 def too_many_pixels(where: str, most: int) -> DataError:

@@ -76,7 +76,7 @@ def one_page(source: Source, side: int | None = None, number: int | None = None)
     ------
     DataError
         If it is none of these, cannot be decoded, or holds floating-point numbers or no value above
-        15, as an image does that has been divided by 255.
+        15; the message says how to convert it.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def one_page(source: Source, side: int | None = None, number: int | None = None)
     array([[200, 200, 200], [200, 200, 200]], dtype=uint8)
     >>> one_page(page / 255)
     Traceback (most recent call last):
-    mnistry.errors.DataError: an array of float64, shape (2, 3, 3), with no value above 1; ...
+    mnistry.errors.DataError: an array of float64, shape (2, 3, 3); expected uint8, 0 to 255; ...
     """
     document = _document(source)
     if document is None:
@@ -205,14 +205,7 @@ def _bytes_of(array: NDArray[Any], what: str) -> NDArray[np.uint8]:
     if array.dtype == np.bool_:
         return np.where(array, np.uint8(255), np.uint8(0))
     if array.dtype.kind not in "iu":
-        is_small = array.dtype.kind == "f" and array.max() <= 1
-        raise DataError(
-            what + (", with no value above 1" if is_small else ""),
-            expected="uint8, 0 to 255",
-            remedy="give the 0–255 image; the network divides by itself"
-            if is_small
-            else "give array.astype(numpy.uint8), if it holds 0 to 255",
-        )
+        raise DataError(what, expected="uint8, 0 to 255", remedy=_as_bytes(array))
     most = int(array.max())
     if 0 < most <= _MOST_UNSCALED:
         raise DataError(
@@ -224,6 +217,24 @@ def _bytes_of(array: NDArray[Any], what: str) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
     return scaled(array, white_of(int(array.min()), most, what))
+
+
+def _as_bytes(array: NDArray[Any]) -> str:
+    """Return how to make bytes of an array of other numbers, for a message."""
+    if array.dtype.kind != "f":
+        return "give an array of numbers"
+    if not np.isfinite(array).all():
+        return "it holds NaN or infinity: correct what made them, or numpy.nan_to_num(array)"
+    least, most = float(array.min()), float(array.max())
+    if least >= 0 and 1 < most <= 255:
+        return "give numpy.rint(array).astype(numpy.uint8)"
+    if least >= 0 and most <= 1:
+        given = "255 * array"
+    elif least >= -1 and most <= 1:
+        given = "127.5 * (array + 1)"
+    else:
+        given = "255 * (array - array.min()) / (array.max() - array.min())"
+    return f"it holds {least:g} to {most:g}: give numpy.rint({given}).astype(numpy.uint8)"
 
 
 def _checked(page: Page, where: str) -> Page:
