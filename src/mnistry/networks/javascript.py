@@ -1,0 +1,231 @@
+"""An ONNX network of ours as JavaScript computes it: its operators, and its weights in fewer bits.
+
+Weights have 16 bits, in large networks 8; the difference that this makes to the answers is measured
+with ONNX Runtime. ``studio/static/pure/network.js`` loads and runs the result. Knows nothing of
+pages.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from mnistry.datasets.dataset import Images
+from mnistry.errors import ModelError
+from mnistry.inference import onnx_session
+
+# Networks with more numbers than this are stored in eight bits, if that changes at most so many of
+# the answers, and no probability by more than this.
+MOST_IN_16_BITS = 500_000
+MOST_CHANGED, MOST_DIFFERENT = 0.001, 0.03
+_LARGE = 4096  # numbers; smaller weights keep all their bits
+# As in OPERATORS of studio/static/pure/operators.js.
+OPERATORS = (
+    *("Add", "AveragePool", "BatchNormalization", "Cast", "Concat", "Conv", "Elu", "Flatten"),
+    *("Gather", "Gemm", "GlobalAveragePool", "MaxPool", "Mean", "Mul", "ReduceLogSumExp", "Relu"),
+    *("Reshape", "Sigmoid", "Softmax", "Sum", "Tanh", "Transpose"),
+)
+# Settings that JavaScript does not know, and the only values that they may have.
+_FIXED: Mapping[str, Mapping[str, Any]] = {
+    "AveragePool": {"count_include_pad": 0, "ceil_mode": 0, "auto_pad": b"NOTSET"},
+    "Concat": {"axis": 1},
+    "Conv": {"group": 1, "dilations": [1, 1], "auto_pad": b"NOTSET"},
+    "Flatten": {"axis": 1},
+    "Gather": {"axis": 1},
+    "Gemm": {"alpha": 1.0, "beta": 1.0, "transA": 0},
+    "MaxPool": {"dilations": [1, 1], "ceil_mode": 0, "storage_order": 0, "auto_pad": b"NOTSET"},
+    "ReduceLogSumExp": {"axes": [1], "keepdims": 0},
+}
+_KNOWN = ("alpha", "epsilon", "kernel_shape", "pads", "perm", "strides")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PageNetwork:
+    """A network for JavaScript.
+
+    Attributes
+    ----------
+    description
+        Its operators and the places of its weights, as JSON values.
+    content
+        The numbers of all weights.
+    bits
+        Bits for a number of a large weight: 16 or 8.
+    changed, count
+        How many of the images are answered differently, and how many there are.
+    difference
+        The largest difference of a probability.
+    """
+
+    description: dict[str, Any]
+    content: bytes
+    bits: int
+    changed: int
+    count: int
+    difference: float
+
+
+def translate(content: bytes, images: Images, where: str) -> PageNetwork:
+    """Translate an ONNX model of ours, and measure what fewer bits change.
+
+    Parameters
+    ----------
+    content
+        The model, checked by `onnx_session.open_session`.
+    images
+        ``uint8``, shape ``(n, 28, 28)``: the answers are compared on them.
+    where
+        The model's name, for messages.
+
+    Raises
+    ------
+    ModelError
+        If it has operators that no network of mnistry's own has.
+    """
+    model = onnx.load_model_from_string(content)
+    graph = _Graph(model, where)
+    before = onnx_session.probabilities(onnx_session.open_session(content), images)
+    numbers = sum(weights.size for weights in graph.weights.values())
+    for bits in (8, 16) if numbers > MOST_IN_16_BITS else (16,):
+        stored = {name: _store(weights, bits) for name, weights in graph.weights.items()}
+        session = onnx_session.open_session(graph.with_weights(stored))
+        after = onnx_session.probabilities(session, images)
+        changed = int((before.argmax(axis=1) != after.argmax(axis=1)).sum())
+        difference = float(abs(before - after).max())
+        if changed <= MOST_CHANGED * len(images) and difference <= MOST_DIFFERENT:
+            break
+    entries, parts, at = [], [], 0
+    for name, one in stored.items():
+        entries.append({"name": name, "shape": list(graph.weights[name].shape), **one.entry(at)})
+        parts.append(one.content)
+        at += len(one.content)
+    description = {"operators": list(graph.operators()), "weights": entries}
+    return PageNetwork(description, b"".join(parts), bits, changed, len(images), difference)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Stored:
+    """A weight as it is stored: its numbers times their scales; whole numbers as a list."""
+
+    type: str
+    numbers: NDArray[np.generic]
+    scales: NDArray[np.float32]
+
+    @property
+    def content(self) -> bytes:
+        return b"" if self.type == "list" else self.numbers.tobytes()
+
+    def entry(self, at: int) -> dict[str, Any]:
+        """Return its description; `at` is its place in bytes."""
+        if self.type == "list":
+            return {"type": "list", "values": self.numbers.ravel().tolist()}
+        return {"type": self.type, "at": at, "scales": self.scales.tolist()}
+
+    def restored(self) -> NDArray[np.generic]:
+        """Return the weight as JavaScript computes with it."""
+        if self.type == "list":
+            return self.numbers
+        rows = self.numbers.astype(np.float32).reshape(len(self.scales), -1)
+        return (rows * self.scales[:, None]).reshape(self.numbers.shape)
+
+
+def _store(weights: NDArray[np.generic], bits: int) -> _Stored:
+    """Round a weight. Scales are powers of two for 16 bits, and one for each row for 8."""
+    if weights.dtype.kind != "f":
+        return _Stored("list", weights, np.ones(1, np.float32))
+    values = weights.astype("<f4")
+    largest = float(abs(values).max()) if values.size else 0.0
+    if values.size < _LARGE or not largest:
+        return _Stored("float32", values, np.ones(1, np.float32))
+    if bits == 16:
+        # The largest number is just below 2^15: smaller ones keep their eleven bits longest.
+        scale = np.float32(2.0 ** (np.ceil(np.log2(largest)) - 15))
+        return _Stored("float16", (values / scale).astype("<f2"), np.array([scale]))
+    rows = values.reshape(len(values), -1)
+    scales = np.maximum(abs(rows).max(axis=1) / 127, np.finfo(np.float32).tiny)
+    whole = np.rint(rows / scales[:, None]).astype(np.int8).reshape(values.shape)
+    return _Stored("int8", whole, scales.astype(np.float32))
+
+
+class _Graph:
+    """The graph of a model: its operators, and the weights that they use.
+
+    Weights that are stored in 16 bits and cast are taken for what they are cast to. Dense kernels
+    have a row for each node here.
+    """
+
+    def __init__(self, model: onnx.ModelProto, where: str) -> None:
+        self._model, self._where = model, where
+        stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        self._cast = {
+            node.output[0]: node.input[0]
+            for node in model.graph.node
+            if node.op_type == "Cast" and node.input[0] in stored
+        }
+        self._nodes = [node for node in model.graph.node if node.output[0] not in self._cast]
+        sources = {name: name for name in stored} | self._cast
+        kernels = {
+            node.input[1]: self._is_by_rows(node) for node in self._nodes if node.op_type == "Gemm"
+        }
+        self.weights: dict[str, NDArray[np.generic]] = {}
+        for node in self._nodes:
+            self._check(node)
+            for name in node.input:
+                if name in sources:
+                    values = stored[sources[name]]
+                    self.weights[name] = values if kernels.get(name, True) else values.T
+        self._kernels = kernels
+
+    def operators(self) -> Iterator[dict[str, Any]]:
+        """Yield the operators as JSON values."""
+        for node in self._nodes:
+            settings = {name: value for name, value in _settings(node).items() if name in _KNOWN}
+            yield {
+                "operator": node.op_type,
+                "inputs": list(node.input),
+                "output": node.output[0],
+                "settings": settings,
+            }
+
+    def with_weights(self, stored: Mapping[str, _Stored]) -> bytes:
+        """Return the ONNX model with other weights, of 32 bits."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self._model)
+        del model.graph.node[:], model.graph.initializer[:]
+        model.graph.node.extend(self._nodes)
+        for name, one in stored.items():
+            values = one.restored()
+            values = values if self._kernels.get(name, True) else values.T
+            model.graph.initializer.append(
+                numpy_helper.from_array(np.ascontiguousarray(values), name)
+            )
+        content: bytes = model.SerializeToString()
+        return content
+
+    @staticmethod
+    def _is_by_rows(node: onnx.NodeProto) -> bool:
+        return bool(_settings(node).get("transB"))
+
+    def _check(self, node: onnx.NodeProto) -> None:
+        """Raise ModelError for what JavaScript does not know."""
+        settings = {"beta": 1.0, "alpha": 1.0} | _settings(node)
+        fixed = _FIXED.get(node.op_type, {})
+        strange = [name for name, value in fixed.items() if settings.get(name, value) != value]
+        if node.op_type not in OPERATORS or len(node.output) != 1 or strange:
+            what = f"the operator {node.op_type}"
+            if strange:
+                what += f" with {strange[0]} = {settings[strange[0]]}"
+            raise ModelError(
+                f"{what}: the page cannot compute it",
+                where=self._where,
+                expected="what networks that mnistry trains have",
+                remedy="export it with --format onnx",
+            )
+
+
+def _settings(node: onnx.NodeProto) -> dict[str, Any]:
+    return {one.name: helper.get_attribute_value(one) for one in node.attribute}
