@@ -13,9 +13,10 @@ SOURCE = Path(mnistry.__file__).parent
 
 # From the bottom of the house to its roof. A package counts as one floor.
 ORDER = [
-    "errors", "version", "concepts", "system", "images", "inference", "reading", "tables", "forms",
-    "datasets", "doctor", "networks", "augmentation", "recipes", "training", "evaluation", "runs",
-    "display", "explain", "cluster", "server", "studio", "cli", "__init__", "__main__",
+    "errors", "percent", "version", "concepts", "system", "images", "inference", "reading",
+    "tables", "forms", "datasets", "doctor", "networks", "augmentation", "recipes", "training",
+    "evaluation", "runs", "display", "explain", "cluster", "server", "studio", "cli", "__init__",
+    "__main__",
 ]  # fmt: skip
 
 

@@ -240,7 +240,7 @@ def test_every_onnx_file_says_what_it_is(mnistry_command, adopted, finished_run,
     assert notes == {
         "run": "recipe small, seed 0",
         "data": "sample",
-        "accuracy": f"{test.accuracy:.2%} of 1,000 test images of sample",
+        "accuracy": f"{100 * test.accuracy:.2f} % of 1,000 test images of sample",
         "licence": "CC BY-SA 3.0",
         "version": f"mnistry {mnistry.__version__}",
     }

@@ -42,7 +42,7 @@ def test_every_name_and_number_of_every_table_is_whole(
     mnistry_command, finished_run, monkeypatch, columns
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    out = mnistry_command("explain", finished_run.path).out
+    out = mnistry_command("explain", finished_run.path, "--index", 0).out
     assert max(map(len, out.splitlines())) <= columns
     assert "…" not in out.replace("2.718…", "")
 
@@ -93,7 +93,9 @@ def test_json_is_one_object_with_the_forward_pass_and_the_step(
 def test_the_other_images_do_not_include_the_image_itself(mnistry_command, finished_run) -> None:
     (images, labels), _ = mnistry.load("sample")
     found = json.loads(
-        mnistry_command("explain", finished_run.path, "--split", "train", "--json").out
+        mnistry_command(
+            "explain", finished_run.path, "--index", 0, "--split", "train", "--json"
+        ).out
     )
     from mnistry.explain import gradients
 
@@ -162,11 +164,31 @@ def convolutions(tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
 
 
-def test_other_networks_show_their_layers(mnistry_command, convolutions, five) -> None:
+def test_other_networks_show_their_layers_and_a_step_of_learning(
+    mnistry_command, convolutions, five
+) -> None:
     result = mnistry_command("explain", convolutions.path, "--image", five, "--label", 5)
     assert result.code == 0
-    assert "26 × 26 × 32" in result.out
-    assert "only for networks of dense layers" in result.out
+    for text in ("26 × 26 × 32", "each of its 32 filters is 3 × 3 weights", "Gradient times input",
+                 "Grad-CAM: the 11 × 11 feature maps of convolution_2", "backpropagation",
+                 "slope predicts", "RMSprop", "200 others"):  # fmt: skip
+        assert text in " ".join(result.out.split())
+
+
+def test_the_image_is_one_whose_answer_is_right_but_not_sure(mnistry_command, finished_run) -> None:
+    value = json.loads(mnistry_command("explain", finished_run.path, "--json").out)
+    assert value["answer"] == value["label"]
+    assert 0.5 <= max(value["probabilities"]) <= 0.95
+    seven = json.loads(mnistry_command("explain", finished_run.path, "--label", 7, "--json").out)
+    assert seven["answer"] == seven["label"] == 7
+    assert 0.5 <= max(seven["probabilities"]) <= 0.95
+
+
+def test_wrong_chooses_the_most_confident_mistake(mnistry_command, finished_run) -> None:
+    value = json.loads(mnistry_command("explain", finished_run.path, "--wrong", "--json").out)
+    first = finished_run.scores().test.mistakes[0]
+    assert value["image_from"]["index"] == first.index
+    assert (value["label"], value["answer"]) == (first.label, first.answer)
 
 
 def test_without_keras_the_forward_pass_is_explained_and_the_remedy_named(
@@ -189,8 +211,10 @@ def test_without_keras_the_forward_pass_is_explained_and_the_remedy_named(
     [
         (("--index", 1000), 2, "there is no image 1000"),
         (("--index", -1), 2, "there is no image -1"),
-        (("--label", 3), 2, "image 0 is labelled"),
-        (("--label", 10), 2, "explain --label: 10 is not in the range"),
+        (("--index", 0, "--label", 3), 2, "image 0 is labelled"),
+        (("--label", 10), 2, "no class is called '10'; expected one of 0, 1"),
+        (("--index", 1, "--wrong"), 2, "--wrong with --index"),
+        (("--image", "no.png", "--wrong"), 2, "--image excludes"),
         (("--image", "no.png"), 3, "no.png: cannot be read"),
         (("--image", "no.png", "--index", 1), 2, "--image excludes"),
         (("--data", "nothing-of-that-name"), 3, "nothing-of-that-name"),

@@ -18,7 +18,7 @@ def test_evaluate_prints_the_whole_scorecard(mnistry_command, finished_run) -> N
     result = mnistry_command("evaluate", finished_run.path)
     assert result.code == 0
     for text in (
-        "1,000 test images of sample", "95 % interval", "nats", "bits", "gap", "running mean",
+        "1,000 test images of sample", "95 % interval", "nats", "bits", "gap", "confidence",
         "calibration error", "precision", "most confused", "most confident mistakes", "labelled",
     ):  # fmt: skip
         assert text in result.out
@@ -80,12 +80,12 @@ def test_a_runs_own_file_is_read_as_for_the_training(
     run, path = counted_from_one
     monkeypatch.chdir(path.parent)
     result = mnistry_command("evaluate", run, "--data", f"./{path.name}", "--json")
-    assert "read as the run's own data: --label 10=0" in result.err
+    assert "read as the run's own data: --relabel 10=0" in result.err
     own = json.loads(mnistry_command("evaluate", finished_run.path, "--json").out)
     assert json.loads(result.out)["accuracy"] == own["accuracy"]
     assert mnistry_command("predict", run, path).code == 0
     assert mnistry_command("explain", run, "--data", path, "--split", "train").code == 0
-    assert "--label 10=0" in mnistry_command("runs", "show", run).out
+    assert "--relabel 10=0" in mnistry_command("runs", "show", run).out
     # What is given wins.
     given = mnistry_command("evaluate", run, "--data", path, "--labels-from", "1", "--json")
     assert json.loads(given.out)["accuracy"] < 0.2
@@ -98,15 +98,15 @@ def test_other_data_is_read_as_it_is_and_the_runs_options_are_named(
     shutil.copy(path, tmp_path / "other.npz")
     refused = mnistry_command("evaluate", run, "--data", tmp_path / "other.npz")
     assert refused.code == 3
-    assert "the run's own data is read with --label 10=0: add that" in refused.err
-    result = mnistry_command("evaluate", run, "--data", tmp_path / "other.npz", "--label", "10=0")
+    assert "the run's own data is read with --relabel 10=0: add that" in refused.err
+    result = mnistry_command("evaluate", run, "--data", tmp_path / "other.npz", "--relabel", "10=0")
     assert result.code == 0
     assert "own data" not in result.err
     with np.load(path) as arrays:
         np.savez(tmp_path / "zero.npz", images=arrays["images"], labels=arrays["labels"] % 10)
     result = mnistry_command("evaluate", run, "--data", tmp_path / "zero.npz")
     assert result.code == 0
-    assert "note: the run's own data is read with --label 10=0" in result.err
+    assert "note: the run's own data is read with --relabel 10=0" in result.err
     # Labels that are not there need no change.
     assert "own data" not in mnistry_command("predict", run, unlabelled).err
     assert "own data" not in mnistry_command("evaluate", run, "--data", "sample").err

@@ -1,7 +1,9 @@
 import json
 
+import numpy as np
 import pytest
 
+import mnistry
 from mnistry.runs.directory import Run
 
 SMALL = ("--data", "sample", "--units", 16, "--epochs", 1)
@@ -11,7 +13,16 @@ def test_a_training_reports_its_scores_and_where_the_run_is(mnistry_command, tmp
     run = tmp_path / "run"
     result = mnistry_command("train", *SMALL, "-o", run)
     assert result.code == 0
-    for text in ("test accuracy", "nats", "bits", "95 % interval", "gap", "seconds"):
+    for text in (
+        "test accuracy",
+        "nats",
+        "bits",
+        "95 % interval",
+        "gap",
+        "seconds",
+        "go on with",
+        "mnistry explain",
+    ):
         assert text in result.out
     assert "4,000 training images, 1,000 test images" in result.err
     assert "1 epoch of 32 steps" in result.err
@@ -37,7 +48,8 @@ def test_every_setting_reaches_the_run(mnistry_command, tmp_path) -> None:
         "--network", "dense", "--units", 8, "--depth", 2, "--optimizer", "SGD",
         "--learning-rate", 0.1, "--momentum", 0.5, "--loss", "sparse-categorical",
         "--epochs", 2, "--batch-size", 4, "--validation", 0.5, "--early-stopping", 3,
-        "--seed", 7,
+        "--seed", 7, "--activation", "tanh", "--dropout", 0.25, "--weight-decay", 0.01,
+        "--schedule", "one-cycle", "--distort", 0.5,
     )  # fmt: skip
     result = mnistry_command(
         "train", "--data", "sample", *settings, "-o", tmp_path / "run", "--json"
@@ -47,9 +59,12 @@ def test_every_setting_reaches_the_run(mnistry_command, tmp_path) -> None:
     recipe = json.loads(result.out)["recipe"]
     assert recipe == {
         "name": "custom", "network": "dense", "units": 8, "depth": 2, "optimizer": "SGD",
-        "learning_rate": 0.1, "momentum": 0.5, "weight_decay": None, "warmup": None,
+        "activation": "tanh", "dropout": 0.25, "model": None, "model_digest": None,
+        "learning_rate": 0.1, "momentum": 0.5, "weight_decay": 0.01, "warmup": 0.1,
         "loss": "sparse_categorical_crossentropy",
-        "epochs": 2, "batch_size": 4, "distortion": None, "plain_epochs": 0.0,
+        "epochs": 2, "batch_size": 4, "plain_epochs": 0.0,
+        "distortion": {"rotation": 5, "scale": 0.05, "shear": 0.05, "shift": 0.5, "elastic": 0.5,
+                       "sigma": 4, "pen": None},
         "styled": 0, "non_digits": 0, "validation": 0.5, "early_stopping": 3,
     }  # fmt: skip
 
@@ -74,6 +89,16 @@ def test_fault_116_a_network_too_large_to_be_saved_is_refused_before_anything_is
         (("--optimizer", "magic"), 2),
         (("--recipe", "secret"), 2),
         (("--loss", "hinge"), 2),
+        (("--activation", "step"), 2),
+        (("--network", "linear", "--dropout", 0.5), 2),
+        (("--dropout", 1), 2),
+        (("--weight-decay", -1), 2),
+        (("--schedule", "stairs"), 2),
+        (("--distort", -1), 2),
+        (("--early-stopping", 3), 2),
+        (("--callback", "csv", "--workers", 2), 2),
+        (("--model", "no/such.keras"), 5),
+        (("--model", "no/such.keras", "--units", 3), 2),
         (("--validation", 1.5), 2),
         (("--validation", 0.00001), 2),
         (("--seed", -1), 2),
@@ -186,3 +211,97 @@ def test_cluster_options_that_make_no_sense_are_refused(mnistry_command, options
     result = mnistry_command("train", *SMALL, *options)
     assert (result.code, result.out) == (2, "")
     assert said in result.err
+
+
+def test_a_loss_is_found_by_its_short_name_and_a_wrong_one_names_the_choices(
+    mnistry_command, tmp_path
+) -> None:
+    run = tmp_path / "run"
+    value = json.loads(mnistry_command("train", *SMALL, "--loss", "mse", "-o", run, "--json").out)
+    assert value["recipe"]["loss"] == "mean_squared_error"
+    assert value["test_accuracy"] > 0.3
+    assert value["epochs"][0]["loss"] < 0.09  # 0.09 is the error of ten equal probabilities
+    assert "the mean of the squares" in mnistry_command("explain", run).out
+    result = mnistry_command("train", *SMALL, "--loss", "hinge")
+    assert (
+        "no loss is called 'hinge'; expected one of categorical, sparse-categorical," in result.err
+    )
+
+
+def test_early_stopping_needs_images_to_judge_by(mnistry_command, tmp_path) -> None:
+    stopping = ("train", *SMALL, "--early-stopping", 2, "-o", tmp_path / "run")
+    result = mnistry_command(*stopping)
+    assert (result.code, list(tmp_path.iterdir())) == (2, [])
+    assert "--validation 0.1" in result.err
+    assert mnistry_command(*stopping, "--validation", 0.1).code == 0
+
+
+def test_few_images_are_trained_on_in_smaller_batches_and_that_is_said(
+    mnistry_command, tmp_path
+) -> None:
+    (images, labels), (others, their) = mnistry.load("sample")
+    np.savez(tmp_path / "few.npz", x_train=images[:200], y_train=labels[:200],
+             x_test=others[:50], y_test=their[:50])  # fmt: skip
+    few = ("train", "--data", tmp_path / "few.npz", "--units", 16, "--epochs", 2)
+    result = mnistry_command(*few, "-o", tmp_path / "run", "--json")
+    assert "200 training images: batches of 8 instead of 128" in result.err
+    assert json.loads(result.out)["recipe"]["batch_size"] == 8
+    chosen = mnistry_command(*few, "--batch-size", 100, "-o", tmp_path / "chosen", "--json")
+    assert "batches of" not in chosen.err
+    assert json.loads(chosen.out)["recipe"]["batch_size"] == 100
+
+
+def test_a_training_that_learned_nothing_ends_with_what_to_try(mnistry_command, tmp_path) -> None:
+    spoilt = ("--optimizer", "sgd", "--learning-rate", 1e-9)
+    result = mnistry_command("train", *SMALL, *spoilt, "-o", tmp_path / "spoilt")
+    assert result.code == 0
+    told = result.err
+    assert "This network learned nothing" in told
+    assert "--optimizer sgd --learning-rate 0.01 --data sample" in told
+    assert "mnistry show --random 10 --data sample" in told
+    assert "learned nothing" not in mnistry_command("train", *SMALL, "-o", tmp_path / "good").err
+
+
+def test_no_better_than_the_commonest_class_is_nothing_learned(mnistry_command, tmp_path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (400, 28, 28)).astype(np.uint8)
+    labels = (np.arange(400) % 10 == 0).astype(int)  # nine in ten are of class 0
+    np.savez(tmp_path / "noise.npz", x_train=images, y_train=labels)
+    noise = ("train", "--data", tmp_path / "noise.npz", "--network", "linear", "--optimizer", "sgd")
+    result = mnistry_command(*noise, "--learning-rate", 1e-6, "-o", tmp_path / "run")
+    assert "always answering 0 is right for 90.00 %" in result.err
+
+
+def test_a_network_of_ones_own_is_trained_further(mnistry_command, tmp_path) -> None:
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28), dtype="uint8"), keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(), keras.layers.Dense(24, "tanh"),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )  # fmt: skip
+    model.save(tmp_path / "mine.keras")
+    own = ("train", "--data", "sample", "--epochs", 1, "--model", tmp_path / "mine.keras")
+    value = json.loads(mnistry_command(*own, "-o", tmp_path / "run", "--json").out)
+    assert value["recipe"]["model"] == str(tmp_path / "mine.keras")
+    assert value["test_accuracy"] > 0.5
+    trained = Run.open(tmp_path / "run").model()
+    assert trained.layers[-2].units == 24
+    assert "backpropagation" in mnistry_command("explain", tmp_path / "run").out
+    keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(
+        tmp_path / "other.keras"
+    )
+    refused = mnistry_command("train", *SMALL[:2], "--model", tmp_path / "other.keras", "-o", "x")
+    assert refused.code == 5
+    assert "(None, 28, 28)" in refused.err
+
+
+def test_keras_loggers_write_into_the_run(mnistry_command, tmp_path, monkeypatch) -> None:
+    run = tmp_path / "run"
+    assert mnistry_command("train", *SMALL, "--callback", "csv", "-o", run).code == 0
+    assert (run / "log.csv").read_text().startswith("epoch,accuracy,loss")
+    assert len((run / "log.csv").read_text().splitlines()) == 2
+    refused = mnistry_command("train", *SMALL, "--callback", "tensorboard", "-o", tmp_path / "b")
+    assert refused.code == 2
+    assert "pip install tensorflow" in refused.err

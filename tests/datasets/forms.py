@@ -585,7 +585,7 @@ def options_as_typed(options: dict[str, Any]) -> str:
     """Return options as they are typed on the command line."""
     typed = []
     for name, value in options.items():
-        option = "--" + {"relabel": "label"}.get(name, name.replace("_", "-"))
+        option = "--" + name.replace("_", "-")
         values = value if isinstance(value, list) else [value]
         typed += [option if one is True else f"{option} {one}" for one in values]
     return f"`{' '.join(typed)}`" if typed else ""

@@ -39,7 +39,7 @@ def test_fault_102_labels_from_1_to_10_are_refused_with_two_remedies_that_work()
     labels = [3, 10, 1, 9]
     with pytest.raises(DataError) as caught:
         made(labels)
-    for words in ("item 1: 10 is not a label", "--label 10=0", "--labels-from 1"):
+    for words in ("item 1: 10 is not a label", "--relabel 10=0", "--labels-from 1"):
         assert words in str(caught.value)
     assert made(labels, Origin(relabel=("10=0",))).train.labels.tolist() == [3, 0, 1, 9]
     assert made(labels, Origin(labels_from=1)).train.labels.tolist() == [2, 9, 0, 8]
@@ -97,7 +97,7 @@ def test_changes_are_made_at_once_and_must_hit():
     swapped = made(["3", "5", "1"], Origin(relabel=("3=5", "5=3")))
     assert swapped.train.labels.tolist() == [5, 3, 1]
     for change in ("8=1", "3", "=3", "3="):
-        with pytest.raises(UsageError, match="--label"):
+        with pytest.raises(UsageError, match="--relabel"):
             made([3, 5, 1], Origin(relabel=(change,)))
 
 

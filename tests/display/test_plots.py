@@ -176,9 +176,9 @@ def contrast(a, b):
 
 def test_mistakes_show_the_most_confident_first_with_label_answer_and_confidence():
     figure = plots.mistakes(make_card(30), IMAGES, count=2)
-    # Cut off, not rounded: 0.834615 and 0.823076.
+    # 0.834615 and 0.823076.
     assert captions(figure) == [
-        "image 29\nlabel 9, answer 0\n83.4 % sure",
+        "image 29\nlabel 9, answer 0\n83.5 % sure",
         "image 28\nlabel 8, answer 9\n82.3 % sure",
     ]
     assert np.array_equal(figure.axes[0].images[0].get_array(), IMAGES[29])

@@ -19,14 +19,14 @@ def drawn(**console: object) -> str:
 
 def test_a_log_file_gets_one_line_for_each_epoch_and_no_control_codes() -> None:
     text = drawn(force_terminal=False)
-    assert text == ("epoch 2/5: loss 0.2000  accuracy  94.00%  val 0.1500  95.00%  1.25 s\n")
+    assert text == ("epoch 2/5: loss 0.2000  accuracy  94.00 %  val 0.1500  95.00 %  1.25 s\n")
 
 
 def test_a_terminal_sees_the_epoch_grow_in_one_line() -> None:
     text = drawn(force_terminal=True, color_system=None)
     assert text.count("\n") == 1
     running, done = text.split("\r\x1b[K")[1:]
-    assert "100/400  loss 0.2500  accuracy  92.50%" in running
+    assert "100/400  loss 0.2500  accuracy  92.50 %" in running
     assert "s left" in running
     assert done.rstrip().endswith("1.25 s")
     assert running.count("━") == 24 * 100 // 400

@@ -261,7 +261,7 @@ def test_there_must_be_one_label_for_each_answer_and_at_least_one():
 
 def test_a_scorecard_is_shown_in_one_short_line(card) -> None:
     assert repr(card) == (
-        "<Scorecard: 3 of 6 right, 50.00% (95 % interval 18.76% to 81.24%), loss 2.3497 nats>"
+        "<Scorecard: 3 of 6 right, 50.00 % (95 % interval 18.76 % to 81.24 %), loss 2.3497 nats>"
     )
 
 
@@ -272,9 +272,9 @@ def test_a_notebook_shows_a_small_table_in_its_own_colours_with_names_escaped() 
     assert {row.find("th").text: row.find("td").text for row in rows} == {
         "images": "6",
         "right": "3",
-        "accuracy": "50.00% (95 % interval 18.76% to 81.24%)",
+        "accuracy": "50.00 % (95 % interval 18.76 % to 81.24 %)",
         "loss": "2.3497 nats, 3.3900 bits",
-        "calibration error": "41.00%",
+        "calibration error": "41.00 %",
         "most confused": "<b>2</b> answered as <b>1</b>: 2 of 3",
     }
     assert "style" not in table

@@ -10,6 +10,7 @@ LOSSES = {
     "categorical_crossentropy": keras.losses.categorical_crossentropy,
     "sparse_categorical_crossentropy": keras.losses.categorical_crossentropy,
     "binary_crossentropy": keras.losses.binary_crossentropy,
+    "mean_squared_error": keras.losses.mean_squared_error,
 }
 
 

@@ -60,7 +60,7 @@ def test_more_than_one_in_a_thousand_changed_is_refused(content, images, monkeyp
     monkeypatch.setattr(int8, "_quantized", lambda model, _: _with_other_answers(model))
     with pytest.raises(ModelError, match=r"answers \d+ of 4,000 held-out .* differently") as caught:
         int8.quantize(content, images[:500], images, "model.onnx")
-    assert "at most 0.1%" in str(caught.value)
+    assert "at most 0.1 %" in str(caught.value)
 
 
 def _with_other_answers(model: onnx.ModelProto) -> bytes:

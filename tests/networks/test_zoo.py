@@ -33,6 +33,26 @@ def test_each_network_has_the_known_number_of_parameters(name: str, parameters: 
     assert not model.compiled
 
 
+def test_activation_and_dropout_reach_the_layers_that_have_them() -> None:
+    dense = mnistry.build("dense", activation="tanh", dropout=0.25, depth=2)
+    found = [type(layer).__name__ for layer in dense.layers]
+    assert found == ["InputLayer", "Rescaling", "Flatten", *["Dense", "Dropout"] * 2, "Dense"]
+    assert dense.layers[3].activation is keras.activations.tanh
+    assert [layer.rate for layer in dense.layers[4:7:2]] == [0.25, 0.25]
+    convnet = mnistry.build("convnet", dropout=0.1, activation="sigmoid")
+    assert [la.rate for la in convnet.layers if isinstance(la, keras.layers.Dropout)] == [0.1]
+    assert convnet.get_layer("convolution_2").activation is keras.activations.sigmoid
+    strided = mnistry.build("strided", activation="tanh")
+    assert strided.get_layer("tanh_1").activation is keras.activations.tanh
+    for name, settings in (
+        ("linear", {"activation": "tanh"}), ("linear", {"dropout": 0.5}),
+        ("strided", {"dropout": 0.5}), ("convnet", {"units": 3}), ("dense", {"dropout": 1.0}),
+        ("dense", {"activation": "step"}),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match="expected"):
+            mnistry.build(name, **settings)
+
+
 def test_units_and_depth_shape_the_dense_network() -> None:
     # 784*32 + 32, 32*32 + 32, 32*10 + 10
     assert mnistry.build("dense", units=32, depth=2).count_params() == 25_120 + 1_056 + 330

@@ -25,6 +25,11 @@ def test_learning_rate_and_momentum_reach_the_optimizer() -> None:
     assert float(default.learning_rate.numpy()) == pytest.approx(0.001)
 
 
+def test_without_a_learning_rate_the_schedule_reaches_that_of_keras() -> None:
+    made = make_optimizer(Recipe(optimizer="sgd", warmup=0.5), 1000)
+    assert float(made._learning_rate(500)) == pytest.approx(0.01)
+
+
 def test_the_learning_rate_rises_and_falls_as_the_recipe_says() -> None:
     recipe = Recipe(optimizer="adamw", learning_rate=0.5, warmup=0.2, weight_decay=0.25)
     made = make_optimizer(recipe, 1000)

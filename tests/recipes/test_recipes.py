@@ -33,7 +33,6 @@ def test_the_default_recipe_is_the_classic_experiment() -> None:
         {"weight_decay": -0.1},
         {"learning_rate": 0.1, "warmup": 1.0},
         {"learning_rate": 0.1, "warmup": float("nan")},
-        {"warmup": 0.1},
         {"plain_epochs": 1.1},
         {"plain_epochs": -0.1},
         {"styled": -1},
@@ -42,7 +41,9 @@ def test_the_default_recipe_is_the_classic_experiment() -> None:
         {"validation": 1.0},
         {"validation": -0.1},
         {"early_stopping": 0},
-        {"loss": "mean_squared_error"},
+        {"loss": "hinge"},
+        {"activation": "step"},
+        {"dropout": 1.0},
     ],
 )
 def test_fault_67_a_setting_out_of_range_is_refused(setting: dict[str, object]) -> None:

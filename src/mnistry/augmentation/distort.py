@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,17 @@ class Distortion:
             if not low <= value < high:
                 wanted = f"from {low}" + (f" to below {high}" if high < math.inf else "")
                 raise UsageError(f"{name} {value}", expected=f"a number {wanted}")
+
+    def times(self, factor: float) -> Self:
+        """Return a distortion that goes `factor` times as far; sigma and pen stay.
+
+        Examples
+        --------
+        >>> Distortion().times(0.5).rotation
+        5.0
+        """
+        limits = ("rotation", "scale", "shear", "shift", "elastic")
+        return dataclasses.replace(self, **{one: factor * getattr(self, one) for one in limits})
 
 
 def distort(

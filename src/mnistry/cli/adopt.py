@@ -8,6 +8,7 @@ import click
 
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
+from mnistry.percent import percent
 
 if TYPE_CHECKING:
     from mnistry.datasets import Origin
@@ -79,7 +80,9 @@ def _print(run: "Run", adopted: "Adopted") -> None:
     console.print(report.facts(*rows, *report.run_scores(run), ("run", str(run.path))))
     card = scores.test or scores.train
     if card.accuracy < _WEAK:
-        common.note(f"it reads only {card.accuracy:.1%} right; a classic network reads 98 %")
+        common.note(
+            f"it reads only {percent(card.accuracy, places=1)} right; a classic network reads 98 %"
+        )
     console.print(f"\nmore: mnistry evaluate {run.path}", style="bright_black", soft_wrap=True)
 
 
@@ -93,7 +96,7 @@ def _row(trial: "Trial") -> tuple[str, ...]:
         "yes" if form.transposed else "no",
         LAYOUTS[form.shape],
         f"{trial.count:,}",
-        f"{trial.accuracy:.2%}",
+        percent(trial.accuracy),
         f"{trial.loss:.3f}",
     )
 

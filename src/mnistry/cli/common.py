@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,6 +167,14 @@ def choose_split(dataset: "Dataset", name: str) -> "Split":
             f"this data has no {name} images", where=dataset.source, remedy=f"--split {other}"
         )
     return split
+
+
+def class_number(classes: Sequence[str], name: str) -> int:
+    """Return the number of a class; raise `UsageError` if none has this name."""
+    if name not in classes:
+        shown = ", ".join(classes[:12]) + (", …" if len(classes) > 12 else "")
+        raise UsageError(f"no class is called {name!r}", expected=f"one of {shown}")
+    return classes.index(name)
 
 
 def finish(dataset: "Dataset") -> None:

@@ -117,7 +117,7 @@ def _classes(dataset: "Dataset", counts: "dict[str, np.ndarray]") -> "Table":
 def _preview(dataset: "Dataset") -> object:
     import numpy as np
 
-    from mnistry.display.terminal import DigitPictures
+    from mnistry.display.terminal import DigitPictures, halved
 
     split = dataset.train or dataset.test
     if split is None:
@@ -126,7 +126,5 @@ def _preview(dataset: "Dataset") -> object:
         indices = np.arange(min(10, len(split.images)))
     else:
         _, indices = np.unique(split.labels, return_index=True)
-    halves = np.zeros((len(split.images), 14, 14), np.uint8)
-    quarters = split.images[indices].reshape(-1, 14, 2, 14, 2)
-    halves[indices] = quarters.mean(axis=(2, 4)).round()
-    return DigitPictures(halves, split.labels, [int(i) for i in indices], dataset.classes)
+    chosen = [int(index) for index in indices]
+    return DigitPictures(halved(split.images, chosen), split.labels, chosen, dataset.classes)

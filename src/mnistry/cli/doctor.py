@@ -9,6 +9,7 @@ from mnistry.cli import common, options
 from mnistry.cli.framework import Command
 from mnistry.cli.read import notices, open_reader
 from mnistry.errors import UsageError, printable
+from mnistry.percent import confidence
 
 if TYPE_CHECKING:
     from mnistry.doctor.examine import Case, Diagnosis
@@ -111,9 +112,9 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
 
 
 def _print_case(case: "Case") -> None:
-    from mnistry.doctor.examine import format_answer, percent
+    from mnistry.doctor.examine import format_answer
 
-    others = ", ".join(f"{c.digit}  {percent(c.confidence)}" for c in case.digit.candidates[1:])
+    others = ", ".join(f"{c.digit}  {confidence(c.confidence)}" for c in case.digit.candidates[1:])
     click.echo(f"\ndigit {case.number}: {format_answer(case.digit)}, then {others}")
     for stage in case.stages:
         click.echo(f"  {stage.name:{_WIDTH}}{format_answer(stage.digit)}")

@@ -9,6 +9,7 @@ import click
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
 from mnistry.errors import MnistryError
+from mnistry.percent import confidence
 
 if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Origin, Split
@@ -71,11 +72,11 @@ def _print(
         *report.score(name, card),
     ]
     if own and run.taught is None:
-        last = None if run.recipe is None else run.epochs()[-1]
-        rows += report.gap(card, run.scores().train, last)
-    rows.append(("calibration error", report.calibration(card)))
+        trained = run.recipe is not None
+        rows.append(report.gap(card, run.scores().train, is_trained=trained))
+    rows.append(("confidence", report.calibration(card)))
     if card.undisputed is not None:
-        without = f"without the {len(card.disputed)} images whose label is disputed"
+        without = f"without {len(card.disputed)} images whose label is disputed"
         rows.append(("undisputed", f"{report.accuracy(card.undisputed)} {without}"))
     console.print(report.facts(*rows))
     report.print_scorecard(console, card)
@@ -87,5 +88,5 @@ def _print(
         for mistake in surest:
             console.print(
                 f"image {mistake.index}: {dataset.classes[mistake.answer]} with "
-                f"{mistake.confidence:.1%}, labelled {dataset.classes[mistake.label]}"
+                f"{confidence(mistake.confidence)}, labelled {dataset.classes[mistake.label]}"
             )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -19,16 +20,31 @@ if TYPE_CHECKING:
 
     from mnistry.datasets import Dataset, Split
     from mnistry.explain import Explanation
-    from mnistry.explain.learning import LearningStep
+    from mnistry.explain.learning import LearningStep, Saliency
     from mnistry.explain.narrative import Section
     from mnistry.runs.directory import Run
 
 _OTHERS = 1000  # other images, to measure a step's effect on them
+_SEARCHED = 1000  # images, for one whose answer is right and as sure as this
+_SOMEWHAT_SURE = 0.5, 0.95
 
 
 @click.command(cls=Command)
 @options.RUN
-@click.option("--index", metavar="N", type=int, help="The image's index, from 0.", show_default="0")
+@click.option(
+    "--index",
+    metavar="N",
+    type=int,
+    help="The image's index, from 0.",
+    show_default="the first that is answered rightly, but not surely",
+)
+@click.option("--wrong", is_flag=True, help="Choose the most confident mistake instead.")
+@click.option(
+    "--label",
+    metavar="CLASS",
+    help="Choose an image of this class; or the true class of --image, or of an image without a "
+    "label.",
+)
 @click.option(
     "--split",
     type=options.SPLITS,
@@ -41,12 +57,6 @@ _OTHERS = 1000  # other images, to measure a step's effect on them
     type=options.PATH,
     help="Explain a picture file of 28x28 pixels instead.",
 )
-@click.option(
-    "--label",
-    metavar="N",
-    type=click.IntRange(0, 9),
-    help="The image's true class, if the data has no labels.",
-)
 @options.OWN_DATA
 @options.TRANSPOSE
 @options.output("PAGE.html", "Write a page with figures instead.")
@@ -54,22 +64,29 @@ _OTHERS = 1000  # other images, to measure a step's effect on them
 def explain(
     run_path: Path,
     index: int | None,
+    wrong: bool,
+    label: str | None,
     split: str | None,
     image: Path | None,
-    label: int | None,
     data: str | None,
     transpose: bool,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Follow one image through a run's network, and work out one step of learning, in numbers."""
+    """Follow one image through a run's network, and work out one step of learning, in numbers.
+
+    Of a convolutional network the filters and feature maps are drawn, and which pixels count.
+    """
     from mnistry.explain import Explainer
     from mnistry.runs.directory import Run
 
-    if image is not None and not (index is None and split is None and data is None):
+    if image is not None and not (index is None and split is None and data is None and not wrong):
         raise UsageError(
-            "--image excludes --index, --split and --data", remedy="leave out one or the other"
+            "--image excludes --index, --wrong, --split and --data",
+            remedy="leave out one or the other",
         )
+    if wrong and index is not None:
+        raise UsageError("--wrong with --index", remedy="leave out one or the other")
     if transpose and data is None:
         raise UsageError("--transpose without --data", remedy="leave it out, or give --data")
     if output is not None:
@@ -79,9 +96,10 @@ def explain(
         common.check_output(output, run.data.origin.data)
     explainer = Explainer(run.checked(run.onnx_path))
     if image is not None:
-        chosen = _from_file(run, image, label)
+        number = None if label is None else common.class_number(run.data.classes, label)
+        chosen = _from_file(run, image, number)
     else:
-        chosen = _from_data(run, data, transpose, split, index or 0, label)
+        chosen = _from_data(run, data, transpose, split, _Wanted(index, wrong, label))
     explanation = explainer.explain(chosen.image, chosen.label, chosen.classes)
     report = _Report(run, chosen, explanation)
     if as_json:
@@ -92,6 +110,15 @@ def explain(
         report.print()
     if chosen.dataset is not None:
         common.finish(chosen.dataset)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wanted:
+    """Which image of a split to explain: its index, or a mistake, or any; of a class, or of any."""
+
+    index: int | None
+    wrong: bool
+    label: str | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -126,7 +153,7 @@ def _from_file(run: "Run", path: Path, label: int | None) -> _Chosen:
 
 
 def _from_data(
-    run: "Run", data: str | None, transpose: bool, split: str | None, index: int, label: int | None
+    run: "Run", data: str | None, transpose: bool, split: str | None, wanted: _Wanted
 ) -> _Chosen:
     from mnistry.datasets import Origin, arrays
 
@@ -137,12 +164,18 @@ def _from_data(
     if split is None:
         split = "train" if dataset.test is None else "test"
     chosen = common.choose_split(dataset, split)
+    named = wanted.label
+    label = None if named is None else common.class_number(dataset.classes, named)
+    index = wanted.index
+    if index is None:
+        index = _find(run, chosen, label if chosen.labels is not None else None, wanted.wrong)
     arrays.check_indices([index], len(chosen.images))
     if chosen.labels is not None:
-        if label is not None:
-            what = f"image {index} is labelled {chosen.labels[index]}"
-            raise UsageError(what, remedy="leave out --label")
-        label = int(chosen.labels[index])
+        own = int(chosen.labels[index])
+        if label is not None and label != own:
+            what = f"image {index} is labelled {dataset.classes[own]}"
+            raise UsageError(what, remedy="leave out --label or --index")
+        label = own
     return _Chosen(
         chosen.images[index],
         label,
@@ -153,6 +186,36 @@ def _from_data(
         _others(dataset, index if split == "train" else None),
         dataset,
     )
+
+
+def _find(run: "Run", split: "Split", label: int | None, wrong: bool) -> int:
+    """Find an image where something can be seen: a mistake, or an answer that is not quite sure.
+
+    A sure answer has a loss and gradients of almost 0.
+    """
+    import numpy as np
+
+    from mnistry.runs import scoring
+
+    images, labels = split
+    if wrong and labels is None:
+        raise UsageError("--wrong: these images have no labels", remedy="give --index")
+    among = np.arange(len(images) if wrong else min(_SEARCHED, len(images)))
+    if label is not None and labels is not None:
+        among = np.flatnonzero(labels == label)[: None if wrong else _SEARCHED]
+    if not len(among):
+        raise UsageError("no image has this label", remedy="choose another --label")
+    probabilities = scoring.predict(run, images[among])
+    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = np.ones(len(among), bool) if labels is None else answers == labels[among]
+    if wrong:
+        if right.all():
+            raise UsageError("no such image is answered wrongly", remedy="leave out --wrong")
+        return int(among[np.where(right, 0, confidence).argmax()])
+    low, high = _SOMEWHAT_SURE
+    fitting = np.flatnonzero(right & (confidence >= low) & (confidence <= high))
+    place = fitting[0] if len(fitting) else np.where(right, confidence, 2).argmin()
+    return int(among[place])
 
 
 def _others(dataset: "Dataset", left_out: int | None = None) -> "Split | None":
@@ -182,6 +245,7 @@ class _Report:
             "run": str(self.run.path),
             "image_from": self.chosen.source,
             **self.explanation.to_json(),
+            "saliency": None if self.saliency is None else self.saliency.to_json(),
             "learning": None if step is None else step.to_json(),
         }
 
@@ -210,6 +274,8 @@ class _Report:
         from mnistry.explain import narrative
 
         yield from narrative.forward(self.explanation, self.chosen.about)
+        if self.saliency is not None:
+            yield narrative.saliency(self.saliency, self.explanation)
         if self.step is not None:
             others = f"training images of {self.chosen.data}"
             yield from narrative.learning(self.step, others)
@@ -220,22 +286,48 @@ class _Report:
             return "A taught network has no step of learning: its last layer was fitted as a whole."
         if self.run.recipe is None:
             return "An adopted network has no step of learning: how it was trained is not known."
-        if self.explanation.network is None:
-            return "A step of learning is worked out only for networks of dense layers."
         if self.explanation.label is None:
             return "To see a step of learning too, say with --label what the image shows."
         if importlib.util.find_spec("keras") is None:
             return "A step of learning needs the run's optimizer: pip install 'mnistry[train]'"
+        if self.explanation.network is None and not _is_jax():
+            return "A step of learning of a network that is not dense needs Keras's JAX backend."
         return None
 
     @cached_property
     def step(self) -> "LearningStep | None":
         """The step of learning, if there is one; takes seconds, because it imports Keras."""
-        network, label = self.explanation.network, self.explanation.label
-        if network is None or label is None or self._why_no_step() is not None:
+        image, label = self.explanation.image, self.explanation.label
+        if label is None or self._why_no_step() is not None:
             return None
-        from mnistry.explain import learning
         from mnistry.training import startup
 
         startup.import_keras()
-        return learning.learn(self.run, network, self.explanation.image, label, self.chosen.others)
+        if self.explanation.network is not None:
+            from mnistry.explain import learning
+
+            network = self.explanation.network
+            return learning.learn(self.run, network, image, label, self.chosen.others)
+        from mnistry.explain import any_network
+
+        return any_network.learn(self.run, image, label, self.chosen.others)
+
+    @cached_property
+    def saliency(self) -> "Saliency | None":
+        """Which pixels count, for a network that is not dense; needs Keras, and the JAX backend."""
+        is_dense = self.explanation.network is not None
+        if is_dense or not self.run.has_keras or not _is_jax():
+            return None
+        from mnistry.training import startup
+
+        startup.import_keras()
+        from mnistry.explain import any_network
+
+        found = self.explanation
+        return any_network.saliency(self.run.model(), found.image, found.answer)
+
+
+def _is_jax() -> bool:
+    """Whether Keras is installed, and computes with JAX."""
+    is_installed = importlib.util.find_spec("keras") is not None
+    return is_installed and os.environ.get("KERAS_BACKEND", "jax") == "jax"

@@ -38,8 +38,7 @@ _FORM = (
         "--labels", metavar="NAME", help="The array or column that holds the labels of a file."
     ),
     click.option(
-        "--label",
-        "relabel",
+        "--relabel",
         metavar="OLD=NEW",
         multiple=True,
         help="Change a label: 10=0 where 10 stands for zero; may be given again.",
@@ -49,7 +48,7 @@ _FORM = (
         metavar="N",
         type=click.IntRange(0, 1000),
         default=0,
-        help="The label of the first class, after --label.",
+        help="The label of the first class, after --relabel.",
     ),
     click.option(
         "--fit", is_flag=True, help="Bring each image, of any size, to MNIST's form as read does."

@@ -6,11 +6,19 @@ import click
 
 from mnistry import recipes
 from mnistry.cli.options import Function
+from mnistry.errors import UsageError
 from mnistry.networks import names
 from mnistry.recipes.recipe import LOSSES, OPTIMIZERS, Recipe
 
 _CLASSIC = Recipe()
-_SHORT_LOSSES = tuple(name.removesuffix("_crossentropy").replace("_", "-") for name in LOSSES)
+_LOSSES = (
+    {  # by their names on the command line
+        name.removesuffix("_crossentropy").replace("_", "-"): name for name in LOSSES[:-1]
+    }
+    | {"mse": "mean_squared_error"}
+)
+# The share of all steps in which the learning rate rises, before it falls: `Recipe.warmup`.
+SCHEDULES: dict[str, float | None] = {"constant": None, "cosine": 0.0, "one-cycle": 0.1}
 
 # For each option, the type of its number or the names that the shell completes, and its help. The
 # library checks the values.
@@ -20,18 +28,25 @@ _SETTINGS: dict[str, tuple[type | tuple[str, ...], str]] = {
     "units": (int, "Nodes in each hidden layer."),
     "depth": (int, "Number of hidden layers."),
     "optimizer": (OPTIMIZERS, f"The Keras optimizer: {', '.join(OPTIMIZERS)}."),
+    "activation": (
+        names.ACTIVATIONS,
+        f"The activation function of hidden layers: {', '.join(names.ACTIVATIONS)}.",
+    ),
+    "dropout": (float, "The share of values that each training step sets to 0."),
     "loss": (
-        _SHORT_LOSSES,
-        f"The cross-entropy: {', '.join(_SHORT_LOSSES)}; the first two give the same numbers.",
+        tuple(_LOSSES),
+        "The loss: categorical, sparse-categorical (the same numbers) or binary cross-entropy, or "
+        "mse, the mean squared error.",
     ),
     "learning_rate": (float, "The size of a step."),
     "momentum": (float, "The share of the last step that is added to the next."),
+    "weight_decay": (float, "The share by which weights shrink in a step, times its size."),
     "batch_size": (int, "Images in each step."),
     "epochs": (int, "How many times every training image is used."),
     "validation": (float, "The share of the training images to set aside for validation."),
     "early_stopping": (
         int,
-        "Stop when the loss has not fallen for N epochs; with --validation, the validation loss.",
+        "Stop when the loss of the validation images has not fallen for N epochs.",
     ),
 }
 # Defaults in words, where they are not the classic recipe's values.
@@ -39,6 +54,9 @@ _WITHOUT = {
     "recipe": "classic",
     "learning_rate": "Keras's for the optimizer; rmsprop: 0.001",
     "momentum": "Keras's for the optimizer; rmsprop: 0",
+    "weight_decay": "none",
+    "dropout": "the network's; convnet: 0.5, strided-large: 0.3, others: 0",
+    "batch_size": "128; fewer if there are few images",
     "early_stopping": "never",
 }
 
@@ -74,12 +92,20 @@ def _setting(name: str, several: bool) -> Callable[[Function], Function]:
 
 
 def full_loss_name(name: str) -> str:
-    """Return a loss's name in a recipe from its name on the command line.
+    """Return a loss's name in a recipe from its name on the command line, or Keras's.
+
+    Raises
+    ------
+    UsageError
+        If there is no such loss.
 
     Examples
     --------
-    >>> full_loss_name("sparse-categorical")
-    'sparse_categorical_crossentropy'
+    >>> full_loss_name("sparse-categorical"), full_loss_name("mse")
+    ('sparse_categorical_crossentropy', 'mean_squared_error')
     """
-    name = name.lower().replace("-", "_")
-    return name if name.endswith("_crossentropy") else f"{name}_crossentropy"
+    full = name.lower().replace("-", "_")
+    found = _LOSSES.get(full.replace("_", "-"), full)
+    if found not in LOSSES:
+        raise UsageError(f"no loss is called {name!r}", expected="one of " + ", ".join(_LOSSES))
+    return found

@@ -9,13 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from mnistry.errors import printable
+from mnistry.percent import percent
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from mnistry.evaluation.scorecard import Score, Scorecard
     from mnistry.runs.directory import Run
-    from mnistry.training.history import Epoch
 
 
 _NAME = 24  # a longer name, such as a path, may be folded
@@ -83,7 +83,7 @@ def facts(*rows: tuple[str, str]) -> Table:
 def accuracy(score: "Score") -> str:
     """Format an accuracy with its 95 % interval."""
     low, high = score.interval
-    return f"{score.accuracy:.2%}  (95 % interval: {low:.2%} to {high:.2%})"
+    return f"{percent(score.accuracy)}  (95 % interval: {percent(low)} to {percent(high)})"
 
 
 def score(split: str, card: "Score") -> list[tuple[str, str]]:
@@ -92,28 +92,16 @@ def score(split: str, card: "Score") -> list[tuple[str, str]]:
     return [(f"{split} accuracy", accuracy(card)), (f"{split} loss", bits)]
 
 
-def gap(test: "Scorecard", train: "Scorecard", last: "Epoch | None") -> list[tuple[str, str]]:
-    """Make the rows with the accuracy on the training images, and the generalisation gap.
+def gap(test: "Scorecard", train: "Scorecard", *, is_trained: bool) -> tuple[str, str]:
+    """Make the row with the accuracy on the training images, and the generalisation gap.
 
-    Without a last epoch the network was adopted, and may have been trained on other images.
+    An adopted network is not known to be trained on these images, so there is no gap.
     """
-    rows = [_training_accuracy(train, is_trained=last is not None)]
-    if last is None:
-        return rows
-    return [
-        *rows,
-        (
-            "last epoch",
-            f"{last.accuracy:.2%}  the running mean that Keras prints: taken while the weights "
-            "were still changing, with dropout if there is any",
-        ),
-        (
-            "gap",
-            f"{(train.accuracy - test.accuracy) * 100:+.2f} percentage points from test to "
-            "training accuracy: the generalisation gap, partly due to chance and, in MNIST, to "
-            "other writers",
-        ),
-    ]
+    name, text = _training_accuracy(train, is_trained=is_trained)
+    if not is_trained:
+        return name, text
+    points = (train.accuracy - test.accuracy) * 100
+    return name, f"{text}  (gap to the test images: {points:+.2f} points)"
 
 
 def run_scores(run: "Run") -> list[tuple[str, str]]:
@@ -126,15 +114,13 @@ def run_scores(run: "Run") -> list[tuple[str, str]]:
         ]
     if run.taught is not None:
         return score("test", scores.test)
-    last = None if run.recipe is None else run.epochs()[-1]
-    return score("test", scores.test) + gap(scores.test, scores.train, last)
+    trained = run.recipe is not None
+    return [*score("test", scores.test), gap(scores.test, scores.train, is_trained=trained)]
 
 
 def _training_accuracy(card: "Scorecard", *, is_trained: bool) -> tuple[str, str]:
-    what = "by the final weights"
-    if not is_trained:  # but adopted
-        what = "whether it was trained on these images is not known"
-    return "training accuracy", f"{card.accuracy:.2%}  {what}"
+    what = "" if is_trained else "  (it is not known whether it was trained on these images)"
+    return "training accuracy", f"{percent(card.accuracy)}{what}"
 
 
 def by_class(card: "Scorecard") -> Table:
@@ -161,11 +147,12 @@ def confused(card: "Scorecard", most: int = 8) -> Table:
 
 
 def calibration(card: "Scorecard") -> str:
-    """Format the calibration error, with the accuracy of the most confident answers."""
+    """Format the accuracy of the most confident answers, and the calibration error."""
     sure = [part for part in card.bins if part.count][-1]
     return (
-        f"{card.calibration_error:.2%}  (of the {sure.count:,} answers given with "
-        f"{sure.low:.0%} or more, {sure.accuracy:.2%} are right)"
+        f"of {sure.count:,} answers with {percent(sure.low, places=0)} confidence or more, "
+        f"{percent(sure.accuracy or 0.0)} are right  "
+        f"(calibration error: {percent(card.calibration_error)})"
     )
 
 
@@ -179,4 +166,4 @@ def print_scorecard(console: "Console", card: "Scorecard") -> None:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2%}"
+    return "–" if value is None else percent(value)

@@ -9,6 +9,7 @@ import click
 from mnistry.cli import common, options
 from mnistry.cli.framework import Group
 from mnistry.errors import printable
+from mnistry.percent import percent
 
 if TYPE_CHECKING:
     from mnistry.runs.directory import Run
@@ -44,7 +45,7 @@ def list_runs(folder: Path, as_json: bool) -> None:
             run.status,
             "–" if run.seed is None else str(run.seed),
             "–" if run.recipe is None else str(run.recipe.epochs),
-            "–" if accuracy is None else f"{accuracy:.2%}",
+            "–" if accuracy is None else percent(accuracy),
         )
     common.stdout().print(table)
 

@@ -1,5 +1,6 @@
 """``mnistry show``: images of a dataset as pictures or as matrices of numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +11,32 @@ from mnistry.cli.framework import Command
 from mnistry.errors import UsageError
 
 if TYPE_CHECKING:
-    from mnistry.datasets import Origin
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mnistry.datasets import Origin, Split
+
+_FEW = 5  # images of a class
 
 
 @click.command(cls=Command)
 @click.argument(
-    "indices",
-    metavar="INDEX…",
-    type=int,
-    nargs=-1,
-    required=True,
-    help="Which images, counted from 0.",
+    "numbers", metavar="[INDEX…]", type=int, nargs=-1, help="Which images, counted from 0."
+)
+@click.option("--index", metavar="N", type=int, multiple=True, help="The same; may be given again.")
+@click.option(
+    "--label",
+    "names",
+    metavar="CLASS",
+    multiple=True,
+    help=f"The first {_FEW} images of a class: --label 7 shows sevens; may be given again.",
+)
+@click.option(
+    "--random",
+    "count",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="N images drawn at random, of the classes given with --label.",
 )
 @options.DATA
 @click.option(
@@ -38,7 +54,10 @@ if TYPE_CHECKING:
 @options.output("FILE", "Write a PNG, SVG or PDF instead.")
 @options.form
 def show(
-    indices: tuple[int, ...],
+    numbers: tuple[int, ...],
+    index: tuple[int, ...],
+    names: tuple[str, ...],
+    count: int | None,
     data: str | None,
     split: str,
     crop: str | None,
@@ -46,7 +65,10 @@ def show(
     output: Path | None,
     form: "Origin",
 ) -> None:
-    """Show digits as pictures, in the terminal or in a file, or as matrices of numbers."""
+    """Show digits as pictures, in the terminal or in a file, or as matrices of numbers.
+
+    Without an index, --label or --random: the first image of each class.
+    """
     from mnistry.datasets import arrays
 
     if output is not None:
@@ -54,24 +76,72 @@ def show(
         if matrix:
             what = "--matrix prints numbers; --output writes pictures"
             raise UsageError(what, remedy="choose one")
+    given = (*numbers, *index)
+    if given and (names or count):
+        raise UsageError("an index with --label or --random", remedy="leave out one or the other")
     dataset = common.load_dataset(form.at(data))
-    images, labels = common.choose_split(dataset, split)
+    chosen = common.choose_split(dataset, split)
+    indices = given or _choose(chosen, dataset.classes, names, count)
+    images, labels = chosen
     arrays.check_indices(indices, len(images))
     if crop is not None:
         images = arrays.crop(images, crop)
     console = common.stdout()
     if matrix:
-        for index in indices:
-            label = "" if labels is None else f", label {dataset.classes[labels[index]]}"
-            console.print(f"image {index}{label}", style="bold")
-            console.print(arrays.image_matrix(images[index]), soft_wrap=True)
+        for number in indices:
+            label = "" if labels is None else f", label {dataset.classes[labels[number]]}"
+            console.print(f"image {number}{label}", style="bold")
+            console.print(arrays.image_matrix(images[number]), soft_wrap=True)
     elif output is not None:
         from mnistry.display import plots
 
         plots.save(plots.digits(images, labels, indices, dataset.classes), output)
         common.say(f"wrote {output}")
     else:
-        from mnistry.display.terminal import DigitPictures
+        from mnistry.display.terminal import DigitPictures, halved
 
+        if not given and not names and not count and crop is None:
+            images = halved(images, indices)
         console.print(DigitPictures(images, labels, indices, dataset.classes))
+        if numbers and not index:
+            _hint(numbers, labels, dataset.classes)
     common.finish(dataset)
+
+
+def _choose(
+    split: "Split", classes: Sequence[str], names: Sequence[str], count: int | None
+) -> list[int]:
+    """Return the indices of a few images of these classes; without names, of all."""
+    import numpy as np
+
+    labels = split.labels
+    if labels is None:
+        if names:
+            raise UsageError("--label: these images have no labels", remedy="give indices")
+        pools = [np.arange(len(split.images))]
+    elif names:
+        numbers = [common.class_number(classes, name) for name in names]
+        pools = [np.flatnonzero(labels == number) for number in numbers]
+    elif count:
+        pools = [np.arange(len(labels))]
+    else:
+        return [int(i) for i in np.unique(labels, return_index=True)[1]]
+    if not count:
+        return [int(i) for pool in pools for i in pool[:_FEW]]
+    pool = np.concatenate(pools)
+    if count > len(pool):
+        raise UsageError(f"--random {count:,}", expected=f"at most {len(pool):,}, of these images")
+    drawn = np.random.default_rng().choice(pool, count, replace=False)
+    return [int(i) for i in drawn]
+
+
+def _hint(
+    numbers: Sequence[int], labels: "NDArray[np.integer] | None", classes: Sequence[str]
+) -> None:
+    """Say what an index is if somebody may have meant a class: all are names of classes."""
+    if labels is None or not all(str(number) in classes for number in numbers):
+        return
+    if any(str(number) == classes[labels[number]] for number in numbers):
+        return
+    first = numbers[0]
+    common.note(f"{first} is an image's index; to see images of class {first}: --label {first}")

@@ -12,6 +12,7 @@ from mnistry import recipes
 from mnistry.cli import common, options, recipe_options
 from mnistry.cli.framework import Command
 from mnistry.errors import IncompleteError
+from mnistry.percent import percent
 
 if TYPE_CHECKING:
     from mnistry.cluster.sweep import Result
@@ -134,12 +135,12 @@ def _print(groups: "Groups", output: Path) -> None:
         table.add_column(name, justify="left" if name in ("network", "optimizer") else "right")
     for settings, group in groups[:_SHOWN]:
         accuracies = [result.accuracy for result in group]
-        spread = f"{statistics.stdev(accuracies):.2%}" if len(group) > 1 else ""
+        spread = percent(statistics.stdev(accuracies)) if len(group) > 1 else ""
         epochs = sorted({result.epochs for result in group})
         best = max(group, key=lambda result: result.accuracy)
         table.add_row(
             *(str(settings[name]) for name in names),
-            f"{statistics.mean(accuracies):.2%}",
+            percent(statistics.mean(accuracies)),
             spread,
             str(len(group)),
             f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}",

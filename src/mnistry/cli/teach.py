@@ -8,6 +8,7 @@ import click
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
 from mnistry.errors import DataError
+from mnistry.percent import percent
 
 if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Split
@@ -106,10 +107,10 @@ def _print(lesson: "Lesson", dataset: "Dataset") -> None:
     rows = [
         ("examples read wrongly", *(str(one.wrong) for one in (before, after))),
         ("their loss, in nats", *(f"{one.loss:.3f}" for one in (before, after))),
-        (f"{test} right", *(f"{one.test.accuracy:.2%}" for one in (before, after))),
+        (f"{test} right", *(percent(one.test.accuracy) for one in (before, after))),
         (
             "  calibration error",
-            *(f"{one.test.calibration_error:.2%}" for one in (before, after)),
+            *(percent(one.test.calibration_error) for one in (before, after)),
         ),
         ("no digit, and rejected", *(str(one.rejected) for one in (before, after))),
     ]

@@ -3,18 +3,22 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnistry import recipes
-from mnistry.cli import common, options, recipe_options
+from mnistry.cli import advice, common, options, recipe_options
 from mnistry.cli.framework import Command
-from mnistry.errors import UsageError
+from mnistry.errors import ModelError, UsageError
+from mnistry.percent import percent
 
 if TYPE_CHECKING:
+    import keras
+
     from mnistry.datasets import Dataset, Origin
     from mnistry.evaluation.statistics import Spread
     from mnistry.recipes import Recipe
@@ -27,9 +31,40 @@ _STARTED = time.perf_counter() - time.process_time()
 
 @click.command(cls=Command)
 @options.DATA
-@recipe_options.settings("recipe", "network", "units", "depth", "optimizer", "loss")
-@recipe_options.settings("learning_rate", "momentum", "epochs", "batch_size")
+@recipe_options.settings("recipe", "network", "units", "depth", "activation", "dropout")
+@click.option(
+    "--model",
+    metavar="FILE.keras",
+    type=options.PATH,
+    help="Train this network of your own further, instead of one by its name.",
+)
+@recipe_options.settings("optimizer", "loss", "learning_rate")
+@click.option(
+    "--schedule",
+    type=click.Choice(tuple(recipe_options.SCHEDULES)),
+    help="How the learning rate goes: constant, or falling along a cosine, at once or after it has "
+    "risen in the first tenth.",
+    show_default="the recipe's; classic: constant",
+)
+@recipe_options.settings("momentum", "weight_decay", "epochs", "batch_size")
+@click.option(
+    "--distort",
+    metavar="F",
+    type=click.FloatRange(min=0),
+    help="Distort the training images anew in each epoch: 1 as the recipe classic-plus, 0.5 half "
+    "as far, 0 not at all.",
+    show_default="the recipe's; classic: 0",
+)
 @recipe_options.settings("validation", "early_stopping")
+@click.option(
+    "--callback",
+    "callback_names",
+    type=click.Choice(("csv", "tensorboard")),
+    multiple=True,
+    help="Keras's CSVLogger, which writes RUN/log.csv, or its TensorBoard, which writes "
+    "RUN/tensorboard and needs TensorFlow; may be given again.",
+    show_default="none",
+)
 @click.option(
     "--seed",
     metavar="N",
@@ -63,6 +98,10 @@ _STARTED = time.perf_counter() - time.process_time()
 def train(
     data: str | None,
     recipe: str | None,
+    model: Path | None,
+    schedule: str | None,
+    distort: float | None,
+    callback_names: tuple[str, ...],
     seed: int | None,
     seeds: int | None,
     output: Path | None,
@@ -78,9 +117,12 @@ def train(
     That is: 784 inputs, 512 ReLU, 10 softmax; RMSprop, categorical cross-entropy; 5 epochs in
     batches of 128. The network reads about 98 % of images that it has never seen.
     """
-    changes = {name: value for name, value in changes.items() if value is not None}
-    if "loss" in changes:
-        changes["loss"] = recipe_options.full_loss_name(changes["loss"])
+    changes = _changes(changes, model, schedule, distort)
+    if callback_names and workers is not None:
+        raise UsageError("--callback with --workers", remedy="leave out one or the other")
+    if "tensorboard" in callback_names and find_spec("tensorflow") is None:
+        what = "Keras's TensorBoard callback needs tensorflow, which is not installed"
+        raise UsageError(what, remedy="pip install tensorflow, or take --callback csv")
     if ray is not None and workers is None:
         raise UsageError("--ray without --workers", remedy="say how many: --workers 4")
     from mnistry.datasets.dataset import AS_IS
@@ -103,11 +145,13 @@ def train(
     with startup.compiled_programs(), _cluster("local" if ray is None else ray, workers):
         startup.import_keras()
         dataset = common.load_dataset(wanted.origin)
-        runs = [] if run is None else [_resume(run, dataset, workers)]
+        runs = [] if run is None else [_resume(run, dataset, workers, callback_names)]
+        if run is None and not {"batch_size", "model"} & changes.keys():
+            wanted = _with_fitting_batches(wanted, dataset)
         for number, path in places.items():
             start = 0.0 if runs else time.perf_counter() - _STARTED
             one = Experiment(wanted.recipe, dataset.origin, number)
-            runs.append(_new(one, dataset, path, start, workers))
+            runs.append(_new(one, dataset, path, start, workers, callback_names))
     single = seeds in (None, 1)
     if as_json:
         common.print_json(_as_json(runs[0]) if single else _all_as_json(runs))
@@ -115,6 +159,11 @@ def train(
         _print(runs[0])
     else:
         _print_all(runs)
+    for finished in runs:
+        if to_try := advice.if_nothing_learned(finished):
+            common.note(to_try)
+        elif single and not as_json:
+            common.stdout().print(advice.next_commands(finished), soft_wrap=True)
     common.finish(dataset)
 
 
@@ -134,6 +183,52 @@ def _recipe(name: str, changes: dict[str, Any]) -> "Recipe":
     found = recipes.find(name)
     changed = dataclasses.replace(found, **changes)
     return found if changed == found else dataclasses.replace(changed, name="custom")
+
+
+def _changes(
+    settings: dict[str, Any], model: Path | None, schedule: str | None, distort: float | None
+) -> dict[str, Any]:
+    """Return the recipe's settings that the options change."""
+    changes = {name: value for name, value in settings.items() if value is not None}
+    if "loss" in changes:
+        changes["loss"] = recipe_options.full_loss_name(changes["loss"])
+    if schedule is not None:
+        changes["warmup"] = recipe_options.SCHEDULES[schedule]
+    if distort is not None:
+        from mnistry.augmentation.distort import Distortion
+
+        changes["distortion"] = Distortion().times(distort) if distort else None
+    if model is not None:
+        from mnistry.system import files
+
+        own = {"network", "units", "depth", "activation", "dropout"} & changes.keys()
+        if own:
+            what = f"--model with --{min(own)}: the file says what the network is"
+            raise UsageError(what, remedy="leave out one or the other")
+        if not model.is_file():
+            raise ModelError("no such file", where=model, expected="a .keras file")
+        changes |= {"model": str(model.resolve()), "model_digest": files.sha256(model)}
+    return changes
+
+
+def _with_fitting_batches(experiment: "Experiment", dataset: "Dataset") -> "Experiment":
+    """Lower the batch size if an epoch of few images would have very few steps, and say so."""
+    from mnistry.datasets.splits import held_out_count
+
+    recipe = experiment.recipe
+    if dataset.train is None or dataset.train.labels is None:
+        return experiment
+    labels = dataset.train.labels
+    count = len(labels) - held_out_count(labels, recipe.validation) + recipe.styled
+    size = advice.batch_size(recipe.batch_size, count)
+    if size == recipe.batch_size:
+        return experiment
+    common.note(
+        f"{common.counted_noun(count, 'training image')}: batches of {size} instead of "
+        f"{recipe.batch_size}; --batch-size decides otherwise"
+    )
+    lowered = dataclasses.replace(recipe, name="custom", batch_size=size)
+    return dataclasses.replace(experiment, recipe=lowered)
 
 
 def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Path | None]:
@@ -158,6 +253,7 @@ def _new(
     path: Path | None,
     start_seconds: float,
     workers: int | None,
+    callback_names: Sequence[str],
 ) -> "Run":
     from mnistry.display.progress import ProgressBar
     from mnistry.runs import directory
@@ -171,13 +267,16 @@ def _new(
             experiment,
             dataset,
             path=path,
+            callbacks=_callbacks(callback_names, path),
             on_start=lambda: _announce(experiment.recipe, dataset),
             on_progress=ProgressBar(),
             start_seconds=start_seconds,
         )
 
 
-def _resume(run: "Run", dataset: "Dataset", workers: int | None) -> "Run":
+def _resume(
+    run: "Run", dataset: "Dataset", workers: int | None, callback_names: Sequence[str]
+) -> "Run":
     from mnistry.display.progress import ProgressBar
     from mnistry.runs import experiment
 
@@ -188,6 +287,7 @@ def _resume(run: "Run", dataset: "Dataset", workers: int | None) -> "Run":
         return experiment.resume(
             run,
             dataset,
+            callbacks=_callbacks(callback_names, run.path),
             on_start=lambda: _announce(run.experiment.recipe, dataset),
             on_progress=ProgressBar(),
             start_seconds=time.perf_counter() - _STARTED,
@@ -204,6 +304,18 @@ def _train_by_workers(
     check(experiment, dataset)  # refuses wrong settings before workers start
     _announce(experiment.recipe, dataset)
     return data_parallel.train(experiment, path, workers, on_progress=ProgressBar())
+
+
+def _callbacks(names: Sequence[str], path: Path) -> "list[keras.callbacks.Callback]":
+    """Make Keras's callbacks, which write into the run directory."""
+    import keras
+
+    made: list[keras.callbacks.Callback] = []
+    if "csv" in names:
+        made.append(keras.callbacks.CSVLogger(path / "log.csv", append=True))
+    if "tensorboard" in names:
+        made.append(keras.callbacks.TensorBoard(str(path / "tensorboard"), write_graph=False))
+    return made
 
 
 def _hint_if_interrupted(path: Path) -> contextlib.AbstractContextManager[None]:
@@ -232,7 +344,8 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
         watched = f", {len(own.images):,} validation images"
     distorted = "" if recipe.distortion is None else "; the images distorted anew in each epoch"
     common.say(f"{dataset.name}: {count:,} training images{watched}, {test} test images")
-    common.say(f"recipe {recipe.name}: network {recipe.network}, {recipe.optimizer}{distorted}")
+    network = recipe.network if recipe.model is None else recipe.model
+    common.say(f"recipe {recipe.name}: network {network}, {recipe.optimizer}{distorted}")
     common.say(
         f"{noun(recipe.epochs, 'epoch')} of {steps}; {noun(recipe.batch_size, 'image')} per step: "
         f"{kind} gradient descent"
@@ -247,7 +360,7 @@ def _print(run: "Run") -> None:
     console = common.stdout()
     console.print()
     console.print(report.facts(*rows))
-    console.print(f"\nmore: mnistry evaluate {run.path}", style="bright_black", soft_wrap=True)
+    console.print()
 
 
 def _as_json(run: "Run") -> dict[str, Any]:
@@ -274,7 +387,7 @@ def _print_all(runs: list["Run"]) -> None:
     table = report.table("run", "seed", "test accuracy", "test loss (nats)")
     for run in runs:
         test = run.scores().test
-        figures = ("–", "–") if test is None else (f"{test.accuracy:.2%}", f"{test.loss:.4f}")
+        figures = ("–", "–") if test is None else (percent(test.accuracy), f"{test.loss:.4f}")
         table.add_row(str(run.path), str(run.seed), *figures)
     console = common.stdout()
     console.print()
@@ -283,8 +396,8 @@ def _print_all(runs: list["Run"]) -> None:
     if found is not None:
         low, high = found.interval
         console.print(
-            f"\nmean {found.mean:.2%}, spread {found.deviation:.2%} from seed to seed "
-            f"(standard deviation); 95 % interval of the mean: {low:.2%} to {high:.2%}",
+            f"\nmean {percent(found.mean)}, spread {percent(found.deviation)} from seed to seed "
+            f"(standard deviation); 95 % interval of the mean: {percent(low)} to {percent(high)}",
             soft_wrap=True,
         )
 

@@ -286,7 +286,7 @@ def _relabelled(
     for change in how.relabel:
         old, equals, new = (part.strip() for part in change.partition("="))
         if not old or not equals or not new or _plain(old) in changes:
-            raise UsageError(f"--label {change}", expected="OLD=NEW, for example 10=0, once")
+            raise UsageError(f"--relabel {change}", expected="OLD=NEW, for example 10=0, once")
         changes[_plain(old)] = new
         if how.labels_from and _is_number(_plain(new)) and int(_plain(new)) < how.labels_from:
             raise UsageError(
@@ -303,7 +303,8 @@ def _relabelled(
     for old in changes:
         if not any(old in labels for labels in plain.values()):
             raise UsageError(
-                f"--label {old[:_LONGEST]}={changes[old][:_LONGEST]}: no label is {old[:_LONGEST]}",
+                f"--relabel {old[:_LONGEST]}={changes[old][:_LONGEST]}: no label is "
+                f"{old[:_LONGEST]}",
                 where=source.path,
             )
     return {name: np.array([changes.get(t, t) for t in labels]) for name, labels in plain.items()}
@@ -393,7 +394,7 @@ def _no_label(
         if low == 1 and len(together) == high and 2 <= high <= MAX_CLASSES:
             remedy = "if 1 is the first class, give --labels-from 1"
         if high == 10 and low >= 1:
-            zero = "if 10 stands for zero, give --label 10=0"
+            zero = "if 10 stands for zero, give --relabel 10=0"
             shifted = "if 1 stands for the first class, 0, give --labels-from 1"
             remedy = f"{zero}; {shifted}"
         elif high < MAX_CLASSES and low >= 0 and remedy is None:

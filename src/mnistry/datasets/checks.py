@@ -8,6 +8,7 @@ import numpy as np
 from mnistry.datasets.dataset import DIGITS, Dataset, Images, Split
 from mnistry.errors import DataError
 from mnistry.images.polarity import has_light_border
+from mnistry.percent import percent
 
 SHOWN = 5  # examples in a notice
 _ENOUGH = 100  # images among which a class should not be missing
@@ -94,15 +95,16 @@ def _not_as_labelled(split: Split) -> list[str]:
         float(np.mean(onnx_session.probabilities(session, each).argmax(axis=1) == labels[chosen]))
         for each in (some, np.ascontiguousarray(some.swapaxes(1, 2)))
     ]
+    shown = [percent(part, places=0) for part in right]
     if right[0] < _LIES_WRONG and right[1] > _LIES_RIGHT:
         return [
             f"the images seem to have rows and columns swapped, as EMNIST's files have them: "
-            f"{right[1]:.0%} of {len(some)} are read as labelled when they are swapped back, "
-            f"{right[0]:.0%} as they are; give --transpose"
+            f"{shown[1]} of {len(some)} are read as labelled when they are swapped back, "
+            f"{shown[0]} as they are; give --transpose"
         ]
     if max(right) < _NO_DIGITS and len(images) >= _ENOUGH and len(np.unique(labels)) > 2:
         return [
-            f"the built-in network reads {right[0]:.0%} of {len(some)} images as labelled: if the "
+            f"the built-in network reads {shown[0]} of {len(some)} images as labelled: if the "
             "classes are not the digits 0 to 9, give their names as labels"
         ]
     return []

@@ -82,14 +82,14 @@ class Origin:
         Examples
         --------
         >>> Origin("digits.npz", relabel=("10=0",), fit=True).typed()
-        '--label 10=0 --fit'
+        '--relabel 10=0 --fit'
         """
         options: list[str] = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name == "data" or value == field.default:
                 continue
-            option = "--label" if field.name == "relabel" else "--" + field.name.replace("_", "-")
+            option = "--" + field.name.replace("_", "-")
             values = value if isinstance(value, tuple) else (value,)
             options += [
                 option if one is True else f"{option} {shlex.quote(str(one))}" for one in values

@@ -19,6 +19,7 @@ from mnistry.datasets.dataset import DIGITS, Images, Labels
 from mnistry.errors import UsageError
 from mnistry.evaluation.ledger import Entry, Ledger
 from mnistry.evaluation.scorecard import Scorecard
+from mnistry.percent import confidence, percent
 from mnistry.system.files import atomic_write
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def mistakes(scorecard: Scorecard, images: Images, count: int = 20) -> Figure:
     captions = [
         f"image {mistake.index}\n"
         f"label {names[mistake.label]}{joint}answer {names[mistake.answer]}\n"
-        f"{_percent(mistake.confidence)} sure"
+        f"{confidence(mistake.confidence)} sure"
         for mistake in shown
     ]
     title = f"Mistakes, most confident first: {len(shown)} of {len(scorecard.mistakes):,}"
@@ -241,7 +242,7 @@ def reliability(scorecard: Scorecard) -> Figure:
     above.scatter(
         confidences, accuracies, color=_ORANGE, zorder=3, clip_on=False, label="mean confidence"
     )
-    error = _percent(scorecard.calibration_error, places=2)
+    error = percent(scorecard.calibration_error)
     above.set(title=f"Expected calibration error {error}", ylabel="accuracy", ylim=(0, 1))
     below.bar(
         lows, [part.count for part in filled], width, align="edge", color=_GREY, edgecolor="white"
@@ -446,11 +447,6 @@ def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
 
 def _are_short(classes: Sequence[str]) -> bool:
     return max(map(len, classes)) <= 2
-
-
-def _percent(share: float, places: int = 1) -> str:
-    """Write a percentage, rounded down: 99.96 % does not become 100.0 %."""
-    return f"{math.floor(share * 100 * 10**places) / 10**places:.{places}f} %"
 
 
 def _percent_ticks() -> Formatter:

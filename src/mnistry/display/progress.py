@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from mnistry.percent import percent
 from mnistry.training.history import Progress
 
 _WIDTH = 24  # of a bar, in characters
@@ -66,13 +67,14 @@ class ProgressBar:
     def _line(self, progress: Progress) -> Text:
         part = progress.step / progress.steps
         head = f"epoch {progress.epoch:>{len(str(progress.epochs))}}/{progress.epochs}"
-        tail = Text(f"loss {progress.loss:.4f}  accuracy {progress.accuracy:7.2%}")
+        tail = Text(f"loss {progress.loss:.4f}  accuracy {percent(progress.accuracy):>8}")
         finished = progress.finished
         if finished is None:
             tail.append(f"  {self._left(progress):.0f} s left", "bright_black")
         else:
             if finished.val_loss is not None:
-                tail.append(f"  val {finished.val_loss:.4f} {finished.val_accuracy:7.2%}")
+                accuracy = percent(finished.val_accuracy or 0.0)
+                tail.append(f"  val {finished.val_loss:.4f} {accuracy:>8}")
             tail.append(f"  {finished.seconds:.2f} s", "bright_black")
         if not self._live and not self._console.is_jupyter:
             return Text(f"{head}: ").append_text(tail)

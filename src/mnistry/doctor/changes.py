@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import BOX, SIDE, depth, with_edge_moved
+from mnistry.percent import percent
 
 Image = NDArray[np.uint8]
 
@@ -83,7 +84,7 @@ def _scaled(image: Image) -> Iterator[Change]:
     for way, sign in (("larger", 1), ("smaller", -1)):
         for size in np.arange(0.5, 3.5, 0.5):
             part = size / (BOX / 2)
-            name = f"{part:.0%}".replace("%", " %") + f" {way}"
+            name = f"{percent(part, places=0)} {way}"
             yield Change(name, float(size), _linear(image, (1 + sign * part) * np.eye(2)))
 
 

@@ -15,6 +15,7 @@ from mnistry.doctor import stages
 from mnistry.doctor.changes import small_changes
 from mnistry.doctor.prototypes import Prototype, nearest
 from mnistry.images.sources import Source
+from mnistry.percent import confidence
 from mnistry.reading.ink import Ink
 from mnistry.reading.reader import Reader
 from mnistry.reading.result import Digit, Reading
@@ -24,17 +25,12 @@ MOST = 12  # digits that get a case
 Image = NDArray[np.uint8]
 
 
-def percent(part: float) -> str:
-    """Write a part of 1, as ``"97.5 %"``."""
-    return f"{part:.1%}".replace("%", " %")
-
-
 def format_answer(digit: Digit) -> str:
     """Write an answer with its confidence; for an uncertain one, ``?`` and the best candidate."""
-    confidence = percent(digit.confidence)
+    sure = confidence(digit.confidence)
     if digit.digit is None:
-        return f"?  ({digit.candidates[0].digit}: {confidence})"
-    return f"{digit}  {confidence}"
+        return f"?  ({digit.candidates[0].digit}: {sure})"
+    return f"{digit}  {sure}"
 
 
 @dataclass(frozen=True, eq=False)

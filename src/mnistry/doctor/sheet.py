@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from mnistry.doctor.examine import Case, Diagnosis, format_answer, percent
+from mnistry.doctor.examine import Case, Diagnosis, format_answer
+from mnistry.percent import confidence
 from mnistry.reading.result import Digit
 
 MADE_BY = "mnistry doctor"  # in the file's metadata, to tell it from a photo
@@ -236,7 +237,7 @@ def _draw_case(sheet: _Sheet, y: float, case: Case) -> float:
     sheet.text(_EDGE, y, f"digit {case.number}", _SMALL, _GREY)
     sheet.text(_EDGE, y + 22, str(case.digit), _HUGE, _colour(case.digit))
     for row, candidate in enumerate(case.digit.candidates):
-        text = f"{candidate.digit}  {percent(candidate.confidence)}"
+        text = f"{candidate.digit}  {confidence(candidate.confidence)}"
         sheet.text(_EDGE + 52, y + 24 + 20 * row, text, _SMALL, _BLACK if row == 0 else _GREY)
     for number, prediction in enumerate(case.stages):
         x = _STAGES + number * (_TILE + _GAP)

@@ -17,6 +17,7 @@ from mnistry.datasets.arrays import check_labels
 from mnistry.datasets.dataset import DIGITS
 from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.evaluation.statistics import Interval, wilson
+from mnistry.percent import percent
 
 DISPUTED_MNIST_TEST = (
     *(947, 1621, 1901, 2130, 2462, 2597, 2654, 3520),
@@ -174,8 +175,8 @@ class Scorecard(Score):
     def __repr__(self) -> str:
         low, high = self.interval
         return (
-            f"<Scorecard: {self.correct:,} of {self.count:,} right, {self.accuracy:.2%} "
-            f"(95 % interval {low:.2%} to {high:.2%}), loss {self.loss:.4f} nats>"
+            f"<Scorecard: {self.correct:,} of {self.count:,} right, {percent(self.accuracy)} "
+            f"(95 % interval {percent(low)} to {percent(high)}), loss {self.loss:.4f} nats>"
         )
 
     def _repr_html_(self) -> str:
@@ -184,12 +185,13 @@ class Scorecard(Score):
         rows = {
             "images": f"{self.count:,}",
             "right": f"{self.correct:,}",
-            "accuracy": f"{self.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})",
+            "accuracy": f"{percent(self.accuracy)} "
+            f"(95 % interval {percent(low)} to {percent(high)})",
             "loss": f"{self.loss:.4f} nats, {self.loss_bits:.4f} bits",
-            "calibration error": f"{self.calibration_error:.2%}",
+            "calibration error": percent(self.calibration_error),
         }
         if self.undisputed is not None:
-            rows["accuracy without disputed labels"] = f"{self.undisputed.accuracy:.2%}"
+            rows["accuracy without disputed labels"] = percent(self.undisputed.accuracy)
         if self.most_confused:
             pair = self.most_confused[0]
             rows["most confused"] = (

@@ -8,7 +8,7 @@ import dataclasses
 import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from mnistry.errors import DataError, ModelError
 from mnistry.explain import dense
 from mnistry.explain.dense import DenseNetwork, Floats
 from mnistry.images.decode import read_image
-from mnistry.inference.inside import Inside
+from mnistry.inference.inside import Inside, Node
 from mnistry.reading.ink import find_ink
 
 
@@ -40,12 +40,16 @@ class LayerView:
     sums
         The sums of a dense layer's nodes, before the activation function: shape ``(units,)``.
         None for other layers.
+    filters
+        The weights of a convolution: shape ``(rows, columns, maps before, maps)``. None for other
+        layers.
     """
 
     name: str
     kind: str
     values: Floats
     sums: Floats | None = None
+    filters: Floats | None = None
 
     @property
     def fired(self) -> int | None:
@@ -214,6 +218,7 @@ class Explainer:
         values = self._inside.values(image)
         if "probabilities" not in values:
             raise ModelError("its output is not one row of probabilities for each image")
+        weights = self._inside.weights()
         layers = []
         for name, group in itertools.groupby(
             self._inside.nodes, lambda node: dense.layer_name(node) or node.outputs[0]
@@ -224,12 +229,22 @@ class Explainer:
                 # The axis of the channels is the first in ONNX and the last in Keras.
                 output = np.moveaxis(output, 0, -1) if output.ndim == 3 else output
                 kind = ", ".join(node.operator for node in nodes)
-                layers.append(LayerView(name, kind, output))
+                layers.append(LayerView(name, kind, output, filters=_filters(nodes, weights)))
         last = next(node for node in self._inside.nodes if "probabilities" in node.outputs)
         if last.operator != "Softmax" or last.inputs[0] not in values:
             return tuple(layers), None, values["probabilities"].astype(np.float64)
         logits = values[last.inputs[0]].astype(np.float64)
         return tuple(layers), logits, concepts.softmax(logits)
+
+
+def _filters(nodes: Sequence[Node], weights: Mapping[str, NDArray[np.generic]]) -> Floats | None:
+    """Return the weights of the first convolution among these operators, in Keras's order."""
+    for node in nodes:
+        if node.operator == "Conv" and len(node.inputs) > 1 and node.inputs[1] in weights:
+            stored = weights[node.inputs[1]]
+            if stored.ndim == 4:
+                return np.asarray(np.transpose(stored, (2, 3, 1, 0)), np.float64)
+    return None
 
 
 def read_digit(path: Path) -> tuple[NDArray[np.uint8], bool]:

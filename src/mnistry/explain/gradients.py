@@ -18,7 +18,7 @@ Changes = tuple[tuple[Floats, Floats], ...]
 
 
 def losses(logits: Floats, labels: NDArray[np.integer], loss: str) -> Floats:
-    """Compute each image's loss from its logits, in nats.
+    """Compute each image's loss from its logits: in nats, or a mean of squares.
 
     A probability near 1 is rounded too coarsely to give a small loss exactly, so the loss is
     computed from the logits: since log p_k = v_k - log sum_j e^v_j, cross-entropy is
@@ -42,6 +42,9 @@ def losses(logits: Floats, labels: NDArray[np.integer], loss: str) -> Floats:
     [0.4076]
     """
     rows = np.arange(len(logits))
+    if loss == "mean_squared_error":
+        squares = (concepts.softmax(logits) - np.eye(logits.shape[1])[labels]) ** 2
+        return np.asarray(squares.mean(axis=1))
     own: Floats = np.logaddexp.reduce(logits - logits[rows, labels, np.newaxis], axis=1)
     if loss != "binary_crossentropy":
         return own
@@ -98,8 +101,9 @@ def numerical_gradient(
 def logit_errors(logits: Floats, label: int, loss: str) -> Floats:
     """Compute the derivative of one image's loss with respect to each of its ten logits.
 
-    For binary cross-entropy over softmax the chain rule gives dL/dv_i = e_i - p_i sum_k e_k with
-    e_k = p_k dL/dp_k, which is -1/10 for the label and p_k / (1 - p_k) / 10 for other classes.
+    For other losses over softmax the chain rule gives dL/dv_i = e_i - p_i sum_k e_k with
+    e_k = p_k dL/dp_k. For binary cross-entropy e_k is -1/10 for the label and p_k / (1 - p_k) / 10
+    for other classes; for the mean squared error it is p_k (p_k - y_k) 2/10.
 
     Examples
     --------
@@ -107,11 +111,14 @@ def logit_errors(logits: Floats, label: int, loss: str) -> Floats:
     [ 0.09   -0.3348  0.2447]
     """
     shares = concepts.softmax(logits)
-    if loss != "binary_crossentropy":
+    if loss == "mean_squared_error":
+        terms = shares * (shares - np.eye(len(logits))[label]) * 2 / len(logits)
+    elif loss == "binary_crossentropy":
+        terms = np.exp(logits - _without_each(logits[np.newaxis])[0])
+        terms[label] = -1
+        terms /= len(logits)
+    else:
         return concepts.softmax_cross_entropy_gradient(shares, label)
-    terms = np.exp(logits - _without_each(logits[np.newaxis])[0])
-    terms[label] = -1
-    terms /= len(logits)
     errors: Floats = terms - shares * terms.sum()
     return errors
 

@@ -23,7 +23,7 @@ from mnistry.explain.dense import DenseNetwork, Floats
 from mnistry.explain.gradients import Changes
 from mnistry.runs.directory import Run
 
-_SHOWN = 3  # weights of each layer
+SHOWN = 3  # weights of each layer
 # Multiples of the step in the table: these, and the largest one, halved up to four times.
 _FACTORS, _HALVINGS = (0, 0.01, 0.1, 1), 4
 _POINTS = 80  # of the curve
@@ -49,7 +49,7 @@ class OptimizerStep:
     remembers
         Whether it has its state from the training; otherwise its running averages begin at 0.
     changes
-        What it adds to each weight.
+        What it adds to each weight: arrays in the order of the gradient's.
     """
 
     optimizer: str
@@ -57,7 +57,7 @@ class OptimizerStep:
     steps_before: int
     peak_learning_rate: float | None
     remembers: bool
-    changes: Changes
+    changes: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +133,8 @@ class LearningStep:
         multiples, for a figure.
     others
         The number of other images in `table` and `curve`.
+    difference
+        What was added to a weight, and subtracted, to check its gradient.
     """
 
     label: int
@@ -147,6 +149,7 @@ class LearningStep:
     table: LossCurve
     curve: LossCurve
     others: int
+    difference: float = 1e-5
 
     @property
     def predicted(self) -> float:
@@ -161,6 +164,33 @@ class LearningStep:
         for curve in (value["table"], value["curve"]):
             curve.update({k: v if v is None else v.tolist() for k, v in curve.items()})
         return {**step, "predicted": self.predicted, **value}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
+class Saliency:
+    """How much each part of an image counts for a class.
+
+    Attributes
+    ----------
+    by_pixel
+        Gradient times input: each pixel, 0 to 1, times the derivative of the class's logit with
+        respect to it. Shape ``(28, 28)``. A. Shrikumar and others: Not Just a Black Box, 2016.
+    by_place
+        Grad-CAM, equations 1 and 2 of R. Selvaraju and others: Grad-CAM, ICCV 2017. The feature
+        maps of the last convolution, each times the mean derivative of the logit with respect to
+        it, added up; below 0 is 0. Shape ``(rows, columns)``; None without a convolution.
+    layer
+        The layer whose feature maps these are; None without a convolution.
+    """
+
+    by_pixel: Floats
+    by_place: Floats | None = None
+    layer: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        place = None if self.by_place is None else self.by_place.tolist()
+        return {"by_pixel": self.by_pixel.tolist(), "by_place": place, "layer": self.layer}
 
 
 def learn(
@@ -200,8 +230,8 @@ def learn(
     def curve(factors: Floats) -> LossCurve:
         return LossCurve(factors, *(np.array([at(f) for f in factors.tolist()]) for at in losses))
 
-    power, longest = _too_far(losses[-1], or_gone=others is None)
-    table = np.unique([*_FACTORS, *(power / 2**k for k in range(_HALVINGS + 1))])
+    power, longest = too_far(losses[-1], or_gone=others is None)
+    table, points = factors(power, longest, _POINTS)
     return LearningStep(
         label=label,
         loss=loss,
@@ -217,15 +247,29 @@ def learn(
             for g, change in zip(*pairs, strict=True)
         ),
         table=curve(table),
-        curve=curve(np.linspace(0, max(longest, _SHORTEST), _POINTS + 1)),
+        curve=curve(points),
         others=0 if others is None else len(others.images),
     )
 
 
-def optimizer_step(run: Run, gradient: Changes) -> OptimizerStep:
+def factors(power: float, longest: float, points: int) -> tuple[Floats, Floats]:
+    """Return the multiples of a step for a table and for a curve of so many points."""
+    table = np.unique([*_FACTORS, *(power / 2**k for k in range(_HALVINGS + 1))])
+    return table, np.linspace(0, max(longest, _SHORTEST), points + 1)
+
+
+def optimizer_step(run: Run, gradient: Any) -> OptimizerStep:
     """Compute the step that a run's optimizer makes with a gradient.
 
     Its state, read from ``model.keras``, is that after the last training step.
+
+    Parameters
+    ----------
+    run
+        The run.
+    gradient
+        An array for each trainable weight, in Keras's order: in a list, or in pairs as
+        `mnistry.explain.gradients.backpropagate` returns them.
 
     Raises
     ------
@@ -236,7 +280,7 @@ def optimizer_step(run: Run, gradient: Changes) -> OptimizerStep:
 
     from mnistry.recipes.optimizers import make_optimizer
 
-    flat = [array for pair in gradient for array in pair]
+    flat = keras.tree.flatten(gradient)
     variables = run.model().trainable_variables
     if [variable.shape for variable in variables] != [array.shape for array in flat]:
         raise ModelError("its weights are not those of model.onnx", where=run.keras_path)
@@ -256,8 +300,11 @@ def optimizer_step(run: Run, gradient: Changes) -> OptimizerStep:
     rate, made, before = float(optimizer.learning_rate), int(optimizer.iterations), values()
     optimizer.apply([keras.ops.convert_to_tensor(a.astype(np.float32)) for a in flat], variables)
     moves = [new - old for new, old in zip(values(), before, strict=True)]
-    changes = tuple(zip(moves[::2], moves[1::2], strict=True))
-    peak = None if recipe.warmup is None else recipe.learning_rate
+    changes = keras.tree.pack_sequence_as(gradient, moves)
+    peak = None
+    if recipe.warmup is not None:
+        constant = make_optimizer(dataclasses.replace(recipe, warmup=None), 1)
+        peak = recipe.learning_rate or float(constant.learning_rate)
     return OptimizerStep(type(optimizer).__name__, rate, made, peak, remembers, changes)
 
 
@@ -293,7 +340,7 @@ def _loss_along(
     return at
 
 
-def _too_far(loss: Callable[[float], float], or_gone: bool) -> tuple[float, float]:
+def too_far(loss: Callable[[float], float], *, or_gone: bool) -> tuple[float, float]:
     """Find the multiple of the step that makes a loss clearly worse or, with `or_gone`, almost 0.
 
     Returns
@@ -320,7 +367,7 @@ def _largest(
     found = []
     for number, layer in enumerate(network.layers):
         slopes, moves = gradient[number][0], changes[number][0]
-        for place in np.argsort(-np.abs(slopes), axis=None, kind="stable")[:_SHOWN]:
+        for place in np.argsort(-np.abs(slopes), axis=None, kind="stable")[:SHOWN]:
             source, unit = (int(i) for i in np.unravel_index(place, slopes.shape))
             if slopes[source, unit] == 0:
                 break  # the others are 0 too

@@ -13,7 +13,7 @@ import numpy as np
 from mnistry.explain.colours import Picture, grey, signed
 from mnistry.explain.dense import DenseLayer, DenseNetwork, Floats, as_inputs
 from mnistry.explain.forward import Explanation, LayerView
-from mnistry.explain.learning import LearningStep
+from mnistry.explain.learning import LearningStep, Saliency
 
 _NODES = 5  # rows in the table of a layer's nodes
 _PICTURES = 12  # pictures of weights, or of feature maps
@@ -366,17 +366,86 @@ def _layers(explanation: Explanation) -> Section:
         "divides the pixels by 255: instead, the first weights of the network are divided by 255.",
         Table(("layer", "computes", "shape", "range"), rows, words=True),
     ]
-    for view in explanation.layers:
-        # A picture of a single map, or of a few pixels, would show nothing new.
-        if view.values.ndim == 3 and view.values.shape[-1] > 1 and len(view.values) >= _SMALLEST:
-            chosen = np.argsort(-view.values.mean(axis=(0, 1)), kind="stable")[:_PICTURES]
-            key, pictures = _maps(view.values[:, :, chosen], [f"map {map_}" for map_ in chosen])
-            parts += [
-                f"{view.name}: {len(pictures)} of its {view.values.shape[-1]} maps, the one with "
-                f"the largest mean first; {key}.",
-                pictures,
-            ]
+    for views in _with_the_same_maps(explanation.layers):
+        parts += _drawn_maps(views)
     return Section("From layer to layer", tuple(parts))
+
+
+def _with_the_same_maps(layers: Sequence[LayerView]) -> list[list[LayerView]]:
+    """Group layers that follow one another and give as many feature maps of the same size.
+
+    A picture of a single map, or of a few pixels, would show nothing new: these are left out.
+    """
+    groups: list[list[LayerView]] = []
+    for view in layers:
+        shape = view.values.shape
+        if len(shape) != 3 or shape[-1] == 1 or shape[0] < _SMALLEST:
+            continue
+        if groups and groups[-1][-1].values.shape == shape and view.filters is None:
+            groups[-1].append(view)
+        else:
+            groups.append([view])
+    return groups
+
+
+def _drawn_maps(views: list[LayerView]) -> list[Part]:
+    """Draw the feature maps of the last of these layers, and the filters that made them."""
+    last, first = views[-1], views[0]
+    order = np.argsort(-last.values.mean(axis=(0, 1)), kind="stable")[:_PICTURES]
+    parts: list[Part] = []
+    if first.filters is not None and first.filters.shape[2] == 1:
+        rows, columns, _, count = first.filters.shape
+        parts += [
+            f"{first.name}: each of its {count} filters is {rows} × {columns} weights. A filter "
+            "slides over the image; at each place the products of its weights and the pixels "
+            "under it are added up, and the sums are its feature map. Ink on red weights raises "
+            f"the sum, ink on blue ones lowers it. These are the filters of the {len(order)} maps "
+            "below.",
+            signed(
+                [first.filters[:, :, 0, number] for number in order],
+                [f"filter {number}" for number in order],
+            ),
+        ]
+    key, pictures = _maps(last.values[:, :, order], [f"map {number}" for number in order])
+    return [
+        *parts,
+        f"{last.name}: {len(pictures)} of its {last.values.shape[-1]} maps, the one with the "
+        f"largest mean first; {key}.",
+        pictures,
+    ]
+
+
+def saliency(found: Saliency, explanation: Explanation) -> Section:
+    """Describe which pixels and places count for the answer."""
+    name = explanation.classes[explanation.answer]
+    by_pixel = found.by_pixel
+    plus, minus = float(by_pixel.clip(min=0).sum()), float(-by_pixel.clip(max=0).sum())
+    parts: list[Part] = [
+        "Gradient times input: each pixel, from 0 to 1, times how much the sum of the answer "
+        f"{name} before softmax would grow for each unit that the pixel grows. Ink on red speaks "
+        f"for {name} ({number(plus)} in total), ink on blue against it ({number(minus)}). (A. "
+        "Shrikumar and others: Not Just a Black Box, 2016.)",
+        signed([by_pixel], [f"for (red) and against (blue) {name}"]),
+    ]
+    if found.by_place is not None:
+        rows, columns = found.by_place.shape
+        parts += [
+            f"Grad-CAM: the {rows} × {columns} feature maps of {found.layer}, each times the mean "
+            f"gradient of {name}'s sum for it, added up; below 0 is 0. Darker places count more. "
+            "(R. Selvaraju and others: Grad-CAM, 2017, equations 1 and 2.)",
+            (
+                grey(explanation.image, "the image", limit=255),
+                grey(_enlarged(found.by_place), "Grad-CAM", float(found.by_place.max())),
+            ),
+        ]
+    return Section("Which pixels count", tuple(parts))
+
+
+def _enlarged(values: Floats) -> Floats:
+    """Scale a picture to 28x28, linearly between its values."""
+    rows, columns = (np.linspace(0, side - 1, 28) for side in values.shape)
+    across = np.array([np.interp(columns, np.arange(len(row)), row) for row in values])
+    return np.array([np.interp(rows, np.arange(len(col)), col) for col in across.T]).T
 
 
 def _range(values: Floats) -> str:
@@ -398,10 +467,17 @@ def _maps(maps: Floats, captions: Sequence[str]) -> tuple[str, tuple[Picture, ..
     return "darker is larger", tuple(pictures)
 
 
+_OTHER_LOSSES = {
+    "binary_crossentropy": "the mean of the binary cross-entropies of its probabilities, in nats",
+    "mean_squared_error": "the mean of the squares of its errors: each probability, minus 1 for "
+    "the true class",
+}
+
+
 def _direction(step: LearningStep) -> Section:
     error = (
         "the derivative of the loss with respect to the node's sum"
-        if step.loss == "binary_crossentropy"
+        if step.loss in _OTHER_LOSSES
         else "its probability, minus 1 for the true class"
     )
     rows = tuple(
@@ -413,10 +489,11 @@ def _direction(step: LearningStep) -> Section:
         )
         for weight in step.weights
     )
+    little = f"{step.difference:.5f}".rstrip("0")
     largest: list[Part] = [
         "These are the weights of each layer with the largest gradients, named by input and node. "
-        "The last column checks the gradient by a difference: the loss with 0.00001 added to the "
-        "weight, minus the loss with 0.00001 subtracted, divided by 0.00002.",
+        f"The last column checks the gradient by a difference: the loss with {little} added to the "
+        "weight, minus the loss with as much subtracted, divided by twice that.",
         Table(("weight", "value", "backpropagation", "difference"), rows),
     ]
     none: list[Part] = ["Here the gradient of every weight is 0: only biases learn from the image."]
@@ -493,11 +570,7 @@ def _distance(step: LearningStep, others: str) -> Section:
     before, predicted, after = (
         number(value, extra) for value in (step.before, step.predicted, step.after)
     )
-    loss = (
-        "the mean of the binary cross-entropies of its ten probabilities, in nats"
-        if step.loss == "binary_crossentropy"
-        else "its cross-entropy in nats, as above"
-    )
+    loss = _OTHER_LOSSES.get(step.loss, "its cross-entropy in nats, as above")
     return Section(
         "What the loss does",
         (

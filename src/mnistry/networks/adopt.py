@@ -34,6 +34,7 @@ from mnistry.networks.form import (
     kind_of,
     probabilities,
 )
+from mnistry.percent import percent
 from mnistry.system import files
 
 FIRST, MOST = 500, 5000  # images for every trial, and for those that do nearly as well as the best
@@ -204,8 +205,8 @@ def _try_all(network: Network, labelled: Split) -> list[Trial]:
     if best < LEAST_ACCURACY:
         (trial, _) = max(tried, key=lambda one: one[0].accuracy)
         raise ModelError(
-            f"in no form does it read the digits: at best {best:.1%} of {trial.count} are right "
-            f"({trial.form})",
+            f"in no form does it read the digits: at best {percent(best, places=1)} of "
+            f"{trial.count} are right ({trial.form})",
             expected="a trained network whose ten outputs are the digits 0 to 9",
             remedy="bring its outputs into this order; if it was trained on other handwriting than "
             "MNIST, give labelled images of that: --data",

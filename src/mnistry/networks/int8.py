@@ -27,6 +27,7 @@ from onnxruntime import quantization
 from mnistry.datasets.dataset import Images
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
+from mnistry.percent import percent
 
 MOST_CHANGED = 0.001  # of the answers
 CALIBRATED_ON = 2000  # images
@@ -93,9 +94,9 @@ def quantize(content: bytes, calibration: Images, held_out: Images, where: str) 
     if changed > MOST_CHANGED * count:
         raise ModelError(
             f"in int8 it answers {changed:,} of {count:,} held-out training images differently "
-            f"({changed / count:.2%})",
+            f"({percent(changed / count)})",
             where=where,
-            expected=f"at most {MOST_CHANGED:.1%}",
+            expected=f"at most {percent(MOST_CHANGED, places=1)}",
             remedy="nothing was written; export it with --format onnx",
         )
     return Quantized(small, changed, count, _speed(before, after, held_out[:_TIMED]))

@@ -6,6 +6,7 @@ Every layer is a stock Keras layer, and every initializer has its own seed, draw
 the same seed gives the same weights, whatever was built before.
 """
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator
 
@@ -16,11 +17,19 @@ from keras import layers
 from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import UsageError
 from mnistry.inference.model_bytes import MAX_CLASSES, MAX_PARAMETERS
+from mnistry.networks.names import ACTIVATIONS
 from mnistry.system.cores import divide_processor
 
 
 def build(
-    name: str = "dense", *, seed: int = 0, units: int = 512, depth: int = 1, classes: int = CLASSES
+    name: str = "dense",
+    *,
+    seed: int = 0,
+    units: int = 512,
+    depth: int = 1,
+    activation: str = "relu",
+    dropout: float | None = None,
+    classes: int = CLASSES,
 ) -> keras.Model:
     """Build a network by its name.
 
@@ -32,6 +41,12 @@ def build(
         Decides the initial weights.
     units, depth
         For ``"dense"``: nodes in each hidden layer, and how many hidden layers.
+    activation
+        The activation function of the hidden layers: ``"relu"``, ``"tanh"`` or ``"sigmoid"``.
+    dropout
+        The share of values, 0 to below 1, that each step of training sets to 0: after every hidden
+        layer of ``"dense"``, before the last layer of the others. None leaves it to the network:
+        0.5 for ``"convnet"``, 0.3 for ``"strided-large"``, none for the others.
     classes
         How many the images have: 2 to 62.
 
@@ -44,32 +59,60 @@ def build(
     Raises
     ------
     UsageError
-        If no network has this name, `units` or `depth` is less than 1, `classes` is out of range,
-        or the network would be too large to be saved.
+        If no network has this name, a setting is out of range or not one of this network's, or the
+        network would be too large to be saved.
 
     Examples
     --------
     >>> build("dense").count_params()
     407050
     """
-    check(name, units, depth, classes)
+    check(name, units, depth, classes, activation, dropout)
     divide_processor()
     image = keras.Input((28, 28), dtype="uint8", name="image")
     scaled = keras.layers.Rescaling(1 / 255, name="scale")(image)
     body = NETWORKS[name]
-    sizes = (units, depth) if body is dense else ()
-    output = body(scaled, _seeds(seed), *sizes, classes=classes)
+    known = inspect.signature(body).parameters
+    settings = {"units": units, "depth": depth, "activation": activation}
+    if dropout is not None:
+        settings["dropout"] = dropout
+    taken = {setting: value for setting, value in settings.items() if setting in known}
+    output = body(scaled, _seeds(seed), classes=classes, **taken)
     return keras.Model(image, output, name=name)
 
 
-def check(name: str, units: int, depth: int, classes: int = CLASSES) -> None:
+def check(
+    name: str,
+    units: int = 512,
+    depth: int = 1,
+    classes: int = CLASSES,
+    activation: str = "relu",
+    dropout: float | None = None,
+) -> None:
     """Raise the `UsageError` that `build` would raise."""
     if name not in NETWORKS:
         raise UsageError(
             f"no network is called {name!r}", expected="one of " + ", ".join(sorted(NETWORKS))
         )
-    if name != "dense" and (units, depth) != (512, 1):
-        raise UsageError(f"{name} has no units or depth to choose", expected="the dense network")
+    given = {
+        "units": units != 512,
+        "depth": depth != 1,
+        "activation": activation != "relu",
+        "dropout": dropout is not None,
+    }
+    for setting, is_given in given.items():
+        if is_given and setting not in inspect.signature(NETWORKS[name]).parameters:
+            have = [
+                n for n, one in NETWORKS.items() if setting in inspect.signature(one).parameters
+            ]
+            raise UsageError(
+                f"the network {name} has no {setting} to choose",
+                expected=f"one that has: {', '.join(have)}",
+            )
+    if activation not in ACTIVATIONS:
+        raise UsageError(f"activation {activation!r}", expected="one of " + ", ".join(ACTIVATIONS))
+    if not 0 <= (dropout or 0) < 1:
+        raise UsageError(f"dropout {dropout:g}", expected="0 to below 1")
     if units < 1 or depth < 1:
         raise UsageError(f"units {units} and depth {depth}", expected="whole numbers from 1")
     if not 2 <= classes <= MAX_CLASSES:
@@ -94,15 +137,19 @@ def dense(
     seeds: Iterator[int],
     units: int = 512,
     depth: int = 1,
+    activation: str = "relu",
+    dropout: float = 0.0,
     classes: int = CLASSES,
 ) -> keras.KerasTensor:
     """Dense layers, each node joined to every one before: the classic experiment's network."""
     values = layers.Flatten(name="flatten")(scaled)
     for number in range(1, depth + 1):
         name = "hidden" if depth == 1 else f"hidden_{number}"
-        values = layers.Dense(units, "relu", kernel_initializer=_glorot(next(seeds)), name=name)(
-            values
-        )
+        values = layers.Dense(
+            units, activation, kernel_initializer=_glorot(next(seeds)), name=name
+        )(values)
+        if dropout:
+            values = layers.Dropout(dropout, seed=next(seeds), name=f"dropout_{number}")(values)
     return _answer(values, seeds, classes)
 
 
@@ -114,39 +161,51 @@ def linear(
 
 
 def convnet(
-    scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
+    scaled: keras.KerasTensor,
+    seeds: Iterator[int],
+    activation: str = "relu",
+    dropout: float = 0.5,
+    classes: int = CLASSES,
 ) -> keras.KerasTensor:
     """Two convolutions with pooling: the network of Keras's "Simple MNIST convnet" example."""
     values = layers.Reshape((28, 28, 1), name="channel")(scaled)
     for number, filters in enumerate((32, 64), start=1):
         values = layers.Conv2D(
-            filters, 3, activation="relu",
+            filters, 3, activation=activation,
             kernel_initializer=_glorot(next(seeds)), name=f"convolution_{number}",
         )(values)  # fmt: skip
         values = layers.MaxPooling2D(2, name=f"pooling_{number}")(values)
     values = layers.Flatten(name="flatten")(values)
-    values = layers.Dropout(0.5, seed=next(seeds), name="dropout")(values)
+    values = layers.Dropout(dropout, seed=next(seeds), name="dropout")(values)
     return _answer(values, seeds, classes)
 
 
 def strided(
-    scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
+    scaled: keras.KerasTensor,
+    seeds: Iterator[int],
+    activation: str = "relu",
+    classes: int = CLASSES,
 ) -> keras.KerasTensor:
     """Three small convolutions with strides in the place of pooling, and batch normalisation.
 
     J. Springenberg and others: Striving for Simplicity: The All Convolutional Net, 2015.
     """
-    values = _convolutions(scaled, seeds, (16, 5, 2), (32, 3, 2), (64, 3, 1))
+    values = _convolutions(scaled, seeds, activation, (16, 5, 2), (32, 3, 2), (64, 3, 1))
     return _answer(layers.Flatten(name="flatten")(values), seeds, classes)
 
 
 def strided_large(
-    scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
+    scaled: keras.KerasTensor,
+    seeds: Iterator[int],
+    activation: str = "relu",
+    dropout: float = 0.3,
+    classes: int = CLASSES,
 ) -> keras.KerasTensor:
     """Four larger convolutions of the same kind, with dropout."""
-    values = _convolutions(scaled, seeds, (32, 5, 2), (64, 3, 1), (128, 3, 2), (128, 3, 1))
+    shapes = (32, 5, 2), (64, 3, 1), (128, 3, 2), (128, 3, 1)
+    values = _convolutions(scaled, seeds, activation, *shapes)
     values = layers.Flatten(name="flatten")(values)
-    values = layers.Dropout(0.3, seed=next(seeds), name="dropout")(values)
+    values = layers.Dropout(dropout, seed=next(seeds), name="dropout")(values)
     return _answer(values, seeds, classes)
 
 
@@ -160,9 +219,12 @@ NETWORKS: dict[str, Callable[..., keras.KerasTensor]] = {
 
 
 def _convolutions(
-    scaled: keras.KerasTensor, seeds: Iterator[int], *shapes: tuple[int, int, int]
+    scaled: keras.KerasTensor,
+    seeds: Iterator[int],
+    activation: str,
+    *shapes: tuple[int, int, int],
 ) -> keras.KerasTensor:
-    """Chain convolutions with these filters, sizes and strides, each with batch norm and ReLU."""
+    """Chain convolutions with these filters, sizes and strides, each with batch normalisation."""
     values = layers.Reshape((28, 28, 1), name="channel")(scaled)
     for number, (filters, size, stride) in enumerate(shapes, start=1):
         values = layers.Conv2D(
@@ -172,7 +234,11 @@ def _convolutions(
         )(values)  # fmt: skip
         # Averages that keep up with the weights in a training of a few hundred steps.
         values = layers.BatchNormalization(momentum=0.9, name=f"normalization_{number}")(values)
-        values = layers.ReLU(name=f"relu_{number}")(values)
+        name = f"{activation}_{number}"
+        is_relu = activation == "relu"  # ReLU is a layer of its own: earlier runs have it
+        values = (layers.ReLU(name=name) if is_relu else layers.Activation(activation, name=name))(
+            values
+        )
     return values
 
 

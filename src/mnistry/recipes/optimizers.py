@@ -1,5 +1,7 @@
 """A recipe's Keras optimizer, with its learning rate constant or rising and falling."""
 
+from typing import Any
+
 import keras
 
 from mnistry.errors import UsageError
@@ -22,15 +24,18 @@ def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     >>> make_optimizer(Recipe(optimizer="SGD", momentum=0.9), 2345).get_config()["momentum"]
     0.9
     """
-    constant = recipe.warmup is None
     settings = {
-        "learning_rate": recipe.learning_rate if constant else _one_cycle(recipe, steps),
+        "learning_rate": recipe.learning_rate,
         "momentum": recipe.momentum,
         "weight_decay": recipe.weight_decay,
     }
     given = {name: value for name, value in settings.items() if value is not None}
     try:
-        return keras.optimizers.get({"class_name": recipe.optimizer.lower(), "config": given})
+        optimizer = _named(recipe, given)
+        if recipe.warmup is None:
+            return optimizer
+        peak = recipe.learning_rate or float(optimizer.learning_rate)  # or Keras's default
+        return _named(recipe, {**given, "learning_rate": _one_cycle(peak, recipe.warmup, steps)})
     except (KeyError, TypeError, ValueError):
         raise UsageError(
             f"optimizer {recipe.optimizer!r}" + (f" with {' and '.join(given)}" if given else ""),
@@ -39,8 +44,13 @@ def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         ) from None
 
 
-def _one_cycle(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    peak, warmup = recipe.learning_rate or 0.0, recipe.warmup or 0.0
+def _named(recipe: Recipe, settings: dict[str, Any]) -> keras.optimizers.Optimizer:
+    return keras.optimizers.get({"class_name": recipe.optimizer.lower(), "config": settings})
+
+
+def _one_cycle(
+    peak: float, warmup: float, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
     return keras.optimizers.schedules.CosineDecay(
         peak / 25,
         decay_steps=(1 - warmup) * steps,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from mnistry.errors import UsageError
+from mnistry.networks.names import ACTIVATIONS
 
 if TYPE_CHECKING:  # it imports NumPy, which the command line's help does not need
     from mnistry.augmentation.distort import Distortion
@@ -24,7 +25,10 @@ _WHOLE_NUMBERS = {
     "non_digits": (0, 1_000_000),
 }
 _RENAMED = {"undistorted": "plain_epochs", "strangers": "non_digits"}  # since version 0.1
-LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
+LOSSES = (
+    *("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy"),
+    "mean_squared_error",
+)
 # Keras's optimizers that make a step from the gradients of one batch.
 OPTIMIZERS = (
     *("rmsprop", "sgd", "adam", "adamw", "nadam", "adamax", "adagrad", "adadelta", "adafactor"),
@@ -40,8 +44,10 @@ class Recipe:
     ----------
     name
         What the recipe is called.
-    network, units, depth
+    network, units, depth, activation, dropout
         As in `mnistry.build`.
+    model, model_digest
+        A ``.keras`` file to train further instead of a network by its name, and its SHA-256.
     optimizer
         A Keras optimizer by its name, in any case: ``"rmsprop"``, ``"adam"``, ``"sgd"``, ….
     learning_rate, momentum, weight_decay
@@ -52,7 +58,7 @@ class Recipe:
         along half a cosine to 1/1000 of `learning_rate`.
     loss
         ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` (the same numbers
-        from labels that are not one-hot) or ``"binary_crossentropy"``.
+        from labels that are not one-hot), ``"binary_crossentropy"`` or ``"mean_squared_error"``.
     epochs
         How many times every training image is used.
     batch_size
@@ -72,8 +78,8 @@ class Recipe:
     validation
         The part of the training images, 0 to below 1, that is set aside for validation.
     early_stopping
-        Stop when the validation loss (without validation: the training loss) has not fallen for
-        this many epochs; None never stops early.
+        Stop when the validation loss has not fallen for this many epochs; None never stops early.
+        Needs validation images: `validation`, or those of the data.
 
     Raises
     ------
@@ -91,6 +97,10 @@ class Recipe:
     network: str = "dense"
     units: int = 512
     depth: int = 1
+    activation: str = "relu"
+    dropout: float | None = None
+    model: str | None = None
+    model_digest: str | None = None
     optimizer: str = "rmsprop"
     learning_rate: float | None = None
     momentum: float | None = None
@@ -115,8 +125,10 @@ class Recipe:
         self._require("learning_rate", rate is None or 0 < rate < math.inf, "a number above 0")
         for setting in ("momentum", "weight_decay"):
             self._require(setting, 0 <= (getattr(self, setting) or 0) < 1, "0 to below 1")
-        rises = self.warmup is None or (0 <= self.warmup < 1 and rate is not None)
-        self._require("warmup", rises, "0 to below 1, and a learning rate to rise to")
+        for setting in ("warmup", "dropout"):
+            self._require(setting, 0 <= (getattr(self, setting) or 0) < 1, "0 to below 1")
+        known = self.activation in ACTIVATIONS
+        self._require("activation", known, "one of " + ", ".join(ACTIVATIONS))
         self._require("plain_epochs", 0 <= self.plain_epochs <= 1, "0 to 1")
         self._require("validation", 0 <= self.validation < 1, "0 to below 1: a part of the images")
         self._require("loss", self.loss in LOSSES, "one of " + ", ".join(LOSSES))

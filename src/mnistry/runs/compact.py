@@ -8,6 +8,7 @@ from mnistry.errors import DataError
 from mnistry.inference import metadata
 from mnistry.networks import int8
 from mnistry.networks.int8 import Quantized
+from mnistry.percent import percent
 from mnistry.runs.directory import Run
 
 _ASIDE = 1 / 6  # of the training images, where the run held none out
@@ -45,7 +46,7 @@ def quantized(run: Run, dataset: Dataset) -> tuple[bytes, Quantized]:
         "quantization": f"int8, static, QDQ, by ONNX Runtime {onnxruntime.__version__}, calibrated "
         f"on {min(len(kept.images), int8.CALIBRATED_ON):,} training images",
         "changed": f"{found.changed:,} of {found.count:,} held-out training images are answered "
-        f"differently ({found.changed / found.count:.2%})",
+        f"differently ({percent(found.changed / found.count)})",
         "speed": f"{found.speed:.2f} times that of float32, where it was exported, one thread",
     }
     return metadata.add(found.content, notes), found

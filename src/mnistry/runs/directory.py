@@ -21,6 +21,7 @@ from mnistry.errors import DataError, ModelError, ResourceError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.evaluation.statistics import Comparison, mcnemar
 from mnistry.inference import metadata, run_directory
+from mnistry.percent import percent
 from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.system import files
@@ -421,7 +422,8 @@ class Run:
         return {
             "run": run,
             "data": self.data.name,
-            "accuracy": f"{card.accuracy:.2%} of {card.count:,} {split} images of {self.data.name}",
+            "accuracy": f"{percent(card.accuracy)} of {card.count:,} {split} images of "
+            f"{self.data.name}",
             "licence": licence,
             "version": f"mnistry {__version__}",
             **more,

@@ -20,9 +20,9 @@ from mnistry.augmentation import extra
 from mnistry.concepts import steps_per_epoch
 from mnistry.datasets.dataset import DIGITS, Dataset, Split, as_split
 from mnistry.datasets.splits import Parts, hold_out
-from mnistry.errors import DataError, DivergedError, UsageError
+from mnistry.errors import DataError, DivergedError, ModelError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
-from mnistry.networks import checks, export, keras_files, zoo
+from mnistry.networks import checks, export, keras_files, onnx_graph, zoo
 from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.recipes.optimizers import make_optimizer
@@ -83,6 +83,7 @@ def run_experiment(
     """
     began = time.perf_counter()
     prepared = _prepare(experiment, dataset)
+    _check_stopping(experiment.recipe, prepared.parts)
     recipe, seed = experiment.recipe, experiment.seed
     with contextlib.ExitStack() as stack:
         if path is None:
@@ -102,6 +103,7 @@ def resume(
     run: Run,
     dataset: Dataset,
     *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     on_start: Callable[[], None] | None = None,
     on_progress: Callable[[history.Progress], None] | None = None,
     start_seconds: float = 0.0,
@@ -125,7 +127,7 @@ def resume(
         if on_start is not None:
             on_start()
         start_seconds += time.perf_counter() - began
-        return _train(run, prepared, (), on_progress, start_seconds)
+        return _train(run, prepared, callbacks, on_progress, start_seconds)
 
 
 def run_as_peer(experiment: Experiment, dataset: Dataset, path: Path) -> None:
@@ -140,8 +142,14 @@ def run_as_peer(experiment: Experiment, dataset: Dataset, path: Path) -> None:
 def check(experiment: Experiment, dataset: Dataset) -> None:
     """Raise any error that `run_experiment` would raise before it makes a directory."""
     recipe = experiment.recipe
-    zoo.check(recipe.network, recipe.units, recipe.depth, len(dataset.classes))
-    make_optimizer(recipe, _count_steps(recipe, _hold_out(experiment, dataset).kept))
+    if recipe.model is None:
+        zoo.check(
+            recipe.network, recipe.units, recipe.depth, len(dataset.classes), recipe.activation,
+            recipe.dropout,
+        )  # fmt: skip
+    parts = _hold_out(experiment, dataset)
+    _check_stopping(recipe, parts)
+    make_optimizer(recipe, _count_steps(recipe, parts.kept))
 
 
 def check_resumable(run: Run, dataset: Dataset) -> None:
@@ -200,15 +208,53 @@ def _prepare(experiment: Experiment, dataset: Dataset) -> _Prepared:
     recipe = experiment.recipe
     parts = _hold_out(experiment, dataset)
     steps = _count_steps(recipe, parts.kept)
-    model = zoo.build(
-        recipe.network,
-        seed=experiment.seed,
-        units=recipe.units,
-        depth=recipe.depth,
-        classes=len(dataset.classes),
-    )
+    if recipe.model is None:
+        model = zoo.build(
+            recipe.network,
+            seed=experiment.seed,
+            units=recipe.units,
+            depth=recipe.depth,
+            activation=recipe.activation,
+            dropout=recipe.dropout,
+            classes=len(dataset.classes),
+        )
+    else:
+        model = _own_model(recipe.model, recipe.model_digest, dataset, parts)
     fit.compile_model(model, make_optimizer(recipe, steps), recipe.loss)
     return _Prepared(experiment, dataset, parts, model)
+
+
+def _own_model(path: str, digest: str | None, dataset: Dataset, parts: Parts) -> keras.Model:
+    """Load the network that a recipe names by its file, and check that it can be exported."""
+    if not Path(path).is_file():
+        raise ModelError("no such file", where=path, expected="the .keras file to train")
+    if files.sha256(Path(path)) != digest:
+        raise ModelError(
+            "is not the file that this training began with",
+            where=path,
+            expected=f"SHA-256 {digest}",
+            remedy="restore it, or train a new run",
+        )
+    model = keras_files.load(path)
+    count, wanted = model.output_shape[-1], len(dataset.classes)
+    if count != wanted:
+        raise ModelError(
+            f"it has {count} classes", where=path, expected=f"{wanted}, as the data has"
+        )
+    checks.check_input(model)
+    checks.check_output(model, parts.kept.images, is_fitted=True)
+    onnx_graph.to_onnx(model)
+    return model
+
+
+def _check_stopping(recipe: Recipe, parts: Parts) -> None:
+    if recipe.early_stopping is not None and parts.aside is None:
+        raise UsageError(
+            "early stopping without validation images: the training loss keeps falling while "
+            "unseen images are read worse",
+            expected="images on which to see when to stop",
+            remedy="--validation 0.1 sets a tenth aside",
+        )
 
 
 def _hold_out(experiment: Experiment, dataset: Dataset) -> Parts:

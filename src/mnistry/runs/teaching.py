@@ -24,6 +24,7 @@ from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.evaluation.statistics import Interval, wilson
 from mnistry.inference import onnx_session
 from mnistry.networks.two_views import Start
+from mnistry.percent import percent
 from mnistry.reading import reader
 from mnistry.runs import directory
 from mnistry.runs.directory import DataIdentity, Run, Status, Teaching
@@ -56,7 +57,7 @@ class Share:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return f"{self.count:,} of {self.of:,} ({low:.1%} to {high:.1%})"
+        return f"{self.count:,} of {self.of:,} ({percent(low, 1)} to {percent(high, 1)})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

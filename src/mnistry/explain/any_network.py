@@ -1,0 +1,184 @@
+"""Any Keras network: which pixels count for its answer, and one step of learning, by JAX.
+
+For networks that `mnistry.explain.dense` cannot read. Knows nothing of how this is shown.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.dataset import Split
+from mnistry.explain import gradients, learning
+from mnistry.explain.dense import Floats
+from mnistry.explain.learning import LearningStep, LossCurve, Saliency, WeightChange
+from mnistry.runs.directory import Run
+
+_POINTS = 24  # of the curve: each is a pass of all other images through the network
+_OTHERS = 200  # of them, at most
+# Added to a weight to check its gradient by a difference: less drowns in the rounding of float32.
+_DIFFERENCE = 0.01
+
+
+def saliency(model: keras.Model, image: NDArray[np.uint8], answer: int) -> Saliency | None:
+    """Find out which pixels count for a class, and which places.
+
+    Parameters
+    ----------
+    model
+        A Keras model that ends with softmax, on the JAX backend.
+    image
+        ``uint8``, shape ``(28, 28)``.
+    answer
+        The class.
+
+    Returns
+    -------
+    Saliency or None
+        None if the first layer already mixes pixels, so that there is no derivative by pixel.
+    """
+    import jax
+
+    first = next(la for la in model.layers if not isinstance(la, keras.layers.InputLayer))
+    if first.weights or np.prod(first.output.shape[1:]) != image.size:
+        return None
+    logits = _logits(model)
+    maps = _last_maps(model)
+    scaled = keras.Model(model.inputs[0], first.output)(image[np.newaxis])
+    behind = keras.Model(first.output, logits)
+    pixels = jax.grad(lambda values: behind(values)[0, answer])(scaled)
+    by_pixel = np.asarray(scaled * pixels, np.float64).reshape(28, 28)
+    if maps is None:
+        return Saliency(by_pixel)
+    values = keras.Model(first.output, maps.output)(scaled)
+    rest = keras.Model(maps.output, logits)
+    slopes = jax.grad(lambda value: rest(value)[0, answer])(values)
+    weights = np.asarray(slopes, np.float64)[0].mean(axis=(0, 1))
+    by_place = np.maximum(0, np.asarray(values, np.float64)[0] @ weights)
+    return Saliency(by_pixel, by_place, maps.name)
+
+
+def learn(run: Run, image: NDArray[np.uint8], label: int, others: Split | None) -> LearningStep:
+    """Compute one step of learning on one image; parameters and result as in `learning.learn`.
+
+    Batch normalisation uses the averages of the training, and dropout drops nothing.
+
+    Raises
+    ------
+    ModelError
+        If the run's ``model.keras`` is damaged.
+    """
+    import jax
+
+    loss = run.experiment.recipe.loss
+    model = run.model()
+    network = keras.Model(model.inputs[0], _logits(model))
+    weights = [variable.value for variable in network.trainable_variables]
+    state = [variable.value for variable in network.non_trainable_variables]
+
+    logits = jax.jit(lambda w, images: network.stateless_call(w, state, images, training=False)[0])
+
+    def loss_of(weights: Sequence[Any], split: Split) -> float:
+        found = np.asarray(logits(weights, split.images), np.float64)
+        return float(gradients.losses(found, np.asarray(split.labels), loss).mean())
+
+    own = Split(image[np.newaxis], np.array([label], np.uint8))
+    found, backpropagate = jax.vjp(functools.partial(logits, images=own.images), weights)
+    errors = gradients.logit_errors(np.asarray(found, np.float64)[0], label, loss)
+    (slopes,) = backpropagate(np.asarray(errors, np.float32)[np.newaxis])
+    gradient = [np.asarray(one, np.float64) for one in slopes]
+    step = learning.optimizer_step(run, gradient)
+    if others is not None:
+        assert others.labels is not None  # noqa: S101 (for the type checker)
+        others = Split(others.images[:_OTHERS], others.labels[:_OTHERS])
+
+    def along(split: Split) -> Callable[[float], float]:
+        return lambda factor: loss_of(
+            [w + np.float32(factor) * c for w, c in zip(weights, step.changes, strict=True)], split
+        )
+
+    losses = [along(split) for split in (own, others) if split is not None]
+    power, longest = learning.too_far(losses[-1], or_gone=others is None)
+    table, points = learning.factors(power, longest, _POINTS)
+
+    def curve(at: Floats) -> LossCurve:
+        return LossCurve(at, *(np.array([one(f) for f in at.tolist()]) for one in losses))
+
+    return LearningStep(
+        label=label,
+        loss=loss,
+        step=step,
+        weights=_largest(network, weights, gradient, step.changes, lambda w: loss_of(w, own)),
+        parameters=sum(one.size for one in gradient),
+        moved=sum(int(np.count_nonzero(one)) for one in step.changes),
+        before=losses[0](0),
+        after=losses[0](1),
+        slope=sum(
+            float(np.vdot(g, change)) for g, change in zip(gradient, step.changes, strict=True)
+        ),
+        table=curve(table),
+        curve=curve(points),
+        others=0 if others is None else len(others.images),
+        difference=_DIFFERENCE,
+    )
+
+
+def _logits(model: keras.Model) -> Any:
+    """Return the tensor before softmax."""
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
+        return last.input
+    last.activation = keras.activations.linear  # the model is loaded for this alone
+    return last(last.input)
+
+
+def _last_maps(model: keras.Model) -> Any:
+    """Return the layer with the last convolution's feature maps, after its activation."""
+    found, shape = None, None
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            found, shape = layer, layer.output.shape
+        elif found is not None and layer.output.shape == shape:
+            found = layer
+    return found
+
+
+def _largest(
+    network: keras.Model,
+    weights: Sequence[Any],
+    gradient: Sequence[Floats],
+    changes: Sequence[Floats],
+    loss_of: Callable[[Sequence[Any]], float],
+) -> tuple[WeightChange, ...]:
+    """Return each layer's weights with the largest gradients, and check these by differences."""
+    chosen = []
+    for number, (variable, slopes) in enumerate(
+        zip(network.trainable_variables, gradient, strict=True)
+    ):
+        if slopes.ndim < 2:
+            continue
+        order = np.argsort(-np.abs(slopes), axis=None, kind="stable")[: learning.SHOWN]
+        for place in (np.unravel_index(flat, slopes.shape) for flat in order):
+            if slopes[place] == 0:
+                break
+            values = []
+            for sign in (1, -1):
+                moved = np.array(weights[number])
+                moved[place] += sign * _DIFFERENCE
+                values.append(loss_of([*weights[:number], moved, *weights[number + 1 :]]))
+            *source, unit = (int(axis) for axis in place)
+            chosen.append(
+                WeightChange(
+                    variable.path.split("/")[0],
+                    int(np.ravel_multi_index(source, slopes.shape[:-1])),
+                    unit,
+                    weight=float(np.asarray(weights[number])[place]),
+                    gradient=float(slopes[place]),
+                    numerical=(values[0] - values[1]) / (2 * _DIFFERENCE),
+                    change=float(changes[number][place]),
+                )
+            )
+    return tuple(chosen)

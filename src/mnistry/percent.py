@@ -1,0 +1,34 @@
+"""Shares of 1 as percentages, written the same way everywhere.
+
+Knows nothing of what they are shares of.
+"""
+
+_SURE = 1 - 1e-9  # softmax reaches 1 only by rounding
+
+
+def percent(share: float, places: int = 2) -> str:
+    """Write a share of 1 as a percentage, as 100 % or 0 % only if it is exactly that.
+
+    Examples
+    --------
+    >>> percent(0.979), percent(1), percent(0.99999), percent(0.0004, places=1)
+    ('97.90 %', '100.00 %', '> 99.99 %', '< 0.1 %')
+    """
+    least = 10.0**-places
+    text = f"{100 * share:.{places}f}"
+    if share < 1 and float(text) >= 100:
+        return f"> {100 - least:.{places}f} %"
+    if share > 0 and float(text) == 0:
+        return f"< {least:.{places}f} %"
+    return f"{text} %"
+
+
+def confidence(probability: float, places: int = 1) -> str:
+    """Write a network's probability as a percentage: it is never sure, so never 100 %.
+
+    Examples
+    --------
+    >>> confidence(0.975), confidence(1.0)
+    ('97.5 %', '> 99.9 %')
+    """
+    return percent(min(probability, _SURE), places)
