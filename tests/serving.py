@@ -42,6 +42,15 @@ def png(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def pdf(pages: int) -> bytes:
+    """Make a PDF of pages with a vertical stroke: a 1."""
+    page = Image.new("L", (300, 200), 255)
+    page.paste(0, (145, 50, 152, 150))
+    file = io.BytesIO()
+    page.save(file, "PDF", save_all=True, append_images=[page] * (pages - 1))
+    return file.getvalue()
+
+
 @pytest.fixture(scope="session")
 def four() -> np.ndarray:
     """A four of MNIST's training images, 28x28."""

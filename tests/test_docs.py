@@ -122,7 +122,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     """Run a command in this process and give what it printed."""
     monkeypatch.setenv("COLUMNS", WIDTH)
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)  # it would run until Ctrl-C
+    monkeypatch.setattr(uvicorn.Server, "serve", _end_at_once)  # it would run until Ctrl-C
 
     def call(arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["mnistry", *arguments.split()])
@@ -133,6 +133,10 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         return (err + out).replace(os.sep, "/")
 
     return call
+
+
+async def _end_at_once(*_: object, **__: object) -> None:
+    pass
 
 
 @dataclasses.dataclass

@@ -72,7 +72,7 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
         "import mnistry.explain",
         "import mnistry.forms.batch, mnistry.forms.output, mnistry.forms.comparison",
         "import mnistry.doctor.examine, mnistry.doctor.sheet, mnistry.doctor.prototypes",
-        "import mnistry.server.app, mnistry.server.serve",
+        "import mnistry.server.answers, mnistry.server.worker, mnistry.server.in_process",
         "import mnistry.studio.app",
         "import mnistry.runs.scoring, mnistry.runs.directory, mnistry.display.terminal",
         "import mnistry.forms.loading, mnistry.forms.printing, mnistry.forms.fields",
@@ -99,3 +99,8 @@ def _is_import(node: ast.AST) -> bool:
 def test_teaching_needs_no_keras() -> None:
     loaded = loaded_after("import mnistry.cli.teach, mnistry.runs.teaching")
     assert not loaded & {"keras", "jax", "matplotlib"}
+
+
+def test_the_process_that_answers_clients_loads_nothing_that_reads() -> None:
+    loaded = loaded_after("import mnistry.server.main, mnistry.server.app, mnistry.server.serve")
+    assert not loaded & {*HEAVY, "numpy", "cv2", "onnxruntime", "fastapi", "pydantic"}

@@ -49,7 +49,7 @@ def ask_all(
         mock.patch("mnistry.studio.training.can_train", lambda: False),
         mock.patch("mnistry.datasets.load", lambda *_, **__: sample.load()),
     ):
-        description = schemathesis.openapi.from_asgi("/api/openapi.json", app, headers=HOST)
+        description = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HOST)
         for found in description.get_all_operations():
             for mode in schemathesis.GenerationMode:
                 try:

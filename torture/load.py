@@ -135,7 +135,7 @@ class Load:
     def _slow_taker(self) -> None:
         host = f"{self._served.host}:{self._served.port}"
         # A large answer that needs no computation: the queue stays free for the quick clients.
-        head = f"GET /api/openapi.json HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        head = f"GET /openapi.json HTTP/1.1\r\nHost: {host}\r\n\r\n"
         self._slowly(head.encode() * 20, b"")
 
 

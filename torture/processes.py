@@ -1,4 +1,4 @@
-"""Run the studio as a process of its own, and send it requests."""
+"""Run the studio or the server as a process of its own, and send it requests."""
 
 import contextlib
 import http.client
@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Served:
-    """A running studio.
+    """A running studio or server.
 
     Attributes
     ----------
-    pid, host, port
-        Its process, and the address that it listens on.
+    pid, host, port, token
+        Its process, the address that it listens on, and the token for requests.
     said
         What it wrote to stderr; empty until its end.
     """
@@ -31,11 +31,14 @@ class Served:
     pid: int
     host: str
     port: int
+    token: str | None
     said: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
         """Send one request over a new connection; return status and body."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        if self.token is not None:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
         with contextlib.closing(connection):
             connection.request(method, path, body or None, headers)
             response = connection.getresponse()
@@ -59,8 +62,21 @@ class Served:
 @contextlib.contextmanager
 def studio(runs: Path) -> Iterator[Served]:
     """Run a studio on a free port while the block runs; raise if SIGTERM does not end it."""
+    with _serving("studio", "--runs", str(runs)) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def server(*options: str) -> Iterator[Served]:
+    """Run `mnistry serve` with more options, as `studio` does."""
+    with _serving("serve", *options) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def _serving(*arguments: str) -> Iterator[Served]:
     with subprocess.Popen(
-        [sys.executable, "-m", "mnistry", "studio", "--port", "0", "--runs", str(runs)],
+        [sys.executable, "-m", "mnistry", *arguments, "--port", "0"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -69,7 +85,8 @@ def studio(runs: Path) -> Iterator[Served]:
         served = None
         try:
             address = urlsplit(process.stdout.readline().strip() if process.stdout else "")
-            served = Served(process.pid, address.hostname or "", address.port or 0)
+            token = address.query.removeprefix("token=") or None
+            served = Served(process.pid, address.hostname or "", address.port or 0, token)
             yield served
         finally:
             process.terminate()

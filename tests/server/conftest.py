@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from fastapi.testclient import TestClient
+from starlette.testclient import TestClient
 
 from mnistry import Reader
-from mnistry.server.app import Service, create
+from mnistry.server.app import create
+from mnistry.server.in_process import InProcess
 from tests.serving import drawing, four, serve
 
 __all__ = ["drawing", "four"]
@@ -20,19 +21,19 @@ def reader() -> Reader:
 
 
 @pytest.fixture
-def service(reader: Reader) -> Service:
-    return Service(reader)
+def work(reader: Reader) -> InProcess:
+    return InProcess(reader)
 
 
 @pytest.fixture
-def client(service: Service) -> Iterator[TestClient]:
+def client(work: InProcess) -> Iterator[TestClient]:
     """A client of a server in this process."""
-    with TestClient(create(service), base_url="http://127.0.0.1:8000") as asking:
+    with TestClient(create(work), base_url="http://127.0.0.1:8000") as asking:
         yield asking
 
 
 @pytest.fixture
-def served(service: Service) -> Iterator[httpx2.Client]:
+def served(work: InProcess) -> Iterator[httpx2.Client]:
     """A client of a server on a socket."""
-    with serve(create(service)) as address, httpx2.Client(base_url=address, timeout=30) as asking:
+    with serve(create(work)) as address, httpx2.Client(base_url=address, timeout=30) as asking:
         yield asking

@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
+from starlette.requests import Request
+from starlette.testclient import TestClient
 
 from mnistry.errors import DataError, MnistryError, ModelError, ResourceError
-from mnistry.server.app import Service, create
+from mnistry.server.app import create
+from mnistry.server.in_process import InProcess
 
 
 @pytest.mark.parametrize(
@@ -42,13 +44,14 @@ from mnistry.server.app import Service, create
     ],
 )  # fmt: skip
 def test_a_library_error_is_answered_without_the_servers_paths(
-    service: Service, error: MnistryError, status: int, expected: dict[str, str | None]
+    work: InProcess, error: MnistryError, status: int, expected: dict[str, str | None]
 ) -> None:
-    app = create(service)
+    app = create(work)
 
-    @app.get("/fails")
-    def fails() -> None:
+    async def fails(_: Request) -> None:
         raise error
+
+    app.add_route("/fails", fails)
 
     response = TestClient(app, base_url="http://127.0.0.1").get("/fails")
     assert response.status_code == status

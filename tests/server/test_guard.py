@@ -1,22 +1,23 @@
 import pytest
-from fastapi.testclient import TestClient
+from starlette.testclient import TestClient
 
-from mnistry.server.app import Service, create
+from mnistry.server.app import create
 from mnistry.server.guard import Access
+from mnistry.server.in_process import InProcess
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1:8000", "", "a@127.0.0.1", "[::1"]
 )
 def test_case_85_a_foreign_host_is_refused(client: TestClient, host: str) -> None:
-    response = client.get("/api/openapi.json", headers={"Host": host})
+    response = client.get("/openapi.json", headers={"Host": host})
     assert response.status_code == 400
     assert response.json()["error"]["where"] == "Host"
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:9000", "LOCALHOST"])
 def test_every_name_of_loopback_is_accepted(client: TestClient, host: str) -> None:
-    assert client.get("/api/openapi.json", headers={"Host": host}).status_code == 200
+    assert client.get("/openapi.json", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -31,18 +32,18 @@ def test_case_85_a_foreign_origin_is_refused(client: TestClient, origin: str, pa
 
 def test_the_servers_own_page_may_send_requests(client: TestClient) -> None:
     headers = {"Origin": "http://127.0.0.1:8000", "Sec-Fetch-Site": "same-origin"}
-    assert client.get("/api/openapi.json", headers=headers).status_code == 200
+    assert client.get("/openapi.json", headers=headers).status_code == 200
 
 
 def test_another_sites_page_cannot_load_our_answers_but_may_link_to_us(
     client: TestClient,
 ) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
-    assert client.get("/api/openapi.json", headers=headers).status_code == 403
+    assert client.get("/openapi.json", headers=headers).status_code == 403
     assert client.get("/", headers=headers).status_code != 403
 
 
-@pytest.mark.parametrize("path", ["/api/openapi.json", "/api/no-such", "/else", "/api/read"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/api/no-such", "/else", "/api/read"])
 def test_every_answer_has_the_security_headers(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     policy = headers["Content-Security-Policy"]
@@ -55,23 +56,23 @@ def test_every_answer_has_the_security_headers(client: TestClient, path: str) ->
 
 
 @pytest.fixture
-def remote(service: Service) -> TestClient:
+def remote(work: InProcess) -> TestClient:
     """A server that others can reach, asked from another machine."""
-    app = create(service, Access("0.0.0.0", "secret-token"))  # noqa: S104
+    app = create(work, Access("0.0.0.0", "secret-token"))  # noqa: S104
     return TestClient(app, base_url="http://192.168.0.7:8000")
 
 
 def test_beyond_loopback_nothing_is_answered_without_the_token(remote: TestClient) -> None:
-    for path in ("/", "/api/openapi.json", "/else", "/api/openapi.json?token=secret-token"):
+    for path in ("/", "/openapi.json", "/else", "/openapi.json?token=secret-token"):
         assert remote.get(path).status_code == 401
     wrong = {"Authorization": "Bearer secret-tokem"}
-    assert remote.get("/api/openapi.json", headers=wrong).status_code == 401
+    assert remote.get("/openapi.json", headers=wrong).status_code == 401
     assert remote.get("/?token=secret-tokem").status_code == 401
 
 
 def test_a_program_sends_the_token_in_a_header(remote: TestClient) -> None:
     headers = {"Authorization": "Bearer secret-token"}
-    assert remote.get("/api/openapi.json", headers=headers).status_code == 200
+    assert remote.get("/openapi.json", headers=headers).status_code == 200
 
 
 def test_the_printed_address_sets_a_cookie_and_redirects_without_the_token(
@@ -82,12 +83,12 @@ def test_the_printed_address_sets_a_cookie_and_redirects_without_the_token(
     cookie = first.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
-    assert remote.get("/api/openapi.json").status_code == 200
+    assert remote.get("/openapi.json").status_code == 200
 
 
 def test_an_unknown_name_is_refused_beyond_loopback_too(remote: TestClient) -> None:
     headers = {"Host": "evil.example", "Authorization": "Bearer secret-token"}
-    assert remote.get("/api/openapi.json", headers=headers).status_code == 400
+    assert remote.get("/openapi.json", headers=headers).status_code == 400
 
 
 def test_the_token_is_not_in_the_repr() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from mnistry.errors import ResourceError, UsageError
 from mnistry.server import serve as server_loop
-from mnistry.server.app import Service, create
+from mnistry.server.app import create
 from mnistry.server.guard import Access
+from mnistry.server.in_process import InProcess
 from tests.serving import serve
 
 
@@ -83,20 +84,20 @@ def test_a_request_under_way_is_not_cut_off_by_the_limit_on_its_headers(
         assert [asking.get("/").status_code for _ in range(2)] == [204, 204]
 
 
-def test_a_port_in_use_is_an_error(service: Service) -> None:
+def test_a_port_in_use_is_an_error(work: InProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(ResourceError, match=f"127.0.0.1:{port}: another program") as caught:
-            server_loop.serve(create(service), Access(), port, on_ready=print)
+            server_loop.serve(create(work), Access(), port, on_ready=print)
     assert caught.value.exit_code == 7
 
 
 @pytest.mark.parametrize(("host", "port"), [("203.0.113.1", 0), ("127.0.0.1", 70_000)])
 def test_an_address_of_another_machine_or_an_invalid_port_is_an_error(
-    service: Service, host: str, port: int
+    work: InProcess, host: str, port: int
 ) -> None:
     with pytest.raises(UsageError, match=host):
-        server_loop.serve(create(service), Access(host), port, on_ready=print)
+        server_loop.serve(create(work), Access(host), port, on_ready=print)
 
 
 def test_nagles_algorithm_is_off_for_connections() -> None:

@@ -8,8 +8,10 @@ import httpx2
 import pytest
 
 from mnistry import Reader
-from mnistry.server import pictures
-from mnistry.server.app import Service, create
+from mnistry.server import answers
+from mnistry.server.app import create
+from mnistry.server.in_process import InProcess
+from mnistry.server.tasks import Answered, Task
 from mnistry.server.work import WorkQueue
 from tests.serving import serve
 
@@ -29,17 +31,17 @@ class Gate:
 
 
 @pytest.fixture
-def gate(service: Service, monkeypatch: pytest.MonkeyPatch) -> Gate:
+def gate(work: InProcess, monkeypatch: pytest.MonkeyPatch) -> Gate:
     """A gate before each reading, in a server with room for one running and one waiting request."""
     gate = Gate()
-    service.quick = WorkQueue(1, 1)
-    read = pictures.read
+    work.quick = WorkQueue(1, 1)
+    answer = answers.answer
 
-    def slowly(reader: Reader, content: bytes) -> object:
+    def slowly(reader: Reader, task: Task) -> Answered:
         gate.wait()
-        return read(reader, content)
+        return answer(reader, task)
 
-    monkeypatch.setattr(pictures, "read", slowly)
+    monkeypatch.setattr(answers, "answer", slowly)
     return gate
 
 
@@ -61,11 +63,11 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_case_83_overload_is_refused_at_once_and_accepted_requests_are_answered(
-    service: Service, gate: Gate, drawing: bytes
+    work: InProcess, gate: Gate, drawing: bytes
 ) -> None:
-    with serve(create(service)) as address, clients(address) as send:
+    with serve(create(work)) as address, clients(address) as send:
         accepted = [send(drawing), send(drawing)]
-        wait_until(lambda: service.quick.is_full)
+        wait_until(lambda: work.quick.is_full)
         refused = [send(drawing).result() for _ in range(5)]
         assert not any(answer.done() for answer in accepted)
         gate.open.set()
@@ -76,35 +78,42 @@ def test_case_83_overload_is_refused_at_once_and_accepted_requests_are_answered(
 
 
 def test_the_queue_is_free_again_after_its_requests(
-    service: Service, gate: Gate, drawing: bytes
+    work: InProcess, gate: Gate, drawing: bytes
 ) -> None:
     gate.open.set()
-    with serve(create(service)) as address:
+    with serve(create(work)) as address:
         for _ in range(5):
             assert httpx2.post(f"{address}/api/read", content=drawing).status_code == 200
 
 
 def test_case_84_queued_work_of_a_disconnected_client_is_never_run(
-    service: Service, gate: Gate, drawing: bytes
+    work: InProcess, gate: Gate, drawing: bytes
 ) -> None:
-    with serve(create(service)) as address, clients(address) as send:
+    with serve(create(work)) as address, clients(address) as send:
         first = send(drawing)
         gate.came.acquire()
         with pytest.raises(httpx2.ReadTimeout):  # the client disconnects while its request waits
             httpx2.post(f"{address}/api/read", content=drawing, timeout=0.5)
         # Its place is free before the first request has ended.
-        wait_until(lambda: not service.quick.is_full)
+        wait_until(lambda: not work.quick.is_full)
         gate.open.set()
         assert first.result().status_code == 200
     assert gate.count == 1
 
 
 def test_slow_work_does_not_delay_quick_work(
-    service: Service, drawing: bytes, monkeypatch: pytest.MonkeyPatch
+    work: InProcess, drawing: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
-    monkeypatch.setattr(pictures, "doctor_sheet", lambda *_: gate.wait() or b"")
-    with serve(create(service)) as address, ThreadPoolExecutor() as pool:
+    answer = answers.answer
+
+    def slowly(reader: Reader, task: Task) -> Answered:
+        if task.kind == "doctor":
+            gate.wait()
+        return answer(reader, task)
+
+    monkeypatch.setattr(answers, "answer", slowly)
+    with serve(create(work)) as address, ThreadPoolExecutor() as pool:
         slow = [
             pool.submit(httpx2.post, f"{address}/api/doctor", content=drawing, timeout=30)
             for _ in range(4)

@@ -24,7 +24,8 @@ _EXTRAS = {
         filelock h5py jax jaxlib keras matplotlib mlxtend onnx requests scipy tensorflow torch
         """,
     "forms": "defusedxml fontTools fpdf pyarrow re2 stdnum uharfbuzz xlsxwriter",
-    "studio": "anyio fastapi h11 pydantic python_multipart starlette uvicorn",
+    "serve": "anyio h11 python_multipart starlette uvicorn",
+    "studio": "fastapi pydantic",
 }
 # The system's errors for places where no file can be written.
 _DISK = {
@@ -50,6 +51,7 @@ _SIGPIPE = 128 + 13
             "teach",
             "adopt",
             "export",
+            "serve",
             "studio",
         ),
     },

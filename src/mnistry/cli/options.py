@@ -102,6 +102,31 @@ THOUSANDS = click.option(
     is_flag=True,
     help="Thousands are separated: by a comma, or with --decimal-comma by a point.",
 )
+HOST = click.option(
+    "--host",
+    metavar="NAME",
+    default="127.0.0.1",
+    help="The address to listen on; 0.0.0.0 is for every machine that can reach this one.",
+)
+PORT = click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    help="The port to listen on; 0 chooses a free one.",
+)
+ALLOW_HOST = click.option(
+    "--allow-host",
+    metavar="NAME",
+    multiple=True,
+    help="Another name of the server, as behind a proxy: digits.example.org; may be given again.",
+)
+ALLOW_ORIGIN = click.option(
+    "--allow-origin",
+    metavar="URL",
+    multiple=True,
+    help="Let pages of another site send requests: https://www.example.org; may be given again.",
+)
 RAY = "The address of the Ray cluster; local starts one on this machine."
 THRESHOLD = click.option(
     "--threshold",

@@ -1,17 +1,23 @@
 """The HTTP API that reads pictures.
 
+`main`
+    The server that ``mnistry serve`` runs: one process that answers clients, and its workers.
 `app`
-    The routes, and the application that the studio adds its pages to.
-`schemas`
-    The types of requests and answers.
+    The routes, to which the studio adds its own.
+`batches`
+    All pages of all pictures of a request.
+`uploads`
+    The pictures in a request's body.
+`tasks`, `answers`
+    A page to be read, and its answer; how it is computed.
+`workers`, `worker`, `in_process`, `work`
+    Where it is computed: in other processes, or in threads of this one.
 `errors`
     Errors as HTTP statuses and JSON.
 `guard`
     Access: Host, Origin, token, and the security headers.
 `bodies`
     Limits on request bodies.
-`work`
-    The queue of computations.
 `serve`
     The socket and the server loop.
 

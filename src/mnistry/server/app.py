@@ -1,163 +1,134 @@
 """The application: the routes that read pictures.
 
-`create` makes an application that only reads pictures; the studio adds its own routes to it. The
-same guard, limits and error handlers protect all of them. `mnistry.server.serve` runs it.
+`create` makes an application that only reads pictures; the studio adds `routes` to its own. The
+same guard, limits and error handlers protect both. `mnistry.server.serve` runs them.
 """
 
-import contextlib
-import operator
-import warnings
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, cast
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
-from starlette.responses import Response
+from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from mnistry.errors import Notice
-from mnistry.reading import Reader
-from mnistry.server import errors, pictures, schemas
-from mnistry.server.bodies import SMALL, BodyLimits, read_picture
-from mnistry.server.guard import Access, Guard
-from mnistry.server.work import WorkQueue
-from mnistry.version import __version__
+from mnistry.errors import UsageError, printable
+from mnistry.images.page_numbers import PageNumbers
+from mnistry.server import batches, docs, errors, openapi, uploads
+from mnistry.server.batches import Asked, Backend
+from mnistry.server.bodies import BodyLimits
+from mnistry.server.errors import ApiError
+from mnistry.server.guard import HEALTH, Access, Guard
+from mnistry.server.tasks import DETAILS, FIELDS
+from mnistry.server.work import while_connected
 
-PICTURE_PATHS = frozenset({"/api/read", "/api/tables", "/api/doctor"})
-PNG: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A picture", "content": {"image/png": {}}}
-}
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "An error", "model": schemas.ErrorBody},
-    503: {"description": "Too many requests: try again later", "model": schemas.ErrorBody},
-}
-
-_QUEUE = 32  # quick computations that may wait: about a tenth of a second of work
-
-# FastAPI has no type for a body of raw bytes.
-_BYTES = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "properties": {"file": _BYTES}, "required": ["file"]}
-_PICTURE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/octet-stream": {"schema": _BYTES},
-            "image/*": {"schema": _BYTES},
-            "multipart/form-data": {"schema": _FORM},
-        },
-    }
-}
+_PREFIX = "/api/"
 
 
-class Service:
-    """State shared by the routes: the reader in use, and the queues of computations.
-
-    The reader may be replaced at any time; a running request keeps the reader it started with.
-    """
-
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-        # One thread: reading holds the GIL half of the time, and several threads that compete for
-        # it answer fewer requests per second than one.
-        self.quick = WorkQueue(1, _QUEUE)
-        # Separate, so that work that takes seconds does not delay work that takes milliseconds.
-        self.slow = WorkQueue(2, _QUEUE // 4)
-
-    def close(self) -> None:
-        """Cancel the waiting computations."""
-        self.quick.close()
-        self.slow.close()
-
-
-class _GuardedApp(FastAPI):
+class Guarded(Starlette):
     """An application whose routes and middleware are all behind a `Guard`."""
 
-    def __init__(self, access: Access, **settings: Any) -> None:
-        super().__init__(**settings)
-        self._access = access
+    access = Access()
 
     def build_middleware_stack(self) -> ASGIApp:
-        # The outermost layer, so that even an internal error gets the security headers.
-        return Guard(super().build_middleware_stack(), self._access)
+        """Put the guard outermost, so that even an internal error gets the security headers."""
+        return Guard(super().build_middleware_stack(), self.access)
 
 
-def create(service: Service, access: Access | None = None) -> FastAPI:
-    """Make an application that reads pictures.
+def protect(app: Guarded, access: Access | None) -> None:
+    """Give an application its guard, the limits and the error handlers.
 
     `access` says who may send requests; None lets in only programs on this machine.
+    """
+    app.access = access or Access()
+    errors.add_handlers(app)
+    app.add_middleware(BodyLimits, picture_paths=tuple(_PREFIX + kind for kind in FIELDS))
+
+
+def create(backend: Backend, access: Access | None = None) -> Guarded:
+    """Make an application that reads pictures; `access` as for `protect`.
 
     Examples
     --------
-    >>> app = create(Service(Reader()))
-    >>> [route for route in app.openapi()["paths"]]
+    >>> [route.path for route in routes()]
     ['/api/read', '/api/tables', '/api/doctor']
     """
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # In the terminal nobody could tell which request a notice belongs to.
-        warnings.simplefilter("ignore", Notice)
-        yield
-        service.close()
-
-    app = guarded(
-        access or Access(),
-        title="mnistry",
-        description="Read handwritten digits in pictures.",
-        lifespan=lifespan,
+    app = Guarded(
+        routes=[
+            *routes(),
+            *(Route(path, _health) for path in HEALTH),
+            *(Route(path, _docs) for path in ("/", "/docs")),
+            Route("/openapi.json", _openapi),
+        ]
     )
-    app.state.service = service
-    app.include_router(_api)
+    app.state.backend = backend
+    protect(app, access)
     return app
 
 
-def guarded(access: Access, **settings: Any) -> FastAPI:
-    """Make an application without routes, with the guard, the limits and the error handlers.
-
-    `settings` are FastAPI's.
-    """
-    app = _GuardedApp(
-        access,
-        version=__version__,
-        openapi_url="/api/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        responses=_ERRORS,
-        generate_unique_id_function=operator.attrgetter("name"),
-        # Send no telemetry, whatever the environment variables say.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-        **settings,
-    )
-    errors.add_handlers(app)
-    app.add_middleware(BodyLimits, picture_paths=PICTURE_PATHS)
-    return app
+def routes() -> list[Route]:
+    """Return the routes that read pictures with the application's ``state.backend``."""
+    return [Route(_PREFIX + kind, _read, methods=["POST"]) for kind in FIELDS]
 
 
-def _service(request: Request) -> Service:
-    return cast(Service, request.app.state.service)
+async def _health(_: Request) -> Response:
+    return Response("up\n", media_type="text/plain")
 
 
-TheService = Annotated[Service, Depends(_service)]
-_api = APIRouter(prefix="/api")
+async def _docs(request: Request) -> Response:
+    return HTMLResponse(docs.page(_description(request)))
 
 
-@_api.post("/read", openapi_extra=_PICTURE_BODY)
-async def read(request: Request, service: TheService) -> schemas.Reading:
-    """Read the digits in a picture: a photo, a scan or a drawing."""
-    content = await read_picture(request)
-    queue = service.quick if len(content) <= SMALL else service.slow
-    return await queue.run(request, pictures.read, service.reader, content)
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(_description(request))
 
 
-@_api.post("/tables", openapi_extra=_PICTURE_BODY)
-async def tables(request: Request, service: TheService) -> schemas.Tables:
-    """Read the ruled tables in a picture: rows and columns of numbers."""
-    content = await read_picture(request)
-    return await service.slow.run(request, pictures.tables, service.reader, content)
+def _description(request: Request) -> dict[str, Any]:
+    return openapi.describe(request.app.access.root_path)
 
 
-@_api.post("/doctor", response_class=Response, responses=PNG, openapi_extra=_PICTURE_BODY)
-async def doctor(request: Request, service: TheService) -> Response:
-    """Draw each step from a picture to its digits, and the reasons for each answer."""
-    content = await read_picture(request)
-    drawn = await service.slow.run(request, pictures.doctor_sheet, service.reader, content)
-    return Response(drawn, media_type="image/png")
+async def _read(request: Request) -> Response:
+    kind = request.scope["path"].removeprefix(_PREFIX)
+    asked = _asked(kind, request.query_params)
+    upload = await uploads.receive(request)
+    if kind == "doctor" and upload.is_list:
+        raise ApiError(400, "several pictures", expected="one", remedy="send one at a time")
+    backend: Backend = request.app.state.backend
+    answered = await while_connected(request, batches.read(backend, asked, upload))
+    return Response(answered.body, media_type=answered.media_type)
+
+
+def _asked(kind: str, query: QueryParams) -> Asked:
+    """Read a request's query: which keys its answer should have, and which pages are read."""
+    known = ("fields", "pages") if FIELDS[kind] else ()
+    for name in query:
+        if name not in known:
+            expected = " and ".join(known) or "none"
+            raise ApiError(400, f"no such parameter: {printable(name[:40])!r}", expected=expected)
+    try:
+        numbers = PageNumbers.parse(query["pages"]) if "pages" in query else None
+    except UsageError as error:
+        error.where = "pages"
+        raise
+    return Asked(kind, _fields(kind, query.get("fields")), numbers)
+
+
+def _fields(kind: str, text: str | None) -> tuple[str, ...]:
+    """Return the keys that an answer should have, in their order; without details by default."""
+    possible = FIELDS[kind]
+    if text is None:
+        return tuple(name for name in possible if name != DETAILS)
+    names = {name.strip() for name in text.split(",")}
+    if names == {"all"}:
+        return possible
+    for name in sorted(names - set(possible)):
+        raise ApiError(
+            400,
+            f"no such field: {printable(name[:40])!r}",
+            where="fields",
+            expected=f"some of {', '.join(possible)}, or all",
+        )
+    if DETAILS in names:
+        names.add("digits")
+    return tuple(name for name in possible if name in names)

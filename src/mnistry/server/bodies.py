@@ -7,33 +7,37 @@ are used.
 
 import asyncio
 
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnistry.server.errors import ApiError, too_busy
+from mnistry.server.tasks import SMALL
 
 MAX_BYTES = 10_000_000  # of a picture
+MAX_MANY = 30_000_000  # of a form or of JSON with several pictures
 SECONDS = 30.0  # for a whole body: 10 MB over a mobile phone's uplink
-MAX_REQUESTS = 64
-MAX_JSON = 1 << 16
-SMALL = 200_000  # bytes of a picture that is read in milliseconds
+MAX_REQUESTS = 256
+MAX_JSON = 1 << 16  # of a request without pictures
 BUDGET = 64_000_000  # bytes of all bodies together: six of the largest pictures and some small ones
 _FOR_SMALL = 3_000_000  # bytes of the budget that are reserved for small bodies
-_FORM_OVERHEAD = 1 << 14  # bytes that a form may add to the picture in it
-_FORM = "multipart/form-data"
+# These may hold several pictures.
+FORM, JSON = "multipart/form-data", "application/json"
+
+
+def media_type(headers: Headers) -> str:
+    """Return the type of a request's body, without its parameters, in lower case."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class BodyLimits:
     """Middleware that limits every request's body.
 
-    The routes of `picture_paths` take a picture; the others take a little JSON. `reserved` counts
-    the bytes of the budget in use. A request holds the bytes of its Content-Length
-    or, without one, the bytes received so far, until it is answered.
+    The paths in `picture_paths`, and those below them, take pictures; the others take a little
+    JSON. `reserved` counts the bytes of the budget in use. A request holds the bytes of its
+    Content-Length or, without one, the bytes received so far, until it is answered.
     """
 
-    def __init__(self, app: ASGIApp, picture_paths: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, picture_paths: tuple[str, ...]) -> None:
         self._app, self._picture_paths = app, picture_paths
         self._requests = 0
         self.reserved = 0
@@ -43,12 +47,14 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_picture = scope["path"] in self._picture_paths
-        max_bytes = MAX_BYTES + _FORM_OVERHEAD if is_picture else MAX_JSON
+        headers = Headers(scope=scope)
+        max_bytes = MAX_JSON
+        if scope["path"].startswith(self._picture_paths):
+            max_bytes = MAX_MANY if media_type(headers) in (FORM, JSON) else MAX_BYTES
         self._requests += 1
         body = _LimitedBody(self, receive, max_bytes)
         try:
-            body.admit(Headers(scope=scope), is_crowded=self._requests > MAX_REQUESTS)
+            body.admit(headers, is_crowded=self._requests > MAX_REQUESTS)
         except ApiError as error:
             await error.response()(scope, receive, send)
         else:
@@ -119,37 +125,5 @@ def _bad_length(what: str, expected: str | None = None, *, close: bool = False) 
 
 def _too_large(max_bytes: int) -> ApiError:
     what, most = "the body is too large", f"at most {max_bytes:,} bytes"
-    return ApiError(413, what, expected=most, remedy="send a smaller one", close=True)
-
-
-async def read_picture(request: Request) -> bytes:
-    """Return the picture in a request: its body, or the one file of its form.
-
-    Raise `ApiError` 400 if a form is malformed or has other parts.
-    """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != _FORM:
-        # Not `request.body()`, which would keep a second reference until the answer is sent.
-        return b"".join([chunk async for chunk in request.stream()])
-    parser = _MemoryFormParser(request.headers, request.stream(), max_files=1, max_fields=0)
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise _bad_form(error.message) from error
-    try:
-        for _, part in form.multi_items():
-            if isinstance(part, UploadFile):
-                return await part.read()
-    finally:
-        await form.close()
-    raise _bad_form("no file")
-
-
-def _bad_form(what: str) -> ApiError:
-    return ApiError(400, what, where="the form", expected="one file, and nothing else")
-
-
-class _MemoryFormParser(MultiPartParser):
-    """Parses a form without temporary files."""
-
-    spool_max_size = MAX_BYTES + _FORM_OVERHEAD + 1
+    remedy = "send fewer pictures at once" if max_bytes == MAX_MANY else "send a smaller one"
+    return ApiError(413, what, expected=most, remedy=remedy, close=True)

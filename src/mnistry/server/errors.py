@@ -1,22 +1,33 @@
-"""Map errors to HTTP statuses and JSON.
+"""Errors as HTTP statuses and JSON: what happened, where, what was expected, and the remedy.
 
-Every error body is a `mnistry.server.schemas.ErrorBody`. Knows nothing of routes.
+Knows nothing of routes.
 """
 
+import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from mnistry.errors import DataError, MnistryError, UsageError, printable
-from mnistry.server.schemas import Error, ErrorBody
 
-RETRY_SECONDS = 1
+
+@dataclass(frozen=True)
+class Error:
+    """What happened, where, what was expected, and the remedy."""
+
+    what: str
+    where: str | None = None
+    expected: str | None = None
+    remedy: str | None = None
+
+    def to_json(self) -> str:
+        """Return the body of an answer with this error."""
+        return json.dumps({"error": asdict(self)}, separators=(",", ":"))
 
 
 class ApiError(HTTPException):
@@ -34,21 +45,25 @@ class ApiError(HTTPException):
         expected: str | None = None,
         remedy: str | None = None,
         close: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        headers = {"Connection": "close"} if close else {}
-        if status == 503:
-            headers["Retry-After"] = str(RETRY_SECONDS)
+        headers = {**(headers or {}), **({"Connection": "close"} if close else {})}
         super().__init__(status, what, headers)
         self.error = Error(what=what, where=where, expected=expected, remedy=remedy)
 
-    def response(self) -> JSONResponse:
+    def response(self) -> Response:
         """Return the error as an HTTP response."""
         return _response(self.status_code, self.error, self.headers)
 
 
-def too_busy() -> ApiError:
-    """Return the error for requests beyond the server's capacity."""
-    return ApiError(503, "too many requests at once", remedy="try again in a second")
+def too_busy(seconds: int = 1) -> ApiError:
+    """Return the error for requests beyond the server's capacity, for which there is room later."""
+    return ApiError(
+        503,
+        "too many requests at once",
+        remedy=f"try again in {seconds} s",
+        headers={"Retry-After": str(seconds)},
+    )
 
 
 def error_of(error: MnistryError) -> Error:
@@ -63,6 +78,11 @@ def error_of(error: MnistryError) -> Error:
         expected=shown(error.expected),
         remedy=shown(error.remedy),
     )
+
+
+def status_of(error: MnistryError) -> int:
+    """Return 400 if the client's input is wrong, 409 if it is right and the server's state not."""
+    return 400 if isinstance(error, DataError | UsageError) else 409
 
 
 def without_paths(text: str) -> str:
@@ -82,33 +102,32 @@ def without_paths(text: str) -> str:
     return text[: ends[-1]] if ends else ""
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Make an application answer every error with an `ErrorBody`."""
-    for kind in (MnistryError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
+def add_handlers(app: Starlette) -> None:
+    """Make an application answer every error with an `Error`."""
+    for kind in (MnistryError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(kind, _answer)
 
 
-async def _answer(_: Request, error: Exception) -> Response:
+async def _answer(request: Request, error: Exception) -> Response:
     match error:
         case ApiError():
             return error.response()
+        case HTTPException(status_code=404):
+            remedy = "see docs at this address for what there is"
+            return _response(404, Error("no such path", remedy=remedy))
+        case HTTPException(status_code=405):
+            allowed = (error.headers or {}).get("Allow", "")
+            what = f"{printable(request.method)} is not possible here"
+            return _response(405, Error(what, expected=allowed or None), error.headers)
         case HTTPException():
-            return _response(error.status_code, Error(what=error.detail), error.headers)
+            return _response(error.status_code, Error(error.detail), error.headers)
         case MnistryError():
-            # 400: the client's input is wrong. 409: the input is right, the server's state is not.
-            return _response(
-                400 if isinstance(error, DataError | UsageError) else 409, error_of(error)
-            )
-        case RequestValidationError():
-            first: dict[str, Any] = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            return _response(400, Error(what=printable(first["msg"]), where=printable(where)))
+            return _response(status_of(error), error_of(error))
         case ClientDisconnect():
             return Response(status_code=400)  # nobody will read it
-    return _response(
-        500, Error(what="internal error", remedy="see the server's terminal, and please report it")
-    )
+    remedy = "see the server's terminal, and please report it"
+    return _response(500, Error("internal error", remedy=remedy))
 
 
-def _response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(ErrorBody(error=error).model_dump(), status, headers)
+def _response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(error.to_json(), status, headers, "application/json")

@@ -8,19 +8,24 @@ Knows nothing of routes.
 import dataclasses
 import hmac
 import ipaddress
+import os
 import secrets
 import socket
+from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mnistry.errors import UsageError, printable
 from mnistry.server.errors import ApiError
 
 COOKIE = "mnistry"
+# They say whether the server is up, to anyone.
+HEALTH = frozenset({"/healthz", "/readyz"})
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -35,6 +40,14 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 _OTHER_SITE = "requests from other sites are refused"
+TOKEN = "MNISTRY_TOKEN"  # noqa: S105 (the name of the variable)
+_LEAST_TOKEN = 16
+# What another site's page may send, if it is allowed to.
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
 _OWN_SITE = {"same-origin", "none"}  # none: the address was typed in, or is a bookmark
 
 
@@ -49,15 +62,56 @@ class Access:
     token
         The secret that a client must send. None lets in every program on this machine; use it on
         loopback only.
+    names
+        Other names by which clients may call the server, as behind a proxy.
+    origins
+        Other sites whose pages may send requests: ``https://digits.example.org``.
+    root_path
+        The path at which a proxy shows the server: ``/digits``; empty if it is the whole site.
+    command
+        The command whose options these are, for remedies.
     """
 
     host: str = "127.0.0.1"
     token: str | None = dataclasses.field(default=None, repr=False)
+    names: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+    root_path: str = ""
+    command: str = "mnistry serve"
 
     @classmethod
-    def listening_on(cls, host: str) -> Self:
-        """Return the access for a server on `host`, with a new token unless it is loopback."""
-        return cls(host, None if is_loopback(host) else secrets.token_urlsafe())
+    def listening_on(
+        cls,
+        host: str,
+        names: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        *,
+        always: bool = False,
+        **settings: Any,
+    ) -> Self:
+        """Return the access for a server.
+
+        It has a token, that of the environment variable MNISTRY_TOKEN or a new one, `always`, or if
+        others than programs on this machine can reach it.
+
+        Raises
+        ------
+        UsageError
+            If a name or an origin has another form, or the token is too short.
+        """
+        known = frozenset(_name(name) for name in names)
+        sites = frozenset(_origin(origin) for origin in origins)
+        token = None
+        if always or known or sites or not is_loopback(host):
+            token = os.environ.get(TOKEN) or secrets.token_urlsafe()
+            if len(token) < _LEAST_TOKEN or not token.isascii() or not token.isprintable():
+                raise UsageError(
+                    "the token is too short, or has other characters than ASCII's",
+                    where=TOKEN,
+                    expected=f"{_LEAST_TOKEN} characters or more",
+                    remedy="choose one at random: openssl rand -hex 32",
+                )
+        return cls(host, token, known, sites, **settings)
 
     def is_own_name(self, name: str) -> bool:
         """Return whether a request's ``Host``, without its port, is a name of this server.
@@ -78,7 +132,7 @@ class Access:
         try:
             address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
         except ValueError:
-            names = {"localhost", self.host.lower()}
+            names = {"localhost", self.host.lower(), *self.names}
             if self.token is not None:
                 names |= {socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
             return name in names
@@ -99,8 +153,32 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _name(text: str) -> str:
+    name = text.lower().rstrip(".")
+    if not name or _without_port(name) != name:
+        expected, remedy = "a host's name, without port", "--allow-host digits.example.org"
+        raise UsageError("no host's name", where=text, expected=expected, remedy=remedy)
+    return name
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text.lower().rstrip("/"))
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or parts.geturl() != (f"{parts.scheme}://{parts.netloc}")
+    ):
+        expected, remedy = "a scheme and a host", "--allow-origin https://digits.example.org"
+        raise UsageError("no origin", where=text, expected=expected, remedy=remedy)
+    return parts.geturl()
+
+
 class Guard:
-    """Middleware that refuses foreign requests and adds the security headers."""
+    """Middleware that refuses foreign requests, and adds the security headers.
+
+    It also answers the question that browsers ask before they send another site's request (CORS),
+    and removes the path at which a proxy shows the server.
+    """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
@@ -110,35 +188,71 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        root, path = self._access.root_path, scope["path"]
+        if root and (path == root or path.startswith(f"{root}/")):
+            scope = {**scope, "path": path.removeprefix(root) or "/"}
+        headers = Headers(scope=scope)
+        origin = headers.get("origin", "").lower()
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+                answer = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                    answer[name] = value
+                answer.setdefault("Cache-Control", "no-store")
+                if self._access.origins:
+                    answer["Vary"] = "Origin"
+                if origin in self._access.origins:
+                    answer["Access-Control-Allow-Origin"] = headers["origin"]
+                    answer["Access-Control-Expose-Headers"] = "Retry-After"
             await send(message)
 
         try:
-            early = self._check(scope)
+            early = self._check(scope, headers, origin)
         except ApiError as error:
             early = error.response()
         await (early or self._app)(scope, receive, send_with_headers)
 
-    def _check(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
+    def _check(self, scope: Scope, headers: Headers, origin: str) -> Response | None:
+        if scope["path"] in HEALTH:
+            return None
         hosts = headers.getlist("host")
-        host = hosts[0] if len(hosts) == 1 else ""
-        if not self._access.is_own_name(_without_port(host)):
-            expected = "the address that the server printed"
-            raise ApiError(400, "not this server's name", where="Host", expected=expected)
-        origin = headers.get("origin")
-        if origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}":
-            raise ApiError(403, _OTHER_SITE, where="Origin")
+        host = hosts[0].lower() if len(hosts) == 1 else ""
+        name = _without_port(host)
+        command = self._access.command
+        if not self._access.is_own_name(name):
+            raise ApiError(
+                400,
+                "not this server's name",
+                where="Host",
+                expected="the address that the server printed",
+                remedy=f"if the name is its own: {command} --allow-host {name or 'NAME'}",
+            )
+        own = {f"{scope['scheme']}://{host}"}
+        if name in self._access.names:  # a proxy may have taken off the encryption
+            own |= {f"http://{host}", f"https://{host}"}
+        is_allowed = origin in self._access.origins
+        if "origin" in headers and origin not in own and not is_allowed:
+            site = origin if origin.startswith("http") else "ORIGIN"
+            raise ApiError(
+                403,
+                _OTHER_SITE,
+                where="Origin",
+                expected="a page of this server",
+                remedy=f"if the site may use it: {command} --allow-origin {printable(site)}",
+            )
+        if is_allowed and "access-control-request-method" in headers:
+            return Response(None, 204, _PREFLIGHT)
         site = headers.get("sec-fetch-site", "none")
         # Other sites may link to the start page.
-        if site not in _OWN_SITE and scope["path"] != "/":
-            raise ApiError(403, _OTHER_SITE, where="Sec-Fetch-Site")
+        if site not in _OWN_SITE and scope["path"] != "/" and not is_allowed:
+            raise ApiError(
+                403,
+                _OTHER_SITE,
+                where="Sec-Fetch-Site",
+                expected="a page of this server",
+                remedy="open the server's own page",
+            )
         return None if self._access.token is None else self._check_token(scope, headers)
 
     def _check_token(self, scope: Scope, headers: Headers) -> Response | None:
@@ -148,14 +262,28 @@ class Guard:
             return None
         if self._is_token(_cookie(headers)):
             return None
+        root = self._access.root_path
         if scope["path"] == "/" and scope["method"] == "GET":
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if self._is_token(given):
-                response = RedirectResponse("/", 303)
-                response.set_cookie(COOKIE, given, httponly=True, samesite="strict")
+                response = RedirectResponse(f"{root}/", 303)
+                response.set_cookie(
+                    COOKIE,
+                    given,
+                    path=root or "/",
+                    secure=scope["scheme"] == "https",
+                    httponly=True,
+                    samesite="strict",
+                )
                 return response
-        expected = "the address that the server printed, or Authorization: Bearer"
-        raise ApiError(401, "a token is needed", expected=expected)
+        raise ApiError(
+            401,
+            "a token is needed",
+            where="Authorization",
+            expected="Authorization: Bearer TOKEN",
+            remedy="take the token from the address that the server printed, or open that address",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), (self._access.token or "").encode())

@@ -9,9 +9,8 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-import cv2
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -19,7 +18,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mnistry.errors import ResourceError, UsageError
 from mnistry.server.guard import Access
 
-_GRACE = 2  # seconds that a shutdown waits for running requests
 _HEAD_BYTES = 1 << 14
 _BACKLOG = 128
 _MAX_PORT = 65_535
@@ -122,28 +120,31 @@ def serve(
     UsageError
         If this machine has no such host or port.
     """
-    listener = listen(access.host, port)
-    cv2.setNumThreads(1)  # requests run in parallel already
-    # Otherwise malformed forms would fill the terminal.
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
-    with listener:
+    with listen(access.host, port) as listener:
         on_ready(url(access, listener.getsockname()[1]))
         _Server(config(app), on_shutdown).run([listener])
 
 
-def config(app: ASGIApp) -> uvicorn.Config:
-    """Return uvicorn's settings for an application."""
+def config(app: ASGIApp, *, grace: int = 2, proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """Return uvicorn's settings for an application.
+
+    A shutdown waits for running requests for `grace` seconds. What `proxies` say of clients in
+    ``X-Forwarded-For`` and ``X-Forwarded-Proto`` is believed.
+    """
+    # Otherwise malformed forms would fill the terminal.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         app,
         http=PatientProtocol,
         ws="none",
         log_config=None,
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         server_header=False,
         h11_max_incomplete_event_size=_HEAD_BYTES,
         timeout_keep_alive=5,
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=grace,
     )
 
 
@@ -185,4 +186,5 @@ def url(access: Access, port: int) -> str:
     name = socket.gethostname() if access.host in any_address else access.host
     if ":" in name:
         name = f"[{name}]"
-    return f"http://{name}:{port}/" + ("" if access.token is None else f"?token={access.token}")
+    token = "" if access.token is None else f"?token={access.token}"
+    return f"http://{name}:{port}{access.root_path}/{token}"

@@ -5,7 +5,7 @@ A queue without a limit would answer every request too late. Knows nothing of wh
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -32,37 +32,50 @@ class WorkQueue:
             self._room.release()
         return not free
 
-    async def run(
-        self, request: Request, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Run a function for a request whose body has been read, and return its result.
-
-        On disconnect, queued work is cancelled and a running result is dropped.
+    async def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function, and return its result; if this is cancelled, queued work never runs.
 
         Raises
         ------
         ApiError
-            503 if the queue is full; 400 if the client has disconnected.
+            503 if the queue is full.
         """
         if not self._room.acquire(blocking=False):
             raise too_busy()
         running = self._threads.submit(function, *args, **kwargs)
         running.add_done_callback(lambda _: self._room.release())
-        answer = asyncio.wrap_future(running)
-        disconnect = asyncio.ensure_future(_disconnect(request))
-        try:
-            either: set[asyncio.Future[Any]] = {answer, disconnect}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise ApiError(400, "the client has disconnected")
-            return answer.result()
-        finally:
-            disconnect.cancel()
-            answer.cancel()
+        return await asyncio.wrap_future(running)
+
+    async def run(
+        self, request: Request, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function for a request, as `submit` does, `while_connected`."""
+        return await while_connected(request, self.submit(function, *args, **kwargs))
 
     def close(self) -> None:
         """Cancel queued work; running work finishes."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Do the work for a request whose body has been read; cancel it if the client disconnects.
+
+    Raises
+    ------
+    ApiError
+        400 if the client has disconnected.
+    """
+    answer = asyncio.ensure_future(work)
+    disconnect = asyncio.ensure_future(_disconnect(request))
+    try:
+        either: set[asyncio.Future[Any]] = {answer, disconnect}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ApiError(400, "the client has disconnected")
+        return answer.result()
+    finally:
+        disconnect.cancel()
+        answer.cancel()
 
 
 async def _disconnect(request: Request) -> None:

@@ -4,8 +4,8 @@
     The routes, and the studio's shutdown.
 `schemas`
     The types of requests and answers.
-`docs`
-    The page that lists the API.
+`api`
+    An application with typed routes, behind the server's guard.
 `network`, `gallery`, `archive`
     The network in use, a dataset to browse, and the runs.
 `training`, `worker`

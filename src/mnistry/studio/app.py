@@ -6,6 +6,7 @@ A route reads its request, calls another module and answers. `create` makes the 
 
 import contextlib
 import re
+import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -16,12 +17,14 @@ from pydantic_core import to_json
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
 
+from mnistry.errors import Notice
 from mnistry.server import app as server_app
+from mnistry.server import docs
 from mnistry.server import serve as server_loop
-from mnistry.server.app import PNG, Service
 from mnistry.server.errors import ApiError, too_busy
 from mnistry.server.guard import Access
-from mnistry.studio import docs, schemas
+from mnistry.server.in_process import InProcess
+from mnistry.studio import api, schemas
 from mnistry.studio.archive import Archive
 from mnistry.studio.gallery import Gallery
 from mnistry.studio.network import Network
@@ -33,6 +36,9 @@ STATIC = Path(__file__).with_name("static")
 _MAX_FOLLOWERS = 16  # pages that follow a training at once
 _INDICES = re.compile(r"\d{1,9}(,\d{1,9})*")
 
+PNG: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A picture", "content": {"image/png": {}}}
+}
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {"description": "Events", "content": {"text/event-stream": {}}}
 }
@@ -43,7 +49,7 @@ class Studio:
 
     def __init__(self, network: Network, runs: Path) -> None:
         self._first = self._network = network
-        self.service = Service(network.reader)
+        self.work = InProcess(network.reader)
         self.archive, self.gallery = Archive(runs), Gallery()
         self.trainer = Trainer(runs)
         self.followers = 0  # pages that follow a training
@@ -55,7 +61,7 @@ class Studio:
 
     @network.setter
     def network(self, network: Network) -> None:
-        self._network, self.service.reader = network, network.reader
+        self._network, self.work.reader = network, network.reader
 
     def open(self, run: str | None) -> Network:
         """Open a run's network by its name; None is the one that the studio started with."""
@@ -67,20 +73,25 @@ def create(studio: Studio, access: Access | None = None) -> FastAPI:
 
     `access` is who may send requests; None: programs on this machine.
     """
-    app = server_app.create(studio.service, access)
-    app.title = "mnistry studio"
-    app.description = "Read, explain and train handwritten-digit networks on this machine."
-    app.state.studio = studio
+    app = api.create(
+        access,
+        title="mnistry studio",
+        description="Read, explain and train handwritten-digit networks on this machine.",
+        lifespan=_lifespan,
+    )
+    app.state.studio, app.state.backend = studio, studio.work
+    app.router.routes += server_app.routes()
+    app.reads_pictures = True
     app.include_router(_api)
     app.add_api_route("/", _index, include_in_schema=False)
-    app.add_api_route("/api/docs", _docs, include_in_schema=False)
+    app.add_api_route("/docs", _docs, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
     return app
 
 
 def serve(
     studio: Studio,
-    host: str,
+    access: Access,
     port: int,
     *,
     on_ready: Callable[[str], None],
@@ -94,8 +105,8 @@ def serve(
     ----------
     studio
         State shared by the routes.
-    host
-        Where to listen. Beyond loopback, clients need a token.
+    access
+        Where to listen, and who may send requests.
     port, on_ready
         As in `mnistry.server.serve.serve`, which also lists the errors.
     say
@@ -112,7 +123,6 @@ def serve(
                 f"interrupted; resume it with: mnistry train --resume {studio.archive.folder / run}"
             )
 
-    access = Access.listening_on(host)
     server_loop.serve(
         create(studio, access), access, port, on_ready=on_ready, on_shutdown=stop_training
     )
@@ -120,8 +130,11 @@ def serve(
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # In the terminal nobody could tell which request a notice belongs to.
+    warnings.simplefilter("ignore", Notice)
     yield
     await app.state.studio.trainer.close()
+    await app.state.studio.work.close()
 
 
 def _studio(request: Request) -> Studio:
@@ -129,7 +142,7 @@ def _studio(request: Request) -> Studio:
 
 
 TheStudio = Annotated[Studio, Depends(_studio)]
-_api = APIRouter(prefix="/api", lifespan=_lifespan)
+_api = APIRouter(prefix="/api")
 
 
 async def _index() -> FileResponse:
@@ -156,7 +169,7 @@ async def explain(
     request: Request, asked: schemas.ExplainRequest, studio: TheStudio
 ) -> schemas.Explanation:
     """Follow one image through the network in use."""
-    return await studio.service.quick.run(request, studio.network.explain, asked.image, asked.label)
+    return await studio.work.quick.run(request, studio.network.explain, asked.image, asked.label)
 
 
 @_api.get("/units/{number}")
@@ -180,7 +193,7 @@ async def data(
     request: Request, studio: TheStudio, selection: Annotated[schemas.Selection, Query()]
 ) -> schemas.Items:
     """List images of the dataset, with the predictions of the network in use."""
-    return await studio.service.slow.run(request, studio.gallery.items, studio.network, selection)
+    return await studio.work.slow.run(request, studio.gallery.items, studio.network, selection)
 
 
 def _indices(text: str) -> str:
@@ -198,7 +211,7 @@ async def sheet(
 ) -> Response:
     """Draw images of the dataset in one row, dark ink on white, 28 pixels each."""
     numbers = [int(number) for number in indices.split(",")]
-    drawn = await studio.service.slow.run(request, studio.gallery.sheet, split, numbers)
+    drawn = await studio.work.slow.run(request, studio.gallery.sheet, split, numbers)
     return Response(drawn, media_type="image/png")
 
 
@@ -207,7 +220,7 @@ async def image(
     request: Request, studio: TheStudio, split: schemas.SplitName, index: int
 ) -> schemas.LabelledImage:
     """Return one image of the dataset as numbers."""
-    return await studio.service.slow.run(request, studio.gallery.image, split, index)
+    return await studio.work.slow.run(request, studio.gallery.image, split, index)
 
 
 @_api.post("/train", status_code=202)
@@ -251,13 +264,13 @@ def _format_event(event: Event) -> str:
 @_api.get("/runs")
 async def runs(request: Request, studio: TheStudio) -> schemas.Runs:
     """List the runs."""
-    return await studio.service.slow.run(request, studio.archive.all, studio.network.info.run)
+    return await studio.work.slow.run(request, studio.archive.all, studio.network.info.run)
 
 
 @_api.get("/runs/compare")
 async def compare(request: Request, studio: TheStudio, a: str, b: str) -> schemas.RunComparison:
     """Compare two runs."""
-    return await studio.service.slow.run(
+    return await studio.work.slow.run(
         request, studio.archive.compare, a, b, studio.network.info.run
     )
 
@@ -265,9 +278,7 @@ async def compare(request: Request, studio: TheStudio, a: str, b: str) -> schema
 @_api.get("/runs/{name}")
 async def run(request: Request, studio: TheStudio, name: str) -> schemas.RunDetail:
     """Return a run's settings, epochs and scorecards."""
-    return await studio.service.slow.run(
-        request, studio.archive.detail, name, studio.network.info.run
-    )
+    return await studio.work.slow.run(request, studio.archive.detail, name, studio.network.info.run)
 
 
 @_api.put("/network")
@@ -275,5 +286,5 @@ async def choose(
     request: Request, choice: schemas.Choice, studio: TheStudio
 ) -> schemas.NetworkInfo:
     """Choose the network that every page uses from now on."""
-    studio.network = await studio.service.slow.run(request, studio.open, choice.run)
+    studio.network = await studio.work.slow.run(request, studio.open, choice.run)
     return studio.network.info

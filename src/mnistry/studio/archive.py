@@ -10,8 +10,7 @@ from pathlib import Path
 from mnistry.errors import DataError, ModelError, printable
 from mnistry.runs import directory
 from mnistry.runs.directory import Run, Status
-from mnistry.server.errors import ApiError, error_of
-from mnistry.server.schemas import Error
+from mnistry.server.errors import ApiError, Error, error_of
 from mnistry.studio import schemas
 
 
@@ -36,7 +35,7 @@ class Archive:
         """Return an error with the run's name instead of a path."""
         path = Path(error.where or "")
         name = path.relative_to(self.folder).parts[0] if path.is_relative_to(self.folder) else None
-        return error_of(error).model_copy(update={"where": name and printable(name)})
+        return dataclasses.replace(error_of(error), where=name and printable(name))
 
     def find(self, name: str) -> Run:
         """Return the run with this name; raise `ApiError` 404 if the folder has none."""

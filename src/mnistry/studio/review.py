@@ -16,10 +16,10 @@ from starlette.staticfiles import StaticFiles
 
 from mnistry.evaluation.statistics import exact
 from mnistry.forms.review import Audit, Report, Review, Step, View
-from mnistry.server import app as server_app
 from mnistry.server import serve as server_loop
 from mnistry.server.guard import Access
-from mnistry.server.schemas import Answer, RequestBody
+from mnistry.studio import api
+from mnistry.studio.schemas import Answer, RequestBody
 
 _STATIC = Path(__file__).with_name("static")
 _JPEG: dict[int | str, dict[str, Any]] = {
@@ -50,8 +50,8 @@ def create(session: Review | Audit, access: Access | None = None) -> FastAPI:
 
     `access` is who may send requests; None: programs on this machine.
     """
-    app = server_app.guarded(
-        access or Access(),
+    app = api.create(
+        access,
         title=f"mnistry form {session.kind}",
         description="Look at the fields of forms.",
     )

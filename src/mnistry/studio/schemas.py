@@ -5,11 +5,11 @@ Knows nothing of routes, nor of how an answer is computed.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from mnistry.networks.names import NetworkName
 from mnistry.runs.directory import Status
-from mnistry.server.schemas import Answer, Error, RequestBody
+from mnistry.server.errors import Error
 from mnistry.training.history import Epoch
 
 Label = Annotated[int, Field(ge=0, le=9)]
@@ -25,6 +25,24 @@ OptimizerName = Literal[
 ]
 MAX_SHEET = 200  # images in one answer
 DataName = Literal["mnist", "fashion-mnist", "sample"]
+
+
+class RequestBody(BaseModel):
+    """Base of request bodies: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """Base of answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ErrorBody(Answer):
+    """Error body."""
+
+    error: Error
 
 
 class Layer(Answer):

@@ -173,7 +173,7 @@ class Trainer:
         kind, data = message["event"], message["data"]
         if kind in ("done", "failed"):
             if "error" in data:
-                data["error"] = error_of(MnistryError(**data["error"])).model_dump()
+                data["error"] = dataclasses.asdict(error_of(MnistryError(**data["error"])))
             self._end(Status(data.pop("status")), **data)
             return
         if kind == "progress":

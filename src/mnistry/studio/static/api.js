@@ -27,8 +27,11 @@ export function tell(method, path, value) {
 }
 
 /** Send a picture's bytes; return the answer's JSON. */
-export function show(path, picture) {
-  return ask(path, pictureRequest(picture));
+export async function show(path, picture) {
+  const answer = await ask(path, pictureRequest(picture));
+  if (!answer.results) return answer;
+  const what = `${answer.results.length} pages`;
+  throw new ApiError({ what, expected: "one", remedy: "save its pages as files of their own" });
 }
 
 /** Send a picture's bytes; return the answer, another picture. */

@@ -16,7 +16,7 @@ class Session extends EventTarget {
   test = null; // an image of the dataset to show instead of the drawing
 
   #reader = new Newest(
-    async (drawing) => strokes.inPadUnits(await api.show("read", await raster(drawing))),
+    async (drawing) => strokes.inPadUnits(await api.show("read?fields=all", await raster(drawing))),
     (reading) => this.#read(reading),
     (error) => this.#tell("trouble", error),
     PAUSE,

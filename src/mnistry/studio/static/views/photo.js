@@ -73,7 +73,7 @@ async function take(file, called) {
   const mine = round;
   byId("photo-said").textContent = "Reading …";
   try {
-    const [answer, bitmap] = await Promise.all([api.show("read", file), decoded(file)]);
+    const [answer, bitmap] = await Promise.all([api.show("read?fields=all", file), decoded(file)]);
     if (mine !== round) return;
     [picture, name, fixing] = [file, called, null];
     showPicture(bitmap, answer);

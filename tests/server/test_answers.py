@@ -3,14 +3,15 @@ import math
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 from PIL import Image
+from starlette.testclient import TestClient
 
-from mnistry.server.app import Service
+from mnistry.server.in_process import InProcess
+from tests.serving import pdf
 
 
 def test_a_reading_has_all_that_the_page_shows(client: TestClient, drawing: bytes) -> None:
-    answer = client.post("/api/read", content=drawing).json()
+    answer = client.post("/api/read?fields=all", content=drawing).json()
     assert (answer["text"], answer["lines"]) == ("4", ["4"])
     assert (answer["width"], answer["height"]) == (84, 84)
     (digit,) = answer["digits"]
@@ -27,17 +28,17 @@ def test_a_reading_has_all_that_the_page_shows(client: TestClient, drawing: byte
 def test_the_cost_in_bits_is_minus_the_logarithm_of_the_probability(
     client: TestClient, drawing: bytes
 ) -> None:
-    (digit,) = client.post("/api/read", content=drawing).json()["digits"]
+    (digit,) = client.post("/api/read?fields=all", content=drawing).json()["digits"]
     for probability, bits in zip(digit["probabilities"], digit["bits"], strict=True):
         assert bits == pytest.approx(-math.log2(probability), rel=1e-4, abs=1e-6)
 
 
 def test_the_image_that_is_shown_is_the_one_that_was_read(
-    client: TestClient, service: Service, drawing: bytes
+    client: TestClient, work: InProcess, drawing: bytes
 ) -> None:
-    (digit,) = client.post("/api/read", content=drawing).json()["digits"]
+    (digit,) = client.post("/api/read?fields=all", content=drawing).json()["digits"]
     form = np.array([digit["image"]], np.uint8)
-    again = service.reader.read_many(form)[0].digits[0]
+    again = work.reader.read_many(form)[0].digits[0]
     assert again.confidence == pytest.approx(digit["confidence"], abs=1e-5)
 
 
@@ -83,12 +84,8 @@ def test_a_table_has_rows_of_cells(client: TestClient) -> None:
     assert set(table["rows"][0][0]) == {"text", "value", "confidence", "box"}
 
 
-def test_several_pages_are_refused_rather_than_left_out(client: TestClient) -> None:
-    file = io.BytesIO()
-    page = Image.new("L", (60, 40), 255)
-    page.save(file, "PDF", save_all=True, append_images=[page])
-    for path in ("/api/read", "/api/tables", "/api/doctor"):
-        response = client.post(path, content=file.getvalue())
-        assert response.status_code == 400
-        assert response.json()["error"]["what"] == "2 pages"
-        assert response.json()["error"]["remedy"] == "send one page at a time"
+def test_a_picture_of_several_pages_has_no_doctors_picture(client: TestClient) -> None:
+    response = client.post("/api/doctor", content=pdf(2))
+    assert response.status_code == 400
+    assert response.json()["error"]["what"] == "2 pages"
+    assert response.json()["error"]["remedy"] == "send one page at a time"

@@ -29,7 +29,7 @@ def page(description: dict[str, Any]) -> str:
             '<meta name="color-scheme" content="light dark">',
             f"<title>{title}</title></head><body><main><h1>{title}</h1>",
             f"<p>{html.escape(info.get('description', ''))}</p>",
-            '<p>For programs: <a href="/api/openapi.json">openapi.json</a></p>',
+            '<p>For programs: <a href="openapi.json">openapi.json</a></p>',
             *_operations(description["paths"]),
             "<h2>Types</h2>",
             *_types(description.get("components", {}).get("schemas", {})),

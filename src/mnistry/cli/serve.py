@@ -1,0 +1,69 @@
+"""``mnistry serve``: read pictures for other programs, over HTTP."""
+
+import click
+
+from mnistry.cli import options
+from mnistry.cli.framework import Command
+from mnistry.system.cores import cores
+
+
+@click.command(cls=Command)
+@options.HOST
+@options.PORT
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 1024),
+    help="Read with N processes. Each takes 100 to 400 MB.",
+    show_default="one for each core",
+)
+@options.ALLOW_HOST
+@options.ALLOW_ORIGIN
+@click.option(
+    "--root-path",
+    metavar="PATH",
+    default="",
+    help="The path at which a proxy shows the server: /digits.",
+)
+@click.option(
+    "--proxy",
+    "proxies",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Believe X-Forwarded-For and X-Forwarded-Proto from this address or network; may be given "
+    "again.",
+)
+@options.MODEL
+@options.THRESHOLD
+@options.DECIMAL_COMMA
+@options.THOUSANDS
+def serve(
+    host: str,
+    port: int,
+    workers: int | None,
+    allow_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
+    root_path: str,
+    proxies: tuple[str, ...],
+    model: str | None,
+    threshold: float | None,
+    decimal_comma: bool,
+    thousands: bool,
+) -> None:
+    """Serve the HTTP API for other programs: numbers, tables and forms from pictures.
+
+    Every request needs the token that is in the printed address, or that of the
+    environment variable MNISTRY_TOKEN, as Authorization: Bearer TOKEN. What is
+    sent is not encrypted; a proxy can do that. Pictures are never stored.
+    """
+    from mnistry.server.main import Place, serve
+
+    root = "/" + root_path.strip("/") if root_path.strip("/") else ""
+    place = Place(host, port, allow_host, allow_origin, root, proxies)
+    settings = {
+        "model": model,
+        "threshold": threshold,
+        "decimal_comma": decimal_comma,
+        "thousands": thousands,
+    }
+    serve(place, workers or cores(), settings, on_ready=click.echo)

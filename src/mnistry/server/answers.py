@@ -1,0 +1,85 @@
+"""Compute the answer to a picture, in whichever process or thread; knows nothing of HTTP.
+
+An answer is JSON in bytes, so that it is written where it is computed.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from mnistry.errors import DataError
+from mnistry.images import decode, sources
+from mnistry.images.decode import Page
+from mnistry.reading import Reader
+from mnistry.reading.ink import LONG_SIDE
+from mnistry.reading.reader import TABLE_SIDE
+from mnistry.server.tasks import DETAILS, JSON, PNG, Answered, Task
+
+_SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
+_DECIMALS = 6  # of probabilities
+
+
+def answer(reader: Reader, task: Task) -> Answered:
+    """Do a task.
+
+    Raises
+    ------
+    DataError
+        If the picture or its page cannot be read.
+
+    Examples
+    --------
+    >>> white = b"P2 40 30 255 " + 1200 * b"255 "
+    >>> answer(Reader(), Task("read", white, fields=("text", "width"))).body
+    b'{"text":"","width":40}'
+    """
+    side = TABLE_SIDE if task.kind == "tables" else LONG_SIDE
+    with decode.open_content(task.content, "the image") as document:
+        if task.kind == "doctor" and document.count > 1:
+            what, remedy = f"{document.count} pages", "send one page at a time"
+            raise DataError(what, where="the image", expected="one page", remedy=remedy)
+        page = sources.checked_page(document, task.page, side)
+        pages = document.count
+    if task.kind == "doctor":
+        from mnistry.doctor import examine, sheet
+
+        return Answered(sheet.png(examine.examine(reader, page), "the picture"), PNG, pages)
+    found = _tables(reader, page) if task.kind == "tables" else _reading(reader, page, task.fields)
+    kept = {name: found[name] for name in task.fields if name in found}
+    return Answered(to_json(kept), JSON, pages)
+
+
+def to_json(value: Any) -> bytes:
+    """Write a value as compact JSON."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _reading(reader: Reader, page: Page, fields: tuple[str, ...]) -> dict[str, Any]:
+    detail = reader.read_in_detail(page)
+    height, width = detail.size
+    found = detail.reading.to_json()
+    found |= {
+        "width": width,
+        "height": height,
+        "picture": list((detail.picture_size or detail.size)[::-1]),
+    }
+    for one in (*found["digits"], *found["numbers"]):
+        one["confidence"] = round(one["confidence"], _DECIMALS)
+    for digit in found["digits"]:
+        for candidate in digit["candidates"]:
+            candidate["confidence"] = round(candidate["confidence"], _DECIMALS)
+    if DETAILS in fields:
+        bits = -np.log2(np.maximum(detail.probabilities, _SMALLEST))
+        each = zip(found["digits"], detail.forms, detail.probabilities, bits, strict=True)
+        for digit, image, probabilities, costs in each:
+            digit["image"] = image.tolist()
+            digit["probabilities"] = probabilities.tolist()
+            digit["bits"] = costs.tolist()
+    return found
+
+
+def _tables(reader: Reader, page: Page) -> dict[str, Any]:
+    height, width = page.size
+    tables = [table.to_json() for table in reader.read_tables(page)]
+    return {"tables": tables, "width": width, "height": height}

@@ -1,0 +1,80 @@
+"""Run the server with its workers.
+
+The first worker loads its network while this process imports what it needs to answer clients.
+"""
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mnistry.server.workers import Workers
+
+# Seconds that a shutdown waits for the requests that were accepted.
+_GRACE = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where and for whom a server answers: see `mnistry.server.guard.Access`.
+
+    `port` is 0 for any free port. The addresses in `proxies` are believed about their clients.
+    """
+
+    host: str
+    port: int
+    names: Sequence[str] = ()
+    origins: Sequence[str] = ()
+    root_path: str = ""
+    proxies: Sequence[str] = ()
+
+
+def serve(
+    place: Place, workers: int, settings: dict[str, Any], *, on_ready: Callable[[str], None]
+) -> None:
+    """Read pictures for clients until SIGINT or SIGTERM; then answer what was accepted.
+
+    Parameters
+    ----------
+    place
+        Where to listen, and who may send requests.
+    workers
+        The number of processes that read.
+    settings
+        Settings of `mnistry.Reader`.
+    on_ready
+        Called with the address to open, when the first worker is ready.
+
+    Raises
+    ------
+    ModelError
+        If the network cannot be used.
+    ResourceError
+        If the port is taken.
+    UsageError
+        If this machine has no such host or port, or a setting is wrong.
+    """
+    asyncio.run(_serve(place, Workers(workers, settings), on_ready))
+
+
+async def _serve(place: Place, workers: Workers, on_ready: Callable[[str], None]) -> None:
+    await workers.begin()
+    try:
+        import uvicorn
+
+        from mnistry.server import app, guard
+        from mnistry.server import serve as server_loop
+
+        access = guard.Access.listening_on(
+            place.host, place.names, place.origins, always=True, root_path=place.root_path
+        )
+        with server_loop.listen(place.host, place.port) as listener:
+            await workers.start()
+            shown = dataclasses.replace(access, token=None) if guard.TOKEN in os.environ else access
+            on_ready(server_loop.url(shown, listener.getsockname()[1]))
+            made = app.create(workers, access)
+            settings = server_loop.config(made, grace=_GRACE, proxies=place.proxies)
+            await uvicorn.Server(settings).serve([listener])
+    finally:
+        await workers.close()

@@ -1,0 +1,57 @@
+"""What the server asks for, and what it gets: a task, and its answer.
+
+Knows nothing of HTTP, nor of how a picture is read: the process that answers clients does not load
+the networks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SMALL = 200_000  # bytes of a picture that is read in milliseconds
+
+JSON, PNG = "application/json", "image/png"
+# The keys of an answer. DETAILS is none of them: it adds keys to each digit.
+READ_FIELDS = (
+    "lines", "text", "digits", "numbers", "width", "height", "picture", "turned", "corners",
+    "notes", "details",
+)  # fmt: skip
+TABLE_FIELDS = ("tables", "width", "height")
+DETAILS = "details"
+# What is read, and the keys that its answer may have.
+FIELDS: Mapping[str, tuple[str, ...]] = {"read": READ_FIELDS, "tables": TABLE_FIELDS, "doctor": ()}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A page to be read.
+
+    Attributes
+    ----------
+    kind
+        ``"read"``, ``"tables"`` or ``"doctor"``.
+    content
+        A whole picture file or PDF.
+    page
+        The page's number, from 1.
+    fields
+        The keys that the answer should have.
+    """
+
+    kind: str
+    content: bytes
+    page: int = 1
+    fields: tuple[str, ...] = ()
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it takes milliseconds."""
+        return self.kind == "read" and len(self.content) <= SMALL
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answer to a task: its bytes, their media type, and the number of the file's pages."""
+
+    body: bytes
+    media_type: str = JSON
+    pages: int = 1

@@ -1,0 +1,75 @@
+"""A process that reads pictures for the server: ``python -m mnistry.server.worker``.
+
+`mnistry.server.workers` starts it. Each message is a line of JSON, followed by as many bytes as its
+``bytes`` says. The first on stdin has the settings of a `mnistry.Reader`; its answer is ``{}``, or
+an error that prevents the start. Each other one is a `Task`, and is answered by an `Answered` or an
+error. The process ends when stdin is closed. No picture is kept.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+import warnings
+from typing import IO, Any
+
+import cv2
+
+from mnistry.errors import DataError, MnistryError, Notice
+from mnistry.reading import Reader
+from mnistry.server import answers
+from mnistry.server.tasks import Task
+
+
+def main() -> None:
+    """Answer messages until stdin is closed."""
+    # The server decides when its workers end: it still needs them after Ctrl-C, or a SIGTERM that
+    # the system sends to every process of a service.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    warnings.simplefilter("ignore", Notice)
+    cv2.setNumThreads(1)  # each core has a worker
+    # Nothing but answers goes to stdout. Libraries write to stderr about damaged files.
+    out, log = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(2), "w")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    try:
+        reader = Reader(threads=1, **json.loads(sys.stdin.buffer.readline()))
+    except MnistryError as error:
+        _send(out, _error(error))
+        return
+    _send(out, {})
+    while line := sys.stdin.buffer.readline():
+        _answer(reader, json.loads(line), out, log)
+
+
+def _answer(reader: Reader, asked: dict[str, Any], out: IO[bytes], log: IO[str]) -> None:
+    content = sys.stdin.buffer.read(asked.pop("bytes"))
+    try:
+        done = answers.answer(reader, Task(content=content, **asked))
+    except MnistryError as error:
+        _send(out, _error(error))
+    except MemoryError:
+        _send(out, _error(DataError("not enough memory for it", remedy="send a smaller copy")))
+    except Exception:
+        traceback.print_exc(file=log)
+        log.flush()
+        _send(out, {"error": None})
+    else:
+        _send(out, {"media_type": done.media_type, "pages": done.pages}, done.body)
+
+
+def _error(error: MnistryError) -> dict[str, Any]:
+    parts = {name: getattr(error, name) for name in ("what", "where", "expected", "remedy")}
+    return {"error": parts, "exit_code": error.exit_code}
+
+
+def _send(out: IO[bytes], said: dict[str, Any], body: bytes = b"") -> None:
+    out.write(json.dumps({**said, "bytes": len(body)}).encode() + b"\n" + body)
+    out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""Processes that read pictures, and the queue of tasks before them.
+
+A worker that dies, because the system ends it or a picture meets a fault in a library, is replaced,
+and its task is done again by another one. Knows nothing of HTTP but how an overload is answered.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import json
+import math
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from typing import Any, Self
+
+from mnistry.errors import DataError, MnistryError, ModelError, ResourceError, UsageError
+from mnistry.server.tasks import Answered, Task
+
+# The longest time in seconds that a worker may take for a task, and to start.
+MAX_SECONDS = 60.0
+# How often a task is begun at most; each time but the last its worker died.
+_TRIES = 3
+# Seconds that a task may have to wait for when it is accepted; if it is more, it is refused.
+_MOST_WAIT = 2.0
+# Seconds by which other tasks give way to those that take milliseconds.
+_GIVES_WAY = 0.5
+# Seconds that a task is taken to need before any was measured, and how fast that is corrected.
+_FIRST_GUESS, _RATE = {True: 0.01, False: 0.1}, 0.05
+_PAUSE = 1.0  # seconds before a worker is started again that could not start
+_LINE = 1 << 16
+_ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, ModelError, ResourceError)}
+
+
+class _DiedError(Exception):
+    """A worker has ended before its answer."""
+
+
+@dataclasses.dataclass(eq=False)
+class _Job:
+    """A task in the queue, its result, and the seconds that it is expected to take."""
+
+    task: Task
+    result: asyncio.Future[Answered]
+    seconds: float
+    tries: int = 0
+
+
+class Workers:
+    """Workers with one reader each. All methods are for one event loop.
+
+    Parameters
+    ----------
+    count
+        The number of processes.
+    settings
+        Settings of `mnistry.Reader`, as JSON has them.
+    """
+
+    def __init__(self, count: int, settings: dict[str, Any]) -> None:
+        self.at_once = count
+        self.restarts = 0
+        self._settings = settings
+        self._jobs: asyncio.PriorityQueue[tuple[float, int, _Job]] = asyncio.PriorityQueue()
+        self._numbers = itertools.count()
+        self._seconds = dict(_FIRST_GUESS)
+        self._expected = 0.0  # seconds that all tasks together will take
+        self._running: list[asyncio.Task[None]] = []
+        self._alive: set[_Worker] = set()
+
+    @property
+    def ready(self) -> int:
+        """The number of workers that have loaded their networks."""
+        return len(self._alive)
+
+    @property
+    def waiting(self) -> int:
+        """The number of tasks in the queue."""
+        return self._jobs.qsize()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process numbers of the workers."""
+        return sorted(worker.pid for worker in self._alive)
+
+    async def begin(self) -> None:
+        """Start the first worker, and do not wait for it."""
+        self._first = await _Worker.begin()
+
+    async def start(self) -> None:
+        """Wait until the first worker is ready, and start the others.
+
+        Raises
+        ------
+        MnistryError
+            If it cannot start.
+        """
+        first = await self._first.greeted(self._settings)
+        self._running = [
+            asyncio.create_task(self._work(first if number == 0 else None))
+            for number in range(self.at_once)
+        ]
+
+    async def close(self) -> None:
+        """End the workers."""
+        for running in self._running:
+            running.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def check_room(self, _: Task) -> None:
+        """Raise `ApiError` 503 if another task would have to wait for too long."""
+        wait = self._expected / max(1, self.ready)
+        if wait > _MOST_WAIT:
+            from mnistry.server.errors import too_busy
+
+            raise too_busy(max(1, math.ceil(wait - _MOST_WAIT)))
+
+    async def run(self, task: Task) -> Answered:
+        """Do a task; if this is cancelled while it waits, it is never done.
+
+        Raises
+        ------
+        MnistryError
+            As in `mnistry.server.answers.answer`; a `DataError` also if the task takes too long,
+            or ends worker after worker.
+        RuntimeError
+            If there is a fault in the program, which the worker has written to stderr.
+        """
+        seconds = self._seconds[task.is_quick]
+        job = _Job(task, asyncio.get_running_loop().create_future(), seconds)
+        self._expected += seconds
+        try:
+            self._put(job)
+            return await job.result
+        finally:
+            self._expected -= seconds
+
+    def _put(self, job: _Job) -> None:
+        due = asyncio.get_running_loop().time() + (0.0 if job.task.is_quick else _GIVES_WAY)
+        self._jobs.put_nowait((due, next(self._numbers), job))
+
+    async def _work(self, worker: "_Worker | None") -> None:
+        """Keep one worker alive, and give it one task after the other."""
+        try:
+            while True:
+                if worker is None:
+                    worker = await self._restarted()
+                self._alive.add(worker)
+                job = (await self._jobs.get())[-1]
+                if job.result.done():  # its client has gone
+                    continue
+                if not await self._is_done(job, worker):
+                    await self._end(worker)
+                    worker = None
+                    self.restarts += 1
+        finally:
+            if worker is not None:
+                await self._end(worker)
+
+    async def _end(self, worker: "_Worker") -> None:
+        self._alive.discard(worker)
+        await worker.end()
+
+    async def _restarted(self) -> "_Worker":
+        while True:
+            try:
+                return await (await _Worker.begin()).greeted(self._settings)
+            except MnistryError:
+                await asyncio.sleep(_PAUSE)
+
+    async def _is_done(self, job: _Job, worker: "_Worker") -> bool:
+        """Let a worker do a task; return False if the worker can do no other one."""
+        clock = asyncio.get_running_loop().time
+        job.tries += 1
+        began = clock()
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                answered = await worker.ask(job.task)
+        except TimeoutError:
+            _fail(job, DataError(f"it takes longer than {MAX_SECONDS:g} s", where="the image",
+                                 remedy="send a smaller copy of it"))  # fmt: skip
+            return False
+        except _DiedError:
+            if job.tries < _TRIES:
+                self._put(job)
+            else:
+                _fail(job, DataError(f"the process that read it died, {_TRIES} times",
+                                     where="the image", remedy="save it anew"))  # fmt: skip
+            return False
+        except (MnistryError, RuntimeError) as error:
+            _fail(job, error)
+        else:
+            if not job.result.done():
+                job.result.set_result(answered)
+        quick = job.task.is_quick
+        self._seconds[quick] += _RATE * (clock() - began - self._seconds[quick])
+        return True
+
+
+def _fail(job: _Job, error: Exception) -> None:
+    if not job.result.done():
+        job.result.set_exception(error)
+
+
+class _Worker:
+    """A process that reads: `mnistry.server.worker`."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @classmethod
+    async def begin(cls) -> "_Worker":
+        """Start a process."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        try:
+            return cls(
+                await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-P", "-m", "mnistry.server.worker"),
+                    stdin=PIPE, stdout=PIPE, limit=_LINE, env=environment,
+                )
+            )  # fmt: skip
+        except OSError as error:
+            what = f"no process can be started to read with: {error.strerror}"
+            raise ResourceError(what, where=sys.executable) from error
+
+    async def greeted(self, settings: dict[str, Any]) -> Self:
+        """Wait until it can read, and return it; raise `MnistryError` if it cannot."""
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                await self._exchange(json.dumps(settings).encode() + b"\n")
+        except (_DiedError, TimeoutError) as error:
+            await self.end()
+            raise ResourceError(
+                "a process that reads ended before it was ready",
+                remedy="give it more memory, or choose fewer --workers",
+            ) from error
+        except BaseException:
+            await self.end()
+            raise
+        return self
+
+    async def ask(self, task: Task) -> Answered:
+        """Let it do a task."""
+        asked = {
+            "kind": task.kind, "page": task.page, "fields": task.fields,
+            "bytes": len(task.content),
+        }  # fmt: skip
+        said, body = await self._exchange(json.dumps(asked).encode() + b"\n", task.content)
+        return Answered(body, said["media_type"], said["pages"])
+
+    async def _exchange(self, *message: bytes) -> tuple[dict[str, Any], bytes]:
+        """Send a message, and receive the answer."""
+        into, out = self._process.stdin, self._process.stdout
+        if into is None or out is None:
+            raise _DiedError
+        try:
+            into.writelines(message)
+            await into.drain()
+            line = await out.readline()
+            said: dict[str, Any] = json.loads(line)
+            body = await out.readexactly(said["bytes"])
+        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+            raise _DiedError from error
+        if "error" not in said:
+            return said, body
+        if said["error"] is None:
+            raise RuntimeError("a worker failed; see its traceback above")
+        raise _ERRORS.get(said["exit_code"], MnistryError)(**said["error"])
+
+    async def end(self) -> None:
+        """End the process."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
