@@ -75,7 +75,9 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_named_with_the_command_that_mends_it(tmp_path, name, monkeypatch) -> None:
+def test_fault_53_a_file_is_named_with_the_command_that_mends_it(
+    tmp_path, name, monkeypatch
+) -> None:
     content, what, remedy = FILES[name]
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(content)

@@ -172,7 +172,7 @@ def test_below_the_threshold_nothing_is_said_but_the_candidates_are_there(page) 
 
 
 def test_arrays_of_another_kind_are_refused_with_the_remedy(read: Reader, page) -> None:
-    with pytest.raises(DataError, match="0–255"):
+    with pytest.raises(DataError, match=r"255 \* array"):
         read.read(page / 255)
     for wrong in (page[np.newaxis], page[:0]):
         with pytest.raises(DataError):

@@ -7,7 +7,7 @@ from PIL import Image
 
 import mnistry
 from mnistry.reading import Reader, Reading
-from mnistry.reading.page import Page, find_sheet, levelled, turned
+from mnistry.reading.page import Page, find_sheets, levelled, turned
 
 LINES = ("20463", "31578", "94650", "78213")
 
@@ -62,6 +62,46 @@ def test_a_sheet_on_a_desk_is_brought_flat(read: Reader, page) -> None:
     expected = cv2.perspectiveTransform(np.array([[[58.0, 52.0]]]), move)[0, 0]
     assert middle(reading) == pytest.approx(expected, abs=8)
     assert any("nothing beside it" in note for note in reading.notes)
+
+
+def strip(number: str, side: int = 56, margin: int = 30) -> np.ndarray:
+    paper = np.full((side + 2 * margin, side * len(number) + 2 * margin), 225, np.uint8)
+    ink = digits_on(np.full((side + 48, side * len(number) + 60), 225, np.uint8), (number,), side)
+    there = ink[24 : 24 + side, 30 : 30 + side * len(number)]
+    paper[margin : margin + side, margin : margin + side * len(number)] = there
+    return paper
+
+
+@pytest.mark.parametrize(("margin", "shape"), [(14, (900, 1300)), (90, (1200, 1600))])
+def test_a_short_sheet_on_a_large_desk_is_read(read: Reader, margin: int, shape) -> None:
+    paper = strip("31578", margin=margin)
+    desk = np.random.default_rng(0).normal(60, 4, shape).clip(0, 255).astype(np.uint8)
+    rows, columns = paper.shape
+    desk[300 : 300 + rows, 400 : 400 + columns] = paper
+    reading = read.read(desk)
+    assert reading.lines == ("31578",)
+    corners = [[400, 300], [400 + columns, 300], [400 + columns, 300 + rows], [400, 300 + rows]]
+    assert reading.corners == pytest.approx(np.array(corners), abs=8)
+
+
+def test_several_sheets_are_all_read_where_they_lie(read: Reader) -> None:
+    desk = np.random.default_rng(0).normal(60, 4, (1000, 1300)).clip(0, 255).astype(np.uint8)
+    for top, left, number in ((80, 120, "20463"), (420, 600, "94650"), (760, 200, "78213")):
+        paper = strip(number, margin=40)
+        desk[top : top + paper.shape[0], left : left + paper.shape[1]] = paper - top // 25
+    reading = read.read(desk)
+    assert reading.lines == ("20463", "94650", "78213")
+    assert reading.corners is None
+    assert "the 3 sheets in the picture were read, and nothing beside them" in reading.notes
+    assert reading.digits[0].box[:2] == pytest.approx((160, 120), abs=16)
+
+
+def test_a_light_box_beside_other_writing_is_no_sheet() -> None:
+    form = np.full((600, 800), 150, np.uint8)
+    paper = strip("31578")
+    form[60 : 60 + paper.shape[0], 60 : 60 + paper.shape[1]] = paper
+    form[300:404, :] = digits_on(np.full((104, 800), 150, np.uint8), ("20463",))
+    assert find_sheets(form) == []
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
@@ -153,8 +193,8 @@ def grid() -> np.ndarray:
 
 @pytest.mark.parametrize("picture", [boxed, thick_zero, thick_one, grid])
 def test_what_is_written_is_not_taken_for_a_sheet(picture) -> None:
-    assert find_sheet(picture()) is None
-    assert find_sheet(255 - picture()) is None
+    assert find_sheets(picture()) == []
+    assert find_sheets(255 - picture()) == []
 
 
 def test_an_empty_answer_says_why(read: Reader) -> None:

@@ -205,6 +205,7 @@ def read_lines(
     judgement: Judgement,
     *,
     alone: float | None = None,
+    frames: NDArray[np.float32] | None = None,
 ) -> list[ReadLine]:
     """Read all written lines of a picture: by the line reader, confirmed by the digit network.
 
@@ -220,8 +221,10 @@ def read_lines(
         Combines the two networks' probabilities.
     alone
         None; or the least probability at which the digit network alone decides which digit it is.
+    frames
+        What was taken out of the ink: rings, boxes, the cells of combs.
     """
-    lines = read_each(find_strips(strength), line_session, answer, judgement, alone=alone)
+    lines = read_each(find_strips(strength, frames), line_session, answer, judgement, alone=alone)
     return [line for line in lines if line is not None]
 
 
@@ -241,8 +244,12 @@ def read_each(
     spelled, as_digits, lines = [], [], []
     for strip, steps in zip(strips, answers, strict=True):
         columns = strip.image.shape[1]
-        characters = _without_narrow_spaces(spell(steps, columns), _walls(strip))
-        characters = _with_wide_spaces(characters)
+        characters = spell(steps, columns)
+        walls = _walls(strip)
+        if strip.is_comb and _is_comb(characters, walls):
+            characters = _joined_cells(characters)
+        else:
+            characters = _with_wide_spaces(_without_narrow_spaces(characters, walls))
         gaps = hidden(steps, characters, columns)
         spelled.append(tuple(characters))
         marks = [one for one in characters if one.text != " "]
@@ -320,9 +327,30 @@ def judged(
 def _walls(strip: Strip) -> NDArray[np.bool_]:
     """Return for each column of a strip whether a line between two cells may stand there."""
     upright = cv2.morphologyEx(
-        strip.solid, cv2.MORPH_OPEN, np.ones((int(0.9 * HEIGHT), 1), np.uint8)
+        strip.solid | strip.frames, cv2.MORPH_OPEN, np.ones((int(0.9 * HEIGHT), 1), np.uint8)
     )
     return np.asarray(upright.any(0), bool)
+
+
+def _is_comb(characters: Sequence[Character], walls: NDArray[np.bool_]) -> bool:
+    """Whether a wall stands between any two neighbouring characters."""
+    marks = [one for one in characters if one.text != " "]
+    return len(marks) > 1 and all(
+        walls[int(before.middle) : int(after.middle)].any() for before, after in pairwise(marks)
+    )
+
+
+def _joined_cells(characters: Sequence[Character]) -> list[Character]:
+    """Drop the spaces between the cells of a comb, but where a cell is empty."""
+    marks = [one for one in characters if one.text != " "]
+    apart = [after.middle - before.middle for before, after in pairwise(marks)]
+    usual = float(np.median(apart))
+    found = [marks[0]]
+    for (before, after), distance in zip(pairwise(marks), apart, strict=True):
+        if distance > UNUSUAL * usual:
+            found.append(Character(" ", before.confidence, before.right, after.left))
+        found.append(after)
+    return found
 
 
 def _without_narrow_spaces(

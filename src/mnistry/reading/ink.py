@@ -66,11 +66,14 @@ class Ink:
         Pixels of `strength` for one pixel of the picture, at most 1.
     paper_is_light
         Whether the ink was darker than the paper.
+    unsure
+        Boxes (left, top, width, height) of what no digit can be read from for certain.
     """
 
     strength: Values
     scale: float
     paper_is_light: bool
+    unsure: tuple[tuple[int, int, int, int], ...] = ()
 
 
 def find_ink(grey: NDArray[np.uint8]) -> Ink:

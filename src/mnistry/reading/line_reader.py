@@ -41,6 +41,8 @@ _MOST = 200
 # Least height of a mark, in pixels.
 _LOWEST = 6
 _WIDEST = 2048  # columns of a strip
+# Cells of a comb are at most this many times as high as what is written in them.
+_HIGHEST_CELL = 2.5
 # Lines are made level if those of at least so many marks fall or rise by this much for each column,
 # and not by more than 30 degrees; their marks' middles lie on a line but for this part of a height.
 _COUNTED = 4
@@ -66,6 +68,10 @@ class Strip:
         Pixels of the strip for each pixel of the ink.
     slope
         How many rows the line falls in the ink for each column; the strip itself is level.
+    taken
+        What was taken out of the ink there, as `image`; None if nothing was.
+    is_comb
+        Whether that may be the cells of one number: there are none above or below them.
     """
 
     image: NDArray[np.uint8] = dataclasses.field(repr=False)
@@ -73,6 +79,15 @@ class Strip:
     y: float
     scale: float
     slope: float = 0.0
+    taken: NDArray[np.uint8] | None = dataclasses.field(default=None, repr=False)
+    is_comb: bool = False
+
+    @functools.cached_property
+    def frames(self) -> NDArray[np.uint8]:
+        """1 where a ring or a box was taken out of the ink, like `image`."""
+        if self.taken is None:
+            return np.zeros_like(self.image)
+        return (self.taken > _SOLID).astype(np.uint8)
 
     @functools.cached_property
     def solid(self) -> NDArray[np.uint8]:
@@ -129,7 +144,7 @@ class Character:
         return (self.left + self.right) / 2
 
 
-def find_strips(strength: Strength) -> list[Strip]:
+def find_strips(strength: Strength, frames: Strength | None = None) -> list[Strip]:
     """Find written lines in ink and cut them out, from top to bottom.
 
     Ruled lines, the boxes of forms and the upright lines between their cells stay in the strips,
@@ -139,20 +154,24 @@ def find_strips(strength: Strength) -> list[Strip]:
     ----------
     strength
         ``float32``, shape ``(height, width)``, 0 for paper to 1 for full ink.
+    frames
+        What was taken out of the ink, like `strength`; each strip gets its part.
     """
     rows = _rows(strength > _MARK)
     if not rows:
         return []
+    frames = None if frames is None or not frames.any() else frames
     slope, lift = _slope(rows), 0.0
     if slope:
         strength, lift = _levelled(strength, slope)
+        frames = None if frames is None else _levelled(frames, slope)[0]
         rows = _rows(strength > _MARK)
     found = []
     for row in rows:
         highest = max(box[3] for box in row)
         high = [box for box in row if 2 * box[3] >= highest]
         found.append((min(b[1] for b in high), max(b[1] + b[3] for b in high)))
-    strips = [cut(strength, *band) for band in sorted(_kept(found, len(strength)))]
+    strips = [cut(strength, *band, frames) for band in sorted(_kept(found, len(strength)))]
     return [
         dataclasses.replace(strip, y=strip.y + slope * strip.x - lift, slope=slope)
         for strip in strips
@@ -267,7 +286,7 @@ def _kept(bands: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
     return kept
 
 
-def cut(strength: Strength, top: int, bottom: int) -> Strip | None:
+def cut(strength: Strength, top: int, bottom: int, frames: Strength | None = None) -> Strip | None:
     """Cut out a line and scale it to the height of a strip; None if there is no ink.
 
     Parameters
@@ -276,6 +295,8 @@ def cut(strength: Strength, top: int, bottom: int) -> Strip | None:
         The ink.
     top, bottom
         The first row of the line's tall marks, and the row after their last.
+    frames
+        What was taken out of the ink.
     """
     height = max(bottom - top, 4)
     scale = HEIGHT / ((1 + 2 * MARGIN) * height)
@@ -286,7 +307,13 @@ def cut(strength: Strength, top: int, bottom: int) -> Strip | None:
     left, right = columns[0] - 0.3 * height, columns[-1] + 1 + 0.3 * height
     width = int(min(_WIDEST, np.ceil((right - left) * scale / WIDTH_MULTIPLE) * WIDTH_MULTIPLE))
     image = _resampled(strength, left, top - MARGIN * height, scale, width)
-    return Strip(image, float(left), float(top - MARGIN * height), scale)
+    strip = Strip(image, float(left), float(top - MARGIN * height), scale)
+    if frames is None:
+        return strip
+    taken = _resampled(frames, left, top - MARGIN * height, scale, width)
+    cells = components(frames[max(0, top - height) : bottom + height] > _MARK)
+    is_low = bool((cells.boxes[:, 3] <= _HIGHEST_CELL * height).all())
+    return dataclasses.replace(strip, taken=taken, is_comb=is_low)
 
 
 def _resampled(

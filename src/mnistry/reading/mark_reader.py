@@ -190,7 +190,7 @@ class MarkReader:
             read.append(_Predictions({}, one.forms[chosen], one.probabilities[chosen]))
             number += bool(chosen)
         return DetailedReading(
-            self._reading(reject_marks(digits, size, scale)), size, grey, ink,
+            self._reading(reject_marks(digits, size, scale, ink.unsure)), size, grey, ink,
             np.concatenate([one.forms for one in read]),
             np.concatenate([one.probabilities for one in read]),
         )  # fmt: skip
@@ -230,15 +230,26 @@ def _of_both(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
     return np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
 
 
-def reject_marks(digits: list[Digit], size: tuple[int, int], scale: float = 1.0) -> list[Digit]:
-    """Reject marks that the rest of the page shows are not digits."""
+def reject_marks(
+    digits: list[Digit], size: tuple[int, int], scale: float = 1.0, unsure: Sequence[Box] = ()
+) -> list[Digit]:
+    """Reject marks that the rest of the page shows are not digits, and those in unsure boxes."""
     sure = [digit.digit is not None for digit in digits]
     boxes, lines = [digit.box for digit in digits], [digit.line for digit in digits]
     kept = accepted(sure, boxes, lines, size, scale)
     return [
-        digit if keep else replace(digit, digit=None)
+        digit
+        if keep and not any(_is_within(digit.box, place, scale) for place in unsure)
+        else replace(digit, digit=None)
         for digit, keep in zip(digits, kept, strict=True)
     ]
+
+
+def _is_within(box: Box, place: Box, scale: float) -> bool:
+    """Whether the middle of a box, in pixels of the picture, lies in a place of the ink."""
+    x, y, width, height = place
+    middle, level = scale * (box[0] + box[2] / 2), scale * (box[1] + box[3] / 2)
+    return x <= middle <= x + width and y <= level <= y + height
 
 
 def to_forms(pieces: Sequence[Piece], strength: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -1,11 +1,12 @@
 """Find the page in a picture and bring it upright: flat, level, and the right way up.
 
 A sheet of paper on a desk, or a canvas on a screen, is a region with four straight sides whose
-surroundings are lighter or darker all round. Knows nothing of ink; how the marks of a page are
+surroundings are lighter or darker all round. Several sheets stay where they lie; what is between
+them is painted over. Knows nothing of ink; how the marks of a page are
 turned is for `mnistry.reading.turn` to say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,9 @@ _CONTRAST = 0.12
 # A sheet covers at least this part of the picture, and at most that part; its short side has at
 # least this part of the long one.
 _SMALLEST, _LARGEST, _NARROWEST = 0.15, 0.97, 0.2
+# The same for what is a sheet only if nothing is written beside it; its short side in pixels of
+# the reduced copy; and how many sheets may lie in a picture.
+_SMALLER, _NARROWER, _LOW, _MOST_SHEETS = 0.005, 0.06, 12, 12
 # At least this part of the four-sided shape has the sheet's brightness: as it is, and with its
 # holes filled.
 _OWN, _FULL = 0.7, 0.955
@@ -45,6 +49,9 @@ _FAR_HIGHER, _SEVERAL = 1.5, 4
 # difference, over more than that part of each side.
 _CLEAR, _UNCLEAR = 0.5, 0.1
 
+# What is taken off the sides of each of several sheets, as a part of the picture's width.
+_EDGE = 0.005
+
 Points = NDArray[np.float64]
 
 
@@ -66,6 +73,8 @@ class Page:
         left one clockwise; None if it was not flattened.
     turned
         Degrees clockwise by which the picture was turned: 0, 90, 180 or 270.
+    sheets
+        How many sheets were found in the picture; all but one stay where they are.
     """
 
     grey: NDArray[np.uint8] = field(repr=False)
@@ -73,6 +82,7 @@ class Page:
     to_picture: NDArray[np.float64] | None = None
     corners: Points | None = None
     turned: int = 0
+    sheets: int = 0
 
     def quad(self, box: tuple[float, float, float, float]) -> Points:
         """Return the corners of a box in the picture's pixels."""
@@ -96,14 +106,18 @@ def flattened(grey: NDArray[np.uint8], size: tuple[int, int]) -> Page:
     Returns
     -------
     Page
-        The picture itself if there is no such sheet.
+        The picture itself if there is no such sheet; the picture with one shade of paper around
+        the sheets if there are several.
     """
     small = _reduced(grey)
     if small is None:
         return Page(grey, size)
-    corners = find_sheet(grey, small)
-    if corners is None:
+    found = find_sheets(grey, small)
+    if not found:
         return Page(_without_surroundings(grey, small), size)
+    if len(found) > 1:
+        return Page(_sheets_alone(grey, found), size, sheets=len(found))
+    (corners,) = found
     scale = max(grey.shape) / max(size)
     # The sides' mean lengths: as long as the sheet is seen not too much aslant.
     lengths = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
@@ -120,6 +134,7 @@ def flattened(grey: NDArray[np.uint8], size: tuple[int, int]) -> Page:
         (round(rows / scale), round(columns / scale)),
         np.linalg.inv(shrink) @ to_grey @ shrink,
         corners / scale,
+        sheets=1,
     )
 
 
@@ -188,8 +203,11 @@ def are_beside(boxes: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]
     return np.asarray(at_edge & (height > _FAR_HIGHER * height[~at_edge].max()), bool)
 
 
-def find_sheet(grey: NDArray[np.uint8], small: NDArray[np.uint8] | None = None) -> Points | None:
-    """Find a four-sided sheet that is lighter, or darker, than all that surrounds it.
+def find_sheets(grey: NDArray[np.uint8], small: NDArray[np.uint8] | None = None) -> list[Points]:
+    """Find the four-sided sheets that are lighter, or darker, than all that surrounds them.
+
+    Small ones and long ones, such as a strip of paper, count only if nothing is written beside
+    them.
 
     Parameters
     ----------
@@ -200,30 +218,85 @@ def find_sheet(grey: NDArray[np.uint8], small: NDArray[np.uint8] | None = None) 
 
     Returns
     -------
-    ndarray or None
-        ``float64``, shape ``(4, 2)``: x and y of its corners, from the upper left one clockwise.
+    list of ndarray
+        For each sheet, the largest first, ``float64``, shape ``(4, 2)``: x and y of its corners,
+        from the upper left one clockwise.
 
     Examples
     --------
     >>> picture = np.full((400, 300), 60, np.uint8)
     >>> picture[50:350, 40:260] = 220
     >>> picture[100:140, 100:106] = 30
-    >>> find_sheet(picture).round(-1).tolist()
-    [[40.0, 50.0], [260.0, 50.0], [260.0, 350.0], [40.0, 350.0]]
+    >>> [corners.round(-1).tolist() for corners in find_sheets(picture)]
+    [[[40.0, 50.0], [260.0, 50.0], [260.0, 350.0], [40.0, 350.0]]]
     """
     small = _reduced(grey) if small is None else small
     if small is None:
-        return None
-    best, best_area = None, 0.0
+        return []
+    found: list[Points] = []
     for values in (small, 255 - small):
-        for corners in _sheets(values):
-            area = cv2.contourArea(corners.astype(np.float32))
-            if area > best_area:
-                best, best_area = corners, area
-    if best is None:
-        return None
+        own = _apart(_sheets(values))
+        found = own if sum(map(_area, own)) > sum(map(_area, found)) else found
+    large = [corners for corners in found if _is_large(corners, small)]
+    if len(found) != len(large) and _is_written_beside(found, small):
+        found = large[:1]  # what else is lighter is part of what surrounds it
     factors = np.array(grey.shape[::-1]) / small.shape[::-1]
-    return np.asarray((best + 0.5) * factors - 0.5)
+    return [np.asarray((corners + 0.5) * factors - 0.5) for corners in found[:_MOST_SHEETS]]
+
+
+def _apart(sheets: Iterable[Points]) -> list[Points]:
+    """Keep of overlapping sheets the largest one."""
+    kept: list[Points] = []
+    for corners in sorted(sheets, key=_area, reverse=True):
+        middle = corners.mean(0)
+        if not any(
+            _is_within(middle, other) or _is_within(other.mean(0), corners) for other in kept
+        ):
+            kept.append(corners)
+    return kept
+
+
+def _is_within(point: Points, corners: Points) -> bool:
+    outline = corners.astype(np.float32)
+    return cv2.pointPolygonTest(outline, point.tolist(), measureDist=False) >= 0
+
+
+def _area(corners: Points) -> float:
+    return cv2.contourArea(corners.astype(np.float32))
+
+
+def _is_large(corners: Points, small: NDArray[np.uint8]) -> bool:
+    lengths = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+    is_wide = lengths.min() >= _NARROWEST * lengths.max()
+    return bool(is_wide and _area(corners) >= _SMALLEST * small.size)
+
+
+def _is_written_beside(sheets: Sequence[Points], small: NDArray[np.uint8]) -> bool:
+    """Whether something stands out that is on no sheet."""
+    beside = _marks(small)
+    for corners in sheets:
+        cv2.fillConvexPoly(beside, np.rint(corners).astype(np.int32), 0)
+        cv2.polylines(beside, [np.rint(corners).astype(np.int32)], True, 0, _MARK // 2)
+    return bool(beside.mean() > _BLANK)
+
+
+def _sheets_alone(grey: NDArray[np.uint8], sheets: Sequence[Points]) -> NDArray[np.uint8]:
+    """Give all that is on no sheet, and the paper of every sheet, the first sheet's brightness."""
+    page = np.zeros_like(grey)
+    brightness = 0.0
+    for corners in sheets:
+        middle = corners.mean(0)
+        inside = np.zeros_like(grey)
+        lengths = np.hypot(*(corners - middle).T)
+        inner = middle + (corners - middle) * (1 - _EDGE * grey.shape[1] / lengths[:, None])
+        cv2.fillConvexPoly(inside, np.rint(inner).astype(np.int32), 1)
+        own = float(np.median(grey[inside > 0]))
+        if not brightness:
+            brightness = max(own, 1.0)
+            page[:] = round(brightness)
+        scaled = np.clip(grey * (brightness / max(own, 1.0)), 0, 255)
+        page = np.where(inside > 0, scaled.astype(np.uint8), page)
+    return page
 
 
 def _reduced(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
@@ -244,7 +317,7 @@ def _sheets(values: NDArray[np.uint8]) -> Iterator[Points]:
         outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         for outline in outlines:
             area = cv2.contourArea(outline)
-            if not _SMALLEST <= area / mask.size <= _LARGEST:
+            if not _SMALLER <= area / mask.size <= _LARGEST:
                 continue
             corners = _corners(outline[:, 0])
             if corners is not None and _is_sheet(corners, outline, values, filled, level):
@@ -259,7 +332,9 @@ def _filled(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _levels(filled: NDArray[np.uint8]) -> list[int]:
     """Return the brightnesses that may part a sheet from its surroundings; none if it is even."""
-    low, high = np.percentile(filled[::4, ::4], (1, 97))
+    low, high, highest = np.percentile(filled[::2, ::2], (1, 97, 99.7))
+    if high - low < _CONTRAST * 255:  # a small sheet on a large desk
+        high = highest
     if high - low < _CONTRAST * 255:
         return []
     split, _ = cv2.threshold(filled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
@@ -324,7 +399,7 @@ def _is_sheet(
     sides = np.roll(corners, -1, axis=0) - corners
     before = -np.roll(sides, 1, axis=0)
     lengths = np.hypot(*sides.T)
-    if lengths.min() < _NARROWEST * lengths.max():
+    if lengths.min() < max(_NARROWER * lengths.max(), _LOW):
         return False
     cosine = (sides * before).sum(1) / lengths / np.roll(lengths, 1)
     angles = np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))
@@ -345,11 +420,13 @@ def _is_apart(corners: Points, values: NDArray[np.uint8]) -> bool:
     rows, columns = values.shape
     middle = corners.mean(0)
     part = np.linspace(0.06, 0.94, 40)[:, None]
+    sides = np.roll(corners, -1, axis=0) - corners
+    depth = min(6.0, float(np.hypot(*sides.T).min()) / 4)
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         points = start + (end - start) * part
         out = np.array([(end - start)[1], -(end - start)[0]]) / np.hypot(*(end - start))
         out *= np.sign(out @ (start - middle))
-        within = _at(blurred, points - 6 * out)
+        within = _at(blurred, points - depth * out)
         paper = float(np.median(within))
         for far in (3.0, 8.0):
             beyond = points + far * out

@@ -25,6 +25,7 @@ from mnistry.inference import line_session, metadata, model_bytes, onnx_session,
 from mnistry.reading import combine, result, turn
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine
 from mnistry.reading.components import components
+from mnistry.reading.enclosures import find_enclosures
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
 from mnistry.reading.line_reader import CHARACTERS, Strip
 from mnistry.reading.mark_reader import MarkReader, reject_marks
@@ -300,8 +301,10 @@ class Reader:
         page = flattened(grey, size)
         found = self._read_upright(page)
         notes: list[str] = []
-        if page.corners is not None:
-            notes.append("the sheet in the picture was read, and nothing beside it")
+        if page.sheets:
+            what = "the sheet" if page.sheets == 1 else f"the {page.sheets} sheets"
+            verb, beside = ("was", "it") if page.sheets == 1 else ("were", "them")
+            notes.append(f"{what} in the picture {verb} read, and nothing beside {beside}")
         page, found, was_read_again = self._levelled(page, found)
         page, found, note = self._turned(page, found, was_read_again)
         found = _placed(found, page, [*notes, *note])
@@ -387,12 +390,15 @@ class Reader:
     ) -> DetailedReading:
         """Read whole lines, and also marks where that leaves a doubt."""
         scale = max(ink.strength.shape) / max(size)
+        around = find_enclosures(ink.strength)
+        ink = replace(ink, strength=around.strength, unsure=around.unsure)
         read = combine.read_lines(
             ink.strength,
             self._line_session,
             self._answer,
             self._judgement,
             alone=self._alone,
+            frames=around.lines,
         )
         marked = find_lines(ink.strength)
         is_settled = (
@@ -419,7 +425,7 @@ class Reader:
             for mark in row.marks
             if isinstance(mark, Digit)
         ]
-        kept = iter(reject_marks(digits, size, scale))
+        kept = iter(reject_marks(digits, size, scale, ink.unsure))
         lines = [
             [next(kept) if isinstance(mark, Digit) else mark for mark in row.marks] for row in rows
         ]
@@ -442,7 +448,7 @@ class Reader:
             return by_marks  # the digit network has learned what is not a digit
         if len(read) != 1 or [one.text.isdigit() for one in read[0].spelled] != [True]:
             return by_marks
-        if self._alone is not None:
+        if self._alone is not None or by_marks.ink.unsure:
             return by_marks
         both = self._judgement.of_marks(by_marks.probabilities, read[0].as_digits)
         digits = self._marks.digits(both, [by_marks.reading.digits[0].box])
