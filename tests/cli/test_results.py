@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 import mnistry
 from mnistry import recipes
+from mnistry.reading.reader import SHIPPED
 
 
 def test_evaluate_prints_the_whole_scorecard(mnistry_command, finished_run) -> None:
@@ -162,6 +164,27 @@ def test_export_copies_a_model_that_works(mnistry_command, finished_run, tmp_pat
     assert (tmp_path / "net.keras").read_bytes() == finished_run.keras_path.read_bytes()
 
 
+def test_export_writes_a_page_and_says_what_fewer_bits_change(
+    mnistry_command, finished_run, tmp_path
+) -> None:
+    result = mnistry_command("export", finished_run.path, "-o", tmp_path / "net.html")
+    assert result.code == 0
+    assert re.search(
+        r"html: 25,450 numbers in 16 bits; \d+ of 400 held-out training images are answered "
+        r"differently, and no probability changes by more than 0\.00\d\d; 0\.\d\d MB",
+        result.err,
+    )
+    assert (tmp_path / "net.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_export_without_a_run_takes_the_built_in_network(mnistry_command, tmp_path) -> None:
+    assert mnistry_command("export", "-o", tmp_path / "net.onnx").code == 0
+    assert (tmp_path / "net.onnx").read_bytes() == SHIPPED.read_bytes()
+    result = mnistry_command("export", "-o", tmp_path / "net.keras")
+    assert result.code == 2
+    assert "the built-in network as keras; expected --format onnx or html; name a run" in result.err
+
+
 def test_runs_are_listed_shown_and_compared(mnistry_command, finished_run) -> None:
     folder = finished_run.path.parent
     listed = mnistry_command("runs", "list", "--folder", folder)
@@ -200,10 +223,11 @@ def test_the_ending_of_a_file_chooses_its_format(mnistry_command, finished_run, 
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
-        ("net.tflite", (), "the ending .tflite; expected .onnx or .keras"),
-        ("net", (), "a name without an ending; expected .onnx or .keras"),
+        ("net.tflite", (), "the ending .tflite; expected .onnx or .keras or .html"),
+        ("net", (), "a name without an ending; expected .onnx or .keras or .html"),
         ("net.onnx", ("--format", "keras"), "the ending .onnx; expected .keras"),
         ("net.tflite", ("--format", "onnx"), "the ending .tflite; expected .onnx"),
+        ("net.onnx", ("--format", "html"), "the ending .onnx; expected .html"),
     ],
 )
 def test_an_ending_of_another_format_is_refused(

@@ -11,22 +11,29 @@ from mnistry.errors import UsageError
 
 if TYPE_CHECKING:
     from mnistry.runs.directory import Run
+    from mnistry.studio.one_file import OneFile
 
-_ENDINGS = {"onnx": "onnx", "keras": "keras", "int8": "onnx"}
+_ENDINGS = {"onnx": "onnx", "keras": "keras", "int8": "onnx", "html": "html"}
 
 
 @click.command(cls=Command)
-@options.RUN
+@click.argument(
+    "run_path",
+    metavar="[RUN]",
+    required=False,
+    type=options.PATH,
+    help="A run directory; without it the built-in network, as .onnx or .html.",
+)
 @options.output("FILE", "The file to write.", required=True)
 @click.option(
     "--format",
     "form",
     type=click.Choice(tuple(_ENDINGS)),
-    help="The file's format: for ONNX Runtime, for Keras, or for ONNX Runtime in eight bits, "
-    "smaller and faster.",
+    help="The file's format: for ONNX Runtime, for Keras, for ONNX Runtime in eight bits, smaller "
+    "and faster, or as a page for any browser, which draws, reads and explains without a network.",
     show_default="by FILE's ending",
 )
-def export(run_path: Path, output: Path, form: str | None) -> None:
+def export(run_path: Path | None, output: Path, form: str | None) -> None:
     """Copy a run's network to a file, after checking it against the run's record.
 
     With --format int8 the file is written only if at most one in a thousand held-out training
@@ -37,21 +44,60 @@ def export(run_path: Path, output: Path, form: str | None) -> None:
     common.check_output(output)
     ending = output.suffix.lower().removeprefix(".")
     # ONNX Runtime takes any name, but Keras and mnistry go by the ending.
-    endings = [_ENDINGS[form]] if form else ["onnx", "keras"]
+    endings = [_ENDINGS[form]] if form else ["onnx", "keras", "html"]
     if ending not in endings:
         raise UsageError(
             f"the ending .{ending}" if ending else "a name without an ending",
             where=output,
             expected=" or ".join(f".{name}" for name in endings),
         )
-    run = Run.open(run_path)
-    if ending == "keras":
+    if run_path is None:
+        content = _built_in(ending, form)
+    elif ending == "keras":
+        run = Run.open(run_path)
         content = run.checked(run.keras_path).read_bytes()
+    elif ending == "html":
+        content = _page(Run.open(run_path))
     elif form == "int8":
-        content = _int8(run)
+        content = _int8(Run.open(run_path))
     else:
-        content = _with_notes(run)
+        content = _with_notes(Run.open(run_path))
     common.write_output(output, content)
+
+
+def _built_in(ending: str, form: str | None) -> bytes:
+    """Return the built-in network, which has no Keras model."""
+    from mnistry.datasets import Origin
+    from mnistry.reading.reader import SHIPPED, built_in_card
+    from mnistry.studio import one_file
+
+    if ending == "keras" or form == "int8":
+        raise UsageError(
+            f"the built-in network as {form or ending}",
+            expected="--format onnx or html",
+            remedy="name a run directory",
+        )
+    built_in_card()  # checks the file
+    if ending == "onnx":
+        return SHIPPED.read_bytes()
+    return _said(one_file.of_built_in(common.load_dataset(Origin())))
+
+
+def _page(run: "Run") -> bytes:
+    """Return the page of a run's network."""
+    from mnistry.studio import one_file
+
+    return _said(one_file.of_run(run, common.load_own_data(run)))
+
+
+def _said(made: "OneFile") -> bytes:
+    network, content = made.network, made.page.encode()
+    common.say(
+        f"html: {network.numbers:,} numbers in {network.bits} bits; {network.changed:,} of "
+        f"{network.count:,} held-out training images are answered differently, and no probability "
+        f"changes by more than {network.difference:.4f}; {len(content) / 1e6:.2f} MB"
+    )
+    return content
 
 
 def _with_notes(run: "Run") -> bytes:

@@ -68,6 +68,38 @@ class Drawing:
     others: str
 
 
+# What the page of `mnistry export --format html` says too; there JavaScript fills in the numbers.
+SENTENCES = {
+    "nodes": "Each of the {units} nodes of the layer “{layer}” has a weight for each of its "
+    "{inputs} inputs, and a bias: {inputs} × {units} + {units} = {numbers} numbers, which were "
+    "found by training. {work} The sums range from {least} to {largest}.",
+    "work": "A node multiplies each input x by its weight w, adds up the products, and adds its "
+    "bias: the result is its sum v.",
+    "linear": "This layer has no activation function: its outputs are the sums.",
+    "relu": "ReLU keeps sums above 0 and replaces the others by 0.",
+    "sigmoid": "Sigmoid turns each sum into a number from 0 to 1.",
+    "tanh": "Tanh turns each sum into a number from -1 to 1.",
+    "above": "{fired} of the {units} nodes have a sum above 0.",
+    "fire": "{fired} of the {units} nodes have a sum above 0: they fire.",
+    "weights": "A node of the first layer has one weight for each pixel, so its weights are a "
+    "picture. Ink on red raises the node's sum, ink on blue lowers it, ink on white does nothing.",
+    "sum": "The sum of {name} is its bias, plus what inked pixels add, minus what they take away:",
+    "logits": "The last layer has ten nodes, one for each class. Their sums are called logits.",
+    "dense logits": "The last layer has ten nodes, one for each class. Each has a weight for each "
+    "of its {inputs} inputs, and a bias: {inputs} × 10 + 10 = {numbers} numbers. Their sums are "
+    "called logits.",
+    "largest": "The largest logit is that of {name}: its bias, plus what raises it, minus what "
+    "lowers it:",
+    "softmax": "Softmax turns them into probabilities, from 0 to 1 and with the sum 1, in three "
+    "steps. First, the largest logit, {largest}, is subtracted from each; this keeps the powers "
+    "small and changes no probability. Second, e = 2.718… is raised to the power of each result. "
+    "Third, each power is divided by the sum of all ten, {total}.",
+    "answer": "The answer is the class with the largest probability, the argmax: {name}, with "
+    "{probability}.",
+}
+SOFTMAX_TITLE = "Ten sums become ten probabilities"
+SOFTMAX_HEADINGS = ("class", "logit v", "minus largest", "exp", "probability")
+
 Part = str | Formula | Table | tuple[Picture, ...] | Drawing
 
 
@@ -190,18 +222,24 @@ def _hidden(explanation: Explanation, network: DenseNetwork, index: int) -> Sect
     inputs, units = layer.kernel.shape
     sums = np.asarray(view.sums)
     work = (
-        "A node multiplies each input x by its weight w, adds up the products, and adds its bias: "
-        "the result is its sum v."
+        SENTENCES["work"]
         if index == 0
         else "Its nodes do the same with the outputs of the previous layer."
     )
+    fired = SENTENCES["fire" if layer.activation == "relu" else "above"].format(
+        fired=f"{view.fired:,}", units=f"{units:,}"
+    )
     parts: list[Part] = [
-        f"Each of the {units:,} nodes of the layer “{layer.name}” has a weight for each of its "
-        f"{inputs:,} inputs, and a bias: {inputs:,} × {units:,} + {units:,} = "
-        f"{layer.kernel.size + units:,} numbers, which were found by training. {work} The sums "
-        f"range from {number(sums.min())} to {number(sums.max())}.",
-        f"{_ACTIVATION[layer.activation]} {view.fired:,} of the {units:,} nodes have a sum above "
-        f"0{': they fire' if layer.activation == 'relu' else ''}.",
+        SENTENCES["nodes"].format(
+            units=f"{units:,}",
+            layer=layer.name,
+            inputs=f"{inputs:,}",
+            numbers=f"{layer.kernel.size + units:,}",
+            work=work,
+            least=number(sums.min()),
+            largest=number(sums.max()),
+        ),
+        f"{SENTENCES[layer.activation]} {fired}",
         (_cells(view),),
     ]
     if index == len(explanation.hidden) - 1:
@@ -209,14 +247,6 @@ def _hidden(explanation: Explanation, network: DenseNetwork, index: int) -> Sect
     if index == 0:
         parts += _first_weights(explanation, layer, view.strongest(_PICTURES).tolist())
     return Section(f"Hidden layer {index + 1}: {units:,} nodes", tuple(parts))
-
-
-_ACTIVATION = {
-    "linear": "This layer has no activation function: its outputs are the sums.",
-    "relu": "ReLU keeps sums above 0 and replaces the others by 0.",
-    "sigmoid": "Sigmoid turns each sum into a number from 0 to 1.",
-    "tanh": "Tanh turns each sum into a number from -1 to 1.",
-}
 
 
 def _cells(view: LayerView) -> Picture:
@@ -256,11 +286,9 @@ def _first_weights(explanation: Explanation, layer: DenseLayer, nodes: list[int]
     terms = layer.kernel[:, first] * as_inputs(explanation.image)[0]
     sums = np.asarray(explanation.layers[0].sums)
     return [
-        "A node of the first layer has one weight for each pixel, so its weights are a picture. "
-        "Ink on red raises the node's sum, ink on blue lowers it, ink on white does nothing.",
+        SENTENCES["weights"],
         signed([layer.kernel[:, node].reshape(28, 28) for node in nodes], names),
-        f"The sum of {'the answer ' if answers else ''}{names[0]} is its bias, plus what inked "
-        "pixels add, minus what they take away:",
+        SENTENCES["sum"].format(name=f"{'the answer ' if answers else ''}{names[0]}"),
         _sum(layer.bias[first], terms, sums[first]),
     ]
 
@@ -271,8 +299,7 @@ def _sum(bias: float, terms: Floats, total: float) -> Formula:
 
 
 def _softmax(explanation: Explanation) -> Section:
-    title = "Ten sums become ten probabilities"
-    names = explanation.classes
+    title, names = SOFTMAX_TITLE, explanation.classes
     shares = tuple(explanation.probabilities.tolist())
     logits, shifted, powers = explanation.logits, explanation.shifted, explanation.powers
     if logits is None or shifted is None or powers is None:
@@ -288,30 +315,23 @@ def _softmax(explanation: Explanation) -> Section:
     )
     rest = float(np.delete(powers, powers.argmax()).sum())
     total = f"1 + {number(rest)}" if rest < 0.00005 else number(1 + rest)
-    headings = ("class", "logit v", "minus largest", "exp", "probability")
     return Section(
         title,
         (
             *_logits(explanation, logits),
-            "Softmax turns them into probabilities, from 0 to 1 and with the sum 1, in three "
-            f"steps. First, the largest logit, {number(float(logits.max()))}, is subtracted from "
-            "each; this keeps the powers small and changes no probability. Second, e = 2.718… is "
-            "raised to the power of each result. Third, each power is divided by the sum of all "
-            f"ten, {total}.",
-            Table(headings, rows, shares, explanation.answer),
+            SENTENCES["softmax"].format(largest=number(float(logits.max())), total=total),
+            Table(SOFTMAX_HEADINGS, rows, shares, explanation.answer),
         ),
     )
 
 
 def _logits(explanation: Explanation, logits: Floats) -> list[Part]:
     if explanation.network is None:
-        return ["The last layer has ten nodes, one for each class. Their sums are called logits."]
+        return [SENTENCES["logits"]]
     answer, last = explanation.answer, explanation.network.layers[-1]
     inputs = len(last.kernel)
     parts: list[Part] = [
-        "The last layer has ten nodes, one for each class. Each has a weight for each of its "
-        f"{inputs:,} inputs, and a bias: {inputs:,} × 10 + 10 = {inputs * 10 + 10:,} numbers. "
-        "Their sums are called logits."
+        SENTENCES["dense logits"].format(inputs=f"{inputs:,}", numbers=f"{inputs * 10 + 10:,}")
     ]
     if not explanation.hidden:
         order = explanation.layers[0].strongest(10).tolist()
@@ -319,17 +339,15 @@ def _logits(explanation: Explanation, logits: Floats) -> list[Part]:
     terms = explanation.hidden[-1].values * last.kernel[:, answer]
     return [
         *parts,
-        f"The largest logit is that of {explanation.classes[answer]}: its bias, plus what raises "
-        "it, minus what lowers it:",
+        SENTENCES["largest"].format(name=explanation.classes[answer]),
         _sum(last.bias[answer], terms, logits[answer]),
     ]
 
 
 def _loss(explanation: Explanation) -> Section:
     answer, label, names = explanation.answer, explanation.label, explanation.classes
-    text = (
-        f"The answer is the class with the largest probability, the argmax: {names[answer]}, with "
-        f"{probability(explanation, answer)}."
+    text = SENTENCES["answer"].format(
+        name=names[answer], probability=probability(explanation, answer)
     )
     if label is None or explanation.cost is None or explanation.cost_bits is None:
         text += " The true class is not known, so there is no loss to compute."

@@ -53,6 +53,8 @@ class PageNetwork:
         Its operators and the places of its weights, as JSON values.
     content
         The numbers of all weights.
+    numbers
+        How many there are.
     bits
         Bits for a number of a large weight: 16 or 8.
     changed, count
@@ -63,6 +65,7 @@ class PageNetwork:
 
     description: dict[str, Any]
     content: bytes
+    numbers: int
     bits: int
     changed: int
     count: int
@@ -89,7 +92,7 @@ def translate(content: bytes, images: Images, where: str) -> PageNetwork:
     model = onnx.load_model_from_string(content)
     graph = _Graph(model, where)
     before = onnx_session.probabilities(onnx_session.open_session(content), images)
-    numbers = sum(weights.size for weights in graph.weights.values())
+    numbers = sum(one.size for one in graph.weights.values() if one.dtype.kind == "f")
     for bits in (8, 16) if numbers > MOST_IN_16_BITS else (16,):
         stored = {name: _store(weights, bits) for name, weights in graph.weights.items()}
         session = onnx_session.open_session(graph.with_weights(stored))
@@ -104,7 +107,9 @@ def translate(content: bytes, images: Images, where: str) -> PageNetwork:
         parts.append(one.content)
         at += len(one.content)
     description = {"operators": list(graph.operators()), "weights": entries}
-    return PageNetwork(description, b"".join(parts), bits, changed, len(images), difference)
+    return PageNetwork(
+        description, b"".join(parts), numbers, bits, changed, len(images), difference
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

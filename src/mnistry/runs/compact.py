@@ -2,7 +2,7 @@
 
 import onnxruntime
 
-from mnistry.datasets.dataset import Dataset
+from mnistry.datasets.dataset import Dataset, Split
 from mnistry.datasets.splits import hold_out
 from mnistry.errors import DataError
 from mnistry.inference import metadata
@@ -14,11 +14,29 @@ from mnistry.runs.directory import Run
 _ASIDE = 1 / 6  # of the training images, where the run held none out
 
 
-def quantized(run: Run, dataset: Dataset) -> tuple[bytes, Quantized]:
-    """Quantize a run's ONNX model, and compare it on held-out training images.
+def set_aside(run: Run, dataset: Dataset) -> tuple[Split, Split]:
+    """Divide a run's training images, to measure on images that nothing was calibrated on.
 
-    These are the run's validation images. If it has none, a sixth of its training images is kept
-    from the calibration.
+    Returns
+    -------
+    kept, held_out
+        The second are the run's validation images, or else a sixth of its training images.
+
+    Raises
+    ------
+    DataError
+        If there are no labelled training images.
+    """
+    if dataset.train is None or dataset.train.labels is None:
+        raise DataError("no labelled training images to calibrate on", where=dataset.source)
+    recipe = run.recipe
+    part = recipe.validation if recipe is not None and recipe.validation else _ASIDE
+    kept, aside = hold_out(dataset.train, part, run.seed or 0)
+    return kept, dataset.train if aside is None else aside
+
+
+def quantized(run: Run, dataset: Dataset) -> tuple[bytes, Quantized]:
+    """Quantize a run's ONNX model, and compare it on the images of `set_aside`.
 
     Returns
     -------
@@ -32,13 +50,8 @@ def quantized(run: Run, dataset: Dataset) -> tuple[bytes, Quantized]:
     ModelError
         As `mnistry.networks.int8.quantize` does.
     """
-    if dataset.train is None or dataset.train.labels is None:
-        raise DataError("no labelled training images to calibrate on", where=dataset.source)
-    recipe, seed = run.recipe, run.seed
-    part = recipe.validation if recipe is not None and recipe.validation else _ASIDE
-    kept, aside = hold_out(dataset.train, part, seed or 0)
+    kept, held_out = set_aside(run, dataset)
     source = run.checked(run.onnx_path)
-    held_out = dataset.train if aside is None else aside
     found = int8.quantize(source.read_bytes(), kept.images, held_out.images, str(source))
     notes = run.notes(run.scores())
     notes["accuracy"] += " before quantization"

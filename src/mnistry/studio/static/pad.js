@@ -1,29 +1,28 @@
-/* The drawing pad: a canvas for pen, finger, mouse and keyboard.
-   All pads show the same drawing: the session's. */
+/* The drawing pad: a canvas for pen, finger, mouse and keyboard. Several may show one drawing. */
 
 import { said } from "./pure/reading.js";
 import { PAD, moved, toPad } from "./pure/strokes.js";
 import { trace } from "./raster.js";
-import { session } from "./session.js";
 
 const STEP = 10; // pad units an arrow key moves the pen; with Shift a fifth
 
 /** Make a canvas a drawing pad.
+    @param {Drawing} drawing  what is drawn on it
     @param {() => number} width  the pen's width in pad units */
-export function makePad(canvas, width) {
-  const pad = { canvas, pen: [PAD.width / 2, PAD.height / 2], down: false, keys: false };
+export function makePad(canvas, drawing, width) {
+  const pad = { canvas, drawing, pen: [PAD.width / 2, PAD.height / 2], down: false, keys: false };
 
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !event.isPrimary) return;
     canvas.setPointerCapture(event.pointerId);
     pad.keys = pad.down = false;
-    session.begin(width(), place(canvas, event));
+    drawing.begin(width(), place(canvas, event));
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!canvas.hasPointerCapture(event.pointerId)) return;
     // A browser combines the movements of a quick pen between two frames.
     const all = event.getCoalescedEvents?.() ?? [];
-    for (const one of all.length ? all : [event]) session.extend(place(canvas, one));
+    for (const one of all.length ? all : [event]) drawing.extend(place(canvas, one));
   });
   canvas.addEventListener("keydown", (event) => {
     if (press(pad, event, width)) event.preventDefault();
@@ -33,7 +32,7 @@ export function makePad(canvas, width) {
     draw(pad);
   });
   new ResizeObserver(() => draw(pad)).observe(canvas);
-  for (const kind of ["drawn", "read"]) session.addEventListener(kind, () => draw(pad));
+  for (const kind of ["drawn", "read"]) drawing.addEventListener(kind, () => draw(pad));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(pad));
 }
 
@@ -43,20 +42,20 @@ function place(canvas, event) {
 
 /** Handle a key on the pad; return whether it has a meaning. */
 function press(pad, event, width) {
-  if (event.key === "z" && (event.ctrlKey || event.metaKey)) session.undo();
+  if (event.key === "z" && (event.ctrlKey || event.metaKey)) pad.drawing.undo();
   else if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  else if (event.key === "Delete" || event.key === "Backspace") session.clear();
+  else if (event.key === "Delete" || event.key === "Backspace") pad.drawing.clear();
   else if (event.key === " ") {
     pad.keys = true;
     pad.down = !pad.down;
-    if (pad.down) session.begin(width(), pad.pen);
+    if (pad.down) pad.drawing.begin(width(), pad.pen);
     else draw(pad);
   } else {
     const next = moved(pad.pen, event.key, event.shiftKey ? STEP / 5 : STEP);
     if (!next) return false;
     pad.keys = true;
     pad.pen = next;
-    if (pad.down) session.extend(next);
+    if (pad.down) pad.drawing.extend(next);
     else draw(pad);
   }
   return true;
@@ -71,12 +70,12 @@ function draw(pad) {
   const context = canvas.getContext("2d");
   const unit = canvas.width / PAD.width;
   context.scale(unit, unit);
-  trace(context, session.strokes, getComputedStyle(canvas).color);
+  trace(context, pad.drawing.strokes, getComputedStyle(canvas).color);
   const style = getComputedStyle(canvas);
   const [accent, warning] = ["--pad-accent", "--pad-warning"].map((name) => style.getPropertyValue(name));
   const pixel = PAD.width / box.width;
-  session.reading?.digits.forEach((digit, index) => {
-    const chosen = index === session.chosen && session.reading.digits.length > 1;
+  pad.drawing.reading?.digits.forEach((digit, index) => {
+    const chosen = index === pad.drawing.chosen && pad.drawing.reading.digits.length > 1;
     frame(context, digit, digit.digit === null ? warning : accent, chosen, pixel);
   });
   if (pad.keys) cross(context, pad, accent, pixel);

@@ -21,13 +21,30 @@ export function trace(context, strokes, colour) {
 
 /** The drawing as a PNG, black on white. */
 export function raster(strokes) {
-  const canvas = document.createElement("canvas");
-  canvas.width = PAD.width * PIXELS;
-  canvas.height = PAD.height * PIXELS;
-  const context = canvas.getContext("2d");
-  context.scale(PIXELS, PIXELS);
+  const context = smaller();
   context.fillStyle = "#fff";
   context.fillRect(0, 0, PAD.width, PAD.height);
   trace(context, strokes, "#000");
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  return new Promise((resolve) => context.canvas.toBlob(resolve, "image/png"));
+}
+
+/** The drawing's ink, 0 to 1 in each pixel: {width, height, data}. */
+export function ink(strokes) {
+  const context = smaller({ willReadFrequently: true });
+  trace(context, strokes, "#000");
+  const { width, height } = context.canvas;
+  const { data } = context.getImageData(0, 0, width, height);
+  const strengths = new Float32Array(width * height);
+  for (let i = 0; i < strengths.length; i += 1) strengths[i] = data[4 * i + 3] / 255;
+  return { width, height, data: strengths };
+}
+
+/** A canvas that the whole pad fits into, with fewer pixels than the pad has units. */
+function smaller(settings) {
+  const canvas = document.createElement("canvas");
+  canvas.width = PAD.width * PIXELS;
+  canvas.height = PAD.height * PIXELS;
+  const context = canvas.getContext("2d", settings);
+  context.scale(PIXELS, PIXELS);
+  return context;
 }

@@ -1,53 +1,28 @@
 /* State shared by the views: the drawing, its reading, and the image shown in Inside. */
 
 import * as api from "./api.js";
+import { Drawing } from "./drawing.js";
 import { Newest } from "./pure/newest.js";
 import * as strokes from "./pure/strokes.js";
 import { raster } from "./raster.js";
 
 const PAUSE = 15; // milliseconds after the last point before the drawing is read
 
-class Session extends EventTarget {
-  strokes = [];
-  past = [];
-  reading = null;
-  chosen = 0;
+class Session extends Drawing {
   truth = null;
   test = null; // an image of the dataset to show instead of the drawing
 
   #reader = new Newest(
     async (drawing) => strokes.inPadUnits(await api.show("read?fields=all", await raster(drawing))),
     (reading) => this.#read(reading),
-    (error) => this.#tell("trouble", error),
+    (error) => this.tell("trouble", error),
     PAUSE,
   );
-
-  begin(width, point) {
-    this.past = [...this.past, this.strokes];
-    this.#draw(strokes.begin(this.strokes, width, point));
-  }
-
-  extend(point) {
-    this.#draw(strokes.extend(this.strokes, point));
-  }
-
-  undo() {
-    if (!this.past.length) return;
-    const before = this.past[this.past.length - 1];
-    this.past = this.past.slice(0, -1);
-    this.#draw(before);
-  }
-
-  clear() {
-    if (!this.strokes.length) return;
-    this.past = [...this.past, this.strokes];
-    this.#draw([]);
-  }
 
   /** Read the drawing again, as after a change of network. */
   again() {
     if (this.strokes.length) this.#reader.want(this.strokes);
-    else this.#tell("subject");
+    else this.tell("subject");
   }
 
   /** Choose which of several digits is shown. */
@@ -55,22 +30,22 @@ class Session extends EventTarget {
     this.chosen = index;
     this.truth = null;
     this.test = null;
-    this.#tell("read");
-    this.#tell("subject");
+    this.tell("read");
+    this.tell("subject");
   }
 
   /** Set the true value of the chosen digit; null unsets it. */
-  tell(digit) {
+  label(digit) {
     this.truth = digit;
-    this.#tell("read");
-    this.#tell("subject");
+    this.tell("read");
+    this.tell("subject");
   }
 
   /** Show an image of the dataset.
       @param {{image, label, name}} test */
   look(test) {
     this.test = test;
-    this.#tell("subject");
+    this.tell("subject");
   }
 
   /** The chosen digit of the drawing, or null. */
@@ -84,11 +59,10 @@ class Session extends EventTarget {
     return this.digit && { image: this.digit.image, label: this.truth, name: "your drawing" };
   }
 
-  #draw(now) {
-    this.strokes = now;
+  change(now) {
     this.truth = null;
     this.test = null;
-    this.#tell("drawn");
+    super.change(now);
     if (now.length) {
       this.#reader.want(now);
     } else {
@@ -103,12 +77,8 @@ class Session extends EventTarget {
     this.reading = reading;
     // The digit written last is shown, until another is chosen.
     if (digits !== before || this.chosen >= digits) this.chosen = Math.max(0, digits - 1);
-    this.#tell("read");
-    if (!this.test) this.#tell("subject");
-  }
-
-  #tell(kind, detail) {
-    this.dispatchEvent(new CustomEvent(kind, { detail }));
+    this.tell("read");
+    if (!this.test) this.tell("subject");
   }
 }
 

@@ -14,7 +14,7 @@ const NOTHING_KNOWN = Math.log2(10); // bits that guessing costs: a probability 
 const bars = [];
 
 export function make() {
-  makePad(byId("draw-pad"), () => Number(byId("draw-pen").value));
+  makePad(byId("draw-pad"), session, () => Number(byId("draw-pen").value));
   makeChoice(byId("draw-choice"));
   makeBars();
   byId("draw-undo").addEventListener("click", () => session.undo());
@@ -36,7 +36,7 @@ function makeBars() {
     const radio = element("input", { type: "radio", name: "truth", value: String(digit) });
     const bar = element("span", { className: "bar" });
     const share = element("span", { className: "share" }, "–");
-    radio.addEventListener("change", () => session.tell(digit));
+    radio.addEventListener("change", () => session.label(digit));
     const name = element("span", { className: "name" }, String(digit));
     const track = element("span", { className: "track", "aria-hidden": "true" }, bar);
     const label = element("label", {}, radio, name, track, share);

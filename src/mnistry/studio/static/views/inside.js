@@ -2,12 +2,13 @@
 
 import * as api from "../api.js";
 import { makeChoice } from "../choice.js";
-import { byId, element, paint, row, themed } from "../dom.js";
+import { byId, element, paint, row } from "../dom.js";
+import { NEARLY_ALL, light, makeGrid, paintWeights } from "../nodes.js";
 import { makePad } from "../pad.js";
-import { ink, mix, quantile, signed } from "../pure/colours.js";
+import { ink, quantile, signed } from "../pure/colours.js";
 import { bits, count, fixed, percent, plural, shape, tiny } from "../pure/format.js";
 import { Newest } from "../pure/newest.js";
-import { channel, grid, neighbour, strongest, terms, total } from "../pure/node.js";
+import { channel, grid, strongest, terms, total } from "../pure/node.js";
 import { session } from "../session.js";
 
 const PEN = 22; // pad units
@@ -15,8 +16,6 @@ const BLANK = Array.from({ length: 28 }, () => Array(28).fill(0));
 const STRONGEST = 6;
 const MOST_MAPS = 64; // feature maps of one layer that are shown
 const MOVERS = new Set(["Cast", "Flatten", "Reshape", "Transpose"]); // operators that only change the layout
-// Weights above this quantile get the full colour, so that a few do not make the rest pale.
-const NEARLY_ALL = 0.995;
 
 let studio;
 let explained = null; // the answer of /api/explain for `image`
@@ -42,25 +41,11 @@ const weigher = new Newest(
 
 export function make(given) {
   studio = given;
-  makePad(byId("inside-pad"), () => PEN);
+  makePad(byId("inside-pad"), session, () => PEN);
   makeChoice(byId("inside-choice"));
   byId("inside-undo").addEventListener("click", () => session.undo());
   byId("inside-clear").addEventListener("click", () => session.clear());
-  const canvas = byId("inside-grid");
-  canvas.addEventListener("keydown", (event) => {
-    const next = explained?.hidden && neighbour(node, event.key, explained.hidden.values.length);
-    if (next === null || next === undefined) return;
-    event.preventDefault();
-    choose(next);
-  });
-  canvas.addEventListener("click", (event) => {
-    const nodes = explained?.hidden?.values.length;
-    if (!nodes) return;
-    const { columns, rows } = grid(nodes);
-    const column = Math.floor((event.offsetX / canvas.clientWidth) * columns);
-    const line = Math.floor((event.offsetY / canvas.clientHeight) * rows);
-    choose(Math.min(nodes - 1, Math.max(0, line * columns + column)));
-  });
+  makeGrid(byId("inside-grid"), () => explained?.hidden?.values.length ?? 0, () => node, choose);
   session.addEventListener("drawn", showTools);
   session.addEventListener("subject", () => {
     if (!byId("view-inside").hidden) shown();
@@ -151,12 +136,7 @@ function showHidden() {
   const values = hidden?.values ?? Array(studio?.status?.network.units ?? 512).fill(0);
   byId("inside-hidden-title").textContent = dense ? `${count(values.length)} hidden nodes` : "The layers’ outputs";
   if (!dense) return;
-  const largest = Math.max(...values);
-  const [off, on, mark] = ["--node-off", "--node-on", "--node-mark"].map(themed);
-  lights(canvas, values, (value) => mix(off, on, largest ? Math.sqrt(value / largest) : 0), mark);
-  canvas.setAttribute("aria-valuemax", String(values.length - 1));
-  canvas.setAttribute("aria-valuenow", String(node));
-  canvas.setAttribute("aria-valuetext", hidden ? `node ${node}, output ${fixed(values[node], 2)}` : "no image yet");
+  light(canvas, values, hidden ? node : null);
   if (!hidden) {
     byId("inside-fired").textContent = "Each square is a node: the larger its output, the brighter the square. Draw a digit.";
     byId("inside-strongest").replaceChildren();
@@ -164,7 +144,7 @@ function showHidden() {
   }
   const fired = hidden.sums.filter((sum) => sum > 0).length;
   byId("inside-fired").textContent =
-    `${count(fired)} of ${count(values.length)} have a sum above 0: they fire. The largest output is ${fixed(largest, 2)}. Choose a node with a click or the arrow keys.`;
+    `${count(fired)} of ${count(values.length)} have a sum above 0: they fire. The largest output is ${fixed(Math.max(...values), 2)}. Choose a node with a click or the arrow keys.`;
   byId("inside-strongest").replaceChildren(...strongest(values, STRONGEST).map(strongButton));
 }
 
@@ -172,23 +152,6 @@ function strongButton(which) {
   const made = element("button", { type: "button", "aria-pressed": String(which === node) }, `node ${which}`);
   made.addEventListener("click", () => choose(which));
   return made;
-}
-
-/** Draw nodes as squares; the chosen one has a frame. */
-function lights(canvas, values, colour, mark) {
-  const { columns, rows } = grid(values.length);
-  const size = 16;
-  canvas.width = columns * size;
-  canvas.height = rows * size;
-  const context = canvas.getContext("2d");
-  values.forEach((value, i) => {
-    context.fillStyle = `rgb(${colour(value)})`;
-    context.fillRect((i % columns) * size + 1, Math.floor(i / columns) * size + 1, size - 2, size - 2);
-  });
-  if (!explained) return;
-  context.strokeStyle = `rgb(${mark})`;
-  context.lineWidth = 3;
-  context.strokeRect((node % columns) * size + 0.5, Math.floor(node / columns) * size + 0.5, size - 1, size - 1);
 }
 
 /** Show the layers of a network that is not dense: feature maps as pictures, nodes as squares. */
@@ -260,10 +223,7 @@ function showNode() {
     return;
   }
   const parts = terms(unit.weights, image);
-  const limit = quantile(unit.weights.flat().map(Math.abs), NEARLY_ALL);
-  for (const [id, picture] of [["inside-weights", unit.weights], ["inside-terms", parts]]) {
-    paint(byId(id), picture, (value) => signed(value, limit));
-  }
+  paintWeights(byId("inside-weights"), unit.weights, byId("inside-terms"), parts);
   byId("inside-weights").setAttribute("aria-label", `The 784 weights of node ${node}`);
   byId("inside-terms").setAttribute("aria-label", `Weight times pixel of node ${node} for this image`);
   const sum = explained.hidden.sums[node];

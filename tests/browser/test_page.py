@@ -1,0 +1,271 @@
+"""The page of one network, opened from the disk in Chromium."""
+
+import base64
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import mnistry
+from mnistry.explain import Explainer, narrative
+from mnistry.images.mnist_form import normalise
+from mnistry.networks import javascript
+from mnistry.reading.reader import SHIPPED
+from mnistry.runs.directory import Run
+from mnistry.studio import one_file
+from tests.browser import strokes
+from tests.browser.test_network import STATIC, as_json, by_onnx_runtime
+
+pytestmark = pytest.mark.slow
+
+axe_playwright = pytest.importorskip(
+    "axe_playwright_python.sync_playwright",
+    reason="the browser's tests need: pip install axe-playwright-python",
+)
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def run_page(finished_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "run.html"
+    made = one_file.of_run(finished_run, mnistry.load("sample"))
+    path.write_text(made.page, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def built_in_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "built-in.html"
+    path.write_text(one_file.of_built_in(mnistry.load("sample")).page, "utf-8")
+    return path
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[OpenPage]:
+    """Open a file; after the test, assert that nothing else was asked for, and no complaints."""
+    asked, complaints = [], []
+
+    def open_it(path: Path, width: int = 1280, scheme: str = "light") -> Page:
+        page = chromium.new_page(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+        )
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda said: complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_it
+    assert len(asked) == 1
+    assert not complaints
+
+
+@pytest.mark.parametrize("which", ["run_page", "built_in_page"])
+def test_a_drawn_digit_is_read_without_a_server(open_page, draw_seven, request, which) -> None:
+    page = open_page(request.getfixturevalue(which))
+    expect(page.locator("#answer")).to_have_text("–")
+    draw_seven(page, "#pad")
+    expect(page.locator("#answer")).to_have_text("7")
+    expect(page.locator("#bars li.best .name")).to_have_text("7")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#answer")).to_have_text("–")
+
+
+def test_a_one_can_be_drawn_with_keys(open_page, built_in_page: Path) -> None:
+    page = open_page(built_in_page)
+    page.locator("#pad").focus()
+    for key in (*["ArrowUp"] * 14, "Space", *["ArrowDown"] * 28, "Space"):
+        page.keyboard.press(key)
+    expect(page.locator("#answer")).to_have_text("1")
+    page.keyboard.press("Delete")
+    expect(page.locator("#answer")).to_have_text("–")
+
+
+def test_what_is_less_probable_than_the_threshold_is_uncertain(
+    open_page, draw_seven, finished_run: Run, tmp_path: Path
+) -> None:
+    content = finished_run.onnx_path.read_bytes()
+    network = javascript.translate(content, mnistry.load("sample").test.images[:10], "run")
+    path = tmp_path / "strict.html"
+    path.write_text(one_file.render(network, 0.99999, "lead", {}), "utf-8")
+    page = open_page(path)
+    draw_seven(page, "#pad")
+    expect(page.locator("#answer")).to_have_text("?")
+    expect(page.locator("#sure")).to_contain_text("The best guess: 7 at ")
+
+
+def words(text: str) -> str:
+    """Return a text with “#” for each number, and no line breaks."""
+    return re.sub(r"-?\d[\d,]*(\.\d+)?(e-\d\d)?", "#", " ".join(text.split()))
+
+
+def numbers(text: str) -> list[float]:
+    return [
+        float(one.replace(",", "")) for one in re.findall(r"-?\d[\d,]*(?:\.\d+)?(?:e-\d\d)?", text)
+    ]
+
+
+def test_the_way_to_the_answer_is_told_as_explain_tells_it(
+    open_page, draw_seven, run_page: Path, finished_run: Run
+) -> None:
+    page = open_page(run_page)
+    draw_seven(page, "#pad")
+    pixels = page.evaluate(
+        """() => {
+          const context = document.querySelector("#input").getContext("2d");
+          return [...context.getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0);
+        }"""
+    )
+    image = 255 - np.array(pixels, np.uint8).reshape(28, 28)
+    explanation = Explainer(finished_run.onnx_path).explain(image)
+    sections = narrative.forward(explanation, "a drawing")
+    told = [part for section in sections for part in section.parts]
+    texts = [part for part in told if isinstance(part, str)]
+    formulas = [part.text for part in told if isinstance(part, narrative.Formula)]
+    strongest = int(explanation.hidden[0].strongest(1)[0])
+    expect(page.locator("#node-title")).to_have_text(f"Node {strongest}")
+    for ident, where in (
+        ("#layer", [f"{a} {b}" for a, b in itertools.pairwise(texts)]),
+        ("#sum-words", texts),
+        ("#sum", formulas),
+        ("#logits", texts),
+        ("#largest", texts),
+        ("#largest-sum", formulas),
+        ("#softmax", texts),
+        ("#argmax", [text.split(" The true class")[0] for text in texts]),
+    ):
+        shown = page.locator(ident).text_content()
+        same = [one for one in where if words(one) == words(shown)]
+        close = [one for one in same if np.allclose(numbers(one), numbers(shown), 2e-2, 2e-3)]
+        assert close, (ident, shown, where)
+    (table,) = (one for one in told if isinstance(one, narrative.Table) and one.shares)
+    for line, row in zip(page.locator("#table tr").all(), table.rows, strict=True):
+        cells = line.locator("th, td").all_text_contents()
+        assert np.allclose(*(list(map(last, one)) for one in (cells[:5], row)), 2e-2, 2e-3)
+    # The page's own sum adds up.
+    bias, raised, lowered, total = numbers(page.locator("#sum").text_content().replace("- ", ""))
+    assert abs(bias + raised - lowered - total) < 2e-4
+
+
+def last(cell: str) -> float:
+    return numbers(cell)[-1]
+
+
+def test_a_node_is_chosen_with_keys_and_its_weights_are_shown(
+    open_page, draw_seven, run_page: Path
+) -> None:
+    page = open_page(run_page)
+    draw_seven(page, "#pad")
+    for key in ("Home", "ArrowRight"):
+        page.locator("#grid").press(key)
+    expect(page.locator("#node-title")).to_have_text("Node 1")
+    picture = "document.querySelector('#weights').toDataURL()"
+    before = page.evaluate(picture)
+    page.locator("#grid").press("ArrowRight")
+    expect(page.locator("#node-title")).to_have_text("Node 2")
+    assert page.evaluate(picture) != before
+
+
+@pytest.mark.parametrize("which", ["run_page", "built_in_page"])
+def test_the_page_fits_every_width_and_is_accessible(open_page, draw_seven, request, which) -> None:
+    page = open_page(request.getfixturevalue(which), width=360)
+    for drawn in (False, True):
+        if drawn:
+            draw_seven(page, "#pad")
+        for width in (360, 900, 1920):
+            page.set_viewport_size({"width": width, "height": 900})
+            too_wide = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert too_wide <= 0, width
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                # Chromium runs axe for the tests in spite of the page's policy.
+                found = axe_playwright.Axe().run(page)
+                assert not found.violations_count, (width, scheme, found.generate_report())
+
+
+@pytest.fixture
+def modules(chromium: Browser) -> Iterator[Page]:
+    """A page that can import the studio's modules, from an address that no server has."""
+    page = chromium.new_page()
+
+    def give(route) -> None:
+        path = route.request.url.removeprefix("http://studio.test/")
+        kind = "text/javascript" if path else "text/html"
+        content = (STATIC / path).read_text("utf-8") if path else "<!doctype html>"
+        route.fulfill(body=content, content_type=kind)
+
+    page.route("**/*", give)
+    page.goto("http://studio.test/")
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("which", ["dense", "built in"])
+def test_a_thousand_test_images_are_answered_as_onnx_runtime_does(
+    modules: Page, mnist, finished_run: Run, which: str
+) -> None:
+    source = SHIPPED if which == "built in" else finished_run.onnx_path
+    content, images = source.read_bytes(), mnist["x_test"][:1000]
+    network = javascript.translate(content, mnist["x_train"][:100], which)
+    found = np.array(
+        modules.evaluate(
+            """async ({ network, content, images }) => {
+              const { load, run } = await import("/pure/network.js");
+              const bytes = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+              const loaded = load(network, bytes(content));
+              const pixels = bytes(images);
+              return Array.from({ length: pixels.length / 784 }, (_, i) => {
+                const values = run(loaded, pixels.subarray(784 * i, 784 * (i + 1)));
+                return [...values.get("probabilities").data];
+              });
+            }""",
+            as_json(network, images),
+        )
+    )
+    expected = by_onnx_runtime(content, images)
+    changed = (found.argmax(axis=1) != expected.argmax(axis=1)).sum()
+    difference = abs(found - expected).max()
+    if network.bits == 16:
+        assert (changed, difference < 1e-3) == (0, True)
+    else:
+        assert (changed <= 1, difference < 0.03) == (True, True)
+
+
+def test_five_hundred_drawings_come_to_the_form_and_answer_that_python_gives(
+    modules: Page,
+) -> None:
+    pages, forms = (
+        np.frombuffer(base64.b64decode(text), np.uint8)
+        for text in modules.evaluate(
+            """async (drawings) => {
+              const { ink } = await import("/raster.js");
+              const { normalise } = await import("/pure/mnist_form.js");
+              const inks = drawings.map(ink);
+              const inBytes = inks.map(({ data }) => data.map((one) => Math.round(255 * one)));
+              const text = (rows) => new Promise((resolve) => {
+                const reader = new FileReader();
+                reader.onload = () => resolve(reader.result.split(",")[1]);
+                reader.readAsDataURL(new Blob(rows.map((row) => Uint8Array.from(row))));
+              });
+              return [await text(inBytes), await text(inks.map(normalise))];
+            }""",
+            strokes.drawings(500, seed=2),
+        )
+    )
+    pages, found = pages.reshape(500, 240, 320), forms.reshape(500, 28, 28)
+    expected = np.array([normalise(page.astype(np.float32) / 255) for page in pages])
+    near = abs(found.astype(int) - expected) <= 2
+    assert near.mean() >= 0.99
+    assert near[(found > 0) | (expected > 0)].mean() >= 0.99
+    answers = [
+        by_onnx_runtime(SHIPPED.read_bytes(), one).argmax(axis=1) for one in (found, expected)
+    ]
+    assert (answers[0] == answers[1]).mean() >= 0.99
+    # The drawings are digits: most are read as what they are.
+    assert (answers[1] == np.arange(500) % 10).mean() > 0.8
