@@ -29,6 +29,7 @@ from mnistry.training import checkpoints, processes
 from mnistry.training.batches import Batches, epoch_images
 from mnistry.training.callbacks import Guard, Records, wants_batches
 from mnistry.training.history import History, Progress
+from mnistry.training.startup import cached_programs
 
 if TYPE_CHECKING:
     from mnistry.training.engine import Engine
@@ -262,7 +263,8 @@ def _compiled(
 
     _must_begin_together(records)
     engine = Engine(model, batches.images, batches.targets, batches.batch_size)
-    compile_seconds = engine.compile()
+    with cached_programs():
+        compile_seconds = engine.compile()
     every = keras.callbacks.CallbackList(
         [Guard(), *callbacks, records],
         add_history=True, model=model, epochs=epochs, steps=engine.steps, verbose=0,
