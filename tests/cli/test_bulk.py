@@ -23,7 +23,11 @@ def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None
     result = mnistry_command("read", "--ray", "local", tmp_path / "in", "-o", out)
     assert result.code == 8
     assert result.out == f"6 pictures read now, 0 before: {out}\n"
-    assert re.fullmatch(r".*/bad\.png: a text file.*\nmnistry: .*1 of 6 pictures.*\n", result.err)
+    assert re.fullmatch(
+        r"note: 6 pictures would be read sooner without --ray.*\n"
+        r".*/bad\.png: a text file.*\nmnistry: .*1 of 6 pictures.*\n",
+        result.err,
+    )
     assert pyarrow.parquet.read_table(out).num_rows == 6
     again = mnistry_command("read", "--ray", "local", tmp_path / "in", "-o", out)
     assert again == (8, f"0 pictures read now, 6 before: {out}\n", result.err)
@@ -32,7 +36,8 @@ def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None
     result = mnistry_command("read", "--ray", "local", *others, "-o", out)
     assert result.code == 8
     assert re.fullmatch(
-        r".*/gone\.png: .*No such file.*\n.*/empty: no pictures\nmnistry: .*2 of 3 pictures.*\n",
+        r"note: .*\n.*/gone\.png: .*No such file.*\n.*/empty: no pictures\n"
+        r"mnistry: .*2 of 3 pictures.*\n",
         result.err,
     )
     result = mnistry_command("read", "--ray", "local", tmp_path / "gone.png", "-o", out)

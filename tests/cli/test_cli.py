@@ -127,7 +127,28 @@ def test_a_bug_shows_its_traceback(monkeypatch) -> None:
         ),
         (
             ("train", "--epochs", "many"),
-            "mnistry: train --epochs: 'many' is not a valid integer; see mnistry train --help",
+            "mnistry: train --epochs: 'many' is not a whole number; see mnistry train --help",
+        ),
+        (
+            ("train", "--momentum", "much"),
+            "mnistry: train --momentum: 'much' is not a number; see mnistry train --help",
+        ),
+        (
+            ("train", "--seeds", "0"),
+            "mnistry: train --seeds: 0 is less than 1; see mnistry train --help",
+        ),
+        (
+            ("train", "now"),
+            "mnistry: train: more arguments than it takes: now; see mnistry train --help",
+        ),
+        (
+            ("train", "--epochs"),
+            "mnistry: train: option '--epochs' needs a value; see mnistry train --help",
+        ),
+        (
+            ("train", "--epochs", "0"),
+            "mnistry: epochs 0; expected a whole number from 1 to 1,000,000; "
+            "see mnistry train --help",
         ),
         (
             ("show", "1", "--split", "tset"),

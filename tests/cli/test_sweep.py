@@ -18,6 +18,9 @@ def test_a_sweep_gives_its_results_in_json_and_draws_its_figure(
     found = json.loads(result.out)
     assert found["table"] == str(tmp_path / "out" / "results.csv")
     assert Path(found["figure"]).read_bytes().startswith(b"\x89PNG")
+    units = found["settings"][0]["settings"]["units"]
+    expected = f"mnistry train --data sample --epochs 2 --units {units} --seeds 5"
+    assert found["train"] == expected
     assert sorted(one["settings"]["units"] for one in found["settings"]) == [4, 8]
     for one in found["settings"]:
         accuracies = [training["validation_accuracy"] for training in one["trainings"]]

@@ -12,6 +12,7 @@ from mnistry.display import plots
 from mnistry.errors import UsageError
 from mnistry.evaluation.ledger import Entry, Ledger
 from mnistry.evaluation.scorecard import score
+from mnistry.evaluation.statistics import wilson
 
 LABELS = np.arange(40, dtype=np.uint8) % 10
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
@@ -229,8 +230,13 @@ def test_reliability_draws_the_bins_that_are_not_empty():
     card = make_card(20)
     filled = [part for part in card.bins if part.count]
     above, below = plots.reliability(card).axes
-    assert [bar.get_height() for bar in above.patches] == [part.accuracy for part in filled]
-    assert [bar.get_x() for bar in above.patches] == [part.low for part in filled]
+    points, _, (intervals,) = above.containers[0]
+    assert points.get_xdata().tolist() == [part.confidence for part in filled]
+    assert points.get_ydata().tolist() == [part.accuracy for part in filled]
+    for part, ((x, low), (_, high)) in zip(filled, intervals.get_segments(), strict=True):
+        assert x == part.confidence
+        assert (low, high) == pytest.approx(wilson(round(part.accuracy * part.count), part.count))
+    assert [bar.get_x() for bar in below.patches] == [part.low for part in filled]
     assert [bar.get_height() for bar in below.patches] == [part.count for part in filled]
 
 

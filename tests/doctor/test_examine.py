@@ -50,7 +50,10 @@ def test_ink_and_paper_swapped_are_found_to_matter(swapped) -> None:
     as_it_is, inverted = swapped.naive
     assert as_it_is.digit.digit != 5
     assert inverted.digit.digit == 5
-    assert swapped.cases[0].mattered == "ink and paper were swapped"
+    assert swapped.cases[0].mattered.ailment == "ink and paper were swapped"
+    assert swapped.cases[0].decision.endswith(
+        "became 5 by “inverted if its border is light”: ink and paper were swapped"
+    )
 
 
 def test_a_small_digit_in_a_corner_is_found_to_be_out_of_place(reader, digits) -> None:
@@ -59,13 +62,25 @@ def test_a_small_digit_in_a_corner_is_found_to_be_out_of_place(reader, digits) -
     [case] = examine(reader, picture).cases
     assert case.digit.digit == 5
     assert case.mattered is not None
-    assert "pixels too high" in case.mattered
+    assert "pixels too high" in case.mattered.ailment
 
 
 def test_nothing_mattered_where_every_stage_reads_the_same(reader, digits) -> None:
     [case] = examine(reader, digits[5]).cases  # light on dark, as MNIST has it
     assert {stage.digit.digit for stage in case.stages} == {5}
     assert case.mattered is None
+    assert case.decision == f"what decided: no step; every image is read as {case.digit.digit}"
+
+
+def test_grey_paper_and_other_marks_are_told_apart(digits) -> None:
+    from mnistry.doctor import stages
+
+    cut = np.full((28, 28), 90, np.uint8)
+    assert stages._paper_ailment(cut, digits[5]) == "its paper was grey (90 of 255), not black (0)"
+    cut[:] = digits[5]
+    assert "uneven" in stages._paper_ailment(cut, digits[5])
+    cut[:, :2] = 200
+    assert stages._paper_ailment(cut, digits[5]) == "other marks were near"
 
 
 @pytest.mark.parametrize("true", range(10))

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -29,6 +30,17 @@ def test_a_digit_moved_by_a_pixel_is_still_nearest_to_its_class() -> None:
     images, labels = shipped()
     moved = np.roll(images[12], 1, axis=1)
     assert prototypes.nearest(moved)[0].label == labels[12]
+
+
+def test_a_digit_that_leans_is_still_nearest_to_its_class() -> None:
+    images, labels = shipped()
+    right = 0
+    for image, label in zip(images[::5], labels[::5], strict=True):
+        matrix = np.array([[1, 0.25, -0.25 * 14], [0, 1, 0]], np.float32)
+        leant = cv2.warpAffine(image, matrix, (28, 28))
+        first = prototypes.nearest(leant)[0]
+        right += bool((first.image == image).all() and first.label == label)
+    assert right >= 38  # of 40; 27 of them if slants were not compared
 
 
 def test_faint_ink_is_no_other_shape() -> None:

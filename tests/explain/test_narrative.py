@@ -113,9 +113,15 @@ def test_a_convolutional_network_is_described_layer_by_layer(convnet, digits):
     assert rows["convolution_1"][:2] == ("Conv, Relu", "26 × 26 × 32")
     assert rows["flatten"][:2] == ("Transpose, Flatten", "1600")
     galleries = [p for p in all_of(told, tuple) if len(p) == 12]
-    assert [pictures[0].pixels.shape[0] for pictures in galleries] == [26, 13, 11, 5]
+    assert [pictures[0].pixels.shape[0] for pictures in galleries] == [3, 26, 13, 11, 5]
     largest = explanation.layers[2].values.mean(axis=(0, 1)).argmax()
-    assert galleries[0][0].caption == f"map {largest}"
+    assert galleries[1][0].caption == f"map {largest}"
+    assert galleries[0][0].caption == f"filter {largest}"
+    kernel = explanation.layers[2].filters[:, :, 0, largest]
+    np.testing.assert_allclose(kernel * 255, convnet.model.layers[3].kernel[:, :, 0, largest], 1e-5)
+    # Red where a weight is above 0.
+    red = galleries[0][0].pixels[..., 0].astype(int) > galleries[0][0].pixels[..., 2]
+    assert (red == (kernel > 0)).all()
 
 
 def test_the_step_is_described_with_predicted_and_actual_loss(step):
@@ -227,11 +233,11 @@ def test_the_colours_of_maps_with_numbers_below_0_are_explained(convnet, digits)
     explanation = Explainer(convnet.onnx).explain(digits[0][5], 5)
     below = explanation.layers[2]
     assert below.values.min() == 0
-    assert "red" not in words(narrative.forward(explanation, ""))
+    assert "red is above" not in words(narrative.forward(explanation, ""))
     layers = [*explanation.layers]
     layers[2] = dataclasses.replace(below, values=below.values - 0.1)
     text = words(narrative.forward(dataclasses.replace(explanation, layers=tuple(layers)), ""))
-    said = next(line for line in text.split(f"{below.name}: ")[1:])
+    said = next(line for line in text.split(f"{below.name}: ")[1:] if "maps, the one" in line)
     assert "; red is above 0, blue is below, and " in said.partition(".")[0]
 
 

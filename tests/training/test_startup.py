@@ -107,6 +107,24 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     assert compile_in_a_process().stderr == ""
 
 
+def test_a_training_in_python_finds_the_compiled_programs_and_leaves_jax_as_it_was() -> None:
+    code = (
+        "import mnistry, numpy as np, jax, sys\n"
+        "before = {n: getattr(jax.config, n) for n in dir(jax.config) if 'cache' in n}\n"
+        "x, y = np.zeros((64, 28, 28), np.uint8) + 90, np.arange(64) % 10\n"
+        "mnistry.train(mnistry.build('linear'), x, y, epochs=1, batch_size=32)\n"
+        "assert before == {n: getattr(jax.config, n) for n in before}\n"
+        "jax.jit(lambda v: v * 3.25 - 7)(2.0)\n"  # the program's own
+    )
+    for _ in range(2):
+        subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], check=True)
+        names = {path.name.rpartition("-")[0].rpartition("-")[0] for path in programs()}
+        assert "jit_steps" in names
+        assert "jit__lambda_" not in names
+        times = {path: path.stat().st_mtime_ns for path in programs()}
+    assert times == {path: path.stat().st_mtime_ns for path in programs()}
+
+
 def test_keras_is_imported_without_its_extras_which_stay_importable() -> None:
     code = (
         "import sys; from mnistry.training import startup; startup.import_keras()\n"

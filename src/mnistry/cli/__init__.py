@@ -8,6 +8,7 @@ import errno
 import gc
 import io
 import os
+import re
 import signal
 import sys
 from typing import Any, NoReturn
@@ -31,6 +32,16 @@ _EXTRAS = {
 _DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT),
+}
+# Click's words for wrong values, as patterns, and ours.
+_IN_OUR_WORDS = {
+    r"is not a valid integer": "is not a whole number",
+    r"is not a valid float": "is not a number",
+    r"is not in the range (\S+?)<=x<=(\S+)": r"is not from \1 to \2",
+    r"is not in the range x>=(\S+)": r"is less than \1",
+    r"got unexpected extra arguments? \((.*)\)": r"more arguments than it takes: \1",
+    r"requires an argument": "needs a value",
+    r"requires (\d+) arguments": r"needs \1 values",
 }
 # A shell's exit code for a program that SIGPIPE ended; Windows lacks the signal.
 _SIGPIPE = 128 + 13
@@ -129,6 +140,8 @@ def _translate(error: click.UsageError) -> UsageError:
         option = error.param.get_error_hint(error.ctx).replace("'", "")
         where, what = f"{where} {option}", error.message
     what = what[:1].lower() + what[1:].rstrip(".")
+    for theirs, ours in _IN_OUR_WORDS.items():
+        what = re.sub(theirs, ours, what)
     return UsageError(what, where=where or None, remedy=f"see {program} --help")
 
 

@@ -118,8 +118,8 @@ def _print_case(case: "Case") -> None:
     click.echo(f"\ndigit {case.number}: {format_answer(case.digit)}, then {others}")
     for stage in case.stages:
         click.echo(f"  {stage.name:{_WIDTH}}{format_answer(stage.digit)}")
-    if case.mattered is not None:
-        click.echo(f"  {'what changed the answer':{_WIDTH}}{case.mattered}")
+    decided, _, why = case.decision.partition(": ")
+    click.echo(f"  {decided:{_WIDTH}}{why}")
     labels = ", ".join(str(prototype.label) for prototype in case.nearest)
     click.echo(f"  {'nearest of the prototypes':{_WIDTH}}{labels}")
     click.echo(f"  what would change it{'' if case.changes else ': nothing that was tried'}")

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from mnistry.errors import UsageError
+
 
 class _Formatter(click.HelpFormatter):
     """Help with bold headings and coloured names; Click drops the colours outside a terminal."""
@@ -33,9 +35,25 @@ class _Context(click.Context):
 
 
 class Command(click.Command):
-    """A command whose help is in colour."""
+    """A command whose help is in colour, and to which errors in its use point."""
 
     context_class = _Context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an error of Click's that names no command names this one."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a wrong value without another remedy points to its help."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            error.remedy = error.remedy or f"see {ctx.command_path} --help"
+            raise
 
 
 class Group(click.Group):

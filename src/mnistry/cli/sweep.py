@@ -1,6 +1,7 @@
 """``mnistry sweep``: train with many settings, and rank them."""
 
 import dataclasses
+import shlex
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,12 +95,15 @@ def sweep(
             outcome = sweeps.run(planned, dataset, output, on_progress=show)
     groups = sweeps.by_settings(outcome.results)
     figure, table = _draw(groups, output / "sweep.png"), output / sweeps.RESULTS
+    best = _command_for(groups[0][0], dataset.origin, recipe, epochs)
     if as_json:
-        common.print_json(_as_json(groups, output, table, figure))
+        common.print_json({**_as_json(groups, output, table, figure), "train": best})
     else:
         _print(groups, output)
         drawn = "" if figure is None else f"figure  {figure}\n"
-        common.stdout().print(f"\n{drawn}table   {table}")
+        common.stdout().print(f"\n{drawn}table   {table}\n")
+        common.stdout().print("train the best on all training images, and test it once")
+        common.stdout().print(f"  {best}", soft_wrap=True)
     for name, why in list(outcome.failures.items())[:_SHOWN]:
         common.say(f"{name}: {why}")
     if len(outcome.results) < len(planned):
@@ -109,6 +113,19 @@ def sweep(
             remedy="repeat the command: it tries them again",
         )
     common.finish(dataset)
+
+
+def _command_for(
+    settings: Mapping[str, Any], origin: "Origin", recipe: str | None, epochs: int | None
+) -> str:
+    """Return the command that trains with these settings, as often as shows their spread."""
+    given = {"data": origin.data, "recipe": recipe, "epochs": epochs, **settings, "seeds": 5}
+    options = [
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+        for name, value in given.items()
+        if value is not None
+    ]
+    return " ".join(filter(None, ["mnistry train", *options, origin.typed()]))
 
 
 def _draw(groups: "Groups", path: Path) -> Path | None:

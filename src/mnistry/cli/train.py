@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.directory import Run
 
+# Networks whose step takes less than the exchange of gradients, 4 to 15 ms, in batches smaller than
+# these: docs/cluster-results.md.
+_QUICK, _LARGE_BATCH = ("dense", "linear", "strided"), 1024
 # When the process began: until here its wall time about equals its processor time.
 _STARTED = time.perf_counter() - time.process_time()
 
@@ -302,6 +305,13 @@ def _train_by_workers(
     from mnistry.runs.experiment import check
 
     check(experiment, dataset)  # refuses wrong settings before workers start
+    recipe = experiment.recipe
+    if recipe.model is None and recipe.network in _QUICK and recipe.batch_size < _LARGE_BATCH:
+        common.note(
+            f"one process is quicker here: a step of the network {recipe.network} with "
+            f"{recipe.batch_size} images takes less time than the workers need to exchange its "
+            "gradients; leave out --workers"
+        )
     _announce(experiment.recipe, dataset)
     return data_parallel.train(experiment, path, workers, on_progress=ProgressBar())
 

@@ -389,6 +389,58 @@ def as_split(
     return Split(checked, known)
 
 
+def given_split(images: Any, labels: Any, where: str, classes: int = 10) -> Split:
+    """Check what a program gives as images and labels: arrays, lists, or tables of pandas.
+
+    Raises
+    ------
+    DataError
+        If they are something else, or `as_split` refuses them.
+    """
+    pixels, known = _given(images, where), _given(labels, where)
+    if pixels.shape in ((28, 28), (784,)):
+        raise DataError(
+            f"a single image, of shape {pixels.shape}",
+            where=where,
+            expected="several, of shape (n, 28, 28)",
+            remedy="give image[np.newaxis] and [label]",
+        )
+    if pixels.ndim == 2 and pixels.shape[1] == 785:
+        raise DataError(
+            "785 columns, one more than pixels",
+            where=where,
+            expected="784",
+            remedy='leave the labels out: table.drop(columns="label")',
+        )
+    return as_split(pixels, known, where, classes)
+
+
+def _given(value: Any, where: str) -> NDArray[Any]:
+    """Return a program's argument as an array."""
+    if isinstance(value, Split | Dataset):
+        raise DataError(
+            f"a {type(value).__name__}",
+            where=where,
+            expected="two arrays: images and labels",
+            remedy="(images, labels), test = mnistry.load(…)",
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # parts of different shapes
+        raise DataError(
+            "images of different shapes" if isinstance(value, list | tuple) else str(error),
+            where=where,
+            expected="one shape, (28, 28), for all",
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise DataError(
+            f"{type(value).__name__} of {array.dtype}",
+            where=where,
+            expected="numbers: images of 0 to 255, and labels from 0",
+        )
+    return array
+
+
 def as_splits(
     arrays: Mapping[str, NDArray[np.generic]], where: str, names: Mapping[str, str] = KERAS_NAMES
 ) -> tuple[Split | None, Split | None]:

@@ -19,6 +19,7 @@ from mnistry.datasets.dataset import DIGITS, Images, Labels
 from mnistry.errors import UsageError
 from mnistry.evaluation.ledger import Entry, Ledger
 from mnistry.evaluation.scorecard import Scorecard
+from mnistry.evaluation.statistics import wilson
 from mnistry.percent import confidence, percent
 from mnistry.system.files import atomic_write
 
@@ -223,35 +224,42 @@ def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
 
 
 def reliability(scorecard: Scorecard) -> Figure:
-    """Draw accuracy by confidence, and the number of images by confidence.
+    """Draw a point for each bin of answers, at its mean confidence and its accuracy.
 
-    If a network's confidence equals its accuracy, the dots lie on the diagonal; below it the
-    network is too confident.
+    A line through the point is the 95 % interval of the accuracy. If a network's confidence equals
+    its accuracy, the points lie on the diagonal; below it the network is too confident. The bars
+    are the number of answers in each bin.
     """
     filled = [part for part in scorecard.bins if part.count]
     lows = [part.low for part in filled]
     width = 1 / len(scorecard.bins)
-    accuracies = [part.accuracy for part in filled]
+    accuracies = np.array([part.accuracy for part in filled], float)
     confidences = [part.confidence for part in filled]
+    ends = np.array([
+        wilson(round((part.accuracy or 0.0) * part.count), part.count) for part in filled
+    ])  # fmt: skip
     figure = _figure(5.6, 6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.bar(
-        lows, accuracies, width, align="edge", color=_BLUE, edgecolor="white", label="accuracy"
-    )
-    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="perfect calibration")
-    above.scatter(
-        confidences, accuracies, color=_ORANGE, zorder=3, clip_on=False, label="mean confidence"
-    )
+    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="as confident as right")
+    above.errorbar(
+        confidences, accuracies, np.maximum(0, [accuracies - ends[:, 0], ends[:, 1] - accuracies]),
+        fmt="o", color=_BLUE, ms=6, lw=1.2, capsize=3, clip_on=False, zorder=3,
+        label="answers in a bin, with 95 % interval",
+    )  # fmt: skip
+    above.text(0.03, 0.93, "too modest", color=_GREY, fontstyle="italic")
+    above.text(0.97, 0.05, "too confident", color=_GREY, fontstyle="italic", ha="right")
+    above.grid(alpha=0.3)
     error = percent(scorecard.calibration_error)
-    above.set(title=f"Expected calibration error {error}", ylabel="accuracy", ylim=(0, 1))
+    above.set(title=f"Expected calibration error {error}", ylabel="share that is right")
+    above.set(ylim=(0, 1))
     below.bar(
         lows, [part.count for part in filled], width, align="edge", color=_GREY, edgecolor="white"
     )
-    below.set(xlabel="confidence: probability of the answer", ylabel="images")
+    below.set(xlabel="confidence: probability of the answer, mean of the bin", ylabel="answers")
     below.set(xlim=(0, 1), yscale="log", ylim=(0.5, None))
     above.yaxis.set_major_formatter(_percent_ticks())
     below.xaxis.set_major_formatter(_percent_ticks())
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

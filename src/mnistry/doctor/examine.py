@@ -61,6 +61,30 @@ class Prediction:
         return {"name": self.name, **size, **answer}
 
 
+@dataclass(frozen=True)
+class Decision:
+    """The stage that decided what was read.
+
+    Attributes
+    ----------
+    stage
+        Its name.
+    ailment
+        What was wrong before it.
+    before, after
+        The answers before and after it; None for ``?``.
+    """
+
+    stage: str
+    ailment: str
+    before: int | None
+    after: int | None
+
+    def __str__(self) -> str:
+        before, after = ("?" if one is None else str(one) for one in (self.before, self.after))
+        return f"{before} became {after} by “{self.stage}”: {self.ailment}"
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """The explanation of one digit.
@@ -74,8 +98,8 @@ class Case:
     stages
         From the digit cut out of the picture to MNIST's form. The last one is what was read.
     mattered
-        What was wrong before the last stage that changed the answer; None if no stage changed it.
-        In a picture of one digit, the stages of `Diagnosis.naive` count too.
+        The last stage that changed the answer, from which on it is what was read; None if no stage
+        changed it. In a picture of one digit, the stages of `Diagnosis.naive` count too.
     nearest
         The prototypes most like the form, the nearest first.
     changes
@@ -86,16 +110,27 @@ class Case:
     number: int
     digit: Digit
     stages: tuple[Prediction, ...]
-    mattered: str | None
+    mattered: "Decision | None"
     nearest: tuple[Prototype, ...]
     changes: tuple[Prediction, ...]
+
+    @property
+    def decision(self) -> str:
+        """What decided, in words; also if nothing did."""
+        alone = self.stages[-1].digit.digit
+        answer = "?" if alone is None else alone
+        if alone != self.digit.digit:
+            return f"what decided: the network that reads whole lines; this image alone is {answer}"
+        if self.mattered is not None:
+            return f"what decided: {self.mattered}"
+        return f"what decided: no step; every image is read as {answer}"
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the images, as JSON's types."""
         return {
             "number": self.number,
             "stages": [stage.to_json() for stage in self.stages],
-            "mattered": self.mattered,
+            "mattered": None if self.mattered is None else self.mattered.ailment,
             "nearest": [{"label": p.label, "distance": p.distance} for p in self.nearest],
             "changes": [change.to_json() for change in self.changes],
         }
@@ -188,11 +223,11 @@ def _predict(reader: Reader, way: Sequence[stages.Stage]) -> tuple[Prediction, .
     )
 
 
-def _what_mattered(way: Sequence[stages.Stage], read: Sequence[Prediction]) -> str | None:
-    """Find the last stage that changed the answer; return the fault that it put right."""
+def _what_mattered(way: Sequence[stages.Stage], read: Sequence[Prediction]) -> Decision | None:
+    """Find the last stage that changed the answer."""
     for stage, before, after in zip(way[:0:-1], read[-2::-1], read[:0:-1], strict=True):
         if before.digit.digit != after.digit.digit:
-            return stage.ailment
+            return Decision(stage.name, stage.ailment, before.digit.digit, after.digit.digit)
     return None
 
 

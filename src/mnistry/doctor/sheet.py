@@ -246,9 +246,7 @@ def _draw_case(sheet: _Sheet, y: float, case: Case) -> float:
         _draw_answer(sheet, x, y + _TILE + 4, prediction.digit, _BLACK if same else _ORANGE)
     _draw_nearest(sheet, y, case)
     _draw_change(sheet, y, case)
-    if case.mattered is not None:
-        text = f"what changed the answer: {case.mattered}"
-        sheet.text(_STAGES, y + _TILE + 32, text, _SMALL, _BLACK)
+    sheet.text(_STAGES, y + _TILE + 32, case.decision, _SMALL, _BLACK)
     return y + _ROW - 14
 
 

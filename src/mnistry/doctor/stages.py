@@ -18,6 +18,7 @@ Image = NDArray[np.uint8]
 
 _MARGIN = SIDE / BOX  # side of MNIST's images divided by that of their digits
 _NOTICEABLE = 1.5  # pixels
+_GREY, _INK = 12, 100  # paper of at least this level is not black; marks are at least this dark
 _FINE = 4  # strokes are measured at this multiple of the resolution
 
 
@@ -72,13 +73,13 @@ def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
     """
     dark_paper = 255 - picture if ink.paper_is_light else picture
     inked, ink_box = 255 * _strength_inside(ink, box), scaled(box, ink.scale)
-    alone = _squared(inked, ink_box)
+    cut, alone = _squared(dark_paper, box), _squared(inked, ink_box)
     width = stroke_width(_squared(inked, ink_box, _FINE * SIDE) > 127) / _FINE
     down, right = _off_centre(alone)
     centred = np.roll(alone, (-down, -right), (0, 1))
     return [
-        Stage("cut out", _out_of_place(box, picture.shape), _squared(dark_paper, box)),
-        Stage("its ink alone", "its paper was not black, or other marks were near", alone),
+        Stage("cut out", _out_of_place(box, picture.shape), cut),
+        Stage("its ink alone", _paper_ailment(cut, alone), alone),
         Stage("its mass in the middle", _in_words([down, right]) or "its place", centred),
         Stage("strokes as MNIST has them", _stroke_ailment(width), form),
     ]
@@ -145,6 +146,15 @@ def _in_words(off: list[float]) -> str:
         for value, way in zip(off, words, strict=True)
         if round(abs(value))
     )
+
+
+def _paper_ailment(cut: Image, alone: Image) -> str:
+    """Describe what was round the ink: grey paper, or other marks."""
+    paper = cut[alone == 0]
+    level = float(np.median(paper)) if paper.size else 0.0
+    if level > _GREY:
+        return f"its paper was grey ({level:.0f} of 255), not black (0)"
+    return "other marks were near" if paper.size and paper.max() > _INK else "the paper was uneven"
 
 
 def _stroke_ailment(width: float) -> str:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from mnistry.datasets.dataset import Images
-from mnistry.errors import ModelError, Notice
+from mnistry.errors import ModelError, Notice, UsageError
 
 # Layers after which values have the scale that they had before.
 _KEEP_SCALE = {
@@ -20,6 +20,24 @@ _KEEP_SCALE = {
 }
 _WEIGHTED = {"Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D"}
 _PROBED = 8  # images
+
+
+def check_model(model: object) -> None:
+    """Check that this is a Keras model that knows its input.
+
+    Raises
+    ------
+    UsageError
+        If it is something else.
+    """
+    if not isinstance(model, keras.Model):
+        raise UsageError(
+            f"the model is of type {type(model).__name__}",
+            expected="a Keras model",
+            remedy='mnistry.build("dense") makes one, mnistry.Run.open(PATH).model() loads one',
+        )
+    if not model.built:
+        raise UsageError("the model is not built", remedy="begin it with keras.Input((28, 28))")
 
 
 def check_input(model: keras.Model) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mnistry.augmentation import extra
 from mnistry.concepts import steps_per_epoch
-from mnistry.datasets.dataset import DIGITS, Dataset, Split, as_split
+from mnistry.datasets.dataset import DIGITS, Dataset, Split, given_split
 from mnistry.datasets.splits import Parts, hold_out
 from mnistry.errors import DataError, DivergedError, ModelError, UsageError
 from mnistry.evaluation.scorecard import Scorecard, Scores
@@ -173,15 +173,17 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     model
         From ``uint8`` images to each class's probability; see `mnistry.build`.
     images
-        Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 to 255.
+        Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 to 255: an array, a list or a table of pandas.
     labels
         Shape ``(n,)``, from 0. MNIST's test split is recognised, and scored both with and
         without its disputed labels.
 
     Raises
     ------
-    ModelError
-        If the model takes other images, or gives no probabilities; told before scoring.
+    UsageError, ModelError
+        If it is no model, takes other images, or gives no probabilities; told before scoring.
+    DataError
+        If images or labels have the wrong shape, dtype or range.
 
     Warns
     -----
@@ -195,9 +197,10 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     >>> card.count, card.correct
     (10, 1)
     """
+    checks.check_model(model)
     checks.check_input(model)
     count = model.output_shape[-1]
-    split = as_split(images, labels, "images to evaluate", count)
+    split = given_split(images, labels, "images to evaluate", count)
     checks.check_output(model, split.images, is_fitted=True)
     classes = tuple(map(str, range(count)))
     return score_split(split, keras_files.predict(model, split.images), classes)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mnistry.errors import DivergedError
+from mnistry.errors import DivergedError, UsageError
 from mnistry.training import checkpoints
 from mnistry.training.history import Epoch, Progress
 
@@ -157,6 +157,42 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
         checkpoints.save(self._folder, checkpoint)
         self._last_save_ended = time.perf_counter()
         self._save_seconds = self._last_save_ended - started
+
+
+def check_callbacks(callbacks: Any, *, has_validation: bool) -> None:
+    """Check that these are callbacks that can work, before anything is trained.
+
+    Raises
+    ------
+    UsageError
+        If one is no callback of Keras, or watches validation images and there are none.
+    """
+    if not isinstance(callbacks, list | tuple):
+        raise UsageError(
+            f"callbacks is of type {type(callbacks).__name__}",
+            expected="a list of Keras callbacks",
+            remedy="put it in brackets: callbacks=[callback]",
+        )
+    for one in callbacks:
+        name = one.__name__ if isinstance(one, type) else type(one).__name__
+        if isinstance(one, type) and issubclass(one, keras.callbacks.Callback):
+            what = f"the callback {name} is a class"
+            raise UsageError(what, expected="an object", remedy=f"make one: {name}()")
+        if not isinstance(one, keras.callbacks.Callback):
+            raise UsageError(
+                f"a callback of type {name}",
+                expected="one of Keras's, or of a class of yours derived from "
+                "keras.callbacks.Callback",
+                remedy="a function becomes one with keras.callbacks.LambdaCallback("
+                "on_epoch_end=function)",
+            )
+        watched = str(getattr(one, "monitor", ""))
+        is_used = getattr(one, "save_best_only", True)  # only ModelCheckpoint has it
+        if watched.startswith("val_") and is_used and not has_validation:
+            raise UsageError(
+                f"{name} watches {watched}, and there are no validation images",
+                remedy=f'give validation=0.1, or {name}(monitor="{watched.removeprefix("val_")}")',
+            )
 
 
 def wants_batches(callback: keras.callbacks.Callback) -> bool:

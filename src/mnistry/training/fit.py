@@ -8,6 +8,7 @@ the same batches in the same order.
 import dataclasses
 import logging
 import math
+import numbers
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,15 +21,17 @@ from numpy.typing import NDArray
 from mnistry.augmentation.distort import Distortion
 from mnistry.augmentation.extra import ExtraImages
 from mnistry.concepts import one_hot, steps_per_epoch
-from mnistry.datasets.dataset import Images, Split, as_split
+from mnistry.datasets.dataset import Images, Split, given_split
 from mnistry.datasets.splits import Parts, hold_out
 from mnistry.errors import ResourceError, UsageError
 from mnistry.networks import checks
+from mnistry.recipes.recipe import LOSSES, OPTIMIZERS
 from mnistry.system.cores import divide_processor
 from mnistry.training import checkpoints, processes
 from mnistry.training.batches import Batches, epoch_images
-from mnistry.training.callbacks import Guard, Records, wants_batches
+from mnistry.training.callbacks import Guard, Records, check_callbacks, wants_batches
 from mnistry.training.history import History, Progress
+from mnistry.training.startup import cached_programs
 
 if TYPE_CHECKING:
     from mnistry.training.engine import Engine
@@ -66,15 +69,15 @@ def train(
         Takes ``uint8`` images ``(n, 28, 28)``, gives ten probabilities: see `mnistry.build`.
         A model that is compiled already keeps its optimizer, loss and metrics.
     images
-        Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 for paper to 255 for ink. *Not* divided by 255:
-        the network does that.
+        Shape ``(n, 28, 28)`` or ``(n, 784)``, 0 for paper to 255 for ink: an array, a list or a
+        table of pandas. *Not* divided by 255: the network does that.
     labels
         Shape ``(n,)``, 0 to 9.
     optimizer
         A Keras optimizer, or its name for Keras's default settings.
     loss
-        ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` or
-        ``"binary_crossentropy"``.
+        ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"``,
+        ``"binary_crossentropy"`` or ``"mean_squared_error"``.
     epochs, batch_size
         How often every image is used; images per step.
     distortion
@@ -145,11 +148,15 @@ def train(
     (2, 2)
     """
     divide_processor()
-    if not model.built:
-        raise UsageError("the model is not built", remedy="begin it with keras.Input((28, 28))")
+    checks.check_model(model)
     classes = model.output_shape[-1]
-    split = as_split(np.asarray(images), np.asarray(labels), "training data", classes)
+    split = given_split(images, labels, "training data", classes)
     settings = Settings(epochs, batch_size, distortion, plain_epochs, seed)
+    settings.check_types()
+    check_callbacks(callbacks, has_validation=bool(validation))
+    if on_progress is not None and not callable(on_progress):
+        what = f"on_progress is of type {type(on_progress).__name__}"
+        raise UsageError(what, expected="a function, such as mnistry.ProgressBar()")
     parts = hold_out(split, validation, seed)
     settings.check(len(parts.kept.images))
     checks.check_input(model)
@@ -177,9 +184,17 @@ class Settings:
     plain_epochs: int
     seed: int
 
+    def check_types(self) -> None:
+        """Raise `UsageError` if a setting that must be a whole number is none."""
+        for name in ("epochs", "batch_size", "plain_epochs", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral):
+                what = f"{name.replace('_', ' ')} {value!r}"
+                raise UsageError(what, expected="a whole number")
+
     def check(self, count: int) -> None:
         """Raise `UsageError` if `count` images cannot be trained on with these settings."""
-        if self.epochs != int(self.epochs) or self.epochs < 1:
+        if self.epochs < 1:
             raise UsageError(f"epochs {self.epochs}", expected="a whole number from 1")
         if not 0 <= self.plain_epochs <= self.epochs:
             raise UsageError(
@@ -243,10 +258,15 @@ def train_parts(
 def compile_model(model: keras.Model, optimizer: Any, loss: str) -> None:
     """Compile a model, and raise `UsageError` if Keras does not know optimizer or loss."""
     try:
-        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
         keras.losses.get(loss)  # compile does not check it
     except ValueError as error:
-        raise UsageError(f"optimizer {optimizer!r} and loss {loss!r}: {error}") from error
+        expected = "one of " + ", ".join(LOSSES) + ", or another of Keras's"
+        raise UsageError(f"loss {loss!r}", expected=expected) from error
+    try:
+        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    except ValueError as error:
+        expected = "a Keras optimizer or its name: " + ", ".join(OPTIMIZERS)
+        raise UsageError(f"optimizer {optimizer!r}", expected=expected) from error
 
 
 def _compiled(
@@ -262,7 +282,8 @@ def _compiled(
 
     _must_begin_together(records)
     engine = Engine(model, batches.images, batches.targets, batches.batch_size)
-    compile_seconds = engine.compile()
+    with cached_programs():
+        compile_seconds = engine.compile()
     every = keras.callbacks.CallbackList(
         [Guard(), *callbacks, records],
         add_history=True, model=model, epochs=epochs, steps=engine.steps, verbose=0,

@@ -1,7 +1,7 @@
 """A quick start for a process that trains: import less of Keras, keep compiled programs.
 
-Only mnistry's own processes use it. A program that imports mnistry keeps its Keras, and its JAX
-settings, as they are.
+Only mnistry's own processes import less. A program that imports mnistry keeps its Keras and its
+JAX settings; while `mnistry.train` compiles, it uses the same cache.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ _LAZY = (
 )
 
 _MAX_BYTES = 200_000_000
+_CACHE_WARNING = ".*persistent compilation cache"
 _PROGRAM, _USED, _DIGEST = "-cache", "-atime", "-sha256"  # the first two are JAX's
 
 
@@ -123,26 +124,15 @@ def compiled_programs() -> Iterator[None]:
     if "JAX_COMPILATION_CACHE_DIR" in os.environ or "jax" in sys.modules:
         yield
         return
-    try:
-        folder = files.cache_dir() / "compiled" / _machine()
-        folder.mkdir(parents=True, exist_ok=True)
-        _drop_damaged(folder)
-        files.write_bytes(folder / "in-use", b"")  # fails if the disk is full or read-only
-    except (OSError, importlib.metadata.PackageNotFoundError) as error:
-        log.info("compiled programs are not cached: %s", error)
+    folder = _prepared_folder()
+    if folder is None:
         yield
         return
-    settings = {
-        "JAX_COMPILATION_CACHE_DIR": str(folder),
-        "JAX_COMPILATION_CACHE_MAX_SIZE": str(_MAX_BYTES),
-        # A start compiles many small programs, all below JAX's thresholds.
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    settings = {name.upper(): str(value) for name, value in _settings(folder).items()}
     before = {name: os.environ.get(name) for name in settings}
     os.environ |= settings  # JAX reads them when it is imported
     # If the disk fills up meanwhile, only time is lost.
-    warnings.filterwarnings("ignore", message=".*persistent compilation cache")
+    warnings.filterwarnings("ignore", message=_CACHE_WARNING)
     try:
         yield
     finally:
@@ -153,6 +143,64 @@ def compiled_programs() -> Iterator[None]:
                 os.environ[name] = value
         with contextlib.suppress(OSError):  # without digests they are only compiled again
             _write_digests(folder)
+
+
+@contextlib.contextmanager
+def cached_programs() -> Iterator[None]:
+    """Let JAX, imported already, use our cache of compiled programs during the block.
+
+    For a program that imports mnistry: its own JAX settings are the same afterwards, and what it
+    compiles itself is not cached. Does nothing if JAX has a cache folder already.
+    """
+    jax = sys.modules.get("jax")
+    if jax is None or jax.config.jax_compilation_cache_dir is not None:
+        yield
+        return
+    folder = _prepared_folder()
+    if folder is None:
+        yield
+        return
+    from jax.experimental.compilation_cache.compilation_cache import reset_cache
+
+    settings = _settings(folder)
+    before = {name: getattr(jax.config, name) for name in settings}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=_CACHE_WARNING)
+        try:
+            for name, value in settings.items():
+                jax.config.update(name, value)
+            reset_cache()  # JAX looks at the settings once
+            yield
+        finally:
+            for name, value in before.items():
+                jax.config.update(name, value)
+            reset_cache()
+            with contextlib.suppress(OSError):  # without digests they are only compiled again
+                _write_digests(folder)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """Return JAX's settings for a cache in this folder."""
+    return {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_compilation_cache_max_size": _MAX_BYTES,
+        # A start compiles many small programs, all below JAX's thresholds.
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+
+
+def _prepared_folder() -> Path | None:
+    """Return the folder for compiled programs, without damaged ones; None if it has no use."""
+    try:
+        folder = files.cache_dir() / "compiled" / _machine()
+        folder.mkdir(parents=True, exist_ok=True)
+        _drop_damaged(folder)
+        files.write_bytes(folder / "in-use", b"")  # fails if the disk is full or read-only
+    except (OSError, importlib.metadata.PackageNotFoundError) as error:
+        log.info("compiled programs are not cached: %s", error)
+        return None
+    return folder
 
 
 def _drop_damaged(folder: Path) -> None:
