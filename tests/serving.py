@@ -4,7 +4,7 @@ import contextlib
 import io
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -19,10 +19,10 @@ Serve = Callable[[ASGIApp], contextlib.AbstractContextManager[str]]
 
 
 @contextlib.contextmanager
-def serve(app: ASGIApp) -> Iterator[str]:
+def serve(app: ASGIApp, proxies: Sequence[str] = ()) -> Iterator[str]:
     """Serve an application on a free port while the block runs; yield its address."""
     listener = server_loop.listen("127.0.0.1", 0)
-    running = uvicorn.Server(server_loop.config(app))
+    running = uvicorn.Server(server_loop.config(app, proxies=proxies))
     thread = threading.Thread(target=running.run, args=([listener],))
     thread.start()
     while not running.started:

@@ -1,9 +1,13 @@
+import httpx2
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
+from mnistry.errors import UsageError
 from mnistry.server.app import create
 from mnistry.server.guard import Access
 from mnistry.server.in_process import InProcess
+from tests.serving import serve
 
 
 @pytest.mark.parametrize(
@@ -93,3 +97,90 @@ def test_an_unknown_name_is_refused_beyond_loopback_too(remote: TestClient) -> N
 
 def test_the_token_is_not_in_the_repr() -> None:
     assert "secret" not in repr(Access("0.0.0.0", "secret"))  # noqa: S104
+
+
+def test_fault_85_names_and_origins_are_allowed_by_options_that_the_errors_name(
+    work: InProcess,
+) -> None:
+    closed = TestClient(
+        create(work, Access("127.0.0.1", "t")), base_url="https://digits.example.org"
+    )
+    response = closed.get("/openapi.json")
+    assert response.status_code == 400
+    assert "mnistry serve --allow-host digits.example.org" in response.json()["error"]["remedy"]
+    origin = {"Origin": "https://www.example.org", "Authorization": "Bearer t"}
+    response = closed.get("/openapi.json", headers={**origin, "Host": "127.0.0.1"})
+    assert response.status_code == 403
+    assert "--allow-origin https://www.example.org" in response.json()["error"]["remedy"]
+    names, origins = ["Digits.example.org"], ["https://www.example.org/"]
+    access = Access.listening_on("127.0.0.1", names, origins)
+    bearer = {"Authorization": f"Bearer {access.token}"}
+    open_ = TestClient(create(work, access), base_url="http://digits.example.org")
+    for own in ("http://digits.example.org", "https://digits.example.org"):
+        assert open_.get("/openapi.json", headers={**bearer, "Origin": own}).status_code == 200
+    foreign = {**bearer, "Origin": "https://b.example"}
+    assert open_.get("/openapi.json", headers=foreign).status_code == 403
+
+
+def test_another_sites_page_may_ask_and_read_answers_and_errors_if_it_is_allowed_to(
+    work: InProcess,
+) -> None:
+    access = Access.listening_on("127.0.0.1", (), ["https://www.example.org"])
+    client = TestClient(create(work, access), base_url="http://127.0.0.1")
+    site = {"Origin": "https://www.example.org", "Sec-Fetch-Site": "cross-site"}
+    asked = {"Access-Control-Request-Method": "POST"}
+    preflight = client.options("/api/read", headers={**site, **asked})
+    assert preflight.status_code == 204
+    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    refused = client.post("/api/read", content=b"", headers=site)
+    assert refused.status_code == 401  # the token is still needed
+    for response in (preflight, refused):
+        assert response.headers["Access-Control-Allow-Origin"] == "https://www.example.org"
+        assert response.headers["Vary"] == "Origin"
+        assert "Access-Control-Allow-Credentials" not in response.headers
+    other = {**site, "Origin": "https://evil.example"}
+    response = client.options("/api/read", headers={**other, **asked})
+    assert response.status_code == 403
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("names", "origins"),
+    [
+        (["a:80"], []),
+        (["http://a"], []),
+        ([""], []),
+        ([], ["www.example.org"]),
+        ([], ["https://a/b"]),
+    ],
+)
+def test_a_name_or_origin_of_another_form_is_a_usage_error(names, origins) -> None:
+    with pytest.raises(UsageError) as caught:
+        Access.listening_on("127.0.0.1", names, origins)
+    assert caught.value.remedy
+
+
+def test_behind_a_proxy_the_server_lies_at_its_root_path(work: InProcess) -> None:
+    access = Access("127.0.0.1", "t", root_path="/digits")
+    client = TestClient(create(work, access), base_url="http://127.0.0.1")
+    first = client.get("/digits/?token=t", follow_redirects=False)
+    assert first.headers["Location"] == "/digits/"
+    assert "Path=/digits" in first.headers["Set-Cookie"]
+    bearer = {"Authorization": "Bearer t"}
+    for path in ("/digits/openapi.json", "/openapi.json"):  # a proxy may cut the path off
+        described = client.get(path, headers=bearer).json()
+        assert described["servers"] == [{"url": "/digits"}]
+    assert client.get("/digitsopenapi.json", headers=bearer).status_code == 404
+
+
+def test_fault_133_a_forwarded_header_is_believed_from_a_named_proxy_alone() -> None:
+    async def who(scope, receive, send) -> None:
+        if scope["type"] == "lifespan":
+            return
+        await PlainTextResponse(f"{scope['client'][0]} {scope['scheme']}")(scope, receive, send)
+
+    said = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    for proxies, expected in (((), "127.0.0.1 http"), (("127.0.0.0/8",), "203.0.113.9 https"),
+                              (("10.0.0.1",), "127.0.0.1 http")):  # fmt: skip
+        with serve(who, proxies=proxies) as address:
+            assert httpx2.get(address, headers=said).text == expected

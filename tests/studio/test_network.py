@@ -22,6 +22,19 @@ def dense(client: TestClient) -> TestClient:
     return client
 
 
+@pytest.mark.parametrize(
+    ("most", "expected"), [(1.0, "28 rows of 28"), (1, "0 for paper"), (15, "0 for paper")]
+)
+def test_an_image_that_was_divided_or_has_few_values_is_refused_with_the_remedy(
+    client: TestClient, four: np.ndarray, most: float, expected: str
+) -> None:
+    image = four / 255 if isinstance(most, float) else four // 128 * most
+    response = client.post("/api/explain", json={"image": image.tolist()})
+    assert response.status_code == 400
+    assert response.json()["error"]["expected"].startswith(expected)
+    assert "multiply" in response.json()["error"]["remedy"]
+
+
 def test_an_explanation_has_the_networks_own_numbers(
     dense: TestClient, four: np.ndarray, finished_run: "mnistry.Run"
 ) -> None:

@@ -1,5 +1,7 @@
 """``mnistry serve``: read pictures for other programs, over HTTP."""
 
+import functools
+
 import click
 
 from mnistry.cli import options
@@ -33,6 +35,11 @@ from mnistry.system.cores import cores
     help="Believe X-Forwarded-For and X-Forwarded-Proto from this address or network; may be given "
     "again.",
 )
+@click.option(
+    "--access-log",
+    is_flag=True,
+    help="Write a line of JSON for each request to stderr; it has nothing that was sent or read.",
+)
 @options.MODEL
 @options.THRESHOLD
 @options.DECIMAL_COMMA
@@ -45,6 +52,7 @@ def serve(
     allow_origin: tuple[str, ...],
     root_path: str,
     proxies: tuple[str, ...],
+    access_log: bool,
     model: str | None,
     threshold: float | None,
     decimal_comma: bool,
@@ -66,4 +74,5 @@ def serve(
         "decimal_comma": decimal_comma,
         "thousands": thousands,
     }
-    serve(place, workers or cores(), settings, on_ready=click.echo)
+    log = functools.partial(click.echo, err=True) if access_log else None
+    serve(place, workers or cores(), settings, on_ready=click.echo, log=log)

@@ -30,7 +30,7 @@ Source: TypeAlias = (
 
 _NAME = "the image"
 # An array with no greater number does not hold pixels with 8 bits.
-_MOST_UNSCALED = 15
+MOST_UNSCALED = 15
 
 
 def pages(source: Source, side: int | None = None) -> Iterator[Page]:
@@ -207,7 +207,7 @@ def _bytes_of(array: NDArray[Any], what: str) -> NDArray[np.uint8]:
     if array.dtype.kind not in "iu":
         raise DataError(what, expected="uint8, 0 to 255", remedy=_as_bytes(array))
     most = int(array.max())
-    if 0 < most <= _MOST_UNSCALED:
+    if 0 < most <= MOST_UNSCALED:
         raise DataError(
             f"{what}, with no value above {most}",
             expected="0 to 255",

@@ -4,6 +4,7 @@
 same guard, limits and error handlers protect both. `mnistry.server.serve` runs them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,7 +20,8 @@ from mnistry.server import batches, docs, errors, openapi, uploads
 from mnistry.server.batches import Asked, Backend
 from mnistry.server.bodies import BodyLimits
 from mnistry.server.errors import ApiError
-from mnistry.server.guard import HEALTH, Access, Guard
+from mnistry.server.guard import Access, Guard
+from mnistry.server.observe import Observer
 from mnistry.server.tasks import DETAILS, FIELDS
 from mnistry.server.work import while_connected
 
@@ -30,10 +32,18 @@ class Guarded(Starlette):
     """An application whose routes and middleware are all behind a `Guard`."""
 
     access = Access()
+    observer: Observer | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the guard outermost, so that even an internal error gets the security headers."""
-        return Guard(super().build_middleware_stack(), self.access)
+        """Put the guard outermost, so that even an internal error gets the security headers.
+
+        Outside of it is only the observer, if there is one, which counts what the guard refuses.
+        """
+        guarded = Guard(super().build_middleware_stack(), self.access)
+        if self.observer is None:
+            return guarded
+        self.observer.app = guarded
+        return self.observer
 
 
 def protect(app: Guarded, access: Access | None) -> None:
@@ -46,24 +56,38 @@ def protect(app: Guarded, access: Access | None) -> None:
     app.add_middleware(BodyLimits, picture_paths=tuple(_PREFIX + kind for kind in FIELDS))
 
 
-def create(backend: Backend, access: Access | None = None) -> Guarded:
-    """Make an application that reads pictures; `access` as for `protect`.
+def create(
+    backend: Backend, access: Access | None = None, log: Callable[[str], None] | None = None
+) -> Guarded:
+    """Make an application that reads pictures.
+
+    Parameters
+    ----------
+    backend
+        Reads them.
+    access
+        As for `protect`.
+    log
+        As for `Observer`.
 
     Examples
     --------
     >>> [route.path for route in routes()]
     ['/api/read', '/api/tables', '/api/doctor']
     """
-    app = Guarded(
-        routes=[
-            *routes(),
-            *(Route(path, _health) for path in HEALTH),
-            *(Route(path, _docs) for path in ("/", "/docs")),
-            Route("/openapi.json", _openapi),
-        ]
-    )
+    known = [
+        *routes(),
+        Route("/", _docs),
+        Route("/docs", _docs),
+        Route("/openapi.json", _openapi),
+        Route("/metrics", _metrics),
+        Route("/healthz", _healthz),
+        Route("/readyz", _readyz),
+    ]
+    app = Guarded(routes=known)
     app.state.backend = backend
     protect(app, access)
+    app.observer = Observer(frozenset(route.path for route in known), log)
     return app
 
 
@@ -72,8 +96,22 @@ def routes() -> list[Route]:
     return [Route(_PREFIX + kind, _read, methods=["POST"]) for kind in FIELDS]
 
 
-async def _health(_: Request) -> Response:
+async def _healthz(_: Request) -> Response:
     return Response("up\n", media_type="text/plain")
+
+
+async def _readyz(request: Request) -> Response:
+    if request.app.state.backend.ready:
+        return Response("ready\n", media_type="text/plain")
+    raise ApiError(503, "no worker is ready", remedy="try again in a few seconds")
+
+
+async def _metrics(request: Request) -> Response:
+    backend: Backend = request.app.state.backend
+    gauges = {"mnistry_workers_ready": backend.ready, "mnistry_tasks_waiting": backend.waiting}
+    counters = {"mnistry_worker_restarts_total": backend.restarts}
+    text = request.app.observer.metrics(gauges, counters)
+    return Response(text, media_type="text/plain; version=0.0.4")
 
 
 async def _docs(request: Request) -> Response:

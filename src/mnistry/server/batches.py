@@ -26,9 +26,19 @@ class Backend(Protocol):
     ----------
     at_once
         How many pages of one request should be under way at once.
+    ready, waiting, restarts
+        How many of the processes can read, how many tasks wait for one, and how many processes
+        have been replaced.
     """
 
     at_once: int
+
+    @property
+    def ready(self) -> int: ...  # noqa: D102
+    @property
+    def waiting(self) -> int: ...  # noqa: D102
+    @property
+    def restarts(self) -> int: ...  # noqa: D102
 
     def check_room(self, task: Task, /) -> None:
         """Raise `ApiError` 503 if a request that begins with this task would wait for too long."""

@@ -190,7 +190,7 @@ class Guard:
             return
         root, path = self._access.root_path, scope["path"]
         if root and (path == root or path.startswith(f"{root}/")):
-            scope = {**scope, "path": path.removeprefix(root) or "/"}
+            scope["path"] = path.removeprefix(root) or "/"
         headers = Headers(scope=scope)
         origin = headers.get("origin", "").lower()
 

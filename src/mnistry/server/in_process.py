@@ -20,7 +20,8 @@ class InProcess:
     The reader may be replaced at any time; a running request keeps the reader it started with.
     """
 
-    at_once = 1
+    at_once = ready = 1
+    waiting = restarts = 0
 
     def __init__(self, reader: Reader) -> None:
         cv2.setNumThreads(1)  # requests run in parallel already

@@ -31,7 +31,12 @@ class Place:
 
 
 def serve(
-    place: Place, workers: int, settings: dict[str, Any], *, on_ready: Callable[[str], None]
+    place: Place,
+    workers: int,
+    settings: dict[str, Any],
+    *,
+    on_ready: Callable[[str], None],
+    log: Callable[[str], None] | None = None,
 ) -> None:
     """Read pictures for clients until SIGINT or SIGTERM; then answer what was accepted.
 
@@ -45,6 +50,8 @@ def serve(
         Settings of `mnistry.Reader`.
     on_ready
         Called with the address to open, when the first worker is ready.
+    log
+        Called with a line of JSON for each request.
 
     Raises
     ------
@@ -55,10 +62,15 @@ def serve(
     UsageError
         If this machine has no such host or port, or a setting is wrong.
     """
-    asyncio.run(_serve(place, Workers(workers, settings), on_ready))
+    asyncio.run(_serve(place, Workers(workers, settings), on_ready, log))
 
 
-async def _serve(place: Place, workers: Workers, on_ready: Callable[[str], None]) -> None:
+async def _serve(
+    place: Place,
+    workers: Workers,
+    on_ready: Callable[[str], None],
+    log: Callable[[str], None] | None,
+) -> None:
     await workers.begin()
     try:
         import uvicorn
@@ -73,7 +85,7 @@ async def _serve(place: Place, workers: Workers, on_ready: Callable[[str], None]
             await workers.start()
             shown = dataclasses.replace(access, token=None) if guard.TOKEN in os.environ else access
             on_ready(server_loop.url(shown, listener.getsockname()[1]))
-            made = app.create(workers, access)
+            made = app.create(workers, access, log)
             settings = server_loop.config(made, grace=_GRACE, proxies=place.proxies)
             await uvicorn.Server(settings).serve([listener])
     finally:

@@ -79,11 +79,6 @@ class Workers:
         """The number of tasks in the queue."""
         return self._jobs.qsize()
 
-    @property
-    def pids(self) -> list[int]:
-        """The process numbers of the workers."""
-        return sorted(worker.pid for worker in self._alive)
-
     async def begin(self) -> None:
         """Start the first worker, and do not wait for it."""
         self._first = await _Worker.begin()
@@ -208,10 +203,6 @@ class _Worker:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     @classmethod
     async def begin(cls) -> "_Worker":

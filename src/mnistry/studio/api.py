@@ -46,6 +46,7 @@ _WORDS = {
     "model_attributes_type": ("no JSON object", "a JSON object"),
     "model_type": ("no JSON object", "a JSON object"),
 }
+_TIMES_255 = "multiply an image that was divided by 255 by 255 again, and round it"
 
 
 class Api(Guarded, FastAPI):
@@ -103,7 +104,10 @@ def invalid(first: dict[str, Any]) -> ApiError:
     ('the number is too large', 'seed', 'at most 9')
     """
     what, expected = _WORDS.get(first["type"], (first["msg"], None))
+    remedy = "the page docs at this address lists all fields"
     source, *path = first["loc"]
+    if first["type"].startswith("int_") and "image" in path:
+        expected, remedy = "28 rows of 28 whole numbers, 0 for paper to 255 for ink", _TIMES_255
     if first["type"] == "value_error":
         what, expected = "another form", str(first["ctx"]["error"]).removeprefix("expected ")
     where = ".".join(str(part) for part in path if not (source == "body" and isinstance(part, str)
@@ -113,5 +117,5 @@ def invalid(first: dict[str, Any]) -> ApiError:
         printable(what),
         where=printable(where or str(source)),
         expected=None if expected is None else expected.format(**first.get("ctx", {})),
-        remedy="the page docs at this address lists all fields",
+        remedy=remedy,
     )

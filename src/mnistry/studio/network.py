@@ -12,7 +12,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from mnistry.errors import DataError
 from mnistry.explain import Explainer
+from mnistry.images.sources import MOST_UNSCALED
 from mnistry.inference import onnx_session, run_directory
 from mnistry.reading import Reader
 from mnistry.reading.reader import SHIPPED
@@ -59,8 +61,23 @@ class Network:
         return _open(GIVEN_NAME if file == path else path.resolve().name, None, file)
 
     def explain(self, image: list[list[int]], label: int | None) -> schemas.Explanation:
-        """Compute every layer for one image, 28 rows of 28 values from 0 to 255."""
-        found = self.explainer.explain(np.array(image, np.uint8), label)
+        """Compute every layer for one image, 28 rows of 28 values from 0 to 255.
+
+        Raises
+        ------
+        DataError
+            If no value is above 15, but some are above 0: they are not of 0 to 255.
+        """
+        pixels = np.array(image, np.uint8)
+        most = int(pixels.max())
+        if 0 < most <= MOST_UNSCALED:
+            raise DataError(
+                f"no value above {most}",
+                where="image",
+                expected="0 for paper to 255 for ink",
+                remedy=f"multiply the values by {255 // most}",
+            )
+        found = self.explainer.explain(pixels, label)
         plain = found.to_json()
         first = plain["layers"][0]
         return schemas.Explanation(

@@ -1,0 +1,56 @@
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from mnistry.server.app import create
+from mnistry.server.guard import Access
+from mnistry.server.in_process import InProcess
+
+TOKEN = {"Authorization": "Bearer secret-token"}
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def remote(work: InProcess, lines: list[str]) -> TestClient:
+    """A server with a token and an access log, behind a proxy at /digits."""
+    access = Access("0.0.0.0", "secret-token", root_path="/digits")  # noqa: S104
+    return TestClient(create(work, access, lines.append), base_url="http://10.0.0.1:8000")
+
+
+def test_requests_are_counted_by_path_and_status(remote: TestClient, drawing: bytes) -> None:
+    for _ in range(3):
+        remote.post("/api/read", content=drawing, headers=TOKEN)
+    remote.post("/digits/api/read", content=drawing)
+    remote.get("/no-such%0A", headers=TOKEN)
+    response = remote.get("/metrics", headers=TOKEN)
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    text = response.text.splitlines()
+    assert 'mnistry_requests_total{path="/api/read",status="200"} 3' in text
+    assert 'mnistry_requests_total{path="/api/read",status="401"} 1' in text
+    assert 'mnistry_requests_total{path="other",status="404"} 1' in text
+    assert "mnistry_workers_ready 1" in text
+    start = 'mnistry_request_seconds_bucket{path="/api/read"'
+    buckets = [line for line in text if line.startswith(start)]
+    counts = [int(line.rpartition(" ")[2]) for line in buckets]
+    assert counts == sorted(counts)
+    assert (len(counts), counts[-1]) == (13, 4)
+    assert 'le="+Inf"' in buckets[-1]
+    assert 'mnistry_request_seconds_count{path="/api/read"} 4' in text
+
+
+def test_fault_128_the_log_has_a_line_for_each_request_without_token_or_values(
+    remote: TestClient, lines: list[str], drawing: bytes
+) -> None:
+    remote.get("/digits/?token=secret-token", follow_redirects=False)
+    remote.post("/digits/api/read?fields=text", content=drawing, headers=TOKEN)
+    first, second = map(json.loads, lines)
+    assert (first["path"], first["status"]) == ("/", 303)
+    assert (second["method"], second["path"], second["status"]) == ("POST", "/api/read", 200)
+    assert (second["received"], second["sent"]) == (len(drawing), len('{"text":"4"}'))
+    assert "secret" not in "".join(lines)
+    assert "text" not in "".join(lines)
