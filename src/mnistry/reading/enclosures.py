@@ -232,7 +232,7 @@ def _extent(ink: Mask) -> float:
     if not ink.any():
         return 0.0
     rows, columns = (np.ptp(np.flatnonzero(ink.any(axis))) + 1 for axis in (1, 0))
-    return max(float(rows) / ink.shape[0], float(columns) / ink.shape[1])
+    return float(max(rows / ink.shape[0], columns / ink.shape[1]))
 
 
 def _empty_boxes(marks: Components, boxes: list[int], others: list[int]) -> list[int]:
