@@ -242,6 +242,70 @@ def file_list(folder: Path) -> Path:
     return folder
 
 
+def windows_list(folder: Path) -> Path:
+    file_list(folder)
+    text = (folder / "labels.csv").read_text()
+    for i in range(TRAIN):
+        text = text.replace(f"{i:05}.png", f".\\images\\{i:05}.png")
+    (folder / "labels.csv").write_text(text)
+    return folder
+
+
+def text_list(folder: Path) -> Path:
+    file_list(folder)
+    rows = (folder / "labels.csv").read_text().splitlines()[1:]
+    (folder / "labels.csv").unlink()
+    (folder / "train.txt").write_text("".join(f"images/{r.replace(',', ' ')}\n" for r in rows))
+    return folder
+
+
+def float_pictures(folder: Path) -> Path:
+    for i in range(TRAIN):
+        values = IMAGES[i].astype(np.float32) / 255
+        picture(values, folder / f"{LABELS[i]}" / f"{i}.tif")
+    return folder
+
+
+def matlab_4(folder: Path) -> Path:
+    with (folder / "digits.mat").open("wb") as file:
+        for name, kind, array in (
+            ("images", 50, IMAGES[:TRAIN].reshape(TRAIN, -1)),
+            ("labels", 0, LABELS[:TRAIN, np.newaxis].astype("<f8")),
+        ):
+            file.write(np.array([kind, *array.shape, 0, len(name) + 1], "<i4").tobytes())
+            file.write(name.encode() + b"\0" + array.tobytes("F"))
+    return folder / "digits.mat"
+
+
+def json_rows(folder: Path) -> Path:
+    rows = np.column_stack([LABELS, IMAGES.reshape(len(IMAGES), -1)])[:TRAIN]
+    (folder / "rows.json").write_text(json.dumps(rows.tolist()))
+    return folder / "rows.json"
+
+
+def json_lines(folder: Path) -> Path:
+    with (folder / "train.jsonl").open("w") as file:
+        for image, label in zip(IMAGES[:TRAIN].tolist(), LABELS[:TRAIN].tolist(), strict=True):
+            file.write(json.dumps({"label": label, "image": image}) + "\n")
+    return folder
+
+
+def decimal_commas(folder: Path) -> Path:
+    text = table(["label", *PIXELS], separator=";").decode()
+    head, _, rows = text.partition("\n")
+    rows = rows.replace(";", ",00;").replace("\n", ",00\n")
+    (folder / "data.csv").write_text(f"{head}\n{rows}")
+    return folder / "data.csv"
+
+
+def csv_of_32x32(folder: Path) -> Path:
+    wide = np.pad(IMAGES[:TRAIN], ((0, 0), (2, 2), (2, 2))).reshape(TRAIN, -1)
+    header = ",".join(("label", *(f"pixel{i}" for i in range(1024))))
+    rows = np.column_stack([LABELS[:TRAIN], wide])
+    np.savetxt(folder / "data.csv", rows, "%d", ",", header=header, comments="")
+    return folder / "data.csv"
+
+
 def mixed_sizes(folder: Path) -> Path:
     for i in range(TRAIN):
         page = 255 - np.kron(IMAGES[i], np.ones((2 + i % 3,) * 2, np.uint8))
@@ -531,6 +595,13 @@ FORMS = {
     "csv_folder": Form("a folder of CSV files", "`train.csv`, `test.csv`, and others",
                        kaggle_folder),
     "savetxt": Form("`numpy.savetxt`", "`7.000000000000000000e+00 0.00…`", savetxt, parts=ONE),
+    "csv_commas": Form("… with decimal commas", "`7,00;0,00;…`", decimal_commas, parts=ONE),
+    "csv_32": Form("… of images of 8×8 to 64×64 pixels", "`label,pixel0,…,pixel1023`",
+                   csv_of_32x32, {"fit": True}, ONE, None),
+    "json": Form("JSON: an array of rows", "`[[7,0,0,…],…]`, the label first or last", json_rows,
+                 parts=ONE),
+    "jsonl": Form("… of objects, or an object in each line", '`{"label": 7, "image": [[0, …]]}`',
+                  json_lines, parts=ONE),
     "parquet": Form("Parquet of Hugging Face's Hub", "`data/train-00000-of-00001.parquet`, …",
                     hub(png_bytes, "data/{part}-00000-of-00001.parquet")),
     "parquet_tiff": Form("… made of other arrays than `uint8`", "TIFF pictures in its cells",
@@ -551,6 +622,7 @@ FORMS = {
     "mat": Form("`.mat`, as `mnist-original.mat`", "`data` of 784×n, `label`",
                 mnist_original, parts=ONE),
     "mnist_all": Form("… as `mnist_all.mat`", "`train0` to `test9`", mnist_all),
+    "mat_4": Form("… of MATLAB's version 4", "`images` of n×784, `labels`", matlab_4, parts=ONE),
     "emnist_mat": Form("EMNIST's `.mat`; writers are kept", "`dataset.train.images`, …",
                        emnist_mat),
     "svhn": Form("SVHN, format 2", "`train_32x32.mat`, `test_32x32.mat`",
@@ -576,6 +648,12 @@ FORMS = {
                          mixed_sizes, {"fit": True}, ONE, 8),
     "file_list": Form("a table of file names and labels", "`labels.csv` and `images/`", file_list,
                       parts=ONE),
+    "file_list_windows": Form("… whose names have backslashes", "`images\\\\00001.png,7`",
+                              windows_list, parts=ONE),
+    "file_list_text": Form("… or a text of names and labels", "`images/00001.png 7`", text_list,
+                           parts=ONE),
+    "folder_floats": Form("a folder of TIFF with floats", "0 to 1; `0/ … 9/`", float_pictures,
+                          {"fit": True}, ONE, None),
     "unlabelled": Form("a folder of pictures without labels", "`scan_001.png`, …; for `predict`",
                        unlabelled, parts=("test",)),
 }  # fmt: skip

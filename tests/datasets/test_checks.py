@@ -62,3 +62,66 @@ def test_dim_ink_is_told():
     (notice,) = probable_mistakes(dataset(Split(dim.images // 16 + 1, dim.labels)))
     assert "reach no higher than 16" in notice
     assert "np.rint(255 / 16 * images)" in notice
+
+
+def sample(count: int = 200) -> Split:
+    import mnistry
+
+    images, labels = mnistry.load("sample").train
+    return Split(images[:count], labels[:count])
+
+
+TURNED = {
+    "rows and columns swapped": (lambda x: x.swapaxes(1, 2), "give --transpose"),
+    "be mirrored": (lambda x: x[:, :, ::-1], "images[:, :, ::-1]"),
+    "be flipped": (lambda x: x[:, ::-1], "images[:, ::-1]"),
+    "by 180 degrees": (lambda x: x[:, ::-1, ::-1], "images[:, ::-1, ::-1]"),
+    "by 90 degrees counter": (lambda x: np.rot90(x, 1, (1, 2)), "np.rot90(images, 3, (1, 2))"),
+    "by 90 degrees clockwise": (lambda x: np.rot90(x, 3, (1, 2)), "np.rot90(images, 1, (1, 2))"),
+}
+
+
+@pytest.mark.parametrize("words", TURNED)
+def test_images_that_lie_otherwise_are_told_with_code_that_brings_them_back(words):
+    turn, remedy = TURNED[words]
+    images, labels = sample()
+    turned = np.ascontiguousarray(turn(images))
+    (notice,) = probable_mistakes(dataset(Split(turned, labels)))
+    assert words in notice
+    assert remedy in notice
+    if "--" not in remedy:
+        there = eval(remedy, {"images": turned, "np": np})  # noqa: S307 (what a user is told)
+        np.testing.assert_array_equal(there, images)
+    (light, same) = probable_mistakes(dataset(Split(255 - turned, labels)))
+    assert "light paper" in light
+    assert same.startswith(notice[:30])
+
+
+def test_good_images_have_no_notice():
+    assert probable_mistakes(dataset(sample())) == ()
+    (light,) = probable_mistakes(dataset(Split(255 - sample().images, sample().labels)))
+    assert "invert them" in light
+
+
+def test_shuffled_labels_are_told():
+    images, labels = sample()
+    mixed = np.random.default_rng(0).permutation(labels)
+    (notice,) = probable_mistakes(dataset(Split(images, mixed)))
+    assert notice.startswith("the labels look shuffled")
+
+
+def test_renumbered_labels_are_told_with_the_options_that_mend_it():
+    images, labels = sample()
+    (notice,) = probable_mistakes(dataset(Split(images, (labels + 1) % 10)))
+    assert "give --label 0=9 --label 1=0 --label 2=1" in notice
+
+
+def test_images_at_half_strength_and_blank_ones_are_told():
+    images, labels = sample()
+    (dim,) = probable_mistakes(dataset(Split(images // 2, labels)))
+    assert "reach no higher than 127" in dim
+    some = images.copy()
+    some[3], some[9] = 0, 255
+    some[0, 0, 0] = 255  # one bright image says nothing
+    (blank,) = probable_mistakes(dataset(Split(some, labels)))
+    assert blank == "2 of 200 train images are blank; the first: 3"

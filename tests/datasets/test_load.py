@@ -11,6 +11,7 @@ from mnistry.datasets import caches, idx
 from mnistry.errors import CacheError, DataError, DownloadError, Notice, UsageError
 
 IMAGES = np.random.default_rng(0).integers(0, 100, (6, 28, 28), np.uint8)
+IMAGES[:, 14, 14] = 250
 LABELS = np.arange(6, dtype=np.uint8)
 
 

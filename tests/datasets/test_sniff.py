@@ -44,8 +44,6 @@ def test_an_ending_that_lies_changes_nothing(name, tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
         (gzip.compress(b"RDX3\nX\n" + bytes(99)), "in R: write.csv"),
         (b"SQLite format 3\0" + bytes(99), "a database of SQLite"),
-        (b'[{"label": 7, "image": [0]}]', "JSON"),
-        (b'{"label": 7, "image": [0]}\n', "JSON"),
         (b"\x00\x00\x00\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "mnistry read"),
         (bytes(range(1, 200)) * 9, "unknown file type"),
     ],
@@ -172,3 +170,54 @@ def test_no_dataset_at_all_lists_the_arrays_and_the_options(tmp_path):
         sniff.read(tmp_path / "my.npz")
     for words in ("foo (5, 28, 28), bar (5,)", "--images NAME --labels NAME"):
         assert words in str(caught.value)
+
+
+def test_a_column_of_labels_is_told_by_its_name_and_several_are_said(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    cells = [forms.png_bytes(image) for image in forms.IMAGES]
+    labels, path = forms.LABELS, tmp_path / "train.parquet"
+    pq.write_table(pa.table({"image": cells, "fine_label": labels}), path)
+    assert sniff.read(path).train.labels.tolist() == labels.tolist()
+    pq.write_table(pa.table({"image": cells, "label": labels, "target": labels // 2}), path)
+    dataset = sniff.read(path)
+    assert dataset.train.labels.tolist() == labels.tolist()
+    assert dataset.notices == (
+        "labels are taken from the column label, not from target: --labels NAME chooses",
+    )
+    assert sniff.read(path, Origin(labels="target")).notices == ()
+    pq.write_table(pa.table({"image": cells, "fine_label": labels, "coarse_label": labels}), path)
+    with pytest.raises(DataError, match=r"fine_label and coarse_label could .*--labels NAME"):
+        sniff.read(path)
+    fine = sniff.read(path, Origin(labels="fine_label"))
+    assert fine.train.labels.tolist() == labels.tolist()
+
+
+def test_a_table_of_images_of_another_size_names_the_option(tmp_path):
+    path = forms.csv_of_32x32(tmp_path)
+    with pytest.raises(DataError, match=r"1,024 columns of pixels.*32x32, --fit scales"):
+        sniff.read(path)
+
+
+def test_json_that_is_no_dataset_says_what_is_expected(tmp_path):
+    for text, words in (
+        ('[["a", "b"]]', "rows of pixels with a label"),
+        ('{"images": [[1, 2], [3]]}', "no images"),
+        ("[[1, 2], [3", "damaged JSON"),
+        ("[" * 5000, "damaged JSON"),
+    ):
+        (tmp_path / "data.json").write_text(text)
+        with pytest.raises(DataError, match=words):
+            sniff.read(tmp_path / "data.json")
+
+
+@pytest.mark.parametrize(("white", "factor"), [(65535, "257"), (4095, "16.0588"), (1023, "4.01")])
+def test_16_bits_are_refused_with_code_that_scales_them(tmp_path, white, factor):
+    images = np.rint(forms.IMAGES * (white / 255)).astype(np.uint16)
+    np.savez(tmp_path / "deep.npz", x_train=images, y_train=forms.LABELS)
+    with pytest.raises(DataError, match=rf"16 bits.*np\.rint\(images / {factor}") as caught:
+        sniff.read(tmp_path / "deep.npz")
+    code = str(caught.value).partition("give the 0–255 image, ")[2].partition(";")[0]
+    scaled = eval(code, {"images": images, "np": np})  # noqa: S307 (what a user is told)
+    assert abs(scaled - forms.IMAGES).max() <= 1

@@ -3,20 +3,24 @@
 Knows nothing of files; looks only at arrays.
 """
 
-import numpy as np
+from collections.abc import Callable
 
-from mnistry.datasets.dataset import DIGITS, Dataset, Images, Split
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets.dataset import DIGITS, Dataset, Images, Labels, Split
 from mnistry.errors import DataError
 from mnistry.images.polarity import has_light_border
 from mnistry.percent import percent
 
 SHOWN = 5  # examples in a notice
 _ENOUGH = 100  # images among which a class should not be missing
-_DIM = 64  # ink that reaches no higher is probably scaled
+_DIM = 192  # ink that reaches no higher is probably scaled
 _SMALLEST = 20  # images for the following
 _SAMPLE = 200  # images that the built-in network reads to see whether they lie on their side
 # Of digits that lie as MNIST's do it reads nearly all, turned ones rarely more than a third.
 _LIES_RIGHT, _LIES_WRONG, _NO_DIGITS = 0.75, 0.5, 0.3
+_CERTAIN = 0.9  # an answer of this probability
 
 
 def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
@@ -34,10 +38,17 @@ def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
         images, labels = split
         if labels is not None and labels.min() == labels.max():
             notices.append(f"all {len(labels):,} {part} images are of the same class, {labels[0]}")
-        if images.max() < _DIM:
+        highest = images.max(axis=(1, 2))
+        usual = int(np.percentile(highest, 90))
+        if usual < _DIM:
             notices.append(
-                f"the {part} images reach no higher than {images.max()}; MNIST's ink is 255: "
-                f"scale them, np.rint(255 / {images.max()} * images)"
+                f"the {part} images reach no higher than {usual}; MNIST's ink is 255: "
+                f"scale them, np.rint(255 / {usual} * images)"
+            )
+        blank = np.flatnonzero(highest == images.min(axis=(1, 2)))
+        if blank.size:
+            notices.append(
+                f"{blank.size:,} of {len(images):,} {part} images are blank; the first: {blank[0]}"
             )
         if has_light_border(images):
             notices.append(
@@ -77,7 +88,7 @@ def _rare_classes(dataset: Dataset) -> list[str]:
 
 
 def _not_as_labelled(split: Split) -> list[str]:
-    """Return a notice if the built-in network reads the images better when they are transposed."""
+    """Return a notice if the built-in network does not read the images as they are labelled."""
     from mnistry.errors import ModelError
     from mnistry.inference import onnx_session
     from mnistry.reading.reader import SHIPPED
@@ -86,28 +97,81 @@ def _not_as_labelled(split: Split) -> list[str]:
     if labels is None or len(images) < _SMALLEST:
         return []
     chosen = np.linspace(0, len(images) - 1, min(len(images), _SAMPLE)).astype(int)
-    some = images[chosen]
+    some, own = images[chosen], labels[chosen]
+    if has_light_border(some):
+        some = 255 - some
     try:
         session = onnx_session.open_session(SHIPPED, threads=1)
     except ModelError:
         return []
-    right = [
-        float(np.mean(onnx_session.probabilities(session, each).argmax(axis=1) == labels[chosen]))
-        for each in (some, np.ascontiguousarray(some.swapaxes(1, 2)))
-    ]
-    shown = [percent(part, places=0) for part in right]
-    if right[0] < _LIES_WRONG and right[1] > _LIES_RIGHT:
+
+    def answers(images: Images) -> NDArray[np.float32]:
+        return onnx_session.probabilities(session, np.ascontiguousarray(images))
+
+    given = answers(some)
+    right = float(np.mean(given.argmax(axis=1) == own))
+    if right >= _LIES_WRONG:
+        return []
+    others = [np.mean(answers(turn(some)).argmax(axis=1) == own) for _, turn, _ in _TURNS]
+    best = int(np.argmax(others))
+    if others[best] > _LIES_RIGHT:
+        how, _, remedy = _TURNS[best]
         return [
-            f"the images seem to have rows and columns swapped, as EMNIST's files have them: "
-            f"{shown[1]} of {len(some)} are read as labelled when they are swapped back, "
-            f"{shown[0]} as they are; give --transpose"
+            f"the images seem to {how}: {percent(others[best], places=0)} of {len(some)} are read "
+            f"as labelled when that is undone, {percent(right, places=0)} as they are; {remedy}"
         ]
-    if max(right) < _NO_DIGITS and len(images) >= _ENOUGH and len(np.unique(labels)) > 2:
+    if len(images) < _ENOUGH or len(np.unique(labels)) <= 2:
+        return []
+    if float(np.mean(given.max(axis=1) > _CERTAIN)) > _LIES_RIGHT:
+        return [_relabelled(given.argmax(axis=1), own, right)]
+    if max(right, *others) < _NO_DIGITS:
         return [
-            f"the built-in network reads {shown[0]} of {len(some)} images as labelled: if the "
-            "classes are not the digits 0 to 9, give their names as labels"
+            f"the built-in network reads {percent(right, places=0)} of {len(some)} images as "
+            "labelled: if the classes are not the digits 0 to 9, give their names as labels"
         ]
     return []
+
+
+# What may have been done to images; how to undo it; and what to tell the user.
+_TURNS: tuple[tuple[str, Callable[[Images], Images], str], ...] = (
+    (
+        "have rows and columns swapped, as EMNIST's files have them",
+        lambda images: images.swapaxes(1, 2),
+        "give --transpose",
+    ),
+    ("be mirrored", lambda images: images[:, :, ::-1], "mirror them: images[:, :, ::-1]"),
+    ("be flipped from top to bottom", lambda images: images[:, ::-1], "flip them: images[:, ::-1]"),
+    (
+        "be turned by 180 degrees",
+        lambda images: images[:, ::-1, ::-1],
+        "turn them: images[:, ::-1, ::-1]",
+    ),
+    *(
+        (
+            f"be turned by 90 degrees {way}",
+            lambda images, times=times: np.rot90(images, times, (1, 2)),
+            f"turn them: np.rot90(images, {times}, (1, 2))",
+        )
+        for way, times in (("clockwise", 1), ("counter-clockwise", 3))
+    ),
+)
+
+
+def _relabelled(read: NDArray[np.intp], labels: Labels, right: float) -> str:
+    """Return a notice about digits that the network knows for certain, with other labels."""
+    usual = {
+        int(label): np.bincount(read[labels == label], minlength=10) for label in np.unique(labels)
+    }
+    pairs = {label: int(counts.argmax()) for label, counts in usual.items()}
+    agree = sum(int(counts.max()) for counts in usual.values()) / len(read)
+    if agree > _LIES_RIGHT and len(set(pairs.values())) == len(pairs):
+        shown = " ".join(f"--label {old}={new}" for old, new in pairs.items() if old != new)
+        return f"the labels seem to be renumbered: give {shown}"
+    return (
+        f"the labels look shuffled, or belong to other images: the built-in network is sure of the "
+        f"digits, and reads {right:.0%} of {len(read)} as labelled; check that images and labels "
+        "are in the same order"
+    )
 
 
 def _refuse_swapped(train: Split, test: Split, source: str) -> None:

@@ -7,6 +7,7 @@ the file, from 1.
 
 import csv
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -27,17 +28,21 @@ LABEL = "label"
 LABELS = names.LABEL_COLUMNS
 
 MAX_ROWS = MAX_ARRAY_BYTES // len(PIXELS)
-MAX_COLUMNS = 1000
+MAX_COLUMNS = 4200  # images of 64x64 pixels, and some more
 NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
 _SEPARATORS = (b",", b";", b"\t", b"|", b" ")
 _INDICES = frozenset(("", "index", "id", "imageid", "image_id", "unnamed: 0", "usage", "writer"))
 _NO_ROW = re.compile(rb"\s*(#.*|\"?sep=.{1,2}\"?\s*)?", re.DOTALL)
-_TRAILING_NUMBER = re.compile(r"(\D*)([0-9]{1,3})(?:[x_]([0-9]{1,2}))?")
+_DECIMAL_COMMA = re.compile(rb"(?<=[0-9]),(?=[0-9])")
+_TRAILING_NUMBER = re.compile(r"(\D*)([0-9]{1,4})(?:[x_]([0-9]{1,2}))?")
 _CUT_OFF = "zero bytes: the file was not written to its end, so export or copy it again"
 _USUAL = "label,pixel0,…,pixel783"
+_SIDE = 28
+_FIT = "if they are images of {side}x{side}, --fit scales and centres each"
 _LINE_END = 10
 _LAST = 1024  # added to the last number of a line
 _FREED = 1 << 24  # bytes
+FEWEST_PIXELS = 64  # of an image of 8x8, the smallest that is read
 # Columns of square images of 8 to 64 pixels a side, with and without a label.
 _OTHER_SIZES = {side * side + more: side for side in range(8, 65) for more in (0, 1)}
 _MAX_COMMENTS = 1000  # lines before a table
@@ -131,10 +136,10 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         If a pixel's column is missing or out of place, or a value is not a whole number in its
         range; the message names row and column.
     """
-    return as_source(path, read_table(path, how))
+    return as_source(path, read_table(path, how), how)
 
 
-def as_source(path: Path, table: Table) -> Source:
+def as_source(path: Path, table: Table, how: Origin = AS_IS) -> Source:
     """Make a source of a table."""
     part = "test" if table.labels is None else "train"
     arrays: dict[str, NDArray[Any]] = {f"x_{part}": table.images}
@@ -148,6 +153,8 @@ def as_source(path: Path, table: Table) -> Source:
     extra = {part: table.extra} if table.extra else {}
     notices: tuple[str, ...] = ()
     others = [name for name in table.extra if name.lower() not in _INDICES]
+    if table.labels is not None and how.labels is None:
+        _, notices = names.label_column([table.label, *others], path)
     if table.labels is None and others:
         notices = (
             f"no column is named {', '.join(LABELS)}: the images have no labels; if one of the "
@@ -167,6 +174,8 @@ def read_table(path: Path, how: Origin = AS_IS) -> Table:
     if _counts_up(fields):  # as pandas names columns: it says nothing
         first, row = reader.first(), row + 1
         fields = [field.strip() for field in _fields(first, separator, path, row)]
+    if separator != b",":
+        fields = [_DECIMAL_COMMA.sub(b".", field.encode()).decode() for field in fields]
     headless = all(NUMBER.fullmatch(field) for field in fields if field)
     if headless:
         count = len(fields) - (fields[-1] == "")  # each row ends with a separator
@@ -178,7 +187,7 @@ def read_table(path: Path, how: Origin = AS_IS) -> Table:
                 f"{count} columns, and no header",
                 where=f"{path}, row {row}",
                 expected="784 pixels, and perhaps a label",
-                remedy="give --fit, if they are the pixels of smaller or larger images"
+                remedy=_FIT.format(side=_OTHER_SIZES[count])
                 if count in _OTHER_SIZES
                 else f"add the header {_USUAL}",
             )
@@ -186,6 +195,14 @@ def read_table(path: Path, how: Origin = AS_IS) -> Table:
         reader.push_back(first)
         return _headless(reader, layout, path, row)
     layout = Layout(tuple(fields), pixel_columns(fields, path, row), separator)
+    side = math.isqrt(layout.pixels[1] - layout.pixels[0])
+    if side != _SIDE and not how.fit:
+        raise DataError(
+            f"{side * side:,} columns of pixels",
+            where=f"{path}, row {row}",
+            expected=f"784: {_USUAL}",
+            remedy=_FIT.format(side=side),
+        )
     return table_of(reader.blocks(), layout, how, path, row)
 
 
@@ -244,6 +261,8 @@ def read_blocks(
     for chunk in chunks:
         if b"\r" in chunk:
             chunk = chunk.replace(b"\r\n", b"\n")
+        if layout.separator != b"," and b"," in chunk:
+            chunk = _DECIMAL_COMMA.sub(b".", chunk)
         if not chunk.endswith(b"\n"):
             chunk += b"\n"
         chunk = _without_last_separators(chunk, layout)
@@ -483,6 +502,8 @@ def _of_other_size(reader: Lines, columns: int, separator: bytes, path: Path, ro
         for line in block.removesuffix(b"\n").split(b"\n"):
             fields = line.strip(b"\r " + separator).split(separator)
             if fields != [b""]:
+                if separator != b",":
+                    fields = [_DECIMAL_COMMA.sub(b".", field) for field in fields]
                 try:
                     numbers = np.array(fields, np.float32)
                 except ValueError:
@@ -589,8 +610,10 @@ def _joined(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
 
 def _separator(line: bytes) -> bytes:
     """Return the separator that occurs most often in a line."""
-    if line.count(b";") >= len(PIXELS) - 1:  # commas may separate decimals
+    if line.count(b";") >= FEWEST_PIXELS - 1:  # commas may separate decimals
         return b";"
+    if line.count(b"\t") >= FEWEST_PIXELS - 1:
+        return b"\t"
     return max(_SEPARATORS, key=lambda separator: (line.count(separator), separator == b","))
 
 
@@ -613,16 +636,20 @@ def _fields(line: bytes, separator: bytes, path: object, row: int) -> list[str]:
 
 def _counts_up(fields: Sequence[str]) -> bool:
     """Whether numbers are the names of all columns, perhaps but the first, which is an index."""
-    names = fields[1:] if fields[0] == "" and len(fields) > len(PIXELS) + 1 else fields
+    names = fields[1:] if fields[0] == "" else fields
     count = len(names)
-    return len(PIXELS) <= count <= len(PIXELS) + 1 and list(names) in (
+    is_size = count in _OTHER_SIZES or len(PIXELS) <= count <= len(PIXELS) + 1
+    return is_size and list(names) in (
         [str(i) for i in range(count)],
         [str(i) for i in range(1, count + 1)],
     )
 
 
 def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, int]:
-    """Find the 784 columns of pixels: numbered, or named by row and column as ``1x1``."""
+    """Find the columns of pixels: numbered, or named by row and column as ``1x1``.
+
+    They are 784, or else those of a square image of 8 to 64 pixels a side.
+    """
     where, count = f"{path}, row {row}", len(PIXELS)
     if len(names) > MAX_COLUMNS:
         raise DataError(f"{len(names):,} columns", where=where, expected=f"784 pixels: {_USUAL}")
@@ -641,8 +668,12 @@ def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, 
         )
     name, low, column = places[start] or ("", 0, None)
     low = low if low <= 1 else 0
+    alike = [place for place in places[start:] if place is not None and place[0] == name]
+    side = _OTHER_SIZES.get(len(alike), _SIDE)
+    side = side if side * side == len(alike) else _SIDE
+    count = side * side
     if column is not None:
-        expected = [f"{name}{low + i // 28}x{column + i % 28}" for i in range(count)]
+        expected = [f"{name}{low + i // side}x{column + i % side}" for i in range(count)]
     else:
         expected = [f"{name}{low + i}" for i in range(count)]
     for place, wanted in enumerate(expected, start=start):
@@ -679,17 +710,14 @@ def _label_column(layout: Layout, how: Origin, path: Path) -> int | None:
             where=path,
             expected=", ".join(layout.columns[place] for place in places[:10]) or "a label",
         )
-    for name in LABELS:
-        for place in places:
-            if layout.columns[place].lower() == name:
-                return place
-    return None
+    chosen, _ = names.label_column([layout.columns[place] for place in places], path)
+    return next((place for place in places if layout.columns[place] == chosen), None)
 
 
 def has_pixels(path: Path) -> bool:
-    """Return whether a file is a table with about as many columns as an image has pixels."""
+    """Return whether a file is a table with at least as many columns as an image has pixels."""
     try:
         first, _ = _first_row(Lines(path), path)
     except DataError:
         return False
-    return len(PIXELS) <= first.count(_separator(first)) + 1 <= MAX_COLUMNS
+    return FEWEST_PIXELS <= first.count(_separator(first)) + 1 <= MAX_COLUMNS

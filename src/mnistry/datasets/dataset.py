@@ -297,6 +297,10 @@ def as_grey(images: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.asarray(np.rint(colours @ _LUMA), images.dtype)
 
 
+# The greatest numbers of 10, 12 and 16 bits.
+_WHITES = (1023, 4095, 65535)
+
+
 def check_range(images: NDArray[np.generic], where: str) -> None:
     """Raise `DataError` if numbers look scaled to another range than 0 to 255."""
     if not np.issubdtype(images.dtype, np.number):
@@ -322,6 +326,14 @@ def check_range(images: NDArray[np.generic], where: str) -> None:
             where=where,
             expected="0 for paper to 255 for ink",
             remedy=f"give the 0–255 image, np.rint(255 / {highest} * images){inside}",
+        )
+    if images.dtype == np.uint16 and highest > 255:
+        white = next(most for most in _WHITES if highest <= most)
+        raise DataError(
+            f"pixels of 16 bits, up to {highest}",
+            where=where,
+            expected="0 to 255",
+            remedy=f"give the 0–255 image, np.rint(images / {white / 255:g})",
         )
 
 

@@ -15,7 +15,7 @@ from mnistry.datasets import fit, names, text_files
 from mnistry.datasets.assemble import PARTS, Source, assemble
 from mnistry.datasets.dataset import AS_IS, FEW_LEVELS, Dataset, Images, Origin
 from mnistry.errors import DataError
-from mnistry.images.decode import read_image
+from mnistry.images.decode import decode_numbers, read_content, read_image
 from mnistry.images.find import ENDINGS
 
 # Files that lie beside pictures and are none.
@@ -103,6 +103,8 @@ def table_of_files(path: Path) -> list[tuple[str, str]] | None:
     text = bytes(content).decode("utf-8-sig", errors="replace")
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
+    if separator not in first:
+        return _list_of_files(text)
     try:
         rows = [row for row in text_tables.reader(io.StringIO(text), delimiter=separator) if row]
     except (text_tables.Error, ValueError):
@@ -128,6 +130,14 @@ def table_of_files(path: Path) -> list[tuple[str, str]] | None:
     return listed
 
 
+def _list_of_files(text: str) -> list[tuple[str, str]] | None:
+    """Return what a text lists that has a picture's name, spaces, and its label in each line."""
+    rows = [line.strip().rsplit(maxsplit=1) for line in text.splitlines() if line.strip()]
+    if len(rows) > 1 and all(len(row) == 2 and _is_picture(row[0]) for row in rows):
+        return [(name, label) for name, label in rows]
+    return None
+
+
 def _without_endings(path: Path, rows: Sequence[Sequence[str]]) -> list[tuple[str, str]] | None:
     """Return what a table lists that names pictures without their endings, as ``id,label`` may."""
     header = [cell.strip().lower() for cell in rows[0]]
@@ -144,6 +154,7 @@ def _without_endings(path: Path, rows: Sequence[Sequence[str]]) -> list[tuple[st
 
 
 def _is_picture(name: str) -> bool:
+    name = name.replace("\\", "/")
     return Path(name.strip()).suffix.lower() in ENDINGS
 
 
@@ -162,6 +173,8 @@ def _beside(table: Path, name: str) -> Path | None:
         return None
     part = names.part(table.name.partition(".")[0])
     below = ("images", "pictures", "imgs", *_OF_SPLITS[part or "train"])
+    if "\\" in name and not (root / name).is_file():  # written on Windows
+        name = name.replace("\\", "/")
     for place in (root, *(root / folder for folder in below)):
         picture = place / name
         try:
@@ -346,7 +359,7 @@ class _Scan:
     def image(self, path: Path) -> Images | None:
         """Read one image, or note why it cannot be read."""
         try:
-            image = read_image(path)
+            image = read_image(path) if not self.fit else _read_scaled(path)
             if self.fit:
                 if 0 < image.max() <= FEW_LEVELS:  # as `as_images` refuses
                     image = image * np.uint8(255 // image.max())
@@ -368,6 +381,7 @@ class _Scan:
     def check(self, folder: Path, any_read: bool) -> None:
         """Raise `DataError` if no image could be read, or most have another size."""
         fit_remedy = "--fit brings each to MNIST's form, as mnistry read does"
+        is_deep = bool(self.failures) and "floating-point pixels" in self.failures[0]
         if any_read and 2 * self.sizes > self.tried:
             raise DataError(
                 f"{self.sizes:,} of {self.tried:,} pictures do not have 28x28 pixels; the first: "
@@ -383,7 +397,7 @@ class _Scan:
                 else "no images",
                 where=folder,
                 expected="IDX files, or folders 0 to 9 of 28x28 images, alone or in train and test",
-                remedy=fit_remedy if self.sizes else None,
+                remedy=fit_remedy if self.sizes or is_deep else None,
             )
 
     def notices(self) -> tuple[str, ...]:
@@ -398,6 +412,18 @@ class _Scan:
             what = "files and folders where no images are expected"
             found.append(f"skipped {len(self.others):,} {what}: {names}{more}")
         return tuple(found)
+
+
+def _read_scaled(path: Path) -> Images:
+    """Read an image whose pixels may be floats of another range, which becomes 0 to 255."""
+    try:
+        return read_image(path)
+    except DataError:
+        numbers = decode_numbers(read_content(path), str(path))
+        if numbers.dtype.kind != "f" or not np.isfinite(numbers).all():
+            raise
+        low, high = float(numbers.min()), float(numbers.max())
+        return np.rint((numbers - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
 
 
 def _order(label: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""MATLAB's ``.mat`` files of versions 5 to 7: EMNIST's, SVHN's, and MNIST's of the first years.
+"""MATLAB's ``.mat`` files of versions 4 to 7: EMNIST's, SVHN's, and MNIST's of the first years.
 
 Arrays of numbers and structures are read, and nothing else. SciPy's reader is not used, because a
 damaged file can crash the whole process in it (SciPy 1.17.1). Files of version 7.3 are HDF5: see
@@ -28,6 +28,7 @@ _INT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 1, 5, 6, 14, 15
 _TYPES = {
     1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
 }  # fmt: skip
+_TYPES_4 = {0: "f8", 1: "f4", 2: "i4", 3: "i2", 4: "u2", 5: "u1"}
 _STRUCTURE, _NUMBERS, _LOGICAL = 2, range(6, 16), 0x200  # classes of arrays; a flag
 _ARRAY_OF_A_CLASS = re.compile(r"(train|test)([0-9])")
 _DEEPEST, _MOST = 4, 200  # structures within structures; elements
@@ -45,6 +46,8 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
     if path.stat().st_size > _MAX_BYTES:
         raise DataError("too large a file", where=path, expected=f"at most {_MAX_BYTES:,} bytes")
     content = path.read_bytes()
+    if not content.startswith(b"MATLAB 5"):
+        return _chosen(_version_4(content, path), how, path)
     order = "<" if content[126:128] == b"IM" else ">"
     found: dict[str, Any] = {}
     left = _MAX_BYTES
@@ -64,6 +67,10 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         return _emnist(dataset, path)
     if arrays and all(_ARRAY_OF_A_CLASS.fullmatch(name) for name in arrays):
         return _by_class(arrays, path)
+    return _chosen(arrays, how, path)
+
+
+def _chosen(arrays: dict[str, NDArray[Any]], how: Origin, path: Path) -> Source:
     chosen, notices = names.choose_arrays({n: a.shape for n, a in arrays.items()}, how, path)
     return Source(
         path,
@@ -72,6 +79,34 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         names.classes_of(path),
         notices=notices,
     )
+
+
+def _version_4(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
+    """Read the matrices of a file of version 4; texts and sparse matrices are left out.
+
+    Before each stand five numbers of 32 bits: its type, rows, columns, whether it is complex, and
+    the length of its name.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    place = 0
+    order = "<" if content[0] or not content[2] else ">"
+    while place < len(content) and len(found) < _MOST:
+        head = np.frombuffer(content[place : place + 20], f"{order}i4").tolist()
+        kind = head[0] % 1000 if len(head) == 5 else -1
+        if kind < 0 or kind // 10 not in _TYPES_4 or min(head[1:]) < 0 or head[4] > _MOST:
+            raise DataError("a matrix without its header", where=path)
+        _, rows, columns, is_complex, length = head
+        name = content[place + 20 : place + 20 + length].partition(b"\0")[0].decode("latin1")
+        dtype = np.dtype(order + _TYPES_4[kind // 10])
+        size = rows * columns * dtype.itemsize
+        start = place + 20 + length
+        place = start + size * (1 + bool(is_complex))
+        if place > len(content):
+            raise DataError(f"{name[:40]} is cut off", where=path)
+        if kind % 10 == 0 and not is_complex:
+            values = np.frombuffer(content[start : start + size], dtype)
+            found[name] = values.reshape((rows, columns), order="F")
+    return found
 
 
 def _by_class(found: dict[str, NDArray[Any]], path: Path) -> Source:

@@ -85,6 +85,56 @@ def keras_name(name: str) -> str | None:
     return f"{kinds[-1]}_{part(name) or ''}"
 
 
+def label_column(columns: Sequence[str], where: object) -> tuple[str | None, tuple[str, ...]]:
+    """Choose the column of labels by its name.
+
+    Parameters
+    ----------
+    columns
+        The names of the columns that are not images.
+    where
+        The table, for messages.
+
+    Returns
+    -------
+    name, notices
+        The column, None if there is none; and which others might be meant.
+
+    Raises
+    ------
+    DataError
+        If several names say that they are labels, and none is a usual one.
+
+    Examples
+    --------
+    >>> label_column(["id", "Label"], "my.csv")
+    ('Label', ())
+    >>> label_column(["fine_label"], "my.csv")
+    ('fine_label', ())
+    >>> label_column(["label", "target"], "my.csv")[1]
+    ('labels are taken from the column label, not from target: --labels NAME chooses',)
+    """
+    lower = {name.lower(): name for name in reversed(columns)}
+    usual = [lower[name] for name in LABEL_COLUMNS if name in lower]
+    alike = [name for name in columns if set(words(name)) & set(LABEL_COLUMNS[:-1])]
+    if usual:
+        others = [name for name in alike if name != usual[0]]
+        if not others:
+            return usual[0], ()
+        shown = " or ".join(others[:3])
+        return usual[0], (
+            f"labels are taken from the column {usual[0]}, not from {shown}: --labels NAME chooses",
+        )
+    if len(alike) > 1:
+        raise DataError(
+            f"{' and '.join(alike[:4])} could all be the labels",
+            where=where,
+            expected="one column of labels",
+            remedy="choose with --labels NAME",
+        )
+    return (alike[0] if alike else None), ()
+
+
 def choose_arrays(
     shapes: Mapping[str, tuple[int, ...]], how: Origin, where: object
 ) -> tuple[dict[str, str], tuple[str, ...]]:

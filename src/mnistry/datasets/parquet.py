@@ -6,6 +6,7 @@ perhaps a column of labels. The Hub's files also name the classes.
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -45,11 +46,12 @@ def shards(paths: Sequence[Path], how: Origin = AS_IS) -> Source:
     images: list[NDArray[Any]] = []
     labels: list[NDArray[Any]] = []
     classes: tuple[str, ...] | None = None
+    notices: tuple[str, ...] = ()
     count = 0
     for path in paths:
         with _our_errors(path, pyarrow):
             for batch in _batches(path, pyarrow):
-                column, label = _columns(batch, how, path)
+                column, label, notices = _columns(batch, how, path)
                 count += batch.num_rows
                 if count > MAX_ROWS:
                     raise DataError("too many rows", where=path, expected=f"at most {MAX_ROWS:,}")
@@ -69,7 +71,8 @@ def shards(paths: Sequence[Path], how: Origin = AS_IS) -> Source:
     if labels:
         texts = any(array.dtype.kind == "U" for array in labels)
         arrays["y_train"] = np.concatenate([a.astype(str) if texts else a for a in labels])
-    return Source(where, arrays, classes=classes or names.classes_of(where))
+    classes = classes or names.classes_of(where)
+    return Source(where, arrays, classes=classes, notices=notices)
 
 
 @contextlib.contextmanager
@@ -113,8 +116,8 @@ def _batches(path: Path, pyarrow: ModuleType) -> Iterator[Any]:
             yield batch
 
 
-def _columns(batch: Any, how: Origin, path: Path) -> tuple[str | None, str | None]:
-    """Return the columns of images (None for columns of pixels) and of labels (None: none)."""
+def _columns(batch: Any, how: Origin, path: Path) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Return the columns of images (None: columns of pixels) and labels (None: none); notices."""
     known = batch.schema.names
     for option, name in (("--images", how.images), ("--labels", how.labels)):
         if name is not None and name not in known:
@@ -124,25 +127,29 @@ def _columns(batch: Any, how: Origin, path: Path) -> tuple[str | None, str | Non
                 expected=", ".join(known[:12]) + (", …" if len(known) > 12 else ""),
             )
     lower = {name.lower(): name for name in known}
-    label = how.labels or next((lower[n] for n in names.LABEL_COLUMNS if n in lower), None)
+    label = how.labels
+    notices: tuple[str, ...] = ()
+    if label is None:
+        label, notices = names.label_column(known, path)
     column = how.images or next(
         (lower[n] for n in _IMAGES if n in lower and lower[n] != label), None
     )
-    if column is None and len(known) < len(csv.PIXELS):
+    if column is None and len(known) < csv.FEWEST_PIXELS:
         raise DataError(
             "no column of images",
             where=path,
             expected="image, or 784 columns of pixels; it holds " + ", ".join(known[:12]),
             remedy="choose with --images NAME --labels NAME",
         )
-    return column, label
+    return column, label, notices
 
 
 def _images(batch: Any, column: str | None, how: Origin, path: Path, before: int) -> NDArray[Any]:
     if column is None:
         start, stop = csv.pixel_columns(batch.schema.names, path)
         columns = [batch.column(i).to_numpy(zero_copy_only=False) for i in range(start, stop)]
-        return np.stack(columns, axis=1).reshape(-1, 28, 28)
+        side = math.isqrt(stop - start)
+        return np.stack(columns, axis=1).reshape(-1, side, side)
     cells = batch.column(column).to_pylist()
     found = [_image(cell, f"{path}, row {before + i}", how) for i, cell in enumerate(cells)]
     if len({image.shape for image in found}) > 1:

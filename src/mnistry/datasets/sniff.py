@@ -16,6 +16,7 @@ from mnistry.datasets import (
     folder,
     hdf5,
     idx,
+    json_rows,
     libsvm,
     matlab,
     names,
@@ -35,8 +36,8 @@ _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _DEEPEST = 4
 _MAX_FOLDERS = 2000
 KINDS = (
-    "a .npz, .npy, .csv, .parquet, .arrow, .mat, .h5, .arff, LIBSVM or IDX file, or a folder of "
-    "such files or of pictures"
+    "a .npz, .npy, .csv, .json, .parquet, .arrow, .mat, .h5, .arff, LIBSVM or IDX file, or a "
+    "folder of such files or of pictures"
 )
 
 Read = Callable[[Path, Origin], Source]
@@ -69,6 +70,16 @@ def _table(path: Path, how: Origin) -> Source:
 FORMATS = (
     Format(re.compile(rb"PK\x03\x04.{26}[^\0]{0,150}\.npy", re.S), (".npz",), npz.source),
     Format(re.compile(rb"\x93NUMPY"), (".npy",), npz.npy_source),
+    Format(re.compile(rb"\s*(?:\[\s*[\[{]|\{\s*\")"), (".jsonl", ".ndjson"), json_rows.source),
+    Format(
+        re.compile(  # version 4, which has no name: the type, two sizes, complex or not, a name
+            rb"(?:[\0-\x34]\0\0\0.{8}[\0\1]\0\0\0[\2-\x40]\0\0\0"
+            rb"|\0\0[\3\4][\xe8-\xff\0-\x1c].{8}\0\0\0[\0\1]\0\0\0[\2-\x40])[A-Za-z]",
+            re.DOTALL,
+        ),
+        (".mat",),
+        matlab.source,
+    ),
     Format(re.compile(rb"\0\0[\x08-\x0e][\x01-\x04]"), (), idx.source),
     Format(re.compile(rb"PAR1"), (".parquet", ".pq"), parquet.source),
     Format(re.compile(rb"ARROW1\0\0|\xff\xff\xff\xff"), (".arrow", ".feather"), parquet.source),
@@ -121,6 +132,7 @@ def _refuse(path: Path, head: bytes) -> None:
     raise DataError(what, where=path, expected=KINDS, remedy=remedy)
 
 
+_TABLES = (".csv", ".csv.gz", ".tsv", ".txt", ".lst")
 _UNPACK = "unpack it, and give the folder or file inside"
 _PICKLE = (
     "where you trust it, open it in Python and save its arrays: "
@@ -153,8 +165,6 @@ _REMEDIES = {
     Kind.R: "write it as CSV, in R: write.csv(data, 'data.csv', row.names = FALSE)",
     Kind.DATABASE: "write its table as CSV",
     Kind.FEATHER_1: "write it as Parquet",
-    Kind.JSON: "write it as CSV, in Python: "
-    "pandas.read_json(FILE).to_csv('data.csv', index=False)",
 }  # fmt: skip
 
 
@@ -255,7 +265,7 @@ def _folder_reader(
             continue
         if own:
             return _of_splits(own, known.read)
-    tables = [file for file in files if file.name.lower().endswith((".csv", ".csv.gz", ".tsv"))]
+    tables = [file for file in files if file.name.lower().endswith(_TABLES)]
     with_pixels = [file for file in tables if csv.has_pixels(file)]
     if with_pixels:
         return _of_splits(with_pixels, csv.source)

@@ -231,8 +231,8 @@ def _extent(ink: Mask) -> float:
     """Return how wide or high ink is, as a part of the mask's width or height."""
     if not ink.any():
         return 0.0
-    rows, columns = (int(np.ptp(np.flatnonzero(ink.any(axis)))) + 1 for axis in (1, 0))
-    return max(rows / ink.shape[0], columns / ink.shape[1])
+    rows, columns = (np.ptp(np.flatnonzero(ink.any(axis))) + 1 for axis in (1, 0))
+    return float(max(rows / ink.shape[0], columns / ink.shape[1]))
 
 
 def _empty_boxes(marks: Components, boxes: list[int], others: list[int]) -> list[int]:

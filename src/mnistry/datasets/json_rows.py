@@ -1,0 +1,93 @@
+"""Images and labels in JSON: an array of rows or of objects, an object of arrays, or lines of them.
+
+Rows are as in a CSV file without a header: the pixels, with the label first or last. Objects, and
+arrays, are told by their names. Knows nothing of what the labels mean.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.datasets import names
+from mnistry.datasets.assemble import Source
+from mnistry.datasets.dataset import AS_IS, Origin
+from mnistry.datasets.text_files import pieces
+from mnistry.errors import DataError
+
+MAX_BYTES = 400_000_000  # Python's lists take six times as much memory
+_PIXELS = 28 * 28
+_EXPECTED = "rows of pixels with a label, or objects with an image and a label"
+
+
+def source(path: Path, how: Origin = AS_IS) -> Source:
+    """Read a JSON file, or one with a JSON object or array in each line.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, too large, or holds neither rows nor named images.
+    """
+    value = _parsed(path)
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        keys = [key for key in value[0] if all(key in row for row in value)]
+        value = {key: [row[key] for row in value] for key in keys}
+    if isinstance(value, dict):
+        arrays = {
+            str(name): array
+            for name, values in value.items()
+            if isinstance(values, list) and (array := _array(values)) is not None
+        }
+        chosen, notices = names.choose_arrays({n: a.shape for n, a in arrays.items()}, how, path)
+        found = {key: arrays[name] for key, name in chosen.items()}
+        return Source(path, found, chosen, names.classes_of(path), notices=notices)
+    table = _array(value) if isinstance(value, list) else None
+    if table is None or table.ndim < 2 or table.dtype.kind not in "iuf":
+        raise DataError("JSON of another form", where=path, expected=_EXPECTED)
+    if table.shape[1:] == (_PIXELS + 1,):
+        return _rows(table, path)
+    return Source(path, {"x_test": table}, classes=names.classes_of(path))
+
+
+def _parsed(path: Path) -> Any:
+    content = bytearray()
+    for piece in pieces(path):
+        content += piece
+        if len(content) > MAX_BYTES:
+            raise DataError("too large", where=path, expected=f"at most {MAX_BYTES:,} bytes")
+    try:
+        text = content.decode("utf-8-sig")
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            if error.msg != "Extra data":
+                raise
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"damaged JSON: {str(error)[:200]}", where=path) from error
+
+
+def _array(values: list[Any]) -> NDArray[Any] | None:
+    """Make an array of lists of equal lengths; None of others."""
+    try:
+        array = np.array(values)
+    except (ValueError, OverflowError):
+        return None
+    return array if array.dtype.kind in "biufU" else None
+
+
+def _rows(table: NDArray[Any], path: Path) -> Source:
+    """Tell whether the label is first or last: an image's outermost pixels are empty."""
+    ends = [table[:, 0], table[:, -1]]
+    empty = [bool((end == 0).all()) for end in ends]
+    if empty[0] == empty[1]:
+        raise DataError(
+            "neither the first nor the last number of the rows is clearly the label",
+            where=path,
+            expected='objects: {"label": 7, "image": [0, …]}',
+        )
+    place = int(empty[0])
+    images = table[:, :-1] if place else table[:, 1:]
+    return Source(path, {"x_train": images, "y_train": ends[place]})
