@@ -18,7 +18,7 @@ import pytest
 from mnistry.errors import ModelError
 from tests.serving import drawing, four
 from torture import processes
-from torture.processes import Served
+from torture.processes import ROOT, Served
 
 __all__ = ["drawing", "four"]
 
@@ -27,7 +27,8 @@ WORKERS = 2
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with processes.server("--workers", str(WORKERS)) as it:
+    form = ROOT / "examples" / "forms" / "water-samples.toml"
+    with processes.server("--workers", str(WORKERS), "--form", str(form)) as it:
         yield it
     assert it.said == [""]  # nothing of all that was written to the terminal
 
@@ -75,6 +76,12 @@ def test_a_batch_is_read_by_the_workers(served: Served, drawing: bytes) -> None:
     status, answer = served.ask("POST", "/api/read?fields=text", body, **kind)
     results = json.loads(answer)["results"]
     assert (status, [one.get("text") for one in results]) == (200, ["4"] * 8 + [None])
+
+
+def test_a_form_is_read_by_the_name_of_its_file(served: Served, drawing: bytes) -> None:
+    status, body = served.ask("POST", "/api/forms/water-samples", drawing)
+    assert (status, json.loads(body)["error"]["expected"]) == (400, "a page of Water samples")
+    assert served.ask("POST", "/api/forms/others", drawing)[0] == 404
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="its processes are found in /proc")

@@ -1,6 +1,7 @@
 """``mnistry serve``: read pictures for other programs, over HTTP."""
 
 import functools
+from pathlib import Path
 
 import click
 
@@ -40,6 +41,14 @@ from mnistry.system.cores import cores
     is_flag=True,
     help="Write a line of JSON for each request to stderr; it has nothing that was sent or read.",
 )
+@click.option(
+    "--form",
+    "forms",
+    metavar="FORM.toml",
+    type=options.PATH,
+    multiple=True,
+    help="Read this form at /api/forms/FORM, the file's name without .toml; may be given again.",
+)
 @options.MODEL
 @options.THRESHOLD
 @options.DECIMAL_COMMA
@@ -53,6 +62,7 @@ def serve(
     root_path: str,
     proxies: tuple[str, ...],
     access_log: bool,
+    forms: tuple[Path, ...],
     model: str | None,
     threshold: float | None,
     decimal_comma: bool,
@@ -75,4 +85,4 @@ def serve(
         "thousands": thousands,
     }
     log = functools.partial(click.echo, err=True) if access_log else None
-    serve(place, workers or cores(), settings, on_ready=click.echo, log=log)
+    serve(place, workers or cores(), settings, forms, on_ready=click.echo, log=log)

@@ -8,12 +8,16 @@
     All pages of all pictures of a request.
 `uploads`
     The pictures in a request's body.
-`tasks`, `answers`
+`tasks`, `answers`, `form_answers`
     A page to be read, and its answer; how it is computed.
 `workers`, `worker`, `in_process`, `work`
     Where it is computed: in other processes, or in threads of this one.
 `errors`
     Errors as HTTP statuses and JSON.
+`openapi`, `docs`
+    The description of the routes, and a page of it that runs them.
+`observe`
+    Counts for Prometheus, and the access log.
 `guard`
     Access: Host, Origin, token, and the security headers.
 `bodies`

@@ -4,7 +4,8 @@ An answer is JSON in bytes, so that it is written where it is computed.
 """
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,14 +15,19 @@ from mnistry.images.decode import Page
 from mnistry.reading import Reader
 from mnistry.reading.ink import LONG_SIDE
 from mnistry.reading.reader import TABLE_SIDE
-from mnistry.server.tasks import DETAILS, JSON, PNG, Answered, Task
+from mnistry.server.tasks import DETAILS, FORM, JSON, PNG, Answered, Task
+
+if TYPE_CHECKING:
+    from mnistry.forms.reading import FormReader
 
 _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
 _DECIMALS = 6  # of probabilities
+# The long side in pixels at which a scan of a form is decoded at least, if it has it.
+_FORM_SIDE = 4200
 
 
-def answer(reader: Reader, task: Task) -> Answered:
-    """Do a task.
+def answer(reader: Reader, task: Task, forms: "Mapping[str, FormReader] | None" = None) -> Answered:
+    """Do a task; `forms` are those that can be read, by their names.
 
     Raises
     ------
@@ -34,7 +40,8 @@ def answer(reader: Reader, task: Task) -> Answered:
     >>> answer(Reader(), Task("read", white, fields=("text", "width"))).body
     b'{"text":"","width":40}'
     """
-    side = TABLE_SIDE if task.kind == "tables" else LONG_SIDE
+    form = (forms or {}).get(task.kind.removeprefix(FORM))
+    side = TABLE_SIDE if task.kind == "tables" else LONG_SIDE if form is None else _FORM_SIDE
     with decode.open_content(task.content, "the image") as document:
         if task.kind == "doctor" and document.count > 1:
             what, remedy = f"{document.count} pages", "send one page at a time"
@@ -45,7 +52,14 @@ def answer(reader: Reader, task: Task) -> Answered:
         from mnistry.doctor import examine, sheet
 
         return Answered(sheet.png(examine.examine(reader, page), "the picture"), PNG, pages)
-    found = _tables(reader, page) if task.kind == "tables" else _reading(reader, page, task.fields)
+    if form is not None:
+        from mnistry.server import form_answers
+
+        found = form_answers.read(form, page)
+    elif task.kind == "tables":
+        found = _tables(reader, page)
+    else:
+        found = _reading(reader, page, task.fields)
     kept = {name: found[name] for name in task.fields if name in found}
     return Answered(to_json(kept), JSON, pages)
 

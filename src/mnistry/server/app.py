@@ -4,13 +4,14 @@
 same guard, limits and error handlers protect both. `mnistry.server.serve` runs them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -22,10 +23,12 @@ from mnistry.server.bodies import BodyLimits
 from mnistry.server.errors import ApiError
 from mnistry.server.guard import Access, Guard
 from mnistry.server.observe import Observer
-from mnistry.server.tasks import DETAILS, FIELDS
+from mnistry.server.tasks import DETAILS, FIELDS, FORM, fields_of
 from mnistry.server.work import while_connected
 
 _PREFIX = "/api/"
+_STATIC = Path(__file__).with_name("static")
+_FILES = ("docs.js", "example.png")
 
 
 class Guarded(Starlette):
@@ -53,11 +56,14 @@ def protect(app: Guarded, access: Access | None) -> None:
     """
     app.access = access or Access()
     errors.add_handlers(app)
-    app.add_middleware(BodyLimits, picture_paths=tuple(_PREFIX + kind for kind in FIELDS))
+    app.add_middleware(BodyLimits, picture_paths=tuple(_PREFIX + kind for kind in (*FIELDS, FORM)))
 
 
 def create(
-    backend: Backend, access: Access | None = None, log: Callable[[str], None] | None = None
+    backend: Backend,
+    access: Access | None = None,
+    log: Callable[[str], None] | None = None,
+    forms: Sequence[str] = (),
 ) -> Guarded:
     """Make an application that reads pictures.
 
@@ -69,6 +75,8 @@ def create(
         As for `protect`.
     log
         As for `Observer`.
+    forms
+        The names of the forms that the backend can read.
 
     Examples
     --------
@@ -76,24 +84,26 @@ def create(
     ['/api/read', '/api/tables', '/api/doctor']
     """
     known = [
-        *routes(),
+        *routes(forms),
         Route("/", _docs),
         Route("/docs", _docs),
+        *(Route(f"/{name}", _file) for name in _FILES),
         Route("/openapi.json", _openapi),
         Route("/metrics", _metrics),
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),
     ]
     app = Guarded(routes=known)
-    app.state.backend = backend
+    app.state.backend, app.state.forms = backend, forms
     protect(app, access)
     app.observer = Observer(frozenset(route.path for route in known), log)
     return app
 
 
-def routes() -> list[Route]:
+def routes(forms: Sequence[str] = ()) -> list[Route]:
     """Return the routes that read pictures with the application's ``state.backend``."""
-    return [Route(_PREFIX + kind, _read, methods=["POST"]) for kind in FIELDS]
+    kinds = [*FIELDS, *(FORM + name for name in forms)]
+    return [Route(_PREFIX + kind, _read, methods=["POST"]) for kind in kinds]
 
 
 async def _healthz(_: Request) -> Response:
@@ -115,7 +125,11 @@ async def _metrics(request: Request) -> Response:
 
 
 async def _docs(request: Request) -> Response:
-    return HTMLResponse(docs.page(_description(request)))
+    return HTMLResponse(docs.page(_description(request), can_run=True))
+
+
+async def _file(request: Request) -> Response:
+    return FileResponse(_STATIC / request.scope["path"].removeprefix("/"))
 
 
 async def _openapi(request: Request) -> Response:
@@ -123,7 +137,7 @@ async def _openapi(request: Request) -> Response:
 
 
 def _description(request: Request) -> dict[str, Any]:
-    return openapi.describe(request.app.access.root_path)
+    return openapi.describe(request.app.state.forms, request.app.access.root_path)
 
 
 async def _read(request: Request) -> Response:
@@ -139,7 +153,7 @@ async def _read(request: Request) -> Response:
 
 def _asked(kind: str, query: QueryParams) -> Asked:
     """Read a request's query: which keys its answer should have, and which pages are read."""
-    known = ("fields", "pages") if FIELDS[kind] else ()
+    known = ("fields", "pages") if fields_of(kind) else ()
     for name in query:
         if name not in known:
             expected = " and ".join(known) or "none"
@@ -154,7 +168,7 @@ def _asked(kind: str, query: QueryParams) -> Asked:
 
 def _fields(kind: str, text: str | None) -> tuple[str, ...]:
     """Return the keys that an answer should have, in their order; without details by default."""
-    possible = FIELDS[kind]
+    possible = fields_of(kind)
     if text is None:
         return tuple(name for name in possible if name != DETAILS)
     names = {name.strip() for name in text.split(",")}

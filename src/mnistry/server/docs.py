@@ -1,4 +1,4 @@
-"""A page that lists the API, made from its OpenAPI description; it loads no other file.
+"""A page that lists the API, made from its OpenAPI description; it loads no other site's files.
 
 Knows nothing of what the API does.
 """
@@ -8,9 +8,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+# Runs the operations; and an icon, or a browser would look for another one.
+_RUNS = '<script type="module" src="docs.js"></script><link rel="icon" href="example.png">'
 
-def page(description: dict[str, Any]) -> str:
+
+def page(description: dict[str, Any], *, can_run: bool = False) -> str:
     """Write an OpenAPI description as HTML.
+
+    With `can_run` the operations that take files can be run in the page, which then loads
+    ``docs.js`` and ``example.png`` from beside it.
 
     Examples
     --------
@@ -27,10 +33,11 @@ def page(description: dict[str, Any]) -> str:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width">',
             '<meta name="color-scheme" content="light dark">',
+            _RUNS if can_run else "",
             f"<title>{title}</title></head><body><main><h1>{title}</h1>",
             f"<p>{html.escape(info.get('description', ''))}</p>",
             '<p>For programs: <a href="openapi.json">openapi.json</a></p>',
-            *_operations(description["paths"]),
+            *_operations(description["paths"], can_run=can_run),
             "<h2>Types</h2>",
             *_types(description.get("components", {}).get("schemas", {})),
             "</main></body></html>",
@@ -38,7 +45,7 @@ def page(description: dict[str, Any]) -> str:
     )
 
 
-def _operations(paths: dict[str, Any]) -> Iterator[str]:
+def _operations(paths: dict[str, Any], *, can_run: bool) -> Iterator[str]:
     for path, methods in paths.items():
         for method, operation in methods.items():
             yield f"<h2>{method.upper()} {html.escape(path)}</h2>"
@@ -55,6 +62,25 @@ def _operations(paths: dict[str, Any]) -> Iterator[str]:
                     yield f" {html.escape(kind)} {_kind(content.get('schema', {}))}"
                 yield "</li>"
             yield "</ul>"
+            if can_run and "requestBody" in operation:
+                yield from _example(path, operation["parameters"])
+
+
+def _example(path: str, parameters: list[dict[str, Any]]) -> Iterator[str]:
+    """Write a form that runs an operation, and where its answer is shown."""
+    named = path.removeprefix("/")
+    query = "&".join(f"{one['name']}={one['example']}" for one in parameters)
+    command = (
+        f'curl -H "Authorization: Bearer $TOKEN" -F image=@page.png "$URL{path}'
+        f'{query and "?" + query}"'
+    )
+    yield f'<pre>{html.escape(command)}</pre><form data-path="{html.escape(named)}">'
+    yield '<label>files <input type="file" name="file" multiple></label>'
+    for one in parameters:
+        name = html.escape(one["name"])
+        hint = html.escape(one["example"])
+        yield f'<label>{name} <input name="{name}" placeholder="{hint}"></label>'
+    yield "<button>Run</button> (without files: with a picture of 407)</form><pre></pre>"
 
 
 def _types(schemas: dict[str, Any]) -> Iterator[str]:

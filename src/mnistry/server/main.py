@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from mnistry.server.workers import Workers
@@ -34,6 +35,7 @@ def serve(
     place: Place,
     workers: int,
     settings: dict[str, Any],
+    forms: Sequence[Path] = (),
     *,
     on_ready: Callable[[str], None],
     log: Callable[[str], None] | None = None,
@@ -48,6 +50,8 @@ def serve(
         The number of processes that read.
     settings
         Settings of `mnistry.Reader`.
+    forms
+        Of forms that are read by the names of these files, without the ending.
     on_ready
         Called with the address to open, when the first worker is ready.
     log
@@ -62,12 +66,15 @@ def serve(
     UsageError
         If this machine has no such host or port, or a setting is wrong.
     """
-    asyncio.run(_serve(place, Workers(workers, settings), on_ready, log))
+    settings = {**settings, "forms": [str(path.absolute()) for path in forms]}
+    names = [path.stem for path in forms]
+    asyncio.run(_serve(place, Workers(workers, settings), names, on_ready, log))
 
 
 async def _serve(
     place: Place,
     workers: Workers,
+    forms: Sequence[str],
     on_ready: Callable[[str], None],
     log: Callable[[str], None] | None,
 ) -> None:
@@ -85,7 +92,7 @@ async def _serve(
             await workers.start()
             shown = dataclasses.replace(access, token=None) if guard.TOKEN in os.environ else access
             on_ready(server_loop.url(shown, listener.getsockname()[1]))
-            made = app.create(workers, access, log)
+            made = app.create(workers, access, log, forms)
             settings = server_loop.config(made, grace=_GRACE, proxies=place.proxies)
             await uvicorn.Server(settings).serve([listener])
     finally:

@@ -4,9 +4,10 @@ It is written by hand, because pydantic would make up half of the time that the 
 start; a test compares answers with it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from mnistry.server.tasks import FIELDS
+from mnistry.server.tasks import FIELDS, FORM, fields_of
 from mnistry.version import __version__
 
 _NUMBER, _INTEGER, _TEXT = {"type": "number"}, {"type": "integer"}, {"type": "string"}
@@ -93,6 +94,18 @@ _SCHEMAS: dict[str, Any] = {
         "The tables of a page.", ("tables", "width", "height"),
         tables=_list(_ref("Table")), width=_INTEGER, height=_INTEGER,
     ),
+    "Field": _object(
+        "A field: its status is ok, check if a person should look at it (why says why), or empty.",
+        text=_TEXT, value={"description": "a number, text, true, false or null"},
+        confidence=_CONFIDENCE, status={"enum": ["ok", "check", "empty"]}, why=_NO_TEXT,
+        box=_list(_NUMBER, "x, y, width and height on paper, in millimetres"), page=_INTEGER,
+    ),
+    "Sheet": _object(
+        "A page of a form. A table is a list of rows of fields.",
+        ("form", "form_page", "serial", "turned", "fields", "problems"),
+        form=_TEXT, form_page=_INTEGER, serial={"type": ["integer", "null"]}, turned=_INTEGER,
+        fields={"type": "object"}, problems=_list(_TEXT),
+    ),
     "Images": _object(
         "Pictures as base64 text, or as data URLs of images or PDFs: image for one, images for a "
         "list.",
@@ -119,6 +132,7 @@ _WORDS = {
         "Reading",
     ),
     "tables": ("Read the ruled tables in pictures: rows and columns of numbers.", "Tables"),
+    "forms": ("Read pages of this form: what each field says, and what is wrong with it.", "Sheet"),
     "doctor": ("Draw each step from a picture to its digits, and the reasons for each answer.", ""),
 }
 _SEVERAL = (
@@ -128,8 +142,8 @@ _SEVERAL = (
 )
 
 
-def describe(root_path: str) -> dict[str, Any]:
-    """Return the description of an application at this path."""
+def describe(forms: Sequence[str], root_path: str) -> dict[str, Any]:
+    """Return the description of an application at this path, which reads these forms."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -138,7 +152,7 @@ def describe(root_path: str) -> dict[str, Any]:
             "description": "Read handwritten digits and numbers in pictures.",
         },
         "servers": [{"url": root_path or "/"}],
-        "paths": paths(),
+        "paths": paths(forms),
         "components": {
             "schemas": _SCHEMAS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -152,18 +166,19 @@ def schemas() -> dict[str, Any]:
     return _SCHEMAS
 
 
-def paths() -> dict[str, Any]:
+def paths(forms: Sequence[str] = ()) -> dict[str, Any]:
     """Return the routes."""
-    return {f"/api/{kind}": {"post": _operation(kind)} for kind in FIELDS}
+    kinds = [*FIELDS, *(FORM + name for name in forms)]
+    return {f"/api/{kind}": {"post": _operation(kind)} for kind in kinds}
 
 
 def _operation(kind: str) -> dict[str, Any]:
-    summary, answer = _WORDS[kind]
+    summary, answer = _WORDS["forms" if kind.startswith(FORM) else kind]
     errors = {"application/json": {"schema": _ref("ErrorBody")}}
     return {
         "summary": summary,
         "description": f"{summary} {_SEVERAL}" if answer else summary,
-        "operationId": kind,
+        "operationId": kind.replace("/", "_"),
         "parameters": _parameters(kind) if answer else [],
         "requestBody": _BODY,
         "responses": {
@@ -190,9 +205,9 @@ def _parameters(kind: str) -> list[dict[str, Any]]:
         {
             "name": "fields",
             "in": "query",
-            "description": f"the keys of the answer: some of {', '.join(FIELDS[kind])}, or all",
+            "description": f"the keys of the answer: some of {', '.join(fields_of(kind))}, or all",
             "schema": {"type": "string"},
-            "example": FIELDS[kind][0],
+            "example": ",".join(fields_of(kind)[:2]),
         },
         {
             "name": "pages",

@@ -16,9 +16,16 @@ READ_FIELDS = (
     "notes", "details",
 )  # fmt: skip
 TABLE_FIELDS = ("tables", "width", "height")
+FORM_FIELDS = ("form", "form_page", "serial", "turned", "fields", "problems")
 DETAILS = "details"
-# What is read, and the keys that its answer may have.
+# What is read, and the keys that its answer may have. A form called a is "forms/a".
 FIELDS: Mapping[str, tuple[str, ...]] = {"read": READ_FIELDS, "tables": TABLE_FIELDS, "doctor": ()}
+FORM = "forms/"
+
+
+def fields_of(kind: str) -> tuple[str, ...]:
+    """Return the keys that the answer to a task of this kind may have."""
+    return FORM_FIELDS if kind.startswith(FORM) else FIELDS[kind]
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Task:
     Attributes
     ----------
     kind
-        ``"read"``, ``"tables"`` or ``"doctor"``.
+        ``"read"``, ``"tables"``, ``"doctor"``, or ``"forms/"`` and the name of a form.
     content
         A whole picture file or PDF.
     page

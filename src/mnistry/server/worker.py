@@ -1,17 +1,20 @@
 """A process that reads pictures for the server: ``python -m mnistry.server.worker``.
 
 `mnistry.server.workers` starts it. Each message is a line of JSON, followed by as many bytes as its
-``bytes`` says. The first on stdin has the settings of a `mnistry.Reader`; its answer is ``{}``, or
-an error that prevents the start. Each other one is a `Task`, and is answered by an `Answered` or an
-error. The process ends when stdin is closed. No picture is kept.
+``bytes`` says. The first on stdin has the settings of a `mnistry.Reader`, and the paths of forms;
+its answer is ``{}``, or an error that prevents the start. Each other one is a `Task`, and is
+answered by an `Answered` or an error. The process ends when stdin is closed. No picture is kept.
 """
 
+import functools
+import gc
 import json
 import os
 import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from typing import IO, Any
 
 import cv2
@@ -19,7 +22,7 @@ import cv2
 from mnistry.errors import DataError, MnistryError, Notice
 from mnistry.reading import Reader
 from mnistry.server import answers
-from mnistry.server.tasks import Task
+from mnistry.server.tasks import Answered, Task
 
 
 def main() -> None:
@@ -35,20 +38,31 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nowhere, descriptor)
+    settings = json.loads(sys.stdin.buffer.readline())
+    paths = settings.pop("forms", ())
+    forms = {}
     try:
-        reader = Reader(threads=1, **json.loads(sys.stdin.buffer.readline()))
+        reader = Reader(threads=1, **settings)
+        if paths:
+            from mnistry.server import form_answers
+
+            forms = form_answers.load(paths, reader)
     except MnistryError as error:
         _send(out, _error(error))
         return
+    # What is loaded stays, and reading makes no garbage in cycles.
+    gc.freeze()
+    gc.set_threshold(50_000)
     _send(out, {})
     while line := sys.stdin.buffer.readline():
-        _answer(reader, json.loads(line), out, log)
+        asked = json.loads(line)
+        task = Task(content=sys.stdin.buffer.read(asked.pop("bytes")), **asked)
+        _answer(functools.partial(answers.answer, reader, task, forms), out, log)
 
 
-def _answer(reader: Reader, asked: dict[str, Any], out: IO[bytes], log: IO[str]) -> None:
-    content = sys.stdin.buffer.read(asked.pop("bytes"))
+def _answer(work: Callable[[], Answered], out: IO[bytes], log: IO[str]) -> None:
     try:
-        done = answers.answer(reader, Task(content=content, **asked))
+        done = work()
     except MnistryError as error:
         _send(out, _error(error))
     except MemoryError:

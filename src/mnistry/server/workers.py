@@ -27,7 +27,7 @@ _MOST_WAIT = 2.0
 # Seconds by which other tasks give way to those that take milliseconds.
 _GIVES_WAY = 0.5
 # Seconds that a task is taken to need before any was measured, and how fast that is corrected.
-_FIRST_GUESS, _RATE = {True: 0.01, False: 0.1}, 0.05
+_FIRST_GUESS, _RATE = {True: 0.01, False: 0.05}, 0.05
 _PAUSE = 1.0  # seconds before a worker is started again that could not start
 _LINE = 1 << 16
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, ModelError, ResourceError)}
@@ -105,11 +105,11 @@ class Workers:
 
     def check_room(self, _: Task) -> None:
         """Raise `ApiError` 503 if another task would have to wait for too long."""
-        wait = self._expected / max(1, self.ready)
+        wait = self._expected / self.at_once
         if wait > _MOST_WAIT:
             from mnistry.server.errors import too_busy
 
-            raise too_busy(max(1, math.ceil(wait - _MOST_WAIT)))
+            raise too_busy(math.ceil(wait))
 
     async def run(self, task: Task) -> Answered:
         """Do a task; if this is cancelled while it waits, it is never done.

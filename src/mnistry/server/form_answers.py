@@ -1,0 +1,88 @@
+"""Read a page of a form, for `mnistry.server.answers`; the names of the forms that are served."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mnistry.errors import DataError, UsageError
+from mnistry.forms import loading, output
+from mnistry.forms.definition import Form
+from mnistry.forms.reading import FormReader
+from mnistry.forms.rules import key
+from mnistry.forms.store import NewPage, Store
+from mnistry.images.decode import Page
+from mnistry.reading import Reader
+
+
+def load(paths: Iterable[str], reader: Reader) -> dict[str, FormReader]:
+    """Load forms, by the names of their files without the ending.
+
+    Raises
+    ------
+    DataError
+        If one is wrong.
+    UsageError
+        If two have the same name.
+    """
+    readers: dict[str, FormReader] = {}
+    for path in map(Path, paths):
+        if path.stem in readers:
+            what, remedy = f"two forms are called {path.stem}", "rename one of the files"
+            raise UsageError(what, where=path, remedy=remedy)
+        readers[path.stem] = FormReader(loading.load(path), reader)
+    return readers
+
+
+def read(reader: FormReader, page: Page) -> dict[str, Any]:
+    """Read a page of a form: the fields on it, and what is wrong with them.
+
+    Raises
+    ------
+    DataError
+        If it is not recognised as a page of the form.
+    """
+    form, found = reader.form, reader.read(page.grey)
+    if found.page is None:
+        raise DataError(
+            found.problem or "the page is not recognised",
+            where="the image",
+            expected=f"a page of {form.title}",
+            remedy="send a whole page of this form",
+        )
+    with Store(None) as store:
+        new = NewPage(
+            1, found.page, found.serial, found.turned, found.answers, None, found.problems,
+            found.pattern, None,
+        )  # fmt: skip
+        store.add_page(store.add_file("", ""), new)
+        results = output.results(form, store)
+    said: dict[str, Any] = json.loads(next(output.json_lines(form, results)))
+    return {
+        "form": form.title,
+        "form_page": found.page,
+        "serial": found.serial,
+        "turned": found.turned,
+        "fields": _on_page(form, said["fields"], found.answers),
+        # The other pages of the form are answers of their own.
+        "problems": [one for one in said["problems"] if not _is_missing(one)],
+    }
+
+
+def _on_page(form: Form, fields: dict[str, Any], here: Iterable[Any]) -> dict[str, Any]:
+    """Return the fields and the rows of tables that are on the page that was read."""
+    keys = set(here)
+    found = {entry.name: fields[entry.name] for entry in form.fields if key(entry.name) in keys}
+    for table in form.tables:
+        rows = [
+            row
+            for number, row in enumerate(fields[table.name])
+            if (table.name, number, table.columns[0].name) in keys
+        ]
+        if rows:
+            found[table.name] = rows
+    return found
+
+
+def _is_missing(problem: str) -> bool:
+    return problem.startswith("page ") and problem.endswith(" is missing")
