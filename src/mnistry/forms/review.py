@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from mnistry.errors import DataError, UsageError
-from mnistry.forms import crops, output
+from mnistry.forms import crops, output, risk
 from mnistry.forms.answers import OK, Answer, Value, parse, rule_broken
 from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
@@ -181,7 +181,7 @@ class _Batch:
         if version == self._version:
             return
         self._version = version
-        self.sheets = {sheet.id: sheet for sheet in self.store.sheets()}
+        self.sheets = {sheet.id: sheet for sheet in risk.sheets(self.form, self.store)}
         self._alone: dict[int, Result] = {}
         for sheet in self.sheets.values():
             self._check_alone(sheet)

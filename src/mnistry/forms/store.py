@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
@@ -91,6 +91,8 @@ class Decision:
         ``"typed"``, or ``"confirmed"`` if the reading was shown and accepted.
     who
         The person.
+    at
+        When, in seconds since 1970; 0 before it is kept.
     """
 
     text: str
@@ -98,6 +100,7 @@ class Decision:
     problem: str | None = None
     how: str = "typed"
     who: str = ""
+    at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,7 @@ class NewPage:
     problems: tuple[str, ...]
     pattern: NDArray[np.uint8] | None
     picture: bytes | None
+    lines: tuple[tuple[bool, float], ...] = ()
 
 
 class Store:
@@ -472,7 +476,7 @@ class Store:
             answers.setdefault(row[0], {})[row[1], row[2], row[3]] = _answer(row)
         decisions: dict[int, dict[Key, Decision]] = {}
         for row in self._database.execute(
-            "SELECT sheet, tbl, row, name, text, value, problem, how, who FROM decisions"
+            "SELECT sheet, tbl, row, name, text, value, problem, how, who, at FROM decisions"
             " WHERE undone IS NULL ORDER BY id"
         ):
             decisions.setdefault(row[0], {})[row[1], row[2], row[3]] = Decision(
