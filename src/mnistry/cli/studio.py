@@ -1,11 +1,14 @@
 """``mnistry studio``: a web page to draw and read digits, look inside networks, and train them."""
 
+import contextlib
 from pathlib import Path
 
 import click
 
 from mnistry.cli import common, options
+from mnistry.cli.form_review import login_name
 from mnistry.cli.framework import Command
+from mnistry.errors import UsageError
 
 
 @click.command(cls=Command)
@@ -27,14 +30,32 @@ from mnistry.cli.framework import Command
 @click.option(
     "--runs", metavar="DIR", type=options.PATH, default="runs", help="The folder with the runs."
 )
-def studio(host: str, port: int, model: str | None, runs: Path) -> None:
+@click.option(
+    "--batch",
+    metavar="DIR",
+    type=options.PATH,
+    help="Offer the review of this batch of forms too, as mnistry form review does; on this "
+    "machine only, and the page's address has a token in it.",
+)
+def studio(host: str, port: int, model: str | None, runs: Path, batch: Path | None) -> None:
     """Serve a web page on which to draw digits, look inside the network, and train another.
 
     Everything stays on this machine; pictures are never stored. A training continues when the page
     is closed. It stops when this command ends, and can be resumed.
     """
+    from mnistry.server.guard import is_loopback
     from mnistry.studio.app import Studio, serve
     from mnistry.studio.network import Network
 
+    if batch is not None and not is_loopback(host):
+        raise UsageError("--batch is for this machine alone", remedy="leave out --host")
     network = Network.shipped() if model is None else Network.from_path(model)
-    serve(Studio(network, runs), host, port, on_ready=click.echo, say=common.say)
+    with contextlib.ExitStack() as stack:
+        review = None
+        if batch is not None:
+            from mnistry.cli.form_read import open_batch
+            from mnistry.forms.review import Review
+
+            store, form = open_batch(batch)
+            review = Review(form, stack.enter_context(store), login_name())
+        serve(Studio(network, runs, review), host, port, on_ready=click.echo, say=common.say)
