@@ -230,7 +230,7 @@ class FormReader:
         if code.version != self.form.version:
             return (
                 f"a page of version {code.version}, but FORM.toml is version {self.form.version}: "
-                "read it with the FORM.toml that it was printed from"
+                "read it with the FORM.toml that it was printed from, into a batch of its own"
             )
         if not 1 <= code.page <= len(self.layout.pages):
             return f"its code says page {code.page}, and the form has {len(self.layout.pages)}"

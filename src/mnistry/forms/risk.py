@@ -1,6 +1,6 @@
 """How sure a field must be, so that of those called ok no more than a given part are wrong.
 
-The curve comes from generated sheets (``benchmarks/forms.py --sheets 60 --digits choose``): for a
+The curve comes from generated sheets (``benchmarks/forms.py --sheets 30 --digits choose``): for a
 least confidence, the mean of what is left to doubt over the fields that reach it.
 """
 
@@ -20,8 +20,8 @@ _META = "risk"
 USUAL = "usual"
 # Least confidences of a field, and how many of those that reach it are wrong, in 10,000.
 _CURVE = (
-    (0.8, 73.0), (0.9, 45.0), (0.95, 29.0), (0.97, 21.0), (0.98, 15.5), (0.99, 10.0), (0.995, 7.5),
-    (0.998, 4.8), (0.999, 3.8),
+    (0.8, 37.0), (0.9, 28.0), (0.95, 20.6), (0.97, 15.2), (0.98, 13.0), (0.99, 9.9), (0.995, 7.0),
+    (0.998, 4.9), (0.999, 3.9),
 )  # fmt: skip
 
 
