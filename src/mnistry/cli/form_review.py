@@ -40,9 +40,15 @@ def login_name() -> str:
 @click.command(cls=Command)
 @DIR
 @RISK
+@click.option(
+    "--second",
+    is_flag=True,
+    help="Show what somebody else decided, without their decision. Where you differ, a third "
+    "person decides in mnistry form review.",
+)
 @REVIEWER
 @PORT
-def review(folder: Path, risk: str | None, reviewer: str | None, port: int) -> None:
+def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, port: int) -> None:
     """Look at the fields that are to be checked, in the browser, until Ctrl-C.
 
     Each is shown as a picture. Enter confirms what was read; where the readings
@@ -58,7 +64,8 @@ def review(folder: Path, risk: str | None, reviewer: str | None, port: int) -> N
     with store:
         if risk is not None:
             of_risk.keep(store, asked)
-        session = Review(form, store, login_name() if reviewer is None else reviewer)
+        who = login_name() if reviewer is None else reviewer
+        session = Review(form, store, who, second=second)
         common.say(f"{common.counted_noun(len(session.names()), 'field')} to be looked at")
         if session.unseen:
             common.note(f"{session.unseen:,} more to be checked, of which there is no picture")

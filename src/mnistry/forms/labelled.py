@@ -70,7 +70,7 @@ def labelled(
         texts = {
             at: _text(place.field, sheet.decisions.get(at) or typed.get((sheet.id, at)))
             for at, place in form_reader.places.items()
-            if at in sheet.answers and at not in private
+            if at in sheet.answers and at not in private and at not in sheet.differing
         }
         for page in sheet.pages:
             here = {at: text for at, text in texts.items() if sheet.answers[at].page == page.page}

@@ -85,10 +85,12 @@ def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
     answers = {at: known[at] for at in keys_of(form)}
     for at in sheet.disputed & answers.keys():
         answers[at] = replace(answers[at].doubted("typed otherwise in an audit"), is_contested=True)
+    for at in sheet.differing & answers.keys():
+        answers[at] = replace(answers[at].doubted("two reviewers differ"), is_contested=True)
     decided = {
         at: _decided(answers[at], decision)
         for at, decision in sheet.decisions.items()
-        if at in answers
+        if at in answers and at not in sheet.differing
     }
     answers.update(decided)
     checked = rules.check(form, answers)
