@@ -2,9 +2,11 @@
 
 Sheets are generated: a form's pages are drawn, its boxes are filled by one writer a sheet, with
 MNIST's test digits by default, and the sheet is scanned or photographed. The text of each field is
-known. `--real FOLDER` reads a real sheet: FORM.toml, its scan, and a JSON of what a person reads.
+known. `--digits hands` takes six pen writers whom no network was trained on. `--real FOLDER` reads
+a real sheet: FORM.toml, its scan, and a JSON of what a person reads.
 
     python benchmarks/forms.py --sheets 40
+    python benchmarks/forms.py --sheets 40 --digits hands --hands FOLDER
     python benchmarks/forms.py --real FOLDER
     python benchmarks/forms.py --calibrate 6000
 """
@@ -26,6 +28,7 @@ from scipy import optimize
 
 import mnistry
 from mnistry import Reader
+from mnistry.augmentation import hands
 from mnistry.datasets.dataset import Images, Labels
 from mnistry.evaluation.statistics import wilson
 from mnistry.forms import characters, loading, reading, rules
@@ -85,12 +88,45 @@ def draw_value(entry: Field, random: Random) -> tuple[str, Any]:
     return f"{hour:02d}{minute:02d}", f"{hour:02d}:{minute:02d}"
 
 
-class Writer:
-    """One pen, and digits of MNIST's as they are; their strokes are as wide as they were."""
+# Images of each digit, 0 to 9.
+Hand = Sequence[Sequence[Grey]]
 
-    def __init__(self, digits: Images, labels: Labels, random: Random) -> None:
-        self._digits = [digits[labels == digit] for digit in range(10)]
-        self._random = random
+
+def by_digit(images: Images, labels: Labels) -> Hand:
+    """Sort images by what they show."""
+    return [images[np.asarray(labels) == digit] for digit in range(10)]
+
+
+class Hands:
+    """The hands that write sheets: MNIST's digits, or those of pen writers, one a sheet."""
+
+    def __init__(self, name: str, folder: Path | None) -> None:
+        self._drawn: list[hands.PenDigit] = []
+        if name == "hands":
+            if folder is None:
+                raise SystemExit("--digits hands needs --hands FOLDER")
+            self._drawn = hands.load_pen_digits(folder, hands.JUDGE)
+            return
+        (x_train, y_train), (x_test, y_test) = mnistry.load("mnist")
+        images = (x_test, y_test) if name == "test" else (x_train[CHOOSE], y_train[CHOOSE])
+        self._one = by_digit(*images)
+
+    def hand(self, sheet: int, random: Random) -> Hand:
+        """Return the digits of one writer, eight of each drawn with a pen."""
+        if not self._drawn:
+            return self._one
+        writer = hands.JUDGE[sheet % len(hands.JUDGE)]
+        own = [one for one in self._drawn if one.writer == writer]
+        random.shuffle(own)
+        each = [[one for one in own if one.digit == digit][:8] for digit in range(10)]
+        return [hands.as_images(some, random) for some in each]
+
+
+class Writer:
+    """One pen, and images of each digit; their strokes are as wide as they were."""
+
+    def __init__(self, digits: Hand, random: Random) -> None:
+        self._digits, self._random = digits, random
         self._height = random.uniform(4.5, 6.5)
         self.strength = float(random.choice([random.uniform(0.08, 0.3), random.uniform(0.4, 0.95)]))
 
@@ -100,7 +136,7 @@ class Writer:
         image = images[self._random.integers(len(images))]
         rows, columns = np.flatnonzero(image.max(1)), np.flatnonzero(image.max(0))
         part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        factor = self._height * self._random.uniform(0.9, 1.1) * SCALE / 20
+        factor = self._height * self._random.uniform(0.9, 1.1) * SCALE / max(part.shape)
         size = [max(2, round(side * factor)) for side in part.shape[::-1]]
         large = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC) / np.float32(255)
         x, y = (round(at * SCALE - side / 2) for at, side in zip(middle, size, strict=True))
@@ -209,9 +245,7 @@ def compressed(seen: NDArray[Any], random: Random) -> Grey:
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def generated(
-    form_reader: FormReader, digits: tuple[Images, Labels], sheets: int, seed: int
-) -> None:
+def generated(form_reader: FormReader, writers: Hands, sheets: int, seed: int) -> None:
     """Read generated sheets and print what was right."""
     counts: Counter[str] = Counter()
     wrong: list[str] = []
@@ -220,7 +254,7 @@ def generated(
     for number in range(sheets):
         random = np.random.default_rng([seed, number])
         index = number % len(blanks)
-        writer = Writer(*digits, random)
+        writer = Writer(writers.hand(number, random), random)
         blank = cv2.resize(
             blanks[index].grey,
             (round(blanks[index].width * SCALE), round(blanks[index].height * SCALE)),
@@ -278,14 +312,14 @@ def report(counts: Mapping[str, int], wrong: Sequence[str], spent: Sequence[floa
         print(f"{np.median(spent):.2f} s of processor time a sheet (median)")
 
 
-def calibrate(networks: Networks, digits: tuple[Images, Labels], count: int, seed: int) -> None:
+def calibrate(networks: Networks, hand: Hand, count: int, seed: int) -> None:
     """Fit `mnistry.forms.characters.certainty` to generated cells, and print its weights."""
     random = np.random.default_rng(seed)
     terms, is_right = [], []
     side = 12 * SCALE
     frame = FieldInk(np.zeros((side, side), np.float32), np.zeros((side, side), bool), False)
     while len(terms) < count:
-        writer = Writer(*digits, random)
+        writer = Writer(hand, random)
         digit, ink = int(random.integers(10)), np.zeros((side, side), np.float32)
         writer.write(ink, str(digit), (6, 6))
         factor = random.uniform(0.4, 1)  # the scan's resolution
@@ -321,7 +355,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sheets", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--digits", choices=("test", "choose"), default="test")
+    parser.add_argument("--digits", choices=("test", "choose", "hands"), default="test")
+    parser.add_argument("--hands", type=Path, help="a folder with pendigits.npz")
     parser.add_argument("--form", type=Path, help="another form; its fields are filled by chance")
     parser.add_argument("--calibrate", type=int, metavar="N", help="fit to N generated cells")
     parser.add_argument("--real", type=Path, help="a folder with FORM.toml, scan and JSON")
@@ -334,12 +369,12 @@ def main() -> None:
     path = chosen.form
     if path is None:
         path = Path(__file__).with_suffix(".toml")
-    (x_train, y_train), (x_test, y_test) = mnistry.load("mnist")
-    digits = (x_test, y_test) if chosen.digits == "test" else (x_train[CHOOSE], y_train[CHOOSE])
     if chosen.calibrate:
-        calibrate(reader.networks, (x_train[CHOOSE], y_train[CHOOSE]), chosen.calibrate, 1)
+        hand = Hands("choose", None).hand(0, np.random.default_rng(0))
+        calibrate(reader.networks, hand, chosen.calibrate, 1)
         return
-    generated(FormReader(loading.load(path), reader), digits, chosen.sheets, chosen.seed)
+    writers = Hands(chosen.digits, chosen.hands)
+    generated(FormReader(loading.load(path), reader), writers, chosen.sheets, chosen.seed)
 
 
 def read_real(folder: Path, reader: Reader) -> None:

@@ -217,6 +217,11 @@ def filled_forms(place: Path) -> None:
         }  # fmt: skip
         (sheet,) = filled.printed(form, values, serial=serial)
         Image.fromarray(filled.scan(sheet, serial)).save(place / "scans" / f"{serial}.png")
+    (place / "class-scans").mkdir()
+    rows = load_form(place / "class-sheet.toml")
+    written = {key(one.name): 10 * one.label for one in rows.fields}
+    (sheet,) = filled.printed(rows, written, serial=1)
+    Image.fromarray(filled.scan(sheet)).save(place / "class-scans" / "1.png")
     (place / "typed.csv").write_text("serial,station,animals\n1,049,16\n2,117,15\n")
 
 

@@ -68,6 +68,7 @@ HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "requests"}
     [
         "import mnistry",
         "import mnistry.cli",
+        "from mnistry import Form",
         "import mnistry.inference.onnx_session, mnistry.images.decode",
         "import mnistry.explain",
         "import mnistry.forms.batch, mnistry.forms.output, mnistry.forms.comparison",

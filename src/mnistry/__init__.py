@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mnistry.display.progress import ProgressBar
     from mnistry.evaluation.scorecard import Scorecard
     from mnistry.evaluation.statistics import mcnemar, spread, wilson
+    from mnistry.forms.definition import Form
     from mnistry.networks.zoo import build
     from mnistry.reading import Reader
     from mnistry.recipes import Recipe
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Dataset": "mnistry.datasets",
     "Distortion": "mnistry.augmentation.distort",
+    "Form": "mnistry.forms.definition",
     "History": "mnistry.training.history",
     "ProgressBar": "mnistry.display.progress",
     "Reader": "mnistry.reading",
@@ -56,8 +58,8 @@ _HOMES = {
     "wilson": "mnistry.evaluation.statistics",
 }
 __all__ = [
-    "Dataset", "Distortion", "History", "ProgressBar", "Reader", "Recipe", "Run", "Scorecard",
-    "Split", "build", "evaluate", "load", "mcnemar", "spread", "train", "wilson",
+    "Dataset", "Distortion", "Form", "History", "ProgressBar", "Reader", "Recipe", "Run",
+    "Scorecard", "Split", "build", "evaluate", "load", "mcnemar", "spread", "train", "wilson",
 ]  # fmt: skip
 
 

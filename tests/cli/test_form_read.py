@@ -8,6 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from mnistry.forms import risk
+from mnistry.forms.loading import load
+from mnistry.forms.rules import key
+from mnistry.forms.store import Store
 from tests.forms import filled
 
 
@@ -85,3 +89,34 @@ def test_what_cannot_be_done_is_refused(mnistry_command, scans: Path, tmp_path: 
         assert refused.code == 2
         assert said in refused.err
     assert mnistry_command("form", "export", tmp_path / "none", "-o", tmp_path / "o.csv").code == 2
+
+
+def test_a_batch_has_a_risk_and_an_audit_file(mnistry_command, scans: Path, tmp_path: Path) -> None:
+    form, folder = scans.parent / "FORM.toml", tmp_path / "batch"
+    read = mnistry_command("form", "read", form, scans, "--batch", folder, "--risk", "4/10000")
+    assert read.code == 0
+    with Store(folder) as store:
+        assert risk.least_confidence(float(store.meta("risk"))) > 0.99
+    table, audit = tmp_path / "out.csv", tmp_path / "audit.zip"
+    exported = mnistry_command("form", "export", folder, "-o", table, "--audit", audit)
+    assert f"wrote {audit}" in exported.err
+    assert audit.stat().st_size > 1000
+    assert mnistry_command("form", "read", form, "--batch", folder, "--risk", "usual").code == 0
+    with Store(folder) as store:
+        assert store.meta("risk") == "usual"
+    refused = mnistry_command("form", "read", form, "--batch", folder, "--risk", "0")
+    assert refused.code == 2
+
+
+def test_what_did_not_come_back_is_named(mnistry_command, tmp_path: Path) -> None:
+    form, names = tmp_path / "FORM.toml", tmp_path / "list.csv"
+    form.write_text('title = "t"\n[[field]]\nname = "a"\ntype = "digits"\nlength = 3\n')
+    names.write_text("serial,name\n3,Anna\n4,Ben\n")
+    (page,) = filled.printed(load(form), {key("a"): "049"}, serial=3)
+    cv2.imwrite(str(tmp_path / "scan.png"), filled.scan(page))
+    read = mnistry_command("form", "read", form, tmp_path / "scan.png", "--each", names)
+    assert "1 of 2 on the list came back" in read.err
+    assert "not back: serial 4, Ben" in read.err
+    names.write_text("serial,name\n4,Ben\n")
+    read = mnistry_command("form", "read", form, tmp_path / "scan.png", "--each", names)
+    assert "serial 3 is not on the list" in read.err

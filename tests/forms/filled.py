@@ -91,6 +91,11 @@ def _digits() -> list[Grey]:
     return [images[np.flatnonzero(np.asarray(labels) == digit)[7]] for digit in range(10)]
 
 
+def digit(number: int) -> Grey:
+    """Return the digit that is written, ``uint8``, shape ``(28, 28)``."""
+    return _digits()[number]
+
+
 def fill(values: Mapping[str, Any], strength: float = 0.8, size: float = 7.0) -> Grey:
     """Fill the blank page: texts, with a space for an empty cell, and ticks.
 

@@ -83,6 +83,42 @@ def test_a_changed_form_reads_again_and_every_correction_stays(
         assert [len(sheet.pages) for sheet in store.sheets()] == [1, 1]
 
 
+def test_another_network_reads_again_and_every_correction_stays(
+    form_path: Path, reader: Reader, tmp_path: Path
+) -> None:
+    model = tmp_path / "digits.onnx"
+    model.write_bytes(SHIPPED.read_bytes())
+    form, path, told = load(form_path), save(tmp_path / "1.png", "049"), []
+    with Store(tmp_path / "batch") as store:
+        batch.read(form, reader, store, [path])
+        before = store.sheets()[0].answers
+        store.decide(1, key("count"), Decision("12", 12))
+        batch.read(form, Reader(model, threads=1), store, [], progress=told.append)
+        assert told == [str(path)]
+        batch.read(form, Reader(model, threads=1), store, [path], progress=told.append)
+        assert told == [str(path)]
+        (sheet,) = store.sheets()
+        assert sheet.answers != before
+        assert sheet.decisions[key("count")].value == 12
+
+
+def test_a_line_at_the_same_place_of_several_scans_is_told_once(
+    form_path: Path, reader: Reader, tmp_path: Path
+) -> None:
+    files = [save(tmp_path / f"{n}.png", f"{n}49") for n in range(3)]
+    for path in files[1:]:  # as dirt on a scanner's glass makes it
+        scan = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        cv2.line(scan, (300, 0), (300, scan.shape[0]), 120, 2)
+        cv2.imwrite(str(path), scan)
+    with Store(tmp_path / "batch") as store:
+        one = batch.read(load(form_path), reader, store, files[:2])
+        assert one.notes == []
+    with Store(tmp_path / "both") as store:
+        both = batch.read(load(form_path), reader, store, files)
+    (note,) = both.notes
+    assert note.startswith("2 scans have a line down the page, at 27% of the way from the left")
+
+
 def test_a_process_killed_between_pages_goes_on_where_it_was(
     form_path: Path, reader: Reader, tmp_path: Path
 ) -> None:

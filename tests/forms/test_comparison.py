@@ -15,7 +15,7 @@ def test_no_picture_of_a_difference_shows_a_private_field(tmp_path: Path) -> Non
         batches.add(form, store, 1, batches.answers())
         row = {"serial": "1", "station": "149", "patient": "776", "adults": "13"}
         found = comparison.compare(form, store, [row], "typed.csv")
-        assert [one.name for one in found.differences] == ["station", "patient", "adults"]
+        assert [one.at[2] for one in found.differences] == ["station", "patient", "adults"]
         comparison.write_pictures(form, store, found.differences)
     written = sorted((tmp_path / "batch" / "differences").iterdir())
     assert [path.name for path in written] == ["1_adults.png", "1_station.png"]

@@ -193,3 +193,26 @@ def test_what_was_typed_is_compared(form: Form) -> None:
         comparison.compare(form, store, [{"serial": "9", "station": "1"}], "typed.csv")
     with pytest.raises(DataError, match="columns"):
         comparison.compare(form, store, [{"station": "1"}], "typed.csv")
+
+
+def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
+    store = store_of({}, {})
+    typed = [
+        {"serial": "1", "row": "1", "count": "-7"},
+        {"serial": "2", "row": "2", "count": "12"},
+    ]
+    found = comparison.compare(form, store, typed, "typed.csv")
+    assert (found.sheets, found.fields) == (2, 4)
+    assert [str(one) for one in found.differences] == [
+        "serial 2, catch, row 1, count: read -7, typed empty, read as sure",
+        "serial 2, catch, row 2, count: read empty, typed 12",
+    ]
+    first = found.differences[0].to_json()
+    assert (first["table"], first["row"], first["name"]) == ("catch", 1, "count")
+    for wrong, message in (
+        ([{"serial": "1", "row": "3", "count": "1"}], "there is no row '3' in catch"),
+        ([typed[0], typed[0]], "line 3: this was typed before"),
+        ([{"serial": "1", "row": "1", "mass": "1"}], "columns"),
+    ):
+        with pytest.raises(DataError, match=message):
+            comparison.compare(form, store, wrong, "typed.csv")

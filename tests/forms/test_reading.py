@@ -193,6 +193,50 @@ def test_ink_beside_a_printed_field_makes_it_checked(on_print: FormReader) -> No
     assert touched == ["there is ink beside it"]
 
 
+def test_a_line_down_the_page_is_no_digit(on_print: FormReader) -> None:
+    (sheet,) = filled.printed(on_print.form, {**VALUES, key("depth"): ""}, serial=1)
+    place = next(p for p in on_print.layout.pages[0].places if p.field.name == "depth")
+    x = place.boxes[0].x + 3
+    clean = on_print.read(filled.scan(sheet))
+    cv2.line(sheet, (round(x * SCALE), 0), (round((x + 2) * SCALE), sheet.shape[0]), 90, 2)
+    found = on_print.read(filled.scan(sheet))
+    answer = found.answers[key("depth")]
+    assert "a line runs through it" in (answer.why or "")
+    assert (answer.status, answer.candidates, answer.is_contested) == (CHECK, (), True)
+    assert [problem for problem in found.problems if "a fold, or dirt" in problem]
+    assert [is_down for is_down, _ in found.lines] == [True] * len(found.lines) != []
+    assert (clean.lines, clean.answers[key("depth")].status) == ((), EMPTY)
+
+
+def test_a_scan_in_black_and_white_has_lost_the_frames_and_is_read(on_print: FormReader) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=17)
+    seen = np.where(filled.scan(sheet) > 190, 255, 0).astype(np.uint8)
+    found = on_print.read(seen)
+    assert (found.page, found.serial) == (1, 17)
+    said = {at: (str(answer.value), answer.status) for at, answer in found.answers.items()}
+    assert said == READ
+
+
+def test_a_punched_hole_is_no_zero(on_print: FormReader) -> None:
+    (sheet,) = filled.printed(on_print.form, {**VALUES, key("depth"): ""}, serial=1)
+    box = next(p for p in on_print.layout.pages[0].places if p.field.name == "depth").boxes[1]
+    middle = round((box.x + box.width / 2) * SCALE), round((box.y + box.height / 2) * SCALE)
+    cv2.circle(sheet, middle, round(2.6 * SCALE), 30, -1)
+    assert on_print.read(filled.scan(sheet)).answers[key("depth")].status == CHECK
+
+
+def test_ink_that_shows_through_is_checked(on_print: FormReader) -> None:
+    values = {**VALUES, key("depth"): "", ("catch", 1, "count"): "4  "}
+    (sheet,) = filled.printed(on_print.form, values, serial=1)
+    place = next(p for p in on_print.layout.pages[0].places if p.field.name == "depth")
+    ink = np.zeros(sheet.shape, np.float32)
+    for box, digit in zip(place.boxes, (0, 3, 1, 7), strict=True):
+        filled.write(ink, filled.digit(digit), box.x + 3, box.y + 4, 7.0)
+    sheet = np.asarray(np.rint(sheet * (1 - 0.15 * ink)), np.uint8)
+    answer = on_print.read(filled.scan(sheet)).answers[key("depth")]
+    assert "much fainter" in (answer.why or "")
+
+
 def test_a_point_in_a_cell_is_no_digit_and_a_slash_is_checked(on_template: FormReader) -> None:
     x, y, width, height = BOXES["count"]
     pitch = width / 4

@@ -276,3 +276,40 @@ def test_an_audit_takes_back_what_was_typed_last(form: Form, store: Store) -> No
 def test_an_audit_without_a_sure_field_is_refused(form: Form, folder: Path) -> None:
     with Store(folder) as store, pytest.raises(UsageError, match="no field is ok"):
         Audit(form, store, "eva").draw(10)
+
+
+def test_a_second_review_shows_what_others_decided_and_nothing_about_it(
+    form: Form, store: Store
+) -> None:
+    eva = Review(form, store, "eva")
+    eva.decide("1//-1/station", "049", confirmed=True, insists=False)
+    assert Review(form, store, "eva", second=True).names() == []
+    ben = Review(form, store, "ben", second=True)
+    assert ben.names() == ["1//-1/station"]
+    view = ben.view("1//-1/station")
+    assert (view.preset, view.read, view.decided, view.candidates) == (None, None, None, ())
+    step = typed(ben, "1//-1/station", "049")
+    assert (step.removed, step.said) == (("1//-1/station",), "typed 049")
+    assert exported(form, store, 1, "station").value == "049"
+    assert Review(form, store, "tom", second=True).names() == []
+
+
+def test_where_two_reviewers_differ_a_third_person_decides(form: Form, store: Store) -> None:
+    name = "1//-1/station"
+    typed(Review(form, store, "eva"), name, "049")
+    ben = Review(form, store, "ben", second=True)
+    typed(ben, name, "149")
+    answer = exported(form, store, 1, "station")
+    assert (answer.status, answer.why) == (CHECK, "a character is not sure; two reviewers differ")
+    assert name not in Review(form, store, "eva").names()
+    assert name not in Review(form, store, "ben").names()
+    tom = Review(form, store, "tom")
+    assert name in tom.names()
+    view = tom.view(name)
+    assert (view.preset, view.read, view.decided) == (None, None, None)
+    typed(tom, name, "149")
+    assert exported(form, store, 1, "station").value == "149"
+    assert tom.undo().about == name
+    assert exported(form, store, 1, "station").status == CHECK
+    assert ben.undo().added == (name,)
+    assert exported(form, store, 1, "station").value == "049"

@@ -12,6 +12,10 @@ from mnistry.forms.definition import Form
 from mnistry.forms.review import Audit, Report, Review
 from mnistry.forms.store import Store
 from mnistry.server.guard import Access
+from mnistry.studio import app as studio
+from mnistry.studio.app import Studio
+from mnistry.studio.app import create as create_studio
+from mnistry.studio.network import Network
 from mnistry.studio.review import create, summary
 from tests.forms import batches
 
@@ -106,3 +110,31 @@ def test_an_audit_says_what_it_found(form: Form, store: Store) -> None:
 def test_a_summary_tells_what_a_sample_can_show() -> None:
     three = Report(750, 750, 0, (("a", "1", "7"),) * 3)
     assert summary(three).startswith("3 of 750 fields wrong: in 10,000 fields 8.3 to 116.4")
+
+
+def test_the_studio_offers_the_same_review(form: Form, store: Store, tmp_path: Path) -> None:
+    plain, with_review = (
+        create_studio(Studio(Network.shipped(), tmp_path, review))
+        for review in (None, Review(form, store, "eva"))
+    )
+    with TestClient(plain, base_url=BASE) as asking:
+        assert asking.get("/api/status").json()["has_review"] is False
+        assert asking.get("/api/review").status_code == 404
+    with TestClient(with_review, base_url=BASE) as asking:
+        assert asking.get("/api/status").json()["has_review"] is True
+        assert "review.js" in asking.get("/review").text
+        assert "main.js" in asking.get("/").text
+        body = {"name": "1//-1/station", "text": "149"}
+        assert asking.post("/api/review/decisions", json=body).status_code == 200
+    assert store.sheets()[0].decisions["", -1, "station"].text == "149"
+
+
+def test_the_studio_with_a_review_needs_a_token(
+    form: Form, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = []
+    monkeypatch.setattr(studio.server_loop, "serve", lambda *given, **_: served.append(given[1]))
+    for review in (None, Review(form, store, "eva")):
+        made = Studio(Network.shipped(), tmp_path, review)
+        studio.serve(made, "127.0.0.1", 0, on_ready=print, say=print)
+    assert [access.token is None for access in served] == [True, False]

@@ -2,7 +2,7 @@
 
 import click
 
-from mnistry.cli import form_make, form_read, form_review
+from mnistry.cli import form_digits, form_make, form_read, form_review
 from mnistry.cli.framework import Group
 
 _STEPS = """\
@@ -30,5 +30,6 @@ def form(context: click.Context) -> None:
 for command in (
     form_make.make, form_make.fields, form_read.read, form_read.export, form_read.compare,
     form_read.forget, form_review.review, form_review.audit,
+    form_digits.digits,
 ):  # fmt: skip
     form.add_command(command)

@@ -16,12 +16,20 @@ from mnistry.images.find import find_files
 
 if TYPE_CHECKING:
     from mnistry.forms.batch import Outcome
+    from mnistry.forms.copies import Copy
     from mnistry.forms.definition import Form
     from mnistry.forms.output import Result
     from mnistry.forms.store import Page, Store
     from mnistry.reading import Reader
 
 _MAX_TYPED = 50_000_000  # bytes
+RISK = click.option(
+    "--risk",
+    metavar="PART",
+    help="How many of the fields called ok may be wrong, such as 4/10000: the fewer, the more are "
+    "to be checked. Kept with the batch.",
+    show_default="usual, some 20/10000",
+)
 DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch's folder.")
 
 
@@ -55,6 +63,13 @@ DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch
 )
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object for each sheet.")
 @options.MODEL
+@RISK
+@click.option(
+    "--each",
+    metavar="LIST.csv",
+    type=options.PATH,
+    help="The list that the copies were printed for: say which of them did not come back.",
+)
 @options.output("OUT", "Write a table: .csv, .parquet or .xlsx.", show_default="CSV to stdout")
 def read(
     form_path: Path,
@@ -64,6 +79,8 @@ def read(
     jobs: int,
     as_jsonl: bool,
     model: str | None,
+    risk: str | None,
+    each: Path | None,
     output: Path | None,
 ) -> None:
     """Read filled forms: scans and photos, in any order and turned in any way.
@@ -73,9 +90,9 @@ def read(
     placed are named, and the exit code is then 8.
     """
     from mnistry.cli.read import open_reader
-    from mnistry.forms import batch as batches
-    from mnistry.forms import form_json, loading
+    from mnistry.forms import copies, loading
     from mnistry.forms import output as results
+    from mnistry.forms import risk as of_risk
     from mnistry.forms.store import Store
 
     if not paths and batch is None:
@@ -86,6 +103,8 @@ def read(
         raise UsageError("--watch prints no table", remedy="use mnistry form export afterwards")
     if as_jsonl and output is not None:
         raise UsageError("--jsonl and -o exclude each other", remedy="choose one")
+    asked = None if risk is None else of_risk.parse(risk)
+    printed = () if each is None else copies.of_list(each)
     form = loading.load(form_path)
     if output is not None:
         common.check_output(output, form_path, *paths)
@@ -94,12 +113,9 @@ def read(
         raise UsageError("no such folder", where=watch)
     reader = open_reader(model)
     with Store(batch) as store:
-        store.set_meta("form", form_json.dumps(form))
-        with _progress() as progress, common.quiet_libraries():
-            files, unread = _files(paths)
-            outcome = batches.read(form, reader, store, files, processes=jobs, progress=progress)
-            outcome.failed.extend(unread)
-        _tell(outcome)
+        if risk is not None:
+            of_risk.keep(store, asked)
+        outcome = read_scans(form, store, paths, reader, jobs)
         if watch is not None:
             _watch(form, reader, store, watch)
         found = results.results(form, store)
@@ -114,7 +130,24 @@ def read(
         elif batch is None:
             for table in results.tables(form, found)[:1]:
                 click.echo(results.write_csv(table).decode(), nl=False)
+        _tell_missing(printed, found)
         _finish(found, aside, outcome.failed)
+
+
+def read_scans(
+    form: "Form", store: "Store", paths: Sequence[Path], reader: "Reader", jobs: int = 1
+) -> "Outcome":
+    """Read files, and those in folders, into a batch; say what could not be read."""
+    from mnistry.forms import batch as batches
+    from mnistry.forms import form_json
+
+    store.set_meta("form", form_json.dumps(form))
+    with _progress() as progress, common.quiet_libraries():
+        files, unread = _files(paths)
+        outcome = batches.read(form, reader, store, files, processes=jobs, progress=progress)
+        outcome.failed.extend(unread)
+    _tell(outcome)
+    return outcome
 
 
 def _watch(form: "Form", reader: "Reader", store: "Store", folder: Path) -> None:
@@ -165,6 +198,19 @@ def _aside(page: "Page") -> str:
     return printable(f"{page.file}, page {page.number}: {page.problem}")
 
 
+def _tell_missing(printed: "Sequence[Copy]", found: "Sequence[Result]") -> None:
+    """Say which of the copies that were printed for a list did not come back."""
+    if not printed:
+        return
+    back = {one.serial for one in found if one.serial is not None}
+    missing = [copy for copy in printed if copy.serial not in back]
+    common.say(f"{len(printed) - len(missing):,} of {len(printed):,} on the list came back")
+    for copy in missing:
+        common.say(printable(f"not back: serial {copy.serial}, {copy.name}".rstrip(", ")))
+    for serial in sorted(back - {copy.serial for copy in printed}):
+        common.note(f"serial {serial} is not on the list")
+
+
 def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence[str]) -> None:
     """Say what is to be done, and raise `IncompleteError` if pages could not be placed."""
     checks = sum(len(one.to_check) for one in found)
@@ -212,20 +258,37 @@ def open_batch(folder: Path) -> "tuple[Store, Form]":
 @click.command(cls=Command)
 @DIR
 @options.output("OUT", "The table: .csv, .parquet or .xlsx.", required=True)
-def export(folder: Path, output: Path) -> None:
+@click.option(
+    "--audit",
+    metavar="OUT.zip",
+    type=options.PATH,
+    help="Also write a ZIP with a picture of every field, but for private ones, and a table of "
+    "what was read there, and of who decided what and when.",
+)
+def export(folder: Path, output: Path, audit: Path | None) -> None:
     """Write a batch as a table: a row a sheet, with a codebook.
 
     Each table of the form is a file of its own, or a sheet of the .xlsx. A
     field that is still to be checked has a ? in CSV and is empty in the other
     formats; the column problems names it.
     """
+    from mnistry.forms import audit_file
     from mnistry.forms import output as results
+    from mnistry.system import files
 
     common.check_output(output)
+    if audit is not None:
+        common.check_output(audit, output)
     store, form = open_batch(folder)
     with store:
         found = results.results(form, store)
-    _write(form, found, output)
+        _write(form, found, output)
+        if audit is not None:
+            with files.atomic_write(audit) as file:
+                missing = audit_file.write(form, store, file)
+            common.say(f"wrote {audit}")
+            if missing:
+                common.note(f"{common.counted_noun(missing, 'field')} without a picture")
     checks = sum(len(one.to_check) for one in found)
     if checks:
         common.note(f"{common.counted_noun(checks, 'field')} still to be checked")
@@ -239,8 +302,9 @@ def compare(folder: Path, typed: Path, as_json: bool) -> None:
     """Compare a batch with what somebody typed: print where they differ.
 
     TYPED.csv has a row a sheet and a column a field, and one column that says
-    which sheet it is: serial, or file (and page). Pictures of the fields that
-    differ are written to DIR/differences.
+    which sheet it is: serial, or file (and page). With a column row it is a
+    table of the form. Pictures of the fields that differ are written to
+    DIR/differences.
     """
     from mnistry.forms import comparison
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mnistry.cli import common, options
-from mnistry.cli.form_read import DIR, open_batch
+from mnistry.cli.form_read import DIR, RISK, open_batch
 from mnistry.cli.framework import Command
 from mnistry.errors import printable
 
@@ -29,9 +29,8 @@ REVIEWER = click.option(
 )
 
 
-def _who(reviewer: str | None) -> str:
-    if reviewer is not None:
-        return reviewer
+def login_name() -> str:
+    """Return the name of the user; empty if there is none."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # a user without a name, as in containers
@@ -40,21 +39,33 @@ def _who(reviewer: str | None) -> str:
 
 @click.command(cls=Command)
 @DIR
+@RISK
+@click.option(
+    "--second",
+    is_flag=True,
+    help="Show what somebody else decided, without their decision. Where you differ, a third "
+    "person decides in mnistry form review.",
+)
 @REVIEWER
 @PORT
-def review(folder: Path, reviewer: str | None, port: int) -> None:
+def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, port: int) -> None:
     """Look at the fields that are to be checked, in the browser, until Ctrl-C.
 
     Each is shown as a picture. Enter confirms what was read; where the readings
     disagree or a rule is broken, type what stands there. Each decision is kept
     before the next field is shown, and is never changed by reading again.
     """
+    from mnistry.forms import risk as of_risk
     from mnistry.forms.review import Review
     from mnistry.studio.review import serve
 
+    asked = None if risk is None else of_risk.parse(risk)
     store, form = open_batch(folder)
     with store:
-        session = Review(form, store, _who(reviewer))
+        if risk is not None:
+            of_risk.keep(store, asked)
+        who = login_name() if reviewer is None else reviewer
+        session = Review(form, store, who, second=second)
         common.say(f"{common.counted_noun(len(session.names()), 'field')} to be looked at")
         if session.unseen:
             common.note(f"{session.unseen:,} more to be checked, of which there is no picture")
@@ -85,7 +96,7 @@ def audit(folder: Path, fields: int, reviewer: str | None, port: int, as_json: b
 
     store, form = open_batch(folder)
     with store:
-        session = Audit(form, store, _who(reviewer))
+        session = Audit(form, store, login_name() if reviewer is None else reviewer)
         session.draw(fields)
         left = len(session.names())
         if left:

@@ -1,11 +1,14 @@
 """``mnistry studio``: a web page to draw and read digits, look inside networks, and train them."""
 
+import contextlib
 from pathlib import Path
 
 import click
 
 from mnistry.cli import common, options
+from mnistry.cli.form_review import login_name
 from mnistry.cli.framework import Command
+from mnistry.errors import UsageError
 
 
 @click.command(cls=Command)
@@ -17,6 +20,13 @@ from mnistry.cli.framework import Command
 @click.option(
     "--runs", metavar="DIR", type=options.PATH, default="runs", help="The folder with the runs."
 )
+@click.option(
+    "--batch",
+    metavar="DIR",
+    type=options.PATH,
+    help="Offer the review of this batch of forms too, as mnistry form review does; on this "
+    "machine only, and the page's address has a token in it.",
+)
 def studio(
     host: str,
     port: int,
@@ -24,6 +34,7 @@ def studio(
     allow_origin: tuple[str, ...],
     model: str | None,
     runs: Path,
+    batch: Path | None,
 ) -> None:
     """Serve a web page on which to draw digits, look inside the network, and train another.
 
@@ -36,8 +47,19 @@ def studio(
     from mnistry.studio.app import Studio, serve
     from mnistry.studio.network import Network
 
-    from mnistry.server.guard import Access  # isort: skip (FastAPI is to be missed first)
+    # After the studio, so that a missing FastAPI is told with its remedy.
+    from mnistry.server.guard import Access, is_loopback  # isort: skip
 
+    if batch is not None and not is_loopback(host):
+        raise UsageError("--batch is for this machine alone", remedy="leave out --host")
     access = Access.listening_on(host, allow_host, allow_origin, command="mnistry studio")
     network = Network.shipped() if model is None else Network.from_path(model)
-    serve(Studio(network, runs), access, port, on_ready=click.echo, say=common.say)
+    with contextlib.ExitStack() as stack:
+        review = None
+        if batch is not None:
+            from mnistry.cli.form_read import open_batch
+            from mnistry.forms.review import Review
+
+            store, form = open_batch(batch)
+            review = Review(form, stack.enter_context(store), login_name())
+        serve(Studio(network, runs, review), access, port, on_ready=click.echo, say=common.say)

@@ -81,7 +81,7 @@ class Blank:
     @property
     def own_alignment(self) -> "Alignment":
         """Where the page lies in its own picture."""
-        return _flat(self.grey, self.width, self.height)
+        return flat(self.grey, self.width, self.height)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ def prepare(
         soft, _CORNERS, 0.02, _APART * SCALE, mask=allowed, blockSize=SCALE
     )
     corners = np.zeros((0, 2)) if found is None else found.reshape(-1, 2) / SCALE
-    patches = _patches(page, _flat(page, width, height), corners, _PATCH)
+    patches = _patches(page, flat(page, width, height), corners, _PATCH)
     places, descriptors = _features(page, _ROUGH_SCALE / SCALE)
     is_allowed = np.array([_inside(allowed, at) for at in places], bool)
     return Blank(
@@ -164,8 +164,8 @@ def prepare(
     )
 
 
-def _flat(grey: Grey, width: float, height: float) -> Alignment:
-    """Return where a page lies in a picture that shows nothing else."""
+def flat(grey: Grey, width: float, height: float) -> Alignment:
+    """Return where a page of this size in millimetres lies in a picture of nothing else."""
     scale = [grey.shape[1] / width, grey.shape[0] / height, 1.0]
     return Alignment(np.diag(scale), _UNBENT, (width, height))
 
@@ -418,36 +418,18 @@ def cut(scan: Grey, where: Alignment, box: Sequence[float], scale: float) -> Gre
     """
     left, top, width, height = box
     columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
-    # The map is smooth: a mesh of points, one each few millimetres, is enough.
-    x, across = _mesh(left, width, columns, scale)
-    y, down = _mesh(top, height, rows, scale)
+    # The map is smooth: points a few millimetres apart are enough, and straight lines between them.
+    # One more on each side, because beyond the outermost OpenCV repeats their values.
+    step = round(_MESH * scale)
+    x, y = (
+        start + (np.arange(-1, 1 - -count // step) + 0.5) * step / scale
+        for start, count in ((left, columns), (top, rows))
+    )
     points = np.stack(np.meshgrid(x, y), axis=-1)
-    mesh = where.pixels(points.reshape(-1, 2)).reshape(points.shape)
-    # Not NumPy's product: its threads wait in busy loops, and take longer than the product does.
-    none = np.empty(0, np.float32)
-    first = np.asarray(mesh, np.float32)
-    x_places, y_places = (
-        np.asarray(
-            cv2.gemm(
-                cv2.gemm(down, np.ascontiguousarray(first[..., axis]), 1, none, 0),
-                across, 1, none, 0, flags=cv2.GEMM_2_T,
-            ),
-            np.float32,
-        )
-        for axis in (0, 1)
-    )  # fmt: skip
-    return sample(scan, x_places, y_places)
-
-
-def _mesh(
-    start: float, length: float, count: int, scale: float
-) -> tuple[Points, NDArray[np.float32]]:
-    """Return the mesh's positions on an axis, and the weights of each for each pixel."""
-    nodes = np.linspace(start, start + length, 2 + int(length / _MESH))
-    middles = start + (np.arange(count) + 0.5) / scale
-    place = np.clip((middles - start) / (nodes[1] - nodes[0]), 0, len(nodes) - 1)
-    weights = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(len(nodes))))
-    return nodes, weights.astype(np.float32)
+    mesh = where.pixels(points.reshape(-1, 2)).reshape(points.shape).astype(np.float32)
+    places = np.asarray(cv2.resize(mesh, None, fx=step, fy=step), np.float32)  # bilinear
+    inside = places[step : step + rows, step : step + columns]
+    return sample(scan, inside[..., 0], inside[..., 1])
 
 
 def sample(scan: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:

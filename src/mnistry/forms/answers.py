@@ -17,6 +17,8 @@ from mnistry.forms.characters import Characters, Place
 from mnistry.forms.definition import Field
 
 OK, CHECK, EMPTY = "ok", "check", "empty"
+# Why a field is to be checked if nothing but its characters is in doubt: one of them, or more.
+UNSURE = "a character is not sure", "characters are not sure"
 
 # Below this probability a mark may be no digit at all: no rule may decide what it is.
 _LEGIBLE = 0.3
@@ -68,9 +70,12 @@ class Answer:
     is_contested: bool = False
 
     def doubted(self, why: str) -> "Answer":
-        """Return a copy with the status ``check``; earlier reasons stand before the new one."""
+        """Return a copy with the status ``check``; earlier reasons stand before the new one.
+
+        It has no candidates: from now on no rule may decide what it is.
+        """
         whole = f"{self.why}; {why}" if self.why and self.status == CHECK else why
-        return replace(self, status=CHECK, why=whole)
+        return replace(self, status=CHECK, why=whole, candidates=())
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON's types."""
@@ -120,7 +125,7 @@ def of_characters(entry: Field, found: Characters, *, is_comb: bool) -> Answer:
     reasons = list(found.doubts)
     unsure = sum(not place.is_sure for place in written)
     if unsure:
-        reasons.append("a character is not sure" if unsure == 1 else "characters are not sure")
+        reasons.append(UNSURE[unsure > 1])
     if problem:
         reasons.append(problem)
     elif value is not None:

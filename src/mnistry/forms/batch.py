@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mnistry.forms.definition import Form
 from mnistry.forms.reading import FormReader, PageReading
 from mnistry.forms.store import NewPage, Store
 from mnistry.images import decode, sources
+from mnistry.inference import model_bytes, run_directory
 from mnistry.reading.reader import Reader
 from mnistry.system import jobs
 
@@ -29,8 +30,10 @@ _QUALITY = 80
 # A file in a watched folder is taken once it has not changed for so many seconds; and one that
 # cannot be opened is set aside after so many; and seconds between two looks at the folder.
 _QUIET, _PATIENCE, _PAUSE = 2.0, 30.0, 1.0
+# Lines of several scans are the same if they lie no further apart, as a part of the scan's side.
+_SAME_PLACE = 0.01
 # Increase it when pages are read differently than before: batches are then read again.
-_READER = 1
+_READER = 2
 _BLOCK = 1 << 20
 
 
@@ -57,15 +60,19 @@ class Outcome:
     notes: list[str]
 
 
-def version_of(form: Form) -> str:
+def version_of(form: Form, model: str | os.PathLike[str] | bytes | None = None) -> str:
     """Return a digest of all that decides how sheets are read.
 
-    That is FORM.toml, its template and its lists.
+    That is FORM.toml, its template and its lists, and the network: `mnistry.Reader.model`.
     """
     digest = hashlib.sha256(f"{_READER} {form.template_digest}".encode())
     digest.update(form.path.read_bytes())
     for entry in form.entries().values():
         digest.update(repr(entry.listed).encode())
+    if model is not None:
+        if not isinstance(model, bytes):
+            model, _ = run_directory.find_network(model)
+        digest.update(model_bytes.onnx_content(model, "the model", model_bytes.MAX_ONNX_BYTES)[1])
     return digest.hexdigest()[:16]
 
 
@@ -78,7 +85,7 @@ def read(
     processes: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Read files into a store: new ones, and those that were read with another FORM.toml.
+    """Read files into a store: new ones, and those read with another FORM.toml or network.
 
     Parameters
     ----------
@@ -100,7 +107,7 @@ def read(
     Outcome
         What could not be opened, and what else is to be told.
     """
-    version = version_of(form)
+    version = version_of(form, reader.model)
     outcome = Outcome([], [])
     given = [*_known(store, version, outcome), *paths]
     tasks = _tasks(store, given, version, outcome)
@@ -108,12 +115,31 @@ def read(
         _work, tasks, processes, given_up=_given_up, start=_start,
         arguments=(form.path, reader.model),
     ) if processes > 1 else map(_Worker(form, reader).read, tasks)  # fmt: skip
+    lines: list[tuple[tuple[bool, float], ...]] = []
     for task, page in done:
         progress(_name(task))
+        lines.append(page.lines)
         store.add_page(task.file, page)
         if task.is_last:
             store.finish_file(task.file, task.pages, version)
+    outcome.notes.extend(_dirt(lines))
     return outcome
+
+
+def _dirt(pages: Sequence[tuple[tuple[bool, float], ...]]) -> Iterator[str]:
+    """Tell which lines lie at the same place of several pages."""
+    left = sorted((*line, number) for number, lines in enumerate(pages) for line in lines)
+    while left:
+        is_down, at, _ = left[0]
+        same = [one for one in left if one[0] == is_down and one[1] - at < _SAME_PLACE]
+        left = left[len(same) :]
+        count = len({number for *_, number in same})
+        if count > 1:
+            way, edge = ("down", "left edge") if is_down else ("across", "top")
+            yield (
+                f"{count} scans have a line {way} the page, at {at:.0%} of the way from the "
+                f"{edge}: clean the scanner's glass"
+            )
 
 
 def watch(
@@ -173,19 +199,21 @@ def _opens(path: Path) -> bool:
 
 
 def _known(store: Store, version: str, outcome: Outcome) -> Iterator[Path]:
-    """Yield the files that were read with another FORM.toml, if they are still there."""
+    """Yield the files that were read with another FORM.toml or network, if they are still there."""
     for _, path, sha256, before in store.files():
         if before in (None, version):
             continue
         if Path(path).is_file() and _sha256(Path(path)) == sha256:
             yield Path(path)
         else:
-            what = "gone, so it was not read again for the changed FORM.toml; its values stay"
+            what = (
+                "gone, so not read again, though FORM.toml or the network changed; its values stay"
+            )
             outcome.notes.append(f"{path}: {what}")
 
 
 def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) -> Iterator[Task]:
-    """Yield the pages to read: new ones, and all of a file that another FORM.toml was used for.
+    """Yield the pages to read: new ones, and all of a file that was read for another version.
 
     What cannot be opened is noted.
     """
@@ -250,7 +278,7 @@ class _Worker:
             picture = cv2.imencode(".jpg", found.picture, flags)[1].tobytes()
         return task, NewPage(
             task.number, found.page, found.serial, found.turned, found.answers, found.problem,
-            found.problems, found.pattern, picture,
+            found.problems, found.pattern, picture, found.lines,
         )  # fmt: skip
 
 

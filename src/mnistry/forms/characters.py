@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.forms.altered import AlteredDigits
 from mnistry.forms.ink import FINE, MARGIN, FieldInk
-from mnistry.images.mnist_form import bounds, normalise, stroke_width
+from mnistry.images.mnist_form import SIDE, bounds, normalise
 from mnistry.reading import combine, line_reader
 from mnistry.reading.line_reader import Strip
 from mnistry.reading.reader import Networks
@@ -38,17 +39,17 @@ _POINT, _POINT_PLACE = 0.45, 0.55
 # A point in a field of decimals is believed from this probability by the line reader on.
 _POINT_SURE = 0.4
 # A character of a line, and a digit in a cell, is sure from this probability on.
-_SURE, _SURE_IN_CELL = 0.9, 0.97
+_SURE, _SURE_IN_CELL = 0.9, 0.96
 # Of `certainty`; fitted on generated cells: ``benchmarks/forms.py --calibrate``.
 _WEIGHTS = np.array([-0.241, -0.048, -0.001, 0.309, -0.527])
-# For each digit: the greatest length of its strokes, in multiples of the larger of its height and
-# width (one in 200 of MNIST's digits exceeds it), and the most areas that they enclose. Last, the
-# least area that counts, in square millimetres.
-_LONGEST = (3.0, 1.6, 3.0, 3.3, 2.7, 3.25, 3.2, 2.4, 3.35, 2.75)
-_HOLES, _HOLE = (1, 0, 1, 0, 1, 1, 1, 0, 2, 1), 0.06
-# A digit wider than this multiple of its height may be struck out by a level stroke. The highest
-# probability of a digit that was altered.
-_STRUCK_WIDTH, _ALTERED = 0.9, 0.25
+# A 0 is a hole if the area of its hull is this part of a circle's of the same length round it, and
+# its width that of its height but for this part: none of 320 generated ones. Its solid ink.
+_ROUND, _EVEN, _SOLID = 0.975, 0.07, 0.4
+# A digit is plain if the log odds of its reading exceed those of having been altered by this; the
+# least probability that is told from 0; and the highest one of a digit that is not plain.
+_PLAIN, _SMALLEST, _ALTERED = 4.0, 1e-4, 0.25
+# Pixels of blank paper that are kept round a digit.
+_PAD = 8
 # Probability below which another digit is no candidate.
 _CANDIDATE = 0.003
 
@@ -56,6 +57,7 @@ SIGNS = line_reader.CHARACTERS[10:-2]  # neither digits, nor ? and the space
 
 Strength = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Form = NDArray[np.uint8]  # of MNIST's: (28, 28)
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,9 @@ def _doubts(ink: FieldInk, is_unclear: bool) -> list[str]:
     return [*doubts, "a stroke may lie on the frame"] if ink.is_hidden else doubts
 
 
-def read_free(ink: FieldInk, networks: Networks, *, decimals: bool) -> Characters:
+def read_free(
+    ink: FieldInk, networks: Networks, altered: AlteredDigits, *, decimals: bool
+) -> Characters:
     """Read what was written freely in a box.
 
     Parameters
@@ -154,6 +158,8 @@ def read_free(ink: FieldInk, networks: Networks, *, decimals: bool) -> Character
         The field's ink.
     networks
         Both networks.
+    altered
+        Tells which digits are struck out or written over.
     decimals
         Whether a point or a comma is expected among the digits.
     """
@@ -179,12 +185,13 @@ def read_free(ink: FieldInk, networks: Networks, *, decimals: bool) -> Character
     ]
     high = float(np.median(heights)) if heights else 0.0
     places = []
-    answers = iter(line.probabilities)
+    were_altered = altered.probabilities(line.forms).tolist()
+    answers = iter(zip(line.probabilities, were_altered, strict=True))
     for one, box in zip(line.characters, line.boxes, strict=True):
         if one.text == " ":
             places.append(Place())
             continue
-        answer = next(answers)
+        answer, was_altered = next(answers)
         plain = spelled.get((one.left, one.right))
         if plain is None:
             places.append(Place((("?", 1.0),), 0.0, False, True))
@@ -195,7 +202,8 @@ def read_free(ink: FieldInk, networks: Networks, *, decimals: bool) -> Character
             places.append(_sign(plain.text, one.confidence))
         else:
             row = by_line[one.left, one.right]
-            places.append(_digit(answer, row, plain.text, plain.confidence, networks))
+            place = _digit(answer, row, plain.text, plain.confidence, networks)
+            places.append(_unless_altered(place, was_altered))
     return Characters(tuple(places), tuple(doubts))
 
 
@@ -251,9 +259,23 @@ def _candidates(probabilities: NDArray[np.floating]) -> tuple[tuple[str, float],
     )
 
 
-def read_combs(combs: Sequence[Cells], networks: Networks) -> list[Characters]:
-    """Read the cells of combs, all of them in one batch."""
-    parted = [_parted(comb) for comb in combs]
+def _unless_altered(place: Place, probability: float) -> Place:
+    """Return what was read from a digit that was struck out or written over, so probably."""
+    for_it = combine.log_odds(place.confidence, _SMALLEST)
+    against = combine.log_odds(probability, _SMALLEST)
+    return place if for_it - against > _PLAIN else _doubted(place)
+
+
+def _doubted(place: Place) -> Place:
+    """Return what was read from a mark that is no plain digit."""
+    return Place(place.candidates, min(place.confidence, _ALTERED), False, True)
+
+
+def read_combs(
+    combs: Sequence[Cells], networks: Networks, altered: AlteredDigits
+) -> list[Characters]:
+    """Read the cells of combs, all of them in one batch; parameters as of `read_free`."""
+    parted = [divide(comb) for comb in combs]
     filled = [
         (number, index, cell)
         for number, one in enumerate(parted)
@@ -262,15 +284,18 @@ def read_combs(combs: Sequence[Cells], networks: Networks) -> list[Characters]:
     ]
     strips = [strip_of(cell, combs[number].ink) for number, _, cell in filled]
     steps = line_reader.read_strips(networks.lines, strips)
-    forms = [normalise(cell) for _, _, cell in filled]
-    answers = networks.answer(np.stack(forms)) if forms else np.zeros((0, 10), np.float32)
+    forms = np.stack([np.zeros((SIDE, SIDE), np.uint8), *(normalise(cell) for *_, cell in filled)])[
+        1:
+    ]
+    answers, were_altered = networks.answer(forms), altered.probabilities(forms)
     found = [[Place() for _ in comb.edges] for comb in combs]
-    for (number, index, cell), strip, step, answer in zip(
-        filled, strips, steps, answers, strict=True
+    for (number, index, cell), strip, step, answer, was_altered in zip(
+        filled, strips, steps, answers, were_altered.tolist(), strict=True
     ):
         place = _in_cell(strip, step, answer, networks)
-        if place.text.isdigit() and is_altered(cell > 0.4, int(place.text)):
-            place = Place(place.candidates, min(place.confidence, _ALTERED), False, True)
+        if place.text.isdigit():
+            is_hole = place.text == "0" and _is_circle(cell > _SOLID)
+            place = _doubted(place) if is_hole else _unless_altered(place, was_altered)
         found[number][index] = place
     return [
         Characters(tuple(places), one.doubts, one.stroke)
@@ -279,15 +304,19 @@ def read_combs(combs: Sequence[Cells], networks: Networks) -> list[Characters]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Parted:
-    """The ink of each cell of a comb, None for a blank one; see `Characters`."""
+class Parted:
+    """The ink of each cell of a comb, None for a blank one; see `Characters`.
+
+    `shared` are the cells with a mark that lies in another one too.
+    """
 
     cells: tuple[Strength | None, ...]
     doubts: tuple[str, ...] = ()
     stroke: bool = False
+    shared: frozenset[int] = frozenset()
 
 
-def _parted(comb: Cells) -> _Parted:
+def divide(comb: Cells) -> Parted:
     """Divide the ink of a comb among its cells, each mark whole where possible."""
     strength, is_unclear = own_ink(comb.ink)
     doubts = _doubts(comb.ink, is_unclear)
@@ -296,28 +325,33 @@ def _parted(comb: Cells) -> _Parted:
     starts = np.array([MARGIN + left for left, _ in comb.edges] + [MARGIN + comb.edges[-1][1]])
     walls = (starts[1:-1] + [MARGIN + right for _, right in comb.edges[:-1]]) / 2 * FINE
     cell_of = np.searchsorted(walls, columns, side="right")
-    shares = np.zeros((count, len(comb.edges)))
-    for cell in range(len(comb.edges)):
-        shares[:, cell] = np.bincount(labels[:, cell_of == cell].ravel(), minlength=count)
+    many = len(comb.edges)
+    areas = np.bincount((labels * many + cell_of).ravel(), minlength=count * many)
+    shares = areas.reshape(count, many).astype(np.float64)
     shares /= np.maximum(shares.sum(1, keepdims=True), 1)
     width = FINE * float(np.mean([right - left for left, right in comb.edges]))
-    owner = np.zeros(strength.shape, np.intp) - 1
+    owner_of = np.full(count, -1, np.intp)
     strokes = 0
+    split: list[int] = []
     for label in range(1, count):
         _, _, wide, high, _ = stats[label].tolist()
-        where = labels == label
         if (shares[label] >= _SHARED).sum() > 1 or wide > 1.6 * width:
             if wide > _FLAT * high and wide > 0.9 * width:
                 strokes += 1
-                continue
-            doubts.append("a mark lies in two cells")
-            owner = np.where(where, cell_of[None, :], owner)
+            else:
+                split.append(label)
         else:
-            owner[where] = int(shares[label].argmax())
+            owner_of[label] = shares[label].argmax()
+    owner = owner_of[labels]
+    for label in split:
+        owner = np.where(labels == label, cell_of[None, :], owner)
+    if split:
+        doubts.append("a mark lies in two cells")
+    shared = frozenset(np.flatnonzero(shares[split].any(0)).tolist())
     if strokes:
         is_alone = not (owner >= 0).any()
         doubts.append("a line is drawn across cells")
-        return _Parted((None,) * len(comb.edges), tuple(doubts), is_alone)
+        return Parted((None,) * len(comb.edges), tuple(doubts), is_alone)
     tall = FINE * _TALL
     for cell in range(len(comb.edges)):
         own = np.flatnonzero(np.bincount(labels[owner == cell].ravel(), minlength=count))
@@ -332,7 +366,33 @@ def _parted(comb: Cells) -> _Parted:
         np.asarray(strength * mask, np.float32) if (owner == cell).any() else None
         for cell, mask in enumerate(soft)
     ]
-    return _Parted(tuple(cells), tuple(dict.fromkeys(doubts)))
+    return Parted(tuple(cells), tuple(dict.fromkeys(doubts)), shared=shared)
+
+
+def forms_of_comb(comb: Cells) -> list[Form | None]:
+    """Return what stands in the cells that are not blank, in MNIST's form.
+
+    None stands for a cell that shares a mark with another one; nothing is returned if a line goes
+    through several.
+    """
+    found = divide(comb)
+    return [
+        None if number in found.shared else _form_of(cell)
+        for number, cell in enumerate(found.cells)
+        if cell is not None
+    ]
+
+
+def forms_of_free(ink: FieldInk, networks: Networks) -> list[Form | None]:
+    """Return the characters of a field that is written freely, in MNIST's form.
+
+    Nothing is returned if there is not exactly one line.
+    """
+    strength, _ = own_ink(ink)
+    lines = combine.read_lines(
+        strength, networks.lines, networks.answer, networks.judgement, alone=networks.alone
+    )
+    return list(lines[0].forms) if len(lines) == 1 else []
 
 
 def _slashes(owner: NDArray[np.intp], comb: Cells) -> list[str]:
@@ -348,6 +408,13 @@ def _slashes(owner: NDArray[np.intp], comb: Cells) -> list[str]:
         if thin and tall > _SLASH * high and wide > _SLASH_WIDTH * (right - left) * FINE:
             return ["a stroke goes through a whole box"]
     return []
+
+
+def _form_of(cell: Strength) -> Form:
+    """Bring the ink of a cell to MNIST's form; blank paper round it costs time, and is cut off."""
+    x, y, width, height = bounds(cell > 0) or (0, 0, 1, 1)
+    top, left = max(0, y - _PAD), max(0, x - _PAD)
+    return normalise(np.ascontiguousarray(cell[top : y + height + _PAD, left : x + width + _PAD]))
 
 
 def strip_of(cell: Strength, ink: FieldInk) -> Strip:
@@ -380,53 +447,15 @@ def _in_cell(
     return Place(_candidates(both), confidence, confidence >= _SURE_IN_CELL, not agreed)
 
 
-def is_altered(mark: Mask, digit: int) -> bool:
-    """Whether a mark is more than this digit: struck out, or written over another one.
-
-    Its strokes are longer than those of nearly all of MNIST's digits, or enclose more areas, or a
-    level stroke goes through it from side to side.
-
-    Parameters
-    ----------
-    mark
-        ``bool``: the ink of a cell, `FINE` pixels for each millimetre.
-    digit
-        What is read.
-    """
-    box = bounds(mark)
-    if box is None:
+def _is_circle(mark: Mask) -> bool:
+    """Whether a mark is as round as a punched hole; hardly any written 0 is."""
+    outlines, _ = cv2.findContours(mark.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
         return False
-    x, y, wide, high = box
-    part = mark[y : y + high, x : x + wide]
-    if part.sum() > _LONGEST[digit] * stroke_width(part) * max(wide, high):
-        return True
-    outlines, parents = cv2.findContours(
-        part.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
-    )
-    holes = sum(
-        parent >= 0 and cv2.contourArea(outline) > _HOLE * FINE**2
-        for outline, parent in zip(outlines, parents[0][:, 3].tolist(), strict=True)
-    )
-    may_be_struck = wide > _STRUCK_WIDTH * high and digit != 4  # which has a level stroke itself
-    return holes > _HOLES[digit] or (may_be_struck and _is_struck(part))
-
-
-def _is_struck(part: Mask) -> bool:
-    """Whether one straight stroke goes from the left edge to the right one, away from both ends."""
-    high, wide = part.shape
-    edge = max(2, round(0.4 * FINE))
-    ends = [np.flatnonzero(one.any(1)) for one in (part[:, :edge], part[:, -edge:])]
-    left, right = (float(rows.mean()) for rows in ends)
-    is_thin = max(np.ptp(rows) for rows in ends) < 0.35 * high
-    if not is_thin or min(left, right) < 0.2 * high or max(left, right) > 0.8 * high:
-        return False
-    columns = np.arange(wide)
-    rows = np.linspace(left, right, wide).round().astype(int)
-    covered = [
-        part[max(0, row - 2) : row + 3, column].any()
-        for row, column in zip(rows, columns, strict=True)
-    ]
-    return bool(np.mean(covered) > 0.97)
+    hull = cv2.convexHull(np.concatenate(outlines))
+    _, _, wide, high = cv2.boundingRect(hull)
+    roundness = 4 * np.pi * cv2.contourArea(hull) / max(cv2.arcLength(hull, True), 1) ** 2
+    return bool(roundness > _ROUND and abs(wide / high - 1) < _EVEN)
 
 
 def certainty(answer: NDArray[np.float32], seen: NDArray[np.float64], best: int) -> float:

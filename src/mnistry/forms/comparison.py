@@ -1,23 +1,21 @@
 """Compare what was read with what somebody typed, field by field."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from mnistry.errors import DataError
 from mnistry.forms import crops, output
 from mnistry.forms.answers import OK, Answer, parse
-from mnistry.forms.definition import Box, Field, Form
+from mnistry.forms.definition import Field, Form, Table
 from mnistry.forms.output import Result
-from mnistry.forms.rules import key
+from mnistry.forms.rules import Key
 from mnistry.forms.store import DIFFERENCES, Store
 
-_MARGIN = 3.0  # millimetres round a field, in its picture
 _YES = frozenset({"true", "1", "x", "yes", "ja", "oui", "si", "sí"})
 _NO = frozenset({"false", "0", "", "no", "nein", "non"})
 
@@ -32,7 +30,7 @@ class Difference:
         The sheet's number in the batch.
     file, page, serial
         Which sheet it is.
-    name
+    at
         The field.
     read, typed
         What was read, with a ``?`` unless it is sure; and what was typed.
@@ -44,7 +42,7 @@ class Difference:
     file: str
     page: int
     serial: int | None
-    name: str
+    at: Key
     read: str
     typed: str
     was_ok: bool
@@ -53,7 +51,16 @@ class Difference:
         where = f"{self.file}, page {self.page}" if self.serial is None else f"serial {self.serial}"
         sure = ", read as sure" if self.was_ok else ""
         read, typed = self.read or "empty", self.typed or "empty"
-        return f"{where}, {self.name}: read {read}, typed {typed}{sure}"
+        return f"{where}, {output.named(*self.at)}: read {read}, typed {typed}{sure}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON's types; rows of a table count from 1."""
+        table, row, name = self.at
+        where = {"table": table or None, "row": row + 1 if table else None, "name": name}
+        return {
+            "sheet": self.sheet, "file": self.file, "page": self.page, "serial": self.serial,
+            **where, "read": self.read, "typed": self.typed, "was_ok": self.was_ok,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Comparison:
         return {
             "sheets": self.sheets,
             "fields": self.fields,
-            "differences": [asdict(one) for one in self.differences],
+            "differences": [one.to_json() for one in self.differences],
         }
 
 
@@ -87,36 +94,77 @@ def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: 
         The batch.
     rows
         A dict for each typed row, with the form's names and ``serial``, or ``file`` and ``page``.
+        With ``row``, from 1, it is a row of one of the form's tables; of the sheets that are named,
+        the rows that were not typed count as empty.
     where
-        The name of their file, for messages.
+        The name of their file, for messages; it ends with the table's name if several have these
+        columns.
 
     Raises
     ------
     DataError
-        If a row names no sheet of the batch, or no column is a field.
+        If a row names no sheet or row of the batch, or one twice, or no column is a field.
     """
     found = output.results(form, store)
     columns = set(rows[0]) if rows else set()
-    entries = [entry for entry in form.fields if entry.name in columns and entry.type != "text"]
+    table = _table_of(form, columns, where) if "row" in columns else None
+    every = form.fields if table is None else table.columns
+    entries = [entry for entry in every if entry.name in columns and entry.type != "text"]
     if not entries or not columns & {"serial", "file"}:
         raise DataError(
             "its columns are not those of the form", where=where,
             expected="serial or file, and names of fields",
             remedy="take the header of mnistry form export",
         )  # fmt: skip
-    differences = []
+    typed: dict[int, dict[int, Mapping[str, str]]] = {}
+    sheets = {one.id: one for one in found}
     for number, row in enumerate(rows, 2):
-        one = _sheet_of(found, row, f"{where}, line {number}")
-        for entry in entries:
-            answer, typed = one.answers[key(entry.name)], row[entry.name].strip()
-            if not _agrees(entry, answer, typed):
-                differences.append(
-                    Difference(
-                        one.id, one.file, one.page, one.serial, entry.name, output.shown(answer),
-                        typed, answer.status == OK,
-                    )
-                )  # fmt: skip
-    return Comparison(len(rows), len(rows) * len(entries), tuple(differences))
+        line = f"{where}, line {number}"
+        sheet = _sheet_of(found, row, line).id
+        place = -1 if table is None else _row_of(table, row, line)
+        if place in typed.setdefault(sheet, {}):
+            raise DataError("this was typed before", where=line, remedy="leave one of both out")
+        typed[sheet][place] = row
+    count = 0
+    differences = []
+    for sheet, lines in typed.items():
+        one = sheets[sheet]
+        for place in [-1] if table is None else range(table.rows):
+            for entry in entries:
+                at = ("" if table is None else table.name, place, entry.name)
+                answer, text = one.answers[at], lines.get(place, {}).get(entry.name, "").strip()
+                count += 1
+                if not _agrees(entry, answer, text):
+                    differences.append(
+                        Difference(
+                            one.id, one.file, one.page, one.serial, at, output.shown(answer), text,
+                            answer.status == OK,
+                        )
+                    )  # fmt: skip
+    return Comparison(len(typed), count, tuple(differences))
+
+
+def _table_of(form: Form, columns: set[str], where: str) -> Table | None:
+    """Return the table to which columns belong; None if they are those of the sheets."""
+    fitting = [one for one in form.tables if columns & {column.name for column in one.columns}]
+    named = [one for one in fitting if Path(where).stem.endswith(f"_{one.name}")]
+    if len(named or fitting) > 1:
+        raise DataError(
+            "its columns are those of several tables", where=where,
+            remedy=f"let its name say which one: OUT_{fitting[0].name}.csv",
+        )  # fmt: skip
+    return next(iter(named or fitting), None)
+
+
+def _row_of(table: Table, row: Mapping[str, str], where: str) -> int:
+    """Return the row of the table, from 0."""
+    text = row["row"].strip()
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= table.rows:
+        raise DataError(
+            f"there is no row {text!r} in {table.name}", where=where, expected=f"1 to {table.rows}"
+        )
+    return number - 1
 
 
 def _sheet_of(found: Sequence[Result], row: Mapping[str, str], where: str) -> Result:
@@ -162,21 +210,16 @@ def write_pictures(form: Form, store: Store, differences: Sequence[Difference]) 
     folder = store.folder / DIFFERENCES
     sheets = {sheet.id: sheet for sheet in store.sheets()}
     for one in differences:
-        sheet, at = sheets[one.sheet], key(one.name)
+        sheet, at = sheets[one.sheet], one.at
         answer = None if at in private else sheet.answers.get(at)
         page = next((p for p in sheet.pages if answer and p.page == answer.page), None)
-        content = None if page is None else store.picture(page)
-        if content is None or answer is None:
+        seen = None if page is None else crops.decoded(store, page)
+        if seen is None:
             continue
-        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-        if decoded is None:
-            continue
-        picture = np.asarray(decoded, np.uint8)
-        box = Box(*answer.box)
-        crops.hide(picture, private.boxes(sheet, answer.page, other_than=at), box)
-        wide, high = box.width + 2 * _MARGIN, box.height + 2 * _MARGIN
-        part = crops.part(picture, Box(box.x - _MARGIN, box.y - _MARGIN, wide, high))
+        part = crops.of_field(seen, sheet, at, private)
         folder.mkdir(mode=0o700, exist_ok=True)
-        target = folder / f"{one.sheet}_{one.name}.png"
+        table, row, name = at
+        parts = [str(one.sheet), *([table, str(row + 1)] if table else []), name]
+        target = folder / f"{'_'.join(parts)}.png"
         target.write_bytes(cv2.imencode(".png", part)[1].tobytes())
         target.chmod(0o600)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,11 +10,12 @@ from mnistry.forms import layout
 from mnistry.forms.definition import Box, Form
 from mnistry.forms.reading import KEPT_SCALE, around, key_of
 from mnistry.forms.rules import Key
-from mnistry.forms.store import Sheet
+from mnistry.forms.store import Page, Sheet, Store
 
 # Millimetres round a private field that are hidden, because people write over the edges of boxes.
 _HIDDEN = 3.0
 _SHADE = 200  # grey
+_MARGIN = 3.0  # millimetres round a field, in its picture
 
 Picture = NDArray[np.uint8]
 
@@ -43,6 +45,24 @@ class PrivateFields:
             for at, answer in sheet.answers.items()
             if answer.page == page and at != other_than and at in self
         ]
+
+
+def decoded(store: Store, page: Page) -> Picture | None:
+    """Return the picture of a page that a batch keeps: `KEPT_SCALE` pixels for each millimetre."""
+    content = store.picture(page)
+    if content is None:
+        return None
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def of_field(page: Picture, sheet: Sheet, at: Key, private: PrivateFields) -> Picture:
+    """Return a field and a little of what is round it; other private fields are hidden."""
+    answer = sheet.answers[at]
+    box, picture = Box(*answer.box), page.copy()
+    hide(picture, private.boxes(sheet, answer.page, other_than=at), box)
+    wide, high = box.width + 2 * _MARGIN, box.height + 2 * _MARGIN
+    return part(picture, Box(box.x - _MARGIN, box.y - _MARGIN, wide, high))
 
 
 def hide(page: Picture, boxes: Iterable[Box], shown: Box) -> None:

@@ -8,6 +8,7 @@ import datetime
 import functools
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -156,6 +157,18 @@ class Field:
         """
         return tuple(re.findall(r"Y+|M+|D+|H+|S+|[^A-Z]", self.format or ""))
 
+    @property
+    def known_digit(self) -> str | None:
+        """The digit that alone stands in the field, by its pattern; None if others may.
+
+        Examples
+        --------
+        >>> Field("seven", "7", "digits", pattern="7*").known_digit
+        '7'
+        """
+        found = re.fullmatch(r"([0-9])([*+]|\{[0-9]+\}|\1*)", self.pattern or "")
+        return None if found is None else found[1]
+
     def matches(self, text: str) -> bool:
         """Whether the whole of a text, in NFKC form, matches the pattern; true without one."""
         return self.pattern is None or checks.compiled(self.pattern).fullmatch(text) is not None
@@ -219,7 +232,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Form:
-    """A form; made by `mnistry.forms.loading.load`.
+    """A form.
 
     Attributes
     ----------
@@ -251,6 +264,22 @@ class Form:
     note: str | None = None
     font: Path | None = None
     cell: tuple[float, float] = CELL
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Form":
+        r"""Read FORM.toml; see `mnistry.forms.loading.load`.
+
+        Examples
+        --------
+        >>> path = Path(getfixture("tmp_path")) / "FORM.toml"
+        >>> text = '[[field]]\nname = "count"\ntype = "integer"\nmax = 99'
+        >>> _ = path.write_text('title = "Catch"\n' + text)
+        >>> Form.load(path).fields[0].length
+        2
+        """
+        from mnistry.forms import loading
+
+        return loading.load(Path(path))
 
     @functools.cached_property
     def version(self) -> str:

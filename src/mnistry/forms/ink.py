@@ -63,11 +63,14 @@ class FieldInk:
         ``bool``: where something is printed, with a margin; ink there is a guess.
     is_hidden
         Whether a stroke may run along the print, where it cannot be told from the print's edge.
+    level
+        The part of the light that full ink absorbs here; 0 without ink.
     """
 
     strength: Strength = field(repr=False)
     printed: Mask = field(repr=False)
     is_hidden: bool
+    level: float = 0.0
 
     def inside(self) -> tuple[slice, slice]:
         """Return the rows and columns of the box itself."""
@@ -122,8 +125,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     x, y, width, height = there.box
     grey = cut(scan, where, (x + shift[0], y + shift[1], width, height), FINE)
     printed = there.mask
-    contrast, plain = _contrast(grey, printed)
-    grain = _grain(contrast[~printed])
+    contrast, plain, grain = _contrast(grey, printed)
     floor = max(_FAINTEST, _GRAIN * grain)
     seen = np.where(printed, np.float32(0), contrast)
     ink = _marks(seen > floor, printed)
@@ -141,7 +143,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     over = np.clip((plain - _LIGHTER * there.dark) / level, 0, 1)
     over = np.where(printed & (there.dark < _LIGHT) & (near | (mended > 0)), over, 0)
     strength = np.maximum(mended, over * (over > _CLEAR)).astype(np.float32)
-    return FieldInk(strength, printed, hidden)
+    return FieldInk(strength, printed, hidden, level)
 
 
 def _shift(scan: Grey, where: Alignment, there: Print) -> tuple[float, float]:
@@ -171,8 +173,11 @@ def _darkest(print_there: Grey) -> Strength:
     return np.asarray(cv2.dilate(np.maximum(1 - values / paper, 0), disc), np.float32)
 
 
-def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength]:
-    """Compute the part of the paper's light that is absorbed: without print, and with it."""
+def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength, float]:
+    """Compute the part of the paper's light that is absorbed: without print, and with it.
+
+    The third value is the standard deviation of the paper.
+    """
     # Averages over unprinted pixels alone: print is ten times as dark as faint pencil.
     clear = (~printed).astype(np.float32)
     soft = _averages(grey * clear, clear, _SOFT * FINE)
@@ -187,9 +192,12 @@ def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength]:
     light = cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR)
     contrast = np.asarray(1 - soft / np.maximum(light, 1), np.float32)
     values = contrast[~printed]
+    # The paper's, from its lighter half: the other one has the ink.
+    light_paper, middle = np.percentile(values, (10, 50)) if values.size else (0.0, 0.0)
     plain = np.asarray(1 - cv2.GaussianBlur(grey, (0, 0), _SOFT * FINE) / np.maximum(light, 1))
-    offset = np.float32(np.median(values) if values.size else 0)
-    return contrast - offset, np.asarray(plain, np.float32) - offset
+    grain = float(middle - light_paper) / 1.28
+    offset = np.float32(middle)
+    return contrast - offset, np.asarray(plain, np.float32) - offset, grain
 
 
 def _quarter(values: Strength) -> Strength:
@@ -210,14 +218,6 @@ def _averages(values: Strength, weights: Strength, sigma: float) -> Strength:
     """Blur values that are already multiplied by their weights; 255 where there are none near."""
     sums, all_weights = (cv2.GaussianBlur(v, (0, 0), sigma) for v in (values, weights))
     return np.where(all_weights > 0.02, sums / np.maximum(all_weights, 0.02), np.float32(255))
-
-
-def _grain(contrast: Strength) -> float:
-    """Return the standard deviation of the paper, from its lighter half: the other has the ink."""
-    if not contrast.size:
-        return 0.0
-    light, middle = np.percentile(contrast, (10, 50))
-    return float(middle - light) / 1.28
 
 
 def _marks(ink: Mask, printed: Mask) -> Mask:

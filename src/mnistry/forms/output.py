@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistry.errors import UsageError
-from mnistry.forms import layout, rules
+from mnistry.forms import layout, risk, rules
 from mnistry.forms.answers import CHECK, EMPTY, OK, Answer, rule_broken
 from mnistry.forms.definition import Field, Form
 from mnistry.forms.rules import Key, key
@@ -64,7 +64,7 @@ class Result:
 def results(form: Form, store: Store) -> list[Result]:
     """Apply the form's rules to all sheets of a batch."""
     pages = pages_of(form)
-    found = [result(form, sheet, pages) for sheet in store.sheets()]
+    found = [result(form, sheet, pages) for sheet in risk.sheets(form, store)]
     return unique(form, [one for one in found if one is not None])
 
 
@@ -84,13 +84,13 @@ def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
     known = {**{at: _blank() for at in keys_of(form)}, **sheet.answers}
     answers = {at: known[at] for at in keys_of(form)}
     for at in sheet.disputed & answers.keys():
-        answers[at] = replace(
-            answers[at].doubted("typed otherwise in an audit"), is_contested=True, candidates=()
-        )
+        answers[at] = replace(answers[at].doubted("typed otherwise in an audit"), is_contested=True)
+    for at in sheet.differing & answers.keys():
+        answers[at] = replace(answers[at].doubted("two reviewers differ"), is_contested=True)
     decided = {
         at: _decided(answers[at], decision)
         for at, decision in sheet.decisions.items()
-        if at in answers
+        if at in answers and at not in sheet.differing
     }
     answers.update(decided)
     checked = rules.check(form, answers)

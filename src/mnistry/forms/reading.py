@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.forms import alignment, answers, characters, layout, printing, rules
+from mnistry.forms import alignment, answers, characters, layout, outside, printing, rules
 from mnistry.forms.alignment import Alignment, Blank
+from mnistry.forms.altered import AlteredDigits
 from mnistry.forms.answers import Answer
 from mnistry.forms.characters import Cells
 from mnistry.forms.code import Code
@@ -17,21 +18,21 @@ from mnistry.forms.code import parse as parse_code
 from mnistry.forms.definition import Box, Form
 from mnistry.forms.ink import FieldInk, Print, field_ink, print_in
 from mnistry.forms.layout import PageLayout, Place
+from mnistry.forms.outside import Line
 from mnistry.forms.rules import Key
 from mnistry.images import decode
 from mnistry.reading.reader import Reader
 
 # The longer side of a blank page has at least so many pixels.
 _BLANK_SIDE = 3600
-# Pixels for each millimetre of the straightened page that is kept, and of the one in which ink
-# outside of the fields is looked for.
-KEPT_SCALE, _OUTSIDE_SCALE = 8, 4
-# Ink outside of fields: millimetres round print and fields that do not count, and at the page's
-# edges, where holes, staples and shadows are; area in square millimetres; contrast.
-_NEAR_PRINT, _NEAR_FIELD, _EDGE = 0.8, 1.0, 14.0
-_LEAST_AREA, _LEAST_CONTRAST = 1.5, 0.12
-# A longer mark is a fold. Ink no further from a field than this may belong to it.
-_FOLD, _BELONGS = 40.0, 7.0
+# Pixels for each millimetre of the straightened page that is kept.
+KEPT_SCALE = 8
+# From so many fields on, ink that is weaker than this part of the usual may show through.
+_SEVERAL, _FAINT = 3, 0.35
+# A scan is in black and white if this part of it is that near to one of both.
+_BILEVEL, _NEARLY = 0.97, 16
+# Ink no further from a field than this, in millimetres, may belong to it.
+_BELONGS = 7.0
 # Millimetres of white round a code, pixels for each at which it is read, and the long side of a
 # picture in which a code is looked for.
 _QUIET, _CODE_SCALES, _CODE_SIDE = 2.5, (8, 12), 2400
@@ -63,6 +64,9 @@ class PageReading:
         The page, straightened: ``uint8``, `KEPT_SCALE` pixels for each millimetre.
     pattern
         Where there is ink in the fields, coarsely: tells whether two scans show the same sheet.
+    lines
+        For each long line that is not printed whether it runs down the scan, and how far across it
+        lies, 0 to 1.
     """
 
     page: int | None = None
@@ -73,6 +77,7 @@ class PageReading:
     problem: str | None = None
     picture: Grey | None = field(default=None, repr=False)
     pattern: NDArray[np.uint8] | None = field(default=None, repr=False)
+    lines: tuple[tuple[bool, float], ...] = ()
 
 
 class FormReader:
@@ -90,6 +95,12 @@ class FormReader:
         self.form = form
         self.layout = layout.place(form)
         self._networks = reader.networks
+        self._altered = AlteredDigits()
+
+    @property
+    def places(self) -> dict[Key, Place]:
+        """Where each field is."""
+        return {key_of(place): place for page in self.layout.pages for place in page.places}
 
     @functools.cached_property
     def blanks(self) -> list[Blank]:
@@ -157,6 +168,21 @@ class FormReader:
                 serial = code.serial or None
         return replace(self._fields(grey, page, blank, where, problems), serial=serial)
 
+    def ink_in(self, kept: Grey, page: int, place: Place) -> FieldInk:
+        """Return what was written in a place of a page, of which the straightened picture is kept.
+
+        `page` is its number, from 1.
+        """
+        number = self.layout.pages[page - 1].places.index(place)
+        where = alignment.flat(kept, *self._size)
+        return field_ink(kept, where, self._prints[page - 1][number][0])
+
+    def digits_in(self, ink: FieldInk, place: Place) -> list[Grey | None]:
+        """Return a place's characters in MNIST's form; None for one that shares its ink."""
+        if not _is_comb(place):
+            return list(characters.forms_of_free(ink, self._networks))
+        return list(characters.forms_of_comb(_cells(place, ink)))
+
     def _by_markers(self, grey: Grey) -> tuple[int, Alignment] | None:
         """Find a page by its markers: its index, and where it lies, roughly."""
         if not any(page.markers for page in self.layout.pages):
@@ -177,6 +203,8 @@ class FormReader:
         """Improve an alignment by what is printed; without one, find the page by that alone."""
         if rough is not None and rough[0] < len(self.blanks):
             where = alignment.refine(grey, self.blanks[rough[0]], rough[1])
+            if where is None and _is_bilevel(grey):  # light print is lost, and a scan is flat
+                where = rough[1]
             if where is not None:
                 return rough[0], where
         return alignment.align(grey, self.blanks) or (0, None)
@@ -202,7 +230,7 @@ class FormReader:
         if code.version != self.form.version:
             return (
                 f"a page of version {code.version}, but FORM.toml is version {self.form.version}: "
-                "read it with the FORM.toml that it was printed from"
+                "read it with the FORM.toml that it was printed from, into a batch of its own"
             )
         if not 1 <= code.page <= len(self.layout.pages):
             return f"its code says page {code.page}, and the form has {len(self.layout.pages)}"
@@ -237,18 +265,27 @@ class FormReader:
             if _is_comb(place)
         }
         read = dict(
-            zip(combs, characters.read_combs(list(combs.values()), self._networks), strict=True)
+            zip(
+                combs,
+                characters.read_combs(list(combs.values()), self._networks, self._altered),
+                strict=True,
+            )
         )
         found: dict[Key, Answer] = {}
         for number, (place, ink) in enumerate(zip(page.places, inks, strict=True)):
             answer = self._answer(place, ink, read.get(number))
             box = around(place.boxes)
             found[key_of(place)] = replace(answer, box=box.edges, page=page.number)
+        _fainter(page, inks, found)
         kept = alignment.cut(grey, where, (0, 0, blank.width, blank.height), KEPT_SCALE)
-        problems += self._outside(kept, blank, page, found)
+        seen = outside.see(kept, blank)
+        lines = outside.lines(seen)
+        problems += self._outside(seen, page, found)
+        problems += _struck(lines, page, found)
         return PageReading(
-            page.number, None, where.turned, found, tuple(problems), None, kept, _pattern(inks)
-        )
+            page.number, None, where.turned, found, tuple(problems), None, kept, _pattern(inks),
+            tuple(_in_scan(line, where, grey) for line in lines),
+        )  # fmt: skip
 
     def _answer(
         self, place: Place, inks: Sequence[FieldInk], read: characters.Characters | None
@@ -264,14 +301,15 @@ class FormReader:
             return Answer("", None, 1.0, answers.EMPTY if is_empty else answers.OK)
         if read is not None:
             return answers.of_characters(entry, read, is_comb=True)
-        found = characters.read_free(inks[0], self._networks, decimals=entry.type == "decimal")
+        found = characters.read_free(
+            inks[0], self._networks, self._altered, decimals=entry.type == "decimal"
+        )
         return answers.of_characters(entry, found, is_comb=False)
 
-    def _outside(
-        self, kept: Grey, blank: Blank, page: PageLayout, found: dict[Key, Answer]
-    ) -> list[str]:
+    def _outside(self, seen: outside.Seen, page: PageLayout, found: dict[Key, Answer]) -> list[str]:
         """Find ink that lies in no field; the nearest field is then to be checked."""
-        marks = _marks_outside(kept, blank, page)
+        areas = [around(place.boxes) for place in page.places]
+        marks = outside.marks(seen, areas, _unlike(page))
         told = 0
         for x, y in marks:
             place = min(page.places, key=lambda one: _away(around(one.boxes), x, y), default=None)
@@ -285,6 +323,54 @@ class FormReader:
             return []
         where = f"{marks[0][0]:.0f} mm from the left and {marks[0][1]:.0f} mm from the top"
         return [f"page {page.number}: ink in no field, such as {where}"]
+
+
+def _fainter(
+    page: PageLayout, inks: Sequence[Sequence[FieldInk]], found: dict[Key, Answer]
+) -> None:
+    """Let fields be checked whose ink is much fainter than the others': it may show through."""
+    levels = [
+        (key_of(place), ink[0].level)
+        for place, ink in zip(page.places, inks, strict=True)
+        if place.field.type not in ("tick", "choice", "text") and ink[0].level
+    ]
+    if len(levels) < _SEVERAL:
+        return
+    usual = float(np.median([level for _, level in levels]))
+    for at, level in levels:
+        if level < _FAINT * usual and found[at].status != answers.EMPTY:
+            found[at] = found[at].doubted("its ink is much fainter than that of other fields")
+
+
+def _is_bilevel(grey: Grey) -> bool:
+    """Whether a scan is in black and white alone, perhaps reduced afterwards."""
+    return bool(((grey < _NEARLY) | (grey > 255 - _NEARLY)).mean() > _BILEVEL)
+
+
+def _struck(lines: Sequence[Line], page: PageLayout, found: dict[Key, Answer]) -> list[str]:
+    """Let the fields be checked through which a line runs; return what to tell."""
+    touched = 0
+    for place in page.places:
+        if any(line.touches(around(place.boxes)) for line in lines):
+            answer = found[key_of(place)].doubted("a line runs through it")
+            found[key_of(place)] = replace(answer, is_contested=True)
+            touched += 1
+    if not touched:
+        return []
+    return [f"page {page.number}: a line through {touched} fields: a fold, or dirt on the scanner"]
+
+
+def _in_scan(line: Line, where: Alignment, grey: Grey) -> tuple[bool, float]:
+    """Return whether a line runs down a scan, and how far across it lies, 0 to 1."""
+    (left, top), (right, bottom) = where.pixels(np.array([line.start, line.stop]))
+    if abs(right - left) < abs(bottom - top):
+        return True, float((left + right) / 2 / grey.shape[1])
+    return False, float((top + bottom) / 2 / grey.shape[0])
+
+
+def _unlike(page: PageLayout) -> list[Box]:
+    """Return where a page may look otherwise than its blank, though nobody wrote there."""
+    return [*_differing(page), *(marker.box for marker in page.markers)]
 
 
 def _differing(page: PageLayout) -> list[Box]:
@@ -346,34 +432,3 @@ def _pattern(inks: Sequence[Sequence[FieldInk]]) -> NDArray[np.uint8]:
     ]  # fmt: skip
     whole = np.stack(parts) if parts else np.zeros((0, *_PATTERN), np.float32)
     return np.asarray(np.rint(255 * np.clip(whole, 0, 1)), np.uint8)
-
-
-def _marks_outside(kept: Grey, blank: Blank, page: PageLayout) -> list[tuple[float, float]]:
-    """Return the middles of the marks that lie in no field and are not printed, in millimetres."""
-    scale = _OUTSIDE_SCALE
-    size = round(blank.width * scale), round(blank.height * scale)
-    seen, print_there = (
-        cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in (kept, blank.grey)
-    )
-    light = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((4 * scale, 4 * scale), np.uint8))
-    contrast = 1 - seen / np.maximum(light, 1).astype(np.float32)
-    side = 2 * round(_NEAR_PRINT * scale) + 1
-    dark = cv2.dilate((print_there < 225).astype(np.uint8), np.ones((side, side), np.uint8))
-    free = dark == 0
-    edge = round(_EDGE * scale)
-    free[:edge], free[-edge:], free[:, :edge], free[:, -edge:] = False, False, False, False
-    for box in (around(place.boxes) for place in page.places):
-        left, top = (max(0, int((v - _NEAR_FIELD) * scale)) for v in (box.x, box.y))
-        free[top : int((box.bottom + _NEAR_FIELD) * scale) + 1,
-             left : int((box.right + _NEAR_FIELD) * scale) + 1] = False  # fmt: skip
-    for box in (*_differing(page), *(marker.box for marker in page.markers)):
-        free[max(0, int((box.y - 3) * scale)) : int((box.bottom + 3) * scale),
-             max(0, int((box.x - 3) * scale)) : int((box.right + 3) * scale)] = False  # fmt: skip
-    ink = ((contrast > _LEAST_CONTRAST) & free).astype(np.uint8)
-    count, _, stats, middles = cv2.connectedComponentsWithStats(ink)
-    found = []
-    for label in range(1, count):
-        _, _, wide, high, area = stats[label].tolist()
-        if area >= _LEAST_AREA * scale**2 and max(wide, high) < _FOLD * scale:
-            found.append((float(middles[label][0]) / scale, float(middles[label][1]) / scale))
-    return found

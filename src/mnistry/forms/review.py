@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 
 from mnistry.errors import DataError, UsageError
-from mnistry.forms import crops, output
+from mnistry.forms import crops, output, risk
 from mnistry.forms.answers import OK, Answer, Value, parse, rule_broken
 from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
 from mnistry.forms.reading import KEPT_SCALE
 from mnistry.forms.rules import Key, name_of
-from mnistry.forms.store import Decision, Drawn, Sheet, Store
+from mnistry.forms.store import SECOND, Decision, Drawn, Sheet, Store, with_decisions
 
 TYPED, CONFIRMED = "typed", "confirmed"
 _AROUND = (28.0, 9.0)  # millimetres round a field that are shown, across and down
@@ -181,19 +181,15 @@ class _Batch:
         if version == self._version:
             return
         self._version = version
-        self.sheets = {sheet.id: sheet for sheet in self.store.sheets()}
+        self.sheets = {sheet.id: sheet for sheet in risk.sheets(self.form, self.store)}
         self._alone: dict[int, Result] = {}
         for sheet in self.sheets.values():
             self._check_alone(sheet)
         self._check_together()
 
-    def decided(self, sheet: int, at: Key, decision: Decision | None) -> None:
-        """Take up which decision about a field counts now."""
-        before = self.sheets[sheet]
-        decisions = {one: kept for one, kept in before.decisions.items() if one != at}
-        if decision is not None:
-            decisions[at] = decision
-        after = replace(before, decisions=decisions)
+    def decided(self, sheet: int, at: Key) -> None:
+        """Take up what was decided about a field."""
+        after = with_decisions(self.sheets[sheet], {at: self.store.decisions(sheet, at)})
         self.sheets[sheet] = after
         self._check_alone(after)
         self._check_together()
@@ -359,12 +355,22 @@ class _Looking:
 
 
 class Review(_Looking):
-    """The fields of a batch that are to be checked, and what a person decides about them."""
+    """The fields of a batch that are to be checked, and what a person decides about them.
+
+    Parameters
+    ----------
+    form, store, who
+        As of `_Looking`.
+    second
+        Whether to show what another person decided instead, without their decision and without
+        what was read. Where both differ, a third person decides.
+    """
 
     kind = "review"
 
-    def __init__(self, form: Form, store: Store, who: str) -> None:
+    def __init__(self, form: Form, store: Store, who: str, *, second: bool = False) -> None:
         super().__init__(form, store, who)
+        self._is_second = second
         self._by_sheet: dict[int, tuple[Result, dict[str, Answer]]] = {}
         self._known = self._open()
 
@@ -394,17 +400,26 @@ class Review(_Looking):
         return found
 
     def _open_of(self, one: Result) -> dict[str, Answer]:
+        sheet = self._batch.sheets[one.id]
+        if self._is_second:
+            fields = {at for at in one.decided if len(sheet.deciders[at]) == 1}
+        else:
+            fields = set(one.to_check) - one.decided
         return {
             id_of(one.id, at): one.answers[at]
-            for at in one.to_check
-            if at not in one.decided and self._batch.has_picture(one.id, at)
-        }
+            for at in one.answers
+            if at in fields and self._batch.has_picture(one.id, at)
+            and (not (self._is_second or at in sheet.differing)
+                 or self._who not in sheet.deciders[at])
+        }  # fmt: skip
 
     def view(self, name: str) -> View:
         """Return a field as it is shown now."""
         batch = self._batch
         view = batch.view(name)
         sheet, at = batch.find(name)
+        if self._is_second or at in batch.sheets[sheet].differing:
+            return view
         decision = batch.sheets[sheet].decisions.get(at)
         machine = batch.sheets[sheet].answers.get(at)
         answer = batch.results[sheet].answers[at]
@@ -451,10 +466,12 @@ class Review(_Looking):
         decision, asks = self._meant(at, text, insists=insists)
         if asks:
             return Step(asks=asks)
-        how = CONFIRMED if confirmed else TYPED
-        decision = replace(decision, how=how, who=self._who)
-        batch.store.decide(sheet, at, decision)
-        batch.decided(sheet, at, decision)
+        how = SECOND if self._is_second else CONFIRMED if confirmed else TYPED
+        batch.store.decide(sheet, at, replace(decision, how=how, who=self._who))
+        batch.decided(sheet, at)
+        if self._is_second:
+            said = f"typed {decision.text or 'empty'}"
+            return replace(self._step(), about=name, said=said)
         machine = batch.sheets[sheet].answers.get(at)
         read = "" if machine is None else f", read as {output.shown(machine) or 'empty'}"
         said = f"{batch.view(name).label}: {decision.text or 'empty'}{read}"
@@ -466,9 +483,8 @@ class Review(_Looking):
         found = self._batch.store.undo(self._who)
         if found is None:
             return Step()
-        sheet, at, _ = found
         self._batch.decided(*found)
-        return replace(self._step(), about=id_of(sheet, at), said="taken back")
+        return replace(self._step(), about=id_of(*found), said="taken back")
 
     def _step(self) -> Step:
         before, self._known = self._known, self._open()

@@ -13,9 +13,9 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,7 @@ from mnistry.forms.answers import OK, Answer, Value
 from mnistry.forms.rules import Key
 
 FORMAT = 2
+SECOND = "second"  # how a decision of a second review was made
 _FILE, _PICTURES, DIFFERENCES = "batch.sqlite", "pictures", "differences"
 # Seconds to wait for another process that writes.
 _WAIT = 60.0
@@ -88,9 +89,12 @@ class Decision:
     problem
         Why it has no value or not a whole one, if so: nobody can tell what it means.
     how
-        ``"typed"``, or ``"confirmed"`` if the reading was shown and accepted.
+        ``"typed"``, or ``"confirmed"`` if the reading was shown and accepted, or ``"second"`` in a
+        second review.
     who
         The person.
+    at
+        When, in seconds since 1970; 0 before it is kept.
     """
 
     text: str
@@ -98,6 +102,7 @@ class Decision:
     problem: str | None = None
     how: str = "typed"
     who: str = ""
+    at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,15 @@ class Drawn:
 class Sheet:
     """A sheet: its pages, what the machine read, and the latest decision about each field.
 
-    `disputed` are the fields for which another value was typed in an audit.
+    Attributes
+    ----------
+    disputed
+        The fields for which another value was typed in an audit.
+    differing
+        The fields for which another value was typed in a second review, until a third person
+        decides.
+    deciders
+        Who decided about each field; of one that is differing, both.
     """
 
     id: int
@@ -139,6 +152,8 @@ class Sheet:
     answers: dict[Key, Answer]
     decisions: dict[Key, Decision]
     disputed: frozenset[Key] = frozenset()
+    differing: frozenset[Key] = frozenset()
+    deciders: dict[Key, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +169,7 @@ class NewPage:
     problems: tuple[str, ...]
     pattern: NDArray[np.uint8] | None
     picture: bytes | None
+    lines: tuple[tuple[bool, float], ...] = ()
 
 
 class Store:
@@ -398,15 +414,8 @@ class Store:
                 ),
             )  # fmt: skip
 
-    def undo(self, who: str) -> tuple[int, Key, Decision | None] | None:
-        """Take back a person's last decision.
-
-        Returns
-        -------
-        sheet, key, decision
-            The field, and the decision about it that counts now; None if there was nothing to take
-            back.
-        """
+    def undo(self, who: str) -> tuple[int, Key] | None:
+        """Take back a person's last decision; return its sheet and field, None if there is none."""
         with self._transaction():
             row = self._database.execute(
                 "SELECT id, sheet, tbl, row, name FROM decisions WHERE who = ? AND undone IS NULL"
@@ -418,13 +427,16 @@ class Store:
             self._database.execute(
                 "UPDATE decisions SET undone = ? WHERE id = ?", (time.time(), row[0])
             )
-            before = self._database.execute(
-                "SELECT text, value, problem, how, who FROM decisions WHERE undone IS NULL"
-                " AND sheet = ? AND tbl = ? AND row = ? AND name = ? ORDER BY id DESC LIMIT 1",
-                row[1:],
-            ).fetchone()
-        decision = None if before is None else Decision(before[0], _value(before[1]), *before[2:])
-        return row[1], (row[2], row[3], row[4]), decision
+        return row[1], (row[2], row[3], row[4])
+
+    def decisions(self, sheet: int, key: Key) -> list[Decision]:
+        """Return all decisions about a field that were not taken back, the earliest first."""
+        rows = self._database.execute(
+            "SELECT text, value, problem, how, who, at FROM decisions WHERE undone IS NULL"
+            " AND sheet = ? AND tbl = ? AND row = ? AND name = ? ORDER BY id",
+            (sheet, *key),
+        )
+        return [Decision(row[0], _value(row[1]), *row[2:]) for row in rows]
 
     def draw(self, fields: Iterable[tuple[int, Key, Value]]) -> None:
         """Add fields to the audit: their sheets, keys and what was read."""
@@ -470,22 +482,24 @@ class Store:
         answers: dict[int, dict[Key, Answer]] = {}
         for row in self._database.execute("SELECT * FROM fields ORDER BY rowid"):
             answers.setdefault(row[0], {})[row[1], row[2], row[3]] = _answer(row)
-        decisions: dict[int, dict[Key, Decision]] = {}
+        decided: dict[int, dict[Key, list[Decision]]] = {}
         for row in self._database.execute(
-            "SELECT sheet, tbl, row, name, text, value, problem, how, who FROM decisions"
+            "SELECT sheet, tbl, row, name, text, value, problem, how, who, at FROM decisions"
             " WHERE undone IS NULL ORDER BY id"
         ):
-            decisions.setdefault(row[0], {})[row[1], row[2], row[3]] = Decision(
-                row[4], _value(row[5]), *row[6:]
-            )
+            decision = Decision(row[4], _value(row[5]), *row[6:])
+            decided.setdefault(row[0], {}).setdefault((row[1], row[2], row[3]), []).append(decision)
         disputed: dict[int, set[Key]] = {}
         for one in self.drawn():
             if one.differs:
                 disputed.setdefault(one.sheet, set()).add(one.key)
         return [
-            Sheet(
-                sheet, serial, tuple(pages.get(sheet, ())), answers.get(sheet, {}),
-                decisions.get(sheet, {}), frozenset(disputed.get(sheet, ())),
+            with_decisions(
+                Sheet(
+                    sheet, serial, tuple(pages.get(sheet, ())), answers.get(sheet, {}), {},
+                    frozenset(disputed.get(sheet, ())),
+                ),
+                decided.get(sheet, {}),
             )
             for sheet, serial in self._database.execute("SELECT id, serial FROM sheets ORDER BY id")
         ]  # fmt: skip
@@ -539,6 +553,32 @@ class Store:
         for picture in pictures:
             picture.unlink(missing_ok=True)
         return len(pictures)
+
+
+def with_decisions(sheet: Sheet, decided: Mapping[Key, Sequence[Decision]]) -> Sheet:
+    """Return a sheet with other decisions about some of its fields, the earliest first.
+
+    The last one counts. But one of a second review only says whether somebody else agrees: if they
+    do not, nothing counts until a third person decides.
+    """
+    decisions, deciders, differing = (
+        dict(sheet.decisions),
+        dict(sheet.deciders),
+        set(sheet.differing),
+    )
+    for at, several in decided.items():
+        decisions.pop(at, None)
+        deciders.pop(at, None)
+        differing.discard(at)
+        for one in several:
+            if one.how != SECOND:
+                decisions[at], deciders[at] = one, frozenset({one.who})
+                differing.discard(at)
+            elif at in decisions:
+                deciders[at] |= {one.who}
+                if (one.value, one.problem) != (decisions[at].value, decisions[at].problem):
+                    differing.add(at)
+    return replace(sheet, decisions=decisions, deciders=deciders, differing=frozenset(differing))
 
 
 def _prepare(folder: Path, *, must_exist: bool) -> None:

@@ -30,8 +30,8 @@ class PageNumbers:
     ranges: tuple[tuple[int, int | None], ...]
 
     @classmethod
-    def parse(cls, text: str) -> "PageNumbers":
-        """Read the form ``1,3-5,8-``.
+    def parse(cls, text: str, option: str = "--pages") -> "PageNumbers":
+        """Read the form ``1,3-5,8-``, which was given with an option.
 
         Raises
         ------
@@ -45,8 +45,8 @@ class PageNumbers:
             ranges.append((int(first), int(last) if last else None if dash else int(first)))
         if any(first == 0 or (last is not None and last < first) for first, last in ranges):
             raise UsageError(
-                f"{text!r} names no pages",
-                where="--pages",
+                f"{text!r} names no {option.strip('-')}",
+                where=option,
                 expected="numbers from 1 and ranges, such as 1,3-5,8-",
             )
         return cls(tuple(ranges))

@@ -163,7 +163,7 @@ class Reader:
             )
         usual = thresholds_of(model)
         least = usual if threshold is None else (threshold, threshold)
-        judgement = _judgement(_card_of(LINES))
+        judgement = _judgement(card_of(LINES))
         self._line_session = line_session.open_session(LINES, 1 + len(CHARACTERS), threads=threads)
         self._judgement = judgement if threshold is None else replace(judgement, sure=threshold)
         # The judgement was measured with the built-in network; another one decides alone.
@@ -643,7 +643,7 @@ def built_in_card() -> dict[str, Any]:
     ModelError
         If the network or its card is damaged.
     """
-    return _card_of(SHIPPED)
+    return card_of(SHIPPED)
 
 
 def thresholds_of(model: str | os.PathLike[str] | bytes | None) -> tuple[float, float]:
@@ -711,8 +711,8 @@ def _quad(points: NDArray[np.float64]) -> result.Quad:
     return tuple((x, y) for x, y in points.round(1).tolist())
 
 
-def _card_of(model: Path) -> dict[str, Any]:
-    """Read the card of a built-in network, and check the network against it.
+def card_of(model: Path) -> dict[str, Any]:
+    """Read the card of a network that is shipped, and check the network against it.
 
     The digest is checked because ONNX Runtime loads a file with flipped bits without an error.
     """

@@ -5,11 +5,13 @@ A route reads its request, calls another module and answers. `create` makes the 
 """
 
 import contextlib
+import dataclasses
 import re
+import secrets
 import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import AfterValidator
@@ -31,6 +33,9 @@ from mnistry.studio.network import Network
 from mnistry.studio.training import Event, Trainer, can_train
 from mnistry.version import __version__
 
+if TYPE_CHECKING:
+    from mnistry.forms.review import Review
+
 STATIC = Path(__file__).with_name("static")
 
 _MAX_FOLLOWERS = 16  # pages that follow a training at once
@@ -45,10 +50,14 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 
 class Studio:
-    """State shared by the routes: the network to start with, and the folder of the runs."""
+    """State shared by the routes: the network to start with, the folder of the runs, and a review.
 
-    def __init__(self, network: Network, runs: Path) -> None:
+    The review is that of a batch of forms, or None.
+    """
+
+    def __init__(self, network: Network, runs: Path, review: "Review | None" = None) -> None:
         self._first = self._network = network
+        self.review = review
         self.work = InProcess(network.reader)
         self.archive, self.gallery = Archive(runs), Gallery()
         self.trainer = Trainer(runs)
@@ -85,6 +94,10 @@ def create(studio: Studio, access: Access | None = None) -> FastAPI:
     app.include_router(_api)
     app.add_api_route("/", _index, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
+    if studio.review is not None:
+        from mnistry.studio.review import add_routes
+
+        add_routes(app, studio.review, "/review")
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
     return app
 
@@ -106,7 +119,7 @@ def serve(
     studio
         State shared by the routes.
     access
-        Where to listen, and who may send requests.
+        Where to listen, and who may send requests. With a review, clients need a token in any case.
     port, on_ready
         As in `mnistry.server.serve.serve`, which also lists the errors.
     say
@@ -123,6 +136,8 @@ def serve(
                 f"interrupted; resume it with: mnistry train --resume {studio.archive.folder / run}"
             )
 
+    if studio.review is not None:  # what people wrote is not for other users of this machine
+        access = dataclasses.replace(access, token=access.token or secrets.token_urlsafe())
     server_loop.serve(
         create(studio, access), access, port, on_ready=on_ready, on_shutdown=stop_training
     )
@@ -161,6 +176,7 @@ async def status(studio: TheStudio) -> schemas.StudioStatus:
         network=studio.network.info,
         can_train=can_train(),
         training=studio.trainer.state,
+        has_review=studio.review is not None,
     )
 
 

@@ -55,11 +55,16 @@ def create(session: Review | Audit, access: Access | None = None) -> FastAPI:
         title=f"mnistry form {session.kind}",
         description="Look at the fields of forms.",
     )
-    app.state.session = session
-    app.include_router(_api)
-    app.add_api_route("/", _index, include_in_schema=False)
+    add_routes(app, session, "/")
     app.mount("/static", StaticFiles(directory=_STATIC, check_dir=False))
     return app
+
+
+def add_routes(app: FastAPI, session: Review | Audit, path: str) -> None:
+    """Add the page of a review or an audit, at `path`, and its routes to an application."""
+    app.state.session = session
+    app.include_router(_api)
+    app.add_api_route(path, _page, include_in_schema=False)
 
 
 def serve(session: Review | Audit, port: int, *, on_ready: Callable[[str], None]) -> None:
@@ -100,7 +105,7 @@ TheSession = Annotated[Review | Audit, Depends(_session)]
 _api = APIRouter(prefix="/api/review")
 
 
-async def _index() -> FileResponse:
+async def _page() -> FileResponse:
     return FileResponse(_STATIC / "review.html", headers={"Cache-Control": "no-cache"})
 
 

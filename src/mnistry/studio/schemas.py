@@ -105,6 +105,7 @@ class StudioStatus(Answer):
     network: NetworkInfo
     can_train: bool
     training: Training | None
+    has_review: bool
 
 
 class ExplainRequest(RequestBody):

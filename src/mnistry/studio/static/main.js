@@ -30,6 +30,7 @@ const studio = {
   async refresh() {
     studio.status = await api.ask("status");
     const { version, network } = studio.status;
+    byId("review").hidden = !studio.status.has_review;
     const nodes = network.units === null ? "" : `, ${count(network.units)} nodes in the first layer`;
     byId("footer").textContent =
       `mnistry ${version} · reading with ${network.name}: ${plural(network.layers.length, "layer")}${nodes}`;

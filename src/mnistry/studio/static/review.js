@@ -12,6 +12,7 @@ const AHEAD = 2; // fields loaded beforehand
 const KEPT = 12; // fields kept in memory
 
 const typed = byId("typed");
+const inStudio = location.pathname.endsWith("/review");
 const loaded = new Map(); // by name: the promise of a field and its picture
 let fields = queue([]);
 let view = null; // of the field on the screen
@@ -211,7 +212,9 @@ async function finish() {
   byId("finished").hidden = false;
   const { summary, kind } = await api.ask("review");
   tell("summary", summary);
-  tell("after", `Close this page and end mnistry form ${kind} in its terminal with Ctrl-C.`);
+  if (inStudio) byId("after").replaceChildren(element("a", { href: "." }, "Back to the studio"));
+  else byId("after").textContent = `Close this page and end mnistry form ${kind} in its terminal with Ctrl-C.`;
+  byId("after").hidden = false;
   byId("main").focus();
 }
 

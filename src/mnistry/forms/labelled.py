@@ -1,0 +1,125 @@
+"""Digits of a batch with their labels, for ``mnistry teach``.
+
+A label is what a person said in a review or in an audit, or the only digit that the form allows in
+the field; never what was read. The digits are cut out of the pages that the batch keeps. Private
+fields give none.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.forms import crops
+from mnistry.forms.definition import Field
+from mnistry.forms.reading import FormReader, around
+from mnistry.forms.rules import Key
+from mnistry.forms.store import Decision, Sheet, Store
+
+_READ = ("digits", "integer", "decimal", "date", "time")
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledDigit:
+    """A digit in MNIST's form, ``uint8``, shape ``(28, 28)``; its label; and where it was written.
+
+    `number` counts the characters of the field from 1.
+    """
+
+    image: Images = field(repr=False)
+    digit: str
+    sheet: Sheet
+    key: Key
+    number: int
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The labelled digits, and how many fields with labels have not one mark for each character."""
+
+    digits: tuple[LabelledDigit, ...]
+    unclear: int
+
+
+def labelled(
+    form_reader: FormReader, store: Store, serials: Collection[int] | None = None
+) -> Labelled:
+    """Cut the labelled digits out of a batch.
+
+    Parameters
+    ----------
+    form_reader
+        Of the batch's form.
+    store
+        The batch.
+    serials
+        The numbers of the sheets to take; None takes all.
+    """
+    found: list[LabelledDigit] = []
+    unclear = 0
+    private = crops.PrivateFields(form_reader.form)
+    typed = {(one.sheet, one.key): one.typed for one in store.drawn()}
+    for sheet in store.sheets():
+        if serials is not None and sheet.serial not in serials:
+            continue
+        # What was decided in a review counts more than what was typed in an audit.
+        texts = {
+            at: _text(place.field, sheet.decisions.get(at) or typed.get((sheet.id, at)))
+            for at, place in form_reader.places.items()
+            if at in sheet.answers and at not in private and at not in sheet.differing
+        }
+        for page in sheet.pages:
+            here = {at: text for at, text in texts.items() if sheet.answers[at].page == page.page}
+            if page.page is None or not any(here.values()):
+                continue
+            picture = crops.decoded(store, page)
+            if picture is None:
+                continue
+            for at, text in here.items():
+                if text is None:
+                    continue
+                place = form_reader.places[at]
+                seen = picture.copy()
+                hidden = private.boxes(sheet, page.page, other_than=at)
+                crops.hide(seen, hidden, around(place.boxes))
+                forms = form_reader.digits_in(form_reader.ink_in(seen, page.page, place), place)
+                if place.boxes[1:]:  # points and separators are printed between the boxes
+                    text = re.sub("[^0-9*-]", "", text)
+                pairs = _paired(forms, text)
+                unclear += pairs is None
+                found += [
+                    LabelledDigit(image, digit, sheet, at, number)
+                    for number, image, digit in pairs or ()
+                ]
+    return Labelled(tuple(found), unclear)
+
+
+def _text(entry: Field, decision: Decision | None) -> str | None:
+    """Return the characters that stand in a field, ``0*`` for any number of one; None: unknown."""
+    if entry.type in ("tick", "choice", "text"):
+        return None
+    if decision is None:
+        return None if entry.known_digit is None else f"{entry.known_digit}*"
+    if decision.problem is not None or decision.value is None:
+        return None
+    return "".join(decision.text.split())
+
+
+def _paired(forms: Sequence[Images | None], text: str) -> list[tuple[int, Images, str]] | None:
+    """Pair marks with the digits of a text: the mark's number from 1, its image and the digit.
+
+    None if there are other numbers of marks and characters.
+    """
+    if text.endswith("*"):
+        text = text[0] * len(forms)
+    if len(text) != len(forms):
+        return None
+    return [
+        (number, image, digit)
+        for number, (image, digit) in enumerate(zip(forms, text, strict=True), 1)
+        if image is not None and digit.isdigit()
+    ]

@@ -1,0 +1,132 @@
+"""Find ink of a page that is no answer: marks that lie in no field, and lines through fields.
+
+Knows nothing of what is written.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.forms.alignment import Blank
+from mnistry.forms.definition import Box
+
+# Pixels for each millimetre of the page that is looked at, and of the one for lines.
+_SCALE, _LINE_SCALE = 4, 2
+# Millimetres round print and fields that do not count, and at the page's edges, where holes,
+# staples and shadows are; round a code or a marker; the least area in square millimetres of a mark.
+_NEAR_PRINT, _NEAR_FIELD, _EDGE, _NEAR_CODE, _LEAST_AREA = 0.8, 1.0, 14.0, 3.0, 1.5
+# What is darker than the paper by this part is ink; and paper of this grey or lighter is blank.
+_LEAST_CONTRAST, _BLANK = 0.12, 225
+# A longer mark, in millimetres, is a line.
+_LONG = 40.0
+# The least length of a line in millimetres, and the most of it that print may interrupt at once;
+# of what is not printed, the part that must have ink.
+_LEAST_LENGTH, _GAP, _UNBROKEN = 60.0, 12.0, 0.93
+
+Grey = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A page: where there is ink that is not printed, and where nothing is printed."""
+
+    ink: Mask = field(repr=False)
+    free: Mask = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line of ink: a fold, a long stroke, or dirt on a scanner's glass; ends in mm."""
+
+    start: Point
+    stop: Point
+
+    def touches(self, box: Box) -> bool:
+        """Whether it goes through a box, or along its edge.
+
+        Examples
+        --------
+        >>> Line((10, 0), (20, 100)).touches(Box(14, 50, 6, 8))
+        True
+        >>> Line((10, 0), (20, 100)).touches(Box(30, 50, 6, 8))
+        False
+        """
+        tenths = [
+            round(10 * value) for value in (box.x - 0.5, box.y - 0.5, box.width + 1, box.height + 1)
+        ]
+        ends = [(round(10 * x), round(10 * y)) for x, y in (self.start, self.stop)]
+        return bool(cv2.clipLine((tenths[0], tenths[1], tenths[2], tenths[3]), *ends)[0])
+
+
+def see(kept: Grey, blank: Blank) -> Seen:
+    """Find the ink of a straightened page that is not printed on its blank."""
+    size = round(blank.width * _SCALE), round(blank.height * _SCALE)
+    seen, print_there = (
+        cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in (kept, blank.grey)
+    )
+    light = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((4 * _SCALE, 4 * _SCALE), np.uint8))
+    contrast = 1 - seen / np.maximum(light, 1).astype(np.float32)
+    side = 2 * round(_NEAR_PRINT * _SCALE) + 1
+    dark = cv2.dilate((print_there < _BLANK).astype(np.uint8), np.ones((side, side), np.uint8))
+    free = dark == 0
+    return Seen((contrast > _LEAST_CONTRAST) & free, free)
+
+
+def marks(seen: Seen, fields: Sequence[Box], unlike: Sequence[Box]) -> list[Point]:
+    """Return the middles of marks that lie in no field, in millimetres.
+
+    Parameters
+    ----------
+    seen
+        The page.
+    fields
+        Where its fields are.
+    unlike
+        Where it may look otherwise than its blank, as where a code is.
+    """
+    ink = seen.ink.copy()
+    edge = round(_EDGE * _SCALE)
+    ink[:edge], ink[-edge:], ink[:, :edge], ink[:, -edge:] = False, False, False, False
+    for boxes, margin in ((fields, _NEAR_FIELD), (unlike, _NEAR_CODE)):
+        for box in boxes:
+            left, top = (max(0, int((v - margin) * _SCALE)) for v in (box.x, box.y))
+            right, bottom = (int((v + margin) * _SCALE) + 1 for v in (box.right, box.bottom))
+            ink[top:bottom, left:right] = False
+    count, _, stats, middles = cv2.connectedComponentsWithStats(ink.view(np.uint8))
+    found = []
+    for label in range(1, count):
+        _, _, wide, high, area = stats[label].tolist()
+        if area >= _LEAST_AREA * _SCALE**2 and max(wide, high) < _LONG * _SCALE:
+            found.append((float(middles[label][0]) / _SCALE, float(middles[label][1]) / _SCALE))
+    return found
+
+
+def lines(seen: Seen) -> list[Line]:
+    """Find long straight lines that are not printed."""
+    return list(_lines(seen))
+
+
+def _lines(seen: Seen) -> Iterator[Line]:
+    factor = _SCALE // _LINE_SCALE
+    rows, columns = (side // factor for side in seen.ink.shape)
+    small = seen.ink[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
+    ink = np.asarray(small.any((1, 3)), np.uint8)
+    found = cv2.HoughLinesP(
+        ink, 1, np.pi / 360, round(_LEAST_LENGTH * _LINE_SCALE / 2),
+        minLineLength=_LEAST_LENGTH * _LINE_SCALE, maxLineGap=_GAP * _LINE_SCALE,
+    )  # fmt: skip
+    near = cv2.dilate(seen.ink.view(np.uint8), np.ones((3, 3), np.uint8))
+    for ends in np.zeros((0, 4)) if found is None else found.reshape(-1, 4):
+        start, stop = (ends.reshape(2, 2) + 0.5) * factor  # OpenCV 5.0 returns no middle axis
+        length = float(np.hypot(*(stop - start)))
+        x, y = np.linspace(start, stop, int(length) + 1).astype(int).T
+        x, y = x.clip(0, near.shape[1] - 1), y.clip(0, near.shape[0] - 1)
+        is_free = seen.free[y, x]
+        if is_free.mean() > 0.5 and near[y, x][is_free].mean() >= _UNBROKEN:
+            left, top, right, bottom = (float(v) / _SCALE for v in (*start, *stop))
+            yield Line((left, top), (right, bottom))
