@@ -101,7 +101,7 @@ def test_other_data_is_read_as_it_is_and_the_runs_options_are_named(
     refused = mnistry_command("evaluate", run, "--data", tmp_path / "other.npz")
     assert refused.code == 3
     assert "the run's own data is read with --relabel 10=0: add that" in refused.err
-    result = mnistry_command("evaluate", run, "--data", tmp_path / "other.npz", "--relabel", "10=0")
+    result = mnistry_command("evaluate", run, "--data", tmp_path / "other.npz", "--label", "10=0")
     assert result.code == 0
     assert "own data" not in result.err
     with np.load(path) as arrays:

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +39,17 @@ def test_an_index_that_is_also_a_class_is_explained_where_no_such_digit_is_shown
     for plain in ((18,), ("--index", 7), (7, 18), (4,)):  # image 4 is a 9, and 15 a 7
         told = mnistry_command("show", *plain, "--data", "mnist").err
         assert ("--label" in told) is (plain == (4,)), plain
+
+
+def test_a_label_with_an_equals_sign_changes_labels_as_in_other_commands(
+    mnistry_command, tmp_path: Path
+) -> None:
+    images = np.full((2, 28, 28), 40, np.uint8)
+    np.savez(tmp_path / "ten.npz", images=images, labels=np.array([10, 3]))
+    shown = mnistry_command(
+        "show", "--data", tmp_path / "ten.npz", "--label", "10=0", "--label", "0", "--matrix"
+    )
+    assert shown.code == 0 and "image 0, label 0" in shown.out and "image 1" not in shown.out
 
 
 def test_images_are_chosen_by_their_label(mnistry_command, mnist_home) -> None:

@@ -38,12 +38,6 @@ _FORM = (
         "--labels", metavar="NAME", help="The array or column that holds the labels of a file."
     ),
     click.option(
-        "--relabel",
-        metavar="OLD=NEW",
-        multiple=True,
-        help="Change a label: 10=0 where 10 stands for zero; may be given again.",
-    ),
-    click.option(
         "--labels-from",
         metavar="N",
         type=click.IntRange(0, 1000),
@@ -58,6 +52,22 @@ _FORM = (
 
 def form(function: Function) -> Function:
     """Add the options that say how to read data; the function gets them as `form`, an `Origin`."""
+    return _with_form(function, "--relabel", "--label")
+
+
+def form_beside_label(function: Function) -> Function:
+    """Add the same options, but --label, to a command whose own --label names a class."""
+    return _with_form(function, "--relabel")
+
+
+def _with_form(function: Function, *relabel_names: str) -> Function:
+    relabelled = click.option(
+        *relabel_names,
+        "relabel",
+        metavar="OLD=NEW",
+        multiple=True,
+        help="Change a label: 10=0 where 10 stands for zero; may be given again.",
+    )
 
     @functools.wraps(function)
     def with_form(
@@ -76,7 +86,7 @@ def form(function: Function) -> Function:
         return function(form=form, **others)
 
     decorated: Any = with_form
-    for option in reversed(_FORM):
+    for option in reversed((*_FORM, relabelled)):
         decorated = option(decorated)
     return cast(Function, decorated)
 

@@ -1,5 +1,6 @@
 """``mnistry show``: images of a dataset as pictures or as matrices of numbers."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ _FEW = 5  # images of a class
 )
 @click.option("--matrix", is_flag=True, help="Print the numbers instead of pictures.")
 @options.output("FILE", "Write a PNG, SVG or PDF instead.")
-@options.form
+@options.form_beside_label
 def show(
     numbers: tuple[int, ...],
     index: tuple[int, ...],
@@ -71,6 +72,11 @@ def show(
     """
     from mnistry.datasets import arrays
 
+    changes = tuple(
+        name for name in names if "=" in name
+    )  # --label 10=0, as other commands take it
+    form = dataclasses.replace(form, relabel=(*form.relabel, *changes))
+    names = tuple(name for name in names if "=" not in name)
     if output is not None:
         common.check_output(output)
         if matrix:
