@@ -141,6 +141,21 @@ def test_quick_tasks_overtake_others(drawing: bytes) -> None:
     assert done.index("read") < 2
 
 
+def test_requests_do_not_wait_for_workers_that_cannot_be_started(
+    drawing: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(made: Workers) -> None:
+        await asyncio.sleep(0)
+        for worker in made._alive:
+            worker._process.kill()
+        made._settings["model"] = "gone.onnx"
+        with pytest.raises(ApiError) as caught:
+            await made.run(Task("read", drawing, 1, FIELDS))
+        assert (caught.value.status_code, made.ready) == (503, 0)
+
+    run(work)
+
+
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [({"model": "none.onnx"}, ModelError), ({"threshold": 2}, UsageError),
