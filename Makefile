@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test test-all cluster-test runtimes-test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
+.PHONY: help train test test-all cluster-test runtimes-test container-test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,10 @@ cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones t
 runtimes-test: .venv/test.done .runtimes/done ## run exported networks in ONNX Runtime 1.30, OpenVINO and ONNX Runtime Web
 	$(BIN)/pytest tests/runtimes -m long
 
+# Needs Docker.
+container-test: .venv/test.done ## build the container of mnistry serve, start it and ask it
+	$(BIN)/pytest tests/container -m long
+
 lint: .venv/test.done ## check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -40,6 +44,8 @@ lock: ## resolve requirements/ anew
 	$(COMPILE) --group build -o requirements/train.txt
 	$(COMPILE) --extra forms --extra studio --extra ray --group build --group test -c requirements/train.txt -o requirements/test.txt
 	$(COMPILE) --extra studio --group build --group docs -c requirements/test.txt -o requirements/docs.txt
+	$(HASHED) pyproject.toml --extra serve --extra forms -c requirements/test.txt \
+		--no-emit-package pyarrow --no-emit-package xlsxwriter -o requirements/container/serve.txt
 	echo onnxruntime==1.30.0 | $(HASHED) - -o $(RUNTIMES)/onnxruntime.txt
 	echo openvino==2026.4.1 | $(HASHED) - -o $(RUNTIMES)/openvino.txt
 	npm install --prefix $(RUNTIMES) --package-lock-only --omit-lockfile-registry-resolved

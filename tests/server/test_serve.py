@@ -125,3 +125,9 @@ def test_nagles_algorithm_is_off_for_connections() -> None:
 )
 def test_the_printed_address_has_brackets_for_ipv6_and_the_token(host, token, address) -> None:
     assert server_loop.url(Access(host, token), 80) == address
+
+
+def test_a_proxy_that_is_no_address_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="no address") as caught:
+        server_loop.config(lambda *_: None, proxies=["10.0.0.1", "proxy.example"])
+    assert "--proxy 10.0.0.2" in (caught.value.remedy or "")

@@ -156,8 +156,13 @@ def _asked(kind: str, query: QueryParams) -> Asked:
     known = ("fields", "pages") if fields_of(kind) else ()
     for name in query:
         if name not in known:
-            expected = " and ".join(known) or "none"
-            raise ApiError(400, f"no such parameter: {printable(name[:40])!r}", expected=expected)
+            raise ApiError(
+                400,
+                f"no such parameter: {printable(name[:40])!r}",
+                where="the address",
+                expected=" and ".join(known) or "none",
+                remedy="leave it out",
+            )
     try:
         numbers = PageNumbers.parse(query["pages"]) if "pages" in query else None
     except UsageError as error:
@@ -180,6 +185,7 @@ def _fields(kind: str, text: str | None) -> tuple[str, ...]:
             f"no such field: {printable(name[:40])!r}",
             where="fields",
             expected=f"some of {', '.join(possible)}, or all",
+            remedy="choose among these, with commas between them",
         )
     if DETAILS in names:
         names.add("digits")

@@ -15,6 +15,8 @@ from starlette.responses import Response
 
 from mnistry.errors import DataError, MnistryError, UsageError, printable
 
+_SEE_DOCS = "see the page docs of this server"
+
 
 @dataclass(frozen=True)
 class Error:
@@ -113,12 +115,12 @@ async def _answer(request: Request, error: Exception) -> Response:
         case ApiError():
             return error.response()
         case HTTPException(status_code=404):
-            remedy = "see docs at this address for what there is"
-            return _response(404, Error("no such path", remedy=remedy))
+            expected = "one of the paths on the page docs"
+            return _response(404, Error("no such path", expected=expected, remedy=_SEE_DOCS))
         case HTTPException(status_code=405):
             allowed = (error.headers or {}).get("Allow", "")
             what = f"{printable(request.method)} is not possible here"
-            return _response(405, Error(what, expected=allowed or None), error.headers)
+            return _response(405, Error(what, None, allowed or None, _SEE_DOCS), error.headers)
         case HTTPException():
             return _response(error.status_code, Error(error.detail), error.headers)
         case MnistryError():

@@ -1,6 +1,7 @@
 """Read a page of a form, for `mnistry.server.answers`; the names of the forms that are served."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,13 @@ def load(paths: Iterable[str], reader: Reader) -> dict[str, FormReader]:
     DataError
         If one is wrong.
     UsageError
-        If two have the same name.
+        If two have the same name, or one a name that cannot stand in an address.
     """
     readers: dict[str, FormReader] = {}
     for path in map(Path, paths):
+        if not re.fullmatch(r"[\w.-]+", path.stem):
+            what, expected = "the form's name cannot stand in an address", "letters, digits, _ - ."
+            raise UsageError(what, where=path, expected=expected, remedy="rename the file")
         if path.stem in readers:
             what, remedy = f"two forms are called {path.stem}", "rename one of the files"
             raise UsageError(what, where=path, remedy=remedy)

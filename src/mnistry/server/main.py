@@ -88,12 +88,12 @@ async def _serve(
         access = guard.Access.listening_on(
             place.host, place.names, place.origins, always=True, root_path=place.root_path
         )
+        made = app.create(workers, access, log, forms)
+        settings = server_loop.config(made, grace=_GRACE, proxies=place.proxies)
         with server_loop.listen(place.host, place.port) as listener:
             await workers.start()
             shown = dataclasses.replace(access, token=None) if guard.TOKEN in os.environ else access
             on_ready(server_loop.url(shown, listener.getsockname()[1]))
-            made = app.create(workers, access, log, forms)
-            settings = server_loop.config(made, grace=_GRACE, proxies=place.proxies)
             await uvicorn.Server(settings).serve([listener])
     finally:
         await workers.close()

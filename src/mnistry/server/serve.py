@@ -6,6 +6,7 @@ client must read its answer in time. Knows nothing of routes.
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import os
 import socket
@@ -129,8 +130,18 @@ def config(app: ASGIApp, *, grace: int = 2, proxies: Sequence[str] = ()) -> uvic
     """Return uvicorn's settings for an application.
 
     A shutdown waits for running requests for `grace` seconds. What `proxies` say of clients in
-    ``X-Forwarded-For`` and ``X-Forwarded-Proto`` is believed.
+    ``X-Forwarded-For`` and ``X-Forwarded-Proto`` is believed; raise `UsageError` if one is neither
+    an address nor a network.
     """
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            expected, remedy = (
+                "an IP address or a network",
+                "--proxy 10.0.0.2 or --proxy 10.0.0.0/8",
+            )
+            raise UsageError("no address", where=proxy, expected=expected, remedy=remedy) from None
     # Otherwise malformed forms would fill the terminal.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     return uvicorn.Config(

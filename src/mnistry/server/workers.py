@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import logging
 import math
 import os
 import sys
@@ -29,7 +30,9 @@ _GIVES_WAY = 0.5
 # Seconds that a task is taken to need before any was measured, and how fast that is corrected.
 _FIRST_GUESS, _RATE = {True: 0.01, False: 0.05}, 0.05
 _PAUSE = 1.0  # seconds before a worker is started again that could not start
+_BY_ITSELF = 0.5  # seconds in which a worker ends once its stdin is closed
 _LINE = 1 << 16
+_log = logging.getLogger(__name__)
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, ModelError, ResourceError)}
 
 
@@ -99,6 +102,8 @@ class Workers:
 
     async def close(self) -> None:
         """End the workers."""
+        if not self._running:
+            await self._first.end()
         for running in self._running:
             running.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -107,9 +112,7 @@ class Workers:
         """Raise `ApiError` 503 if another task would have to wait for too long."""
         wait = self._expected / self.at_once
         if wait > _MOST_WAIT:
-            from mnistry.server.errors import too_busy
-
-            raise too_busy(math.ceil(wait))
+            raise _too_busy(wait)
 
     async def run(self, task: Task) -> Answered:
         """Do a task; if this is cancelled while it waits, it is never done.
@@ -161,7 +164,10 @@ class Workers:
         while True:
             try:
                 return await (await _Worker.begin()).greeted(self._settings)
-            except MnistryError:
+            except MnistryError as error:
+                _log.error("a worker cannot be started: %s", error)
+                while not self._alive and not self._jobs.empty():
+                    _fail(self._jobs.get_nowait()[-1], _too_busy(_PAUSE))
                 await asyncio.sleep(_PAUSE)
 
     async def _is_done(self, job: _Job, worker: "_Worker") -> bool:
@@ -191,6 +197,12 @@ class Workers:
         quick = job.task.is_quick
         self._seconds[quick] += _RATE * (clock() - began - self._seconds[quick])
         return True
+
+
+def _too_busy(seconds: float) -> Exception:
+    from mnistry.server.errors import too_busy  # it loads Starlette, and a worker is started first
+
+    return too_busy(math.ceil(seconds))
 
 
 def _fail(job: _Job, error: Exception) -> None:
@@ -265,6 +277,13 @@ class _Worker:
 
     async def end(self) -> None:
         """End the process."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(_BY_ITSELF):
+                await self._process.wait()
+        except TimeoutError:
+            # Not at once: if it has died, `kill` takes its exit code from asyncio, which complains.
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
