@@ -8,7 +8,7 @@ import mnistry
 from mnistry.concepts import softmax
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
-from mnistry.networks import onnx_graph, onnx_wrap
+from mnistry.networks import onnx_graph, onnx_wrap, two_views
 from mnistry.networks.two_views import Start
 from mnistry.reading.reader import SHIPPED
 from mnistry.training.teach import Bend, Taught
@@ -32,6 +32,20 @@ def test_features_and_last_layer_give_the_networks_own_answers(
     logits = start.features(images.astype(np.float32)) @ start.kernel + start.bias
     expected = onnx_session.probabilities(onnx_session.open_session(content), images)
     assert abs(softmax(logits) - expected).max() < 1e-5
+
+
+def test_batches_that_threads_share_come_in_order(
+    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two_views, "_BATCH", 7)
+    pixels = images.astype(np.float32)
+    alone, shared = (
+        Start(SHIPPED.read_bytes(), "it", threads).features(pixels) for threads in (1, 3)
+    )
+    assert (alone == shared).all()
+    assert np.allclose(
+        alone[33], Start(SHIPPED.read_bytes(), "it").features(pixels[33:34])[0], atol=1e-4
+    )
 
 
 def test_a_graph_with_two_views_answers_as_computed_and_shares_the_weights(

@@ -123,6 +123,8 @@ def test_no_example_is_read_by_a_network_that_was_taught_with_it(
     found = teach.cross_validate(start, examples, rehearsal)
     assert found.sum(1) == pytest.approx(np.ones(50), abs=1e-4)
     assert wrong(found.argmax(1), labels) > 0.75
+    together = teach.cross_validate(start, examples, rehearsal, threads=2)
+    assert (found == together).all()
 
 
 def test_the_same_seed_gives_the_same_network(

@@ -1,5 +1,6 @@
 """``mnistry teach``: a network learns a hand from some labelled digits."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,9 @@ def teach(
     and has forgotten nothing: MNIST's test images, and what is no digit. Use it with mnistry read
     --model RUN, or in the studio.
     """
+    # Read when NumPy is loaded. The parts of the cross-validation are computed at once, and threads
+    # of OpenBLAS would wait for each other in busy loops: a third of the processor time.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mnistry.datasets import Origin
     from mnistry.runs import directory, teaching
     from mnistry.runs.directory import Run

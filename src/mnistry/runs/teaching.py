@@ -174,11 +174,12 @@ def teach_as_run(
     directory.refuse_taken(path)
     origin = _built_in() if start is None else _of_run(start)
     examples, places = _distinct(writers)
-    network = Start(origin.content, origin.where, cores.cores())
+    threads = cores.cores()
+    network = Start(origin.content, origin.where, threads)
     train, test = _digits(dataset)
     rehearsed, nothing, others = choose_rehearsal(train, seed)
     rehearsal = teach.Rehearsal.of(network, rehearsed, nothing)
-    read = teach.cross_validate(network, examples, rehearsal, seed=seed)
+    read = teach.cross_validate(network, examples, rehearsal, seed=seed, threads=threads)
     taught = teach.teach(network, examples, rehearsal, seed=seed)
     content = network.with_bent_view(
         taught.bend.places, taught.bend.shares, taught.kernel, taught.bias
@@ -201,8 +202,9 @@ def teach_as_run(
             len(examples.images), len(writers), before.wrong.count, after.wrong.count,
             *origin.thresholds,
         )  # fmt: skip
-        session = onnx_session.open_session(content)
-        card = score_split(rehearsed, onnx_session.probabilities(session, rehearsed.images), DIGITS)
+        known = slice(len(rehearsed.images))
+        seen = taught.views(network, rehearsal.pixels[known], rehearsal.features[known])
+        card = score_split(rehearsed, taught.probabilities(seen), DIGITS)
         scores = Scores(after.test, card)
         run = _write(path, record, content, scores, dataset, began)
     return Lesson(

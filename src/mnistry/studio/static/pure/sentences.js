@@ -5,13 +5,15 @@ export function filled(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+const FOUR = new Intl.NumberFormat("en", { minimumFractionDigits: 4, maximumFractionDigits: 4 });
+
 /** A number with four decimals, or a small one with two digits and a power of ten. */
 export function number(value) {
   if (value && Math.abs(value) < 0.00095) {
     const [digits, power] = value.toExponential(1).split("e");
     return `${digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
   }
-  return value.toLocaleString("en", { minimumFractionDigits: 4, maximumFractionDigits: 4 });
+  return FOUR.format(value);
 }
 
 /** A probability, or its difference from 1 if it would be rounded to 1. */
