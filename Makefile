@@ -38,7 +38,7 @@ COMPILE := $(HASHED) pyproject.toml --extra train
 RUNTIMES := requirements/runtimes
 lock: ## resolve requirements/ anew
 	$(COMPILE) --group build -o requirements/train.txt
-	$(COMPILE) --extra forms --extra studio --extra ray --group build --group test -c requirements/train.txt -o requirements/test.txt
+	$(COMPILE) --extra forms --extra classical --extra studio --extra ray --group build --group test -c requirements/train.txt -o requirements/test.txt
 	$(COMPILE) --extra studio --group build --group docs -c requirements/test.txt -o requirements/docs.txt
 	echo onnxruntime==1.30.0 | $(HASHED) - -o $(RUNTIMES)/onnxruntime.txt
 	echo openvino==2026.4.1 | $(HASHED) - -o $(RUNTIMES)/openvino.txt

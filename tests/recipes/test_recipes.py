@@ -42,7 +42,7 @@ def test_the_default_recipe_is_the_classic_experiment() -> None:
         {"validation": 1.0},
         {"validation": -0.1},
         {"early_stopping": 0},
-        {"loss": "mean_squared_error"},
+        {"loss": "hinge"},
     ],
 )
 def test_fault_67_a_setting_out_of_range_is_refused(setting: dict[str, object]) -> None:

@@ -10,7 +10,9 @@ from mnistry.networks import names
 from mnistry.recipes.recipe import LOSSES, OPTIMIZERS, Recipe
 
 _CLASSIC = Recipe()
-_SHORT_LOSSES = tuple(name.removesuffix("_crossentropy").replace("_", "-") for name in LOSSES)
+_SHORT_LOSSES = tuple(
+    name.removesuffix("_crossentropy").replace("_", "-") for name in LOSSES if "cross" in name
+)
 
 # For each option, the type of its number or the names that the shell completes, and its help. The
 # library checks the values.

@@ -24,7 +24,10 @@ _WHOLE_NUMBERS = {
     "non_digits": (0, 1_000_000),
 }
 _RENAMED = {"undistorted": "plain_epochs", "strangers": "non_digits"}  # since version 0.1
-LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
+LOSSES = (
+    *("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy"),
+    "mean_squared_error",
+)
 # Keras's optimizers that make a step from the gradients of one batch.
 OPTIMIZERS = (
     *("rmsprop", "sgd", "adam", "adamw", "nadam", "adamax", "adagrad", "adadelta", "adafactor"),
@@ -52,7 +55,7 @@ class Recipe:
         along half a cosine to 1/1000 of `learning_rate`.
     loss
         ``"categorical_crossentropy"``, ``"sparse_categorical_crossentropy"`` (the same numbers
-        from labels that are not one-hot) or ``"binary_crossentropy"``.
+        from labels that are not one-hot), ``"binary_crossentropy"`` or ``"mean_squared_error"``.
     epochs
         How many times every training image is used.
     batch_size
