@@ -194,7 +194,7 @@ def table(measured: Measured) -> str:
     for row, ones in measured["rows"].items():
         published: Published = module(row).PUBLISHED
         error = "a curve" if published.error is None else f"{published.error:g}"
-        what = f"| `{row}` | {published.year} | {published.method} | {error}"
+        what = f"| `{row}` | {published.year or '–'} | {published.method} | {error}"
         lines.append(f"{what} | {_cells(ones)} |")
     return "\n".join(lines)
 
@@ -221,7 +221,7 @@ def figures(measured: Measured) -> None:
             (module(row).PUBLISHED, row, statistics.mean(one["error"] for one in ones), ones)
             for row, ones in measured["rows"].items()
         ],
-        key=lambda one: one[0].year,
+        key=lambda one: one[0].year or 0,
     )
     figure = Figure((7, 4.8), layout="constrained")
     axes = figure.subplots()
@@ -234,7 +234,7 @@ def figures(measured: Measured) -> None:
         axes.plot(place, ours, "x", color=results.BLUE, label="re-run" if first else None)
         if first or published.year != found[place - 1][0].year:
             axes.axvline(place - 0.5, color="#dddddd", linewidth=0.8, zorder=0)
-            axes.text(place - 0.35, 16, str(published.year), fontsize=8)
+            axes.text(place - 0.35, 16, str(published.year or "no year"), fontsize=8)
     rows = [row for _, row, _, _ in found]
     axes.set_xticks(range(len(rows)), rows, rotation=90, fontsize=8)
     _finish(figure, axes, "literature-year.png")
@@ -284,7 +284,7 @@ def measure(group: str, names: Iterable[str], seeds: int, one: Callable[[str, in
 def main() -> None:
     """Measure the rows that are named; without names, draw the table and the figures anew."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("row", nargs="*", choices=[*ROWS, []], help="default: none")
+    parser.add_argument("row", nargs="*", choices=ROWS, default=[], help="default: none")
     parser.add_argument("--experiments", nargs="*", choices=list(EXPERIMENTS), default=[])
     parser.add_argument("--seeds", type=int, default=1, help="default: 1")
     arguments = parser.parse_args()

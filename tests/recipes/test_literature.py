@@ -43,7 +43,7 @@ def error(module: ModuleType, digits: tuple, **settings: object) -> float:
 @pytest.mark.parametrize("row", literature.CLASSICAL + literature.RECIPES)
 def test_every_row_has_what_was_published(row: str) -> None:
     page = importlib.import_module(f"mnistry.recipes.literature.{row.replace('-', '_')}")
-    assert 1998 <= page.PUBLISHED.year <= 2015
+    assert page.PUBLISHED.year in (None, 1998, 2003, 2014, 2015)
     assert page.PUBLISHED.source
     assert hasattr(page, "RECIPE") == (row in literature.RECIPES)
     if page.PUBLISHED.error is not None:

@@ -1,4 +1,4 @@
-"""LeNet-1: the network of 1989 that read postcodes, on MNIST.
+"""LeNet-1, the smallest of the LeNets.
 
 Published: 1.7 % (LeCun and others 1998, section III.C), with digits made smaller, to 16x16 pixels.
 """

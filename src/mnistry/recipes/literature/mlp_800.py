@@ -1,6 +1,6 @@
 """A hidden layer of 800 units, trained to the least cross-entropy.
 
-Published: 1.6 % (Simard and others 2003, table 1).
+Published: 1.6 % (Simard and others 2003).
 """
 
 from mnistry.recipes.literature.published import SIMARD_2003, Published

@@ -1,6 +1,6 @@
 """A hidden layer of 800 units, on turned, scaled, sheared and shifted images.
 
-Published: 1.1 % (Simard and others 2003, table 1).
+Published: 1.1 % (Simard and others 2003).
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """A hidden layer of 800 units, on images bent elastically.
 
-Published: 0.7 % (Simard and others 2003, table 1), with bends of sigma 4 and alpha 34: a standard
+Published: 0.7 % (Simard and others 2003), with bends of sigma 4 and alpha 34: a standard
 deviation of 1.4 pixels.
 """
 

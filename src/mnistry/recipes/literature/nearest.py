@@ -8,7 +8,7 @@ from mnistry.datasets.dataset import Images, Labels
 from mnistry.recipes.literature import k_nearest
 from mnistry.recipes.literature.published import MNIST_PAGE, Classifier, Published
 
-PUBLISHED = Published(1998, "nearest neighbour (k = 1)", 3.09, f"K. Wilder, in {MNIST_PAGE}")
+PUBLISHED = Published(None, "nearest neighbour (k = 1)", 3.09, f"K. Wilder, in {MNIST_PAGE}")
 
 
 def fit(images: Images, labels: Labels) -> Classifier:

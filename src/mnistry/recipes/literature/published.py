@@ -26,7 +26,7 @@ class Published:
     Attributes
     ----------
     year
-        Of the publication.
+        Of the publication; None where the source gives none.
     method
         What was trained, in a few words.
     error
@@ -36,7 +36,7 @@ class Published:
         Authors, title, year.
     """
 
-    year: int
+    year: int | None
     method: str
     error: float | None
     source: str

@@ -1,6 +1,6 @@
 """A small convolutional network without subsampling layers, on images bent elastically.
 
-Published: 0.4 % (Simard and others 2003, table 1).
+Published: 0.4 % (Simard and others 2003).
 """
 
 from mnistry.recipes.literature.mlp_800_elastic import ELASTIC
