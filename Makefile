@@ -42,7 +42,7 @@ COMPILE := $(HASHED) pyproject.toml --extra train
 RUNTIMES := requirements/runtimes
 lock: ## resolve requirements/ anew
 	$(COMPILE) --group build -o requirements/train.txt
-	$(COMPILE) --extra forms --extra studio --extra ray --group build --group test -c requirements/train.txt -o requirements/test.txt
+	$(COMPILE) --extra forms --extra classical --extra studio --extra ray --group build --group test -c requirements/train.txt -o requirements/test.txt
 	$(COMPILE) --extra studio --group build --group docs -c requirements/test.txt -o requirements/docs.txt
 	$(HASHED) pyproject.toml --extra serve --extra forms -c requirements/test.txt \
 		--no-emit-package pyarrow --no-emit-package xlsxwriter -o requirements/container/serve.txt

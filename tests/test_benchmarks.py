@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from tests.scripts import load
@@ -70,3 +71,27 @@ def test_every_benchmark_that_is_named_exists() -> None:
     }
     assert "benchmarks/peers.py" in named
     assert {name for name in named if not (ROOT / name).is_file()} == set()
+
+
+@pytest.fixture
+def literature(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return load(BENCHMARKS / "literature.py")
+
+
+def test_the_table_of_published_results_is_that_of_the_measurements(literature: ModuleType) -> None:
+    measured = literature.load()
+    page = literature.PAGE.read_text("utf-8")
+    assert literature.with_tables(page, measured) == page
+    measured["rows"]["linear"][0]["error"] = 12.5
+    assert "| 12.50 | 1 |" in literature.with_tables(page, measured)
+
+
+def test_a_digit_is_centred_by_its_box(literature: ModuleType) -> None:
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 3:9, 20:24] = 7
+    image[0, 3, 20] = 200  # the mass lies near this corner
+    moved = literature.in_box(image)[0]
+    assert np.argwhere(moved).min(axis=0).tolist() == [11, 12]
+    assert np.argwhere(moved).max(axis=0).tolist() == [16, 15]
+    assert moved[11, 12] == 200

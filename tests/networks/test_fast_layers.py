@@ -71,6 +71,15 @@ def test_dilated_convolution_matches_keras(padding, size, dilation) -> None:
     assert_the_same(one_layer(layer, (9, 12, 3)), noise(3, 9, 12, 3))
 
 
+@pytest.mark.parametrize("settings", [(1,), (1, 2), (1, 1, "valid", 2), (3,)])
+def test_depthwise_convolution_matches_keras(settings) -> None:
+    layer = layers.DepthwiseConv2D(*settings, activation="tanh", bias_initializer="normal")
+    model, images = one_layer(layer, (6, 7, 3)), noise(3, 6, 7, 3)
+    assert_the_same(model, images)
+    with accelerated(model):
+        assert ("conv_general_dilated" in operations(model, images)) == (settings != (1,))
+
+
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(
     ("size", "strides", "shape"),

@@ -12,6 +12,8 @@ import click
 
 from mnistry.errors import UsageError
 
+_UNBROKEN = "\N{NON-BREAKING HYPHEN}"
+
 
 class _Formatter(click.HelpFormatter):
     """Help with bold headings and coloured names; Click drops the colours outside a terminal."""
@@ -22,8 +24,12 @@ class _Formatter(click.HelpFormatter):
     def write_dl(
         self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
-        coloured = [(_style(name, fg="cyan"), text) for name, text in rows]
+        # Lines must not end within a name: it could not be copied.
+        coloured = [(_style(name, fg="cyan"), text.replace("-", _UNBROKEN)) for name, text in rows]
         super().write_dl(coloured, col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        return super().getvalue().replace(_UNBROKEN, "-")
 
 
 def _style(text: str, **style: Any) -> str:

@@ -23,9 +23,9 @@ def accelerated(model: keras.Model) -> Iterator[None]:
     """Make a model's convolutions and poolings use the quick arithmetic while the block runs.
 
     JAX must trace the model within the block: a compiled function keeps what was traced. Applies to
-    `Conv2D` without groups and to `MaxPooling2D`, channels last, in nested models too. Other layers
-    stay as they are; average pooling is quick already. On another Keras backend, or where JAX
-    computes on an accelerator, nothing changes.
+    `Conv2D` without groups, `DepthwiseConv2D` of single pixels and `MaxPooling2D`, channels last,
+    in nested models too. Other layers stay as they are; average pooling is quick already. On
+    another Keras backend, or where JAX computes on an accelerator, nothing changes.
 
     Parameters
     ----------
@@ -90,7 +90,17 @@ class _MaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]
         return largest(_padded(inputs, self, self.pool_size, -math.inf))
 
 
-_QUICK = {quick.__base__: quick for quick in (_Conv2D, _MaxPooling2D)}
+class _DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
+    """A window of one pixel: each channel times its own weight."""
+
+    def call(self, inputs: Any) -> Any:
+        outputs = inputs * keras.ops.reshape(self.kernel, (-1,))
+        if self.use_bias:
+            outputs = outputs + self.bias
+        return self.activation(outputs)
+
+
+_QUICK = {quick.__base__: quick for quick in (_Conv2D, _DepthwiseConv2D, _MaxPooling2D)}
 
 
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:
@@ -106,10 +116,12 @@ def _can_be_quick(layer: keras.Layer) -> bool:
     import jax
 
     config = layer.get_config()
+    is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    ones = ("kernel_size", "strides", "depth_multiplier") if is_depthwise else ("groups",)
     return bool(
         jax.default_backend() == "cpu"
         and config["data_format"] == "channels_last"
-        and config.get("groups", 1) == 1
+        and all(config.get(name, 1) in (1, (1, 1)) for name in ones)
     )
 
 

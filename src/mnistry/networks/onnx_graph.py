@@ -281,6 +281,39 @@ def _conv2d(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     return _activate(graph, layer, result)
 
 
+def _depthwise_conv2d(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
+    _check_channels_last(layer)
+    # Keras: height, width, channels, filters of each. ONNX: filters, 1, height, width.
+    kernel = _weights(layer.kernel, value.factor)
+    height, width, channels, _ = kernel.shape
+    kernel = kernel.transpose(2, 3, 0, 1).reshape(-1, 1, height, width)
+    result = graph.add(
+        "Conv",
+        value,
+        np.ascontiguousarray(kernel),
+        *([_weights(layer.bias)] if layer.use_bias else []),
+        shape=layer.compute_output_shape((None, *value.shape))[1:],
+        kernel_shape=layer.kernel_size,
+        strides=layer.strides,
+        dilations=layer.dilation_rate,
+        group=channels,
+        pads=_pads(layer, value, layer.kernel_size),
+    )
+    return _activate(graph, layer, result)
+
+
+def _zero_padding2d(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
+    _check_channels_last(layer)
+    (top, bottom), (left, right) = layer.padding
+    return graph.add(
+        "Pad",
+        value,
+        np.array([0, 0, top, left, 0, 0, bottom, right]),
+        shape=layer.compute_output_shape((None, *value.shape))[1:],
+        factor=value.factor,
+    )
+
+
 def _pool(operator: str, graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     _check_channels_last(layer)
     return graph.add(
@@ -343,6 +376,7 @@ LAYERS: dict[str, Callable[..., _Value]] = {
     "BatchNormalization": _batch_normalization,
     "Conv2D": _conv2d,
     "Dense": _dense,
+    "DepthwiseConv2D": _depthwise_conv2d,
     "Dropout": lambda _graph, _layer, value: value,
     "Flatten": _flatten,
     "GlobalAveragePooling2D": _global_average_pooling,
@@ -353,6 +387,7 @@ LAYERS: dict[str, Callable[..., _Value]] = {
     "Rescaling": _rescaling,
     "Reshape": _reshape,
     "Softmax": _softmax,
+    "ZeroPadding2D": _zero_padding2d,
 }
 """The Keras layers that can be exported."""
 

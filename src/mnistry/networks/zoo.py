@@ -17,6 +17,7 @@ from keras import layers
 from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import UsageError
 from mnistry.inference.model_bytes import MAX_CLASSES, MAX_PARAMETERS
+from mnistry.networks import literature
 from mnistry.networks.names import ACTIVATIONS
 from mnistry.system.cores import divide_processor
 
@@ -36,7 +37,8 @@ def build(
     Parameters
     ----------
     name
-        ``"dense"``, ``"linear"``, ``"convnet"``, ``"strided"`` or ``"strided-large"``.
+        ``"dense"``, ``"linear"``, ``"convnet"``, ``"strided"`` or ``"strided-large"``, or one of
+        `mnistry.networks.literature`: ``"lenet-5"``, ….
     seed
         Decides the initial weights.
     units, depth
@@ -215,6 +217,14 @@ NETWORKS: dict[str, Callable[..., keras.KerasTensor]] = {
     "linear": linear,
     "strided": strided,
     "strided-large": strided_large,
+    "dropout": literature.dropout,
+    "lenet-1": literature.lenet_1,
+    "lenet-5": literature.lenet_5,
+    "sigmoid-normalized": literature.sigmoid_normalized,
+    "simard": literature.simard,
+    "tanh-300": literature.tanh_300,
+    "tanh-300-100": literature.tanh_300_100,
+    "tanh-1000": literature.tanh_1000,
 }
 
 

@@ -7,11 +7,13 @@ alone.
 import importlib
 
 from mnistry.errors import UsageError
+from mnistry.recipes import literature
 from mnistry.recipes.recipe import Recipe
 
 __all__ = ["NAMES", "Recipe", "find"]
 
-NAMES = ("classic", "fast", "classic-plus", "best", "reading")
+OURS = ("classic", "fast", "classic-plus", "best", "reading")
+NAMES = OURS + literature.RECIPES
 
 
 def find(name: str) -> Recipe:
@@ -29,6 +31,7 @@ def find(name: str) -> Recipe:
     """
     if name not in NAMES:
         raise UsageError(f"no recipe is called {name!r}", expected="one of " + ", ".join(NAMES))
-    page = importlib.import_module(f"mnistry.recipes.{name.replace('-', '_')}")
+    package = "mnistry.recipes" if name in OURS else "mnistry.recipes.literature"
+    page = importlib.import_module(f"{package}.{name.replace('-', '_')}")
     found: Recipe = page.RECIPE
     return found
