@@ -1,11 +1,13 @@
-"""Put the studio under load for ten minutes, with slow clients, and measure its resources.
+"""Put the studio, or the server, under load for ten minutes, and measure its resources.
 
 Quick clients send single digits at a fixed rate, and ask for pages in between. Sixty slow clients
 hold a connection each: some send headers byte by byte, some a body, some request much and read
-nothing. The process's memory, files and threads are measured during the load and after it.
+nothing. The process's memory, files and threads are measured during the load and after it. Of the
+server, whose workers are measured too, one is killed five times.
 
     python -m torture.load
     python -m torture.load --seconds 30
+    python -m torture.load --server
 """
 
 import argparse
@@ -14,7 +16,9 @@ import contextlib
 import http.client
 import io
 import json
+import os
 import select
+import signal
 import socket
 import statistics
 import tempfile
@@ -28,7 +32,7 @@ import numpy as np
 from PIL import Image
 
 import mnistry
-from torture.processes import Served, studio
+from torture.processes import Served, server, studio
 
 RATE = 60  # requests a second of all quick clients
 SLOW = 60  # slow clients
@@ -40,6 +44,8 @@ _REQUESTS = [
     ("GET", "/api/status"), ("GET", "/"), ("GET", "/api/runs"), ("GET", "/api/data"),
     ("GET", "/api/data/test/7"), ("GET", "/api/units/3"),
 ]  # fmt: skip
+_OF_THE_SERVER = [("GET", "/readyz"), ("GET", "/"), ("GET", "/metrics"), ("GET", "/openapi.json")]
+_KILLED = 5  # times that a worker of the server is killed
 
 
 def pictures() -> list[bytes]:
@@ -62,6 +68,10 @@ class Load:
         self.ended_by_server = 0
         self._served, self._ended, self._lock = served, threading.Event(), threading.Lock()
         self._number, self._began = 0, time.perf_counter()
+        self._token = {} if served.token is None else {"Authorization": f"Bearer {served.token}"}
+        self._head = "".join(f"{name}: {value}\r\n" for name, value in self._token.items())
+        self.wrong: list[str] = []
+        self._texts: dict[int, str] = {}
         self._pictures = pictures()
         slow = [self._slow_head, self._slow_body, self._slow_taker]
         self._threads = [
@@ -92,11 +102,13 @@ class Load:
                 if number % 4:
                     method, path, body = "POST", "/api/read", self._pictures[number % 101]
                 else:
-                    (method, path), body = _REQUESTS[number // 4 % len(_REQUESTS)], None
-                connection.request(method, path, body)
+                    requests = _REQUESTS if self._served.token is None else _OF_THE_SERVER
+                    (method, path), body = requests[number // 4 % len(requests)], None
+                connection.request(method, path, body, self._token)
                 response = connection.getresponse()
-                response.read()
+                answer = response.read()
                 status = str(response.status)
+                self._compare(number, method, status, answer)
             except (OSError, http.client.HTTPException) as error:
                 status = type(error).__name__
                 connection.close()
@@ -104,6 +116,13 @@ class Load:
                 self.statuses[status] += 1
                 self.latencies.append(time.perf_counter() - due)
         connection.close()
+
+    def _compare(self, number: int, method: str, status: str, answer: bytes) -> None:
+        """Note an answer to a picture that is not the first one's."""
+        if method == "POST" and status == "200":
+            text = json.loads(answer)["text"]
+            if self._texts.setdefault(number % 101, text) != text:
+                self.wrong.append(text)
 
     def _slowly(self, head: bytes, send: bytes) -> None:
         """Connect, send headers, then a byte at a time, and read nothing; repeat."""
@@ -129,13 +148,14 @@ class Load:
 
     def _slow_body(self) -> None:
         host = f"{self._served.host}:{self._served.port}"
-        head = f"POST /api/read HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000000\r\n\r\n"
+        head = f"POST /api/read HTTP/1.1\r\nHost: {host}\r\n{self._head}"
+        head += "Content-Length: 5000000\r\n\r\n"
         self._slowly(head.encode(), b"x")
 
     def _slow_taker(self) -> None:
         host = f"{self._served.host}:{self._served.port}"
         # A large answer that needs no computation: the queue stays free for the quick clients.
-        head = f"GET /openapi.json HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        head = f"GET /openapi.json HTTP/1.1\r\nHost: {host}\r\n{self._head}\r\n"
         self._slowly(head.encode() * 20, b"")
 
 
@@ -147,11 +167,18 @@ def _is_closed(connection: socket.socket) -> bool:
 
 
 def watch(served: Served, seconds: float) -> list[dict[str, int]]:
-    """Measure the process every few seconds for `seconds` seconds."""
-    looks = []
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        looks.append(served.taken())
+    """Measure the processes every few seconds for `seconds` seconds; kill workers meanwhile."""
+    looks: list[dict[str, int]] = []
+    began, killed = time.perf_counter(), 0
+    while (passed := time.perf_counter() - began) < seconds:
+        workers = served.children()
+        if workers and killed < _KILLED and passed > (killed + 1) * seconds / (_KILLED + 1):
+            os.kill(workers[0], signal.SIGKILL)
+            killed += 1
+            time.sleep(_EVERY)
+            continue
+        each = [served.taken(), *map(served.taken, workers)]
+        looks.append({what: sum(one[what] for one in each) for what in each[0]})
         time.sleep(_EVERY)
     return looks
 
@@ -160,9 +187,12 @@ def _median(looks: Sequence[dict[str, int]], what: str) -> float:
     return statistics.median(look[what] for look in looks)
 
 
-def campaign(seconds: float = 600) -> dict[str, Any]:
+def campaign(seconds: float = 600, *, of_the_server: bool = False) -> dict[str, Any]:
     """Put the studio under load; return its resources in the first and last sixth, and after."""
-    with tempfile.TemporaryDirectory() as place, studio(Path(place, "runs")) as served:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        server() if of_the_server else studio(Path(place, "runs")) as served,
+    ):
         load = Load(served)
         load.start()
         time.sleep(min(_WARM, seconds / 2))
@@ -187,6 +217,7 @@ def campaign(seconds: float = 600) -> dict[str, Any]:
         "seconds": seconds,
         "answers": dict(load.statuses),
         "slow clients ended": load.ended_by_server,
+        "answers that changed": len(load.wrong),
         "median and p99, ms": [round(1000 * hundredths[k - 1], 1) for k in (50, 99)],
         "first sixth, last sixth, after": taken,
         "said": served.said[0][-500:],
@@ -197,7 +228,9 @@ def main() -> None:
     """Run the campaign, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
-    print(json.dumps(campaign(parser.parse_args().seconds), indent=2))
+    parser.add_argument("--server", action="store_true", help="mnistry serve instead of the studio")
+    asked = parser.parse_args()
+    print(json.dumps(campaign(asked.seconds, of_the_server=asked.server), indent=2))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,24 @@ class Served:
         """Return the JSON at a path."""
         return json.loads(self.ask("GET", path)[1])
 
-    def taken(self) -> dict[str, int]:
-        """Return the process's memory in bytes, and its numbers of files and threads."""
-        process = Path("/proc", str(self.pid))
-        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    def children(self) -> list[int]:
+        """Return the numbers of the processes that it has started: a server's workers."""
+        path = Path("/proc", str(self.pid), "task", str(self.pid), "children")
+        return [int(number) for number in path.read_text().split()]
+
+    def taken(self, pid: int | None = None) -> dict[str, int]:
+        """Return a process's memory in bytes, and its numbers of files and threads; by default its.
+
+        Of a process that has ended, all are 0.
+        """
+        process = Path("/proc", str(pid or self.pid))
+        try:
+            lines = (process / "status").read_text().splitlines()
+        except OSError:
+            lines = []
+        if not any(line.startswith("VmRSS") for line in lines):
+            return {"bytes": 0, "files": 0, "threads": 0}
+        status = dict(line.split(":", 1) for line in lines)
         return {
             "bytes": int(status["VmRSS"].split()[0]) << 10,
             "files": len(list((process / "fd").iterdir())),

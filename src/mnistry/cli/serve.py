@@ -17,7 +17,7 @@ from mnistry.system.cores import cores
     "--workers",
     metavar="N",
     type=click.IntRange(1, 1024),
-    help="Read with N processes. Each takes 100 to 400 MB.",
+    help="Read with N processes. Each takes 80 to 300 MB.",
     show_default="one for each core",
 )
 @options.ALLOW_HOST
