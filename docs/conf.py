@@ -1,7 +1,8 @@
 """How Sphinx builds the site: ``make docs``.
 
-The pages are MyST Markdown. Three things are made while it builds: the figures, the reference of
-the commands, and formulas as MathML, which browsers show without a script from elsewhere.
+The pages are MyST Markdown. Four things are made while it builds: the figures, the gallery, the
+reference of the commands, and formulas as MathML, which browsers show without a script from
+elsewhere.
 """
 
 import html
@@ -25,6 +26,7 @@ sys.path.insert(0, str(HERE))
 
 import commands  # noqa: E402
 import figures  # noqa: E402
+import gallery  # noqa: E402
 
 project = "mnistry"
 author = "the mnistry authors"
@@ -64,10 +66,12 @@ class Drawing(SphinxDirective):
         return [nodes.raw("", f'<div class="drawing">{svg}</div>', format="html")]
 
 
-def append_commands(_app: "Sphinx", page: str, source: list[str]) -> None:
-    """Append the help of every command to the page about the command line."""
+def append_made_parts(_app: "Sphinx", page: str, source: list[str]) -> None:
+    """Append the help of every command to the page about the command line, and the gallery."""
     if page == "reference/cli":
         source[0] += "\n" + commands.reference()
+    if page == "gallery":
+        source[0] += "\n" + gallery.page()
 
 
 def escape_bars(
@@ -93,5 +97,5 @@ def setup(app: "Sphinx") -> None:
     """Tell Sphinx of all this."""
     app.add_directive("drawing", Drawing)
     app.add_html_math_renderer("mathml", (inline_formula, None), (displayed_formula, None))
-    app.connect("source-read", append_commands)
+    app.connect("source-read", append_made_parts)
     app.connect("autodoc-process-docstring", escape_bars)

@@ -405,6 +405,15 @@ def test_a_figure_is_drawn_in_the_colours_of_its_page(name: str, figures: Module
     assert not re.search(r"http(?!://www\.w3\.org/)", drawn)
 
 
+# An index lists pages, and one page is written by the test campaign that it reports.
+@pytest.mark.parametrize(
+    "page", sorted(PAGES.keys() - {"howto/index.md", "concepts/index.md", "reference/index.md",
+                                   "reliability.md"}),
+)  # fmt: skip
+def test_the_first_screen_of_a_page_says_who_it_is_for(page: str) -> None:
+    assert "\n**For** " in "\n".join(PAGES[page].splitlines()[:9])
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", PAGES[page]):

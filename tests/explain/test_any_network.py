@@ -51,8 +51,10 @@ def test_a_pixel_counts_by_how_much_it_changes_the_logit(run, digits):
 
 
 def test_grad_cam_is_the_sum_of_maps_times_their_mean_gradients(run, digits):
-    image = digits[0][3]
-    found = any_network.saliency(run.model(), image, 3)
+    image, model = digits[0][3], run.model()
+    before = np.asarray(model(image[None]))
+    found = any_network.saliency(model, image, 3)
+    np.testing.assert_array_equal(model(image[None]), before)  # the model is as it was
     assert (found.layer, found.by_place.shape) == ("relu_3", (3, 3))
     assert found.by_place.min() >= 0 < found.by_place.max()
     model = run.model()

@@ -120,8 +120,8 @@ def _print_case(case: "Case") -> None:
         click.echo(f"  {stage.name:{_WIDTH}}{format_answer(stage.digit)}")
     decided, _, why = case.decision.partition(": ")
     click.echo(f"  {decided:{_WIDTH}}{why}")
-    labels = ", ".join(str(prototype.label) for prototype in case.nearest)
-    click.echo(f"  {'nearest of the prototypes':{_WIDTH}}{labels}")
+    near = ", ".join(f"{found.label} ({found.distance:.2f} away)" for found in case.nearest)
+    click.echo(f"  {'nearest of the prototypes':{_WIDTH}}{near}")
     click.echo(f"  what would change it{'' if case.changes else ': nothing that was tried'}")
     for change in case.changes[:_CHANGES]:
         click.echo(f"    {change.name:{_WIDTH - 2}}{format_answer(change.digit)}")

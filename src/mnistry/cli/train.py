@@ -149,7 +149,7 @@ def train(
         startup.import_keras()
         dataset = common.load_dataset(wanted.origin)
         runs = [] if run is None else [_resume(run, dataset, workers, callback_names)]
-        if run is None and not {"batch_size", "model"} & changes.keys():
+        if run is None and "batch_size" not in changes:
             wanted = _with_fitting_batches(wanted, dataset)
         for number, path in places.items():
             start = 0.0 if runs else time.perf_counter() - _STARTED

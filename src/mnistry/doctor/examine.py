@@ -101,7 +101,7 @@ class Case:
         The last stage that changed the answer, from which on it is what was read; None if no stage
         changed it. In a picture of one digit, the stages of `Diagnosis.naive` count too.
     nearest
-        The prototypes most like the form, the nearest first.
+        The prototype most like the form, for each of the digit's candidates.
     changes
         For each other answer, ``?`` included, the smallest change of the form that leads to it.
         The smallest change comes first.
@@ -205,7 +205,7 @@ def examine(reader: Reader, picture: Source, page: int | None = None) -> Diagnos
                 digit,
                 predictions,
                 _what_mattered(whole, _predict(reader, whole)),
-                nearest(forms[i]),
+                nearest(forms[i], [candidate.digit for candidate in digit.candidates]),
                 _other_answers(reader, predictions[-1]),
             )
         )

@@ -1,11 +1,11 @@
-"""Find the typical digits most like an image, among some 200 of MNIST's training images.
+"""Find the typical digits most like an image, among 200 of MNIST's training images.
 
 Knows nothing of the network, or of where the image comes from.
 """
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,26 +44,26 @@ class Prototype:
     image: NDArray[np.uint8] = field(repr=False)
 
 
-def nearest(image: NDArray[np.uint8], count: int = 3) -> tuple[Prototype, ...]:
-    """Find the prototypes most like an image of MNIST's form, the nearest first.
+def nearest(image: NDArray[np.uint8], labels: Sequence[int]) -> tuple[Prototype, ...]:
+    """Find the prototype most like an image of MNIST's form, for each of these digits.
 
     Parameters
     ----------
     image
         ``uint8``, shape ``(28, 28)``, 0 for paper to 255 for ink.
-    count
-        How many.
+    labels
+        The digits, 0 to 9.
 
     Raises
     ------
     ModelError
         If the installed prototypes are missing.
     """
-    images, labels, directions = _shipped()
+    images, known, directions = _shipped()
     alike = directions @ np.stack([_direction(one) for one in _placed(image)]).T
     distances = np.maximum(0, 1 - alike.max(axis=1))
-    order = np.argsort(distances, kind="stable")[:count]
-    return tuple(Prototype(int(labels[i]), float(distances[i]), images[i]) for i in order)
+    found = (int(np.where(known == label, distances, 2).argmin()) for label in labels)
+    return tuple(Prototype(int(known[i]), float(distances[i]), images[i]) for i in found)
 
 
 @functools.cache

@@ -224,7 +224,9 @@ def _draw_headings(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
     for number, stage in enumerate(diagnosis.cases[0].stages):
         x = _STAGES + number * (_TILE + _GAP)
         sheet.paragraph(x, y, stage.name, _TILE + _GAP / 2, _SMALL, _GREY)
-    sheet.paragraph(_NEAREST, y, "nearest of MNIST's prototypes", _TILE + _TILE / 2, _SMALL, _GREY)
+    sheet.paragraph(
+        _NEAREST, y, "MNIST's most similar, of each candidate", _TILE + _TILE / 2, _SMALL, _GREY
+    )
     what, room = "the smallest change that changes the answer", _WIDTH - _EDGE - _CHANGE
     sheet.paragraph(_CHANGE, y, what, room, _SMALL, _GREY)
     return y + 48

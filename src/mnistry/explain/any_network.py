@@ -3,8 +3,9 @@
 For networks that `mnistry.explain.dense` cannot read. Knows nothing of how this is shown.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -45,17 +46,17 @@ def saliency(model: keras.Model, image: NDArray[np.uint8], answer: int) -> Salie
     first = next(la for la in model.layers if not isinstance(la, keras.layers.InputLayer))
     if first.weights or np.prod(first.output.shape[1:]) != image.size:
         return None
-    logits = _logits(model)
     maps = _last_maps(model)
     scaled = keras.Model(model.inputs[0], first.output)(image[np.newaxis])
-    behind = keras.Model(first.output, logits)
-    pixels = jax.grad(lambda values: behind(values)[0, answer])(scaled)
-    by_pixel = np.asarray(scaled * pixels, np.float64).reshape(28, 28)
-    if maps is None:
-        return Saliency(by_pixel)
-    values = keras.Model(first.output, maps.output)(scaled)
-    rest = keras.Model(maps.output, logits)
-    slopes = jax.grad(lambda value: rest(value)[0, answer])(values)
+    with _logits(model) as logits:
+        behind = keras.Model(first.output, logits)
+        pixels = jax.grad(lambda values: behind(values)[0, answer])(scaled)
+        by_pixel = np.asarray(scaled * pixels, np.float64).reshape(28, 28)
+        if maps is None:
+            return Saliency(by_pixel)
+        values = keras.Model(first.output, maps.output)(scaled)
+        rest = keras.Model(maps.output, logits)
+        slopes = jax.grad(lambda value: rest(value)[0, answer])(values)
     weights = np.asarray(slopes, np.float64)[0].mean(axis=(0, 1))
     by_place = np.maximum(0, np.asarray(values, np.float64)[0] @ weights)
     return Saliency(by_pixel, by_place, maps.name)
@@ -71,11 +72,22 @@ def learn(run: Run, image: NDArray[np.uint8], label: int, others: Split | None) 
     ModelError
         If the run's ``model.keras`` is damaged.
     """
+    model = run.model()
+    with _logits(model) as tensor:
+        return _learn(run, keras.Model(model.inputs[0], tensor), image, label, others)
+
+
+def _learn(
+    run: Run,
+    network: keras.Model,
+    image: NDArray[np.uint8],
+    label: int,
+    others: Split | None,
+) -> LearningStep:
+    """Compute a step of a network that gives logits."""
     import jax
 
     loss = run.experiment.recipe.loss
-    model = run.model()
-    network = keras.Model(model.inputs[0], _logits(model))
     weights = [variable.value for variable in network.trainable_variables]
     state = [variable.value for variable in network.non_trainable_variables]
 
@@ -123,16 +135,22 @@ def learn(run: Run, image: NDArray[np.uint8], label: int, others: Split | None) 
         curve=curve(points),
         others=0 if others is None else len(others.images),
         difference=_DIFFERENCE,
+        is_dense=False,
     )
 
 
-def _logits(model: keras.Model) -> Any:
-    """Return the tensor before softmax."""
+@contextlib.contextmanager
+def _logits(model: keras.Model) -> Iterator[Any]:
+    """Yield the tensor before softmax; the model must be used during the block alone."""
     last = model.layers[-1]
     if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
-        return last.input
-    last.activation = keras.activations.linear  # the model is loaded for this alone
-    return last(last.input)
+        yield last.input
+        return
+    softmax, last.activation = last.activation, keras.activations.linear
+    try:
+        yield model.output
+    finally:
+        last.activation = softmax
 
 
 def _last_maps(model: keras.Model) -> Any:

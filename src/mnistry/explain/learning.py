@@ -135,6 +135,8 @@ class LearningStep:
         The number of other images in `table` and `curve`.
     difference
         What was added to a weight, and subtracted, to check its gradient.
+    is_dense
+        Whether the network has dense layers alone.
     """
 
     label: int
@@ -150,6 +152,7 @@ class LearningStep:
     curve: LossCurve
     others: int
     difference: float = 1e-5
+    is_dense: bool = True
 
     @property
     def predicted(self) -> float:

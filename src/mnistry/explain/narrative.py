@@ -508,10 +508,11 @@ def _direction(step: LearningStep) -> Section:
         for weight in step.weights
     )
     little = f"{step.difference:.5f}".rstrip("0")
+    filters = "" if step.is_dense else " (of a convolution: by weight, row by row, and map)"
     largest: list[Part] = [
-        "These are the weights of each layer with the largest gradients, named by input and node. "
-        f"The last column checks the gradient by a difference: the loss with {little} added to the "
-        "weight, minus the loss with as much subtracted, divided by twice that.",
+        "These are the weights of each layer with the largest gradients, named by input and node"
+        f"{filters}. The last column checks the gradient by a difference: the loss with {little} "
+        "added to the weight, minus the loss with as much subtracted, divided by twice that.",
         Table(("weight", "value", "backpropagation", "difference"), rows),
     ]
     none: list[Part] = ["Here the gradient of every weight is 0: only biases learn from the image."]
