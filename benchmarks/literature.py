@@ -1,4 +1,4 @@
-"""Re-run published results on MNIST, a row at a time, and write `docs/literature.md`'s table.
+"""Re-run published results on MNIST, a row at a time, and write the tables of `docs/literature.md`.
 
 Each row is trained on all 60,000 training images and reads the test images once. Results are kept
 in `literature.json` after every run, so that the table can be made in parts. Seconds are those of
@@ -6,7 +6,7 @@ the processor, of all cores together.
 
     python benchmarks/literature.py linear k-nearest
     python benchmarks/literature.py lenet-5 --seeds 5
-    python benchmarks/literature.py --experiments linear-cross-entropy
+    python benchmarks/literature.py linear-cross-entropy
 """
 
 import argparse
@@ -19,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -134,12 +134,12 @@ EXPERIMENTS: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
         ),
     ),
     "mlp-300-short": (
-        "300 hidden units, squared error, one pass",
-        lambda seed: train(["--recipe", "mlp-300", "--epochs", "1"], seed),
+        "300 hidden units, squared error, 7 passes instead of 20",
+        lambda seed: train(["--recipe", "mlp-300", "--epochs", "7"], seed),
     ),
     "mlp-1000-short": (
-        "1,000 hidden units, squared error, one pass",
-        lambda seed: train(["--recipe", "mlp-1000", "--epochs", "1"], seed),
+        "1,000 hidden units, squared error, 7 passes instead of 20",
+        lambda seed: train(["--recipe", "mlp-1000", "--epochs", "7"], seed),
     ),
     "svm-without-virtual": (
         "the same support vector machine on 10,000 images, without the virtual ones",
@@ -191,7 +191,8 @@ def table(measured: Measured) -> str:
         "| row | year | what | published, % | re-run, % | seeds | CPU seconds |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row, ones in measured["rows"].items():
+    for row in ROWS:
+        ones = measured["rows"].get(row, [])
         published: Published = module(row).PUBLISHED
         error = "a curve" if published.error is None else f"{published.error:g}"
         what = f"| `{row}` | {published.year or '–'} | {published.method} | {error}"
@@ -208,6 +209,8 @@ def experiments(measured: Measured) -> str:
 
 
 def _cells(ones: list[dict[str, Any]]) -> str:
+    if not ones:
+        return "not run yet | 0 | –"
     errors = [one["error"] for one in ones]
     spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
     seconds = statistics.median(one["seconds"] for one in ones)
@@ -267,34 +270,33 @@ def _finish(figure: Figure, axes: Any, name: str) -> None:
     figure.savefig(PICTURES / name, dpi=100)
 
 
-def measure(group: str, names: Iterable[str], seeds: int, one: Callable[[str, int], Any]) -> None:
-    """Run what was not run before, and keep each result at once."""
-    for name in names:
-        for seed in range(seeds):
-            done = load()[group].get(name, [])
-            if any(run["seed"] == seed for run in done):
-                continue
-            result = one(name, seed)
-            print(name, result, file=sys.stderr, flush=True)
-            measured = load()
-            measured[group].setdefault(name, []).append(result)
-            save(measured)
+def measure(name: str, seed: int) -> None:
+    """Run a row or an experiment, unless it was run before, and keep the result at once."""
+    group = "rows" if name in ROWS else "experiments"
+    if any(done["seed"] == seed for done in load()[group].get(name, [])):
+        return
+    result = run(name, seed) if name in ROWS else EXPERIMENTS[name][1](seed)
+    print(name, result, file=sys.stderr, flush=True)
+    measured = load()
+    measured[group].setdefault(name, []).append(result)
+    save(measured)
 
 
 def main() -> None:
-    """Measure the rows that are named; without names, draw the table and the figures anew."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("row", nargs="*", choices=ROWS, default=[], help="default: none")
-    parser.add_argument("--experiments", nargs="*", choices=list(EXPERIMENTS), default=[])
+    """Measure what is named; without names, make the tables and the figures anew."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = (*ROWS, *EXPERIMENTS)
+    parser.add_argument("name", nargs="*", help=", ".join(known))
     parser.add_argument("--seeds", type=int, default=1, help="default: 1")
     arguments = parser.parse_args()
-    measure("rows", arguments.row, arguments.seeds, run)
-    measure(
-        "experiments",
-        arguments.experiments,
-        arguments.seeds,
-        lambda name, seed: EXPERIMENTS[name][1](seed),
-    )
+    for name in arguments.name:
+        if name not in known:
+            parser.error(f"{name} is neither a row nor an experiment")
+    for name in arguments.name:
+        for seed in range(arguments.seeds):
+            measure(name, seed)
     save(load())
 
 
