@@ -8,7 +8,7 @@ a real sheet: FORM.toml, its scan, and a JSON of what a person reads.
     python benchmarks/forms.py --sheets 40
     python benchmarks/forms.py --sheets 40 --digits hands --hands FOLDER
     python benchmarks/forms.py --real FOLDER
-    python benchmarks/forms.py --calibrate 6000
+    python benchmarks/forms.py --calibrate 6000 --hands FOLDER
 """
 
 import argparse
@@ -100,12 +100,15 @@ def by_digit(images: Images, labels: Labels) -> Hand:
 class Hands:
     """The hands that write sheets: MNIST's digits, or those of pen writers, one a sheet."""
 
-    def __init__(self, name: str, folder: Path | None) -> None:
+    def __init__(
+        self, name: str, folder: Path | None, writers: Sequence[int] = hands.JUDGE
+    ) -> None:
         self._drawn: list[hands.PenDigit] = []
+        self._writers = writers
         if name == "hands":
             if folder is None:
                 raise SystemExit("--digits hands needs --hands FOLDER")
-            self._drawn = hands.load_pen_digits(folder, hands.JUDGE)
+            self._drawn = hands.load_pen_digits(folder, writers)
             return
         (x_train, y_train), (x_test, y_test) = mnistry.load("mnist")
         images = (x_test, y_test) if name == "test" else (x_train[CHOOSE], y_train[CHOOSE])
@@ -115,7 +118,7 @@ class Hands:
         """Return the digits of one writer, eight of each drawn with a pen."""
         if not self._drawn:
             return self._one
-        writer = hands.JUDGE[sheet % len(hands.JUDGE)]
+        writer = self._writers[sheet % len(self._writers)]
         own = [one for one in self._drawn if one.writer == writer]
         random.shuffle(own)
         each = [[one for one in own if one.digit == digit][:8] for digit in range(10)]
@@ -312,14 +315,14 @@ def report(counts: Mapping[str, int], wrong: Sequence[str], spent: Sequence[floa
         print(f"{np.median(spent):.2f} s of processor time a sheet (median)")
 
 
-def calibrate(networks: Networks, hand: Hand, count: int, seed: int) -> None:
+def calibrate(networks: Networks, every: Sequence[Hand], count: int, seed: int) -> None:
     """Fit `mnistry.forms.characters.certainty` to generated cells, and print its weights."""
     random = np.random.default_rng(seed)
     terms, is_right = [], []
     side = 12 * SCALE
     frame = FieldInk(np.zeros((side, side), np.float32), np.zeros((side, side), bool), False)
     while len(terms) < count:
-        writer = Writer(hand, random)
+        writer = Writer(every[random.integers(len(every))], random)
         digit, ink = int(random.integers(10)), np.zeros((side, side), np.float32)
         writer.write(ink, str(digit), (6, 6))
         factor = random.uniform(0.4, 1)  # the scan's resolution
@@ -370,8 +373,11 @@ def main() -> None:
     if path is None:
         path = Path(__file__).with_suffix(".toml")
     if chosen.calibrate:
-        hand = Hands("choose", None).hand(0, np.random.default_rng(0))
-        calibrate(reader.networks, hand, chosen.calibrate, 1)
+        random = np.random.default_rng(0)
+        pens = Hands("hands", chosen.hands, hands.CHOOSE)
+        every = [Hands("choose", None).hand(0, random)] * 13  # 0.3 of them are pens'
+        every += [pens.hand(writer, random) for writer in range(len(hands.CHOOSE))]
+        calibrate(reader.networks, every, chosen.calibrate, 1)
         return
     writers = Hands(chosen.digits, chosen.hands)
     generated(FormReader(loading.load(path), reader), writers, chosen.sheets, chosen.seed)

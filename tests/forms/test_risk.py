@@ -43,7 +43,7 @@ def test_a_smaller_risk_leaves_more_to_look_at_and_a_larger_one_less(
     assert statuses(form, store) == [OK, CHECK]
     risk.keep(store, risk.parse("5/10000"))
     assert statuses(form, store) == [CHECK, CHECK]
-    risk.keep(store, risk.parse("30/10000"))
+    risk.keep(store, risk.parse("90/10000"))
     assert statuses(form, store) == [OK, OK]
     assert output.results(form, store)[1].answers[key("station")].text == "049"
     assert output.results(form, store)[1].answers[key("young")].status == CHECK

@@ -28,7 +28,7 @@ RISK = click.option(
     metavar="PART",
     help="How many of the fields called ok may be wrong, such as 4/10000: the fewer, the more are "
     "to be checked. Kept with the batch.",
-    show_default="usual, some 20/10000",
+    show_default="usual, some 30/10000",
 )
 DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch's folder.")
 

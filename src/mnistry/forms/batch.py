@@ -118,7 +118,8 @@ def read(
     lines: list[tuple[tuple[bool, float], ...]] = []
     for task, page in done:
         progress(_name(task))
-        lines.append(page.lines)
+        if page.lines:
+            lines.append(page.lines)
         store.add_page(task.file, page)
         if task.is_last:
             store.finish_file(task.file, task.pages, version)
