@@ -46,7 +46,6 @@ def told(call, kind: type[MnistryError], *said: str) -> None:
             "optimizer 'adamm'; expected a Keras optimizer or its name: rmsprop",
         ),
     ],
-    ids=str,
 )
 def test_wrong_settings_are_told_before_the_first_step(linear, settings, said) -> None:
     before = linear.get_weights()
