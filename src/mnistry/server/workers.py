@@ -112,7 +112,7 @@ class Workers:
         """Raise `ApiError` 503 if another task would have to wait for too long."""
         wait = self._expected / self.at_once
         if wait > _MOST_WAIT:
-            raise _too_busy(wait)
+            raise _too_busy(wait - _MOST_WAIT)
 
     async def run(self, task: Task) -> Answered:
         """Do a task; if this is cancelled while it waits, it is never done.
