@@ -335,12 +335,35 @@ def _add(graph: _Graph, layer: keras.Layer, *values: _Value) -> _Value:
     return graph.add("Sum", first, *others)
 
 
+def _zero_padding(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
+    _check_channels_last(layer)
+    (top, bottom), (left, right) = layer.padding
+    return graph.add(
+        "Pad",
+        value,
+        np.array([0, 0, top, left, 0, 0, bottom, right], np.int64),
+        shape=layer.compute_output_shape((None, *value.shape))[1:],
+        factor=value.factor,
+    )
+
+
+def _concatenate(graph: _Graph, layer: keras.Layer, *values: _Value) -> _Value:
+    axes = len(values[0].shape)
+    axis = layer.axis % (axes + 1)
+    if axes == 3:  # the channels are the first axis in ONNX
+        axis = {1: 2, 2: 3, 3: 1}[axis]
+    first, *others = (graph.settle(value) for value in values)
+    shape = layer.compute_output_shape([(None, *value.shape) for value in values])[1:]
+    return graph.add("Concat", first, *others, shape=shape, axis=axis)
+
+
 LAYERS: dict[str, Callable[..., _Value]] = {
     "Activation": _activate,
     "Add": _add,
     # Neither Keras nor ONNX, by default, counts the padding in the mean.
     "AveragePooling2D": partial(_pool, "AveragePool"),
     "BatchNormalization": _batch_normalization,
+    "Concatenate": _concatenate,
     "Conv2D": _conv2d,
     "Dense": _dense,
     "Dropout": lambda _graph, _layer, value: value,
@@ -353,6 +376,7 @@ LAYERS: dict[str, Callable[..., _Value]] = {
     "Rescaling": _rescaling,
     "Reshape": _reshape,
     "Softmax": _softmax,
+    "ZeroPadding2D": _zero_padding,
 }
 """The Keras layers that can be exported."""
 
