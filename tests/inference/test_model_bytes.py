@@ -117,3 +117,18 @@ def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ModelError, match="Permission denied"):
         model_bytes.read(path, ".onnx", 1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("m.safetensors", ["weights without their network", "load_file('", "torch.onnx.export("]),
+        ("m.pt", ["a pickle can run any code", "torch.onnx.export(model.eval()"]),
+        ("arch.json", ["a network's description", "model_from_json(open('", "load_weights"]),
+    ],
+)
+def test_parts_of_a_network_are_named_with_the_code_that_completes_them(tmp_path, name, words):
+    path = written(tmp_path / name, b"{}      ")
+    message = str(model_bytes.refusal(path, "a .keras file"))
+    for word in words:
+        assert word in message

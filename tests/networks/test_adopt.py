@@ -296,6 +296,50 @@ def keras_model(regression, shape, *, scale=(1, 0), first=(), last=(), dtype="fl
     return model
 
 
+def spread(regression, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Give a regression for images of another shape, with weights for the paper around too."""
+    kernel, bias = regression
+    side = max(shape)
+    whole = np.random.default_rng(0).normal(0, 1, (side, side, 10))
+    margin = (side - 28) // 2
+    whole[margin : margin + 28, margin : margin + 28] = kernel.reshape(28, 28, 10)
+    if len(shape) == 2:
+        return whole.reshape(-1, 10), bias
+    shares = np.array([0.5, 0.3, 0.2]) if 3 in shape else np.ones(1)
+    axis = 0 if shape[0] < 4 else 2
+    channels = np.stack([share * whole for share in shares], axis)
+    return channels.reshape(-1, 10), bias
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ((32, 32), "32x32, with paper around"),
+        ((1, 32, 32), "1x32x32, with paper around, channel first"),
+        ((32, 32, 1), "32x32x1, with paper around, channel last"),
+        ((3, 28, 28), "3x28x28, three equal channels first"),
+        ((28, 28, 3), "28x28x3, three equal channels last"),
+        ((3, 32, 32), "3x32x32, with paper around, three equal channels first"),
+        ((32, 32, 3), "32x32x3, with paper around, three equal channels last"),
+    ],
+)
+@pytest.mark.parametrize("form", ["onnx", "keras"])
+def test_images_of_32x32_and_of_three_channels_are_made(
+    form, shape, name, regression, digits, tmp_path
+) -> None:
+    weights = spread(regression, shape)
+    path = tmp_path / f"m.{form}"
+    if form == "onnx":
+        torch_like(path, weights, shape=shape)
+    else:
+        keras_model(weights, shape).save(path)
+    found = adopted(path, digits)
+    check(found, by_hand(regression, digits.images[:200]), digits, f"0 to 1, ink high, {name}")
+    if found.keras is not None:
+        given = found.keras.predict_on_batch(digits.images[:50])
+        np.testing.assert_allclose(given, answers(found, digits.images[:50]), atol=2e-4)
+
+
 @pytest.mark.parametrize(
     ("shape", "options", "form"),
     [
@@ -436,9 +480,9 @@ def test_of_several_outputs_the_user_chooses_one(regression, digits, tmp_path) -
 
 
 def test_fault_113_images_of_another_size(regression, digits, tmp_path) -> None:
-    weights = np.zeros((3072, 10)), np.zeros(10)
-    path = torch_like(tmp_path / "m.onnx", weights, shape=(3, 32, 32))
-    refused(path, digits, "its input is [N, 3, 32, 32]", "784 in a row")
+    weights = np.zeros((12288, 10)), np.zeros(10)
+    path = torch_like(tmp_path / "m.onnx", weights, shape=(3, 64, 64))
+    refused(path, digits, "its input is [N, 3, 64, 64]", "28x28 or 32x32", "torch.nn.Upsample")
 
 
 def test_fault_111_a_model_with_code_in_it(digits, tmp_path) -> None:

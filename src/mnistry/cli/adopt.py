@@ -39,9 +39,10 @@ _OUTPUTS = {
 def adopt(model: Path, output: Path, data: str | None, form: "Origin", as_json: bool) -> None:
     """Find out what input somebody else's network wants, and make it an ordinary run.
 
-    The network must take images of 784 pixels and give ten numbers for each. Every usual way of
-    giving it images is tried on labelled digits: scale, inversion, layout, transposition. The run
-    is scored, read with, compared and exported like one that was trained here.
+    The network must take images of 28x28 or 32x32 pixels, with 1 or 3 channels, and give ten
+    numbers for each. Every usual way of giving it images is tried on labelled digits: scale,
+    inversion, layout, transposition. The run is scored, read with, compared and exported like one
+    that was trained here.
     """
     from mnistry.runs import directory
     from mnistry.training import startup

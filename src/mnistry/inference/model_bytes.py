@@ -26,6 +26,12 @@ _CONVERT = (
     "{option} {{path}} --output model.onnx; then mnistry adopt model.onnx -o RUN"
 )
 
+# Nothing but the batch is given up: a run takes any number of images.
+_EXPORT = (
+    "torch.onnx.export(model.eval(), (torch.zeros(1, 1, 28, 28),), 'model.onnx', "
+    "external_data=False)"
+)
+_WEIGHTS, _DESCRIPTION = "weights without their network", "a network's description, or other JSON"
 _HDF5, _ZIP, _PICKLE = "an HDF5 file (.h5)", "a zip archive", "a pickle"
 _PICTURE, _LFS, _TFLITE = "a picture or a PDF", "a pointer of Git LFS to a file", "a TFLite model"
 # What is in a model file, by its ending. ONNX files have no first bytes of their own.
@@ -35,7 +41,12 @@ _REMEDIES = {
     _HDF5: "if Keras saved it, give it the ending .h5",
     _ZIP: "if Keras saved it, give it the ending .keras",
     _PICKLE: "a pickle can run any code when it is opened, so it never is; export the network as "
-    "ONNX where it was made: torch.onnx.export(…, external_data=False), or skl2onnx.to_onnx",
+    f"ONNX where it was made: {_EXPORT}; or skl2onnx.to_onnx",
+    _WEIGHTS: "load them into their network where it was made: "
+    "model.load_state_dict(safetensors.torch.load_file({raw})); "
+    f"then {_EXPORT}",
+    _DESCRIPTION: "join it with its weights in Keras: model = keras.models.model_from_json("
+    "open({raw}).read()); model.load_weights('WEIGHTS.h5'); model.save('model.keras')",
     _PICTURE: "to read what is written on it: mnistry read {path}",
     _LFS: "get the file itself: git lfs pull",
     _TFLITE: _CONVERT.format(option="--tflite"),
@@ -114,6 +125,10 @@ def _described(name: str) -> tuple[str, str | None]:
             kind = _kind(file.read(_HEAD_BYTES))
     except OSError as error:
         return f"it cannot be read: {error.strerror}", None
+    if ending == ".safetensors":
+        return _WEIGHTS, _REMEDIES[_WEIGHTS]
+    if ending == ".json":
+        return _DESCRIPTION, _REMEDIES[_DESCRIPTION]
     if ending in _PICKLED:
         return f"a {ending} file", _REMEDIES[_PICKLE]
     if kind is not None and kind != _ZIP:  # archives are of many kinds
@@ -122,7 +137,10 @@ def _described(name: str) -> tuple[str, str | None]:
 
 
 def _filled(remedy: str | None, path: str | os.PathLike[str]) -> str | None:
-    return None if remedy is None else remedy.format(path=shlex.quote(os.fspath(path)))
+    if remedy is None:
+        return None
+    name = os.fspath(path)
+    return remedy.format(path=shlex.quote(name), raw=repr(name))
 
 
 def onnx_content(

@@ -115,8 +115,8 @@ def open_network(path: str | os.PathLike[str]) -> Network:
     Parameters
     ----------
     path
-        A ``.keras``, ``.h5`` or ``.onnx`` file: one input of 784 values an image, flat, 28x28 or
-        with one channel; an output of ten values an image.
+        A ``.keras``, ``.h5`` or ``.onnx`` file: one input of 28x28 or 32x32 values an
+        image, flat or with 1 or 3 channels; an output of ten values an image.
 
     Raises
     ------
@@ -365,13 +365,19 @@ def _wrap_keras(model: keras.Model, trial: Trial) -> keras.Model:
     """Build a model of our contract from the layers of another; they are shared, not copied."""
     factor, offset = trial.form.affine
     image = keras.Input((28, 28), dtype="uint8", name="image")
-    value = image
+    value, form = image, trial.form
+    if form.transposed:
+        value = keras.layers.Permute((2, 1), name="mnistry_transpose")(value)
+    if form.margin:
+        value = keras.layers.Reshape((28, 28, 1), name="mnistry_channel")(value)
+        value = keras.layers.ZeroPadding2D(form.margin, name="mnistry_paper")(value)
     if model.inputs[0].dtype != "uint8" or (factor, offset) != (1, 0):
         value = keras.layers.Rescaling(factor, offset, name="mnistry_scale")(value)
-    if trial.form.transposed:
-        value = keras.layers.Permute((2, 1), name="mnistry_transpose")(value)
-    if trial.form.shape != (28, 28):
-        value = keras.layers.Reshape(trial.form.shape, name="mnistry_shape")(value)
+    if form.one_channel != tuple(value.shape[1:]):
+        value = keras.layers.Reshape(form.one_channel, name="mnistry_shape")(value)
+    if form.one_channel != form.shape:
+        axis = 1 + form.shape.index(3)
+        value = keras.layers.Concatenate(axis, name="mnistry_channels")([value] * 3)
     layers = {layer.name: layer for layer in model.layers}  # a Sequential omits its InputLayer
     values: dict[str, Any] = {}
     for kind, name, sources in onnx_graph.calls(model):
@@ -497,9 +503,10 @@ def _shape_text(shape: Sequence[Any]) -> str:
 def _wrong_input(what: str) -> ModelError:
     return ModelError(
         what,
-        expected="one input of 784 numbers an image: " + ", ".join(LAYOUTS.values()),
-        remedy="put what makes its input of such an image (an axis for several images, padding, "
-        "more channels) into the network, and export that",
+        expected="one input: an axis for several images, and 28x28 or 32x32 pixels, flat or with "
+        "1 or 3 channels",
+        remedy="train it anew on such images; or, of a PyTorch model for larger ones, export "
+        "torch.nn.Sequential(torch.nn.Upsample((SIDE, SIDE)), model)",
     )
 
 

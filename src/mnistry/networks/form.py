@@ -27,6 +27,13 @@ LAYOUTS = {
     (28, 28): "28x28",
     (1, 28, 28): "1x28x28, channel first",
     (28, 28, 1): "28x28x1, channel last",
+    (3, 28, 28): "3x28x28, three equal channels first",
+    (28, 28, 3): "28x28x3, three equal channels last",
+    (32, 32): "32x32, with paper around",
+    (1, 32, 32): "1x32x32, with paper around, channel first",
+    (32, 32, 1): "32x32x1, with paper around, channel last",
+    (3, 32, 32): "3x32x32, with paper around, three equal channels first",
+    (32, 32, 3): "32x32x3, with paper around, three equal channels last",
 }
 LITTLE = 1e-7  # keeps a row of zeros from being divided by zero
 _TOLERANCE = 1e-3  # rounding of a probability near 1
@@ -76,12 +83,28 @@ class Form:
         factor, offset = SCALES[self.scale]
         return (-factor, 255 * factor + offset) if self.inverted else (factor, offset)
 
+    @property
+    def margin(self) -> int:
+        """How many pixels of paper the network wants on each side of an image."""
+        return (max(self.shape) - 28) // 2 if len(self.shape) > 1 else 0
+
+    @property
+    def repeats(self) -> tuple[int, ...]:
+        """How often an image with one channel is repeated along each axis."""
+        return tuple(3 if size == 3 else 1 for size in self.shape)
+
+    @property
+    def one_channel(self) -> tuple[int, ...]:
+        """The shape of an image before its channel is repeated."""
+        return tuple(1 if size == 3 else size for size in self.shape)
+
     def apply(self, images: Images) -> NDArray[np.float32]:
         """Return images ``(n, 28, 28)`` as the network wants them: ``float32``, ``(n, *shape)``."""
         factor, offset = self.affine
         values = images.swapaxes(1, 2) if self.transposed else images
+        values = np.pad(values, ((0, 0), *((self.margin, self.margin),) * 2))
         scaled = values.astype(np.float32) * np.float32(factor) + np.float32(offset)
-        return scaled.reshape(-1, *self.shape)
+        return np.tile(scaled.reshape(-1, *self.one_channel), (1, *self.repeats))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -368,12 +368,23 @@ def _add(graph: _Graph, layer: keras.Layer, *values: _Value) -> _Value:
     return graph.add("Sum", first, *others)
 
 
+def _concatenate(graph: _Graph, layer: keras.Layer, *values: _Value) -> _Value:
+    axes = len(values[0].shape)
+    axis = layer.axis % (axes + 1)
+    if axes == 3:  # the channels are the first axis in ONNX
+        axis = {1: 2, 2: 3, 3: 1}[axis]
+    first, *others = (graph.settle(value) for value in values)
+    shape = layer.compute_output_shape([(None, *value.shape) for value in values])[1:]
+    return graph.add("Concat", first, *others, shape=shape, axis=axis)
+
+
 LAYERS: dict[str, Callable[..., _Value]] = {
     "Activation": _activate,
     "Add": _add,
     # Neither Keras nor ONNX, by default, counts the padding in the mean.
     "AveragePooling2D": partial(_pool, "AveragePool"),
     "BatchNormalization": _batch_normalization,
+    "Concatenate": _concatenate,
     "Conv2D": _conv2d,
     "Dense": _dense,
     "DepthwiseConv2D": _depthwise_conv2d,

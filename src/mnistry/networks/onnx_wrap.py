@@ -131,12 +131,17 @@ def _input_nodes(form: Form, dtype: np.dtype[Any], source: str) -> Iterator[onnx
         steps.append(("Cast", None, {"to": TensorProto.FLOAT}))
     if form.transposed:
         steps.append(("Transpose", None, {"perm": [0, 2, 1]}))
+    if form.margin:
+        pads = [0, form.margin, form.margin]
+        steps.append(("Pad", np.array(pads + pads, np.int64), {}))
     if factor != 1:
         steps.append(("Mul", np.array(factor, np.float32), {}))
     if offset:
         steps.append(("Add", np.array(offset, np.float32), {}))
     if form.shape != (28, 28):
-        steps.append(("Reshape", np.array([-1, *form.shape], np.int64), {}))
+        steps.append(("Reshape", np.array([-1, *form.one_channel], np.int64), {}))
+    if form.one_channel != form.shape:
+        steps.append(("Tile", np.array([1, *form.repeats], np.int64), {}))
     kind = helper.np_dtype_to_tensor_dtype(dtype)
     if kind not in (TensorProto.FLOAT, TensorProto.UINT8) or (
         kind == TensorProto.UINT8 and steps[:1] == [("Cast", None, {"to": TensorProto.FLOAT})]
