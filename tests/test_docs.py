@@ -33,7 +33,10 @@ PAGES = {
 EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ mnistry "
 # Pages with the longest trainings, and one that waits for Ray's processes.
-SLOW = ("concepts/overfitting.md", "howto/recipes.md", "howto/sweep.md", "howto/teach.md")
+SLOW = (
+    *("concepts/overfitting.md", "howto/hand-round.md", "howto/recipes.md", "howto/sweep.md"),
+    "howto/teach.md",
+)
 # The training whose run the examples of other pages use.
 FIRST = "train -o runs/first"
 WIDTH = "80"
@@ -178,6 +181,10 @@ def bring_along(place: Path) -> None:
     both = np.column_stack([labels, rows])
     np.savetxt(place / "train.csv", both[:500], "%d", ",", header=f"label,{header}", comments="")
     np.savetxt(place / "test.csv", rows[500:600], "%d", ",", header=header, comments="")
+    # As the studio saves corrected digits.
+    anna = np.roll(both[600:640, 1:].reshape(-1, 28, 28), 1, axis=2).reshape(-1, 784)
+    saved = np.column_stack([both[600:640, 0], anna])
+    np.savetxt(place / "anna-digits.csv", saved, "%d", ",", header=f"label,{header}", comments="")
     for part, begin, end in (("train", 0, 200), ("test", 200, 250)):
         for number in range(begin, end):
             folder = place / "my-digits" / part / str(labels[number])

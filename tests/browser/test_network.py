@@ -145,27 +145,35 @@ def test_small_weights_of_a_first_layer_keep_their_bits(images: NDArray[np.uint8
 
 
 @pytest.mark.parametrize(
-    ("operator", "settings", "what"),
-    [("Erf", {}, "operator Erf:"), ("Gemm", {"alpha": 0.5}, "operator Gemm with alpha = 0.5:")],
+    ("before", "after", "what"),
+    [
+        (("Erf", {}), (), "the operator Erf: the page"),
+        (("Elu", {"alpha": 0.5}), (("Relu", {}),), "its last operator is not a softmax"),
+        (("Gemm", {"alpha": 0.5}), (), r"the operator Gemm with alpha = 0\.5: the page"),
+    ],
 )
 def test_what_javascript_does_not_know_is_refused_in_words(
-    operator: str, settings: dict[str, float], what: str, images: NDArray[np.uint8]
+    before: tuple[str, dict[str, float]],
+    after: tuple[tuple[str, dict[str, float]], ...],
+    what: str,
+    images: NDArray[np.uint8],
 ) -> None:
     kernel = numpy_helper.from_array(np.zeros((784, 10), np.float32), "kernel")
-    nodes = [
-        helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),
-        helper.make_node("Flatten", ["floats"], ["flat"], axis=1),
-        helper.make_node("Gemm", ["flat", "kernel"], ["sums"]),
-        helper.make_node("Softmax", ["last"], ["probabilities"], axis=1),
-    ]
-    inputs = ["sums"] if operator == "Erf" else ["flat", "kernel"]
-    nodes.insert(3, helper.make_node(operator, inputs, ["last"], **settings))
+    square = numpy_helper.from_array(np.zeros((10, 10), np.float32), "square")
+    steps = [("Cast", {"to": TensorProto.FLOAT}), ("Flatten", {}), ("Gemm", {})]
+    steps += [before, ("Softmax", {"axis": 1}), *after]
+    nodes, value = [], "image"
+    for number, (operator, settings) in enumerate(steps):
+        weights = {2: ["kernel"], 3: ["square"]}.get(number, []) if operator == "Gemm" else []
+        output = "probabilities" if number == len(steps) - 1 else f"value {number}"
+        nodes.append(helper.make_node(operator, [value, *weights], [output], **settings))
+        value = output
     graph = helper.make_graph(
         nodes,
         "network",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 28, 28])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 10])],
-        [kernel],
+        [kernel, square],
     )
     opset = [helper.make_opsetid("", onnx_graph.OPSET)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=onnx_graph.IR_VERSION)

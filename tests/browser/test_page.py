@@ -47,7 +47,8 @@ def built_in_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[OpenPage]:
     """Open a file; after the test, assert that nothing else was asked for, and no complaints."""
-    asked, complaints = [], []
+    asked: list[str] = []
+    complaints: list[str] = []
 
     def open_it(path: Path, width: int = 1280, scheme: str = "light") -> Page:
         page = chromium.new_page(
@@ -60,7 +61,8 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
         return page
 
     yield open_it
-    assert len(asked) == 1
+    assert asked
+    assert all(url.startswith("file:") and url.endswith(".html") for url in asked)
     assert not complaints
 
 
@@ -96,6 +98,21 @@ def test_what_is_less_probable_than_the_threshold_is_uncertain(
     draw_seven(page, "#pad")
     expect(page.locator("#answer")).to_have_text("?")
     expect(page.locator("#sure")).to_contain_text("The best guess: 7 at ")
+
+
+def test_a_page_that_computes_otherwise_than_when_it_was_made_answers_nothing(
+    open_page, draw_seven, run_page: Path, tmp_path: Path
+) -> None:
+    page = open_page(run_page)
+    expect(page.locator("#wrong")).to_be_hidden()
+    path = tmp_path / "wrong.html"
+    path.write_text(
+        re.sub(r'"probabilities":\[[\d.]+', '"probabilities":[0.5', run_page.read_text())
+    )
+    page.goto(path.as_uri())
+    draw_seven(page, "#pad")
+    expect(page.locator("#wrong")).to_be_visible()
+    expect(page.locator("#answer")).to_have_text("–")
 
 
 def words(text: str) -> str:

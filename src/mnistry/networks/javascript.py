@@ -61,6 +61,8 @@ class PageNetwork:
         How many of the images are answered differently, and how many there are.
     difference
         The largest difference of a probability.
+    image, answer
+        One of the images, and its probabilities with the stored weights: a page can check itself.
     """
 
     description: dict[str, Any]
@@ -70,6 +72,8 @@ class PageNetwork:
     changed: int
     count: int
     difference: float
+    image: NDArray[np.uint8]
+    answer: NDArray[np.float32]
 
 
 def translate(content: bytes, images: Images, where: str) -> PageNetwork:
@@ -108,7 +112,15 @@ def translate(content: bytes, images: Images, where: str) -> PageNetwork:
         at += len(one.content)
     description = {"operators": list(graph.operators()), "weights": entries}
     return PageNetwork(
-        description, b"".join(parts), numbers, bits, changed, len(images), difference
+        description,
+        b"".join(parts),
+        numbers,
+        bits,
+        changed,
+        len(images),
+        difference,
+        images[0],
+        after[0],
     )
 
 
@@ -184,6 +196,13 @@ class _Graph:
                     values = stored[sources[name]]
                     self.weights[name] = values if kernels.get(name, True) else values.T
         self._kernels = kernels
+        if not self._nodes or self._nodes[-1].op_type != "Softmax":
+            raise ModelError(
+                "its last operator is not a softmax",
+                where=where,
+                expected="what networks that mnistry trains have",
+                remedy="export it with --format onnx",
+            )
 
     def operators(self) -> Iterator[dict[str, Any]]:
         """Yield the operators as JSON values."""

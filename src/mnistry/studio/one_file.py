@@ -156,6 +156,10 @@ def render(network: PageNetwork, threshold: float, lead: str, facts: Mapping[str
         {
             "network": network.description,
             "content": base64.b64encode(network.content).decode(),
+            "check": {
+                "image": network.image.ravel().tolist(),
+                "probabilities": network.answer.tolist(),
+            },
             "threshold": threshold,
             "sentences": narrative.SENTENCES,
         },

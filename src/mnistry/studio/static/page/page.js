@@ -17,11 +17,15 @@ import { ink } from "../raster.js";
 const STRONGEST = 6;
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
 
-const { network: description, content, threshold, sentences } = JSON.parse(byId("network").textContent);
+const { network: description, content, check, threshold, sentences } = JSON.parse(byId("network").textContent);
 const network = load(description, Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0)));
 const layers = denseLayers(network) ?? [];
 const last = network.operators.at(-1);
 const drawing = new Drawing();
+
+// Rather no answer than a wrong one.
+const isRight = answersAsExported();
+byId("wrong").hidden = isRight;
 
 let image = new Uint8Array(784);
 let values = null; // of every operator, for the image; null if nothing is drawn
@@ -51,8 +55,19 @@ drawing.addEventListener("drawn", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 show();
 
+/** Whether an image is answered as it was when the page was made. */
+function answersAsExported() {
+  try {
+    const { data } = run(network, check.image).get("probabilities");
+    return check.probabilities.every((expected, digit) => Math.abs(data[digit] - expected) < 0.001);
+  } catch {
+    return false; // an operator was given what it does not know
+  }
+}
+
 /** Read the drawing, and show the way to the answer. */
 function answer() {
+  if (!isRight) return;
   const start = performance.now();
   const strength = ink(drawing.strokes);
   const box = bounds(strength, 0);
