@@ -1,6 +1,6 @@
 """How many images it takes.
 
-The same network, trained on 50 to 4,000 images: each doubling helps, and less each time.
+The same network, trained on 50 to 4,000 images: four times as many help, and less each time.
 """
 
 from matplotlib.figure import Figure

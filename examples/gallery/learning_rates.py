@@ -4,8 +4,6 @@ The same network with steps that are too small, about right, and too large.
 """
 
 import mnistry  # before Keras: it chooses the backend
-
-# isort: split
 import keras
 from matplotlib.figure import Figure
 
