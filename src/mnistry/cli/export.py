@@ -30,7 +30,7 @@ _ENDINGS = {"onnx": "onnx", "keras": "keras", "int8": "onnx", "html": "html"}
     "form",
     type=click.Choice(tuple(_ENDINGS)),
     help="The file's format: for ONNX Runtime, for Keras, for ONNX Runtime in eight bits, smaller "
-    "and faster, or as a page for any browser, which draws, reads and explains without a network.",
+    "and faster, or as a page for any browser, which draws, reads and explains without a server.",
     show_default="by FILE's ending",
 )
 def export(run_path: Path | None, output: Path, form: str | None) -> None:
