@@ -180,14 +180,14 @@ def test_the_help_of_train_names_every_choice_and_default(mnistry_command) -> No
     text = " ".join(mnistry_command("train", "--help").out.split())
     for choices in (recipes.NAMES, names.NAMES, OPTIMIZERS):
         assert ", ".join(choices) in text
-    assert "categorical, sparse-categorical (the same numbers) or binary" in text
+    assert "categorical, sparse-categorical (the same loss) or binary" in text
     assert "mse, the mean squared error" in text
     assert "relu, tanh, sigmoid" in text
     for option, default in [
         ("--recipe", "classic"), ("--network", "dense"), ("--units", "512"), ("--depth", "1"),
         ("--optimizer", "rmsprop"), ("--loss", "categorical"), ("--epochs", "5"),
         ("--learning-rate", "Keras's for the optimizer; rmsprop: 0.001"),
-        ("--batch-size", "128; fewer if there are few images"), ("--validation", "0.0"),
+        ("--batch-size", "128; less if there are few images"), ("--validation", "0.0"),
         ("--early-stopping", "never"),
         ("--seed", "0"), ("--seeds", "1"),
     ]:  # fmt: skip
