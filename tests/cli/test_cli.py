@@ -6,11 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 
 from mnistry import cli, datasets, recipes
+from mnistry.cli.advice import next_commands
 from mnistry.errors import MnistryError
 from mnistry.networks import names
 from mnistry.recipes.recipe import OPTIMIZERS
@@ -239,3 +242,8 @@ def test_help_loads_nothing_heavy() -> None:
         "assert not heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_path_in_the_commands_after_a_training_is_quoted() -> None:
+    run = SimpleNamespace(path=Path("my runs/a"), data=SimpleNamespace(classes=()))
+    assert "mnistry evaluate 'my runs/a'  " in next_commands(run).plain
