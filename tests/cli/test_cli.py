@@ -6,11 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 
 from mnistry import cli, datasets, recipes
+from mnistry.cli.advice import next_commands
 from mnistry.errors import MnistryError
 from mnistry.networks import names
 from mnistry.recipes.recipe import OPTIMIZERS
@@ -180,14 +183,14 @@ def test_the_help_of_train_names_every_choice_and_default(mnistry_command) -> No
     text = " ".join(mnistry_command("train", "--help").out.split())
     for choices in (recipes.NAMES, names.NAMES, OPTIMIZERS):
         assert ", ".join(choices) in text
-    assert "categorical, sparse-categorical (the same numbers) or binary" in text
+    assert "categorical, sparse-categorical (the same loss) or binary" in text
     assert "mse, the mean squared error" in text
     assert "relu, tanh, sigmoid" in text
     for option, default in [
         ("--recipe", "classic"), ("--network", "dense"), ("--units", "512"), ("--depth", "1"),
         ("--optimizer", "rmsprop"), ("--loss", "categorical"), ("--epochs", "5"),
         ("--learning-rate", "Keras's for the optimizer; rmsprop: 0.001"),
-        ("--batch-size", "128; fewer if there are few images"), ("--validation", "0.0"),
+        ("--batch-size", "128; less if there are few images"), ("--validation", "0.0"),
         ("--early-stopping", "never"),
         ("--seed", "0"), ("--seeds", "1"),
     ]:  # fmt: skip
@@ -239,3 +242,8 @@ def test_help_loads_nothing_heavy() -> None:
         "assert not heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_path_in_the_commands_after_a_training_is_quoted() -> None:
+    run = SimpleNamespace(path=Path("my runs/a"), data=SimpleNamespace(classes=()))
+    assert "mnistry evaluate 'my runs/a'  " in next_commands(run).plain

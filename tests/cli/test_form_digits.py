@@ -38,11 +38,23 @@ def test_a_class_sheet_becomes_labelled_digits(
     assert f"wrote {target}: 5 digits" in made.err
     assert "there is no 1, 2, 3" in made.err
     assert sorted(str(path.relative_to(target)) for path in target.glob("*/*")) == [
-        "0/5_row0_1.png", "0/5_row0_2.png", "0/5_row0_3.png", "8/5_row8_1.png", "8/5_row8_2.png",
+        "0/sheet1-serial5.row0.1.png", "0/sheet1-serial5.row0.2.png", "0/sheet1-serial5.row0.3.png",
+        "8/sheet1-serial5.row8.1.png", "8/sheet1-serial5.row8.2.png",
     ]  # fmt: skip
     assert stat.S_IMODE(target.stat().st_mode) == 0o700
     dataset = load_origin(Origin(str(target), fit=True))  # as mnistry teach reads it
     assert [dataset.classes[label] for label in dataset.train.labels] == ["0"] * 3 + ["8"] * 2
+
+
+def test_two_sheets_with_one_serial_number_keep_all_their_digits(
+    mnistry_command: Callable, scan: Path, tmp_path: Path
+) -> None:
+    form, target = tmp_path / "FORM.toml", tmp_path / "digits"
+    (page,) = filled.printed(load(form), {key("row0"): "0", key("row8"): "888"}, serial=5)
+    cv2.imwrite(str(tmp_path / "other.png"), filled.scan(page))
+    made = mnistry_command("form", "digits", form, scan, tmp_path / "other.png", "-o", target)
+    assert "9 digits" in made.err
+    assert len(list(target.glob("*/*.png"))) == 9
 
 
 def test_what_gives_no_labels_is_told(

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import stat
 from pathlib import Path
 
 import cv2
@@ -58,7 +60,7 @@ def test_a_batch_is_exported_compared_and_forgotten(
     typed.write_bytes("file,größe\n".encode("latin-1"))
     refused = mnistry_command("form", "compare", folder, typed)
     assert "typed.csv, line 1: a character that is not UTF-8" in refused.err
-    assert [path.name for path in (folder / "differences").iterdir()] == ["2_station.png"]
+    assert [path.name for path in (folder / "differences").iterdir()] == ["2.station.png"]
     assert "3 pictures deleted" in mnistry_command("form", "forget", folder).err
     assert not list((folder / "pictures").iterdir()) + list((folder / "differences").iterdir())
     assert mnistry_command("form", "export", folder, "-o", table).code == 0
@@ -101,6 +103,8 @@ def test_a_batch_has_a_risk_and_an_audit_file(mnistry_command, scans: Path, tmp_
     exported = mnistry_command("form", "export", folder, "-o", table, "--audit", audit)
     assert f"wrote {audit}" in exported.err
     assert audit.stat().st_size > 1000
+    if os.name != "nt":
+        assert stat.S_IMODE(audit.stat().st_mode) == 0o600
     assert mnistry_command("form", "read", form, "--batch", folder, "--risk", "usual").code == 0
     with Store(folder) as store:
         assert store.meta("risk") == "usual"

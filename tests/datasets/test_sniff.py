@@ -2,7 +2,9 @@
 
 import builtins
 import gzip
+import shlex
 import shutil
+import subprocess
 import tarfile
 import zipfile
 
@@ -80,7 +82,26 @@ def test_a_folder_of_tensorflow_datasets_is_named_with_a_command(tmp_path):
     (folder / "mnist-train.tfrecord-00000-of-00001").write_bytes(record)
     with pytest.raises(DataError, match=r"TensorFlow's records.*builder_from_directory") as caught:
         sniff.read(tmp_path)
-    assert f"{folder}'" in str(caught.value)
+    command = str(caught.value).partition("save them as arrays: ")[2]
+    python, option, code = shlex.split(command)
+    assert (python, option) == ("python", "-c")
+    assert f"builder_from_directory({str(folder)!r})" in code
+
+
+def test_a_name_in_a_command_is_quoted(tmp_path):
+    folder = tmp_path / "$(touch made)"
+    folder.mkdir()
+    (folder / "a b.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    with pytest.raises(DataError, match="mnistry read") as caught:
+        sniff.read(folder / "a b.png")
+    command = str(caught.value).partition("to read it: ")[2]
+    assert shlex.split(command)[2:] == [str(folder / "a b.png")]
+    (folder / "train.tfrecord").write_bytes(b"\x40\0\0\0\0\0\0\0abcd\x0a\x3e" + bytes(70))
+    with pytest.raises(DataError, match="TensorFlow's records") as caught:
+        sniff.read(folder / "train.tfrecord")
+    command = str(caught.value).partition("save them as arrays: ")[2]
+    subprocess.run(command.replace("python", "true"), shell=True, check=True, cwd=tmp_path)  # noqa: S602
+    assert not (tmp_path / "made").exists()
 
 
 def test_idx_files_of_other_names_are_told(tmp_path):
@@ -198,6 +219,13 @@ def test_a_table_of_images_of_another_size_names_the_option(tmp_path):
     path = forms.csv_of_32x32(tmp_path)
     with pytest.raises(DataError, match=r"1,024 columns of pixels.*32x32, --fit scales"):
         sniff.read(path)
+
+
+def test_rows_in_json_have_the_classes_that_their_folder_names(tmp_path):
+    folder = tmp_path / "FashionMNIST"
+    folder.mkdir()
+    path = forms.json_rows(folder)
+    assert sniff.read(path).classes == names.FASHION
 
 
 def test_json_that_is_no_dataset_says_what_is_expected(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mnistry.forms.answers import CHECK, EMPTY, OK, of_characters, of_choice, of_tick, parse
-from mnistry.forms.characters import Characters, Place
+from mnistry.forms.characters import Characters, ReadPlace
 from mnistry.forms.definition import Field
 
 
@@ -15,11 +15,11 @@ def places(text: str, unsure: str = "") -> Characters:
     found = []
     for character in text:
         if character == " ":
-            found.append(Place())
+            found.append(ReadPlace())
         elif character in unsure:
-            found.append(Place(((character, 0.7), ("7", 0.3)), 0.7, False))
+            found.append(ReadPlace(((character, 0.7), ("7", 0.3)), 0.7, False))
         else:
-            found.append(Place(((character, 1.0),), 0.999))
+            found.append(ReadPlace(((character, 1.0),), 0.999))
     return Characters(tuple(found))
 
 
@@ -84,7 +84,7 @@ def test_a_text_has_its_value(entry: Field, text: str, value: Any) -> None:
 
 def test_a_dash_is_no_digit_unless_it_has_a_meaning() -> None:
     meant = Field("n", "n", "digits", length=3, none="-")
-    line = Characters((Place(),) * 3, ("a line is drawn across cells",), True)
+    line = Characters((ReadPlace(),) * 3, ("a line is drawn across cells",), True)
     for found in (places("-  "), line):
         assert of_characters(DIGITS, found, is_comb=True).status == CHECK
         answer = of_characters(meant, found, is_comb=True)

@@ -18,7 +18,7 @@ def test_no_picture_of_a_difference_shows_a_private_field(tmp_path: Path) -> Non
         assert [one.at[2] for one in found.differences] == ["station", "patient", "adults"]
         comparison.write_pictures(form, store, found.differences)
     written = sorted((tmp_path / "batch" / "differences").iterdir())
-    assert [path.name for path in written] == ["1_adults.png", "1_station.png"]
+    assert [path.name for path in written] == ["1.adults.png", "1.station.png"]
     for path in written:
         picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(int)
         assert (abs(picture - batches.PRIVATE) < 8).mean() < 0.02

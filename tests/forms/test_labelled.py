@@ -1,5 +1,6 @@
 """Labelled digits come from what people said, and from fields where one digit alone may stand."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import cv2
@@ -83,6 +84,27 @@ def test_a_decision_labels_the_marks_of_its_field_but_of_private_ones(
         ("depth", "1"), ("depth", "2"), ("depth", "5"),
     ]  # fmt: skip
     assert unclear == 0
+
+
+def test_what_was_typed_otherwise_in_an_audit_is_no_label_until_a_review_decides(
+    form, reader, tmp_path
+) -> None:
+    scan, at = tmp_path / "scan.png", key("depth")
+    (page,) = filled.printed(form, WRITTEN, serial=3)
+    cv2.imwrite(str(scan), filled.scan(page))
+    with Store(tmp_path / "batch") as store:
+        batch.read(form, reader, store, [scan])
+        form_reader = FormReader(form, reader)
+
+        def labels() -> str:
+            found = labelled(form_reader, store).digits
+            return "".join(one.digit for one in found if one.key == at)
+
+        store.draw([(1, at, store.sheets()[0].answers[at].value)])
+        store.audit(1, Decision("12.6", Decimal("12.6")))
+        assert labels() == ""
+        store.decide(1, at, Decision("12.5", Decimal("12.5")))
+        assert labels() == "125"
 
 
 def test_a_digit_looks_as_it_was_written(form, reader, tmp_path) -> None:

@@ -211,7 +211,7 @@ def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
     assert (first["table"], first["row"], first["name"]) == ("catch", 1, "count")
     for wrong, message in (
         ([{"serial": "1", "row": "3", "count": "1"}], "there is no row '3' in catch"),
-        ([typed[0], typed[0]], "line 3: this was typed before"),
+        ([typed[0], typed[0]], "line 3: a second row for the same sheet or table row"),
         ([{"serial": "1", "row": "1", "mass": "1"}], "columns"),
     ):
         with pytest.raises(DataError, match=message):

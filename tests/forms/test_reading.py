@@ -193,6 +193,23 @@ def test_ink_beside_a_printed_field_makes_it_checked(on_print: FormReader) -> No
     assert touched == ["there is ink beside it"]
 
 
+@pytest.mark.parametrize(("shape", "told"), [("short", True), ("curved", True), ("long", False)])
+def test_a_long_mark_in_no_field_is_told_unless_it_is_a_line(
+    on_print: FormReader, shape: str, told: bool
+) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=1)
+    x, y = 60 * SCALE, 200 * SCALE
+    if shape == "curved":
+        cv2.ellipse(sheet, (x, y), (20 * SCALE, 30 * SCALE), 0, 0, 300, 60, SCALE)
+    else:
+        length = (50 if shape == "short" else 120) * SCALE
+        cv2.line(sheet, (x, y), (x + length, y + length // 10), 60, SCALE)
+    found = on_print.read(filled.scan(sheet))
+    assert [answer for answer in found.answers.values() if answer.status == CHECK] == []
+    assert any("ink in no field" in problem for problem in found.problems) == told
+    assert bool(found.lines) == (shape == "long")
+
+
 def test_a_line_down_the_page_is_no_digit(on_print: FormReader) -> None:
     (sheet,) = filled.printed(on_print.form, {**VALUES, key("depth"): ""}, serial=1)
     place = next(p for p in on_print.layout.pages[0].places if p.field.name == "depth")

@@ -70,6 +70,9 @@ FILES = {
     "m.keras": (archive("config.json", "model.weights.h5"), "a Keras model", "mnistry adopt"),
     "zeros.jpg": (bytes(5000), "zero bytes alone", "copy or download it again"),
     "my notes.txt": (b"three men", "a text file", "mnistry data 'my notes.txt'"),
+    "mz.txt": (b"mz, ifh and fea1 are three words", "a text file", "mnistry data mz.txt"),
+    "a.miff": (b"id=ImageMagick  version=1.0\n", "a rare format", "magick a.miff a.png"),
+    "shout.png": (b"<!DocType HTML><HTML>", "a web page", "download the picture"),
     "noise.png": (bytes(range(8, 256)) * 9, "no image of an accepted format", "save it as PNG"),
 }
 

@@ -45,7 +45,7 @@ def test_a_digit_in_a_ring_is_read_and_the_ring_is_not(read: Reader, digit: int,
     write(page, digit, 100, 100)
     cv2.ellipse(page, (100, 100), (56, 62), 20, gap, 360, 1, 4, cv2.LINE_AA)
     assert read.read(picture(page)).lines in ((str(digit),), ("?",))
-    assert find_enclosures(page).lines.any()
+    assert find_enclosures(page).frames.any()
 
 
 def test_a_ring_round_a_number_or_round_one_of_its_digits_is_not_read(read: Reader) -> None:
@@ -114,4 +114,4 @@ def test_digits_alone_have_nothing_round_them() -> None:
         write(page, place, 60 + 80 * place, 100)
     found = find_enclosures(page)
     np.testing.assert_array_equal(found.strength, page)
-    assert not found.lines.any()
+    assert not found.frames.any()

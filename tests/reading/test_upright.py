@@ -96,6 +96,16 @@ def test_several_sheets_are_all_read_where_they_lie(read: Reader) -> None:
     assert reading.digits[0].box[:2] == pytest.approx((160, 120), abs=16)
 
 
+def test_more_sheets_than_are_read_are_told(read: Reader) -> None:
+    desk = np.random.default_rng(0).normal(70, 4, (640, 600)).clip(0, 255).astype(np.uint8)
+    sheet = digits_on(np.full((90, 90), 230, np.uint8), ("7",), side=40)
+    for top in range(25, 540, 125):
+        for left in range(20, 500, 125):
+            desk[top : top + 90, left : left + 90] = sheet
+    (note,) = (one for one in read.read(desk).notes if "nothing beside" in one)
+    assert note == "the 12 largest of 20 sheets in the picture were read, and nothing beside them"
+
+
 def test_a_light_box_beside_other_writing_is_no_sheet() -> None:
     form = np.full((600, 800), 150, np.uint8)
     paper = strip("31578")

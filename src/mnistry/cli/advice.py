@@ -1,6 +1,7 @@
 """What a command says around a training: how to go on, and what to try if nothing was learned."""
 
 import math
+import shlex
 from typing import TYPE_CHECKING
 
 from mnistry.percent import percent
@@ -37,14 +38,15 @@ def next_commands(run: "Run") -> "Text":
 
     from mnistry.datasets.dataset import DIGITS
 
+    path = shlex.quote(str(run.path))
     commands = [
-        (f"mnistry evaluate {run.path}", "its scores, class by class, and its mistakes"),
-        (f"mnistry explain {run.path}", "one image's path through the network"),
+        (f"mnistry evaluate {path}", "its scores, class by class, and its mistakes"),
+        (f"mnistry explain {path}", "one image's path through the network"),
     ]
     if run.data.classes == DIGITS:
-        commands.append((f"mnistry read --model {run.path} FILE", "digits in your own pictures"))
+        commands.append((f"mnistry read --model {path} FILE", "digits in your own pictures"))
     else:
-        commands.append((f"mnistry plot {run.path}", "its curves and mistakes as figures"))
+        commands.append((f"mnistry plot {path}", "its curves and mistakes as figures"))
     width = max(len(command) for command, _ in commands)
     lines = [
         Text.assemble(f"  {command:{width}}  ", (what, "bright_black"))
@@ -60,7 +62,8 @@ def if_nothing_learned(run: "Run") -> str | None:
         return None
     commonest = max(card.by_class, key=lambda one: one.images)
     own = run.data.origin
-    data = " ".join(filter(None, [f"--data {own.data}" if own.data else "", own.typed()]))
+    given = f"--data {shlex.quote(str(own.data))}" if own.data else ""
+    data = " ".join(filter(None, [given, own.typed()]))
     lines = [
         f"This network learned nothing: it is right for {percent(card.accuracy)} of its training "
         f"images, and always answering {commonest.name} is right for "

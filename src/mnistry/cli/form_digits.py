@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("source", metavar="DIR|FORM.toml", type=options.PATH, help="A batch, or a form.")
-@click.argument("scans", metavar="[SCAN]…", nargs=-1, type=options.PATH, help="Of the form.")
+@click.argument(
+    "scans", metavar="[SCAN]…", nargs=-1, type=options.PATH, help="Scans, if a form is given."
+)
 @click.option(
     "--sheets",
     metavar="NUMBERS",
@@ -102,13 +104,14 @@ def _write(found: "tuple[LabelledDigit, ...]", target: Path) -> None:
     """Write a PNG for each digit; the folder is there whole or not at all."""
     import cv2
 
+    from mnistry.forms.output import file_name
+
     folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         for one in found:
-            sheet = one.sheet.serial if one.sheet.serial is not None else f"s{one.sheet.id}"
-            table, row, name = one.key
-            field = f"{table}{row + 1}_{name}" if table else name
-            path = folder / one.digit / f"{sheet}_{field}_{one.number}.png"
+            serial = one.sheet.serial  # several sheets may have the same
+            sheet = f"sheet{one.sheet.id}" + ("" if serial is None else f"-serial{serial}")
+            path = folder / one.digit / f"{file_name(sheet, one.key)}.{one.number}.png"
             path.parent.mkdir(mode=0o700, exist_ok=True)
             path.write_bytes(cv2.imencode(".png", one.image)[1].tobytes())
         folder.rename(target)

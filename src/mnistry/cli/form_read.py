@@ -284,7 +284,7 @@ def export(folder: Path, output: Path, audit: Path | None) -> None:
         found = results.results(form, store)
         _write(form, found, output)
         if audit is not None:
-            with files.atomic_write(audit) as file:
+            with files.atomic_write(audit, mode=0o600) as file:
                 missing = audit_file.write(form, store, file)
             common.say(f"wrote {audit}")
             if missing:

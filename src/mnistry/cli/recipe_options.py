@@ -35,12 +35,15 @@ _SETTINGS: dict[str, tuple[type | tuple[str, ...], str]] = {
     "dropout": (float, "The share of values that each training step sets to 0."),
     "loss": (
         tuple(_LOSSES),
-        "The loss: categorical, sparse-categorical (the same numbers) or binary cross-entropy, or "
+        "The loss: categorical, sparse-categorical (the same loss) or binary cross-entropy, or "
         "mse, the mean squared error.",
     ),
     "learning_rate": (float, "The size of a step."),
     "momentum": (float, "The share of the last step that is added to the next."),
-    "weight_decay": (float, "The share by which weights shrink in a step, times its size."),
+    "weight_decay": (
+        float,
+        "The share by which weights shrink in a step, times the learning rate.",
+    ),
     "batch_size": (int, "Images in each step."),
     "epochs": (int, "How many times every training image is used."),
     "validation": (float, "The share of the training images to set aside for validation."),
@@ -50,13 +53,13 @@ _SETTINGS: dict[str, tuple[type | tuple[str, ...], str]] = {
     ),
 }
 # Defaults in words, where they are not the classic recipe's values.
-_WITHOUT = {
+_DEFAULT_TEXTS = {
     "recipe": "classic",
     "learning_rate": "Keras's for the optimizer; rmsprop: 0.001",
     "momentum": "Keras's for the optimizer; rmsprop: 0",
     "weight_decay": "none",
     "dropout": "the network's; convnet: 0.5, strided-large: 0.3, others: 0",
-    "batch_size": "128; fewer if there are few images",
+    "batch_size": "128; less if there are few images",
     "early_stopping": "never",
 }
 
@@ -80,7 +83,7 @@ def _setting(name: str, several: bool) -> Callable[[Function], Function]:
     kind, text = _SETTINGS[name]
     known = kind if isinstance(kind, tuple) else ()
     metavar = "VALUES" if several else "NAME" if known else "N" if kind is int else "F"
-    default = _WITHOUT.get(name) or str(getattr(_CLASSIC, name)).removesuffix("_crossentropy")
+    default = _DEFAULT_TEXTS.get(name) or str(getattr(_CLASSIC, name)).removesuffix("_crossentropy")
     return click.option(
         f"--{name.replace('_', '-')}",
         metavar=metavar,

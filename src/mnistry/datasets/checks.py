@@ -15,6 +15,7 @@ from mnistry.percent import percent
 
 SHOWN = 5  # examples in a notice
 _ENOUGH = 100  # images among which a class should not be missing
+_RARE = 0.01  # a class with less than this part of the largest one's images is rare
 _DIM = 192  # ink that reaches no higher is probably scaled
 _SMALLEST = 20  # images for the following
 _SAMPLE = 200  # images that the built-in network reads to see whether they lie on their side
@@ -75,7 +76,7 @@ def _rare_classes(dataset: Dataset) -> list[str]:
         tested = np.bincount(dataset.test.labels, minlength=len(dataset.classes))
     expected = (tested > 0) | (len(dataset.train.labels) >= _ENOUGH)
     missing = np.flatnonzero((counts == 0) & expected)
-    rare = np.flatnonzero((counts > 0) & (counts < max(counts) / _ENOUGH))
+    rare = np.flatnonzero((counts > 0) & (counts < _RARE * max(counts)))
     notices = []
     if missing.size and missing.size < len(counts) - 1:
         shown = ", ".join(dataset.classes[k] for k in missing[:12])

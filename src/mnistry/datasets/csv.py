@@ -462,7 +462,7 @@ def _headless(reader: Lines, layout: Layout, path: Path, row: int) -> Table:
         beside = _as_pixels(numbers.pop(count - 2), count - 2, path, rows)
         inner = np.concatenate([inner, beside], axis=1)
     ends = sorted(numbers)
-    if len(ends) == 3 or (len(ends) == 4):
+    if len(ends) > 2:
         raise _unclear(path)
     first, last = ends[0], ends[-1]
     labels_first = bool((numbers[last] == 0).all())
@@ -635,7 +635,7 @@ def _fields(line: bytes, separator: bytes, path: object, row: int) -> list[str]:
 
 
 def _counts_up(fields: Sequence[str]) -> bool:
-    """Whether numbers are the names of all columns, perhaps but the first, which is an index."""
+    """Whether numbers are the names of all columns, except perhaps the first, an index."""
     names = fields[1:] if fields[0] == "" else fields
     count = len(names)
     is_size = count in _OTHER_SIZES or len(PIXELS) <= count <= len(PIXELS) + 1
@@ -658,7 +658,7 @@ def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, 
             "the columns' names are only numbers",
             where=where,
             expected=_USUAL,
-            remedy="name the label's column label",
+            remedy='call the column of labels "label"',
         )
     places = [_place(name) for name in names]
     start = next((i for i, place in enumerate(places) if place is not None), None)

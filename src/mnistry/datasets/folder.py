@@ -321,7 +321,7 @@ class _Scan:
         return dict(found)
 
     def inside(self, folder: Path) -> tuple[list[Path], list[Path]]:
-        """List a folder's subfolders and pictures; what else there is is counted once."""
+        """List a folder's subfolders and pictures; other files are counted once."""
         if folder in self.listed:
             return self.listed[folder]
         folders, pictures = [], []

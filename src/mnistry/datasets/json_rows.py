@@ -90,4 +90,5 @@ def _rows(table: NDArray[Any], path: Path) -> Source:
         )
     place = int(empty[0])
     images = table[:, :-1] if place else table[:, 1:]
-    return Source(path, {"x_train": images, "y_train": ends[place]})
+    arrays = {"x_train": images, "y_train": ends[place]}
+    return Source(path, arrays, classes=names.classes_of(path))

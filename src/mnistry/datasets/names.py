@@ -20,7 +20,7 @@ _KINDS = {
     "x": ("x", "image", "images", "img", "imgs", "data", "pixels", "digits", "features"),
     "y": ("y", "label", "labels", "lbl", "target", "targets", "class"),
 }
-# Columns of a table that hold labels, in any case; the first of them that there is.
+# Columns of a table that hold labels, in upper or lower case; the first one present is taken.
 LABEL_COLUMNS = ("label", "labels", "class", "target", "digit", "y")
 _SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NUMBERED = re.compile(r"(\D*?)[ _-]*([0-9]{1,3})")
@@ -190,7 +190,6 @@ def choose_arrays(
         chosen[own] = name
     alone = {key: chosen.pop(key) for key in ("x_", "y_") if key in chosen}
     if not any(key[0] == "x" for key in chosen) and "x_" in alone:
-        chosen = {}
         split = "train" if "y_" in alone or how.labels else "test"
         chosen = {f"{key}{split}": name for key, name in alone.items()}
     if how.labels is not None and "x_train" in chosen:
@@ -266,14 +265,12 @@ def folder_classes(folders: Sequence[str]) -> dict[str, str] | None:
     """
     numbered = {name: match for name in folders if (match := _NUMBERED.fullmatch(name))}
     if len(numbered) == len(folders) and len({m[1].lower() for m in numbered.values()}) == 1:
-        found = {name: int(match[2]) for name, match in numbered.items() if match[2].isascii()}
+        found = {name: int(match[2]) for name, match in numbered.items()}
         if all(match[1].lower() == "sample" and len(match[2]) == 3 for match in numbered.values()):
             known = EMNIST["byclass"]  # Chars74K, whose Sample001 is 0
             if all(1 <= number <= len(known) for number in found.values()):
                 return {name: known[number - 1] for name, number in found.items()}
-        if len(found) == len(folders):
-            return {name: str(number) for name, number in found.items()}
-        return None
+        return {name: str(number) for name, number in found.items()}
     worded = {name: match[1] for name in folders if (match := _NUMBER_AND_WORD.fullmatch(name))}
     if len(worded) == len(folders):
         return {name: str(int(number)) for name, number in worded.items()}

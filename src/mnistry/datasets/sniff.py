@@ -1,7 +1,8 @@
 """Tell a dataset's format by its content, and read it.
 
 Each format is a row of `FORMATS`: how a file of it begins, how its files' names end, and the
-function that reads it. A folder is searched for files of these formats, and else holds pictures.
+function that reads it. A folder is searched for files of these formats; if it has none, it is read
+as pictures.
 """
 
 import re
@@ -120,7 +121,7 @@ def file_source(path: Path, how: Origin) -> Source:
 def _refuse(path: Path, head: bytes) -> None:
     """Raise the error for a format that is known, and is not read."""
     if _PICTURE.match(head) and (is_picture(head) or head.startswith(b"%PDF")):
-        found = ("a picture", f"to read it: mnistry read {path}")
+        found = ("a picture", f"to read it: mnistry read {shlex.quote(str(path))}")
     elif _is_record(head) or head.startswith(_ARRAY_RECORD):
         found = _records(path.parent)
     else:
@@ -176,7 +177,8 @@ def _records(folder: Path) -> tuple[str, str]:
         "numpy.savez('data.npz', **{k + s: d[s][n] for s in d "
         "for k, n in (('x_', 'image'), ('y_', 'label'))})"
     )
-    remedy = f'where TensorFlow Datasets is installed, save them as arrays: python -c "{code}"'
+    command = f"python -c {shlex.quote(code)}"
+    remedy = f"where TensorFlow Datasets is installed, save them as arrays: {command}"
     return "TensorFlow's records", remedy
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from mnistry.forms.characters import Characters, Place
+from mnistry.forms.characters import Characters, ReadPlace
 from mnistry.forms.definition import Field
 
 OK, CHECK, EMPTY = "ok", "check", "empty"
@@ -154,13 +154,13 @@ def _plain(entry: Field, text: str, *, is_comb: bool) -> str:
     return text
 
 
-def _shown(entry: Field, places: Sequence[Place], *, is_comb: bool) -> str:
+def _shown(entry: Field, places: Sequence[ReadPlace], *, is_comb: bool) -> str:
     text = "".join(place.text if place.is_sure else "?" for place in places)
     return _plain(entry, text, is_comb=is_comb).strip()
 
 
 def _candidates(
-    entry: Field, places: Sequence[Place], *, is_comb: bool
+    entry: Field, places: Sequence[ReadPlace], *, is_comb: bool
 ) -> Iterator[tuple[str, float]]:
     """Yield the texts that may be meant; the most probable first."""
     choices = [

@@ -1,6 +1,6 @@
-"""Write the audit file of a batch: from every value to the picture of its field.
+"""Write a batch's audit trail: each value with the picture of its field, in a ZIP.
 
-It is a ZIP: ``values.csv`` has a row for each field, with what was read, what a person decided, who
+``values.csv`` has a row for each field, with what was read, what a person decided, who
 and when, and names the picture. Private fields are not in it.
 """
 
@@ -57,8 +57,7 @@ def write(form: Form, store: Store, target: IO[bytes]) -> int:
                 else:
                     part = crops.of_field(seen, sheet, at, private)
                     flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-                    parts = [str(sheet.id), *([table, str(row + 1)] if table else []), name]
-                    picture = f"pictures/{'_'.join(parts)}.jpg"
+                    picture = f"pictures/{output.file_name(sheet.id, at)}.jpg"
                     archive.writestr(picture, cv2.imencode(".jpg", part, flags)[1].tobytes())
                 machine, decision = sheet.answers.get(at), sheet.decisions.get(at)
                 decided = (

@@ -208,7 +208,8 @@ def _known(store: Store, version: str, outcome: Outcome) -> Iterator[Path]:
             yield Path(path)
         else:
             what = (
-                "gone, so not read again, though FORM.toml or the network changed; its values stay"
+                "gone or changed, so not read again, though FORM.toml or the network changed; its "
+                "values stay"
             )
             outcome.notes.append(f"{path}: {what}")
 

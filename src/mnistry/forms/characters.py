@@ -43,11 +43,12 @@ _SURE, _SURE_IN_CELL = 0.9, 0.955
 # Of `certainty`; fitted on the cells of 76 generated sheets, with the weight 0.3 for 16 by four pen
 # writers. ``benchmarks/forms.py --calibrate`` fits them to single cells in the same proportion.
 _WEIGHTS = np.array([0.757, 0.232, -0.133, 0.431, -0.017])
-# A 0 is a hole if the area of its hull is this part of a circle's of the same length round it, and
-# its width that of its height but for this part: none of 320 generated ones. Its solid ink.
+# A 0 is a punched hole if its hull is rounder than this (4πA/P², 1 for a circle) and its width
+# differs from its height by less than this part, as in none of 320 generated zeros; and the
+# strength from which ink is solid.
 _ROUND, _EVEN, _SOLID = 0.975, 0.07, 0.4
-# A digit is plain if the log odds of its reading exceed those of having been altered by this; the
-# least probability that is told from 0; and the highest one of a digit that is not plain.
+# A digit is plain if the log odds of its reading exceed those of an alteration by this; the floor
+# of probabilities in log odds; and the highest confidence of a digit that is not plain.
 _PLAIN, _SMALLEST, _ALTERED = 3.0, 1e-4, 0.25
 # Pixels of blank paper that are kept round a digit.
 _PAD = 8
@@ -58,11 +59,11 @@ SIGNS = line_reader.CHARACTERS[10:-2]  # neither digits, nor ? and the space
 
 Strength = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Form = NDArray[np.uint8]  # of MNIST's: (28, 28)
+DigitImage = NDArray[np.uint8]  # in MNIST's form, (28, 28)
 
 
 @dataclass(frozen=True)
-class Place:
+class ReadPlace:
     """What was read in one place.
 
     Attributes
@@ -103,7 +104,7 @@ class Characters:
         Whether there is a line across several cells, and nothing else.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[ReadPlace, ...]
     doubts: tuple[str, ...] = ()
     stroke: bool = False
 
@@ -130,7 +131,7 @@ class Cells:
 
 
 def own_ink(ink: FieldInk) -> tuple[Strength, bool]:
-    """Return the ink of a box's own marks, and whether it is unclear if some mark is one."""
+    """Return the ink of a box's own marks, and whether some mark is only unclearly its own."""
     count, labels = cv2.connectedComponents((ink.strength > MARK).astype(np.uint8))
     all_of = np.bincount(labels.ravel(), minlength=count)
     inside = np.bincount(labels[ink.inside()].ravel(), minlength=count) / np.maximum(all_of, 1)
@@ -190,15 +191,15 @@ def read_free(
     answers = iter(zip(line.probabilities, were_altered, strict=True))
     for one, box in zip(line.characters, line.boxes, strict=True):
         if one.text == " ":
-            places.append(Place())
+            places.append(ReadPlace())
             continue
         answer, was_altered = next(answers)
         plain = spelled.get((one.left, one.right))
         if plain is None:
-            places.append(Place((("?", 1.0),), 0.0, False, True))
+            places.append(ReadPlace((("?", 1.0),), 0.0, False, True))
         elif decimals and plain.text in ".," and _is_point(box, line, high):
             sure = plain.confidence >= _POINT_SURE
-            places.append(Place(((plain.text, 1.0),), 1.0 if sure else plain.confidence, sure))
+            places.append(ReadPlace(((plain.text, 1.0),), 1.0 if sure else plain.confidence, sure))
         elif plain.text in SIGNS:
             places.append(_sign(plain.text, one.confidence))
         else:
@@ -215,8 +216,8 @@ def _is_point(box: NDArray[np.float64], line: combine.ReadLine, high: float) -> 
     return bool(high and box[3] < _POINT * high and middle > low)
 
 
-def _sign(text: str, confidence: float) -> Place:
-    return Place(((text, 1.0),), confidence, confidence >= _SURE)
+def _sign(text: str, confidence: float) -> ReadPlace:
+    return ReadPlace(((text, 1.0),), confidence, confidence >= _SURE)
 
 
 def _digit(
@@ -225,7 +226,7 @@ def _digit(
     spelled: str,
     sure: float,
     networks: Networks,
-) -> Place:
+) -> ReadPlace:
     """Combine both networks' opinions of a digit in a line.
 
     Parameters
@@ -240,14 +241,14 @@ def _digit(
     if networks.alone is not None:
         best = int(answer.argmax())
         confidence = float(answer[best])
-        return Place(_candidates(answer), confidence, confidence >= max(networks.alone, _SURE))
+        return ReadPlace(_candidates(answer), confidence, confidence >= max(networks.alone, _SURE))
     both = networks.judgement.of_marks(answer[None], by_line[None])[0]
     best = int(both.argmax())
     if spelled != str(best):
-        return Place(_candidates(both), min(0.5, float(both[best])), False, True)
+        return ReadPlace(_candidates(both), min(0.5, float(both[best])), False, True)
     agreed = int(answer.argmax()) == best
     confidence = networks.judgement.of_digit(sure, float(answer[best]), agreed=agreed)
-    return Place(_candidates(both), confidence, confidence >= _SURE, not agreed)
+    return ReadPlace(_candidates(both), confidence, confidence >= _SURE, not agreed)
 
 
 def _candidates(probabilities: NDArray[np.floating]) -> tuple[tuple[str, float], ...]:
@@ -260,22 +261,22 @@ def _candidates(probabilities: NDArray[np.floating]) -> tuple[tuple[str, float],
     )
 
 
-def _unless_altered(place: Place, probability: float) -> Place:
-    """Return what was read from a digit that was struck out or written over, so probably."""
+def _unless_altered(place: ReadPlace, probability: float) -> ReadPlace:
+    """Return the place, as doubtful unless it is far more probably plain than altered."""
     for_it = combine.log_odds(place.confidence, _SMALLEST)
     against = combine.log_odds(probability, _SMALLEST)
     return place if for_it - against > _PLAIN else _doubted(place)
 
 
-def _doubted(place: Place) -> Place:
+def _doubted(place: ReadPlace) -> ReadPlace:
     """Return what was read from a mark that is no plain digit."""
-    return Place(place.candidates, min(place.confidence, _ALTERED), False, True)
+    return ReadPlace(place.candidates, min(place.confidence, _ALTERED), False, True)
 
 
 def read_combs(
     combs: Sequence[Cells], networks: Networks, altered: AlteredDigits
 ) -> list[Characters]:
-    """Read the cells of combs, all of them in one batch; parameters as of `read_free`."""
+    """Read the cells of combs, all of them in one batch; parameters as for `read_free`."""
     parted = [divide(comb) for comb in combs]
     filled = [
         (number, index, cell)
@@ -289,7 +290,7 @@ def read_combs(
     for form, (*_, cell) in zip(forms, filled, strict=True):
         form[:] = _form_of(cell)
     answers, were_altered = networks.answer(forms), altered.probabilities(forms)
-    found = [[Place() for _ in comb.edges] for comb in combs]
+    found = [[ReadPlace() for _ in comb.edges] for comb in combs]
     for (number, index, cell), strip, step, answer, was_altered in zip(
         filled, strips, steps, answers, were_altered.tolist(), strict=True
     ):
@@ -370,7 +371,7 @@ def divide(comb: Cells) -> Parted:
     return Parted(tuple(cells), tuple(dict.fromkeys(doubts)), shared=shared)
 
 
-def forms_of_comb(comb: Cells) -> list[Form | None]:
+def forms_of_comb(comb: Cells) -> list[DigitImage | None]:
     """Return what stands in the cells that are not blank, in MNIST's form.
 
     None stands for a cell that shares a mark with another one; nothing is returned if a line goes
@@ -384,7 +385,7 @@ def forms_of_comb(comb: Cells) -> list[Form | None]:
     ]
 
 
-def forms_of_free(ink: FieldInk, networks: Networks) -> list[Form | None]:
+def forms_of_free(ink: FieldInk, networks: Networks) -> list[DigitImage | None]:
     """Return the characters of a field that is written freely, in MNIST's form.
 
     Nothing is returned if there is not exactly one line.
@@ -411,7 +412,7 @@ def _slashes(owner: NDArray[np.intp], comb: Cells) -> list[str]:
     return []
 
 
-def _form_of(cell: Strength) -> Form:
+def _form_of(cell: Strength) -> DigitImage:
     """Bring the ink of a cell to MNIST's form; blank paper round it costs time, and is cut off."""
     x, y, width, height = bounds(cell > 0) or (0, 0, 1, 1)
     top, left = max(0, y - _PAD), max(0, x - _PAD)
@@ -433,7 +434,7 @@ def strip_of(cell: Strength, ink: FieldInk) -> Strip:
 
 def _in_cell(
     strip: Strip, steps: NDArray[np.float32], answer: NDArray[np.float32], networks: Networks
-) -> Place:
+) -> ReadPlace:
     """Combine both networks' opinions of the mark in a cell."""
     seen = np.exp(steps.max(0).astype(np.float64))[1:]  # of each character, where it is strongest
     spelled = [one for one in line_reader.spell(steps, strip.image.shape[1]) if one.text != " "]
@@ -445,7 +446,7 @@ def _in_cell(
     best = int(both.argmax())
     confidence = certainty(answer, seen, best)
     agreed = best == int(answer.argmax()) == int(seen[:10].argmax())
-    return Place(_candidates(both), confidence, confidence >= _SURE_IN_CELL, not agreed)
+    return ReadPlace(_candidates(both), confidence, confidence >= _SURE_IN_CELL, not agreed)
 
 
 def _is_circle(mark: Mask) -> bool:

@@ -1,4 +1,4 @@
-"""Compare what was read with what somebody typed, field by field."""
+"""Compare a batch's values, as read or decided, with what somebody typed, field by field."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _NO = frozenset({"false", "0", "", "no", "nein", "non"})
 
 @dataclass(frozen=True)
 class Difference:
-    """A field that was read and typed differently.
+    """A field whose value differs from what was typed.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class Difference:
     at
         The field.
     read, typed
-        What was read, with a ``?`` unless it is sure; and what was typed.
+        Its value, as read or decided, with a ``?`` where it is not sure; and what was typed.
     was_ok
-        Whether it was read as sure.
+        Whether it was ok.
     """
 
     sheet: int
@@ -114,7 +114,7 @@ def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: 
         raise DataError(
             "its columns are not those of the form", where=where,
             expected="serial or file, and names of fields",
-            remedy="take the header of mnistry form export",
+            remedy="use the header that mnistry form export writes",
         )  # fmt: skip
     typed: dict[int, dict[int, Mapping[str, str]]] = {}
     sheets = {one.id: one for one in found}
@@ -123,7 +123,10 @@ def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: 
         sheet = _sheet_of(found, row, line).id
         place = -1 if table is None else _row_of(table, row, line)
         if place in typed.setdefault(sheet, {}):
-            raise DataError("this was typed before", where=line, remedy="leave one of both out")
+            raise DataError(
+                "a second row for the same sheet or table row", where=line,
+                remedy="remove one of the two",
+            )  # fmt: skip
         typed[sheet][place] = row
     count = 0
     differences = []
@@ -151,7 +154,7 @@ def _table_of(form: Form, columns: set[str], where: str) -> Table | None:
     if len(named or fitting) > 1:
         raise DataError(
             "its columns are those of several tables", where=where,
-            remedy=f"let its name say which one: OUT_{fitting[0].name}.csv",
+            remedy=f"name the file after its table: OUT_{fitting[0].name}.csv",
         )  # fmt: skip
     return next(iter(named or fitting), None)
 
@@ -200,7 +203,7 @@ def _agrees(entry: Field, answer: Answer, typed: str) -> bool:
 
 
 def write_pictures(form: Form, store: Store, differences: Sequence[Difference]) -> None:
-    """Write a picture of each field that differs: ``differences/SHEET_NAME.png`` in the batch.
+    """Write a picture of each field that differs: ``differences/SHEET.NAME.png`` in the batch.
 
     There are no pictures of private fields, and in those of others they are hidden.
     """
@@ -218,8 +221,6 @@ def write_pictures(form: Form, store: Store, differences: Sequence[Difference]) 
             continue
         part = crops.of_field(seen, sheet, at, private)
         folder.mkdir(mode=0o700, exist_ok=True)
-        table, row, name = at
-        parts = [str(one.sheet), *([table, str(row + 1)] if table else []), name]
-        target = folder / f"{'_'.join(parts)}.png"
+        target = folder / f"{output.file_name(one.sheet, at)}.png"
         target.write_bytes(cv2.imencode(".png", part)[1].tobytes())
         target.chmod(0o600)

@@ -18,8 +18,6 @@ from mnistry.forms.reading import FormReader, around
 from mnistry.forms.rules import Key
 from mnistry.forms.store import Decision, Sheet, Store
 
-_READ = ("digits", "integer", "decimal", "date", "time")
-
 Images = NDArray[np.uint8]
 
 
@@ -70,7 +68,11 @@ def labelled(
         texts = {
             at: _text(place.field, sheet.decisions.get(at) or typed.get((sheet.id, at)))
             for at, place in form_reader.places.items()
-            if at in sheet.answers and at not in private and at not in sheet.differing
+            if at in sheet.answers
+            and at not in private
+            and at not in sheet.differing
+            # What was typed otherwise in an audit may be mistyped: the next review decides.
+            and (at not in sheet.disputed or at in sheet.decisions)
         }
         for page in sheet.pages:
             here = {at: text for at, text in texts.items() if sheet.answers[at].page == page.page}

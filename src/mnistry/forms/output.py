@@ -271,6 +271,18 @@ def named(table: str, row: int, name: str) -> str:
     return f"{table}, row {row + 1}, {name}" if table else name
 
 
+def file_name(sheet: int | str, at: Key) -> str:
+    """Return the name, without an ending, of a file about a field; names of fields have no point.
+
+    Examples
+    --------
+    >>> file_name(2, ("catch", 0, "count")), file_name(2, ("", -1, "station"))
+    ('2.catch.1.count', '2.station')
+    """
+    table, row, name = at
+    return ".".join([str(sheet), *([table, str(row + 1)] if table else []), name])
+
+
 def shown(answer: Answer) -> str:
     """Return an answer as text; with a ``?`` in it unless it is sure.
 

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from mnistry.forms.alignment import Blank
 from mnistry.forms.definition import Box
 
-# Pixels for each millimetre of the page that is looked at, and of the one for lines.
+# Pixels per millimetre when looking for marks, and for lines.
 _SCALE, _LINE_SCALE = 4, 2
 # Millimetres round print and fields that do not count, and at the page's edges, where holes,
 # staples and shadows are; round a code or a marker; the least area in square millimetres of a mark.
 _NEAR_PRINT, _NEAR_FIELD, _EDGE, _NEAR_CODE, _LEAST_AREA = 0.8, 1.0, 14.0, 3.0, 1.5
 # What is darker than the paper by this part is ink; and paper of this grey or lighter is blank.
 _LEAST_CONTRAST, _BLANK = 0.12, 225
-# A longer mark, in millimetres, is a line.
-_LONG = 40.0
-# The least length of a line in millimetres, and the most of it that print may interrupt at once;
-# of what is not printed, the part that must have ink.
+# A mark at least so long, in millimetres, is part of a line if this part of its ink lies no further
+# than so many millimetres from one.
+_LONG, _ON_LINE, _NEAR_LINE = 40.0, 0.8, 1.5
+# Least length of a line and its longest gap, in mm; the part of its unprinted length with ink.
 _LEAST_LENGTH, _GAP, _UNBROKEN = 60.0, 12.0, 0.93
 
 Grey = NDArray[np.uint8]
@@ -77,8 +77,10 @@ def see(kept: Grey, blank: Blank) -> Seen:
     return Seen((contrast > _LEAST_CONTRAST) & free, free)
 
 
-def marks(seen: Seen, fields: Sequence[Box], unlike: Sequence[Box]) -> list[Point]:
-    """Return the middles of marks that lie in no field, in millimetres.
+def marks(
+    seen: Seen, fields: Sequence[Box], unlike: Sequence[Box], lines: Sequence[Line]
+) -> list[Point]:
+    """Return the middles of marks that lie in no field and on no line, in millimetres.
 
     Parameters
     ----------
@@ -87,7 +89,9 @@ def marks(seen: Seen, fields: Sequence[Box], unlike: Sequence[Box]) -> list[Poin
     fields
         Where its fields are.
     unlike
-        Where it may look otherwise than its blank, as where a code is.
+        Where it may differ from its blank, as where a code is.
+    lines
+        The lines that were found on it.
     """
     ink = seen.ink.copy()
     edge = round(_EDGE * _SCALE)
@@ -97,11 +101,17 @@ def marks(seen: Seen, fields: Sequence[Box], unlike: Sequence[Box]) -> list[Poin
             left, top = (max(0, int((v - margin) * _SCALE)) for v in (box.x, box.y))
             right, bottom = (int((v + margin) * _SCALE) + 1 for v in (box.right, box.bottom))
             ink[top:bottom, left:right] = False
-    count, _, stats, middles = cv2.connectedComponentsWithStats(ink.view(np.uint8))
+    count, labels, stats, middles = cv2.connectedComponentsWithStats(ink.view(np.uint8))
+    near = np.zeros_like(ink, np.uint8)
+    for line in lines:
+        ends = [np.rint(np.multiply(end, _SCALE)).astype(int) for end in (line.start, line.stop)]
+        cv2.line(near, ends[0].tolist(), ends[1].tolist(), 1, round(2 * _NEAR_LINE * _SCALE))
+    on_line = np.bincount(labels[near > 0], minlength=count)
     found = []
     for label in range(1, count):
         _, _, wide, high, area = stats[label].tolist()
-        if area >= _LEAST_AREA * _SCALE**2 and max(wide, high) < _LONG * _SCALE:
+        is_line = max(wide, high) >= _LONG * _SCALE and on_line[label] >= _ON_LINE * area
+        if area >= _LEAST_AREA * _SCALE**2 and not is_line:
             found.append((float(middles[label][0]) / _SCALE, float(middles[label][1]) / _SCALE))
     return found
 

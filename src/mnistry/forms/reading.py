@@ -280,7 +280,7 @@ class FormReader:
         kept = alignment.cut(grey, where, (0, 0, blank.width, blank.height), KEPT_SCALE)
         seen = outside.see(kept, blank)
         lines = outside.lines(seen)
-        problems += self._outside(seen, page, found)
+        problems += self._outside(seen, lines, page, found)
         problems += _struck(lines, page, found)
         return PageReading(
             page.number, None, where.turned, found, tuple(problems), None, kept, _pattern(inks),
@@ -306,10 +306,16 @@ class FormReader:
         )
         return answers.of_characters(entry, found, is_comb=False)
 
-    def _outside(self, seen: outside.Seen, page: PageLayout, found: dict[Key, Answer]) -> list[str]:
+    def _outside(
+        self,
+        seen: outside.Seen,
+        lines: Sequence[Line],
+        page: PageLayout,
+        found: dict[Key, Answer],
+    ) -> list[str]:
         """Find ink that lies in no field; the nearest field is then to be checked."""
         areas = [around(place.boxes) for place in page.places]
-        marks = outside.marks(seen, areas, _unlike(page))
+        marks = outside.marks(seen, areas, _unlike(page), lines)
         told = 0
         for x, y in marks:
             place = min(page.places, key=lambda one: _away(around(one.boxes), x, y), default=None)

@@ -1,7 +1,8 @@
-"""How sure a field must be, so that of those called ok no more than a given part are wrong.
+"""How sure a field must be, so that of those called ok no more than a given part may be wrong.
 
 The curve comes from 76 generated sheets, 60 with MNIST's digits and 16 by four pen writers: for a
-least confidence, the mean of what is left to doubt over the fields that reach it.
+least confidence, the mean of 1 - confidence of the fields that reach it. So many are expected to be
+wrong.
 """
 
 import re
@@ -18,7 +19,8 @@ from mnistry.forms.store import Sheet, Store
 
 _META = "risk"
 USUAL = "usual"
-# Least confidences of a field, and how many of those that reach it are wrong, in 10,000.
+# Least confidences of a field, and how many of those that reach it are expected to be wrong, in
+# 10,000.
 _CURVE = (
     (0.8, 110.0), (0.9, 82.0), (0.95, 62.0), (0.97, 50.0), (0.98, 42.0), (0.99, 32.0),
     (0.995, 22.0), (0.998, 11.4), (0.999, 6.1), (0.9995, 3.6),
@@ -89,7 +91,7 @@ def sheets(form: Form, store: Store) -> list[Sheet]:
 
 
 def at_least(answer: Answer, least: float) -> Answer:
-    """Return an answer as ok if it is as sure as that, and if nothing else is in doubt.
+    """Return an answer as ok, or as to be checked, by whether it is at least as sure as `least`.
 
     Examples
     --------

@@ -64,7 +64,25 @@ CREATE TABLE IF NOT EXISTS audits (
 
 @dataclass(frozen=True)
 class Page:
-    """A page that was given, placed in a sheet or not."""
+    """A page that was given, placed in a sheet or not.
+
+    Attributes
+    ----------
+    file, number
+        The path of its file, and which page of the file it is, from 1.
+    page
+        Which page of the form it is, from 1; None if it was not placed.
+    problem
+        Why it was not placed; None if it was.
+    problems
+        What else is to be told about it.
+    turned
+        Degrees clockwise by which the scan was turned: 0, 90, 180 or 270.
+    is_double
+        Whether it is another scan of a page that the batch has already.
+    picture
+        The name of its picture in the batch; None if there is none.
+    """
 
     file: str
     number: int
@@ -87,7 +105,7 @@ class Decision:
     value
         What it means; see `mnistry.forms.answers.Answer`.
     problem
-        Why it has no value or not a whole one, if so: nobody can tell what it means.
+        Why the value is missing or incomplete; None if it is neither.
     how
         ``"typed"``, or ``"confirmed"`` if the reading was shown and accepted, or ``"second"`` in a
         second review.
@@ -188,7 +206,7 @@ class Store:
     UsageError
         If the folder is not a batch, and has other files in it.
     DataError
-        If the batch is damaged, or was made by a newer version.
+        If the batch is damaged, or has another format.
     """
 
     def __init__(self, folder: Path | None, *, must_exist: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Say what a file is that is no picture which can be read, and the command that mends it."""
+"""Say what kind of file a rejected picture is, and how to convert it."""
 
 import shlex
 from pathlib import Path
@@ -55,7 +55,7 @@ _REMEDIES = {
 
 
 def refusal(source: bytes | Path, where: str, accepted: str) -> DataError:
-    """Make the error about a file, given as its content or its path, that is no accepted picture.
+    """Return the error for a file that is not an accepted picture.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def refusal(source: bytes | Path, where: str, accepted: str) -> DataError:
     where
         Its name, for the message.
     accepted
-        The formats that are.
+        The accepted formats, for the message.
 
     Examples
     --------

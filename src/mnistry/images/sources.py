@@ -39,7 +39,7 @@ def pages(source: Source, side: int | None = None) -> Iterator[Page]:
     Parameters
     ----------
     source
-        As for `first_page`.
+        As for `one_page`.
     side
         As for `Document.page`.
 

@@ -327,7 +327,7 @@ def judged(
 def _walls(strip: Strip) -> NDArray[np.bool_]:
     """Return for each column of a strip whether a line between two cells may stand there."""
     upright = cv2.morphologyEx(
-        strip.solid | strip.frames, cv2.MORPH_OPEN, np.ones((int(0.9 * HEIGHT), 1), np.uint8)
+        strip.solid | strip.frame_mask, cv2.MORPH_OPEN, np.ones((int(0.9 * HEIGHT), 1), np.uint8)
     )
     return np.asarray(upright.any(0), bool)
 

@@ -2,7 +2,8 @@
 
 An enclosure is one mark that surrounds others, and is a line all round: closed or nearly so, with
 nothing of its own inside. It is taken out of the ink. A ring that a digit touches cannot be told
-from it; its place is returned, and what is read there is not sure. Knows nothing of digits.
+from it; its place is returned, and what is read there is not sure. It knows of digits only the zero
+with a stroke through it.
 """
 
 from dataclasses import dataclass, field
@@ -23,13 +24,16 @@ Box = tuple[int, int, int, int]
 _LEVELS, _EDGE = (0.2, 0.4), 3
 # Marks that are examined, the largest ones; the least height of an enclosure, in pixels.
 _MOST, _LOWEST = 300, 16
-# A mark is surrounded if the other is seen in this part of all directions, and is this part of the
-# other's height at least: the dot in a zero is not.
+# A mark is surrounded if the other is seen from it in this part of all directions, and it has at
+# least this part of the other's height or width: the dot in a zero has not. _TINY is _TALL for the
+# marks that `_is_comb` counts.
 _AROUND, _DIRECTIONS, _TALL = 0.8, 64, 0.28
-_TINY = 0.1  # the same for marks that are counted
-# A ring's own ink within it, this far from its hull, has less than that part of its side.
+_TINY = 0.1
+# Deeper in a ring than this part of its shorter side, or so many strokes, its own ink extends over
+# less than _OWN of its width and height.
 _DEEP, _DEEP_IN_STROKES, _OWN = 0.14, 1.6, 0.35
-# This part of a box is straight lines; empty ones have the size of others but for that part.
+# This part of a box is straight lines; the size of empty boxes differs by at most that part from
+# that of filled ones.
 _STRAIGHT, _ALIKE = 0.8, 0.15
 # What is left of a box without its lines has less than this part of the height of what is in it.
 _LEFT = 0.4
@@ -50,14 +54,14 @@ class Enclosures:
     ----------
     strength
         The ink without it: ``float32``, shape ``(height, width)``.
-    lines
+    frames
         What was taken out, like `strength`.
     unsure
         The boxes (left, top, width, height) of rings that cannot be told from what is in them.
     """
 
     strength: NDArray[np.float32] = field(repr=False)
-    lines: NDArray[np.float32] = field(repr=False)
+    frames: NDArray[np.float32] = field(repr=False)
     unsure: tuple[Box, ...]
 
 
@@ -208,7 +212,7 @@ def _is_touched_ring(one: Mask) -> bool:
 
 
 def _is_slash(ink: Mask, width: int) -> bool:
-    """Whether ink is the stroke through a zero of this width: straight, rising, and as wide."""
+    """Whether ink is a zero's stroke: straight, rising, through `_SPAN` of its `width`."""
     if np.ptp(np.flatnonzero(ink.any(0))) < _SPAN * width:
         return False
     points = np.argwhere(ink)[:, ::-1].astype(np.int32)

@@ -68,10 +68,11 @@ class Strip:
         Pixels of the strip for each pixel of the ink.
     slope
         How many rows the line falls in the ink for each column; the strip itself is level.
-    taken
-        What was taken out of the ink there, as `image`; None if nothing was.
+    frames
+        What was taken out of the ink there, like `image`; None if nothing was.
     is_comb
-        Whether that may be the cells of one number: there are none above or below them.
+        Whether `frames` may be the cells of one number: nothing taken out here is much higher than
+        the line.
     """
 
     image: NDArray[np.uint8] = dataclasses.field(repr=False)
@@ -79,15 +80,15 @@ class Strip:
     y: float
     scale: float
     slope: float = 0.0
-    taken: NDArray[np.uint8] | None = dataclasses.field(default=None, repr=False)
+    frames: NDArray[np.uint8] | None = dataclasses.field(default=None, repr=False)
     is_comb: bool = False
 
     @functools.cached_property
-    def frames(self) -> NDArray[np.uint8]:
+    def frame_mask(self) -> NDArray[np.uint8]:
         """1 where a ring or a box was taken out of the ink, like `image`."""
-        if self.taken is None:
+        if self.frames is None:
             return np.zeros_like(self.image)
-        return (self.taken > _SOLID).astype(np.uint8)
+        return (self.frames > _SOLID).astype(np.uint8)
 
     @functools.cached_property
     def solid(self) -> NDArray[np.uint8]:
@@ -310,10 +311,10 @@ def cut(strength: Strength, top: int, bottom: int, frames: Strength | None = Non
     strip = Strip(image, float(left), float(top - MARGIN * height), scale)
     if frames is None:
         return strip
-    taken = _resampled(frames, left, top - MARGIN * height, scale, width)
+    own = _resampled(frames, left, top - MARGIN * height, scale, width)
     cells = components(frames[max(0, top - height) : bottom + height] > _MARK)
     is_low = bool((cells.boxes[:, 3] <= _HIGHEST_CELL * height).all())
-    return dataclasses.replace(strip, taken=taken, is_comb=is_low)
+    return dataclasses.replace(strip, frames=own, is_comb=is_low)
 
 
 def _resampled(

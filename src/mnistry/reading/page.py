@@ -24,8 +24,8 @@ _CONTRAST = 0.12
 # least this part of the long one.
 _SMALLEST, _LARGEST, _NARROWEST = 0.15, 0.97, 0.2
 # The same for what is a sheet only if nothing is written beside it; its short side in pixels of
-# the reduced copy; and how many sheets may lie in a picture.
-_SMALLER, _NARROWER, _LOW, _MOST_SHEETS = 0.005, 0.06, 12, 12
+# the reduced copy; and how many sheets of a picture are read, the largest ones.
+_SMALLER, _NARROWER, _LOW, MOST_SHEETS = 0.005, 0.06, 12, 12
 # At least this part of the four-sided shape has the sheet's brightness: as it is, and with its
 # holes filled.
 _OWN, _FULL = 0.7, 0.955
@@ -74,7 +74,8 @@ class Page:
     turned
         Degrees clockwise by which the picture was turned: 0, 90, 180 or 270.
     sheets
-        How many sheets were found in the picture; all but one stay where they are.
+        How many sheets were found in the picture. One is flattened; several stay where they lie, at
+        most `MOST_SHEETS` of them.
     """
 
     grey: NDArray[np.uint8] = field(repr=False)
@@ -116,7 +117,7 @@ def flattened(grey: NDArray[np.uint8], size: tuple[int, int]) -> Page:
     if not found:
         return Page(_without_surroundings(grey, small), size)
     if len(found) > 1:
-        return Page(_sheets_alone(grey, found), size, sheets=len(found))
+        return Page(_sheets_alone(grey, found[:MOST_SHEETS]), size, sheets=len(found))
     (corners,) = found
     scale = max(grey.shape) / max(size)
     # The sides' mean lengths: as long as the sheet is seen not too much aslant.
@@ -241,7 +242,7 @@ def find_sheets(grey: NDArray[np.uint8], small: NDArray[np.uint8] | None = None)
     if len(found) != len(large) and _is_written_beside(found, small):
         found = large[:1]  # what else is lighter is part of what surrounds it
     factors = np.array(grey.shape[::-1]) / small.shape[::-1]
-    return [np.asarray((corners + 0.5) * factors - 0.5) for corners in found[:_MOST_SHEETS]]
+    return [np.asarray((corners + 0.5) * factors - 0.5) for corners in found]
 
 
 def _apart(sheets: Iterable[Points]) -> list[Points]:

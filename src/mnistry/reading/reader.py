@@ -29,7 +29,7 @@ from mnistry.reading.enclosures import find_enclosures
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
 from mnistry.reading.line_reader import CHARACTERS, Strip
 from mnistry.reading.mark_reader import MarkReader, reject_marks
-from mnistry.reading.page import Page, flattened, levelled, turned
+from mnistry.reading.page import MOST_SHEETS, Page, flattened, levelled, turned
 from mnistry.reading.result import (
     CANDIDATES,
     Candidate,
@@ -303,6 +303,8 @@ class Reader:
         notes: list[str] = []
         if page.sheets:
             what = "the sheet" if page.sheets == 1 else f"the {page.sheets} sheets"
+            if page.sheets > MOST_SHEETS:
+                what = f"the {MOST_SHEETS} largest of {page.sheets} sheets"
             verb, beside = ("was", "it") if page.sheets == 1 else ("were", "them")
             notes.append(f"{what} in the picture {verb} read, and nothing beside {beside}")
         page, found, was_read_again = self._levelled(page, found)
@@ -398,7 +400,7 @@ class Reader:
             self._answer,
             self._judgement,
             alone=self._alone,
-            frames=around.lines,
+            frames=around.frames,
         )
         marked = find_lines(ink.strength)
         is_settled = (

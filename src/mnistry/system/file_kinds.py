@@ -1,7 +1,6 @@
 """Tell what kind of file something is, for messages about files that a command does not read.
 
-By its first bytes, and only where a format has none by the end of its name. Knows nothing of what
-was expected instead.
+By its first bytes; a zip archive by the names in it. Knows nothing of what was expected instead.
 """
 
 import enum
@@ -64,13 +63,13 @@ class Kind(enum.Enum):
     TEXT = "a text file"
 
 
-_START = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+_START = rb"(?:\xef\xbb\xbf)?\s*(?:(?i:<\?xml)[^>]*>\s*)?(?:<!--.*?-->\s*)*"
 # The first pattern that fits a file's first bytes decides.
 _BEGINNINGS = (
     (Kind.ZEROS, rb"\0{64,}$"),
     (Kind.POINTER, rb"version https://git-lfs"),
-    (Kind.SVG, _START + rb"(?:<!doctype svg[^>]*>\s*)?<svg"),
-    (Kind.WEB_PAGE, _START + rb"<(?:!doctype|html|head|body|!--|\?xml|\w+[\s>])"),
+    (Kind.SVG, _START + rb"(?i:(?:<!doctype svg[^>]*>\s*)?<svg)"),
+    (Kind.WEB_PAGE, _START + rb"(?i:<(?:!doctype|html|head|body|!--|\?xml|\w+[\s>]))"),
     (Kind.POSTSCRIPT, rb"%!PS|\xc5\xd0\xd3\xc6"),
     (Kind.JPEG_2000, rb"\0\0\0\x0cjP|\xff\x4f\xff\x51"),
     (Kind.JPEG_XL, rb"\xff\x0a|\0\0\0\x0cJXL "),
@@ -80,7 +79,7 @@ _BEGINNINGS = (
     (Kind.OTHER_PICTURE,
      rb"DDS |/\* XPM|#\?RADIANCE|\x76\x2f\x31\x01|SIMPLE  =|FLIF|BPG\xfb|qoif|P[7Ff][\r\n ]"
      rb"|\x01\xda[\0\x01][\x01\x02]|\x0a[\0-\x05]\x01[\x01\x02\x04\x08]|\x59\xa6\x6a\x95|.{40} EMF"
-     rb"|\xd7\xcd\xc6\x9a|#define \w+_width|ID=ImageMagick|.{4}ftyp(?:heif|mif2|jxl|vvc)"),
+     rb"|\xd7\xcd\xc6\x9a|#define \w+_width|id=ImageMagick|.{4}ftyp(?:heif|mif2|jxl|vvc)"),
     (Kind.RAW, rb"FUJIFILMCCD-RAW|.{4}ftypcrx|IIRO|IIRS|MMOR|IIU\0|\0MRM|FOVb"),
     (Kind.DICOM, rb".{128}DICM"),
     (Kind.DJVU, rb"AT&TFORM"),
@@ -96,7 +95,7 @@ _BEGINNINGS = (
     (Kind.ARROW, rb"ARROW1\0\0|\xff\xff\xff\xff.{3}\0"),
     (Kind.MATLAB, rb"MATLAB [57]\."),
     (Kind.HDF5, rb"\x89HDF\r\n"),
-    (Kind.ARFF, rb"(?:\s|%[^\n]*\n)*@relation"),
+    (Kind.ARFF, rb"(?:\s|%[^\n]*\n)*(?i:@relation)"),
     (Kind.SAFETENSORS, rb".{6}\0\0\{\""),
     (Kind.ONNX, rb"\x08[\x03-\x0f][\x12\x3a\x42]"),
     (Kind.PICKLE, rb"\x80[\x02-\x05]"),
@@ -137,9 +136,7 @@ def kind_of(source: bytes | Path) -> Kind | None:
         if document:
             return _OPEN_DOCUMENTS.get(document[1], Kind.TEXT_DOCUMENT)
         return _zip_kind(source)
-    return next(
-        (kind for kind, begins in _BEGINNINGS if re.match(begins, head, re.DOTALL | re.I)), None
-    )
+    return next((kind for kind, begins in _BEGINNINGS if re.match(begins, head, re.DOTALL)), None)
 
 
 def _zip_kind(source: bytes | Path) -> Kind:

@@ -33,7 +33,7 @@ def cache_dir() -> Path:
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Open a binary file that replaces `path` only when the block ends without an error.
 
     The bytes go to a temporary file beside `path`, which is flushed to the disk and renamed; then
@@ -44,6 +44,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     ----------
     path
         The file to write; its folder must exist.
+    mode
+        The file's permissions, less those that the process's umask withholds.
 
     Examples
     --------
@@ -55,7 +57,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
