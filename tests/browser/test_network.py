@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -144,28 +145,49 @@ def test_small_weights_of_a_first_layer_keep_their_bits(images: NDArray[np.uint8
     assert abs(found - by_onnx_runtime(content, images)).max() < 1e-3
 
 
+def test_the_operators_are_those_of_the_script() -> None:
+    script = (STATIC / "pure" / "operators.js").read_text("utf-8")
+    _, _, table = script.partition("export const OPERATORS = {")
+    assert tuple(re.findall(r"^  (\w+):", table, re.MULTILINE)) == javascript.OPERATORS
+
+
 @pytest.mark.parametrize(
-    ("operator", "settings", "what"),
-    [("Erf", {}, "operator Erf:"), ("Gemm", {"alpha": 0.5}, "operator Gemm with alpha = 0.5:")],
+    ("operator", "inputs", "settings", "what"),
+    [
+        ("Erf", ["sums"], {}, "operator Erf:"),
+        ("Gemm", ["flat", "kernel"], {"alpha": 0.5}, "operator Gemm with alpha = 0.5:"),
+        ("Gather", ["sums", "ten"], {}, "operator Gather with axis = 0:"),
+        ("ReduceLogSumExp", ["sums"], {"axes": [1]}, "ReduceLogSumExp with keepdims = 1:"),
+        ("Add", ["image as floats", "column"], {}, "operator Add of inputs of different sizes:"),
+        ("Mul", ["image as floats", "column"], {}, "operator Mul of inputs of different sizes:"),
+        ("Softmax", ["image as floats"], {}, "operator Softmax of more than one row of numbers:"),
+    ],
 )
 def test_what_javascript_does_not_know_is_refused_in_words(
-    operator: str, settings: dict[str, float], what: str, images: NDArray[np.uint8]
+    operator: str,
+    inputs: list[str],
+    settings: dict[str, float],
+    what: str,
+    images: NDArray[np.uint8],
 ) -> None:
-    kernel = numpy_helper.from_array(np.zeros((784, 10), np.float32), "kernel")
+    weights = {
+        "kernel": np.zeros((784, 10), np.float32),
+        "column": np.zeros((28, 1), np.float32),
+        "ten": np.arange(10),
+    }
     nodes = [
-        helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),
-        helper.make_node("Flatten", ["floats"], ["flat"], axis=1),
+        helper.make_node("Cast", ["image"], ["image as floats"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["image as floats"], ["flat"], axis=1),
         helper.make_node("Gemm", ["flat", "kernel"], ["sums"]),
+        helper.make_node(operator, inputs, ["last"], **settings),
         helper.make_node("Softmax", ["last"], ["probabilities"], axis=1),
     ]
-    inputs = ["sums"] if operator == "Erf" else ["flat", "kernel"]
-    nodes.insert(3, helper.make_node(operator, inputs, ["last"], **settings))
     graph = helper.make_graph(
         nodes,
         "network",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 28, 28])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 10])],
-        [kernel],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
     )
     opset = [helper.make_opsetid("", onnx_graph.OPSET)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=onnx_graph.IR_VERSION)

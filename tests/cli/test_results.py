@@ -170,7 +170,7 @@ def test_export_writes_a_page_and_says_what_fewer_bits_change(
     result = mnistry_command("export", finished_run.path, "-o", tmp_path / "net.html")
     assert result.code == 0
     assert re.search(
-        r"html: 25,450 numbers in 16 bits; \d+ of 400 held-out training images are answered "
+        r"html: 25,450 numbers in 16 bits; \d+ of 400 training images are answered "
         r"differently, and no probability changes by more than 0\.00\d\d; 0\.\d\d MB",
         result.err,
     )

@@ -131,8 +131,10 @@ def _logits(model: keras.Model) -> Any:
     last = model.layers[-1]
     if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
         return last.input
-    last.activation = keras.activations.linear  # the model is loaded for this alone
-    return last(last.input)
+    copy = type(last).from_config(last.get_config() | {"activation": "linear"})
+    logits = copy(last.input)
+    copy.set_weights(last.get_weights())
+    return logits
 
 
 def _last_maps(model: keras.Model) -> Any:
