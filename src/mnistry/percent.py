@@ -3,7 +3,7 @@
 Knows nothing of what they are shares of.
 """
 
-_SURE = 1 - 1e-9  # softmax reaches 1 only by rounding
+_SURE = 1 - 1e-9  # softmax reaches 0 and 1 only by rounding
 
 
 def percent(share: float, places: int = 2) -> str:
@@ -24,11 +24,11 @@ def percent(share: float, places: int = 2) -> str:
 
 
 def confidence(probability: float, places: int = 1) -> str:
-    """Write a network's probability as a percentage: it is never sure, so never 100 %.
+    """Write a network's probability as a percentage: it is never sure, so never 0 % or 100 %.
 
     Examples
     --------
-    >>> confidence(0.975), confidence(1.0)
-    ('97.5 %', '> 99.9 %')
+    >>> confidence(0.975), confidence(1.0), confidence(0.0)
+    ('97.5 %', '> 99.9 %', '< 0.1 %')
     """
-    return percent(min(probability, _SURE), places)
+    return percent(min(max(probability, 1 - _SURE), _SURE), places)

@@ -2,10 +2,12 @@
 
 import base64
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -144,38 +146,67 @@ def test_small_weights_of_a_first_layer_keep_their_bits(images: NDArray[np.uint8
     assert abs(found - by_onnx_runtime(content, images)).max() < 1e-3
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "what"),
-    [
-        (("Erf", {}), (), "the operator Erf: the page"),
-        (("Elu", {"alpha": 0.5}), (("Relu", {}),), "its last operator is not a softmax"),
-        (("Gemm", {"alpha": 0.5}), (), r"the operator Gemm with alpha = 0\.5: the page"),
-    ],
-)
-def test_what_javascript_does_not_know_is_refused_in_words(
-    before: tuple[str, dict[str, float]],
-    after: tuple[tuple[str, dict[str, float]], ...],
-    what: str,
-    images: NDArray[np.uint8],
-) -> None:
-    kernel = numpy_helper.from_array(np.zeros((784, 10), np.float32), "kernel")
-    square = numpy_helper.from_array(np.zeros((10, 10), np.float32), "square")
-    steps = [("Cast", {"to": TensorProto.FLOAT}), ("Flatten", {}), ("Gemm", {})]
-    steps += [before, ("Softmax", {"axis": 1}), *after]
-    nodes, value = [], "image"
-    for number, (operator, settings) in enumerate(steps):
-        weights = {2: ["kernel"], 3: ["square"]}.get(number, []) if operator == "Gemm" else []
-        output = "probabilities" if number == len(steps) - 1 else f"value {number}"
-        nodes.append(helper.make_node(operator, [value, *weights], [output], **settings))
-        value = output
+def test_the_operators_are_those_of_the_script() -> None:
+    script = (STATIC / "pure" / "operators.js").read_text("utf-8")
+    _, _, table = script.partition("export const OPERATORS = {")
+    assert tuple(re.findall(r"^  (\w+):", table, re.MULTILINE)) == javascript.OPERATORS
+
+
+def strange(*nodes: onnx.NodeProto) -> bytes:
+    """Make a network that ends with these nodes, from ``sums`` on."""
+    weights = {
+        "kernel": np.zeros((784, 10), np.float32),
+        "column": np.zeros((28, 1), np.float32),
+        "ten": np.arange(10),
+    }
     graph = helper.make_graph(
-        nodes,
+        [
+            helper.make_node("Cast", ["image"], ["image as floats"], to=TensorProto.FLOAT),
+            helper.make_node("Flatten", ["image as floats"], ["flat"], axis=1),
+            helper.make_node("Gemm", ["flat", "kernel"], ["sums"]),
+            *nodes,
+        ],
         "network",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 28, 28])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 10])],
-        [kernel, square],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
     )
     opset = [helper.make_opsetid("", onnx_graph.OPSET)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=onnx_graph.IR_VERSION)
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "settings", "what"),
+    [
+        ("Erf", ["sums"], {}, "operator Erf:"),
+        ("Gemm", ["flat", "kernel"], {"alpha": 0.5}, "operator Gemm with alpha = 0.5:"),
+        ("Gather", ["sums", "ten"], {}, "operator Gather with axis = 0:"),
+        ("ReduceLogSumExp", ["sums"], {"axes": [1]}, "ReduceLogSumExp with keepdims = 1:"),
+        ("Add", ["image as floats", "column"], {}, "operator Add of inputs of different sizes:"),
+        ("Mul", ["image as floats", "column"], {}, "operator Mul of inputs of different sizes:"),
+        ("Softmax", ["image as floats"], {}, "operator Softmax of more than one row of numbers:"),
+    ],
+)
+def test_what_javascript_does_not_know_is_refused_in_words(
+    operator: str,
+    inputs: list[str],
+    settings: dict[str, float],
+    what: str,
+    images: NDArray[np.uint8],
+) -> None:
+    content = strange(
+        helper.make_node(operator, inputs, ["last"], **settings),
+        helper.make_node("Softmax", ["last"], ["probabilities"], axis=1),
+    )
     with pytest.raises(ModelError, match=what):
-        javascript.translate(model.SerializeToString(), images, "strange")
+        javascript.translate(content, images, "strange")
+
+
+def test_a_network_that_does_not_end_with_softmax_is_refused(images: NDArray[np.uint8]) -> None:
+    content = strange(
+        helper.make_node("Softmax", ["sums"], ["last"], axis=1),
+        helper.make_node("Relu", ["last"], ["probabilities"]),
+    )
+    with pytest.raises(ModelError, match="its last operator is not a softmax"):
+        javascript.translate(content, images, "strange")

@@ -21,7 +21,7 @@ def test_evaluate_prints_the_whole_scorecard(mnistry_command, finished_run) -> N
     assert result.code == 0
     for text in (
         "1,000 test images of sample", "95 % interval", "nats", "bits", "gap", "confidence",
-        "calibration error", "precision", "most confused", "most confident mistakes", "labelled",
+        "calibration", "precision", "most confused", "most confident mistakes", "labelled",
     ):  # fmt: skip
         assert text in result.out
 
@@ -170,7 +170,7 @@ def test_export_writes_a_page_and_says_what_fewer_bits_change(
     result = mnistry_command("export", finished_run.path, "-o", tmp_path / "net.html")
     assert result.code == 0
     assert re.search(
-        r"html: 25,450 numbers in 16 bits; \d+ of 400 held-out training images are answered "
+        r"html: 25,450 numbers in 16 bits; \d+ of 400 training images are answered "
         r"differently, and no probability changes by more than 0\.00\d\d; 0\.\d\d MB",
         result.err,
     )

@@ -83,6 +83,14 @@ def test_a_step_of_learning_agrees_with_differences_and_lowers_the_loss(run, dig
     assert fall == pytest.approx(0.01 * step.slope, rel=0.3, abs=1e-5)
 
 
+def test_the_callers_network_is_left_as_it_is(run, digits):
+    model = run.model()
+    before = np.asarray(model(digits[0][:3]))
+    any_network.saliency(model, digits[0][3], 3)
+    assert keras.activations.serialize(model.layers[-1].activation) == "softmax"
+    np.testing.assert_array_equal(np.asarray(model(digits[0][:3])), before)
+
+
 def test_a_network_whose_first_layer_mixes_pixels_has_no_saliency(digits):
     model = keras.Sequential(
         [

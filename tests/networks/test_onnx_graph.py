@@ -238,8 +238,8 @@ def refused(model: keras.Model, said: str) -> None:
 
 
 def test_an_unknown_layer_is_named_with_those_that_are_known():
-    model = classifier(layers.Reshape((28, 28, 1)), layers.DepthwiseConv2D(3, name="odd"))
-    refused(model, r"layer odd \(DepthwiseConv2D\) .*expected one of Activation, .*Softmax")
+    model = classifier(layers.Reshape((28, 28, 1)), layers.Conv2DTranspose(1, 3, name="odd"))
+    refused(model, r"layer odd \(Conv2DTranspose\) .*expected one of Activation, .*Softmax")
 
 
 def test_a_class_of_our_own_with_a_stock_name_is_refused():

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from mnistry import Reader
 from mnistry.server import answers
-from mnistry.server.tasks import Answered, Task
+from mnistry.server.tasks import Answer, Task
 from tests.serving import pdf
 
 BROKEN = b"no picture"
@@ -103,8 +103,8 @@ def test_a_picture_that_meets_a_bug_does_not_lose_the_others(
 ) -> None:
     answer = answers.answer
 
-    def fails_once(reader: Reader, task: Task) -> Answered:
-        return answer(reader, task) if task.content == drawing else Answered(b"", pages=1 // 0)
+    def fails_once(reader: Reader, task: Task) -> Answer:
+        return answer(reader, task) if task.content == drawing else Answer(b"", pages=1 // 0)
 
     monkeypatch.setattr(answers, "answer", fails_once)
     files = [("a", drawing), ("b", drawing + b" "), ("c", drawing)]

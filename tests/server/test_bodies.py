@@ -64,6 +64,13 @@ def test_a_picture_just_over_the_cap_is_refused(client: TestClient) -> None:
     assert client.post("/api/read", json=encoded).status_code == 413
 
 
+def test_a_picture_of_the_cap_may_be_sent_as_base64_text(client: TestClient) -> None:
+    for size, status in ((MAX_BYTES, 400), (MAX_BYTES + 1, 413)):  # 400: read, but no picture
+        text = base64.encodebytes(bytes(size))  # with line ends
+        response = client.post("/api/read", content=text, headers={"Content-Type": "text/plain"})
+        assert response.status_code == status
+
+
 @pytest.mark.parametrize("kind", ["multipart/form-data", "Multipart/Form-Data; charset=x"])
 def test_case_79_a_form_without_its_boundary_is_refused(client: TestClient, kind: str) -> None:
     response = client.post("/api/read", content=b"--x\r\n", headers={"Content-Type": kind})

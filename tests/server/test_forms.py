@@ -52,6 +52,14 @@ def test_forms_have_the_names_of_their_files(form: Path, reader: Reader) -> None
         form_answers.load([str(form.rename(form.with_name("a {b}.toml")))], reader)
 
 
+def test_a_form_called_read_is_not_used_for_plain_pictures(
+    form: Path, reader: Reader, drawing: bytes
+) -> None:
+    forms = form_answers.load([str(form.rename(form.with_name("read.toml")))], reader)
+    answer = answers.answer(reader, Task("read", drawing, fields=("text",)), forms)
+    assert json.loads(answer.body) == {"text": "4"}
+
+
 def test_what_is_no_page_of_the_form_is_an_error(
     form: Path, reader: Reader, drawing: bytes
 ) -> None:

@@ -23,7 +23,7 @@ def connect(address: str) -> socket.socket:
 def test_case_82_a_request_whose_headers_never_end_is_cut_off(
     head: bytes, served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(server_loop.TimeLimitedProtocol, "HEAD_SECONDS", 0.2)
     with connect(str(served.base_url)) as connection:
         connection.sendall(head)
         assert connection.recv(100) == b""
@@ -32,7 +32,7 @@ def test_case_82_a_request_whose_headers_never_end_is_cut_off(
 def test_case_82_sending_a_byte_at_a_time_does_not_extend_the_limit(
     served: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(server_loop.TimeLimitedProtocol, "HEAD_SECONDS", 0.3)
     with connect(str(served.base_url)) as connection:
         connection.settimeout(0.05)
         closed = False
@@ -51,7 +51,7 @@ def test_case_82_sending_a_byte_at_a_time_does_not_extend_the_limit(
 def test_case_82_an_answer_that_is_never_read_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server_loop.PatientProtocol, "WRITE_SECONDS", 0.2)
+    monkeypatch.setattr(server_loop.TimeLimitedProtocol, "WRITE_SECONDS", 0.2)
     ended = threading.Event()
 
     async def endless(scope, receive, send) -> None:
@@ -71,7 +71,7 @@ def test_case_82_an_answer_that_is_never_read_is_cut_off(
 def test_a_request_under_way_is_not_cut_off_by_the_limit_on_its_headers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server_loop.PatientProtocol, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(server_loop.TimeLimitedProtocol, "HEAD_SECONDS", 0.1)
 
     async def slow(scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -121,6 +121,7 @@ def test_nagles_algorithm_is_off_for_connections() -> None:
         ("127.0.0.1", None, "http://127.0.0.1:80/"),
         ("::1", None, "http://[::1]:80/"),
         ("192.168.0.7", "t", "http://192.168.0.7:80/?token=t"),
+        ("127.0.0.1", "a+b/c&d#e", "http://127.0.0.1:80/?token=a%2Bb%2Fc%26d%23e"),
     ],
 )
 def test_the_printed_address_has_brackets_for_ipv6_and_the_token(host, token, address) -> None:
@@ -128,6 +129,6 @@ def test_the_printed_address_has_brackets_for_ipv6_and_the_token(host, token, ad
 
 
 def test_a_proxy_that_is_no_address_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="no address") as caught:
+    with pytest.raises(UsageError, match="not an address") as caught:
         server_loop.config(lambda *_: None, proxies=["10.0.0.1", "proxy.example"])
     assert "--proxy 10.0.0.2" in (caught.value.remedy or "")

@@ -40,12 +40,12 @@ def test_a_file_is_read_whatever_the_name_of_its_field(client: TestClient, drawi
     [
         ("data:text/html;base64,PGI+", "a data URL of text/html"),
         ("data:image/png,abc", "a data URL that is not base64"),
-        ("data:image/png;base64,####", "no base64"),
-        ("iVBORw0KGgo", "no base64"),  # cut off
-        ("", "no base64"),
-        ("é", "no base64"),
-        (7, "no text"),
-        ([[0, 255]], "no text"),
+        ("data:image/png;base64,####", "not base64"),
+        ("iVBORw0KGgo", "not base64"),  # cut off
+        ("", "not base64"),
+        ("é", "not base64"),
+        (7, "not a text"),
+        ([[0, 255]], "not a text"),
     ],
 )
 def test_fault_130_what_is_no_base64_is_refused_with_what_to_send(

@@ -11,7 +11,7 @@ from mnistry import Reader
 from mnistry.server import answers
 from mnistry.server.app import create
 from mnistry.server.in_process import InProcess
-from mnistry.server.tasks import Answered, Task
+from mnistry.server.tasks import Answer, Task
 from mnistry.server.work import WorkQueue
 from tests.serving import serve
 
@@ -37,7 +37,7 @@ def gate(work: InProcess, monkeypatch: pytest.MonkeyPatch) -> Gate:
     work.quick = WorkQueue(1, 1)
     answer = answers.answer
 
-    def slowly(reader: Reader, task: Task) -> Answered:
+    def slowly(reader: Reader, task: Task) -> Answer:
         gate.wait()
         return answer(reader, task)
 
@@ -107,7 +107,7 @@ def test_slow_work_does_not_delay_quick_work(
     gate = Gate()
     answer = answers.answer
 
-    def slowly(reader: Reader, task: Task) -> Answered:
+    def slowly(reader: Reader, task: Task) -> Answer:
         if task.kind == "doctor":
             gate.wait()
         return answer(reader, task)

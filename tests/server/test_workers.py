@@ -9,7 +9,7 @@ import pytest
 from mnistry.errors import DataError, MnistryError, ModelError, UsageError
 from mnistry.server import workers
 from mnistry.server.errors import ApiError
-from mnistry.server.tasks import Answered, Task
+from mnistry.server.tasks import Answer, Task
 from mnistry.server.workers import Workers
 
 FIELDS = ("text",)
@@ -20,7 +20,7 @@ def run(work: Callable[[Workers], Awaitable[Any]], count: int = 1, **settings: A
 
     async def all_of_it() -> Any:
         made = Workers(count, settings)
-        await made.begin()
+        await made.launch_first()
         try:
             await made.start()
             return await work(made)
@@ -31,7 +31,7 @@ def run(work: Callable[[Workers], Awaitable[Any]], count: int = 1, **settings: A
 
 
 def test_tasks_are_done_and_errors_are_the_librarys_own(drawing: bytes) -> None:
-    async def work(made: Workers) -> tuple[Answered, BaseException]:
+    async def work(made: Workers) -> tuple[Answer, BaseException]:
         good, bad = Task("read", drawing, 1, FIELDS), Task("read", b"none", 1, FIELDS)
         answered, error = await asyncio.gather(
             made.run(good), made.run(bad), return_exceptions=True
@@ -51,7 +51,7 @@ def test_a_picture_that_ends_every_worker_is_given_up_and_others_are_read(
 ) -> None:
     ask, tries = workers._Worker.ask, []
 
-    async def deadly(self: Any, task: Task) -> Answered:
+    async def deadly(self: Any, task: Task) -> Answer:
         if task.kind == "deadly":
             tries.append(1)
             self._process.kill()
@@ -59,7 +59,7 @@ def test_a_picture_that_ends_every_worker_is_given_up_and_others_are_read(
 
     monkeypatch.setattr(workers._Worker, "ask", deadly)
 
-    async def work(made: Workers) -> Answered:
+    async def work(made: Workers) -> Answer:
         with pytest.raises(DataError, match="died, 3 times"):
             await made.run(Task("deadly", drawing))
         answered = await made.run(Task("read", drawing, 1, FIELDS))
@@ -73,7 +73,7 @@ def test_a_picture_that_ends_every_worker_is_given_up_and_others_are_read(
 def test_a_task_that_takes_too_long_is_given_up_once_and_its_worker_replaced(
     drawing: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work(made: Workers) -> Answered:
+    async def work(made: Workers) -> Answer:
         with monkeypatch.context() as patch:
             patch.setattr(workers, "MAX_SECONDS", 0.001)
             with pytest.raises(DataError, match="longer than 0"):
@@ -110,7 +110,7 @@ def test_case_84_queued_work_of_a_client_that_has_gone_is_never_done(
 ) -> None:
     ask, asked = workers._Worker.ask, []
 
-    async def noted(self: Any, task: Task) -> Answered:
+    async def noted(self: Any, task: Task) -> Answer:
         asked.append(task.fields)
         return await ask(self, task)
 

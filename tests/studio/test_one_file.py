@@ -11,6 +11,7 @@ import pytest
 
 import mnistry
 from mnistry.errors import ModelError
+from mnistry.percent import percent
 from mnistry.reading.reader import built_in_card
 from mnistry.runs.directory import Run
 from mnistry.studio import one_file
@@ -33,7 +34,8 @@ def test_the_policy_allows_the_one_script_and_style_alone(page: str) -> None:
         for text in (script, style)
     ]
     assert policy == (
-        f"default-src 'none'; script-src 'sha256-{hashes[0]}'; style-src 'sha256-{hashes[1]}'"
+        f"default-src 'none'; script-src 'sha256-{hashes[0]}'; style-src 'sha256-{hashes[1]}'; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 
@@ -45,8 +47,8 @@ def test_no_other_file_or_host_is_named(page: str) -> None:
 def test_the_scorecard_the_data_and_the_licence_are_on_it(page: str, finished_run: Run) -> None:
     text = re.sub(r"<[^>]+>", " ", page)
     test = finished_run.scores().test
-    assert f"{test.accuracy:.2%} of {test.count:,} test images of sample" in text
-    assert f"(95 % interval {test.interval.low:.2%} to {test.interval.high:.2%})" in text
+    assert f"{percent(test.accuracy)} of {test.count:,} test images of sample" in text
+    assert f"(95 % interval {percent(test.interval.low)} to {percent(test.interval.high)})" in text
     assert f"licence: {finished_run.data.licence}" in text
     assert "recipe small, seed 0" in text
     assert str(finished_run.path) not in page

@@ -136,5 +136,5 @@ def test_the_studio_with_a_review_needs_a_token(
     monkeypatch.setattr(studio.server_loop, "serve", lambda *given, **_: served.append(given[1]))
     for review in (None, Review(form, store, "eva")):
         made = Studio(Network.shipped(), tmp_path, review)
-        studio.serve(made, "127.0.0.1", 0, on_ready=print, say=print)
+        studio.serve(made, Access(), 0, on_ready=print, say=print)
     assert [access.token is None for access in served] == [True, False]

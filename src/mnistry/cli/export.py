@@ -94,7 +94,7 @@ def _said(made: "OneFile") -> bytes:
     network, content = made.network, made.page.encode()
     common.say(
         f"html: {network.numbers:,} numbers in {network.bits} bits; {network.changed:,} of "
-        f"{network.count:,} held-out training images are answered differently, and no probability "
+        f"{network.count:,} training images are answered differently, and no probability "
         f"changes by more than {network.difference:.4f}; {len(content) / 1e6:.2f} MB"
     )
     return content

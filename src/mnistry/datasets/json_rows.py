@@ -45,7 +45,7 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         return Source(path, found, chosen, names.classes_of(path), notices=notices)
     table = _array(value) if isinstance(value, list) else None
     if table is None or table.ndim < 2 or table.dtype.kind not in "iuf":
-        raise DataError("JSON of another form", where=path, expected=_EXPECTED)
+        raise DataError("unexpected JSON", where=path, expected=_EXPECTED)
     if table.shape[1:] == (_PIXELS + 1,):
         return _rows(table, path)
     return Source(path, {"x_test": table}, classes=names.classes_of(path))

@@ -1,11 +1,12 @@
 """An ONNX network of ours as JavaScript computes it: its operators, and its weights in fewer bits.
 
-Weights have 16 bits, in large networks 8; the difference that this makes to the answers is measured
-with ONNX Runtime. ``studio/static/pure/network.js`` loads and runs the result. Knows nothing of
-pages.
+Large weights have 16 bits, in large networks 8; the difference that this makes to the answers is
+measured with ONNX Runtime. ``studio/static/pure/network.js`` loads and runs the result. Knows
+nothing of pages.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,11 +19,11 @@ from mnistry.datasets.dataset import Images
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 
-# Networks with more numbers than this are stored in eight bits, if that changes at most so many of
-# the answers, and no probability by more than this.
+# Networks with more numbers than this are stored in eight bits if at most this share of the answers
+# changes, and no probability by more than this.
 MOST_IN_16_BITS = 500_000
 MOST_CHANGED, MOST_DIFFERENT = 0.001, 0.03
-_LARGE = 4096  # numbers; smaller weights keep all their bits
+LARGE = 4096  # numbers; smaller weights keep all their bits
 # As in OPERATORS of studio/static/pure/operators.js.
 OPERATORS = (
     *("Add", "AveragePool", "BatchNormalization", "Cast", "Concat", "Conv", "Elu", "Flatten"),
@@ -40,6 +41,13 @@ _FIXED: Mapping[str, Mapping[str, Any]] = {
     "MaxPool": {"dilations": [1, 1], "ceil_mode": 0, "storage_order": 0, "auto_pad": b"NOTSET"},
     "ReduceLogSumExp": {"axes": [1], "keepdims": 0},
 }
+# ONNX's defaults for settings that are left out, where they are not the values above.
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "Gather": {"axis": 0},
+    "ReduceLogSumExp": {"axes": None, "keepdims": 1},
+}
+# They combine numbers in the same places, or one number with all.
+_BY_NUMBER = ("Add", "Mean", "Mul", "Sum")
 _KNOWN = ("alpha", "epsilon", "kernel_shape", "pads", "perm", "strides")
 
 
@@ -82,7 +90,7 @@ def translate(content: bytes, images: Images, where: str) -> PageNetwork:
     Parameters
     ----------
     content
-        The model, checked by `onnx_session.open_session`.
+        The ONNX model.
     images
         ``uint8``, shape ``(n, 28, 28)``: the answers are compared on them.
     where
@@ -156,7 +164,7 @@ def _store(weights: NDArray[np.generic], bits: int) -> _Stored:
         return _Stored("list", weights, np.ones(1, np.float32))
     values = weights.astype("<f4")
     largest = float(abs(values).max()) if values.size else 0.0
-    if values.size < _LARGE or not largest:
+    if values.size < LARGE or not largest:
         return _Stored("float32", values, np.ones(1, np.float32))
     if bits == 16:
         # The largest number is just below 2^15: smaller ones keep their eleven bits longest.
@@ -185,17 +193,18 @@ class _Graph:
         }
         self._nodes = [node for node in model.graph.node if node.output[0] not in self._cast]
         sources = {name: name for name in stored} | self._cast
-        kernels = {
+        by_rows = {
             node.input[1]: self._is_by_rows(node) for node in self._nodes if node.op_type == "Gemm"
         }
+        shapes = _shapes(model) | {name: stored[source].shape for name, source in sources.items()}
         self.weights: dict[str, NDArray[np.generic]] = {}
         for node in self._nodes:
-            self._check(node)
+            self._check(node, shapes)
             for name in node.input:
                 if name in sources:
                     values = stored[sources[name]]
-                    self.weights[name] = values if kernels.get(name, True) else values.T
-        self._kernels = kernels
+                    self.weights[name] = values if by_rows.get(name, True) else values.T
+        self._by_rows = by_rows
         if not self._nodes or self._nodes[-1].op_type != "Softmax":
             raise ModelError(
                 "its last operator is not a softmax",
@@ -223,7 +232,7 @@ class _Graph:
         model.graph.node.extend(self._nodes)
         for name, one in stored.items():
             values = one.restored()
-            values = values if self._kernels.get(name, True) else values.T
+            values = values if self._by_rows.get(name, True) else values.T
             model.graph.initializer.append(
                 numpy_helper.from_array(np.ascontiguousarray(values), name)
             )
@@ -234,21 +243,41 @@ class _Graph:
     def _is_by_rows(node: onnx.NodeProto) -> bool:
         return bool(_settings(node).get("transB"))
 
-    def _check(self, node: onnx.NodeProto) -> None:
-        """Raise ModelError for what JavaScript does not know."""
-        settings = {"beta": 1.0, "alpha": 1.0} | _settings(node)
+    def _check(self, node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Raise ModelError for what JavaScript does not know; `shapes` are those for one image."""
+        settings = {**_DEFAULTS.get(node.op_type, {}), **_settings(node)}
         fixed = _FIXED.get(node.op_type, {})
         strange = [name for name, value in fixed.items() if settings.get(name, value) != value]
-        if node.op_type not in OPERATORS or len(node.output) != 1 or strange:
+        inputs = [shapes.get(name, ()) for name in node.input]
+        sizes = {math.prod(shape) for shape in inputs}
+        is_uneven = node.op_type in _BY_NUMBER and not sizes <= {
+            1, math.prod(shapes.get(node.output[0], ()))
+        }  # fmt: skip
+        is_deep = node.op_type == "Softmax" and len(inputs[0]) != 1
+        known = node.op_type in OPERATORS and len(node.output) == 1
+        if not known or strange or is_uneven or is_deep:
             what = f"the operator {node.op_type}"
             if strange:
                 what += f" with {strange[0]} = {settings[strange[0]]}"
+            elif is_uneven:
+                what += " of inputs of different sizes"
+            elif is_deep:
+                what += " of more than one row of numbers"
             raise ModelError(
                 f"{what}: the page cannot compute it",
                 where=self._where,
                 expected="what networks that mnistry trains have",
                 remedy="export it with --format onnx",
             )
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Return each value's shape for one image; a side that is not known is 0."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    return {
+        value.name: tuple(side.dim_value for side in value.type.tensor_type.shape.dim)[1:]
+        for value in (*graph.input, *graph.value_info, *graph.output)
+    }
 
 
 def _settings(node: onnx.NodeProto) -> dict[str, Any]:

@@ -15,18 +15,18 @@ from mnistry.images.decode import Page
 from mnistry.reading import Reader
 from mnistry.reading.ink import LONG_SIDE
 from mnistry.reading.reader import TABLE_SIDE
-from mnistry.server.tasks import DETAILS, FORM, JSON, PNG, Answered, Task
+from mnistry.server.tasks import DETAILS, FORM, JSON, PNG, Answer, Task
 
 if TYPE_CHECKING:
     from mnistry.forms.reading import FormReader
 
 _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
 _DECIMALS = 6  # of probabilities
-# The long side in pixels at which a scan of a form is decoded at least, if it has it.
+# A scan of a form is decoded with at least this many pixels on its long side, if it has them.
 _FORM_SIDE = 4200
 
 
-def answer(reader: Reader, task: Task, forms: "Mapping[str, FormReader] | None" = None) -> Answered:
+def answer(reader: Reader, task: Task, forms: "Mapping[str, FormReader] | None" = None) -> Answer:
     """Do a task; `forms` are those that can be read, by their names.
 
     Raises
@@ -40,7 +40,8 @@ def answer(reader: Reader, task: Task, forms: "Mapping[str, FormReader] | None" 
     >>> answer(Reader(), Task("read", white, fields=("text", "width"))).body
     b'{"text":"","width":40}'
     """
-    form = (forms or {}).get(task.kind.removeprefix(FORM))
+    is_form = task.kind.startswith(FORM)
+    form = (forms or {})[task.kind.removeprefix(FORM)] if is_form else None
     side = TABLE_SIDE if task.kind == "tables" else LONG_SIDE if form is None else _FORM_SIDE
     with decode.open_content(task.content, "the image") as document:
         if task.kind == "doctor" and document.count > 1:
@@ -51,7 +52,7 @@ def answer(reader: Reader, task: Task, forms: "Mapping[str, FormReader] | None" 
     if task.kind == "doctor":
         from mnistry.doctor import examine, sheet
 
-        return Answered(sheet.png(examine.examine(reader, page), "the picture"), PNG, pages)
+        return Answer(sheet.png(examine.examine(reader, page), "the picture"), PNG, pages)
     if form is not None:
         from mnistry.server import form_answers
 
@@ -61,7 +62,7 @@ def answer(reader: Reader, task: Task, forms: "Mapping[str, FormReader] | None" 
     else:
         found = _reading(reader, page, task.fields)
     kept = {name: found[name] for name in task.fields if name in found}
-    return Answered(to_json(kept), JSON, pages)
+    return Answer(to_json(kept), JSON, pages)
 
 
 def to_json(value: Any) -> bytes:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from mnistry.errors import UsageError, printable
 from mnistry.images.page_numbers import PageNumbers
 from mnistry.server import batches, docs, errors, openapi, uploads
-from mnistry.server.batches import Asked, Backend
+from mnistry.server.batches import Backend, ReadRequest
 from mnistry.server.bodies import BodyLimits
 from mnistry.server.errors import ApiError
 from mnistry.server.guard import Access, Guard
@@ -142,16 +142,16 @@ def _description(request: Request) -> dict[str, Any]:
 
 async def _read(request: Request) -> Response:
     kind = request.scope["path"].removeprefix(_PREFIX)
-    asked = _asked(kind, request.query_params)
+    wanted = _read_request(kind, request.query_params)
     upload = await uploads.receive(request)
     if kind == "doctor" and upload.is_list:
         raise ApiError(400, "several pictures", expected="one", remedy="send one at a time")
     backend: Backend = request.app.state.backend
-    answered = await while_connected(request, batches.read(backend, asked, upload))
-    return Response(answered.body, media_type=answered.media_type)
+    answer = await while_connected(request, batches.read(backend, wanted, upload))
+    return Response(answer.body, media_type=answer.media_type)
 
 
-def _asked(kind: str, query: QueryParams) -> Asked:
+def _read_request(kind: str, query: QueryParams) -> ReadRequest:
     """Read a request's query: which keys its answer should have, and which pages are read."""
     known = ("fields", "pages") if fields_of(kind) else ()
     for name in query:
@@ -168,7 +168,7 @@ def _asked(kind: str, query: QueryParams) -> Asked:
     except UsageError as error:
         error.where = "pages"
         raise
-    return Asked(kind, _fields(kind, query.get("fields")), numbers)
+    return ReadRequest(kind, _fields(kind, query.get("fields")), numbers)
 
 
 def _fields(kind: str, text: str | None) -> tuple[str, ...]:

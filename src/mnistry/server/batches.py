@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from mnistry.errors import MnistryError
 from mnistry.images.page_numbers import PageNumbers
 from mnistry.server.errors import ApiError, Error, error_of
-from mnistry.server.tasks import JSON, Answered, Task
+from mnistry.server.tasks import JSON, Answer, Task
 from mnistry.server.uploads import Upload
 
 MAX_PAGES = 100  # of a document, in one request
@@ -43,12 +43,12 @@ class Backend(Protocol):
     def check_room(self, task: Task, /) -> None:
         """Raise `ApiError` 503 if a request that begins with this task would wait for too long."""
 
-    async def run(self, task: Task, /) -> Answered:
+    async def run(self, task: Task, /) -> Answer:
         """Do a task; raise `MnistryError` if it cannot be done."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadRequest:
     """What a request asks for: what is read, the keys of its answers, and the pages."""
 
     kind: str
@@ -69,47 +69,47 @@ class Asked:
         return Task(self.kind, content, page, self.fields)
 
 
-async def read(backend: Backend, asked: Asked, upload: Upload) -> Answered:
+async def read(backend: Backend, request: ReadRequest, upload: Upload) -> Answer:
     """Read the pictures of a request.
 
     Returns
     -------
-    Answered
+    Answer
         The answer for the only page; or JSON ``{"results": […]}`` with an item for each page.
 
     Raises
     ------
     MnistryError, ApiError
-        If the only picture cannot be read; of several, those that cannot have an error in their
-        item. 503 if there is no room for another request.
+        If the only picture cannot be read. Of several, each that fails has an error in its item.
+        503 if there is no room for another request.
     """
     readable = [content for content in upload.pictures if isinstance(content, bytes)]
     if readable:
-        backend.check_room(asked.task(readable[0], asked.first))
-    reading = _Reading(backend, asked)
+        backend.check_room(request.task(readable[0], request.first))
+    reader = _PageReader(backend, request)
     if upload.is_list:
-        return _joined(await reading.all(upload.pictures))
+        return _joined(await reader.all(upload.pictures))
     (content,) = upload.pictures
     if not isinstance(content, bytes):
         raise content
-    answered = await reading.page(content, asked.first)
-    others = _others(asked, answered.pages)
+    answer = await reader.page(content, request.first)
+    others = _others(request, answer.pages)
     if not others:
-        return answered
-    items = await reading.pages(0, content, others)
-    return _joined([_item(0, asked.first, answered.body), *items])
+        return answer
+    items = await reader.pages(0, content, others)
+    return _joined([_item(0, request.first, answer.body), *items])
 
 
-class _Reading:
+class _PageReader:
     """Reads pages, so many at once."""
 
-    def __init__(self, backend: Backend, asked: Asked) -> None:
-        self._backend, self._asked = backend, asked
+    def __init__(self, backend: Backend, request: ReadRequest) -> None:
+        self._backend, self._request = backend, request
         self._room = asyncio.Semaphore(backend.at_once)
 
-    async def page(self, content: bytes, number: int) -> Answered:
+    async def page(self, content: bytes, number: int) -> Answer:
         async with self._room:
-            return await self._backend.run(self._asked.task(content, number))
+            return await self._backend.run(self._request.task(content, number))
 
     async def pages(self, index: int, content: bytes, numbers: Sequence[int]) -> list[bytes]:
         """Return an item for each of these pages of a picture."""
@@ -121,15 +121,15 @@ class _Reading:
         return [item for items in found for item in items]
 
     async def _items(self, index: int, content: bytes | ApiError) -> list[bytes]:
-        first = self._asked.first
+        first = self._request.first
         try:
             if not isinstance(content, bytes):
                 raise content
-            answered = await self.page(content, first)
-            others = _others(self._asked, answered.pages)
+            answer = await self.page(content, first)
+            others = _others(self._request, answer.pages)
         except Exception as error:
             return [_error_item(index, None, error)]
-        return [_item(index, first, answered.body), *await self.pages(index, content, others)]
+        return [_item(index, first, answer.body), *await self.pages(index, content, others)]
 
     async def _item(self, index: int, content: bytes, number: int) -> bytes:
         try:
@@ -145,9 +145,9 @@ async def _gather(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     return [task.result() for task in tasks]
 
 
-def _others(asked: Asked, count: int) -> list[int]:
+def _others(request: ReadRequest, count: int) -> list[int]:
     """Return the pages that are still to be read, once the first one is."""
-    numbers = asked.among(count)
+    numbers = request.among(count)
     if len(numbers) > MAX_PAGES:
         raise ApiError(
             400,
@@ -156,7 +156,7 @@ def _others(asked: Asked, count: int) -> list[int]:
             expected=f"at most {MAX_PAGES} pages in one request",
             remedy=f"add ?pages=1-{MAX_PAGES} to the address, and then the pages that follow",
         )
-    return [number for number in numbers if number != asked.first]
+    return [number for number in numbers if number != request.first]
 
 
 def _item(index: int, page: int | None, body: bytes) -> bytes:
@@ -168,14 +168,16 @@ def _item(index: int, page: int | None, body: bytes) -> bytes:
 def _error_item(index: int, page: int | None, error: Exception) -> bytes:
     match error:
         case ApiError():
-            said = error.error
+            reason = error.error
         case MnistryError():
-            said = error_of(error)
+            reason = error_of(error)
         case _:
             logging.getLogger(__name__).error("a picture of a batch", exc_info=error)
-            said = Error("internal error", remedy="see the server's terminal, and please report it")
-    return _item(index, page, said.to_json().encode())
+            reason = Error(
+                "internal error", remedy="see the server's terminal, and please report it"
+            )
+    return _item(index, page, reason.to_json().encode())
 
 
-def _joined(items: Sequence[bytes]) -> Answered:
-    return Answered(b'{"results":[' + b",".join(items) + b"]}", JSON)
+def _joined(items: Sequence[bytes]) -> Answer:
+    return Answer(b'{"results":[' + b",".join(items) + b"]}", JSON)

@@ -11,17 +11,17 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnistry.server.errors import ApiError, too_busy
-from mnistry.server.tasks import SMALL
+from mnistry.server.tasks import JSON, SMALL
 
 MAX_BYTES = 10_000_000  # of a picture
+MAX_TEXT = 14_000_000  # of a picture as base64, with its line ends
 MAX_MANY = 30_000_000  # of a form or of JSON with several pictures
 SECONDS = 30.0  # for a whole body: 10 MB over a mobile phone's uplink
 MAX_REQUESTS = 256
 MAX_JSON = 1 << 16  # of a request without pictures
 BUDGET = 64_000_000  # bytes of all bodies together: six of the largest pictures and some small ones
 _FOR_SMALL = 3_000_000  # bytes of the budget that are reserved for small bodies
-# These may hold several pictures.
-FORM, JSON = "multipart/form-data", "application/json"
+MULTIPART, TEXT = "multipart/form-data", "text/plain"
 
 
 def media_type(headers: Headers) -> str:
@@ -50,7 +50,8 @@ class BodyLimits:
         headers = Headers(scope=scope)
         max_bytes = MAX_JSON
         if scope["path"].startswith(self._picture_paths):
-            max_bytes = MAX_MANY if media_type(headers) in (FORM, JSON) else MAX_BYTES
+            most = {MULTIPART: MAX_MANY, JSON: MAX_MANY, TEXT: MAX_TEXT}
+            max_bytes = most.get(media_type(headers), MAX_BYTES)
         self._requests += 1
         body = _LimitedBody(self, receive, max_bytes)
         try:

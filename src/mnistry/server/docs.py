@@ -80,7 +80,8 @@ def _example(path: str, parameters: list[dict[str, Any]]) -> Iterator[str]:
         name = html.escape(one["name"])
         hint = html.escape(one["example"])
         yield f'<label>{name} <input name="{name}" placeholder="{hint}"></label>'
-    yield "<button>Run</button> (without files: with a picture of 407)</form><pre></pre>"
+    yield "<button>Run</button> (without files, a built-in picture of 407 is sent)</form>"
+    yield "<pre></pre>"
 
 
 def _types(schemas: dict[str, Any]) -> Iterator[str]:

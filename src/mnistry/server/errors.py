@@ -14,8 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from mnistry.errors import DataError, MnistryError, UsageError, printable
+from mnistry.server.tasks import JSON
 
-_SEE_DOCS = "see the page docs of this server"
+_SEE_DOCS = "see /docs for the paths that exist"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def error_of(error: MnistryError) -> Error:
 
 
 def status_of(error: MnistryError) -> int:
-    """Return 400 if the client's input is wrong, 409 if it is right and the server's state not."""
+    """Return 400 if the input is wrong, 409 if it is right and the server's state is not."""
     return 400 if isinstance(error, DataError | UsageError) else 409
 
 
@@ -115,8 +116,7 @@ async def _answer(request: Request, error: Exception) -> Response:
         case ApiError():
             return error.response()
         case HTTPException(status_code=404):
-            expected = "one of the paths on the page docs"
-            return _response(404, Error("no such path", expected=expected, remedy=_SEE_DOCS))
+            return _response(404, Error("no such path", remedy=_SEE_DOCS))
         case HTTPException(status_code=405):
             allowed = (error.headers or {}).get("Allow", "")
             what = f"{printable(request.method)} is not possible here"
@@ -132,4 +132,4 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def _response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(error.to_json(), status, headers, "application/json")
+    return Response(error.to_json(), status, headers, JSON)

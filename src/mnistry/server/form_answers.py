@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistry.errors import DataError, UsageError
-from mnistry.forms import loading, output
+from mnistry.forms import loading, output, risk
 from mnistry.forms.definition import Form
 from mnistry.forms.reading import FormReader
 from mnistry.forms.rules import key
@@ -60,16 +60,17 @@ def read(reader: FormReader, page: Page) -> dict[str, Any]:
             found.pattern, None,
         )  # fmt: skip
         store.add_page(store.add_file("", ""), new)
-        results = output.results(form, store)
-    said: dict[str, Any] = json.loads(next(output.json_lines(form, results)))
+        (sheet,) = risk.sheets(form, store)
+        result = output.result(form, sheet, {found.page})  # the others are answers of their own
+    assert result is not None  # noqa: S101 (for the type checker: its page is known)
+    content: dict[str, Any] = json.loads(next(output.json_lines(form, [result])))
     return {
         "form": form.title,
         "form_page": found.page,
         "serial": found.serial,
         "turned": found.turned,
-        "fields": _on_page(form, said["fields"], found.answers),
-        # The other pages of the form are answers of their own.
-        "problems": [one for one in said["problems"] if not _is_missing(one)],
+        "fields": _on_page(form, content["fields"], found.answers),
+        "problems": content["problems"],
     }
 
 
@@ -86,7 +87,3 @@ def _on_page(form: Form, fields: dict[str, Any], here: Iterable[Any]) -> dict[st
         if rows:
             found[table.name] = rows
     return found
-
-
-def _is_missing(problem: str) -> bool:
-    return problem.startswith("page ") and problem.endswith(" is missing")

@@ -91,8 +91,8 @@ class Access:
     ) -> Self:
         """Return the access for a server.
 
-        It has a token, that of the environment variable MNISTRY_TOKEN or a new one, `always`, or if
-        others than programs on this machine can reach it.
+        It has a token if `always`, if names or origins are given, or if other machines can reach
+        it. The token is that of the environment variable MNISTRY_TOKEN, or else a new one.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Access:
             token = os.environ.get(TOKEN) or secrets.token_urlsafe()
             if len(token) < _LEAST_TOKEN or not token.isascii() or not token.isprintable():
                 raise UsageError(
-                    "the token is too short, or has other characters than ASCII's",
+                    "the token is too short, or has characters other than printable ASCII",
                     where=TOKEN,
                     expected=f"{_LEAST_TOKEN} characters or more",
                     remedy="choose one at random: openssl rand -hex 32",
@@ -156,8 +156,8 @@ def is_loopback(host: str) -> bool:
 def _name(text: str) -> str:
     name = text.lower().rstrip(".")
     if not name or _without_port(name) != name:
-        expected, remedy = "a host's name, without port", "--allow-host digits.example.org"
-        raise UsageError("no host's name", where=text, expected=expected, remedy=remedy)
+        expected, remedy = "a host name without a port", "--allow-host digits.example.org"
+        raise UsageError("not a host name", where=text, expected=expected, remedy=remedy)
     return name
 
 
@@ -169,15 +169,14 @@ def _origin(text: str) -> str:
         or parts.geturl() != (f"{parts.scheme}://{parts.netloc}")
     ):
         expected, remedy = "a scheme and a host", "--allow-origin https://digits.example.org"
-        raise UsageError("no origin", where=text, expected=expected, remedy=remedy)
+        raise UsageError("not an origin", where=text, expected=expected, remedy=remedy)
     return parts.geturl()
 
 
 class Guard:
     """Middleware that refuses foreign requests, and adds the security headers.
 
-    It also answers the question that browsers ask before they send another site's request (CORS),
-    and removes the path at which a proxy shows the server.
+    It also answers CORS preflight requests, and removes the root path from a request's path.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:

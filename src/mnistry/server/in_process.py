@@ -7,7 +7,7 @@ import cv2
 from mnistry.reading import Reader
 from mnistry.server import answers
 from mnistry.server.errors import too_busy
-from mnistry.server.tasks import Answered, Task
+from mnistry.server.tasks import Answer, Task
 from mnistry.server.work import WorkQueue
 
 _QUEUE = 32  # quick computations that may wait: about a tenth of a second of work
@@ -15,7 +15,7 @@ _PAUSE = 0.02  # seconds until the queue is looked at again
 
 
 class InProcess:
-    """The reader in use, and the queues of computations: a `mnistry.server.app.Backend`.
+    """The reader in use, and the queues of computations: a `mnistry.server.batches.Backend`.
 
     The reader may be replaced at any time; a running request keeps the reader it started with.
     """
@@ -37,7 +37,7 @@ class InProcess:
         if self._queue(task).is_full:
             raise too_busy()
 
-    async def run(self, task: Task) -> Answered:
+    async def run(self, task: Task) -> Answer:
         """Do a task, once there is room for it; see `mnistry.server.answers.answer`."""
         queue = self._queue(task)
         while queue.is_full:

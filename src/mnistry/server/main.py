@@ -51,7 +51,7 @@ def serve(
     settings
         Settings of `mnistry.Reader`.
     forms
-        Of forms that are read by the names of these files, without the ending.
+        Definitions of forms; each is read under its file's name, without the ending.
     on_ready
         Called with the address to open, when the first worker is ready.
     log
@@ -78,7 +78,7 @@ async def _serve(
     on_ready: Callable[[str], None],
     log: Callable[[str], None] | None,
 ) -> None:
-    await workers.begin()
+    await workers.launch_first()
     try:
         import uvicorn
 
@@ -92,7 +92,9 @@ async def _serve(
         settings = server_loop.config(made, grace=_GRACE, proxies=place.proxies)
         with server_loop.listen(place.host, place.port) as listener:
             await workers.start()
-            shown = dataclasses.replace(access, token=None) if guard.TOKEN in os.environ else access
+            shown = (
+                dataclasses.replace(access, token=None) if os.environ.get(guard.TOKEN) else access
+            )
             on_ready(server_loop.url(shown, listener.getsockname()[1]))
             await uvicorn.Server(settings).serve([listener])
     finally:

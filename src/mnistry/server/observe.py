@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Upper bounds in seconds of the times that are counted.
+# Upper bounds of the histogram's buckets, in seconds.
 _BOUNDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -38,9 +38,8 @@ class Observer:
     def __init__(self, paths: frozenset[str], log: Callable[[str], None] | None) -> None:
         self._paths, self._log = paths, log
         self._statuses = collections.Counter[tuple[str, int]]()
-        self._times: dict[
-            str, list[float]
-        ] = {}  # of each path: its sum, and a count for each bound
+        # Of each path: the sum, and a count for each bucket (the last is +Inf).
+        self._times: dict[str, list[float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""

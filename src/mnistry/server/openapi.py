@@ -23,7 +23,7 @@ _QUAD = {
 _CONFIDENCE = {"type": "number", "minimum": 0, "maximum": 1}
 _VALUE = {
     "type": ["number", "null"],
-    "description": "null if it is not known for certain: with a ? in it, or no decimal number",
+    "description": "null if the text has a ? in it, or is not a decimal number",
 }
 _PLACE: dict[str, Any] = {"box": _BOX, "line": _INTEGER, "quad": _QUAD}
 
@@ -70,8 +70,9 @@ _SCHEMAS: dict[str, Any] = {
         "A possible answer for a digit.", digit=_INTEGER, confidence=_CONFIDENCE
     ),
     "Digit": _object(
-        "A digit; null if it is too uncertain. With the field details it has what the network got "
-        "and said: 28 rows of 28 values, ten probabilities, and the loss in bits for each class.",
+        "A digit; null if it is too uncertain. With the field details it also has the "
+        "network's input (28 rows of 28 values), ten probabilities, and the loss in bits for each "
+        "class.",
         ("quad", "image", "probabilities", "bits"),
         digit={"type": ["integer", "null"], "minimum": 0, "maximum": 9},
         confidence=_CONFIDENCE, candidates=_list(_ref("Candidate")), **_PLACE,

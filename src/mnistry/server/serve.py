@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import quote
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -24,7 +25,7 @@ _BACKLOG = 128
 _MAX_PORT = 65_535
 
 
-class PatientProtocol(H11Protocol):
+class TimeLimitedProtocol(H11Protocol):
     """HTTP/1.1 with time limits for slow clients."""
 
     HEAD_SECONDS = 10.0  # from the connection or the last answer to the end of the headers
@@ -141,12 +142,14 @@ def config(app: ASGIApp, *, grace: int = 2, proxies: Sequence[str] = ()) -> uvic
                 "an IP address or a network",
                 "--proxy 10.0.0.2 or --proxy 10.0.0.0/8",
             )
-            raise UsageError("no address", where=proxy, expected=expected, remedy=remedy) from None
+            raise UsageError(
+                "not an address", where=proxy, expected=expected, remedy=remedy
+            ) from None
     # Otherwise malformed forms would fill the terminal.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=TimeLimitedProtocol,
         ws="none",
         log_config=None,
         access_log=False,
@@ -197,5 +200,5 @@ def url(access: Access, port: int) -> str:
     name = socket.gethostname() if access.host in any_address else access.host
     if ":" in name:
         name = f"[{name}]"
-    token = "" if access.token is None else f"?token={access.token}"
+    token = "" if access.token is None else f"?token={quote(access.token, safe='')}"
     return f"http://{name}:{port}{access.root_path}/{token}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 SMALL = 200_000  # bytes of a picture that is read in milliseconds
 
 JSON, PNG = "application/json", "image/png"
-# The keys of an answer. DETAILS is none of them: it adds keys to each digit.
+# The fields that may be asked for: keys of the answer, and DETAILS, which adds keys to digits.
 READ_FIELDS = (
     "lines", "text", "digits", "numbers", "width", "height", "picture", "turned", "corners",
     "notes", "details",
@@ -56,7 +56,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Answered:
+class Answer:
     """The answer to a task: its bytes, their media type, and the number of the file's pages."""
 
     body: bytes

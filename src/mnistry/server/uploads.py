@@ -15,8 +15,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from mnistry.server.bodies import FORM, JSON, MAX_BYTES, MAX_MANY, media_type
+from mnistry.server.bodies import MAX_BYTES, MAX_MANY, MULTIPART, TEXT, media_type
 from mnistry.server.errors import ApiError
+from mnistry.server.tasks import JSON
 
 MAX_PICTURES = 100
 
@@ -54,13 +55,13 @@ async def receive(request: Request) -> Upload:
         malformed.
     """
     kind = media_type(request.headers)
-    if kind == FORM:
+    if kind == MULTIPART:
         return await _form(request)
     # Not `request.body()`, which would keep a second reference until the answer is sent.
     content = b"".join([chunk async for chunk in request.stream()])
     if kind == JSON:
         return _json(content)
-    if kind == "text/plain" or content[:5] == b"data:":
+    if kind == TEXT or content[:5] == b"data:":
         return Upload([_decoded(content.decode("latin-1"), "the body")], is_list=False)
     return Upload([content], is_list=False)
 
@@ -84,7 +85,7 @@ async def _form(request: Request) -> Upload:
             400,
             "the boundary of the form's parts is missing" if boundary else "a malformed form",
             where="the body",
-            expected="multipart/form-data",
+            expected=MULTIPART,
             remedy="let your HTTP library write the form and its Content-Type: "
             "curl -F image=@page.png",
         ) from error
@@ -109,7 +110,7 @@ def _json(content: bytes) -> Upload:
     except (ValueError, RecursionError) as error:
         raise ApiError(
             400,
-            "no valid JSON",
+            "not valid JSON",
             where="the body",
             expected='{"image": "…"} or {"images": ["…", "…"]}',
             remedy="use your language's JSON library",
@@ -121,7 +122,7 @@ def _json(content: bytes) -> Upload:
         return Upload([_decoded(one, f"images[{i}]") for i, one in enumerate(images)], is_list=True)
     raise ApiError(
         400,
-        "JSON of another form",
+        "unexpected JSON",
         where="the body",
         expected=f'{{"image": "…"}} or {{"images": ["…", "…"]}}, each {_BASE64}',
         remedy=_SEND_BYTES,
@@ -151,7 +152,7 @@ def _refuse_count(count: int) -> NoReturn:
 def _decoded(text: object, where: str) -> bytes | ApiError:
     """Decode base64 or a data URL; return the error if it is neither."""
     if not isinstance(text, str):
-        return ApiError(400, "no text", where=where, expected=_BASE64, remedy=_SEND_BYTES)
+        return ApiError(400, "not a text", where=where, expected=_BASE64, remedy=_SEND_BYTES)
     found = _DATA_URL.match(text[:200])
     if found is not None:
         kind = (found[1] or "application/octet-stream").lower()
@@ -167,7 +168,7 @@ def _decoded(text: object, where: str) -> bytes | ApiError:
     except (binascii.Error, ValueError):
         content = b""
     if not content:
-        return ApiError(400, "no base64", where=where, expected=_BASE64, remedy=_SEND_BYTES)
+        return ApiError(400, "not base64", where=where, expected=_BASE64, remedy=_SEND_BYTES)
     if len(content) > MAX_BYTES:
         return _too_large(where)
     return content

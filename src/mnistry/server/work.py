@@ -1,6 +1,6 @@
-"""A queue of computations in threads, which refuses requests beyond a fixed length.
+"""A queue of limited length for computations in threads; when full, it refuses more.
 
-A queue without a limit would answer every request too late. Knows nothing of what is computed.
+Without a limit, every request would be answered too late. Knows nothing of what is computed.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class WorkQueue:
 
     @property
     def is_full(self) -> bool:
-        """Whether the next call of `run` would be refused."""
+        """Whether the next call of `submit` would be refused."""
         free = self._room.acquire(blocking=False)
         if free:
             self._room.release()

@@ -3,7 +3,7 @@
 `mnistry.server.workers` starts it. Each message is a line of JSON, followed by as many bytes as its
 ``bytes`` says. The first on stdin has the settings of a `mnistry.Reader`, and the paths of forms;
 its answer is ``{}``, or an error that prevents the start. Each other one is a `Task`, and is
-answered by an `Answered` or an error. The process ends when stdin is closed. No picture is kept.
+answered by an `Answer` or an error. The process ends when stdin is closed. No picture is kept.
 """
 
 import functools
@@ -22,7 +22,7 @@ import cv2
 from mnistry.errors import DataError, MnistryError, Notice
 from mnistry.reading import Reader
 from mnistry.server import answers
-from mnistry.server.tasks import Answered, Task
+from mnistry.server.tasks import Answer, Task
 
 
 def main() -> None:
@@ -50,17 +50,17 @@ def main() -> None:
     except MnistryError as error:
         _send(out, _error(error))
         return
-    # What is loaded stays, and reading makes no garbage in cycles.
+    # What is loaded stays, and reading creates no reference cycles.
     gc.freeze()
     gc.set_threshold(50_000)
     _send(out, {})
     while line := sys.stdin.buffer.readline():
-        asked = json.loads(line)
-        task = Task(content=sys.stdin.buffer.read(asked.pop("bytes")), **asked)
+        header = json.loads(line)
+        task = Task(content=sys.stdin.buffer.read(header.pop("bytes")), **header)
         _answer(functools.partial(answers.answer, reader, task, forms), out, log)
 
 
-def _answer(work: Callable[[], Answered], out: IO[bytes], log: IO[str]) -> None:
+def _answer(work: Callable[[], Answer], out: IO[bytes], log: IO[str]) -> None:
     try:
         done = work()
     except MnistryError as error:
@@ -80,8 +80,8 @@ def _error(error: MnistryError) -> dict[str, Any]:
     return {"error": parts, "exit_code": error.exit_code}
 
 
-def _send(out: IO[bytes], said: dict[str, Any], body: bytes = b"") -> None:
-    out.write(json.dumps({**said, "bytes": len(body)}).encode() + b"\n" + body)
+def _send(out: IO[bytes], header: dict[str, Any], body: bytes = b"") -> None:
+    out.write(json.dumps({**header, "bytes": len(body)}).encode() + b"\n" + body)
     out.flush()
 
 

@@ -17,17 +17,17 @@ from asyncio.subprocess import PIPE, Process
 from typing import Any, Self
 
 from mnistry.errors import DataError, MnistryError, ModelError, ResourceError, UsageError
-from mnistry.server.tasks import Answered, Task
+from mnistry.server.tasks import Answer, Task
 
 # The longest time in seconds that a worker may take for a task, and to start.
 MAX_SECONDS = 60.0
-# How often a task is begun at most; each time but the last its worker died.
+# How often a task is tried at most: again each time that its worker dies.
 _TRIES = 3
-# Seconds that a task may have to wait for when it is accepted; if it is more, it is refused.
+# A task is refused if it would have to wait for more seconds than this.
 _MOST_WAIT = 2.0
 # Seconds by which other tasks give way to those that take milliseconds.
 _GIVES_WAY = 0.5
-# Seconds that a task is taken to need before any was measured, and how fast that is corrected.
+# First estimate of a task's seconds, by is_quick; and the weight of each new measurement.
 _FIRST_GUESS, _RATE = {True: 0.01, False: 0.05}, 0.05
 _PAUSE = 1.0  # seconds before a worker is started again that could not start
 _BY_ITSELF = 0.5  # seconds in which a worker ends once its stdin is closed
@@ -45,7 +45,7 @@ class _Job:
     """A task in the queue, its result, and the seconds that it is expected to take."""
 
     task: Task
-    result: asyncio.Future[Answered]
+    result: asyncio.Future[Answer]
     seconds: float
     tries: int = 0
 
@@ -82,9 +82,9 @@ class Workers:
         """The number of tasks in the queue."""
         return self._jobs.qsize()
 
-    async def begin(self) -> None:
+    async def launch_first(self) -> None:
         """Start the first worker, and do not wait for it."""
-        self._first = await _Worker.begin()
+        self._first = await _Worker.launch()
 
     async def start(self) -> None:
         """Wait until the first worker is ready, and start the others.
@@ -94,7 +94,7 @@ class Workers:
         MnistryError
             If it cannot start.
         """
-        first = await self._first.greeted(self._settings)
+        first = await self._first.wait_until_ready(self._settings)
         self._running = [
             asyncio.create_task(self._work(first if number == 0 else None))
             for number in range(self.at_once)
@@ -114,7 +114,7 @@ class Workers:
         if wait > _MOST_WAIT:
             raise _too_busy(wait - _MOST_WAIT)
 
-    async def run(self, task: Task) -> Answered:
+    async def run(self, task: Task) -> Answer:
         """Do a task; if this is cancelled while it waits, it is never done.
 
         Raises
@@ -148,7 +148,7 @@ class Workers:
                 job = (await self._jobs.get())[-1]
                 if job.result.done():  # its client has gone
                     continue
-                if not await self._is_done(job, worker):
+                if not await self._perform(job, worker):
                     await self._end(worker)
                     worker = None
                     self.restarts += 1
@@ -163,21 +163,21 @@ class Workers:
     async def _restarted(self) -> "_Worker":
         while True:
             try:
-                return await (await _Worker.begin()).greeted(self._settings)
+                return await (await _Worker.launch()).wait_until_ready(self._settings)
             except MnistryError as error:
                 _log.error("a worker cannot be started: %s", error)
                 while not self._alive and not self._jobs.empty():
                     _fail(self._jobs.get_nowait()[-1], _too_busy(_PAUSE))
                 await asyncio.sleep(_PAUSE)
 
-    async def _is_done(self, job: _Job, worker: "_Worker") -> bool:
-        """Let a worker do a task; return False if the worker can do no other one."""
+    async def _perform(self, job: _Job, worker: "_Worker") -> bool:
+        """Let a worker do a task; return whether the worker can do another one."""
         clock = asyncio.get_running_loop().time
         job.tries += 1
         began = clock()
         try:
             async with asyncio.timeout(MAX_SECONDS):
-                answered = await worker.ask(job.task)
+                answer = await worker.ask(job.task)
         except TimeoutError:
             _fail(job, DataError(f"it takes longer than {MAX_SECONDS:g} s", where="the image",
                                  remedy="send a smaller copy of it"))  # fmt: skip
@@ -193,7 +193,7 @@ class Workers:
             _fail(job, error)
         else:
             if not job.result.done():
-                job.result.set_result(answered)
+                job.result.set_result(answer)
         quick = job.task.is_quick
         self._seconds[quick] += _RATE * (clock() - began - self._seconds[quick])
         return True
@@ -217,7 +217,7 @@ class _Worker:
         self._process = process
 
     @classmethod
-    async def begin(cls) -> "_Worker":
+    async def launch(cls) -> "_Worker":
         """Start a process."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         try:
@@ -231,7 +231,7 @@ class _Worker:
             what = f"no process can be started to read with: {error.strerror}"
             raise ResourceError(what, where=sys.executable) from error
 
-    async def greeted(self, settings: dict[str, Any]) -> Self:
+    async def wait_until_ready(self, settings: dict[str, Any]) -> Self:
         """Wait until it can read, and return it; raise `MnistryError` if it cannot."""
         try:
             async with asyncio.timeout(MAX_SECONDS):
@@ -247,14 +247,14 @@ class _Worker:
             raise
         return self
 
-    async def ask(self, task: Task) -> Answered:
+    async def ask(self, task: Task) -> Answer:
         """Let it do a task."""
-        asked = {
+        header = {
             "kind": task.kind, "page": task.page, "fields": task.fields,
             "bytes": len(task.content),
         }  # fmt: skip
-        said, body = await self._exchange(json.dumps(asked).encode() + b"\n", task.content)
-        return Answered(body, said["media_type"], said["pages"])
+        found, body = await self._exchange(json.dumps(header).encode() + b"\n", task.content)
+        return Answer(body, found["media_type"], found["pages"])
 
     async def _exchange(self, *message: bytes) -> tuple[dict[str, Any], bytes]:
         """Send a message, and receive the answer."""
@@ -265,15 +265,15 @@ class _Worker:
             into.writelines(message)
             await into.drain()
             line = await out.readline()
-            said: dict[str, Any] = json.loads(line)
-            body = await out.readexactly(said["bytes"])
+            header: dict[str, Any] = json.loads(line)
+            body = await out.readexactly(header["bytes"])
         except (OSError, ValueError, asyncio.IncompleteReadError) as error:
             raise _DiedError from error
-        if "error" not in said:
-            return said, body
-        if said["error"] is None:
+        if "error" not in header:
+            return header, body
+        if header["error"] is None:
             raise RuntimeError("a worker failed; see its traceback above")
-        raise _ERRORS.get(said["exit_code"], MnistryError)(**said["error"])
+        raise _ERRORS.get(header["exit_code"], MnistryError)(**header["error"])
 
     async def end(self) -> None:
         """End the process."""

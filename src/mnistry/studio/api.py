@@ -24,7 +24,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 _WORDS = {
     "missing": ("it is missing", None),
     "extra_forbidden": ("there is no such field", None),
-    "json_invalid": ("no valid JSON", "a JSON object"),
+    "json_invalid": ("not valid JSON", "a JSON object"),
     "literal_error": ("another value", "{expected}"),
     "greater_than_equal": ("the number is too small", "at least {ge}"),
     "greater_than": ("the number is too small", "more than {gt}"),
@@ -38,7 +38,7 @@ _WORDS = {
     "float_parsing": ("no number", "a number"),
     "bool_type": ("neither true nor false", "true or false"),
     "bool_parsing": ("neither true nor false", "true or false"),
-    "string_type": ("no text", "a text"),
+    "string_type": ("not a text", "a text"),
     "string_too_long": ("the text is too long", "at most {max_length} characters"),
     "list_type": ("no list", "a list"),
     "too_short": ("the list is too short", "{min_length} elements"),
@@ -104,7 +104,7 @@ def invalid(first: dict[str, Any]) -> ApiError:
     ('the number is too large', 'seed', 'at most 9')
     """
     what, expected = _WORDS.get(first["type"], (first["msg"], None))
-    remedy = "the page docs at this address lists all fields"
+    remedy = "see /docs for all fields"
     source, *path = first["loc"]
     if first["type"].startswith("int_") and "image" in path:
         expected, remedy = "28 rows of 28 whole numbers, 0 for paper to 255 for ink", _TIMES_255

@@ -1,6 +1,6 @@
 """A run's network as one HTML file that draws, reads and explains, without a server or other files.
 
-The studio's JavaScript modules are joined to one script. A content security policy allows this
+The studio's JavaScript modules are joined into one script. A content security policy allows this
 script, by its hash, and no connection. Knows nothing of FastAPI.
 """
 
@@ -21,6 +21,7 @@ from mnistry.evaluation.statistics import Interval
 from mnistry.explain import narrative
 from mnistry.networks import javascript
 from mnistry.networks.javascript import PageNetwork
+from mnistry.percent import percent
 from mnistry.reading import reader
 from mnistry.runs.compact import set_aside
 from mnistry.runs.directory import Run
@@ -65,7 +66,8 @@ def of_run(run: Run, dataset: Dataset) -> OneFile:
     run
         A finished run.
     dataset
-        The run's own data. Rounded weights are compared on held-out training images.
+        The run's own data. Rounded weights are compared on its validation images, or on
+        training images where it held none out.
 
     Raises
     ------
@@ -92,7 +94,9 @@ def of_run(run: Run, dataset: Dataset) -> OneFile:
     notes = run.notes(scores)
     facts = {"Made by": notes["run"], "Right": right}
     if scores.test is not None:
-        facts["In training"] = f"{scores.train.accuracy:.2%} of the {scores.train.count:,} images"
+        facts["In training"] = (
+            f"{percent(scores.train.accuracy)} of the {scores.train.count:,} images"
+        )
     data = f"{run.data.name}; licence: {run.data.licence}"
     return _one_file(network, reader.thresholds_of(path)[0], facts, data, notes["licence"])
 
@@ -117,20 +121,21 @@ def of_built_in(dataset: Dataset) -> OneFile:
 
 def _share(part: float, interval: Interval, of: str) -> str:
     low, high = interval
-    return f"{part:.2%} of {of} (95 % interval {low:.2%} to {high:.2%})"
+    return f"{percent(part)} of {of} (95 % interval {percent(low)} to {percent(high)})"
 
 
 def _one_file(
     network: PageNetwork, threshold: float, facts: Mapping[str, str], data: str, licence: str
 ) -> OneFile:
     more = {
-        "Uncertain": f"“?” is shown where no digit has a probability of {threshold:.1%} or more; a "
-        "scribble may get a digit all the same",
+        "Uncertain": "“?” is shown where no digit has a probability of "
+        f"{percent(threshold, 1)} or more; a scribble may get a digit all the same",
         "Data": data,
         "The network's licence": licence,
-        "Weights": f"{network.numbers:,} numbers, in {network.bits} bits here: of "
-        f"{network.count:,} held-out training images {network.changed:,} are answered "
-        f"differently, and no probability changes by more than {network.difference:.4f}",
+        "Weights": f"{network.numbers:,} numbers; weights of {javascript.LARGE:,} numbers or more "
+        f"are stored in {network.bits} bits here: of {network.count:,} training images "
+        f"{network.changed:,} are answered differently, and no probability changes by more than "
+        f"{network.difference:.4f}",
     }
     lead = f"This network reads what you draw while you draw. It is right for {facts['Right']}."
     return OneFile(render(network, threshold, lead, {**facts, **more}), network)
@@ -187,7 +192,7 @@ def render(network: PageNetwork, threshold: float, lead: str, facts: Mapping[str
 
 
 def joined(start: PurePosixPath) -> str:
-    """Join a module of ``static/`` and all that it imports to one script.
+    """Join a module of ``static/`` and all that it imports into one script.
 
     Each module becomes a function that returns what it exports; they are called in the order of
     their imports.
@@ -240,7 +245,7 @@ def _name(path: PurePosixPath) -> str:
 
 
 def _plain_colours(style: str) -> str:
-    """Write colours that depend on the scheme as all browsers of the last years read them.
+    """Replace light-dark(), which older browsers lack, by a media query.
 
     Examples
     --------
@@ -258,7 +263,10 @@ def _policy(script: str, style: str) -> str:
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         for text in (script, style)
     )
-    return "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'".format(*hashes)
+    return (
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; "
+        "base-uri 'none'; form-action 'none'"
+    ).format(*hashes)
 
 
 def _read(path: PurePosixPath) -> str:

@@ -138,6 +138,7 @@ test("an uncertain digit is written as ?, and each written line is a row", () =>
 test("a corrected digit is counted, and its old confidence is left out", () => {
   const mended = readings.corrected(READING, 1, 5);
   assert.deepEqual(readings.table("a.png", mended)[1], ["a.png", 1, "25", "0.9000", 1]);
+  assert.equal(readings.table("=1+1.png", READING)[1][0], "'=1+1.png"); // no formula
   assert.equal(READING.digits[1].digit, null);
   assert.equal(readings.least([{ confidence: 0.5, by_hand: true }]), null);
 });

@@ -1,7 +1,7 @@
 /* A row of buttons, one for each digit of the drawing, to choose which one is shown. */
 
 import { element } from "./dom.js";
-import { said } from "./pure/reading.js";
+import { digitText } from "./pure/reading.js";
 import { session } from "./session.js";
 
 /** Keep a group of buttons in step with the session. */
@@ -19,8 +19,8 @@ function button(digit, index) {
   const made = element("button", {
     type: "button",
     "aria-pressed": String(index === session.chosen),
-    "aria-label": `Digit ${index + 1}, read as ${said(digit)}`,
-  }, said(digit));
+    "aria-label": `Digit ${index + 1}, read as ${digitText(digit)}`,
+  }, digitText(digit));
   made.addEventListener("click", () => session.choose(index));
   return made;
 }

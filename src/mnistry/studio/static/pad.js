@@ -1,6 +1,6 @@
 /* The drawing pad: a canvas for pen, finger, mouse and keyboard. Several may show one drawing. */
 
-import { said } from "./pure/reading.js";
+import { digitText } from "./pure/reading.js";
 import { PAD, moved, toPad } from "./pure/strokes.js";
 import { trace } from "./raster.js";
 
@@ -92,7 +92,7 @@ function frame(context, digit, colour, chosen, pixel) {
   context.setLineDash([]);
   context.font = `600 ${18 * pixel}px system-ui, sans-serif`;
   const above = y - 2 * gap > 18 * pixel;
-  context.fillText(said(digit), x - gap, above ? y - 1.6 * gap : y + height + gap + 18 * pixel);
+  context.fillText(digitText(digit), x - gap, above ? y - 1.6 * gap : y + height + gap + 18 * pixel);
 }
 
 /** Draw the keyboard's pen: a disc when it is down, a circle when it is up. */

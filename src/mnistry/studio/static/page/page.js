@@ -11,7 +11,7 @@ import { denseLayers, load, run } from "../pure/network.js";
 import { strongest, terms } from "../pure/node.js";
 import { bounds } from "../pure/picture.js";
 import { filled, number, probability, softmaxSteps, sum } from "../pure/sentences.js";
-import { PIXELS } from "../pure/strokes.js";
+import { inPadUnits } from "../pure/strokes.js";
 import { ink } from "../raster.js";
 
 const STRONGEST = 6;
@@ -73,7 +73,7 @@ function answer() {
   const box = bounds(strength, 0);
   image = normalise(strength);
   values = box && run(network, image);
-  drawing.reading = values && { digits: [{ box: inPadUnits(box), digit: answered() }] };
+  drawing.reading = values && inPadUnits({ digits: [{ box: sides(box), digit: answered() }] });
   if (values && layers.length && !own) [node] = strongest(values.get(layers[0].outputs).data, 1);
   drawing.tell("read");
   show();
@@ -81,16 +81,17 @@ function answer() {
   performance.measure("answer", { start }); // for benchmarks/page.py
 }
 
-function inPadUnits({ x, y, width, height }) {
-  return [x, y, width, height].map((side) => side / PIXELS);
+function sides({ x, y, width, height }) {
+  return [x, y, width, height];
 }
 
-/** The probabilities, and the digit with the largest; null where it is not sure enough. */
+/** The digit with the largest probability. */
 function best() {
   const { data } = values.get("probabilities");
   return data.indexOf(Math.max(...data));
 }
 
+/** That digit; null if it is less probable than the threshold. */
 function answered() {
   const digit = best();
   return values.get("probabilities").data[digit] >= threshold ? digit : null;

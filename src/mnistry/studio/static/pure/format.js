@@ -23,7 +23,7 @@ export function count(value) {
   return value.toLocaleString("en");
 }
 
-/** A part of 1 as "97.96 %"; never rounded to 100 % or 0 % unless it is exactly that. */
+/** A part of 1 as "98.0 %"; never rounded to 100 % or 0 % unless it is exactly that. */
 export function percent(part, decimals = 1) {
   const least = 10 ** -decimals;
   const value = part * 100;

@@ -1,7 +1,7 @@
 /* One digit's ink brought to MNIST's form, as mnistry.images.mnist_form does it, step by step.
    Ink is a picture of strengths from 0 for paper to 1. */
 
-import { bounds, changed, cut, distances, means, picture, resized, weighted } from "./picture.js";
+import { bounds, changed, cut, distances, means, resized, weighted } from "./picture.js";
 
 const [SIDE, BOX] = [28, 20];
 const CENTRE = 14; // MNIST's centre of mass, from the middle of the first pixel

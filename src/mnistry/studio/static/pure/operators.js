@@ -114,7 +114,7 @@ function convolve([value, kernel, bias], settings) {
   return { shape: [filters, rows, columns], data: products(kernel.data, patches, length, bias?.data) };
 }
 
-/** Pool with a function of what is known of the window, its sum so far or largest, and of one more number. */
+/** Pool: join(result so far, number) takes in each number of a window; finish(result, count) ends it. */
 function pool([value], settings, start, join, finish = (result) => result) {
   const places = windows(value.shape, settings.kernel_shape, settings);
   const { channels, rows, columns } = places;
@@ -129,11 +129,11 @@ function pool([value], settings, start, join, finish = (result) => result) {
 }
 
 function normalize([value, scale, shift, mean, variance], { epsilon = 1e-5 }) {
-  const each = value.data.length / scale.data.length; // numbers of one channel
+  const area = value.data.length / scale.data.length; // numbers of one channel
   const data = new Float32Array(value.data.length);
   scale.data.forEach((one, channel) => {
     const factor = one / Math.sqrt(variance.data[channel] + epsilon);
-    for (let i = channel * each; i < (channel + 1) * each; i += 1) {
+    for (let i = channel * area; i < (channel + 1) * area; i += 1) {
       data[i] = (value.data[i] - mean.data[channel]) * factor + shift.data[channel];
     }
   });

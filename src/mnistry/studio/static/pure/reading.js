@@ -1,11 +1,13 @@
 /* What was read in a picture, and corrections by hand.
    A reading is the answer of POST /api/read; a corrected digit has `by_hand: true`. */
 
+import { safe } from "./table.js";
+
 // What stands for a digit in a line's text.
 const DIGIT = /[0-9?]/g;
 
 /** A digit as text: as read or corrected, or "?". */
-export function said(digit) {
+export function digitText(digit) {
   return digit.digit === null ? "?" : String(digit.digit);
 }
 
@@ -23,7 +25,7 @@ function replaced(reading, index, ...instead) {
   const { line } = reading.digits[index];
   const place = reading.digits.slice(0, index).filter((digit) => digit.line === line).length;
   const digits = [...reading.digits.slice(0, index), ...instead, ...reading.digits.slice(index + 1)];
-  const texts = reading.lines.with(line, withDigit(reading.lines[line], place, instead.map(said).join("")));
+  const texts = reading.lines.with(line, withDigit(reading.lines[line], place, instead.map(digitText).join("")));
   return { ...reading, digits, lines: texts };
 }
 
@@ -62,7 +64,7 @@ export function uncertain(reading) {
 /** A table with a row for each written line. */
 export function table(name, reading) {
   const rows = lines(reading).map(({ line, text, digits }) => [
-    name,
+    safe(name),
     line,
     text,
     least(digits)?.toFixed(4) ?? null,

@@ -5,7 +5,7 @@ import { makeChoice } from "../choice.js";
 import { makePad } from "../pad.js";
 import { ink } from "../pure/colours.js";
 import { bits, chance, plural } from "../pure/format.js";
-import { lines, said, uncertain } from "../pure/reading.js";
+import { digitText, lines, uncertain } from "../pure/reading.js";
 import { session } from "../session.js";
 
 const BLANK = Array.from({ length: 28 }, () => Array(28).fill(0));
@@ -54,7 +54,7 @@ function showAnswer() {
   paint(byId("draw-input"), digit?.image ?? BLANK, ink);
   byId("draw-input").setAttribute(
     "aria-label",
-    digit ? `The network’s input, read as ${said(digit)}` : "The network’s input: empty",
+    digit ? `The network’s input, read as ${digitText(digit)}` : "The network’s input: empty",
   );
   bars.forEach(({ radio, bar, share, label }, k) => {
     const probability = digit?.probabilities[k] ?? 0;

@@ -7,7 +7,7 @@ import { ink } from "../pure/colours.js";
 import { toCsv } from "../pure/csv.js";
 import { chance, plural } from "../pure/format.js";
 import * as tables from "./table.js";
-import { corrected, examples, lines, removed, said, table, uncertain } from "../pure/reading.js";
+import { corrected, digitText, examples, lines, removed, table, uncertain } from "../pure/reading.js";
 
 let studio;
 let picture = null; // the file as given
@@ -146,9 +146,9 @@ function showBoxes() {
       const box = element("button", {
         type: "button",
         className: `box ${state(digit)}`,
-        "aria-label": `Digit ${index + 1}: ${said(digit)}, ${chance(digit.confidence)}; correct it`,
+        "aria-label": `Digit ${index + 1}: ${digitText(digit)}, ${chance(digit.confidence)}; correct it`,
         "aria-pressed": String(index === fixing),
-      }, element("span", {}, said(digit)));
+      }, element("span", {}, digitText(digit)));
       const [x, y, wide, high] = place(digit);
       // A sixth of the height more on each side, as room for a finger.
       const gap = high / 6;
@@ -170,7 +170,7 @@ function showLines() {
   byId("photo-lines").replaceChildren(
     ...lines(reading).map(({ marks }) =>
       element("li", {}, ...marks.map((mark) =>
-        typeof mark === "string" ? mark : element("span", { className: state(mark) }, said(mark)),
+        typeof mark === "string" ? mark : element("span", { className: state(mark) }, digitText(mark)),
       )),
     ),
   );
