@@ -95,3 +95,13 @@ def test_a_digit_is_centred_by_its_box(literature: ModuleType) -> None:
     assert np.argwhere(moved).min(axis=0).tolist() == [11, 12]
     assert np.argwhere(moved).max(axis=0).tolist() == [16, 15]
     assert moved[11, 12] == 200
+
+
+def test_digits_are_made_smaller_in_the_middle(literature: ModuleType) -> None:
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 4:24, 4:24] = 255
+    (small,) = literature.smaller(image)
+    assert small.shape == (28, 28)
+    assert (small > 127).any(axis=0).sum() == 16
+    rows = np.flatnonzero(small.any(axis=1))
+    assert rows[0] + rows[-1] == 27
