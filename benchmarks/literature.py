@@ -64,7 +64,7 @@ def classify(
     fit: Callable[..., Any], seed: int = 0, change: Callable[[Any], Any] = lambda images: images
 ) -> dict[str, Any]:
     """Fit a classifier, with the images changed if need be, and count its mistakes."""
-    (images, labels), (others, answers) = mnistry.load()
+    (images, labels), (others, answers) = mnistry.load("mnist")
     images, others = change(images), change(others)
     started = time.process_time()
     found = fit(images, labels)(others)
@@ -83,7 +83,7 @@ def train(
     with tempfile.TemporaryDirectory() as name:
         folder, data = Path(name), "mnist"
         if change is not None:
-            (images, labels), (others, answers) = mnistry.load()
+            (images, labels), (others, answers) = mnistry.load("mnist")
             arrays = {"x_train": change(images), "x_test": change(others)}
             data = str(folder / "changed.npz")
             np.savez(data, y_train=labels, y_test=answers, **arrays)

@@ -93,4 +93,4 @@ def test_ten_sigmoids_can_be_trained_with_a_warning() -> None:
     chosen = model(SCALE, activation="sigmoid")
     chosen.compile("sgd", "binary_crossentropy")
     with pytest.warns(Notice, match="does not end with softmax"):
-        checks.check_output(chosen, IMAGES, is_fitted=False)
+        checks.check_output(chosen, IMAGES, needs_probabilities=False)

@@ -410,6 +410,25 @@ def test_a_layer_that_gives_endless_values_is_refused(tmp_path):
     refused(path, "zero_padding2d gives 1,056,784 values per image")
 
 
+def test_a_layer_that_doubles_its_values_each_time_is_refused(tmp_path):
+    image = keras.Input((28, 28), dtype="uint8")
+    values = layers.Reshape((28, 28, 1))(layers.Rescaling(1 / 255)(image))
+    both = layers.Concatenate(axis=1, name="both")
+    for _ in range(11):
+        values = both([values, values])
+    answer = layers.Dense(10, "softmax")(layers.GlobalAveragePooling2D()(values))
+    keras.Model(image, answer).save(tmp_path / "model.keras")
+    refused(tmp_path / "model.keras", "layer both gives 401,408 values per image")
+
+
+def test_an_input_of_any_size_is_refused(tmp_path):
+    image = keras.Input((None, None, 1))
+    answer = layers.Dense(10, "softmax")(layers.GlobalAveragePooling2D()(image))
+    keras.Model(image, answer).save(tmp_path / "model.keras")
+    with pytest.raises(ModelError, match="expected a network with an input of a fixed shape"):
+        keras_files.load_other(tmp_path / "model.keras")
+
+
 # The arrays
 
 

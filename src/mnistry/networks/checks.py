@@ -75,7 +75,7 @@ def check_input(model: keras.Model) -> None:
         )
 
 
-def check_output(model: keras.Model, images: Images, *, is_fitted: bool) -> None:
+def check_output(model: keras.Model, images: Images, *, needs_probabilities: bool) -> None:
     """Check that a model gives a probability for each class, by running it on a few images.
 
     Parameters
@@ -84,9 +84,9 @@ def check_output(model: keras.Model, images: Images, *, is_fitted: bool) -> None
         A built model that takes `images`.
     images
         ``uint8``, shape ``(n, 28, 28)``, at least one; the first eight are used.
-    is_fitted
-        Whether the model is to be scored. Otherwise it is to be trained, and may give logits if it
-        was compiled with a loss for them.
+    needs_probabilities
+        Whether it must give probabilities as it is. Otherwise it is to be trained, and may give
+        logits if it was compiled with a loss for them.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def check_output(model: keras.Model, images: Images, *, is_fitted: bool) -> None
     Warns
     -----
     Notice
-        If it is to be trained, and gives numbers from 0 to 1 whose sum is not 1, as of sigmoid.
+        If it is to be trained, and gives numbers from 0 to 1 whose sum is not 1, as sigmoid does.
     """
     if _ends_with_softmax(model):
         return
@@ -109,7 +109,7 @@ def check_output(model: keras.Model, images: Images, *, is_fitted: bool) -> None
     if (values >= 0).all() and (abs(values.sum(axis=1) - 1) < 1e-3).all():
         return
     remedy = "end with keras.layers.Softmax()"
-    if is_fitted:
+    if needs_probabilities:
         raise _no_probabilities("it does not give probabilities", remedy)
     if getattr(model.loss, "from_logits", False):
         return

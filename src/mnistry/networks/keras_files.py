@@ -452,10 +452,11 @@ def _copy_initializers(source: keras.Model, target: keras.Model) -> None:
 
 
 def _check_built(model: keras.Model) -> None:
-    if not getattr(model, "inputs", None):  # a Sequential without an input shape has none
+    inputs = getattr(model, "inputs", None)  # a Sequential without an input shape has none
+    if not inputs or any(None in tensor.shape[1:] for tensor in inputs):
         raise ModelError(
             "its input is not defined",
-            expected="a network with an input",
+            expected="a network with an input of a fixed shape",
             remedy="begin it with keras.Input(SHAPE), and save it again",
         )
 
@@ -466,7 +467,9 @@ def _check_size(model: keras.Model) -> None:
         most = f"at most {model_bytes.MAX_PARAMETERS:,}"
         raise ModelError(f"it has {parameters:,} parameters", expected=most)
     for layer in model.layers:
-        for tensor in keras.tree.flatten(layer.output):
+        # A layer may be used several times; `layer.output` is that of the first time.
+        outputs = [node.output_tensors for node in layer._inbound_nodes]
+        for tensor in keras.tree.flatten(outputs):
             values = math.prod(tensor.shape[1:])
             if values > MAX_LAYER_VALUES:
                 raise ModelError(

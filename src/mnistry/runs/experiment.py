@@ -201,7 +201,7 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     checks.check_input(model)
     count = model.output_shape[-1]
     split = given_split(images, labels, "images to evaluate", count)
-    checks.check_output(model, split.images, is_fitted=True)
+    checks.check_output(model, split.images, needs_probabilities=True)
     classes = tuple(map(str, range(count)))
     return score_split(split, keras_files.predict(model, split.images), classes)
 
@@ -245,7 +245,7 @@ def _own_model(path: str, digest: str | None, dataset: Dataset, parts: Parts) ->
             f"it has {count} classes", where=path, expected=f"{wanted}, as the data has"
         )
     checks.check_input(model)
-    checks.check_output(model, parts.kept.images, is_fitted=True)
+    checks.check_output(model, parts.kept.images, needs_probabilities=True)
     onnx_graph.to_onnx(model)
     return model
 

@@ -15,7 +15,7 @@ from mnistry.images.mnist_form import stroke_width
 from mnistry.reading.ink import LONG_SIDE, find_ink
 from mnistry.tables.grids import Grid
 
-# The usual row of a straightened grid has at most so many pixels.
+# The usual row of a straightened grid has at most this many pixels.
 _PITCH = 64
 # Margin around a straightened grid, as a fraction of a row: marks may stick out.
 _MARGIN = 0.3
@@ -291,7 +291,8 @@ def patches(sheet: Sheet) -> Iterator[tuple[int, Values, list[tuple[int, int, in
     Yields
     ------
     tuple
-        The cell's number, from 0; its ink, ``float32``, with a margin; and the boxes of its marks.
+        The cell's number, from 0; its ink, ``float32``, as far as the cell and its marks reach;
+        and the boxes of its marks there.
     """
     order = np.argsort(sheet.owner, axis=None, kind="stable")
     numbers = sheet.owner.ravel()[order]

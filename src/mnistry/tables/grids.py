@@ -2,7 +2,7 @@
 
 The directions of thin dark lines tell how the picture is turned and how it was taken, so that the
 lines can be made level and upright. Lines that cross each other form a grid. Where a border is
-missing, the lines that stick out end in one. Knows nothing of what stands in the cells.
+missing, one is added where the lines that stick out end. Knows nothing of what stands in the cells.
 """
 
 import dataclasses
@@ -36,9 +36,11 @@ _PIECE = 1 / 36
 # A wall between two cells is whole if this part of it is drawn. At least this part of a line has
 # whole walls: merged cells have none.
 _WHOLE, _DRAWN = 0.8, 0.5
-# At least this part of all walls of a grid is drawn; and its cells' least size, in pieces of lines:
-# of a grid with few rows and columns, and of one with at least so many lines in one direction.
-_WALLS, _SMALLEST, _DENSE, _MANY = 0.8, 0.85, 0.5, 14
+# At least this part of all walls of a grid is drawn.
+_WALLS = 0.8
+# The least usual height and width of cells, in pieces of lines: of a grid with fewer than `_MANY`
+# lines in each direction, and of one with more.
+_SMALLEST, _DENSE, _MANY = 0.85, 0.5, 14
 # The least extent of a grid, in pieces of lines.
 _LEAST = 3.0
 # Pieces of a line differ in contrast at most by this factor.
@@ -49,7 +51,7 @@ _ALONG = 0.3
 _AS_DARK = 0.4
 # A piece at the end of a line belongs to it if the gap is at most this multiple of its length.
 _APART = 3.0
-# Noise is measured in blocks with sides of about so many pixels.
+# Noise is measured in blocks with sides of about this many pixels.
 _BLOCK = 64
 # A quarter of normally distributed values lie within this many standard deviations.
 _QUARTILE = 0.3186
@@ -69,7 +71,7 @@ _LONG = 6.0
 # Lines that count as level once the picture is straightened fall or rise by at most this much for
 # each column.
 _SLOPING = 0.09
-# No more lines than these in each direction.
+# At most this many lines are found in each direction.
 _MOST_LINES = 400
 
 Floats = NDArray[np.float64]
@@ -159,7 +161,7 @@ def _contrast(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _rectification(contrast: NDArray[np.float32]) -> tuple[Floats, tuple[int, int]] | None:
-    """Return a homography that makes both directions of lines level and upright, and its size."""
+    """Return a homography that makes the lines level and upright, and the size of its result."""
     rows, columns = contrast.shape
     middle, half = np.array([columns / 2, rows / 2]), np.hypot(rows, columns) / 2
     places, angles = _directions(contrast)
@@ -510,7 +512,7 @@ def _connected(crosses: NDArray[np.bool_]) -> list[tuple[list[int], list[int]]]:
 def _as_tables(
     rows: list[_Line], columns: list[_Line], reach: float
 ) -> list[tuple[list[_Line], list[_Line]]]:
-    """Keep the lines of grids, in order, with the borders that are missing."""
+    """Keep the lines of grids, in order, and add borders that are missing."""
     while True:
         if len(rows) < 1 or len(columns) < 1 or len(rows) + len(columns) < 4:
             return []
@@ -552,7 +554,7 @@ def _cut(line: _Line, at: float) -> tuple[_Line, _Line]:
 
 
 def _gaps(walls: Floats) -> list[int]:
-    """Return the gaps that next to no line crosses."""
+    """Return the gaps that hardly any line crosses."""
     if not walls.size:
         return []
     crossed = (walls >= _WHOLE / 2).mean(0)

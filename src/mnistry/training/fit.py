@@ -162,7 +162,7 @@ def train(
     checks.check_input(model)
     if not model.compiled:
         compile_model(model, optimizer, loss)
-    checks.check_output(model, parts.kept.images, is_fitted=False)
+    checks.check_output(model, parts.kept.images, needs_probabilities=False)
     return train_parts(
         model,
         parts,

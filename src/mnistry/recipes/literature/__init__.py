@@ -1,8 +1,8 @@
 """Thirty years of MNIST: published results, each beside a page of code that re-runs it.
 
 Each module but `published` and `deskew` is a row of the table in `docs/literature.md`, with what
-was published (`PUBLISHED`). A Keras network's has a recipe, for `mnistry train --recipe NAME`. The
-others have `fit(images, labels)`, which returns a function from images to labels.
+was published (`PUBLISHED`). A Keras network's module has a recipe, for `mnistry train --recipe
+NAME`. The others have `fit(images, labels)`, which returns a function from images to labels.
 """
 
 # Recipes, in the table's order. Here are no imports: the command line's help needs the names alone.
