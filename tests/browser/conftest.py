@@ -93,6 +93,30 @@ def open_view(chromium: "sync_api.Browser", address: str) -> Iterator[Open]:
 
 
 @pytest.fixture
+def fits_and_is_accessible() -> Callable[["sync_api.Page", tuple[int, ...]], None]:
+    """Assert that a page fits these widths, and that axe finds no fault in light and dark."""
+    axe_playwright = pytest.importorskip(
+        "axe_playwright_python.sync_playwright",
+        reason="the browser's tests need: pip install axe-playwright-python",
+    )
+
+    def check(page: "sync_api.Page", widths: tuple[int, ...]) -> None:
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 900})
+            too_wide = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert too_wide <= 0, width
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                # Chromium runs axe for the tests whatever the page's policy.
+                found = axe_playwright.Axe().run(page)
+                assert not found.violations_count, (width, scheme, found.generate_report())
+
+    return check
+
+
+@pytest.fixture
 def stroke() -> Stroke:
     """Draw a line through points, given as fractions of the pad's width and height."""
 

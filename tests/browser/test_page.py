@@ -22,10 +22,6 @@ from tests.browser.test_network import STATIC, as_json, by_onnx_runtime
 
 pytestmark = pytest.mark.slow
 
-axe_playwright = pytest.importorskip(
-    "axe_playwright_python.sync_playwright",
-    reason="the browser's tests need: pip install axe-playwright-python",
-)
 OpenPage = Callable[..., Page]
 
 
@@ -188,22 +184,14 @@ def test_a_node_is_chosen_with_keys_and_its_weights_are_shown(
 
 
 @pytest.mark.parametrize("which", ["run_page", "built_in_page"])
-def test_the_page_fits_every_width_and_is_accessible(open_page, draw_seven, request, which) -> None:
+def test_the_page_fits_every_width_and_is_accessible(
+    open_page, draw_seven, fits_and_is_accessible, request, which
+) -> None:
     page = open_page(request.getfixturevalue(which), width=360)
     for drawn in (False, True):
         if drawn:
             draw_seven(page, "#pad")
-        for width in (360, 900, 1920):
-            page.set_viewport_size({"width": width, "height": 900})
-            too_wide = page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            assert too_wide <= 0, width
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                # Chromium runs axe for the tests in spite of the page's policy.
-                found = axe_playwright.Axe().run(page)
-                assert not found.violations_count, (width, scheme, found.generate_report())
+        fits_and_is_accessible(page, (360, 900, 1920))
 
 
 @pytest.fixture

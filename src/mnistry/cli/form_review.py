@@ -14,13 +14,6 @@ from mnistry.errors import printable
 if TYPE_CHECKING:
     from mnistry.forms.review import Audit
 
-PORT = click.option(
-    "--port",
-    metavar="N",
-    type=click.IntRange(0, 65_535),
-    default=8000,
-    help="The port to listen on; 0 chooses a free one.",
-)
 REVIEWER = click.option(
     "--reviewer",
     metavar="NAME",
@@ -47,7 +40,7 @@ def login_name() -> str:
     "person decides in mnistry form review.",
 )
 @REVIEWER
-@PORT
+@options.PORT
 def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, port: int) -> None:
     """Look at the fields that are to be checked, in the browser, until Ctrl-C.
 
@@ -83,7 +76,7 @@ def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, p
     help="Draw until there are so many; 750 without an error show fewer than 40 in 10,000.",
 )
 @REVIEWER
-@PORT
+@options.PORT
 @options.JSON
 def audit(folder: Path, fields: int, reviewer: str | None, port: int, as_json: bool) -> None:
     """Find out how many ok fields are wrong: type a random sample of them, unseen.

@@ -158,6 +158,17 @@ class Field:
         return tuple(re.findall(r"Y+|M+|D+|H+|S+|[^A-Z]", self.format or ""))
 
     @property
+    def is_read(self) -> bool:
+        """Whether its characters are read: not those of ticks, choices, and texts kept as pictures.
+
+        Examples
+        --------
+        >>> Field("day", "Day", "date").is_read, Field("note", "Note", "text").is_read
+        (True, False)
+        """
+        return self.type not in ("tick", "choice", "text")
+
+    @property
     def known_digit(self) -> str | None:
         """The digit that alone stands in the field, by its pattern; None if others may.
 

@@ -102,7 +102,7 @@ def labelled(
 
 def _text(entry: Field, decision: Decision | None) -> str | None:
     """Return the characters that stand in a field, ``0*`` for any number of one; None: unknown."""
-    if entry.type in ("tick", "choice", "text"):
+    if not entry.is_read:
         return None
     if decision is None:
         return None if entry.known_digit is None else f"{entry.known_digit}*"

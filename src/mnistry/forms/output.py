@@ -127,8 +127,8 @@ def _decided(answer: Answer, decision: Decision) -> Answer:
 
 def _broken(entry: Field, answer: Answer) -> str | None:
     """Return which rule of its field a decided answer breaks, if it has a value."""
-    is_read = entry.type not in ("tick", "choice", "text") and answer.status == OK
-    return rule_broken(entry, answer.value) if is_read else None
+    has_value = entry.is_read and answer.status == OK
+    return rule_broken(entry, answer.value) if has_value else None
 
 
 def keys_of(form: Form) -> list[Key]:

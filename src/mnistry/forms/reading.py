@@ -338,7 +338,7 @@ def _fainter(
     levels = [
         (key_of(place), ink[0].level)
         for place, ink in zip(page.places, inks, strict=True)
-        if place.field.type not in ("tick", "choice", "text") and ink[0].level
+        if place.field.is_read and ink[0].level
     ]
     if len(levels) < _SEVERAL:
         return
@@ -392,8 +392,7 @@ def key_of(place: Place) -> Key:
 
 
 def _is_comb(place: Place) -> bool:
-    is_read = place.field.type not in ("tick", "choice", "text")
-    return is_read and (len(place.boxes) > 1 or place.field.cells > 0)
+    return place.field.is_read and (len(place.boxes) > 1 or place.field.cells > 0)
 
 
 def around(boxes: Sequence[Box]) -> Box:

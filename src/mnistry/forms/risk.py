@@ -77,7 +77,7 @@ def sheets(form: Form, store: Store) -> list[Sheet]:
     if kept is None or kept == USUAL:
         return found
     least, entries = least_confidence(float(kept)), form.entries()
-    written = {name for name, one in entries.items() if one.type not in ("tick", "choice", "text")}
+    written = {name for name, one in entries.items() if one.is_read}
     return [
         replace(
             sheet,

@@ -262,31 +262,24 @@ def _dense(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
 
 
 def _conv2d(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
-    _check_channels_last(layer)
     # Keras: height, width, channels in, filters. ONNX: filters, channels in, height, width.
     kernel = _weights(layer.kernel, value.factor).transpose(3, 2, 0, 1)
-    bias = [_weights(layer.bias)] if layer.use_bias else []
-    result = graph.add(
-        "Conv",
-        value,
-        np.ascontiguousarray(kernel),
-        *bias,
-        shape=layer.compute_output_shape((None, *value.shape))[1:],
-        kernel_shape=layer.kernel_size,
-        strides=layer.strides,
-        dilations=layer.dilation_rate,
-        group=layer.groups,
-        pads=_pads(layer, value, layer.kernel_size),
-    )
-    return _activate(graph, layer, result)
+    return _convolution(graph, layer, value, kernel, layer.groups)
 
 
 def _depthwise_conv2d(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
-    _check_channels_last(layer)
     # Keras: height, width, channels, filters of each. ONNX: filters, 1, height, width.
     kernel = _weights(layer.kernel, value.factor)
     height, width, channels, _ = kernel.shape
     kernel = kernel.transpose(2, 3, 0, 1).reshape(-1, 1, height, width)
+    return _convolution(graph, layer, value, kernel, channels)
+
+
+def _convolution(
+    graph: _Graph, layer: keras.Layer, value: _Value, kernel: NDArray[np.float32], groups: int
+) -> _Value:
+    """Add a convolution with a kernel in ONNX's order of axes."""
+    _check_channels_last(layer)
     result = graph.add(
         "Conv",
         value,
@@ -296,7 +289,7 @@ def _depthwise_conv2d(graph: _Graph, layer: keras.Layer, value: _Value) -> _Valu
         kernel_shape=layer.kernel_size,
         strides=layer.strides,
         dilations=layer.dilation_rate,
-        group=channels,
+        group=groups,
         pads=_pads(layer, value, layer.kernel_size),
     )
     return _activate(graph, layer, result)
