@@ -2,63 +2,93 @@
 
 python -m torture
 python -m torture moments load
+python -m torture inputs --count 2000 --only form batch
 """
 
 import argparse
 import datetime
 import json
 import os
-import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torture import api, changes, inputs, load, moments, protections, together
+from torture import (
+    api,
+    batches,
+    changes,
+    inputs,
+    load,
+    moments,
+    protections,
+    slowest,
+    targets,
+    together,
+)
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reliability.md"
 BEGIN, END = "<!-- The figures are those of torture/results.json. -->\n", "<!-- End. -->\n"
-WORKERS = os.cpu_count() or 1
 
-CAMPAIGNS: dict[str, Callable[[], dict[str, Any]]] = {
-    "protections": lambda: protections.campaign(protections.table(), WORKERS),
-    "changes": lambda: changes.campaign(workers=WORKERS),
-    "moments": lambda: moments.campaign(workers=WORKERS),
-    "together": together.campaign,
-    "api": api.campaign,
-    "load": load.campaign,
-    "inputs": lambda: inputs.campaign(workers=WORKERS),
+CAMPAIGNS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "protections": lambda given: {
+        f"{first} to {last}": protections.campaign(
+            [one for one in protections.table() if first <= one.fault <= last], given.workers
+        )
+        for first, last in given.faults
+    },
+    "changes": lambda given: changes.campaign(every=given.every, workers=given.workers),
+    "moments": lambda given: moments.campaign(workers=given.workers),
+    "together": lambda _: together.campaign(),
+    "batches": lambda given: batches.campaign(every=given.every),
+    "slowest": lambda given: slowest.campaign(given.steps),
+    "api": lambda _: api.campaign(),
+    "load": lambda _: load.campaign(),
+    "inputs": lambda given: inputs.campaign(given.count, given.only, workers=given.workers),
 }
 
 
-def rows(results: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """Return table rows, (what, how often, result), for each campaign with figures."""
-    return [row for name in CAMPAIGNS if name in results for row in _ROWS[name](results[name])]
+# Campaigns of several parts, each of which may be run alone.
+_IN_PARTS = {"protections", "inputs"}
+_FAULTS = ((1, 89), (90, 135))
 
 
-def _protections(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    noticed = found["removed"] - len(found["unnoticed"])
+def rows(results: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return table rows, (what, how often, result, when), for each campaign with figures."""
     return [
-        (
-            "a protection removed",
-            f"{found['removed']} faults",
-            f"a test failed {noticed} times",
-        )
+        row if name in _IN_PARTS else (*row, results[name]["when"])
+        for name in CAMPAIGNS
+        if name in results
+        for row in _ROWS[name](results[name])
     ]
 
 
+def _protections(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    return [
+        (
+            f"a protection removed, of the faults {which}",
+            f"{one['removed']} protections",
+            f"a test failed {one['removed'] - len(one['unnoticed'])} times",
+            one["when"],
+        )
+        for which, one in found.items()
+    ]
+
+
+_FAILURES = {
+    "kill": "killed (`kill -9`) before a change to the disk",
+    "torn": "killed in the middle of a write",
+    "ENOSPC": "disk full from some moment on",
+    "EIO": "a change to the disk fails",
+    "short": "a write writes half of the bytes",
+}
+
+
 def _changes(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    what = {
-        "kill": "killed (`kill -9`) before a change to the disk",
-        "torn": "killed in the middle of a write",
-        "ENOSPC": "disk full from some moment on",
-        "EIO": "a change to the disk fails",
-        "short": "a write writes half of the bytes",
-    }
     wrong = _counted(len(found["wrong"]))
     return [
-        (f"a training, {what[how]}", f"{count} changes", wrong)
+        (f"a training, {_FAILURES[how]}", f"{count} changes", wrong)
         for how, count in found["tried"].items()
     ]
 
@@ -78,6 +108,34 @@ def _together(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (f"two {name}", f"{found['rounds']} times", _counted(len(wrong)))
         for name, wrong in found["wrong"].items()
+    ]
+
+
+def _batches(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    wrong = found["wrong"]
+    rows = []
+    for what in ("reading", "reviewing"):
+        for how, words in {**_FAILURES, "power": "the power cut after a change"}.items():
+            if count := found["tried"].get(f"{what}, {how}"):
+                bad = sum(name.startswith(f"{what}, {how}") for name in wrong)
+                rows.append((f"{what} forms, {words}", f"{count} changes", _counted(bad)))
+    rounds = found["rounds"]
+    for what, words, often in (
+        ("two reviewers", "two reviewers of one batch", f"{rounds} times"),
+        ("a watched folder", "scans written piece by piece into a watched folder", f"{2 * rounds}"),
+    ):
+        rows.append((words, often, _counted(what in wrong)))
+    return rows
+
+
+def _slowest(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (
+            "pictures that are slow to read, by hill climbing",
+            f"{found['steps']:,} pictures of {slowest.SIDE}x{slowest.SIDE} pixels",
+            f"{_counted(len(found['wrong']))}; slowest {found['slowest, s']:.1f} s on one core, "
+            f"half of them {found['median, s']:.1f} s or less",
+        )
     ]
 
 
@@ -105,21 +163,22 @@ def _load(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _inputs(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _inputs(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return [
         (
             f"slightly damaged files: {inputs.TITLES[name]}",
             f"{one['inputs']:,} files, {one['outcomes'].get('read', 0):,} of them read",
             f"{_counted(len(one['wrong']))}; slowest {one['slowest, ms'] / 1000:.2f} s, "
             f"largest {one['largest, MB']:g} MB",
+            one["when"],
         )
         for name, one in found.items()
     ]
 
 
-_ROWS = {
+_ROWS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
     "protections": _protections, "changes": _changes, "moments": _moments, "together": _together,
-    "api": _api, "load": _load, "inputs": _inputs,
+    "batches": _batches, "slowest": _slowest, "api": _api, "load": _load, "inputs": _inputs,
 }  # fmt: skip
 
 
@@ -134,8 +193,8 @@ def write_page(record: dict[str, Any], page: Path = PAGE) -> None:
     _, after = rest.split(END)
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows(record["campaigns"]))
     page.write_text(
-        f"{before}{BEGIN}{record['date']}, {record['machine']}.\n\n"
-        f"| what | how often | result |\n|---|---|---|\n{table}{END}{after}",
+        f"{before}{BEGIN}\n| what | how often | result | when, and on how many cores |\n"
+        f"|---|---|---|---|\n{table}\n{END}{after}",
         encoding="utf-8",
     )
 
@@ -144,19 +203,38 @@ def main() -> None:
     """Run the named campaigns, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CAMPAIGNS))
-    names = parser.parse_args().names or list(CAMPAIGNS)
+    parser.add_argument(
+        "--faults", nargs=2, type=int, action="append", metavar=("FIRST", "LAST"),
+        help="remove the protections against these; may be given again",
+    )  # fmt: skip
+    parser.add_argument("--count", type=int, default=20_000, help="damaged files of each kind")
+    parser.add_argument(
+        "--only", nargs="*", metavar="KIND", default=list(targets.TARGETS),
+        choices=targets.TARGETS, help=f"kinds of files: {', '.join(targets.TARGETS)}",
+    )  # fmt: skip
+    parser.add_argument("--steps", type=int, default=1000, help="pictures that are slow to read")
+    parser.add_argument("--every", type=int, default=1, help="try one change in this many")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    given = parser.parse_args()
+    given.faults = given.faults or _FAULTS
+    names = given.names or list(CAMPAIGNS)
     if unknown := set(names) - set(CAMPAIGNS):
         parser.error(f"no campaign is called {', '.join(sorted(unknown))}")
     path = HERE / "results.json"
-    record = json.loads(path.read_text()) if path.exists() else {"campaigns": {}}
     for name in names:
-        record["campaigns"][name] = CAMPAIGNS[name]()
-        record["date"] = datetime.date.today().isoformat()
-        record["machine"] = f"{WORKERS} cores, Python {platform.python_version()}"
+        found = CAMPAIGNS[name](given)
+        record = json.loads(path.read_text()) if path.exists() else {"campaigns": {}}
+        campaigns = record["campaigns"]
+        when = {"when": f"{datetime.date.today().isoformat()}, {os.cpu_count()}"}
+        if name in _IN_PARTS:  # parts that were not asked for keep their figures
+            new = {part: {**one, **when} for part, one in found.items()}
+            campaigns[name] = {**campaigns.get(name, {}), **new}
+        else:
+            campaigns[name] = {**found, **when}
         path.write_text(json.dumps(record, indent=1) + "\n")
-        print(name, json.dumps(record["campaigns"][name], indent=1), flush=True)
+        print(name, json.dumps(found, indent=1), flush=True)
         write_page(record)
-    if any("**" in cell for row in rows(record["campaigns"]) for cell in row):
+    if any("**" in cell for row in rows(campaigns) for cell in row):
         sys.exit(f"something is wrong: see {PAGE}")
 
 

@@ -48,7 +48,7 @@ TITLES = {
     "form": "`FORM.toml`",
     "batch": "a form's batch",
     "adopted": "networks to be adopted",
-    "csv data": "CSV files of eleven kinds",
+    "csv data": "CSV files of ten kinds",
     "arff data": "ARFF files, dense and sparse",
     "libsvm data": "LIBSVM files",
     "mat data": "`.mat` files of versions 4 and 5",

@@ -92,12 +92,13 @@ def test_pieces_of_any_size_give_the_same(tmp_path, monkeypatch, size):
     assert_read(save(tmp_path / "train.csv", [HEADER, *rows()]))
 
 
-def test_fault_105_rows_are_counted_over_all_pieces(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("value", "words"), [("x", "column pixel12"), ("1,1", "786 values")])
+def test_fault_105_rows_are_counted_over_all_pieces(tmp_path, monkeypatch, value, words):
     monkeypatch.setattr(text_files, "BLOCK", 3000)
     monkeypatch.setattr(idx, "CHUNK", 1000)
-    first, *others = with_value("x", line=3)
-    path = save(tmp_path / "train.csv", [HEADER, first, "", *others])
-    assert_refused(path, "row 6, column pixel12")
+    before = [*rows(), ""] * 10
+    path = save(tmp_path / "train.csv", [HEADER, *before, *with_value(value, line=3), *before])
+    assert_refused(path, "row 55", words)
 
 
 @pytest.mark.parametrize("missing", [0, 400, 783])

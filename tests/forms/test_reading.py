@@ -190,6 +190,17 @@ def test_fault_120_digits_that_are_struck_out_are_checked(on_template: FormReade
     assert on_template.read(marked(strike)).answers[key("depth")].status == CHECK
 
 
+def test_fault_120_a_digit_that_is_written_over_another_is_checked(on_template: FormReader) -> None:
+    sheet = filled.fill({"station": "0 9"})
+    x, y, width, height = BOXES["station"]
+    ink = np.zeros(sheet.shape, np.float32)
+    for digit in (3, 8):  # read as an 8 for certain by both networks
+        filled.write(ink, filled.digit(digit), x + width / 2, y + height / 2, 7.0)
+    sheet = np.asarray(np.rint(sheet * (1 - 0.8 * ink)), np.uint8)
+    answer = on_template.read(filled.scan(sheet)).answers[key("station")]
+    assert (answer.text, answer.status) == ("0?9", CHECK)
+
+
 def test_fault_120_a_digit_half_outside_of_its_field_is_checked_or_right(
     on_template: FormReader,
 ) -> None:

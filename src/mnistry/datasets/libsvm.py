@@ -15,6 +15,7 @@ from mnistry.datasets.text_files import lines
 from mnistry.errors import DataError
 
 _PIXELS, _USPS = 28 * 28, 16 * 16
+_MOST = 10**9  # of an index, or a pixel in any range
 
 
 def source(path: Path, _: Origin = AS_IS) -> Source:
@@ -37,9 +38,14 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
         try:
             label, *pairs = content.split()
             numbers = np.array(b" ".join(pairs).replace(b":", b" ").split(), np.float64)
-            indices = numbers[::2].astype(np.int64) - 1
-            right = all(pair.count(b":") == 1 for pair in pairs) and (indices >= 0).all()
-            if not right or (np.diff(indices) <= 0).any() or not np.isfinite(numbers).all():
+            places = numbers[::2]
+            right = all(pair.count(b":") == 1 for pair in pairs) and len(numbers) == 2 * len(pairs)
+            if not right or not (abs(numbers) <= _MOST).all():  # NaN counts as wrong
+                raise ValueError
+            if ((places < 1) | (places % 1 > 0)).any():
+                raise ValueError
+            indices = places.astype(np.int64) - 1
+            if (np.diff(indices) <= 0).any():
                 raise ValueError
             labels.append(float(label))
         except (ValueError, OverflowError):
