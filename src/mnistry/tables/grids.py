@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.images.pixels import reduced
 from mnistry.reading.page import mapped
 
 # Grids are looked for in a copy with this long side, in pixels.
@@ -120,9 +121,8 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
     scale = min(1.0, _SIDE / max(grey.shape))
     small = grey
     if scale < 1:
-        small = np.asarray(
-            cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-        )
+        height, width = (max(1, round(side * scale)) for side in grey.shape)
+        small = np.asarray(reduced(grey, (width, height)), np.uint8)
     contrast = _contrast(small)
     move = _rectification(contrast)
     if move is None:
