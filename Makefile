@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help train test test-all cluster-test runtimes-test container-test lint lock bench bench-recipes bench-cluster torture pretrained notebook docs clean
+.PHONY: help train test test-all cluster-test runtimes-test container-test lint lock audit sbom floors bench bench-recipes bench-cluster torture pretrained notebook docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,25 @@ lock: ## resolve requirements/ anew
 	echo openvino==2026.4.1 | $(HASHED) - -o $(RUNTIMES)/openvino.txt
 	npm install --prefix $(RUNTIMES) --package-lock-only --omit-lockfile-registry-resolved
 
+# Each tool is started by uv, in an environment of its own.
+audit: ## look for known vulnerabilities of the locked versions
+	for file in requirements/*.txt requirements/container/*.txt; do \
+		uvx pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement $$file || exit 1; \
+	done
+
+sbom: ## write the software bill of materials of the locked versions: sbom.json
+	uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --pyproject pyproject.toml \
+		--output-file sbom.json requirements/test.txt
+
+floors: ## run the quick tests with the lowest versions that are allowed
+	mkdir -p .floors
+	uv pip compile --quiet --resolution lowest-direct --python-version 3.11 pyproject.toml \
+		--extra all --group test --group build --no-emit-index-url -o .floors/requirements.txt
+	uv venv --quiet --allow-existing --python $(PYTHON) .floors/venv
+	uv pip install --quiet --python .floors/venv -r .floors/requirements.txt
+	uv pip install --quiet --python .floors/venv --no-deps --no-build-isolation .
+	.floors/venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 bench: .venv/train.done ## measure mnistry beside its peers, and cost against size
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/size.py
@@ -62,7 +81,7 @@ bench-cluster: .venv/test.done ## measure a Ray cluster of this machine: reading
 	$(BIN)/python benchmarks/cluster_training.py
 	$(BIN)/python benchmarks/cluster_sweep.py
 
-torture: .venv/test.done ## let everything go wrong that can, and write docs/reliability.md (two hours)
+torture: .venv/test.done ## let everything go wrong that can, and write docs/reliability.md (a night)
 	$(BIN)/python -m torture
 
 pretrained: .venv/train.done ## train and score the built-in networks anew (three hours on two cores)
@@ -78,7 +97,7 @@ docs: .venv/docs.done ## build the site of the documentation: site/index.html
 	$(BIN)/sphinx-build --quiet --fail-on-warning docs site
 
 clean: ## remove what make has made
-	rm -rf .venv .runtimes .bench site .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .runtimes .floors .bench site sbom.json .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from PIL import Image
@@ -241,7 +242,129 @@ def _checkpoint() -> Target:
     return Target([*whole_and_members("00000002-00000000.npz", good)], load, place)
 
 
-TARGETS = {
+def _datasets(reader: str) -> Target:
+    """Return the forms of datasets that one reader reads, as their publishers write them."""
+    from mnistry import datasets
+    from tests.datasets import forms
+    from tests.datasets.test_damage import READERS
+    from tests.datasets.test_damage import seeds as parts
+
+    few = {"TRAIN": 4, "TEST": 2, "SPLITS": {"train": slice(0, 4), "test": slice(4, 6)}}
+    whole: dict[str, bytes] = {}
+    to_load: dict[str, Path] = {}
+    seeds = []
+    with tempfile.TemporaryDirectory() as name, mock.patch.multiple(forms, **few):
+        for form in READERS[reader]:
+            folder = Path(name, form)
+            folder.mkdir()
+            to_load[form] = forms.FORMS[form].write(folder).relative_to(name)
+            for file in sorted(path for path in folder.rglob("*") if path.is_file())[:6]:
+                own = str(file.relative_to(name))
+                whole[own] = file.read_bytes()
+                seeds += [dataclasses.replace(seed, name=own) for seed in parts(file)]
+
+    def place(folder: Path) -> None:
+        for own, content in whole.items():
+            (folder / own).parent.mkdir(parents=True, exist_ok=True)
+            (folder / own).write_bytes(content)
+
+    def load(path: Path) -> object:
+        form = next(name for name in to_load if name in path.parts)
+        folder = next(above for above in path.parents if above.name == form).parent
+        return datasets.load(folder / to_load[form], **forms.FORMS[form].options)
+
+    return Target(seeds, load, place)
+
+
+def _pages(form: str) -> Target:
+    """Return documents and pictures of one format, of which a page is decoded."""
+    from mnistry.images.decode import open_file
+    from tests.images.test_mutations import seeds
+
+    def load(path: Path) -> object:
+        with open_file(path) as document:
+            return document.page(1 + path.stat().st_size % min(document.count, 3), 1600).grey
+
+    return Target(seeds()[form], load)
+
+
+def _form() -> Target:
+    from mnistry.forms import layout, loading
+    from tests.forms import filled
+    from tests.forms.conftest import WHOLE
+
+    def place(folder: Path) -> None:
+        if not (folder / "blank.png").exists():
+            Image.new("L", (420, 594), 255).save(folder / "blank.png", dpi=(50.8, 50.8))
+            (folder / "list.csv").write_text("no,station\n1,049\n")
+
+    listed = WHOLE.replace("length = 3", 'length = 3\nin = "list.csv"\npattern = "[0-9]+"', 1)
+    return Target(
+        [Seed("FORM.toml", text.encode()) for text in (WHOLE, listed, filled.TOML)],
+        lambda path: layout.place(loading.load(path)),
+        place,
+    )
+
+
+def _adopted() -> Target:
+    from mnistry.datasets import Split
+    from mnistry.networks import adopt
+    from tests.networks.test_adopt import keras_model, torch_like
+
+    images, labels = _digits()
+    pixels = images.reshape(-1, 784) / 255
+    weights = np.linalg.lstsq(pixels, 9 * np.eye(10)[labels])[0], np.zeros(10)
+    seeds = []
+    with tempfile.TemporaryDirectory() as name:
+        onnx = torch_like(Path(name, "model.onnx"), weights).read_bytes()
+        seeds += [
+            Seed("model.onnx", onnx),
+            Seed("model.onnx", onnx[:400], lambda changed: changed + onnx[400:]),
+        ]
+        keras_model(weights, (784,)).save(Path(name, "model.keras"))
+        seeds += whole_and_members("model.keras", Path(name, "model.keras").read_bytes())
+
+    def load(path: Path) -> object:
+        return adopt.adopt(adopt.open_network(path), Split(images, labels))
+
+    return Target(seeds, load)
+
+
+def _batch() -> Target:
+    """Return a form's batch, which is opened and made a table of."""
+    from mnistry.cli.form_read import open_batch
+    from mnistry.forms import form_json, output
+    from mnistry.forms.rules import key
+    from mnistry.forms.store import Decision, Store
+    from tests.forms import batches
+
+    with tempfile.TemporaryDirectory() as name:
+        form = batches.write_form(Path(name))
+        with Store(Path(name, "batch")) as store:
+            store.set_meta("form", form_json.dumps(form))
+            for number in (1, 2):
+                batches.add(form, store, number, batches.answers(station=batches.UNSURE))
+            store.decide(1, key("station"), Decision("049", "049", who="eva"))
+        content = Path(name, "batch", "batch.sqlite").read_bytes()
+
+    def load(path: Path) -> object:
+        store, form = open_batch(path.parent)
+        with store:
+            return output.results(form, store)
+
+    return Target([Seed("batch.sqlite", content)], load)
+
+
+TARGETS: dict[str, Callable[[], Target]] = {
     "npz": _npz, "idx": _idx, "csv": _csv, "folder": _folder, "image": _image, "keras": _keras,
-    "onnx": _onnx, "record": _record, "checkpoint": _checkpoint,
+    "onnx": _onnx, "record": _record, "checkpoint": _checkpoint, "form": _form, "batch": _batch,
+    "adopted": _adopted,
+    **{
+        f"{reader} data": functools.partial(_datasets, reader)
+        for reader in ("csv", "arff", "libsvm", "mat", "json", "hdf5", "parquet", "arrow")
+    },
+    **{
+        f"{form} pages": functools.partial(_pages, form)
+        for form in ("pdf", "heic", "avif", "tiff", "jpeg")
+    },
 }  # fmt: skip

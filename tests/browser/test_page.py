@@ -83,6 +83,41 @@ def test_a_one_can_be_drawn_with_keys(open_page, built_in_page: Path) -> None:
     expect(page.locator("#answer")).to_have_text("–")
 
 
+def test_fault_134_a_finger_draws_on_a_phone_without_storage_and_webassembly(
+    chromium: Browser, built_in_page: Path
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True, offline=True
+    )
+    context.add_init_script(
+        "delete window.WebAssembly;"
+        "for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches'])"
+        "  Object.defineProperty(window, name, { get() { throw new Error(name); } });"
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(built_in_page.as_uri())
+    page.locator("#pad").scroll_into_view_if_needed()
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    fingers = context.new_cdp_session(page)
+    corners = [(0.3, 0.25), (0.6, 0.25), (0.42, 0.8)]
+    path = [
+        (x + (right - x) * step / 12, y + (below - y) * step / 12)
+        for (x, y), (right, below) in itertools.pairwise(corners)
+        for step in range(13)
+    ]
+    for number, (x, y) in enumerate(path):
+        at = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+        kind = "touchMove" if number else "touchStart"
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [at]})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator("#answer")).to_have_text("7")
+    context.close()
+    assert not complaints
+
+
 def test_what_is_less_probable_than_the_threshold_is_uncertain(
     open_page, draw_seven, finished_run: Run, tmp_path: Path
 ) -> None:

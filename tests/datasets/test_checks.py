@@ -51,6 +51,13 @@ def test_fault_41_first_findings_of_many_are_shown():
     assert "test 4 = train 4, …)" in notice
 
 
+def test_fault_109_a_class_that_is_tested_and_not_trained_is_told():
+    train, test = split(40), split(30, seed=1)
+    kept = train.labels != 7
+    (notice,) = probable_mistakes(dataset(Split(train.images[kept], train.labels[kept]), test))
+    assert notice == "no training image is of class 7; 3 test images are: it cannot be learned"
+
+
 def test_light_paper_is_reported():
     light = Split(255 - split(5).images, split(5).labels)
     (notice,) = probable_mistakes(dataset(light))

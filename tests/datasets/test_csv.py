@@ -92,7 +92,7 @@ def test_pieces_of_any_size_give_the_same(tmp_path, monkeypatch, size):
     assert_read(save(tmp_path / "train.csv", [HEADER, *rows()]))
 
 
-def test_rows_are_counted_over_all_pieces(tmp_path, monkeypatch):
+def test_fault_105_rows_are_counted_over_all_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr(text_files, "BLOCK", 3000)
     monkeypatch.setattr(idx, "CHUNK", 1000)
     first, *others = with_value("x", line=3)

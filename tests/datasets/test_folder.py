@@ -178,7 +178,7 @@ def test_fault_110_pictures_of_mixed_sizes_are_refused_with_a_remedy_that_works(
         assert image[0, 0] == 0
 
 
-def test_fault_106_a_list_of_files_that_leaves_the_folder_is_refused(tmp_path):
+def test_fault_107_a_list_of_files_that_leaves_the_folder_is_refused(tmp_path):
     save(tmp_path / "secret.png")
     save(tmp_path / "data" / "a.png")
     table = tmp_path / "data" / "labels.csv"

@@ -108,7 +108,7 @@ def test_a_doubt_leaves_no_candidates_for_rules() -> None:
     assert (answer.status, answer.candidates) == (CHECK, ())
 
 
-def test_ticks_and_choices() -> None:
+def test_fault_121_ticks_and_choices() -> None:
     assert [of_tick(ink).status for ink in (0, 0.001, 0.009, 0.02, 0.3, 0.8)] == [
         OK, OK, CHECK, OK, OK, CHECK,
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Every page of a batch is read exactly once, and nothing is lost."""
 
 import itertools
+import os
 from pathlib import Path
 
 import cv2
@@ -47,6 +48,18 @@ def test_only_what_is_new_is_read(form_path: Path, reader: Reader, tmp_path: Pat
         assert told == [str(first), str(second)]
         assert done.notes == [f"{copy}: the same file as {first}"]
         assert stations(form_path, store) == ["049", "173"]
+
+
+def test_a_file_whose_name_is_no_text_is_read_and_read_again(
+    form_path: Path, reader: Reader, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "1.png", "049").rename(tmp_path / os.fsdecode(b"gr\xf6\xdfe.png"))
+    form = load(form_path)
+    with Store(tmp_path / "batch") as store:
+        for _ in range(2):
+            assert batch.read(form, reader, store, [path]).notes == []
+        (sheet,) = store.sheets()
+        assert sheet.pages[0].file.endswith("gr\\xf6\\xdfe.png")
 
 
 def test_damaged_files_and_foreign_pages_are_set_aside_with_a_reason(
@@ -119,7 +132,7 @@ def test_a_line_at_the_same_place_of_several_scans_is_told_once(
     assert note.startswith("2 scans have a line down the page, at 27% of the way from the left")
 
 
-def test_a_process_killed_between_pages_goes_on_where_it_was(
+def test_fault_124_a_process_killed_between_pages_goes_on_where_it_was(
     form_path: Path, reader: Reader, tmp_path: Path
 ) -> None:
     from PIL import Image
@@ -147,7 +160,7 @@ def test_a_process_killed_between_pages_goes_on_where_it_was(
         assert stations(form_path, store) == ["049", "173", "265"]
 
 
-def test_a_watched_file_is_taken_only_when_it_is_complete(
+def test_fault_126_a_watched_file_is_taken_only_when_it_is_complete(
     form_path: Path, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "in"

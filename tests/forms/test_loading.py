@@ -159,7 +159,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "line", "words"), MISTAKES)
-def test_a_mistake_is_told_with_its_line(text, line, words, form_of, tmp_path: Path) -> None:
+def test_fault_117_a_mistake_is_told_with_its_line(
+    text, line, words, form_of, tmp_path: Path
+) -> None:
     Image.new("L", (420, 594), 255).save(tmp_path / "blank.png", dpi=(50.8, 50.8))
     (tmp_path / "list.csv").write_text("no,a\n1,17\n2,049\n")
     (tmp_path / "words.csv").write_text("17\n18\nx\n")
@@ -220,7 +222,7 @@ def test_large_and_broken_files_are_refused(tmp_path: Path) -> None:
         loading.load(path)
 
 
-def test_patterns_and_check_digits_are_checked(form_of) -> None:
+def test_fault_117_patterns_and_check_digits_are_checked(form_of) -> None:
     one, two = form_of(
         FIELD + 'type = "digits"\nlength = 9\npattern = "(1|11)*2"\n'
         '[[field]]\nname = "b"\ntype = "digits"\nlength = 9\ncheck = "verhoeff"'

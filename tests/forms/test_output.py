@@ -82,7 +82,7 @@ def rows(content: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode())))
 
 
-def test_csv_has_a_row_a_sheet_and_no_formula(form: Form, tmp_path: Path) -> None:
+def test_fault_123_csv_has_a_row_a_sheet_and_no_formula(form: Form, tmp_path: Path) -> None:
     found = output.results(form, store_of({}, {"station": DOUBT, "done": False}))
     files = output.files(form, found, tmp_path / "out.csv")
     assert [path.name for path in files] == ["out.csv", "out_catch.csv", "out_codebook.csv"]
@@ -113,7 +113,7 @@ def test_parquet_has_types_and_nothing_that_is_not_sure(form: Form, tmp_path: Pa
     assert pq.read_table(tmp_path / "out_catch.parquet").to_pylist()[0]["count"] == -7
 
 
-def test_xlsx_has_numbers_as_numbers_and_no_formula(form: Form, tmp_path: Path) -> None:
+def test_fault_123_xlsx_has_numbers_as_numbers_and_no_formula(form: Form, tmp_path: Path) -> None:
     found = output.results(form, store_of({}))
     path = tmp_path / "out.xlsx"
     path.write_bytes(output.files(form, found, path)[path])
@@ -155,7 +155,7 @@ def test_a_decision_counts_and_what_it_breaks_is_told(form: Form) -> None:
     assert found[1].to_check == []  # a person has looked at it
 
 
-def test_a_missing_page_is_told(form_of: Callable[[str], Form]) -> None:
+def test_fault_119_a_missing_page_is_told(form_of: Callable[[str], Form]) -> None:
     many = "".join(f'[[field]]\nname = "text{n}"\ntype = "text"\nlength = 20\n' for n in range(60))
     form = form_of(f'title = "Long"\n{many}')
     with Store(None) as store:

@@ -104,14 +104,14 @@ def without(sheet: np.ndarray, *corners: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("corner", ["top right", "bottom left"])
-def test_a_corner_may_be_torn_off(on_print: FormReader, corner: str) -> None:
+def test_fault_118_a_corner_may_be_torn_off(on_print: FormReader, corner: str) -> None:
     (sheet,) = filled.printed(on_print.form, VALUES, serial=17)
     found = on_print.read(filled.scan(without(sheet, corner)))
     assert (found.page, found.serial) == (1, 17)
     assert found.answers[key("depth")].status == OK
 
 
-def test_without_code_and_markers_a_page_is_placed_by_its_looks_and_that_is_told(
+def test_fault_118_without_code_and_markers_a_page_is_placed_by_its_looks_and_told(
     on_print: FormReader,
 ) -> None:
     (sheet,) = filled.printed(on_print.form, VALUES, serial=17)
@@ -124,7 +124,7 @@ def test_without_code_and_markers_a_page_is_placed_by_its_looks_and_that_is_told
     ("old", "new", "said"),
     [("length = 3", "length = 4", "a page of version"), ("Printed", "Other", "another form")],
 )
-def test_another_version_and_another_form_are_set_aside(
+def test_fault_118_another_version_and_another_form_are_set_aside(
     on_print: FormReader, tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     other = form_in(tmp_path, PRINTED.replace(old, new))
@@ -132,6 +132,24 @@ def test_another_version_and_another_form_are_set_aside(
     found = on_print.read(filled.scan(sheet))
     assert found.page is None
     assert said in (found.problem or "")
+
+
+def test_fault_118_a_second_code_beside_the_page_changes_nothing(
+    on_print: FormReader, tmp_path: Path
+) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=17)
+    (other,) = filled.printed(form_in(tmp_path, PRINTED.replace("Printed", "Other")), {}, serial=3)
+    box = on_print.layout.pages[0].codes[0]
+    rows, columns = (
+        slice(round((start - 3) * SCALE), round((start + side + 3) * SCALE))
+        for start, side in ((box.y, box.height), (box.x, box.width))
+    )
+    desk = np.pad(filled.scan(sheet), ((0, 0), (0, 400)), constant_values=230)
+    code = other[rows, columns]
+    desk[300 : 300 + code.shape[0], -350 : -350 + code.shape[1]] = code
+    found = on_print.read(desk)
+    assert (found.page, found.serial) == (1, 17)
+    assert found.answers[key("station")].value == "049"
 
 
 def test_a_picture_of_something_else_is_set_aside(
@@ -162,7 +180,7 @@ def test_a_line_across_cells_is_no_digit(on_template: FormReader) -> None:
     assert "a line is drawn across cells" in (answer.why or "")
 
 
-def test_digits_that_are_struck_out_are_checked(on_template: FormReader) -> None:
+def test_fault_120_digits_that_are_struck_out_are_checked(on_template: FormReader) -> None:
     x, y, *_ = BOXES["depth"]
 
     def strike(sheet: np.ndarray, at: Map) -> None:
@@ -172,7 +190,9 @@ def test_digits_that_are_struck_out_are_checked(on_template: FormReader) -> None
     assert on_template.read(marked(strike)).answers[key("depth")].status == CHECK
 
 
-def test_a_digit_half_outside_of_its_field_is_checked_or_right(on_template: FormReader) -> None:
+def test_fault_120_a_digit_half_outside_of_its_field_is_checked_or_right(
+    on_template: FormReader,
+) -> None:
     sheet = filled.fill(WRITTEN)
     x, y, *_ = BOXES["count"]
     ink = np.zeros(sheet.shape, np.float32)
@@ -182,7 +202,7 @@ def test_a_digit_half_outside_of_its_field_is_checked_or_right(on_template: Form
     assert answer.status == CHECK or answer.value == 8317
 
 
-def test_ink_beside_a_printed_field_makes_it_checked(on_print: FormReader) -> None:
+def test_fault_120_ink_beside_a_printed_field_makes_it_checked(on_print: FormReader) -> None:
     (sheet,) = filled.printed(on_print.form, VALUES, serial=1)
     box = next(p for p in on_print.layout.pages[0].places if p.field.name == "station").boxes[-1]
     ink = np.zeros(sheet.shape, np.float32)

@@ -94,7 +94,7 @@ def test_a_decision_counts_and_the_reading_stays(form: Form, store: Store, folde
     assert kept == [("049", "confirmed", "eva"), ("149", "typed", "eva")]
 
 
-def test_a_decision_is_on_disk_before_the_next_field(
+def test_fault_124_a_decision_is_on_disk_before_the_next_field(
     form: Form, store: Store, folder: Path
 ) -> None:
     review = Review(form, store, "eva")
@@ -294,7 +294,9 @@ def test_a_second_review_shows_what_others_decided_and_nothing_about_it(
     assert Review(form, store, "tom", second=True).names() == []
 
 
-def test_where_two_reviewers_differ_a_third_person_decides(form: Form, store: Store) -> None:
+def test_fault_125_where_two_reviewers_differ_a_third_person_decides(
+    form: Form, store: Store
+) -> None:
     name = "1//-1/station"
     typed(Review(form, store, "eva"), name, "049")
     ben = Review(form, store, "ben", second=True)

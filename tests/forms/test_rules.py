@@ -59,7 +59,7 @@ def test_a_sum_decides_between_two_candidates(form_of: Make) -> None:
     assert "only one of 2 candidates" in (answer.why or "")
 
 
-def test_no_rule_decides_where_two_candidates_fit_or_none_does(form_of: Make) -> None:
+def test_fault_122_no_rule_decides_where_two_candidates_fit_or_none_does(form_of: Make) -> None:
     form = form_of('title = "T"\n[[field]]\nname = "n"\ntype = "integer"\nlength = 2\nmax = 20')
     both = rules.check(form, sheet(n=unsure(("13", 0.6), ("18", 0.4)))).answers[key("n")]
     none = rules.check(form, sheet(n=unsure(("33", 0.6), ("38", 0.4)))).answers[key("n")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistry.errors import DataError, UsageError
+from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.forms.answers import CHECK, OK, Answer
 from mnistry.forms.rules import key
 from mnistry.forms.store import Decision, NewPage, Store
@@ -43,7 +43,7 @@ def test_a_page_that_is_added_again_is_there_once(tmp_path: Path) -> None:
         assert len(list((tmp_path / "batch" / "pictures").iterdir())) == 1
 
 
-def test_a_killed_process_leaves_the_page_whole_or_not_at_all(
+def test_fault_124_a_killed_process_leaves_the_page_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path / "batch")
@@ -64,7 +64,7 @@ def test_a_killed_process_leaves_the_page_whole_or_not_at_all(
         assert len(again.sheets()) == 2
 
 
-def test_the_same_paper_scanned_twice_is_told(tmp_path: Path) -> None:
+def test_fault_119_the_same_paper_scanned_twice_is_told(tmp_path: Path) -> None:
     with Store(None) as store:
         store.add_page(store.add_file("a.png", "aa"), page(ink=1))
         store.add_page(store.add_file("b.png", "bb"), page(ink=1))
@@ -158,7 +158,7 @@ def test_a_folder_that_is_no_batch_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
 
-def test_a_damaged_batch_and_a_newer_one_are_refused(tmp_path: Path) -> None:
+def test_fault_127_a_damaged_batch_and_a_newer_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "batch.sqlite").write_bytes(b"SQLite format 3\0" + bytes(5000))
     with pytest.raises(DataError, match="damaged"):
@@ -167,6 +167,48 @@ def test_a_damaged_batch_and_a_newer_one_are_refused(tmp_path: Path) -> None:
         store.set_meta("format", "99")
     with pytest.raises(DataError, match="the mnistry that made it"):
         Store(tmp_path / "new")
+
+
+def test_fault_127_a_batch_that_was_moved_has_its_pictures(tmp_path: Path) -> None:
+    with Store(tmp_path / "batch") as store:
+        store.add_page(store.add_file("a.pdf", "aa"), page())
+    (tmp_path / "batch").rename(tmp_path / "elsewhere")
+    with Store(tmp_path / "elsewhere") as store:
+        (sheet,) = store.sheets()
+        assert store.picture(sheet.pages[0]) == b"picture"
+
+
+def test_fault_124_a_full_disk_is_told_and_leaves_the_batch_as_it_was(tmp_path: Path) -> None:
+    with Store(tmp_path / "batch") as store:
+        file = store.add_file("a.pdf", "aa")
+        store.add_page(file, page(1, ink=1))
+        database = store._database
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count = {pages}")
+        large = replace(page(2, ink=2), pattern=np.full((2000, 24, 6), 9, np.uint8))
+        with pytest.raises(ResourceError, match=r"batch: .*disk is full; free some space"):
+            store.add_page(file, large)
+        assert not store.has_page(file, 2)
+        database.execute("PRAGMA max_page_count = 100000")
+        store.add_page(file, large)
+        assert len(store.sheets()) == 2
+
+
+def test_fault_124_a_decision_is_flushed_with_its_folder(tmp_path: Path) -> None:
+    with Store(tmp_path / "batch") as store:
+        assert store._database.execute("PRAGMA synchronous").fetchone() == (3,)  # EXTRA
+
+
+def test_what_is_wrong_inside_a_batch_is_told(tmp_path: Path) -> None:
+    with Store(tmp_path / "batch") as store:
+        store.add_page(store.add_file("a.pdf", "aa"), page())
+        for change in ("value = '{'", "value = '{}'", "candidates = '1'", "box = 'x'"):
+            store._database.execute(f"UPDATE fields SET {change}")  # noqa: S608
+            with pytest.raises(DataError, match="a damaged batch"):
+                store.sheets()
+        store._database.execute("DROP TABLE pages")
+        with pytest.raises(DataError, match="a damaged batch: no such table"):
+            store.set_aside()
 
 
 def test_a_sure_answer_keeps_its_types() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -237,6 +238,32 @@ def test_a_heic_is_never_left_to_pillows_plugins() -> None:
         "assert 'HEIF' not in Image.OPEN, Image.OPEN"
     )
     subprocess.run([sys.executable, "-c", program, HEIC / "turned.heic"], check=True)
+
+
+def test_fault_91_an_avif_that_is_cut_off_or_of_30000_pixels_is_refused() -> None:
+    content = bytearray(saved(BAR, "AVIF"))
+    for length in (200, len(content) - 20):
+        assert "a damaged image" in refusal(bytes(content[:length]))
+    at = content.index(b"ispe") + 8
+    content[at : at + 8] = struct.pack(">2I", 30_000, 30_000)
+    assert re.search("too many pixels|a damaged image", refusal(bytes(content)))
+
+
+def test_fault_98_an_ending_that_lies_changes_nothing(tmp_path: Path) -> None:
+    contents = {
+        "png": saved(BAR, "PNG"),
+        "jpg": saved(BAR, "JPEG"),
+        "tif": saved(BAR, "TIFF"),
+        "pdf": drawn(b"0 g 0 50 100 50 re f"),
+        "heic": (HEIC / "turned.heic").read_bytes(),
+    }
+    for kind, content in contents.items():
+        expected = page(content).grey
+        for ending in {*contents, "docx"} - {kind}:
+            path = tmp_path / f"{kind}.{ending}"
+            path.write_bytes(content)
+            with open_file(path) as document:
+                np.testing.assert_array_equal(document.page(1).grey, expected)
 
 
 def tiff(*pages: np.ndarray, **options: object) -> bytes:

@@ -115,7 +115,7 @@ def test_a_light_box_beside_other_writing_is_no_sheet() -> None:
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_a_turned_page_is_turned_and_said_so(read: Reader, page, degrees: int) -> None:
+def test_fault_100_a_turned_page_is_turned_and_said_so(read: Reader, page, degrees: int) -> None:
     picture = np.ascontiguousarray(np.rot90(page, degrees // 90))  # counter-clockwise
     detail = read.read_in_detail(picture)
     reading = detail.reading

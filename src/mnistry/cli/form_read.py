@@ -249,7 +249,7 @@ def open_batch(folder: Path) -> "tuple[Store, Form]":
     text = store.meta("form")
     try:
         return store, form_json.loads(text or "")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             "its form cannot be read", where=folder, remedy="read it again: mnistry form read"
         ) from error

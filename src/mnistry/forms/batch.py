@@ -17,7 +17,7 @@ from mnistry.errors import DataError, Notice
 from mnistry.forms import loading
 from mnistry.forms.definition import Form
 from mnistry.forms.reading import FormReader, PageReading
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import NewPage, Store, path_text
 from mnistry.images import decode, sources
 from mnistry.inference import model_bytes, run_directory
 from mnistry.reading.reader import Reader
@@ -222,8 +222,8 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
     under_way: set[int] = set()
     for path in paths:
         try:
-            file = store.add_file(str(path), _sha256(path))
-            if store.path_of(file) != str(path):
+            file = store.add_file(path, _sha256(path))
+            if store.path_of(file) != path_text(path):
                 outcome.notes.append(f"{path}: the same file as {store.path_of(file)}")
             if file in under_way or store.is_done(file, version):
                 continue

@@ -21,7 +21,7 @@ def dumps(form: Form) -> str:
 def loads(text: str) -> Form:
     """Return the form of `dumps`.
 
-    Raises ValueError, KeyError or TypeError if the text is not a form's.
+    Raises ArithmeticError, AttributeError, KeyError, TypeError or ValueError if it is no form's.
     """
     form = _decoded(json.loads(text))
     if not isinstance(form, Form):

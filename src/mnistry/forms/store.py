@@ -9,16 +9,17 @@ Tables: ``files``, ``pages`` (one for each page given, placed or not), ``sheets`
 row for each field as the machine read it), ``decisions`` and ``audits``.
 """
 
+import functools
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.forms.answers import OK, Answer, Value
 from mnistry.forms.rules import Key
+from mnistry.system import files
 
 FORMAT = 2
 SECOND = "second"  # how a decision of a second review was made
@@ -60,6 +62,61 @@ CREATE TABLE IF NOT EXISTS audits (
     row INTEGER NOT NULL, name TEXT NOT NULL, read TEXT NOT NULL, text TEXT, value TEXT,
     problem TEXT, who TEXT, at REAL, UNIQUE (sheet, tbl, row, name));
 """
+
+
+# What hinders SQLite without the batch being damaged, and what to do about it.
+_HINDERED = {
+    **dict.fromkeys(
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "wait for the other program that writes to it"
+    ),
+    **dict.fromkeys((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR), "free some space"),
+    **dict.fromkeys(
+        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
+        "copy the batch to a place where you may write",
+    ),
+}
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+@contextmanager
+def _our_errors(folder: Path | None) -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in _HINDERED:
+            raise ResourceError(
+                f"the batch cannot be read or written: {error}",
+                where=folder,
+                remedy=_HINDERED[code],
+            ) from error
+        raise _damaged(folder, error) from error
+    except UnicodeDecodeError as error:  # of a text in the file
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path | None, error: Exception) -> DataError:
+    return DataError(
+        f"a damaged batch: {error}", where=folder, remedy="read the scans into a new folder"
+    )
+
+
+def _reads(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let a method of `Store` that reads raise our errors."""
+
+    @functools.wraps(method)
+    def read(*arguments: _P.args, **named: _P.kwargs) -> _R:
+        folder: Path | None = getattr(arguments[0], "folder", None)
+        with _our_errors(folder):
+            try:
+                return method(*arguments, **named)
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                raise _damaged(folder, error) from error
+
+    return read
 
 
 @dataclass(frozen=True)
@@ -214,7 +271,7 @@ class Store:
         if folder is not None:
             _prepare(folder, must_exist=must_exist)
         where: str | Path = ":memory:" if folder is None else folder / _FILE
-        try:
+        with _our_errors(folder):
             self._database = sqlite3.connect(
                 where, timeout=_WAIT, isolation_level=None, check_same_thread=False
             )
@@ -222,7 +279,9 @@ class Store:
                 (folder / _FILE).chmod(0o600)
             self._database.execute("PRAGMA secure_delete = ON")
             self._database.execute("PRAGMA foreign_keys = ON")
-            self._database.execute("PRAGMA synchronous = FULL")
+            # EXTRA also flushes the folder from which the journal was removed: with FULL a cut of
+            # power may bring it back, and so undo the last transaction.
+            self._database.execute("PRAGMA synchronous = EXTRA")
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
                     self._database.execute(statement)
@@ -230,10 +289,6 @@ class Store:
                     "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),)
                 )
             known = self.meta("format")
-        except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"a damaged batch: {error}", where=folder, remedy="read the scans into a new folder"
-            ) from error
         if known != str(FORMAT):
             raise DataError(
                 f"a batch of format {known}", where=folder, expected=f"format {FORMAT}",
@@ -248,20 +303,17 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        try:
+        with _our_errors(self.folder):
             self._database.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise ResourceError(
-                f"the batch cannot be written: {error}", where=self.folder,
-                remedy="wait for the other program that writes to it",
-            ) from error  # fmt: skip
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:  # SQLite ends it by itself if the disk is full
+                    self._database.execute("ROLLBACK")
+                raise
 
+    @_reads
     def meta(self, name: str) -> str | None:
         """Return what was noted under a name."""
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
@@ -272,30 +324,35 @@ class Store:
         with self._transaction():
             self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
-    def add_file(self, path: str, sha256: str) -> int:
+    def add_file(self, path: str | Path, sha256: str) -> int:
         """Return the number of a file, which is added if its content is new."""
         with self._transaction():
             self._database.execute(
-                "INSERT OR IGNORE INTO files (path, sha256) VALUES (?, ?)", (path, sha256)
+                "INSERT OR IGNORE INTO files (path, sha256) VALUES (?, ?)",
+                (path_text(path), sha256),
             )
         row = self._database.execute("SELECT id FROM files WHERE sha256 = ?", (sha256,)).fetchone()
         return int(row[0])
 
+    @_reads
     def path_of(self, file: int) -> str:
-        """Return the path under which a file was first given."""
+        """Return the path under which a file was first given, as `path_text` writes it."""
         row = self._database.execute("SELECT path FROM files WHERE id = ?", (file,)).fetchone()
         return str(row[0])
 
+    @_reads
     def files(self) -> list[tuple[int, str, str, str | None]]:
         """Return the number, path, SHA-256 and version of each file, in the order of adding."""
         rows = self._database.execute("SELECT id, path, sha256, version FROM files ORDER BY id")
-        return [tuple(row) for row in rows]
+        return [(row[0], os.fsdecode(row[1].encode()), *row[2:]) for row in rows]
 
+    @_reads
     def is_done(self, file: int, version: str) -> bool:
         """Whether all pages of a file were read by this version of the form."""
         row = self._database.execute("SELECT version FROM files WHERE id = ?", (file,)).fetchone()
         return bool(row[0] == version)
 
+    @_reads
     def was_read(self, file: int) -> bool:
         """Whether all pages of a file were read, by any version of the form."""
         row = self._database.execute("SELECT version FROM files WHERE id = ?", (file,)).fetchone()
@@ -308,6 +365,7 @@ class Store:
                 "UPDATE files SET pages = ?, version = ? WHERE id = ?", (pages, version, file)
             )
 
+    @_reads
     def has_page(self, file: int, number: int) -> bool:
         """Whether a page has been added."""
         found = self._database.execute(
@@ -413,9 +471,11 @@ class Store:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        files.fsync_folder(path.parent)
         return name
 
     @property
+    @_reads
     def version(self) -> int:
         """A number that changes when another process has written to the batch."""
         return int(self._database.execute("PRAGMA data_version").fetchone()[0])
@@ -447,6 +507,7 @@ class Store:
             )
         return row[1], (row[2], row[3], row[4])
 
+    @_reads
     def decisions(self, sheet: int, key: Key) -> list[Decision]:
         """Return all decisions about a field that were not taken back, the earliest first."""
         rows = self._database.execute(
@@ -464,6 +525,7 @@ class Store:
                 [(sheet, *key, json.dumps(_plain(value))) for sheet, key, value in fields],
             )
 
+    @_reads
     def drawn(self) -> list[Drawn]:
         """Return the fields of the audit, in the order of drawing."""
         return [
@@ -492,6 +554,7 @@ class Store:
                 (*values, number),
             )
 
+    @_reads
     def sheets(self) -> list[Sheet]:
         """Return all sheets, in the order in which their first page was added."""
         pages: dict[int | None, list[Page]] = {}
@@ -522,6 +585,7 @@ class Store:
             for sheet, serial in self._database.execute("SELECT id, serial FROM sheets ORDER BY id")
         ]  # fmt: skip
 
+    @_reads
     def set_aside(self) -> list[Page]:
         """Return the pages in no sheet, and those that could not be placed when read again."""
         return [page for sheet, page in self._pages() if sheet is None or page.problem]
@@ -610,8 +674,23 @@ def _prepare(folder: Path, *, must_exist: bool) -> None:
             raise UsageError(
                 "not empty, and not a batch", where=folder, remedy="give a new folder with --batch"
             )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.fsync_folder(folder.parent)
     folder.chmod(0o700)
+
+
+def path_text(path: str | Path) -> str:
+    r"""Return a path as text; bytes in it that are no UTF-8 are written as ``\xff``.
+
+    The system's names are bytes. A process in the C locale knows no other characters than ASCII.
+
+    Examples
+    --------
+    >>> path_text(os.fsdecode(b"gr\xc3\xb6\xdfe.png"))
+    'grö\\xdfe.png'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _is_same(pattern: bytes | None, other: NDArray[np.uint8] | None) -> bool:

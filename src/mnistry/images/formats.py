@@ -173,6 +173,8 @@ class _PillowPages:
                 self._file.seek(0)
                 return Image.open(self._file, formats=FORMATS)
         except UnidentifiedImageError:
+            if self._content[4:8] == b"ftyp":  # Pillow knows of AVIF only what can be decoded
+                raise damaged(ValueError("it is not whole"), self._where) from None
             raise refusal(self._source, self._where, ", ".join(ACCEPTED)) from None
         except Image.DecompressionBombError:
             raise too_many_pixels(self._where, MAX_PIXELS) from None
