@@ -26,6 +26,7 @@ from mnistry.reading.line_reader import (
     TALL,
     Character,
     Strip,
+    decimal_signs,
     digit_probabilities,
     find_strips,
     hidden,
@@ -157,6 +158,9 @@ class ReadLine:
     as_digits
         The line reader's probability of each digit for each of them that is no space, ``float64``,
         shape ``(n, 10)``.
+    decimal_signs
+        The line reader's probability of a point and of a comma for each of `characters` that is one
+        of them, else 0: ``float64``, shape ``(characters, 2)``.
     top, bottom
         Its rows in the ink.
     boxes
@@ -170,6 +174,7 @@ class ReadLine:
     characters: tuple[Character, ...]
     spelled: tuple[Character, ...]
     as_digits: NDArray[np.float64]
+    decimal_signs: NDArray[np.float64]
     top: float
     bottom: float
     boxes: NDArray[np.float64]
@@ -259,8 +264,8 @@ def read_each(
     images = np.concatenate([np.zeros((0, 28, 28), np.uint8), *(forms for forms, _ in cuts)])
     probabilities = answer(images) if len(images) else np.zeros((0, 10), np.float32)
     found: list[ReadLine | None] = []
-    for strip, plain, digits, line, (forms, boxes) in zip(
-        strips, spelled, as_digits, lines, cuts, strict=True
+    for strip, plain, digits, line, (forms, boxes), steps in zip(
+        strips, spelled, as_digits, lines, cuts, answers, strict=True
     ):
         own, probabilities = probabilities[: len(forms)], probabilities[len(forms) :]
         characters = judged(line, own, judgement, alone=alone)
@@ -271,9 +276,10 @@ def read_each(
             continue
         _, top, _, height = strip.box(0, strip.image.shape[1])
         characters = [one for one, keep in zip(characters, kept, strict=True) if keep]
+        signs = decimal_signs(steps, characters, strip.image.shape[1])
         found.append(
             ReadLine(
-                tuple(characters), plain, digits, top, top + height,
+                tuple(characters), plain, digits, signs, top, top + height,
                 boxes[kept], forms[of_forms], own[of_forms],
             )
         )  # fmt: skip
