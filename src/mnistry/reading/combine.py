@@ -26,6 +26,7 @@ from mnistry.reading.line_reader import (
     TALL,
     Character,
     Strip,
+    decimal_signs,
     digit_probabilities,
     find_strips,
     hidden,
@@ -180,6 +181,9 @@ class ReadLine:
     as_digits
         The line reader's probability of each digit for each of them that is no space, ``float64``,
         shape ``(n, 10)``.
+    decimal_signs
+        The line reader's probability of a point and of a comma for each of `characters` that is one
+        of them, else 0: ``float64``, shape ``(characters, 2)``.
     top, bottom
         Its rows in the ink.
     boxes
@@ -193,6 +197,7 @@ class ReadLine:
     characters: tuple[Character, ...]
     spelled: tuple[Character, ...]
     as_digits: NDArray[np.float64]
+    decimal_signs: NDArray[np.float64]
     top: float
     bottom: float
     boxes: NDArray[np.float64]
@@ -300,9 +305,10 @@ def confirmed(
             continue
         _, top, _, height = read.strip.box(0, read.strip.image.shape[1])
         characters = [one for one, keep in zip(characters, kept, strict=True) if keep]
+        signs = decimal_signs(read.steps, characters, read.strip.image.shape[1])
         found.append(
             ReadLine(
-                tuple(characters), read.characters, read.as_digits, top, top + height,
+                tuple(characters), read.characters, read.as_digits, signs, top, top + height,
                 boxes[kept], forms[of_forms], own[of_forms],
             )
         )  # fmt: skip
