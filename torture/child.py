@@ -160,7 +160,7 @@ def _watch_training(disk: Disk, often: bool) -> None:
 
     callbacks.Records.report = report  # type: ignore[method-assign]
     if often:
-        callbacks._INTERVAL = fit._SECONDS_A_PIECE = 0.0
+        callbacks._INTERVAL = fit.SECONDS_A_PIECE = 0.0
 
 
 def main() -> None:

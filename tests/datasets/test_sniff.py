@@ -232,7 +232,10 @@ def test_json_that_is_no_dataset_says_what_is_expected(tmp_path):
     for text, words in (
         ('[["a", "b"]]', "rows of pixels with a label"),
         ('{"images": [[1, 2], [3]]}', "no images"),
-        ("[[1, 2], [3", "damaged JSON"),
+        ("[[1, 2], [3", "JSON that is cut off in line 1; export, download or copy it again"),
+        ('{\n"images": [[0, 1], [tru', "cut off in line 2"),
+        ("[1, 2]\n[3, 4]\n[5", "cut off in line 3"),
+        ('{"images": [[1, 2], [3 4]]}', r"damaged JSON: Expecting ',' delimiter: line 1 column 24"),
         ("[" * 5000, "damaged JSON"),
     ):
         (tmp_path / "data.json").write_text(text)

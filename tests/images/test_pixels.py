@@ -2,10 +2,13 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+import mnistry
+from mnistry.images import pixels
 from mnistry.images.decode import open_content
 from tests.images.test_documents import HEIC, page
 
@@ -117,3 +120,11 @@ def test_faint_strokes_alone_are_seen_on_transparency() -> None:
     faint[INK, 3] = 90
     grey = page(saved(faint, "PNG")).grey.astype(int)
     assert grey[INK].min() - grey[~INK].max() > 70
+
+
+@pytest.mark.parametrize("size", [(28, 28), (20, 12), (14, 7), (7, 7)])
+def test_areas_are_averaged_whether_an_image_is_halved_first_or_not(size: tuple[int, int]) -> None:
+    image = np.float32(mnistry.load("sample").train.images[0])
+    at_once = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    assert abs(pixels.reduced(image, size) - at_once).max() < 15
+    assert abs(pixels.reduced(image, size).mean() - image.mean()) < 2

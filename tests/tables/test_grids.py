@@ -33,6 +33,27 @@ def test_faint_lines(sheet) -> None:
     assert shapes(np.clip(sheet(NUMBERS, rule=225) + noise, 0, 255).astype(np.uint8)) == [(4, 3)]
 
 
+def test_lines_that_can_only_be_seen_as_a_whole(sheet, photograph) -> None:
+    grey = photograph(sheet(NUMBERS, rule=223), 8, 0.05).astype(float)
+    noise = np.random.default_rng(0).normal(0, 5, grey.shape)
+    assert shapes(np.clip(grey + noise, 0, 255).astype(np.uint8)) == [(4, 3)]
+
+
+def test_thin_pale_lines_between_thick_dark_ones(sheet) -> None:
+    paper = sheet([["1"] * 6] * 6, rule=175)
+    for i in (0, 3, 6):
+        paper[40 + 60 * i - 3 : 40 + 60 * i + 3, 40:-40] = 30
+        paper[40:-40, 40 + 110 * i - 3 : 40 + 110 * i + 3] = 30
+    assert shapes(paper) == [(6, 6)]
+
+
+def test_ruled_paper_with_a_margin_is_no_table(sheet) -> None:
+    ruled = np.full((600, 800), 235, np.uint8)
+    ruled[60:600:60] = 60
+    ruled[:, 80:82] = 60
+    assert shapes(ruled) == []
+
+
 def test_several_grids_are_found_from_top_to_bottom(sheet) -> None:
     upper, lower = sheet(NUMBERS), sheet(NUMBERS[:3])
     assert shapes(np.concatenate([upper, lower])) == [(4, 3), (3, 3)]

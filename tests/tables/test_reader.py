@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from mnistry.tables.context import numbered, with_hidden_signs
+
 NUMBERS = [["12", "3", ""], ["4", "56", "7"], ["", "8", "90"], ["1", "23", "4"]]
 
 
@@ -18,10 +20,22 @@ def test_a_scan(reader, sheet) -> None:
     assert abs(x - 260) < 4 and abs(y - 100) < 4 and abs(width - 110) < 4 and abs(height - 60) < 4
 
 
-@pytest.mark.parametrize("degrees", [-12, 9])
+@pytest.mark.parametrize("degrees", [-11, 9])
 def test_a_photo_at_an_angle(reader, sheet, photograph, degrees: float) -> None:
     (table,) = reader.read_tables(photograph(sheet(NUMBERS), degrees, 0.1))
     assert texts(table) == NUMBERS
+
+
+def test_a_number_that_lacks_the_point_of_all_others_is_unclear() -> None:
+    column = ["12.5", "3.1", "4.4", "7.0", "1.2", "125"]
+    assert with_hidden_signs(column) == [*column[:-1], "12?5"]
+    assert with_hidden_signs(["12", "31", "44", "70", "12", "12.5"])[0] == "12"
+
+
+def test_unclear_numbers_of_rows() -> None:
+    assert numbered(["?", "1", "?", "3", "4"], ["0", "1", "2", "3", "4"]) == [2]
+    assert numbered(["?", "1", "?", "3", "4"], ["0", "1", "7", "3", "4"]) == []
+    assert numbered(["?", "1", "?", "5", "9"], ["0", "1", "2", "5", "9"]) == []
 
 
 def test_a_mark_that_sticks_out_belongs_to_the_cell_of_its_middle(reader, sheet) -> None:

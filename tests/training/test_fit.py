@@ -343,7 +343,7 @@ def test_fault_60_a_training_cut_off_goes_on_to_the_same_weights(
     digits, tmp_path: Path, how: str, stopping: bool, plain_epochs: int, monkeypatch
 ) -> None:
     monkeypatch.setattr("mnistry.training.callbacks._INTERVAL", 0.0)
-    monkeypatch.setattr(fit, "_SECONDS_A_PIECE", 0.0)
+    monkeypatch.setattr(fit, "SECONDS_A_PIECE", 0.0)
 
     def callbacks() -> list[keras.callbacks.Callback]:
         if not stopping:
@@ -380,7 +380,7 @@ def test_fault_60_a_training_cut_off_goes_on_to_the_same_weights(
 def test_fit_goes_on_from_the_start_of_an_epoch_and_says_so(
     digits, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit, "_SECONDS_A_PIECE", 0.0)
+    monkeypatch.setattr(fit, "SECONDS_A_PIECE", 0.0)
     settings = {"epochs": 6, "batch_size": 32}
     whole, _ = trained(digits, **settings)
     with pytest.raises(KeyboardInterrupt):

@@ -87,12 +87,14 @@ def sweep(
     dataset = common.load_dataset(experiment.origin)
     planned = sweeps.make_trials(Experiment(chosen, dataset.origin), configurations, seeds)
     hint = common.hint_if_interrupted(output, "repeat the command to resume")
-    with common.quiet_libraries(), hint, connection.connected(ray):
+    here = ray == connection.LOCAL and sweeps.can_run_here(planned)
+    place = startup.compiled_programs() if here else connection.connected(ray)
+    with common.quiet_libraries(), hint, place:
         startup.import_keras()  # after Ray has started its processes: JAX warns otherwise
         sweeps.check(planned, dataset)  # refuses wrong settings before anything is trained
         common.say(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
         with counted("training") as show:
-            outcome = sweeps.run(planned, dataset, output, on_progress=show)
+            outcome = sweeps.run(planned, dataset, output, here=here, on_progress=show)
     groups = sweeps.by_settings(outcome.results)
     figure, table = _draw(groups, output / "sweep.png"), output / sweeps.RESULTS
     best = _command_for(groups[0][0], dataset.origin, recipe, epochs)

@@ -13,7 +13,7 @@ import click
 from mnistry import recipes
 from mnistry.cli import advice, common, options, recipe_options
 from mnistry.cli.framework import Command
-from mnistry.errors import ModelError, UsageError
+from mnistry.errors import DivergedError, ModelError, UsageError
 from mnistry.percent import percent
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ _STARTED = time.perf_counter() - time.process_time()
     "--seeds",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Train N times, each time with the next seed and into a run of its own.",
+    help="Train with N seeds, from --seed on: at once where the images are used as they are. Each "
+    "has a run of its own.",
     show_default="1",
 )
 @options.output(
@@ -134,7 +135,7 @@ def train(
     if resume is not None and (changes or form != AS_IS or any(o is not None for o in others)):
         what = "--resume uses the run's own settings"
         raise UsageError(what, where=resume, remedy="leave out the other options")
-    from mnistry.recipes.experiment import Experiment
+    from mnistry.recipes.experiment import Experiment, share_a_program
     from mnistry.runs.directory import Run
     from mnistry.training import startup
 
@@ -151,10 +152,13 @@ def train(
         runs = [] if run is None else [_resume(run, dataset, workers, callback_names)]
         if run is None and "batch_size" not in changes:
             wanted = _with_fitting_batches(wanted, dataset)
-        for number, path in places.items():
-            start = 0.0 if runs else time.perf_counter() - _STARTED
-            one = Experiment(wanted.recipe, dataset.origin, number)
-            runs.append(_new(one, dataset, path, start, workers, callback_names))
+        several = [Experiment(wanted.recipe, dataset.origin, number) for number in places]
+        if workers is None and not callback_names and share_a_program(several):
+            runs = _new_together(several, dataset, list(places.values()))
+        else:
+            for one in several:
+                start = 0.0 if runs else time.perf_counter() - _STARTED
+                runs.append(_new(one, dataset, places[one.seed], start, workers, callback_names))
     single = seeds in (None, 1)
     if as_json:
         common.print_json(_as_json(runs[0]) if single else _all_as_json(runs))
@@ -275,6 +279,45 @@ def _new(
             on_progress=ProgressBar(),
             start_seconds=start_seconds,
         )
+
+
+def _new_together(
+    experiments: "list[Experiment]", dataset: "Dataset", paths: "list[Path | None]"
+) -> "list[Run]":
+    """Train with all seeds in one program; raise if one diverged, once the others are saved."""
+    from mnistry.display.progress import ProgressBar
+    from mnistry.runs import directory
+    from mnistry.runs.directory import Status
+    from mnistry.runs.experiment import run_together
+
+    recipe = experiments[0].recipe
+
+    def announce() -> None:
+        _announce(recipe, dataset)
+        common.say(f"{len(experiments)} seeds at once: loss and accuracy are means over them")
+
+    with contextlib.ExitStack() as stack:
+        made = [
+            path or stack.enter_context(directory.claim(Path("runs"), recipe.name, one.seed))
+            for one, path in zip(experiments, paths, strict=True)
+        ]
+        with _hint_if_interrupted(made[0]):
+            runs = run_together(
+                experiments,
+                dataset,
+                made,
+                on_start=announce,
+                on_progress=ProgressBar(),
+                start_seconds=time.perf_counter() - _STARTED,
+            )
+    diverged = [run for run in runs if run.status == Status.DIVERGED]
+    if diverged:
+        raise DivergedError(
+            f"the loss became infinite or not a number with {len(diverged)} of {len(runs)} seeds",
+            where=diverged[0].path,
+            remedy="try a smaller learning rate; the other seeds' runs are done",
+        )
+    return runs
 
 
 def _resume(
@@ -406,8 +449,9 @@ def _print_all(runs: list["Run"]) -> None:
     if found is not None:
         low, high = found.interval
         console.print(
-            f"\nmean {percent(found.mean)}, spread {percent(found.deviation)} from seed to seed "
-            f"(standard deviation); 95 % interval of the mean: {percent(low)} to {percent(high)}",
+            f"\n{len(runs)} seeds: mean {percent(found.mean)}, spread {percent(found.deviation)} "
+            f"from seed to seed (standard deviation); 95 % interval of the mean: {percent(low)} to "
+            f"{percent(high)}",
             soft_wrap=True,
         )
 

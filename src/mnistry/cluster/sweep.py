@@ -1,7 +1,8 @@
-"""Train with many settings on a Ray cluster, and rank them by accuracy on held-out images.
+"""Train with many settings, and rank them by accuracy on held-out images.
 
-Ray Tune starts the trainings and stops those that fall behind (ASHA: L. Li and others, A System
-for Massively Parallel Hyperparameter Tuning, 2020). Each training is an ordinary run, and never
+Networks of one shape are trained in one program on this machine; others on a Ray cluster, where Ray
+Tune starts the trainings. Those that fall behind are stopped (ASHA: L. Li and others, A System for
+Massively Parallel Hyperparameter Tuning, 2020). Each training is an ordinary run, and never
 receives the test split. Its result is recorded as soon as it ends, so a sweep that is started again
 trains only the remaining trials.
 """
@@ -19,6 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mnistry.cluster import shared_folder
 from mnistry.cluster import trial as work
 from mnistry.cluster.connection import import_ray, last_line
@@ -26,13 +29,15 @@ from mnistry.cluster.trial import Place, Trial
 from mnistry.datasets.dataset import Dataset
 from mnistry.errors import MnistryError, ResourceError, UsageError
 from mnistry.recipes import Recipe
-from mnistry.recipes.experiment import Experiment
+from mnistry.recipes.experiment import Experiment, share_a_program
 from mnistry.runs import directory
-from mnistry.runs.directory import Status
-from mnistry.system import files
+from mnistry.runs.directory import Run, Status
+from mnistry.system import cores, files
 
 _PLAN, _ENDED, _RUNS, RESULTS = "sweep.json", "ended.jsonl", "runs", "results.csv"
 _RATES = ("learning_rate", "momentum")
+_KEPT = 4  # of so many trainings, one goes on
+_TOGETHER = 40  # trainings in one program, at most
 _TRIES = 3  # for a trial whose worker dies
 _PATIENCE = 30.0  # seconds for a stopped worker to release its run
 
@@ -121,14 +126,36 @@ def check(trials: Sequence[Trial], dataset: Dataset) -> None:
         experiment.check(one, dataset)
 
 
+def can_run_here(trials: Sequence[Trial]) -> bool:
+    """Return whether this process alone trains all trials at least as quickly as a cluster here.
+
+    That is so if enough networks have the same shape to keep all cores busy.
+    """
+    return all(
+        len(group) >= cores.cores() and share_a_program([trial.experiment for trial in group])
+        for group in _groups(trials)
+    )
+
+
+def _groups(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Group trials that differ only in their learning rate."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        alike = dataclasses.replace(trial.experiment.recipe, learning_rate=None)
+        key = json.dumps([dataclasses.asdict(alike), trial.experiment.seed])
+        groups.setdefault(key, []).append(trial)
+    return list(groups.values())
+
+
 def run(
     trials: Sequence[Trial],
     dataset: Dataset,
     out: Path,
     *,
+    here: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
-    """Train on the Ray cluster to which this process is connected, or continue the sweep in `out`.
+    """Train all trials, or continue the sweep in `out`.
 
     Parameters
     ----------
@@ -139,6 +166,9 @@ def run(
         is not used.
     out
         A folder for the runs, which every worker must find.
+    here
+        Whether to train in this process, for which `can_run_here` must hold, instead of on the Ray
+        cluster to which it is connected.
     on_progress
         Called with the number of trials that have ended, and the total number.
 
@@ -161,10 +191,13 @@ def run(
         folder.mkdir(exist_ok=True)
         notes = _Notes(out / _ENDED, trials, on_progress)
         try:
-            if notes.left:
+            if notes.left and here:
+                _train_here(notes, dataclasses.replace(dataset, test=None), folder)
+            elif notes.left:
                 _tune(notes, place)
         except BaseException:
-            import_ray().shutdown()  # ends the workers
+            if not here:
+                import_ray().shutdown()  # ends the workers
             with contextlib.suppress(OSError):  # only the first error is raised
                 notes.write_table(out)
             raise
@@ -310,6 +343,97 @@ class _Notes:
             raise UsageError(
                 f"cannot be read: {error!r}", where=self._path, remedy="choose another -o"
             ) from error
+
+
+def _train_here(notes: _Notes, dataset: Dataset, folder: Path) -> None:
+    """Train the remaining trials in this process, those of one shape in one program."""
+    for group in _groups(notes.left):
+        ladder = _Ladder(group[0].experiment.recipe.epochs)
+        new = [trial for trial in group if not Run.exists(folder / trial.name)]
+        for trial in group:
+            if trial not in new or len(new) == 1:
+                _train_alone(notes, trial, dataset, folder / trial.name)
+        for start in range(0, len(new) if len(new) > 1 else 0, _TOGETHER):
+            _train_together(notes, new[start : start + _TOGETHER], dataset, folder, ladder)
+
+
+class _Ladder:
+    """Successive halving: after certain epochs only the best trainings go on."""
+
+    def __init__(self, epochs: int) -> None:
+        first = max(1, epochs // 5)
+        rungs = (first * _KEPT**number for number in range(epochs))
+        self._scores: dict[int, list[float]] = {r: [] for r in rungs if r < epochs}
+
+    def behind(self, epoch: int, scores: Mapping[int, float]) -> list[int]:
+        """Return which of these trainings are to stop, by their accuracies after an epoch."""
+        if epoch not in self._scores:
+            return []
+        self._scores[epoch] += scores.values()
+        least = np.percentile(self._scores[epoch], 100 - 100 / _KEPT)
+        return [number for number, score in scores.items() if score < least]
+
+
+def _train_together(
+    notes: _Notes, trials: Sequence[Trial], dataset: Dataset, folder: Path, ladder: _Ladder
+) -> None:
+    """Train new trials of one shape, and record how each ended."""
+    from mnistry.runs import experiment
+
+    stopped: dict[int, tuple[int, float]] = {}
+
+    def after_epoch(epoch: int, trainings: Sequence[Any]) -> None:
+        scores = {
+            number: training.epochs[-1].val_accuracy
+            for number, training in enumerate(trainings) if training.is_active
+        }  # fmt: skip
+        for number in ladder.behind(epoch, scores):
+            trainings[number].stop()
+            stopped[number] = epoch, scores[number]
+
+    why = ""
+    try:
+        experiment.run_together(
+            [trial.experiment for trial in trials],
+            dataset,
+            [folder / trial.name for trial in trials],
+            after_epoch=after_epoch,
+        )
+    except Exception as error:
+        why = _reason(error)
+    for number, trial in enumerate(trials):
+        if number in stopped:
+            epoch, score = stopped[number]
+            notes.note(trial.name, {work.EPOCH: epoch, work.SCORE: score})
+        else:
+            _note_run(notes, trial, folder / trial.name, why)
+
+
+def _train_alone(notes: _Notes, trial: Trial, dataset: Dataset, path: Path) -> None:
+    """Train a trial, or resume it, and record how it ended."""
+    why = ""
+    try:
+        work.run_or_resume(trial, dataset, path)
+    except Exception as error:
+        why = _reason(error)
+    _note_run(notes, trial, path, why)
+
+
+def _note_run(notes: _Notes, trial: Trial, path: Path, why: str) -> None:
+    """Record a run that is done or has diverged; `why` says why it is neither."""
+    run = Run.open(path) if Run.exists(path) else None
+    if run is not None and run.status == Status.DONE:
+        epochs = run.epochs()
+        report = {work.EPOCH: len(epochs), work.SCORE: epochs[-1].val_accuracy}
+        notes.note(trial.name, report | {work.END: work.DONE})
+    elif run is not None and run.status == Status.DIVERGED:
+        notes.note(trial.name, {work.EPOCH: 0, work.SCORE: 0.0, work.END: work.DIVERGED})
+    else:
+        notes.fail(trial.name, why)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, MnistryError) else f"{type(error).__name__}: {error}"
 
 
 def _tune(notes: _Notes, place: Place) -> None:

@@ -10,7 +10,7 @@ import itertools
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def _load(origin: Origin, place: Place) -> Dataset:
 
 
 def _run(trial: Trial, dataset: Dataset, path: Path, on_progress: Any) -> Run:
-    """Train, or resume from the newest checkpoint, or return the run if it is done."""
+    """Run a trial on one core."""
     from mnistry.system import cores
     from mnistry.training import startup
 
@@ -148,27 +148,43 @@ def _run(trial: Trial, dataset: Dataset, path: Path, on_progress: Any) -> Run:
     with startup.compiled_programs():
         startup.import_keras()
         _forget_programs()
-        from mnistry.runs import experiment
-        from mnistry.training import checkpoints
+        return run_or_resume(trial, dataset, path, on_progress)
 
-        if path.exists():
-            with directory.hold(path, wait=_PATIENCE):  # wait for a stopped worker to release it
-                pass
-        if not Run.exists(path):
-            return experiment.run_experiment(
-                trial.experiment, dataset, path=path, on_progress=on_progress
-            )
-        run = Run.open(path)
-        if run.status == Status.DIVERGED:
-            raise DivergedError("it diverged before", where=path)
-        if run.status == Status.DONE:
-            return run
-        state, _ = checkpoints.newest(run.checkpoint_folder)
-        for number, epoch in enumerate(() if state is None else state.epochs, 1):
-            on_progress(
-                Progress(number, run.experiment.recipe.epochs, 0, 0, epoch.loss, 0.0, epoch)
-            )
-        return experiment.resume(run, dataset, on_progress=on_progress)
+
+def run_or_resume(
+    trial: Trial,
+    dataset: Dataset,
+    path: Path,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Train a trial, or resume it from its newest checkpoint, or return the run if it is done.
+
+    Raises
+    ------
+    DivergedError
+        If it diverges, or did so before.
+    """
+    from mnistry.runs import experiment
+    from mnistry.training import checkpoints
+
+    if path.exists():
+        with directory.hold(path, wait=_PATIENCE):  # wait for a stopped worker to release it
+            pass
+    if not Run.exists(path):
+        return experiment.run_experiment(
+            trial.experiment, dataset, path=path, on_progress=on_progress
+        )
+    run = Run.open(path)
+    if run.status == Status.DIVERGED:
+        raise DivergedError("it diverged before", where=path)
+    if run.status == Status.DONE:
+        return run
+    state, _ = checkpoints.newest(run.checkpoint_folder)
+    epochs = run.experiment.recipe.epochs
+    for number, epoch in enumerate(() if state is None else state.epochs, 1):
+        if on_progress is not None:
+            on_progress(Progress(number, epochs, 0, 0, epoch.loss, 0.0, epoch))
+    return experiment.resume(run, dataset, on_progress=on_progress)
 
 
 def _forget_programs() -> None:

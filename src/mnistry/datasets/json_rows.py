@@ -64,9 +64,28 @@ def _parsed(path: Path) -> Any:
         except json.JSONDecodeError as error:
             if error.msg != "Extra data":
                 raise
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return _lines(text)
+    except json.JSONDecodeError as error:
+        what = f"damaged JSON: {str(error)[:200]}"
+        # Where an unfinished number or word stands last, the error is at its start.
+        if not error.doc[error.pos :].strip(" \n\r\t0123456789.-+eEtrufalsn"):
+            what = f"JSON that is cut off in line {error.lineno}"
+        raise DataError(what, where=path, remedy="export, download or copy it again") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"damaged JSON: {str(error)[:200]}", where=path) from error
+
+
+def _lines(text: str) -> list[Any]:
+    """Parse a value in each line; an error has the line's number."""
+    values = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            if line.strip():
+                values.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            error.lineno = number
+            raise
+    return values
 
 
 def _array(values: list[Any]) -> NDArray[Any] | None:

@@ -71,7 +71,7 @@ def _table(path: Path, how: Origin) -> Source:
 FORMATS = (
     Format(re.compile(rb"PK\x03\x04.{26}[^\0]{0,150}\.npy", re.S), (".npz",), npz.source),
     Format(re.compile(rb"\x93NUMPY"), (".npy",), npz.npy_source),
-    Format(re.compile(rb"\s*(?:\[\s*[\[{]|\{\s*\")"), (".jsonl", ".ndjson"), json_rows.source),
+    Format(re.compile(rb"\s*(?:\[\s*[\[{\d]|\{\s*\")"), (".jsonl", ".ndjson"), json_rows.source),
     Format(
         re.compile(  # version 4, which has no name: the type, two sizes, complex or not, a name
             rb"(?:[\0-\x34]\0\0\0.{8}[\0\1]\0\0\0[\2-\x40]\0\0\0"

@@ -12,6 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from mnistry.datasets.dataset import CLASSES
+from mnistry.networks import initial
 
 # Table I of LeCun and others 1998: the maps of S2 that each of the 16 maps of C3 sees. All
 # together would make the maps alike; different inputs force them to find different features.
@@ -204,4 +205,4 @@ def _answer(values: keras.KerasTensor, seeds: Iterator[int], classes: int) -> ke
 def _glorot(seeds: Iterator[int]) -> keras.initializers.Initializer:
     # Glorot & Bengio 2010, equation 16. The papers' own (uniform up to 2.4 / inputs in 1998) suit
     # their small steps.
-    return keras.initializers.GlorotUniform(next(seeds))
+    return initial.GlorotUniform(next(seeds))

@@ -17,7 +17,7 @@ from keras import layers
 from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import UsageError
 from mnistry.inference.model_bytes import MAX_CLASSES, MAX_PARAMETERS
-from mnistry.networks import literature
+from mnistry.networks import initial, literature
 from mnistry.networks.names import ACTIVATIONS
 from mnistry.system.cores import divide_processor
 
@@ -80,7 +80,7 @@ def build(
         settings["dropout"] = dropout
     taken = {setting: value for setting, value in settings.items() if setting in known}
     output = body(scaled, _seeds(seed), classes=classes, **taken)
-    return keras.Model(image, output, name=name)
+    return initial.as_stock(keras.Model(image, output, name=name))
 
 
 def check(
@@ -260,7 +260,7 @@ def _answer(values: keras.KerasTensor, seeds: Iterator[int], classes: int) -> ke
 
 def _glorot(seed: int) -> keras.initializers.Initializer:
     # Keras's default for Dense and Conv2D: Glorot & Bengio 2010, equation 16.
-    return keras.initializers.GlorotUniform(seed)
+    return initial.GlorotUniform(seed)
 
 
 def _seeds(seed: int) -> Iterator[int]:

@@ -26,6 +26,7 @@ from mnistry.reading.line_reader import (
     TALL,
     Character,
     Strip,
+    decimal_signs,
     digit_probabilities,
     find_strips,
     hidden,
@@ -144,6 +145,29 @@ def _sigmoid(value: float) -> float:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class SpelledLine:
+    """A strip as the line reader alone reads it.
+
+    Attributes
+    ----------
+    strip
+        The picture of the line.
+    steps
+        ``float32``: the line reader's answer; see `read_strips`.
+    characters
+        The characters with the line reader's own probabilities.
+    as_digits
+        The line reader's probability of each digit for each of them that is no space, ``float64``,
+        shape ``(n, 10)``.
+    """
+
+    strip: Strip
+    steps: NDArray[np.floating] = dataclasses.field(repr=False)
+    characters: tuple[Character, ...]
+    as_digits: NDArray[np.float64] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ReadLine:
     """A written line as both readers read it.
 
@@ -157,6 +181,9 @@ class ReadLine:
     as_digits
         The line reader's probability of each digit for each of them that is no space, ``float64``,
         shape ``(n, 10)``.
+    decimal_signs
+        The line reader's probability of a point and of a comma for each of `characters` that is one
+        of them, else 0: ``float64``, shape ``(characters, 2)``.
     top, bottom
         Its rows in the ink.
     boxes
@@ -170,6 +197,7 @@ class ReadLine:
     characters: tuple[Character, ...]
     spelled: tuple[Character, ...]
     as_digits: NDArray[np.float64]
+    decimal_signs: NDArray[np.float64]
     top: float
     bottom: float
     boxes: NDArray[np.float64]
@@ -224,25 +252,16 @@ def read_lines(
     frames
         What was taken out of the ink: rings, boxes, the cells of combs.
     """
-    lines = read_each(find_strips(strength, frames), line_session, answer, judgement, alone=alone)
-    return [line for line in lines if line is not None]
+    spelled = spell_strips(find_strips(strength, frames), line_session)
+    return [line for line in confirmed(spelled, answer, judgement, alone=alone) if line is not None]
 
 
-def read_each(
-    strips: Sequence[Strip],
-    line_session: onnxruntime.InferenceSession,
-    answer: Callable[[Images], Probabilities],
-    judgement: Judgement,
-    *,
-    alone: float | None = None,
-) -> list[ReadLine | None]:
-    """Read strips that are cut out already, all in a few batches; None where nothing was read.
-
-    For the other parameters see `read_lines`.
-    """
-    answers = read_strips(line_session, strips)
-    spelled, as_digits, lines = [], [], []
-    for strip, steps in zip(strips, answers, strict=True):
+def spell_strips(
+    strips: Sequence[Strip], line_session: onnxruntime.InferenceSession
+) -> list[SpelledLine]:
+    """Read strips by the line reader alone, in a few batches."""
+    lines = []
+    for strip, steps in zip(strips, read_strips(line_session, strips), strict=True):
         columns = strip.image.shape[1]
         characters = spell(steps, columns)
         walls = _walls(strip)
@@ -250,18 +269,33 @@ def read_each(
             characters = _joined_cells(characters)
         else:
             characters = _with_wide_spaces(_without_narrow_spaces(characters, walls))
-        gaps = hidden(steps, characters, columns)
-        spelled.append(tuple(characters))
         marks = [one for one in characters if one.text != " "]
-        as_digits.append(digit_probabilities(steps, marks, columns))
-        lines.append(_with_unread(strip, _with_hidden(characters, gaps, judgement.hidden)))
-    cuts = [cut_out(strip, line) for strip, line in zip(strips, lines, strict=True)]
+        as_digits = digit_probabilities(steps, marks, columns)
+        lines.append(SpelledLine(strip, steps, tuple(characters), as_digits))
+    return lines
+
+
+def confirmed(
+    spelled: Sequence[SpelledLine],
+    answer: Callable[[Images], Probabilities],
+    judgement: Judgement,
+    *,
+    alone: float | None = None,
+) -> list[ReadLine | None]:
+    """Let the digit network confirm lines, all in one batch; None where nothing was read.
+
+    For the other parameters see `read_lines`.
+    """
+    lines = []
+    for one in spelled:
+        gaps = hidden(one.steps, one.characters, one.strip.image.shape[1])
+        whole = _with_hidden(one.characters, gaps, judgement.hidden)
+        lines.append(_with_unread(one.strip, whole))
+    cuts = [cut_out(one.strip, line) for one, line in zip(spelled, lines, strict=True)]
     images = np.concatenate([np.zeros((0, 28, 28), np.uint8), *(forms for forms, _ in cuts)])
     probabilities = answer(images) if len(images) else np.zeros((0, 10), np.float32)
     found: list[ReadLine | None] = []
-    for strip, plain, digits, line, (forms, boxes) in zip(
-        strips, spelled, as_digits, lines, cuts, strict=True
-    ):
+    for read, line, (forms, boxes) in zip(spelled, lines, cuts, strict=True):
         own, probabilities = probabilities[: len(forms)], probabilities[len(forms) :]
         characters = judged(line, own, judgement, alone=alone)
         kept = _kept(characters)
@@ -269,11 +303,12 @@ def read_each(
         if not any(kept):
             found.append(None)
             continue
-        _, top, _, height = strip.box(0, strip.image.shape[1])
+        _, top, _, height = read.strip.box(0, read.strip.image.shape[1])
         characters = [one for one, keep in zip(characters, kept, strict=True) if keep]
+        signs = decimal_signs(read.steps, characters, read.strip.image.shape[1])
         found.append(
             ReadLine(
-                tuple(characters), plain, digits, top, top + height,
+                tuple(characters), read.characters, read.as_digits, signs, top, top + height,
                 boxes[kept], forms[of_forms], own[of_forms],
             )
         )  # fmt: skip

@@ -226,9 +226,9 @@ def _is_slash(ink: Mask, width: int) -> bool:
 
 
 def _eroded(mask: Mask, depth: float) -> Mask:
-    side = 2 * max(1, round(depth)) + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.erode(padded_by(1, mask), disc)[1:-1, 1:-1], np.uint8)
+    """Erode by a disc; unlike `cv2.erode` in a time that does not grow with its radius."""
+    distance = cv2.distanceTransform(padded_by(1, mask), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray((distance > max(1, round(depth)))[1:-1, 1:-1], np.uint8)
 
 
 def _extent(ink: Mask) -> float:

@@ -408,6 +408,36 @@ def digit_probabilities(
     return np.asarray(found / sums, np.float64)
 
 
+def decimal_signs(
+    log_probabilities: NDArray[np.float32], characters: Sequence[Character], columns: int
+) -> NDArray[np.float64]:
+    """Return how probable a point and a comma are, for each character that was read as one of them.
+
+    Parameters
+    ----------
+    log_probabilities
+        The argument of `spell`.
+    characters
+        The result of `spell`.
+    columns
+        Width of the strip.
+
+    Returns
+    -------
+    ndarray
+        ``(characters, 2)``; 0 for other characters.
+    """
+    each = columns / len(log_probabilities)
+    both = [1 + CHARACTERS.index(sign) for sign in ".,"]
+    found = np.zeros((len(characters), 2))
+    for row, one in zip(found, characters, strict=True):
+        if one.text in (".", ","):
+            own = slice(round(one.left / each), round(one.right / each))
+            steps = np.exp(log_probabilities[own, both])
+            row[:] = steps[steps.sum(1).argmax()]
+    return found
+
+
 def hidden(
     log_probabilities: NDArray[np.float32], characters: Sequence[Character], columns: int
 ) -> list[float]:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.images.pixels import reduced
+
 # Long side at which a sheet is looked for, and the least one of a picture that is examined.
 _SIDE, _LEAST_SIDE = 320, 200
 # Marks narrower than this many pixels of that copy are filled before the sheet is looked for.
@@ -153,10 +155,10 @@ def levelled(page: Page, degrees: float) -> Page:
     grey = cv2.warpAffine(page.grey, move[:2], (width, height))
     around = cv2.warpAffine(np.zeros_like(page.grey), move[:2], (width, height), borderValue=255)
     factor = min(1.0, _SIDE / max(grey.shape))
-    size = [max(8, round(side * factor)) for side in grey.shape[::-1]]
-    outside = (cv2.resize(around, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    grey = _painted(np.asarray(grey, np.uint8), np.asarray(small, np.uint8), outside)
+    rows, columns = (max(8, round(side * factor)) for side in grey.shape)
+    outside = (reduced(around, (columns, rows)) > 0).astype(np.uint8)
+    small = np.asarray(reduced(grey, (columns, rows)), np.uint8)
+    grey = _painted(np.asarray(grey, np.uint8), small, outside)
     shrink = np.diag([scale, scale, 1])
     back = np.linalg.inv(shrink) @ np.linalg.inv(move) @ shrink
     to_picture = back if page.to_picture is None else page.to_picture @ back
@@ -305,8 +307,8 @@ def _reduced(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     if max(grey.shape) < _LEAST_SIDE or min(grey.shape) < _LEAST_SIDE / 4:
         return None
     factor = min(1.0, _SIDE / max(grey.shape))
-    size = [max(8, round(side * factor)) for side in grey.shape[::-1]]
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA) if factor < 1 else grey
+    rows, columns = (max(8, round(side * factor)) for side in grey.shape)
+    small = reduced(grey, (columns, rows)) if factor < 1 else grey
     return np.asarray(small, np.uint8)
 
 

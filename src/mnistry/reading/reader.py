@@ -23,11 +23,11 @@ from mnistry.images.mnist_form import SIDE, stroke_width
 from mnistry.images.sources import Source
 from mnistry.inference import line_session, metadata, model_bytes, onnx_session, run_directory
 from mnistry.reading import combine, result, turn
-from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine
+from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine, SpelledLine
 from mnistry.reading.components import components
 from mnistry.reading.enclosures import find_enclosures
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
-from mnistry.reading.line_reader import CHARACTERS, Strip
+from mnistry.reading.line_reader import CHARACTERS, Strip, find_strips
 from mnistry.reading.mark_reader import MarkReader, reject_marks
 from mnistry.reading.page import MOST_SHEETS, Page, flattened, levelled, turned
 from mnistry.reading.result import (
@@ -288,13 +288,8 @@ class Reader:
 
     def read_strips(self, strips: Sequence[Strip]) -> list[ReadLine | None]:
         """Read lines that are cut out already; None where nothing is written."""
-        return combine.read_each(
-            strips,
-            self._line_session,
-            self._answer,
-            self._judgement,
-            alone=self._alone,
-        )
+        spelled = combine.spell_strips(strips, self._line_session)
+        return combine.confirmed(spelled, self._answer, self._judgement, alone=self._alone)
 
     def _read_page(self, grey: NDArray[np.uint8], size: tuple[int, int]) -> DetailedReading:
         """Find the page in a picture, bring it upright and read it."""
@@ -394,18 +389,19 @@ class Reader:
         scale = max(ink.strength.shape) / max(size)
         around = find_enclosures(ink.strength)
         ink = replace(ink, strength=around.strength, unsure=around.unsure)
-        read = combine.read_lines(
-            ink.strength,
-            self._line_session,
-            self._answer,
-            self._judgement,
-            alone=self._alone,
-            frames=around.frames,
-        )
+        strips = find_strips(ink.strength, around.frames)
+        spelled = combine.spell_strips(strips, self._line_session)
         marked = find_lines(ink.strength)
+        by_marks: DetailedReading | None = None
+        if is_single_mark(marked):
+            by_marks = self._marks.read(grey, ink, size, marked)
+            if self._is_single(by_marks.reading, spelled):
+                return self._single(by_marks, spelled)
+        confirmed = combine.confirmed(spelled, self._answer, self._judgement, alone=self._alone)
+        read = [line for line in confirmed if line is not None]
         is_settled = (
             bool(read)
-            and not is_single_mark(marked)
+            and by_marks is None
             and all(
                 any(line.is_sure and line.is_beside(one.top, one.bottom) for line in read)
                 for one in marked
@@ -414,11 +410,11 @@ class Reader:
         if is_settled:
             rows = [_row(line, scale) for line in read]
         else:
-            by_marks = self._marks.read(grey, ink, size, marked)
+            by_marks = by_marks or self._marks.read(grey, ink, size, marked)
             if not read:
                 return by_marks
-            if self._is_single(by_marks.reading, read):
-                return self._single(by_marks, read)
+            if self._is_single(by_marks.reading, spelled):
+                return self._single(by_marks, spelled)
             rows = self._joined(read, by_marks, scale)
         rows.sort(key=lambda row: row.top)
         digits = [
@@ -437,22 +433,22 @@ class Reader:
             np.concatenate([row.probabilities for row in rows]),
         )  # fmt: skip
 
-    def _is_single(self, marks: Reading, read: Sequence[ReadLine]) -> bool:
+    def _is_single(self, marks: Reading, spelled: Sequence[SpelledLine]) -> bool:
         """Whether the picture shows a single digit."""
         if len(marks.digits) != 1:
             return False
-        known = [one.confidence for line in read for one in line.spelled if one.text != " "]
+        known = [one.confidence for line in spelled for one in line.characters if one.text != " "]
         return len(known) < 2 or sorted(known)[-2] < self._judgement.other
 
-    def _single(self, by_marks: DetailedReading, read: Sequence[ReadLine]) -> DetailedReading:
+    def _single(self, by_marks: DetailedReading, spelled: Sequence[SpelledLine]) -> DetailedReading:
         """Read a single digit by both networks' probabilities."""
         if by_marks.reading.digits[0].confidence < THRESHOLD:
             return by_marks  # the digit network has learned what is not a digit
-        if len(read) != 1 or [one.text.isdigit() for one in read[0].spelled] != [True]:
+        if len(spelled) != 1 or [one.text.isdigit() for one in spelled[0].characters] != [True]:
             return by_marks
         if self._alone is not None or by_marks.ink.unsure:
             return by_marks
-        both = self._judgement.of_marks(by_marks.probabilities, read[0].as_digits)
+        both = self._judgement.of_marks(by_marks.probabilities, spelled[0].as_digits)
         digits = self._marks.digits(both, [by_marks.reading.digits[0].box])
         return replace(
             by_marks, reading=result.reading([digits], self._notation), probabilities=both

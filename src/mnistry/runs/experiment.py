@@ -9,7 +9,7 @@ import datetime
 import importlib.metadata
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from mnistry.runs import directory
 from mnistry.runs.directory import DataIdentity, Run, Status
 from mnistry.runs.scoring import score_split
 from mnistry.system import files
-from mnistry.training import fit, history
+from mnistry.training import fit, history, together
 from mnistry.version import __version__
 
 
@@ -84,19 +84,109 @@ def run_experiment(
     began = time.perf_counter()
     prepared = _prepare(experiment, dataset)
     _check_stopping(experiment.recipe, prepared.parts)
-    recipe, seed = experiment.recipe, experiment.seed
-    with contextlib.ExitStack() as stack:
-        if path is None:
-            path = stack.enter_context(directory.claim(Path("runs"), recipe.name, seed))
-        stack.enter_context(directory.begin(path))
-        run = Run(
-            path, Status.RUNNING, recipe, seed, DataIdentity.of(dataset),
-            datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"), _versions(),
-        ).write()  # fmt: skip
+    with _begun(prepared, path) as run:
         if on_start is not None:
             on_start()
         start_seconds += time.perf_counter() - began
         return _train(run, prepared, callbacks, on_progress, start_seconds)
+
+
+@contextlib.contextmanager
+def _begun(prepared: _Prepared, path: Path | None) -> Iterator[Run]:
+    """Make a run directory with its record, and lock it during the block."""
+    recipe, seed = prepared.experiment.recipe, prepared.experiment.seed
+    with contextlib.ExitStack() as stack:
+        if path is None:
+            path = stack.enter_context(directory.claim(Path("runs"), recipe.name, seed))
+        stack.enter_context(directory.begin(path))
+        yield Run(
+            path, Status.RUNNING, recipe, seed, DataIdentity.of(prepared.dataset),
+            datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"), _versions(),
+        ).write()  # fmt: skip
+
+
+def run_together(
+    experiments: Sequence[Experiment],
+    dataset: Dataset,
+    paths: Sequence[Path | None],
+    *,
+    on_start: Callable[[], None] | None = None,
+    on_progress: Callable[[history.Progress], None] | None = None,
+    after_epoch: Callable[[int, Sequence[together.Training]], None] | None = None,
+    start_seconds: float = 0.0,
+) -> list[Run]:
+    """Train networks in one program, and write a run directory for each.
+
+    Parameters
+    ----------
+    experiments
+        Experiments on the same data that `share_a_program`.
+    dataset, on_start, start_seconds
+        As in `run_experiment`.
+    paths
+        The run directory of each experiment, as in `run_experiment`.
+    on_progress
+        As in `mnistry.train`; the figures are means.
+    after_epoch
+        Called after each epoch with its number, from 1, and all trainings; it may stop some.
+
+    Returns
+    -------
+    list of Run
+        One for each experiment. Those that diverged or were stopped have that status. The seconds
+        of compiling and training are those of all together.
+
+    Raises
+    ------
+    DataError, UsageError, ResourceError
+        As in `run_experiment`.
+    """
+    began = time.perf_counter()
+    first = _prepare(experiments[0], dataset)
+    _check_stopping(first.experiment.recipe, first.parts)
+    prepared = [first, *(_prepare(one, dataset, first.parts) for one in experiments[1:])]
+    with contextlib.ExitStack() as stack:
+        runs = [
+            stack.enter_context(_begun(one, path))
+            for one, path in zip(prepared, paths, strict=True)
+        ]
+        if on_start is not None:
+            on_start()
+        start_seconds += time.perf_counter() - began
+        trainings = [
+            together.Training(one.model, one.experiment.seed, _stopping(one), run.checkpoint_folder)
+            for one, run in zip(prepared, runs, strict=True)
+        ]
+        with contextlib.ExitStack() as failing:
+            for run in runs:
+                failing.enter_context(_status_on_failure(run))
+            histories = together.train(
+                trainings,
+                first.parts,
+                _settings(first.experiment.recipe),
+                on_progress=on_progress,
+                after_epoch=None
+                if after_epoch is None
+                else lambda epoch: after_epoch(epoch, trainings),
+            )
+        for number, training in enumerate(trainings):
+            if training.error is not None or training.stopped:
+                status = Status.INTERRUPTED if training.stopped else Status.DIVERGED
+                runs[number] = dataclasses.replace(runs[number], status=status).write()
+        trained = {n: run for n, run in enumerate(runs) if run.status == Status.RUNNING}
+        stack.callback(_note_interrupted, trained.values())
+        for number in list(trained):
+            run = trained.pop(number)
+            with _status_on_failure(run):
+                runs[number] = _finish(run, prepared[number], histories[number], start_seconds)
+        return runs
+
+
+def _note_interrupted(runs: Iterable[Run]) -> None:
+    """Note that these runs can be resumed: one that was trained with them could not be saved."""
+    for run in runs:
+        with contextlib.suppress(OSError):
+            dataclasses.replace(run, status=Status.INTERRUPTED).write()
 
 
 def resume(
@@ -206,10 +296,10 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     return score_split(split, keras_files.predict(model, split.images), classes)
 
 
-def _prepare(experiment: Experiment, dataset: Dataset) -> _Prepared:
+def _prepare(experiment: Experiment, dataset: Dataset, parts: Parts | None = None) -> _Prepared:
     """Make and compile the network, and check everything before anything is written."""
     recipe = experiment.recipe
-    parts = _hold_out(experiment, dataset)
+    parts = parts or _hold_out(experiment, dataset)
     steps = _count_steps(recipe, parts.kept)
     if recipe.model is None:
         model = zoo.build(
@@ -302,22 +392,25 @@ def _train(
 ) -> Run:
     with _status_on_failure(run):
         result = _fit(prepared, run.checkpoint_folder, callbacks, on_progress)
-        trained_at = time.perf_counter()
-        run.write_history(result.epochs)
-        keras_files.save(prepared.model, run.keras_path)
-        scores = _score_and_export(prepared, run.onnx_path)
-        run.write_notes(scores)
-        run.write_scores(scores)
-        seconds = {
-            "start": start_seconds,
-            "compile": result.compile_seconds,
-            "fit": result.fit_seconds,
-            "evaluate": time.perf_counter() - trained_at,
-        }
-        digests = {path.name: files.sha256(path) for path in (run.keras_path, run.onnx_path)}
-        return dataclasses.replace(
-            run, status=Status.DONE, seconds=seconds, digests=digests
-        ).write()
+        return _finish(run, prepared, result, start_seconds)
+
+
+def _finish(run: Run, prepared: _Prepared, result: history.History, start_seconds: float) -> Run:
+    """Save, score and export a trained network; return the run, done."""
+    trained_at = time.perf_counter()
+    run.write_history(result.epochs)
+    keras_files.save(prepared.model, run.keras_path)
+    scores = _score_and_export(prepared, run.onnx_path)
+    run.write_notes(scores)
+    run.write_scores(scores)
+    seconds = {
+        "start": start_seconds,
+        "compile": result.compile_seconds,
+        "fit": result.fit_seconds,
+        "evaluate": time.perf_counter() - trained_at,
+    }
+    digests = {path.name: files.sha256(path) for path in (run.keras_path, run.onnx_path)}
+    return dataclasses.replace(run, status=Status.DONE, seconds=seconds, digests=digests).write()
 
 
 def _fit(
@@ -332,22 +425,24 @@ def _fit(
         more = extra.make(  # not from held-out images
             prepared.parts.kept, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed
         )
-    if recipe.early_stopping is not None:
-        stopping = keras.callbacks.EarlyStopping(
-            "loss" if prepared.parts.aside is None else "val_loss",
-            patience=recipe.early_stopping,
-            restore_best_weights=True,
-        )
-        callbacks = [stopping, *callbacks]
     return fit.train_parts(
         prepared.model,
         prepared.parts,
         _settings(recipe, seed),
         extra=more,
-        callbacks=callbacks,
+        callbacks=[*_stopping(prepared), *callbacks],
         on_progress=on_progress,
         checkpoint_folder=checkpoint_folder,
     )
+
+
+def _stopping(prepared: _Prepared) -> list[keras.callbacks.Callback]:
+    """Return the recipe's early stopping, if it has one."""
+    patience = prepared.experiment.recipe.early_stopping
+    if patience is None:
+        return []
+    watched = "loss" if prepared.parts.aside is None else "val_loss"
+    return [keras.callbacks.EarlyStopping(watched, patience=patience, restore_best_weights=True)]
 
 
 def _score_and_export(prepared: _Prepared, onnx_path: Path) -> Scores:

@@ -24,7 +24,7 @@ MAX_SECONDS = 60.0
 # How often a task is tried at most: again each time that its worker dies.
 _TRIES = 3
 # A task is refused if it would have to wait for more seconds than this.
-_MOST_WAIT = 2.0
+_MOST_WAIT = 1.0
 # Seconds by which other tasks give way to those that take milliseconds.
 _GIVES_WAY = 0.5
 # First estimate of a task's seconds, by is_quick; and the weight of each new measurement.

@@ -1,8 +1,8 @@
 """Find the grids of tables in a picture, turned or photographed at an angle.
 
 The directions of thin dark lines tell how the picture is turned and how it was taken, so that the
-lines can be made level and upright. Lines that cross each other form a grid. Where a border is
-missing, one is added where the lines that stick out end. Knows nothing of what stands in the cells.
+lines can be made level and upright. Lines that cross each other form a grid, whose other lines
+`mnistry.tables.ruling` finds. Knows nothing of what stands in the cells.
 """
 
 import dataclasses
@@ -14,7 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.images.pixels import reduced
 from mnistry.reading.page import mapped
+from mnistry.tables.ruling import Known, Ruling, find_ruling, ridge
 
 # Grids are looked for in a copy with this long side, in pixels.
 _SIDE = 1280
@@ -45,8 +47,6 @@ _SMALLEST, _DENSE, _MANY = 0.85, 0.5, 14
 _LEAST = 3.0
 # Pieces of a line differ in contrast at most by this factor.
 _ALIKE = 2.2
-# Contrast is averaged along a line over this part of a piece: faint lines stand out from noise.
-_ALONG = 0.3
 # A line is drawn where it has at least this part of its usual contrast.
 _AS_DARK = 0.4
 # A piece at the end of a line belongs to it if the gap is at most this multiple of its length.
@@ -55,15 +55,15 @@ _APART = 3.0
 _BLOCK = 64
 # A quarter of normally distributed values lie within this many standard deviations.
 _QUARTILE = 0.3186
+# Lines shorter than this part of the longest but one are strokes of digits.
+_SHORT = 0.3
 # At least this part of the lines that cross a grid reach its border; where fewer than this part
 # cross, there are two grids.
 _REACHED, _CROSSED = 0.5, 0.2
+# Two grids are one if this part of the smaller one lies within the other.
+_COVERED = 0.4
 # Grids smaller than this part of the largest are something else, such as a title.
 _LARGE = 0.08
-# A row or column that is lower or narrower than this part of the median is a double line.
-_DOUBLE = 0.22
-# Lines that stick out by more than this part of the usual row or column bound another one.
-_STICKS_OUT = 0.3
 # The only row or column of a picture is a table if it is this long, as a part of the picture.
 _CUT_OUT = 0.75
 # Its cells are at most this many times as long as high.
@@ -120,9 +120,8 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
     scale = min(1.0, _SIDE / max(grey.shape))
     small = grey
     if scale < 1:
-        small = np.asarray(
-            cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-        )
+        height, width = (max(1, round(side * scale)) for side in grey.shape)
+        small = np.asarray(reduced(grey, (width, height)), np.uint8)
     contrast = _contrast(small)
     move = _rectification(contrast)
     if move is None:
@@ -136,27 +135,48 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
     across = _lines(level, reach)
     down = _lines(np.ascontiguousarray(level.T), reach)
     found = []
-    for rows, columns in _tables(across, down, reach):
-        points = np.stack(_crossing_points(rows, columns), -1)
+    for rows, columns, are_whole in _tables(across, down, reach):
+        ruling = find_ruling(level, _known(rows), _known(columns), reach, are_whole=are_whole)
+        if ruling is None or not _is_grid(ruling, reach):
+            continue
+        points = ruling.points
         points = (mapped(points.reshape(-1, 2), back).reshape(points.shape) + 0.5) / scale - 0.5
-        if (len(rows) > 2 and len(columns) > 2) or _is_cut_out(points, grey.shape):
+        if min(points.shape[:2]) > 2 or _is_cut_out(points, grey.shape):
             found.append(Grid(points))
+    found = _apart(found)
     areas = [float(np.prod(np.ptp(grid.points.reshape(-1, 2), axis=0))) for grid in found]
     found = [grid for grid, area in zip(found, areas, strict=True) if area >= _LARGE * max(areas)]
     return sorted(found, key=lambda grid: tuple(np.round(grid.points[0, 0, ::-1], -1)))
 
 
+def _apart(grids: Sequence[Grid]) -> list[Grid]:
+    """Keep one of several grids that cover each other, the one with most cells."""
+    kept: list[Grid] = []
+    for grid in sorted(grids, key=lambda grid: -grid.rows * grid.columns):
+        corners = grid.points.reshape(-1, 2)
+        low, high = corners.min(0), corners.max(0)
+        shared = [
+            np.prod(np.maximum(np.minimum(high, b) - np.maximum(low, a), 0))
+            / min(np.prod(high - low), np.prod(b - a))
+            for a, b in ((one.min((0, 1)), one.max((0, 1))) for one in (k.points for k in kept))
+        ]
+        if max(shared, default=0.0) < _COVERED:
+            kept.append(grid)
+    return kept
+
+
 def _contrast(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Compute how much light thin lines absorb, as a fraction of the paper's."""
-    size = max(5, round(_THICKEST * max(grey.shape))) | 1
+    size = max(9, round(_THICKEST * max(grey.shape))) | 1  # blurred lines are narrower
     box = np.ones((size, size), np.uint8)
-    dark = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, box)
-    light = cv2.morphologyEx(grey, cv2.MORPH_OPEN, box)
-    if float(np.mean(dark - grey)) < float(np.mean(grey - light)) and np.median(grey) < 128:
+    soft = cv2.GaussianBlur(grey, (5, 5), 0)  # noise would be taken for light paper
+    dark = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, box)
+    light = cv2.morphologyEx(soft, cv2.MORPH_OPEN, box)
+    if float(np.mean(dark - soft)) < float(np.mean(soft - light)) and np.median(grey) < 128:
         grey, dark = 255 - grey, 255 - light
     # Where there is little light, noise would look like lines.
     least = _DIM * float(np.percentile(_sample(dark), 95))
-    contrast = (dark - grey).astype(np.float32) / np.maximum(dark, max(least, 1))
+    contrast = cv2.subtract(dark, grey, dtype=cv2.CV_32F) / np.maximum(dark, max(least, 1))
     return np.asarray(contrast, np.float32)
 
 
@@ -317,9 +337,9 @@ def _lines(contrast: NDArray[np.float32], reach: float) -> list[_Line]:
     reach
         Least length of a piece, in pixels.
     """
-    ridge = _ridge(contrast, reach)
-    least = np.maximum(_NOISE * _noise(ridge), _FAINTEST)
-    mask = (ridge > least).astype(np.uint8)
+    ridges = ridge(contrast, reach)
+    least = np.maximum(_NOISE * _noise(ridges), _FAINTEST)
+    mask = (ridges > least).astype(np.uint8)
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
     mask = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # lines that climb by a pixel stay whole
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, round(reach)), np.uint8))
@@ -330,7 +350,7 @@ def _lines(contrast: NDArray[np.float32], reach: float) -> list[_Line]:
     own = labels[y, x]
     order = np.argsort(own, kind="stable")
     y, x = y[order], x[order]
-    weights = np.maximum(ridge[y, x], 0.0) + 1e-4
+    weights = np.maximum(ridges[y, x], 0.0) + 1e-4
     starts = np.searchsorted(own[order], np.arange(1, count + 1))
     longest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_WIDTH], kind="stable")[: 4 * _MOST_LINES]
     pieces = []
@@ -352,7 +372,7 @@ def _lines(contrast: NDArray[np.float32], reach: float) -> list[_Line]:
             )
         )
     return [
-        _trimmed(_Line(curve, start, stop, _seen(curve, start, stop, ridge, least)))
+        _trimmed(_Line(curve, start, stop, _seen(curve, start, stop, ridges, least)))
         for curve, start, stop in _linked(pieces, reach)
     ]
 
@@ -389,33 +409,25 @@ def _trimmed(line: _Line) -> _Line:
     return dataclasses.replace(line, start=float(runs[first, 0]), stop=float(runs[last, 1]))
 
 
-def _ridge(contrast: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
-    """Compute how much darker a level line is than the paper on both sides of it."""
-    along = cv2.blur(contrast, (max(5, round(reach * _ALONG)), 3))
-    aside = max(3, round(reach / 8))
-    padded = cv2.copyMakeBorder(along, aside, aside, 0, 0, cv2.BORDER_REPLICATE)
-    return np.asarray(along - (padded[: -2 * aside] + padded[2 * aside :]) / 2, np.float32)
-
-
 def _seen(
     curve: Floats,
     start: float,
     stop: float,
-    ridge: NDArray[np.float32],
+    ridges: NDArray[np.float32],
     least: NDArray[np.float32],
 ) -> NDArray[np.int64]:
     """Measure where a line is drawn, now that its course is known; see `_Line.seen`.
 
     It is drawn where it is about as dark as usual: strokes of digits are much darker or lighter.
     """
-    columns = np.arange(ridge.shape[1])
+    columns = np.arange(ridges.shape[1])
     rows = np.rint(curve @ [columns**0, columns, columns**2]).astype(int)
-    near = np.clip(rows + np.arange(-1, 2)[:, None], 0, len(ridge) - 1)
-    dark = ridge[near, columns].max(0)
+    near = np.clip(rows + np.arange(-1, 2)[:, None], 0, len(ridges) - 1)
+    dark = ridges[near, columns].max(0)
     least = least[near[1], columns] / 2
     usual = float(np.median(dark[int(max(start, 0)) : int(stop)]))
     seen = (dark > np.maximum(least, _AS_DARK * usual)).astype(np.uint8)
-    seen[(rows < 0) | (rows >= len(ridge))] = 0
+    seen[(rows < 0) | (rows >= len(ridges))] = 0
     for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
         seen = cv2.morphologyEx(seen[None], way, np.ones((1, 7), np.uint8))[0]
     return np.concatenate([[0], np.cumsum(seen, dtype=np.int64)])
@@ -466,8 +478,8 @@ def _fitted(columns: Floats, rows: Floats, reach: float) -> Floats:
 
 def _tables(
     across: Sequence[_Line], down: Sequence[_Line], reach: float
-) -> list[tuple[list[_Line], list[_Line]]]:
-    """Group lines that cross, and keep groups that are grids."""
+) -> list[tuple[list[_Line], list[_Line], bool]]:
+    """Group lines that cross: rows, columns, and whether they were seen whole."""
     if not across or not down:
         return []
     x, y = _crossing_points(across, down)
@@ -476,9 +488,13 @@ def _tables(
     column_ends = np.array([[line.start - slack, line.stop + slack] for line in down])[None]
     crosses = (row_ends[..., 0] <= x) & (x <= row_ends[..., 1])
     crosses &= (column_ends[..., 0] <= y) & (y <= column_ends[..., 1])
-    found = []
+    found: list[tuple[list[_Line], list[_Line], bool]] = []
     for rows, columns in _connected(crosses):
-        found += _as_tables([across[i] for i in rows], [down[j] for j in columns], reach)
+        lines = _long([across[i] for i in rows]), _long([down[j] for j in columns])
+        whole = _as_tables(*lines, reach)
+        found += [(*one, True) for one in whole]
+        if not whole and min(map(len, lines)) > 1:  # they are too faint to be seen one by one
+            found.append((*lines, False))
     return found
 
 
@@ -512,7 +528,7 @@ def _connected(crosses: NDArray[np.bool_]) -> list[tuple[list[int], list[int]]]:
 def _as_tables(
     rows: list[_Line], columns: list[_Line], reach: float
 ) -> list[tuple[list[_Line], list[_Line]]]:
-    """Keep the lines of grids, in order, and add borders that are missing."""
+    """Keep the lines of grids, in order."""
     while True:
         if len(rows) < 1 or len(columns) < 1 or len(rows) + len(columns) < 4:
             return []
@@ -541,9 +557,19 @@ def _as_tables(
             *_as_tables(list(left), columns[: j + 1], reach),
             *_as_tables(list(right), columns[j + 1 :], reach),
         ]
-    rows, columns = _with_borders(rows, columns), _with_borders(columns, rows)
-    rows, columns = _single(rows), _single(columns)
-    return [(rows, columns)] if _is_grid(rows, columns, reach) else []
+    return [(rows, columns)]
+
+
+def _long(lines: list[_Line]) -> list[_Line]:
+    """Leave out lines that are much shorter than others: strokes of digits."""
+    lengths = np.array([line.stop - line.start for line in lines])
+    least = _SHORT * max(sorted(lengths)[-2:][:1], default=0.0)
+    return [line for line, length in zip(lines, lengths, strict=True) if length >= least]
+
+
+def _known(lines: Sequence[_Line]) -> Known:
+    starts, stops = np.array([(line.start, line.stop) for line in lines]).T
+    return Known(np.stack([line.curve for line in lines]), starts, stops)
 
 
 def _cut(line: _Line, at: float) -> tuple[_Line, _Line]:
@@ -561,19 +587,16 @@ def _gaps(walls: Floats) -> list[int]:
     return np.flatnonzero(crossed < _CROSSED).tolist()
 
 
-def _is_grid(rows: list[_Line], columns: list[_Line], reach: float) -> bool:
+def _is_grid(ruling: Ruling, reach: float) -> bool:
     """Whether walls stand between nearly all cells, which are large enough to write in."""
-    if len(rows) < 2 or len(columns) < 2:
+    if min(float(one.mean()) for one in (ruling.row_walls, ruling.column_walls)) < _WALLS:
         return False
-    x, y = _crossing_points(rows, columns)
-    walls = (_walls(rows, x), _walls(columns, y.T))
-    if min(float(one.mean()) for one in walls) < _WALLS:
-        return False
+    x, y = np.moveaxis(ruling.points, -1, 0)
     pitch = min(float(np.median(np.diff(y, axis=0))), float(np.median(np.diff(x, axis=1))))
     extent = min(float(np.ptp(y, axis=0).min()), float(np.ptp(x, axis=1).min()))
     if extent < _LEAST * reach:
         return False
-    few = max(len(rows), len(columns)) < _MANY
+    few = max(x.shape) < _MANY
     return pitch > (_SMALLEST if few else _DENSE) * reach
 
 
@@ -612,38 +635,6 @@ def _reached(lines: list[_Line], walls: Floats) -> list[_Line]:
         if float((inner[:, place] >= _WHOLE / 2).mean()) < _REACHED:
             return [line for i, line in enumerate(lines) if i != end]
     return lines
-
-
-def _with_borders(lines: list[_Line], others: Sequence[_Line]) -> list[_Line]:
-    """Add a border where the other lines stick out beyond the first or last of these lines."""
-    middle = float(np.median([other.place for other in others]))
-    places = [line.at(middle) for line in lines]
-    usual = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
-    found = list(lines)
-    for is_last in (False, True):
-        end = float(np.median([other.stop if is_last else other.start for other in others]))
-        outer = places[-1] if is_last else places[0]
-        if (end - outer if is_last else outer - end) <= _STICKS_OUT * usual:
-            continue
-        model = lines[-1] if is_last else lines[0]
-        curve = model.curve + np.array([end - model.at(middle), 0, 0])
-        border = dataclasses.replace(model, curve=curve)
-        found = [*found, border] if is_last else [border, *found]
-    return found
-
-
-def _single(lines: list[_Line]) -> list[_Line]:
-    """Keep one of two lines that are very close."""
-    if len(lines) < 3:
-        return lines
-    usual = float(np.median(np.diff([line.place for line in lines])))
-    kept = [lines[0]]
-    for line in lines[1:]:
-        if line.place - kept[-1].place >= _DOUBLE * usual:
-            kept.append(line)
-        elif line.length > kept[-1].length:
-            kept[-1] = line
-    return kept
 
 
 def _is_cut_out(points: Floats, shape: tuple[int, ...]) -> bool:

@@ -4,7 +4,7 @@ Knows nothing of how the grid was found.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from mnistry.reading.combine import ReadLine
 from mnistry.reading.line_reader import Character, Strip
 from mnistry.reading.result import Notation
 from mnistry.tables.cells import Sheet, patches, sheet_of
+from mnistry.tables.context import numbered, with_hidden_signs, with_usual_decimal_signs
 from mnistry.tables.grids import Grid, find_grids
 
 # Strips are padded to these widths, so that more are read in one batch; the network was trained
@@ -65,6 +66,7 @@ def _table(reader: Reader, grid: Grid, sheet: Sheet, scale: float) -> Table:
     lines = []
     texts: dict[int, list[str]] = {}
     confidences: dict[int, float] = {}
+    spelled: dict[int, str] = {}
     for number, ink, boxes in written:
         confidences[number] = 1.0
         for band in _bands(boxes, usual):
@@ -73,15 +75,22 @@ def _table(reader: Reader, grid: Grid, sheet: Sheet, scale: float) -> Table:
                 texts[number], confidences[number] = ["?"], 0.0
             else:
                 lines.append(_Line(number, _padded(strip), boxes, band))
-    answers = reader.read_strips([line.strip for line in lines])
+    answers = with_usual_decimal_signs(
+        reader.read_strips([line.strip for line in lines]),
+        [line.cell % grid.columns for line in lines],
+        reader.networks.judgement,
+    )
     for line, answer in zip(lines, answers, strict=True):
         text, confidence = ("?", 0.0) if answer is None else _with_points(line, answer)
         texts.setdefault(line.cell, []).append(text)
         confidences[line.cell] *= confidence
+        if answer is not None:
+            spelled[line.cell] = "".join(one.text for one in answer.spelled)
+    whole = _by_columns(texts, spelled, grid)
     rows = tuple(
         tuple(
             _cell(
-                " ".join(texts.get(i * grid.columns + j, [])),
+                whole[i * grid.columns + j],
                 confidences.get(i * grid.columns + j, 1.0),
                 _box(grid.points[i : i + 2, j : j + 2], scale), reader.notation,
             )
@@ -90,6 +99,20 @@ def _table(reader: Reader, grid: Grid, sheet: Sheet, scale: float) -> Table:
         for i in range(grid.rows)
     )  # fmt: skip
     return Table(_box(grid.points, scale), rows)
+
+
+def _by_columns(
+    texts: Mapping[int, Sequence[str]], spelled: Mapping[int, str], grid: Grid
+) -> list[str]:
+    """Return the text of each cell, in the light of the other cells of its column."""
+    whole = [" ".join(texts.get(cell, [])) for cell in range(grid.rows * grid.columns)]
+    for column in range(grid.columns):
+        cells = range(column, len(whole), grid.columns)
+        own = [whole[cell] for cell in cells]
+        for row in numbered(own, [spelled.get(cell, "") for cell in cells]):
+            own[row] = spelled[cells[row]]
+        whole[column :: grid.columns] = with_hidden_signs(own)
+    return whole
 
 
 def _with_points(line: _Line, answer: ReadLine) -> tuple[str, float]:

@@ -2,14 +2,17 @@
 
 On JAX, Keras's training step is a pure function: state and batch in, metrics and state out. Here it
 runs inside a compiled loop over a shuffled order, with the images on the device as ``uint8``:
-between two steps nothing runs in Python and nothing is copied. Knows nothing of callbacks or
-validation.
+between two steps nothing runs in Python and nothing is copied. Models that differ only in their
+weights and their order of images are trained at once: every number of the state then has one more
+axis, with a row for each model. Knows nothing of callbacks or validation.
 """
 
 from __future__ import annotations
 
 import functools
+import operator
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,22 +25,25 @@ from mnistry.system import aligned
 from mnistry.system.signals import put_off
 from mnistry.training import processes, sharding
 
+_EVALUATION_BATCH = 1000
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
 
 
 class Engine:
-    """Trains a compiled model on arrays that stay on the device.
+    """Trains compiled models on arrays that stay on the device.
 
     Call `compile` once; then, for each epoch, `begin_epoch`, `load_state`, `run` any number of
     times, and `store_state`. Between `load_state` and `store_state` the engine holds the state, and
-    the model's variables must not be used.
+    the models' variables must not be used.
 
     Parameters
     ----------
-    model
-        Compiled by ``model.compile``; built.
+    models
+        One, or several of the same layers, loss and optimizer, whose variables may have other
+        values. Built, and compiled by ``model.compile``.
     images
-        ``uint8``, shape ``(n, 28, 28)``.
+        ``uint8``, shape ``(n, 28, 28)``; where each of several models has its own images,
+        ``(models, n, 28, 28)``.
     targets
         What the model's loss takes, one row per image: labels ``(n,)`` or one-hot rows ``(n, 10)``.
     batch_size
@@ -52,19 +58,30 @@ class Engine:
     """
 
     def __init__(
-        self, model: keras.Model, images: NDArray[np.uint8], targets: NDArray[Any], batch_size: int
+        self,
+        models: Sequence[keras.Model],
+        images: NDArray[np.uint8],
+        targets: NDArray[Any],
+        batch_size: int,
     ) -> None:
-        self._model, self._batch_size = model, batch_size
-        self._full_steps, self._rest = divmod(len(images), batch_size)
-        self._division = sharding.division_for(model)
-        self._targets = self._put(targets, ())
-        # For each variable, by identity: the value stored in it, and the same value on the devices.
-        self._stored: dict[int, tuple[Any, Any]] = {}
+        self._models, self._batch_size = models, batch_size
+        self._full_steps, self._rest = divmod(len(targets), batch_size)
+        self._division = sharding.division_for(models[0], len(models))
+        self._is_group = len(models) > 1
+        self._devices = (
+            self._division.mesh.size if isinstance(self._division, sharding.ModelParallel) else 1
+        )
+        self._targets = self._put(targets)
+        # For each variable of the first model, by identity: the values stored in it and in its
+        # counterparts, and the same values on the devices.
+        self._stored: dict[int, tuple[list[Any], Any]] = {}
         self._given_images: NDArray[np.uint8] | None = None
         self.set_images(images)
+        self._judge: Any = None
         self.steps = self._full_steps + (self._rest > 0)
         self.step = 0
-        _build_metrics(model, targets)
+        for model in models:
+            _build_metrics(model, targets)
 
     def begin_epoch(self, first_step: int = 0) -> None:
         """Begin an epoch; its first `first_step` steps are done already."""
@@ -75,56 +92,69 @@ class Engine:
         if images is not self._given_images:
             self._given_images = images
             # JAX copies an array that is not aligned, once for each device.
-            self._images = self._put(aligned.as_aligned(images), ())
-
-    def _put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """Put an array on the devices, divided like weights of this shape; () leaves it whole."""
-        import jax
-
-        return jax.device_put(array) if self._division is None else self._division.put(array, shape)
+            self._images = self._put(aligned.as_aligned(images), of_models=images.ndim > 3)
 
     def load_state(self) -> None:
-        """Take the state from the model's and the optimizer's variables."""
+        """Take the state from the models' and the optimizers' variables."""
         self._state: State = tuple(  # type: ignore[assignment]
-            [self._load(variable) for variable in variables] for variables in self._variables()
+            [self._load(variables) for variables in kind] for kind in self._variables()
         )
 
-    def _load(self, variable: keras.Variable) -> Any:
-        stored, ours = self._stored.get(id(variable), (None, None))
-        if variable.value is stored:
+    def _load(self, variables: tuple[keras.Variable, ...]) -> Any:
+        """Take a value of every model's state: the values of these variables, one of each model."""
+        values = [variable.value for variable in variables]
+        stored, ours = self._stored.get(id(variables[0]), ((), None))
+        if len(stored) == len(values) and all(map(operator.is_, values, stored)):
             return ours
-        return self._put(processes.broadcast(variable.value), variable.shape)
+        whole = np.stack(self._padded(values)) if self._is_group else values[0]
+        return self._put(processes.broadcast(whole), variables[0].shape, self._is_group)
 
-    def store_state(self) -> None:
-        """Put the state back into the model's and the optimizer's variables."""
+    def store_state(self, numbers: Sequence[int] = (0,)) -> None:
+        """Put the state of the models with these numbers back into their variables."""
         with put_off():
-            for variables, values in zip(self._variables(), self._state, strict=True):
-                for variable, value in zip(variables, values, strict=True):
+            for kind, values in zip(self._variables(), self._state, strict=True):
+                for variables, value in zip(kind, values, strict=True):
                     # Code outside the engine uses a single device.
-                    variable.assign(value if self._division is None else np.asarray(value))
-                    self._stored[id(variable)] = variable.value, value
+                    plain = value if self._division is None else np.asarray(value)
+                    for number in numbers:
+                        variables[number].assign(plain[number] if self._is_group else plain)
+                    stored = [variable.value for variable in variables]
+                    self._stored[id(variables[0])] = stored, value
 
-    def run(self, order: NDArray[np.int32], stop: int) -> dict[str, float]:
+    def run(self, orders: Sequence[NDArray[np.int32]], stop: int) -> list[dict[str, float]]:
         """Run the epoch's steps from `step` up to, but not including, `stop`.
 
         Parameters
         ----------
-        order
-            Indices of the images in the order of their use, shape ``(n,)``.
+        orders
+            For each model the indices of the images in the order of their use, shape ``(n,)``.
         stop
             From `step` to `steps`.
 
         Returns
         -------
-        dict
-            Keras's metrics after the last of these steps: running means since the epoch began.
+        list of dict
+            Each model's metrics, by Keras, after the last of these steps: running means since the
+            epoch began.
         """
+        order = np.stack(self._padded(orders)) if self._is_group else orders[0]
         with put_off():  # the donated state must not be used until the new one is assigned
-            return self._run(order, stop)
+            logs = self._run(order, stop)
+        return self._by_model(logs)
 
-    def _run(self, order: NDArray[np.int32], stop: int) -> dict[str, float]:
+    def _by_model(self, logs: dict[str, Any]) -> list[dict[str, float]]:
+        """Turn metrics with a value for each model into each model's metrics."""
+        arrays = {name: np.asarray(value) for name, value in logs.items()}
+        if not self._is_group:
+            return [{name: _plain(array) for name, array in arrays.items()}]
+        return [
+            {name: _plain(array[number]) for name, array in arrays.items()}
+            for number in range(len(self._models))
+        ]
+
+    def _run(self, order: NDArray[np.int32], stop: int) -> dict[str, Any]:
         self._stored.clear()  # the stored values are donated to JAX
-        logs = self._no_logs
+        logs: dict[str, Any] = self._no_logs
         last_full = min(stop, self._full_steps)
         if self.step < last_full:
             self._state, logs = self._run_steps(
@@ -133,19 +163,65 @@ class Engine:
             )  # fmt: skip
         if self._rest and stop == self.steps:
             self._state, logs = self._run_last_step(
-                self._state, self._images, self._targets, order[-self._rest :]
+                self._state, self._images, self._targets, order[..., -self._rest :]
             )
         self.step = stop
-        return {name: _plain(value) for name, value in logs.items()}
+        return logs
 
-    def _variables(self) -> tuple[list[keras.Variable], ...]:
-        model = self._model
-        return (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            model.optimizer.variables,
-            model.metrics_variables,
+    def evaluate(self, images: NDArray[np.uint8], targets: NDArray[Any]) -> list[dict[str, float]]:
+        """Score several models on other images, the same at every call; return each one's metrics.
+
+        The models are those after the last `run`.
+        """
+        import jax
+
+        if self._judge is None:
+            self._watched = self._put(images), self._put(targets)
+            judge = jax.vmap(self._judged, in_axes=(0, None, None))
+            self._judge = jax.jit(judge).lower(self._state, *self._watched).compile()
+        return self._by_model(self._judge(self._state, *self._watched))
+
+    def _judged(self, state: State, images: Any, targets: Any) -> dict[str, Any]:
+        """Return a model's metrics on images, as traced code."""
+        import jax
+
+        model = self._models[0]
+        weights, others, _, metrics = state
+        size = min(_EVALUATION_BATCH, len(images))
+        metrics = jax.tree.map(jax.numpy.zeros_like, metrics)
+
+        def judge(metrics: Any, start: Any, count: int) -> tuple[Any, Any]:
+            batch = [
+                jax.lax.dynamic_slice_in_dim(array, start, count) for array in (images, targets)
+            ]
+            with accelerated(model):
+                logs, (_, _, metrics) = model.test_step((weights, others, metrics), batch)
+            return metrics, logs
+
+        whole, rest = divmod(len(images), size)
+        whole -= rest == 0  # the last batch gives the metrics of all
+        metrics = jax.lax.fori_loop(
+            0, whole, lambda number, metrics: judge(metrics, number * size, size)[0], metrics
         )
+        logs: dict[str, Any] = judge(metrics, whole * size, rest or size)[1]
+        return logs
+
+    def _put(self, array: Any, shape: tuple[int, ...] = (), of_models: bool = False) -> Any:
+        """Put an array on the devices, divided like weights of this shape; () leaves it whole."""
+        import jax
+
+        if self._division is None:
+            return jax.device_put(array)
+        return self._division.put(array, shape, of_models)
+
+    def _padded(self, of_models: Sequence[Any]) -> list[Any]:
+        """Repeat what is of the last model, until each device has as many models as the others."""
+        return [*of_models, *[of_models[-1]] * (-len(of_models) % self._devices)]
+
+    def _variables(self) -> Iterator[list[tuple[keras.Variable, ...]]]:
+        """Give the variables by kind; of each its counterparts in all models."""
+        for kind in zip(*map(_variables, self._models), strict=True):
+            yield list(zip(*kind, strict=True))
 
     def compile(self) -> float:
         """Compile the steps for the shapes of these arrays; return the seconds that it took."""
@@ -153,40 +229,56 @@ class Engine:
 
         self.load_state()
         started = time.perf_counter()
-        batch_size = self._batch_size
+        batch_size, model = self._batch_size, self._models[0]
         structure = jax.tree.structure(self._state)
 
+        @functools.partial(jax.jit, inline=True)  # the same steps are traced once
         def step(state: State, images: Any, targets: Any, rows: Any) -> tuple[State, Any]:
             if self._division is not None:
                 rows = self._division.share(rows)
-            with accelerated(self._model):
-                logs, state = self._model.train_step(state, (images[rows], targets[rows]))
+            with accelerated(model):
+                logs, state = model.train_step(state, (images[rows], targets[rows]))
             return jax.tree.unflatten(structure, jax.tree.leaves(state)), logs
+
+        if self._is_group:
+            own_images = 0 if self._images.ndim > 3 else None
+            step = jax.vmap(step, in_axes=(0, own_images, None, 0))
 
         def steps(
             state: State, logs: Any, images: Any, targets: Any, order: Any, start: Any, stop: Any
         ) -> Any:
             def body(index: Any, carry: Any) -> Any:
-                rows = jax.lax.dynamic_slice_in_dim(order, index * batch_size, batch_size)
+                rows = jax.lax.dynamic_slice_in_dim(order, index * batch_size, batch_size, axis=-1)
                 return step(carry[0], images, targets, rows)
 
             return jax.lax.fori_loop(start, stop, body, (state, logs))
 
-        order, zero = np.zeros(len(self._images), np.int32), np.int32(0)
-        data = (self._images, self._targets)
-        shapes = jax.eval_shape(step, self._state, *data, order[:batch_size])[1]
+        order = np.zeros(len(self._targets), np.int32)
+        if self._is_group:
+            order = np.stack(self._padded([order] * len(self._models)))
+        zero, data = np.int32(0), (self._images, self._targets)
+        shapes = jax.eval_shape(step, self._state, *data, order[..., :batch_size])[1]
         self._no_logs = jax.tree.map(lambda value: np.zeros(value.shape, value.dtype), shapes)
         # The state keeps its placement, because the next call expects it there.
         places = None if self._division is None else jax.tree.map(lambda a: a.sharding, self._state)
         jit = functools.partial(jax.jit, donate_argnums=0, out_shardings=(places, None))
         lowered = [jit(steps).lower(self._state, self._no_logs, *data, order, zero, zero)]
         if self._rest:
-            lowered.append(jit(step).lower(self._state, *data, order[: self._rest]))
+            lowered.append(jit(step).lower(self._state, *data, order[..., : self._rest]))
         # XLA releases the GIL, so both programs are compiled at once.
         with ThreadPoolExecutor() as pool:
             compiled = list(pool.map(lambda program: program.compile(), lowered))
         self._run_steps, self._run_last_step = compiled[0], compiled[-1]
         return time.perf_counter() - started
+
+
+def _variables(model: keras.Model) -> tuple[list[keras.Variable], ...]:
+    return (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Short enough for a smooth progress bar, long enough to cost nothing.
-_SECONDS_A_PIECE = 0.2
+SECONDS_A_PIECE = 0.2
 _EVALUATION_BATCH = 1000
 
 
@@ -228,8 +228,8 @@ def train_parts(
     model.optimizer.build(model.trainable_variables)
     all_images, targets = _with_extra(kept, extra, model)
     started = time.perf_counter()
-    watched = None if aside is None else (aside.images, _targets(aside, model))
-    reason = _why_fit(callbacks)
+    watched = None if aside is None else (aside.images, targets_for(aside, model))
+    reason = why_fit(callbacks)
     checkpoint = (
         None if checkpoint_folder is None else _newest(checkpoint_folder, reason is not None)
     )
@@ -281,7 +281,7 @@ def _compiled(
     from mnistry.training.engine import Engine
 
     _must_begin_together(records)
-    engine = Engine(model, batches.images, batches.targets, batches.batch_size)
+    engine = Engine([model], batches.images, batches.targets, batches.batch_size)
     with cached_programs():
         compile_seconds = engine.compile()
     every = keras.callbacks.CallbackList(
@@ -353,12 +353,12 @@ def _run_in_pieces(
     size = min(8, engine.steps)
     while True:
         started, step = time.perf_counter(), engine.step
-        logs = engine.run(batches.order, min(step + size, engine.steps))
+        (logs,) = engine.run([batches.order], min(step + size, engine.steps))
         if engine.step == engine.steps or not math.isfinite(logs["loss"]):
             return logs
         records.report(epoch, engine.step, logs)
         pace = (engine.step - step) / (time.perf_counter() - started)
-        size = int(processes.broadcast(max(1, round(pace * _SECONDS_A_PIECE))))
+        size = int(processes.broadcast(max(1, round(pace * SECONDS_A_PIECE))))
         if records.save_is_due():
             engine.store_state()
             records.save(engine.step)
@@ -398,12 +398,13 @@ class _EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         now = time.perf_counter()
-        if now - self._reported > _SECONDS_A_PIECE and batch + 1 < len(self._batches):
+        if now - self._reported > SECONDS_A_PIECE and batch + 1 < len(self._batches):
             self._reported = now
             self._records.report(self._epoch, batch + 1, logs)
 
 
-def _targets(split: Split, model: keras.Model) -> NDArray[Any]:
+def targets_for(split: Split, model: keras.Model) -> NDArray[Any]:
+    """Return the targets that a compiled model's loss takes: a row for each image."""
     # A sparse loss takes the labels themselves, the others one-hot rows.
     loss = keras.losses.get(model.loss)
     name = getattr(loss, "__name__", type(loss).__name__)
@@ -418,7 +419,7 @@ def _with_extra(
     split: Split, extra: ExtraImages | None, model: keras.Model
 ) -> tuple[Images, NDArray[Any]]:
     """Return all images to train on, the extra ones last, and a target for each."""
-    targets = _targets(split, model)
+    targets = targets_for(split, model)
     if extra is None:
         return split.images, targets
     if targets.ndim == 1:
@@ -429,7 +430,8 @@ def _with_extra(
     return np.concatenate([split.images, extra.images]), np.concatenate([targets, extra.targets])
 
 
-def _why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
+def why_fit(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
+    """Return why a training must run in ``model.fit``; None if it can run in the engine."""
     if keras.backend.backend() != "jax":
         return f"Keras's backend is {keras.backend.backend()}"
     for callback in callbacks:

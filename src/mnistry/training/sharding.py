@@ -1,9 +1,12 @@
-"""How a training is divided: a network's units among cores, or images among processes.
+"""How a training is divided: units or whole networks among cores, or images among processes.
 
 **Tensor parallelism**: each core keeps its own part of a dense network's units. A unit's weights,
 their gradients and the optimizer's state for them stay in one core's cache. In a step the cores
 exchange only the next layer's sums over all units. M. Shoeybi and others: Megatron-LM, 2019,
 section 3.
+
+**Model parallelism**: of several networks that are trained at once, each core has some, and the
+cores exchange nothing.
 
 **Data parallelism**: each process computes the gradients of its own part of every batch. All keep
 the same weights, and apply the sum of the gradients. The result equals that of one process, except
@@ -34,16 +37,21 @@ _LEAST_WEIGHTS = 50_000
 _LEAST_UNITS = 64
 
 
-def division_for(model: keras.Model) -> TensorParallel | DataParallel | None:
-    """Return how to divide a model's training; None if it is not divided.
+def division_for(
+    model: keras.Model, count: int = 1
+) -> TensorParallel | ModelParallel | DataParallel | None:
+    """Return how to divide the training of a model, or of several; None if it is not divided.
 
     Images are divided if JAX computes in several processes. Units are divided if JAX has several
     CPU devices in this process, Keras distributes nothing itself, and the division `is_worthwhile`.
+    If that alone fails, several models are divided.
 
     Parameters
     ----------
     model
         Built, on Keras's JAX backend.
+    count
+        How many models with its layers are trained at once.
     """
     import jax
     import keras
@@ -52,15 +60,14 @@ def division_for(model: keras.Model) -> TensorParallel | DataParallel | None:
     if process_count() > 1:
         return DataParallel(keras.distribution.DataParallel(auto_shard_dataset=False))
     devices = jax.local_devices()
-    if (
-        devices[0].platform != "cpu"
-        or keras.distribution.distribution() is not None
-        or not is_worthwhile(
-            [tuple(variable.shape) for variable in model.trainable_variables], len(devices)
-        )
-    ):
+    if devices[0].platform != "cpu" or keras.distribution.distribution() is not None:
         return None
-    return TensorParallel(Mesh(np.array(devices), ("units",)))
+    shapes = [tuple(variable.shape) for variable in model.trainable_variables]
+    if is_worthwhile(shapes, len(devices)):
+        return TensorParallel(Mesh(np.array(devices), ("units",)))
+    if count > 1 and len(devices) > 1:
+        return ModelParallel(Mesh(np.array(devices), ("models",)))
+    return None
 
 
 @dataclass(frozen=True)
@@ -69,17 +76,32 @@ class TensorParallel:
 
     mesh: Mesh
 
-    def put(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """Put an array on the devices, divided like weights of this shape and their state."""
-        import jax
-        from jax.sharding import NamedSharding, PartitionSpec
+    def put(self, array: Any, shape: tuple[int, ...], of_models: bool) -> Any:
+        """Put an array on the devices, divided like weights of this shape and their state.
 
+        With `of_models` the array has a row of that shape for each of several models.
+        """
         axis = shared_axis(shape, self.mesh.size)
         names = ["units" if number == axis else None for number in range(len(shape))]
-        return jax.device_put(array, NamedSharding(self.mesh, PartitionSpec(*names)))
+        return _put(array, self.mesh, *([None] if of_models else []), *names)
 
     def share(self, rows: Any) -> Any:
         """Give each device the whole batch."""
+        return rows
+
+
+@dataclass(frozen=True)
+class ModelParallel:
+    """Each device of this process has some of the models."""
+
+    mesh: Mesh
+
+    def put(self, array: Any, shape: tuple[int, ...], of_models: bool) -> Any:  # noqa: ARG002
+        """Put an array on the devices: divided if it has a row for each model."""
+        return _put(array, self.mesh, *(["models"] if of_models else []))
+
+    def share(self, rows: Any) -> Any:
+        """Give each device the whole batches of its models."""
         return rows
 
 
@@ -89,7 +111,7 @@ class DataParallel:
 
     distribution: keras.distribution.DataParallel
 
-    def put(self, array: Any, shape: tuple[int, ...]) -> Any:  # noqa: ARG002
+    def put(self, array: Any, shape: tuple[int, ...], of_models: bool) -> Any:  # noqa: ARG002
         """Put an array, the same in every process, on the devices, undivided."""
         import jax
         from jax.sharding import NamedSharding, PartitionSpec
@@ -103,6 +125,13 @@ class DataParallel:
 
         layout = self.distribution.get_data_layout(rows.shape).backend_layout
         return jax.lax.with_sharding_constraint(rows, layout)
+
+
+def _put(array: Any, mesh: Mesh, *names: str | None) -> Any:
+    import jax
+    from jax.sharding import NamedSharding, PartitionSpec
+
+    return jax.device_put(array, NamedSharding(mesh, PartitionSpec(*names)))
 
 
 def is_worthwhile(shapes: Sequence[tuple[int, ...]], parts: int) -> bool:

@@ -1,0 +1,135 @@
+"""What a whole table says about one of its numbers.
+
+Whoever fills in a table writes a point in all its decimal numbers, or a comma; a column holds
+numbers of one kind; and some columns number the rows. Knows nothing of pictures.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from mnistry.reading.combine import Judgement, ReadLine
+
+_SIGNS = ".,"
+# One sign is so many times as probable as the other, in all numbers together.
+_CLEARLY = 20.0
+_LEAST = 1e-4
+# Of so many numbers of a column at least this part have a decimal sign; then one is so many times
+# as probable there as elsewhere.
+_SEVERAL, _MOSTLY, _TIMES = 3, 0.6, 10.0
+# Where at least this part of so many numbers have one, a number without one is unclear.
+_MANY, _NEARLY_ALL = 6, 0.8
+
+
+def with_usual_decimal_signs(
+    lines: Sequence[ReadLine | None], columns: Sequence[int], judgement: Judgement
+) -> list[ReadLine | None]:
+    """Decide on decimal signs by the other numbers of a table.
+
+    Parameters
+    ----------
+    lines
+        The lines of a table.
+    columns
+        The column of each line.
+    judgement
+        Tells how probable a sign must be.
+    """
+    sign = _usual_sign([line for line in lines if line is not None])
+    found = [
+        line if line is None or sign is None else _with(line, sign, 1.0, judgement)
+        for line in lines
+    ]
+    for column in decimal_columns([None if line is None else line.text for line in found], columns):
+        for i, line in enumerate(found):
+            if line is not None and columns[i] == column:
+                found[i] = _with(line, sign, _TIMES, judgement)
+    return found
+
+
+def numbered(texts: Sequence[str], spelled: Sequence[str]) -> list[int]:
+    """Return the rows of unclear numbers that number the rows of a table, as most others do.
+
+    Parameters
+    ----------
+    texts
+        What was read in each row of a column.
+    spelled
+        The most probable reading, with no ``?`` for what is not sure.
+
+    Examples
+    --------
+    >>> numbered(["1", "2", "?", "4", "?"], ["1", "2", "3", "4", "6"])
+    [2]
+    """
+    known = {row: int(text) - row for row, text in enumerate(texts) if text.isdecimal()}
+    if not known:
+        return []
+    offsets = list(known.values())
+    first = max(set(offsets), key=offsets.count)
+    rows = [row for row, offset in known.items() if offset == first]
+    if len(rows) < max(_SEVERAL, _MOSTLY * sum(map(bool, texts)), _NEARLY_ALL * len(known)):
+        return []
+    between = range(min(rows), max(rows))
+    return [row for row in between if "?" in texts[row] and spelled[row] == str(first + row)]
+
+
+def with_hidden_signs(texts: Sequence[str]) -> list[str]:
+    """Put a ``?`` into numbers of a column that lack the decimal sign that nearly all others have.
+
+    Examples
+    --------
+    >>> with_hidden_signs(["1.5", "2.5", "3.1", "45", "0.3", "1.2", "4.4", "5"])
+    ['1.5', '2.5', '3.1', '4?5', '0.3', '1.2', '4.4', '5']
+    """
+    long = [text for text in texts if sum(map(str.isdigit, text)) > 1]
+    ends = [
+        len(text) - 1 - max(map(text.rfind, _SIGNS)) for text in long if set(text) & set(_SIGNS)
+    ]
+    if len(long) < _MANY or len(ends) < _NEARLY_ALL * len(long):
+        return list(texts)
+    usual = max(set(ends), key=ends.count)
+    return [
+        f"{text[: max(1, len(text) - usual)]}?{text[max(1, len(text) - usual) :]}"
+        if text.isdecimal() and len(text) > 1
+        else text
+        for text in texts
+    ]
+
+
+def decimal_columns(texts: Sequence[str | None], columns: Sequence[int]) -> set[int]:
+    """Return the columns of which most numbers have a decimal sign; each text with its column."""
+    found = set()
+    for column in set(columns):
+        own = [text for text, place in zip(texts, columns, strict=True) if text and place == column]
+        own = [text for text in own if sum(map(str.isdigit, text)) > 1]
+        decimal = [text for text in own if set(text) & set(_SIGNS)]
+        if len(decimal) >= max(_SEVERAL, _MOSTLY * len(own)):
+            found.add(column)
+    return found
+
+
+def _usual_sign(lines: Sequence[ReadLine]) -> str | None:
+    """Return the sign that all lines have; None if both are used, or it is not clear."""
+    sure = {str(one) for line in lines for one in line.characters} & set(_SIGNS)
+    signs = np.concatenate([np.zeros((0, 2)), *(line.decimal_signs for line in lines)])
+    point, comma = np.log(np.maximum(signs[signs.any(1)], _LEAST)).sum(0).tolist()
+    usual = _SIGNS[int(comma > point)]
+    return usual if sure <= {usual} and abs(point - comma) >= np.log(_CLEARLY) else None
+
+
+def _with(line: ReadLine, sign: str | None, times: float, judgement: Judgement) -> ReadLine:
+    """Decide which sign an uncertain one is; it is so many times as probable as elsewhere."""
+    characters = list(line.characters)
+    for i, one in enumerate(characters):
+        if one.is_sure or one.text not in _SIGNS:
+            continue
+        known = line.decimal_signs[i].sum() if sign else line.decimal_signs[i].max()
+        text = sign or one.text
+        confidence = judgement.of_sign(text, float(known))
+        confidence = times * confidence / (1 + (times - 1) * confidence)
+        characters[i] = dataclasses.replace(
+            one, text=text, confidence=confidence, is_sure=confidence >= judgement.sure
+        )
+    return dataclasses.replace(line, characters=tuple(characters))

@@ -1,0 +1,560 @@
+"""Find every line of a grid once a few of them are known, however faint.
+
+The known lines tell how the grid is bent, so that it can be redrawn with level and upright lines.
+A line that is too faint to be seen in one place stands out from the noise once the cells along it
+are averaged. Each line is then followed from cell to cell. Knows nothing of how the first lines
+were found.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# The step, in pixels, at which the bent grid is mapped; in between it is interpolated.
+_STEP = 16
+# Cells longer than this many pieces are looked at in parts.
+_LONG = 4.0
+# Contrast is averaged along a line over this part of a piece: faint lines stand out from noise.
+_ALONG = 0.3
+# Where lines are not so many deviations of the noise dark, more is averaged.
+_CLEAR = 6.0
+# Lines may be turned and bent by this part of their length; so many strips across them are
+# compared, in which nothing counts for more than so many deviations of the noise.
+_TURNED, _STRIPS, _BRIGHT = 0.012, 24, 8.0
+# A pixel may belong to a line if it is as dark as this part of the paler lines, and as this many
+# deviations of the noise; it is covered by ink if it is so many times as dark as the
+# darker lines.
+_WEAK, _NOISE, _INK = 0.35, 2.0, 3.0
+# The palest lines of a grid are this part as dark as the others.
+_PALE = 0.2
+# A wall is drawn if this part of it may belong to a line, where ink does not cover it; less is
+# enough where a line is known. Less than the third part that is not covered tells nothing.
+_STRICT, _LENIENT, _FREE = 0.8, 0.6, 0.3
+# Of a line, walls of this part of its length are drawn.
+_SHARE = 0.5
+# Lines are at least this far apart, in pieces.
+_APART = 0.25
+# A column of the picture has lines if this part of them is drawn there; gaps of so many pieces
+# do not count.
+_ENDS, _GAP = 0.4, 0.5
+# A wall may be off its line by this part of a piece.
+_OFF = 0.12
+# A row or column that is lower or narrower than this part of the median is a double line.
+_DOUBLE = 0.22
+# Lines that stick out by more than this part of the usual row or column bound another one.
+_STICKS_OUT = 0.3
+# A quarter of normally distributed values lie within this many standard deviations.
+_QUARTILE = 0.3186
+
+Floats = NDArray[np.float64]
+Values = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Known:
+    """Lines of about one direction that were seen.
+
+    Attributes
+    ----------
+    curves
+        ``(n, 3)``: each as a parabola, the coefficients of 1, x and x squared.
+    starts, stops
+        Where they begin and end.
+    """
+
+    curves: Floats
+    starts: Floats
+    stops: Floats
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Family:
+    """How lines of about one direction run: their slope and bend, by their place.
+
+    Attributes
+    ----------
+    middle
+        Where along the lines their place is measured.
+    centre
+        The middle of their places.
+    slope, bend
+        Each a constant, and how much it grows for each pixel of the place.
+    """
+
+    middle: float
+    centre: float
+    slope: tuple[float, float]
+    bend: tuple[float, float]
+
+    @classmethod
+    def of(cls, known: Known) -> "Family":
+        """Fit it to lines that were seen."""
+        a, b, c = known.curves.T
+        middle = float(known.starts.min() + known.stops.max()) / 2
+        lengths = known.stops - known.starts
+        places = a + middle * (b + middle * c)
+        centre = float(np.average(places, weights=lengths))
+        off = places - centre
+        slope = _straight(off, b + 2 * c * middle, lengths**2)
+        bend = _straight(off, c, lengths**4)
+        return cls(middle, centre, slope, bend)
+
+    def off(self, place: Floats, along: Floats) -> Floats:
+        """Return how far lines are off their place, at some places along them."""
+        p, x = place - self.centre, along - self.middle
+        slope = self.slope[0] + self.slope[1] * p
+        bend = self.bend[0] + self.bend[1] * p
+        return np.asarray(x * (slope + x * bend), np.float64)
+
+    def sharper(self, flat: Values, own: Known, others: Known, reach: float) -> "Family":
+        """Correct it so that level lines stand out most from the rest of the picture.
+
+        Parameters
+        ----------
+        flat
+            The picture as this family redraws it.
+        own, others
+            The known lines, and those that cross them.
+        """
+        inside = _within(flat, own, others)
+        start, stop = inside[1].start, inside[1].stop
+        if stop - start < 4 * reach or inside[0].stop - inside[0].start < 2 * reach:
+            return self
+        ridges = ridge(flat[inside], reach)
+        most = _BRIGHT * _deviation(ridges, 2 * reach)
+        count = min(_STRIPS, round((stop - start) / reach))
+        edges = np.linspace(0, stop - start, count + 1).astype(int)
+        pieces = list(pairwise(edges.tolist()))
+        strips = _sums(np.clip(ridges, -most, most), pieces) / np.diff(edges)
+        x = (edges[1:] + edges[:-1]) / (stop - start) - 1  # -1 to 1
+        found = _sharpest(strips.T, x, max(2, round(_TURNED * (stop - start))))
+        if found == (0, 0):
+            return self
+        half, centre_x = (stop - start) / 2, (start + stop) / 2
+        bend = found[1] / half**2
+        slope = found[0] / half + 2 * bend * (self.middle - centre_x)
+        return dataclasses.replace(
+            self,
+            slope=(self.slope[0] + slope, self.slope[1]),
+            bend=(self.bend[0] + bend, self.bend[1]),
+        )
+
+
+def _within(values: Values, own: Known, others: Known, margin: float = 0.0) -> tuple[slice, slice]:
+    """Return the rows and columns between the ends of level lines and of those that cross them."""
+    across, down = (
+        sorted(
+            int(np.clip(end, 0, size))
+            for end in (one.starts.min() - margin, one.stops.max() + margin)
+        )
+        for one, size in ((own, values.shape[1]), (others, values.shape[0]))
+    )
+    return slice(down[0], max(down[1], down[0] + 1)), slice(
+        across[0], max(across[1], across[0] + 1)
+    )
+
+
+def _sharpest(strips: Floats, x: Floats, most: int) -> tuple[int, int]:
+    """Find how far to turn and bend lines, in pixels at their ends, so that they stand out.
+
+    Parameters
+    ----------
+    strips
+        For each strip across the lines how dark each row is, ``(strips, rows)``.
+    x
+        Where the strips are, -1 to 1.
+    most
+        The most that they are turned or bent.
+    """
+    room, count = 2 * most, strips.shape[1]
+    padded = np.pad(strips, ((0, 0), (room, room)))
+
+    def sharpness(turn: int, bend: int) -> float:
+        total = np.zeros(count)
+        shifts = np.clip(np.rint(turn * x + bend * (x * x - 1 / 3)), -room, room).astype(int)
+        for strip, shift in zip(padded, shifts.tolist(), strict=True):
+            total += strip[room + shift : room + shift + count]
+        return float((np.maximum(total, 0) ** 2).sum())
+
+    best = (sharpness(0, 0), 0, 0)
+    for tried in (range(-most, most + 1, 2), range(-1, 2)):
+        _, turn, bend = best
+        ways = [(turn + a, bend + b) for a in tried for b in tried]
+        best = max([best, *((sharpness(*way), *way) for way in ways)], key=lambda one: one[0])
+    return best[1:]
+
+
+def _straight(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
+    """Fit a straight line that most points lie on, level unless they say otherwise."""
+    order = np.argsort(y)
+    heaviest = np.cumsum(weights[order]) >= weights.sum() / 2
+    constant, growth = float(y[order][heaviest.argmax()]), 0.0
+    scale = max(float(np.ptp(x)), 1.0)
+    terms = np.stack([np.ones_like(x), x / scale], 1)
+    for _ in range(6):
+        off = y - terms @ [constant, growth]
+        spread = max(1.4826 * float(np.median(np.abs(off))), 1e-9)
+        w = weights / (1 + (off / (2 * spread)) ** 2)
+        moments = (terms * w[:, None]).T @ terms
+        moments[1, 1] += 0.02 * w.sum()
+        constant, growth = np.linalg.solve(moments, (terms * w[:, None]).T @ y).tolist()
+    return constant, growth / scale
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ruling:
+    """All lines of a grid.
+
+    Attributes
+    ----------
+    points
+        ``(rows + 1, columns + 1, 2)``: column and row of each crossing.
+    row_walls, column_walls
+        For each line, and each two neighbouring ones that cross it, whether the wall is drawn.
+    """
+
+    points: Floats
+    row_walls: NDArray[np.bool_]
+    column_walls: NDArray[np.bool_]
+
+
+def find_ruling(
+    contrast: Values, rows: Known, columns: Known, reach: float, *, are_whole: bool
+) -> Ruling | None:
+    """Find all lines of a grid of which some are known.
+
+    Parameters
+    ----------
+    contrast
+        How much light thin lines absorb, ``float32``, shape ``(height, width)``.
+    rows, columns
+        Nearly level lines, as functions of the column; and nearly upright ones, of the row.
+    reach
+        The length of a piece of a line, in pixels.
+    are_whole
+        Whether the known lines were seen whole; else they may be strokes of digits.
+    """
+    level, upright = Family.of(rows), Family.of(columns)
+    flat = _flattened(contrast, level, upright)
+    level = level.sharper(flat, rows, columns, reach)
+    upright = upright.sharper(np.ascontiguousarray(flat.T), columns, rows, reach)
+    flat = _flattened(contrast, level, upright)
+    sides = [
+        _Side.of(flat, level, rows, columns, reach),
+        _Side.of(np.ascontiguousarray(flat.T), upright, columns, rows, reach),
+    ]
+    for is_first in (True, False):
+        for one, other in ((0, 1), (1, 0)):
+            found = sides[one].again(sides[other], reach, trust=are_whole or not is_first)
+            if found is None:
+                return None
+            sides[one] = found
+    if min(len(side.places) for side in sides) < 2:
+        return None
+    across, down = sides[0].bordered(sides[1], reach), sides[1].bordered(sides[0], reach)
+    v, row_walls = across.followed(down, reach)
+    u, column_walls = down.followed(across, reach)
+    return Ruling(np.stack(mapped(level, upright, u.T, v), -1), row_walls, column_walls)
+
+
+def _flattened(contrast: Values, rows: Family, columns: Family) -> Values:
+    """Redraw a picture so that the lines of two families are level and upright."""
+    height, width = contrast.shape
+    x, y = mapped(
+        rows,
+        columns,
+        np.arange(0, width + _STEP, _STEP, dtype=float)[None],
+        np.arange(0, height + _STEP, _STEP, dtype=float)[:, None],
+    )
+    across, down = (_spread(one.astype(np.float32))[:height, :width] for one in (x, y))
+    return np.asarray(cv2.remap(contrast, across, down, cv2.INTER_LINEAR), np.float32)
+
+
+def _spread(coarse: Values) -> Values:
+    """Interpolate values that are given at every `_STEP` pixels."""
+    rows, columns = coarse.shape
+    move = np.array([[1 / _STEP, 0, 0], [0, 1 / _STEP, 0]], np.float64)
+    size = ((columns - 1) * _STEP, (rows - 1) * _STEP)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(coarse, move, size, flags=flags), np.float32)
+
+
+def mapped(rows: Family, columns: Family, u: Floats, v: Floats) -> tuple[Floats, Floats]:
+    """Map columns and rows of a picture with level and upright lines to those of the bent one."""
+    x, y = np.broadcast_arrays(u, v)
+    for _ in range(3):
+        x, y = u + columns.off(u, y), v + rows.off(v, x)
+    return x, y
+
+
+def ridge(contrast: Values, reach: float) -> Values:
+    """Compute how much darker a level line is than the paper on both sides of it."""
+    along = cv2.blur(contrast, (max(5, round(reach * _ALONG)), 3))
+    aside = _aside(reach)
+    padded = cv2.copyMakeBorder(along, aside, aside, 0, 0, cv2.BORDER_REPLICATE)
+    return np.asarray(along - (padded[: -2 * aside] + padded[2 * aside :]) / 2, np.float32)
+
+
+def _aside(reach: float) -> int:
+    """Return how far beside a line its paper is, in pixels."""
+    return max(3, round(reach / 8))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Side:
+    """The level lines of a picture, or the upright ones of the picture transposed.
+
+    Attributes
+    ----------
+    contrast, ridges
+        How dark each pixel is; and how much darker than the paper beside a level line there.
+    along, aside
+        Over how many columns it was averaged, and how far away the paper beside it is.
+    noise
+        The standard deviation of what is left of the noise.
+    places
+        The rows at which lines were found.
+    ends
+        The first column of the lines, and the column after their last.
+    borders
+        Whether the first and the last line are not drawn.
+    """
+
+    contrast: Values
+    ridges: Values
+    along: int
+    aside: int
+    noise: float
+    places: Floats
+    ends: tuple[float, float]
+    borders: tuple[bool, bool] = (False, False)
+
+    @classmethod
+    def of(
+        cls, contrast: Values, family: Family, known: Known, others: Known, reach: float
+    ) -> "_Side":
+        a, b, c = known.curves.T
+        places = np.sort(a + family.middle * (b + family.middle * c))
+        ends = float(known.starts.min()), float(known.stops.max())
+        along, ridges = max(5, round(reach * _ALONG)), ridge(contrast, reach)
+        around = _within(ridges, known, others, 2 * reach)
+        side = cls(
+            contrast,
+            ridges,
+            along,
+            _aside(reach),
+            _deviation(ridges[around], 2 * reach),
+            places,
+            ends,
+        )
+        pale = side._darkness(np.rint(places).astype(int))[0]
+        if pale < _CLEAR * side.noise:
+            longer = round(min(reach, along * (_CLEAR * side.noise / max(pale, 1e-4)) ** 2))
+            ridges = np.asarray(cv2.blur(ridges, (longer, 1)), np.float32)
+            noise = _deviation(ridges[around], 2 * reach)
+            side = dataclasses.replace(side, ridges=ridges, along=longer, noise=noise)
+        return side
+
+    def again(self, other: "_Side", reach: float, *, trust: bool) -> "_Side | None":
+        """Find lines by all cells between those that cross them; None without any.
+
+        Where one was found before, less is enough if these can be trusted.
+        """
+        start, stop = self.ends
+        edges = [start, *(p for p in other.places if start + 2 < p < stop - 2), stop]
+        pieces = _pieces(edges, _LONG * reach)
+        apart = max(3, round(_APART * reach))
+        first, last = (
+            int(np.clip(end + sign * apart, 0, len(self.ridges)))
+            for end, sign in zip(other.ends, (-1, 1), strict=True)
+        )
+        near = np.rint(self.places).astype(int)
+        near = near[(near >= first + 2) & (near < last - 2)]
+        if last - first < 3 * apart:
+            return None
+        known = self._darkness(near) if near.size else other._darkness(other.places.astype(int))
+        seen, open_ = self._seen(*known)
+        # A line that climbs by a pixel is drawn in both rows.
+        near_it = cv2.dilate(seen.view(np.uint8), np.ones((3, 1), np.uint8)) > 0
+        line, wide, free = (_sums(one, pieces) for one in (seen, near_it & open_, open_))
+        widths = np.array([b - a for a, b in pieces])
+        is_known = free >= _FREE * widths
+        share = [
+            (((part >= least * free) & is_known) * widths).sum(1)
+            / np.maximum((is_known * widths).sum(1), 1)
+            for part, least in ((line, _STRICT), (wide, _LENIENT))
+        ]
+        whole = wide.sum(1) / np.maximum(free.sum(1), 1)
+        is_line = (share[0] >= _SHARE) | (
+            (whole >= _STRICT) & (free.sum(1) >= _FREE * widths.sum())
+        )
+        for place in near.tolist() if trust else ():
+            around = slice(place - 2, place + 3)
+            is_line[around] |= share[1][around] >= _SHARE
+        # The darkest of neighbouring rows.
+        depth = self.ridges[:, round(start) : round(stop) + 1 : 3]
+        score = (
+            np.where(is_line, line.sum(1) / np.maximum(free.sum(1), 1), 0)
+            + 0.1 * np.clip(depth, 0, 1).mean(1)
+        )[first:last]
+        score *= is_line[first:last]
+        highest = cv2.dilate(score[:, None], np.ones((2 * apart + 1, 1), np.uint8))[:, 0]
+        places = first + np.flatnonzero((score == highest) & (score > 0)).astype(float)
+        if not places.size:
+            return None
+        found = dataclasses.replace(self, places=places)
+        return dataclasses.replace(found, ends=found._ends(reach))
+
+    def _darkness(self, rows: NDArray[np.intp]) -> tuple[float, float]:
+        """Return how dark the paler and the darker lines in some rows are."""
+        start, stop = (round(end) for end in self.ends)
+        near = [self.ridges[np.clip(rows + off, 0, len(self.ridges) - 1)] for off in (-1, 0, 1)]
+        each = np.median(np.max(near, axis=0)[:, max(0, start) : stop + 1 : 3], axis=1)
+        each = each[each >= max(0.0, _PALE * float(np.quantile(each, 0.75)))]
+        if not each.size:
+            return 0.0, 0.0
+        pale, dark = np.quantile(each, [0.25, 0.75]).tolist()
+        return pale, dark
+
+    def _seen(self, pale: float, dark: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which pixels may belong to a line, and which are not covered by ink."""
+        ink = (self.contrast > _INK * dark).astype(np.uint8)
+        free = cv2.dilate(ink, np.ones((2 * self.aside + 1, self.along), np.uint8)) == 0
+        return free & (self.ridges > max(_WEAK * pale, _NOISE * self.noise)), free
+
+    def _ends(self, reach: float) -> tuple[float, float]:
+        """Measure where the lines begin and end."""
+        line, free = (one.sum(0) for one in self._drawn())
+        mask = ((line > _ENDS * free) | (free == 0)).astype(np.uint8)[None]
+        gap = round(_GAP * reach) | 1
+        for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
+            mask = cv2.morphologyEx(mask, way, np.ones((1, gap), np.uint8))
+        runs = np.flatnonzero(np.diff(np.concatenate([[0], mask[0], [0]]))).reshape(-1, 2)
+        if not len(runs):
+            return self.ends
+        shared = np.minimum(runs[:, 1], self.ends[1]) - np.maximum(runs[:, 0], self.ends[0])
+        start, stop = runs[shared.argmax()].tolist()
+        return float(start), float(stop)
+
+    def bordered(self, other: "_Side", reach: float) -> "_Side":
+        """Keep one of two lines that are very close; add borders where others stick out."""
+        places = self.places
+        if len(places) > 2:
+            usual = float(np.median(np.diff(places)))
+            kept = [places[0]]
+            for place in places[1:]:
+                if place - kept[-1] >= _DOUBLE * usual:
+                    kept.append(place)
+            places = np.array(kept)
+        usual = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
+        start, stop = other.ends
+        least = max(_STICKS_OUT * usual, _APART * reach)
+        borders = (
+            bool(places[0] - start > least) and other._stick_out(places[0], start),
+            bool(stop - places[-1] > least) and other._stick_out(places[-1], stop),
+        )
+        places = np.concatenate([[start] * borders[0], places, [stop] * borders[1]])
+        return dataclasses.replace(self, places=places, borders=borders)
+
+    def _stick_out(self, place: float, end: float) -> bool:
+        """Whether most lines go on from a column to an end, and no further."""
+        line, free = self._drawn()
+        start, stop = sorted((round(place), round(end)))
+        length = stop - start
+        after = (
+            slice(stop + 3, stop + length)
+            if end > place
+            else slice(max(0, start - length), max(0, start - 3))
+        )
+        inside, beyond = (
+            line[:, part].sum(1) / np.maximum(free[:, part].sum(1), 1)
+            for part in (slice(start, stop), after)
+        )
+        return bool(((inside >= _LENIENT) & (beyond < 1 - _LENIENT)).mean() >= _LENIENT)
+
+    def _drawn(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return for each line the columns in which it is drawn, and those free of ink."""
+        rows = np.rint(self.places).astype(int)
+        line, free = self._seen(*self._darkness(rows))
+        near = [np.clip(rows + off, 0, len(line) - 1) for off in (-1, 0, 1)]
+        return np.any([line[row] for row in near], axis=0), free[near[1]]
+
+    def followed(self, other: "_Side", reach: float) -> tuple[Floats, NDArray[np.bool_]]:
+        """Follow each line from cell to cell.
+
+        Returns
+        -------
+        tuple
+            The row of each line at each of the lines that cross it, ``(lines, others)``; and
+            whether each wall is drawn, ``(lines, others - 1)``.
+        """
+        pieces = _pieces(other.places, np.inf)
+        pale, strong = self._darkness(self.places.astype(int))
+        seen, free = self._seen(pale, strong)
+        dark, line, open_ = (
+            _sums(one, pieces) for one in (np.clip(self.ridges, 0, 1.5 * strong) * free, seen, free)
+        )
+        off = max(2, round(_OFF * reach))
+        away = np.arange(-off, off + 1)
+        near = np.clip(self.places.astype(int)[:, None] + away, 0, len(dark) - 1)
+        mean = (dark / np.maximum(open_, 1))[near]
+        best = (mean - 0.02 * strong * np.abs(away)[:, None]).argmax(1)
+        at_best = np.take_along_axis(near[..., None], best[:, None], 1)[:, 0]
+        part, known = (
+            np.take_along_axis(one, at_best, 0) for one in (line / np.maximum(open_, 1), open_)
+        )
+        widths = np.array([b - a for a, b in pieces])
+        is_drawn = (part >= _LENIENT) | (known < _FREE * widths)
+        # The middle of a line lies between pixels.
+        is_near = np.abs(away[:, None] - away[best][:, None]) <= 2
+        weights = np.maximum(mean * is_near, 1e-6)
+        offs = (weights * away[:, None]).sum(1) / weights.sum(1)
+        middles = np.array([(a + b) / 2 for a, b in pieces])
+        at = np.repeat(self.places[:, None], len(other.places), 1)
+        for row, off_line, free_part, drawn in zip(at, offs, known, is_drawn, strict=True):
+            x, used = middles[drawn & (free_part > 0)], drawn & (free_part > 0)
+            if not len(x):
+                continue
+            degree = min(2, (len(x) - 1) // 2)
+            fit = np.polynomial.polynomial.polyfit(
+                x - middles.mean(), off_line[used], degree, w=np.sqrt(free_part[used])
+            )
+            where = np.clip(other.places, x.min(), x.max()) - middles.mean()
+            row += np.polynomial.polynomial.polyval(where, fit)
+        for place, is_border in zip((0, -1), self.borders, strict=True):
+            if is_border:
+                is_drawn[place] = True
+        return at, is_drawn
+
+
+def _sums(values: NDArray[Any], pieces: Sequence[tuple[int, int]]) -> Floats:
+    """Add up each row's values in each piece, ``(rows, pieces)``."""
+    kind = np.float32 if values.dtype == np.float32 else np.int32
+    return np.stack([values[:, a:b].sum(1, dtype=kind) for a, b in pieces], 1).astype(float)
+
+
+def _deviation(values: Values, side: float) -> float:
+    """Estimate the standard deviation of the noise, in blocks, of which many hold ink."""
+    rows, columns = (max(1, round(length / side)) for length in values.shape)
+    high, wide = values.shape[0] // rows, values.shape[1] // columns
+    parts = np.abs(values[: rows * high, : columns * wide]).reshape(rows, high, columns, wide)
+    blocks = parts[:, ::2, :, ::2].swapaxes(1, 2).reshape(rows * columns, -1)
+    rank = blocks.shape[1] // 4
+    least = np.partition(blocks, rank, axis=1)[:, rank]
+    return float(np.quantile(least, 0.25)) / _QUARTILE
+
+
+def _pieces(edges: Sequence[float] | Floats, longest: float) -> list[tuple[int, int]]:
+    """Divide the columns between edges into pieces that leave out the edges."""
+    found = []
+    for start, stop in pairwise(edges):
+        inset = min(4.0, (stop - start) / 6)
+        count = max(1, int(np.ceil((stop - start) / longest)))
+        ends = np.rint(np.linspace(start + inset, stop - inset, count + 1)).astype(int).tolist()
+        found += [(max(0, a), max(a + 1, b)) for a, b in pairwise(ends)]
+    return found
