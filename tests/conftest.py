@@ -9,13 +9,15 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-import mnistry  # chooses Keras's backend before anything imports Keras; JAX comes later
-from mnistry import datasets
+import mnistry  # chooses Keras's backend before anything imports Keras; JAX and NumPy come later
 from mnistry.system.files import cache_dir
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # With CI=true a test may be skipped only for one of these reasons.
 ALLOWED_SKIPS = {
@@ -46,6 +48,10 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 # Most trainings of tests are so short that compiling takes longer. Without LLVM's optimisation the
 # same programs are compiled in half of the processor time. `.ci/run` runs a part with it.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+# Several processes share the cores: more threads in each would wait for each other in busy loops.
+for name in ("OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+    os.environ.setdefault(name, "1")
 
 # If a shell starts the tests in the background, they and their processes ignore Ctrl-C: undo that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -83,6 +89,8 @@ def empty_caches(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Point every origin at a port that nobody listens on: no test reaches the network."""
+    from mnistry import datasets
+
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
     monkeypatch.setattr(datasets.mnist, "ORIGINS", ("http://127.0.0.1:9/mnist.npz",))
@@ -107,8 +115,10 @@ def mnist_path() -> Path:
 
 
 @pytest.fixture(scope="session")
-def mnist(mnist_path: Path) -> dict[str, np.ndarray]:
+def mnist(mnist_path: Path) -> "dict[str, np.ndarray]":
     """The real arrays by Keras's names."""
+    import numpy as np
+
     with np.load(mnist_path) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
