@@ -153,7 +153,7 @@ def train(
         if run is None and "batch_size" not in changes:
             wanted = _with_fitting_batches(wanted, dataset)
         several = [Experiment(wanted.recipe, dataset.origin, number) for number in places]
-        if workers is None and not callback_names and share_a_program(several):
+        if several and workers is None and not callback_names and share_a_program(several):
             runs = _new_together(several, dataset, list(places.values()))
         else:
             for one in several:
