@@ -92,8 +92,8 @@ class Family:
     bend: tuple[float, float]
 
     @classmethod
-    def of(cls, known: Known) -> "Family":
-        """Fit it to lines that were seen."""
+    def of(cls, known: Known, side: int) -> "Family":
+        """Fit it to lines that were seen in a picture with a side of so many pixels."""
         a, b, c = known.curves.T
         middle = float(known.starts.min() + known.stops.max()) / 2
         lengths = known.stops - known.starts
@@ -101,7 +101,8 @@ class Family:
         centre = float(np.average(places, weights=lengths))
         off = places - centre
         slope = _straight(off, b + 2 * c * middle, lengths**2)
-        bend = _straight(off, c, lengths**4)
+        is_long = _tells_bend(known.starts.min(), known.stops.max(), side)
+        bend = _straight(off, c, lengths**4) if is_long else (0.0, 0.0)
         return cls(middle, centre, slope, bend)
 
     def off(self, place: Floats, along: Floats) -> Floats:
@@ -126,13 +127,14 @@ class Family:
         if stop - start < 4 * reach or inside[0].stop - inside[0].start < 2 * reach:
             return self
         ridges = ridge(flat[inside], reach)
-        most = _BRIGHT * _deviation(ridges, 2 * reach)
+        bright = _BRIGHT * _deviation(ridges, 2 * reach)
         count = min(_STRIPS, round((stop - start) / reach))
         edges = np.linspace(0, stop - start, count + 1).astype(int)
         pieces = list(pairwise(edges.tolist()))
-        strips = _sums(np.clip(ridges, -most, most), pieces) / np.diff(edges)
+        strips = _sums(np.clip(ridges, -bright, bright), pieces) / np.diff(edges)
         x = (edges[1:] + edges[:-1]) / (stop - start) - 1  # -1 to 1
-        found = _sharpest(strips.T, x, max(2, round(_TURNED * (stop - start))))
+        most = max(2, round(_TURNED * (stop - start)))
+        found = _sharpest(strips.T, x, most, _tells_bend(start, stop, flat.shape[1]))
         if found == (0, 0):
             return self
         half, centre_x = (stop - start) / 2, (start + stop) / 2
@@ -143,6 +145,11 @@ class Family:
             slope=(self.slope[0] + slope, self.slope[1]),
             bend=(self.bend[0] + bend, self.bend[1]),
         )
+
+
+def _tells_bend(start: float, stop: float, side: int) -> bool:
+    """Whether lines are so long that they tell how they bend further out."""
+    return 2 * (stop - start) > side
 
 
 def _within(values: Values, own: Known, others: Known, margin: float = 0.0) -> tuple[slice, slice]:
@@ -159,7 +166,7 @@ def _within(values: Values, own: Known, others: Known, margin: float = 0.0) -> t
     )
 
 
-def _sharpest(strips: Floats, x: Floats, most: int) -> tuple[int, int]:
+def _sharpest(strips: Floats, x: Floats, most: int, is_long: bool) -> tuple[int, int]:
     """Find how far to turn and bend lines, in pixels at their ends, so that they stand out.
 
     Parameters
@@ -170,6 +177,8 @@ def _sharpest(strips: Floats, x: Floats, most: int) -> tuple[int, int]:
         Where the strips are, -1 to 1.
     most
         The most that they are turned or bent.
+    is_long
+        Whether they may be bent at all.
     """
     room, count = 2 * most, strips.shape[1]
     padded = np.pad(strips, ((0, 0), (room, room)))
@@ -184,7 +193,7 @@ def _sharpest(strips: Floats, x: Floats, most: int) -> tuple[int, int]:
     best = (sharpness(0, 0), 0, 0)
     for tried in (range(-most, most + 1, 2), range(-1, 2)):
         _, turn, bend = best
-        ways = [(turn + a, bend + b) for a in tried for b in tried]
+        ways = [(turn + a, bend + b) for a in tried for b in (tried if is_long else (0,))]
         best = max([best, *((sharpness(*way), *way) for way in ways)], key=lambda one: one[0])
     return best[1:]
 
@@ -216,11 +225,15 @@ class Ruling:
         ``(rows + 1, columns + 1, 2)``: column and row of each crossing.
     row_walls, column_walls
         For each line, and each two neighbouring ones that cross it, whether the wall is drawn.
+    row_borders, column_borders
+        Whether the first and the last line are not drawn.
     """
 
     points: Floats
     row_walls: NDArray[np.bool_]
     column_walls: NDArray[np.bool_]
+    row_borders: tuple[bool, bool]
+    column_borders: tuple[bool, bool]
 
 
 def find_ruling(
@@ -239,7 +252,7 @@ def find_ruling(
     are_whole
         Whether the known lines were seen whole; else they may be strokes of digits.
     """
-    level, upright = Family.of(rows), Family.of(columns)
+    level, upright = Family.of(rows, contrast.shape[1]), Family.of(columns, contrast.shape[0])
     flat = _flattened(contrast, level, upright)
     level = level.sharper(flat, rows, columns, reach)
     upright = upright.sharper(np.ascontiguousarray(flat.T), columns, rows, reach)
@@ -259,7 +272,8 @@ def find_ruling(
     across, down = sides[0].bordered(sides[1], reach), sides[1].bordered(sides[0], reach)
     v, row_walls = across.followed(down, reach)
     u, column_walls = down.followed(across, reach)
-    return Ruling(np.stack(mapped(level, upright, u.T, v), -1), row_walls, column_walls)
+    points = np.stack(mapped(level, upright, u.T, v), -1)
+    return Ruling(points, row_walls, column_walls, across.borders, down.borders)
 
 
 def _flattened(contrast: Values, rows: Family, columns: Family) -> Values:
