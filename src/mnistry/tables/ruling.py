@@ -42,8 +42,11 @@ _APART = 0.25
 # A column of the picture has lines if this part of them is drawn there; gaps of so many pieces
 # do not count.
 _ENDS, _GAP = 0.4, 0.5
-# A wall may be off its line by this part of a piece.
+# A wall may be off its line by this part of the usual row.
 _OFF = 0.12
+# Where this part of all rows are equally high, but for that part, a line that is missing is added
+# if walls of so much of its length are drawn.
+_MOSTLY, _EQUAL, _HINT = 0.5, 0.1, 0.4
 # A row or column that is lower or narrower than this part of the median is a double line.
 _DOUBLE = 0.22
 # Lines that stick out by more than this part of the usual row or column bound another one.
@@ -270,8 +273,9 @@ def find_ruling(
     if min(len(side.places) for side in sides) < 2:
         return None
     across, down = sides[0].bordered(sides[1], reach), sides[1].bordered(sides[0], reach)
-    v, row_walls = across.followed(down, reach)
-    u, column_walls = down.followed(across, reach)
+    across, down = across.filled(down), down.filled(across)
+    v, row_walls = across.followed(down)
+    u, column_walls = down.followed(across)
     points = np.stack(mapped(level, upright, u.T, v), -1)
     return Ruling(points, row_walls, column_walls, across.borders, down.borders)
 
@@ -475,6 +479,34 @@ class _Side:
         places = np.concatenate([[start] * borders[0], places, [stop] * borders[1]])
         return dataclasses.replace(self, places=places, borders=borders)
 
+    def filled(self, other: "_Side") -> "_Side":
+        """Add a line where rows of equal height leave room for one, if a part of it is drawn."""
+        heights = np.diff(self.places)
+        usual = float(np.median(heights))
+        if np.mean(np.abs(heights / usual - 1) < _EQUAL) < _MOSTLY:
+            return self
+        pieces = _pieces(other.places, np.inf)
+        line, free = (
+            _sums(one, pieces) for one in self._seen(*self._darkness(self.places.astype(int)))
+        )
+        widths = np.array([b - a for a, b in pieces])
+        off = self._off()
+        more: list[float] = []
+        for start, height in zip(self.places[:-1], heights, strict=True):
+            count = round(height / usual)
+            if count < 2 or abs(height / count / usual - 1) > _EQUAL:
+                continue
+            for place in start + height * np.arange(1, count) / count:
+                near = slice(max(0, round(place) - off), round(place) + off + 1)
+                is_drawn = line[near] >= np.maximum(_LENIENT * free[near], _FREE * widths)
+                if (is_drawn.any(0) * widths).sum() >= _HINT * widths.sum():
+                    more.append(round(place) - off + int(is_drawn.sum(1).argmax()))
+        return dataclasses.replace(self, places=np.sort(np.concatenate([self.places, more])))
+
+    def _off(self) -> int:
+        """Return how many rows a wall may be off its line."""
+        return max(2, round(_OFF * float(np.median(np.diff(self.places)))))
+
     def _stick_out(self, place: float, end: float) -> bool:
         """Whether most lines go on from a column to an end, and no further."""
         line, free = self._drawn()
@@ -498,7 +530,7 @@ class _Side:
         near = [np.clip(rows + off, 0, len(line) - 1) for off in (-1, 0, 1)]
         return np.any([line[row] for row in near], axis=0), free[near[1]]
 
-    def followed(self, other: "_Side", reach: float) -> tuple[Floats, NDArray[np.bool_]]:
+    def followed(self, other: "_Side") -> tuple[Floats, NDArray[np.bool_]]:
         """Follow each line from cell to cell.
 
         Returns
@@ -513,7 +545,7 @@ class _Side:
         dark, line, open_ = (
             _sums(one, pieces) for one in (np.clip(self.ridges, 0, 1.5 * strong) * free, seen, free)
         )
-        off = max(2, round(_OFF * reach))
+        off = self._off()
         away = np.arange(-off, off + 1)
         near = np.clip(self.places.astype(int)[:, None] + away, 0, len(dark) - 1)
         mean = (dark / np.maximum(open_, 1))[near]
