@@ -43,6 +43,8 @@ _WALLS = 0.8
 # The least usual height and width of cells, in pieces of lines: of a grid with fewer than `_MANY`
 # lines in each direction, and of one with more.
 _SMALLEST, _DENSE, _MANY = 0.85, 0.5, 14
+# No cell is narrower than this, in pixels.
+_NARROWEST = 4.0
 # The least extent of a grid, in pieces of lines.
 _LEAST = 3.0
 # Pieces of a line differ in contrast at most by this factor.
@@ -629,7 +631,10 @@ def _is_grid(ruling: Ruling, reach: float) -> bool:
     if min(float(one.mean()) for one in (ruling.row_walls, ruling.column_walls)) < _WALLS:
         return False
     x, y = np.moveaxis(ruling.points, -1, 0)
-    pitch = min(float(np.median(np.diff(y, axis=0))), float(np.median(np.diff(x, axis=1))))
+    heights, widths = np.diff(y, axis=0), np.diff(x, axis=1)
+    if min(heights.min(), widths.min()) < _NARROWEST:
+        return False
+    pitch = min(float(np.median(heights)), float(np.median(widths)))
     extent = min(float(np.ptp(y, axis=0).min()), float(np.ptp(x, axis=1).min()))
     if extent < _LEAST * reach:
         return False

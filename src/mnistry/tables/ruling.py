@@ -257,9 +257,11 @@ def find_ruling(
     """
     level, upright = Family.of(rows, contrast.shape[1]), Family.of(columns, contrast.shape[0])
     flat = _flattened(contrast, level, upright)
+    before = level, upright
     level = level.sharper(flat, rows, columns, reach)
     upright = upright.sharper(np.ascontiguousarray(flat.T), columns, rows, reach)
-    flat = _flattened(contrast, level, upright)
+    if (level, upright) != before:
+        flat = _flattened(contrast, level, upright)
     sides = [
         _Side.of(flat, level, rows, columns, reach),
         _Side.of(np.ascontiguousarray(flat.T), upright, columns, rows, reach),
@@ -415,12 +417,9 @@ class _Side:
             around = slice(place - 2, place + 3)
             is_line[around] |= share[1][around] >= _SHARE
         # The darkest of neighbouring rows.
-        depth = self.ridges[:, round(start) : round(stop) + 1 : 3]
-        score = (
-            np.where(is_line, line.sum(1) / np.maximum(free.sum(1), 1), 0)
-            + 0.1 * np.clip(depth, 0, 1).mean(1)
-        )[first:last]
-        score *= is_line[first:last]
+        depth = self.ridges[:, round(start) : max(round(start), round(stop)) + 1 : 3]
+        score = line.sum(1) / np.maximum(free.sum(1), 1) + 0.1 * np.clip(depth, 0, 1).mean(1)
+        score = (score * is_line)[first:last]
         highest = cv2.dilate(score[:, None], np.ones((2 * apart + 1, 1), np.uint8))[:, 0]
         places = first + np.flatnonzero((score == highest) & (score > 0)).astype(float)
         if not places.size:
@@ -432,7 +431,8 @@ class _Side:
         """Return how dark the paler and the darker lines in some rows are."""
         start, stop = (round(end) for end in self.ends)
         near = [self.ridges[np.clip(rows + off, 0, len(self.ridges) - 1)] for off in (-1, 0, 1)]
-        each = np.median(np.max(near, axis=0)[:, max(0, start) : stop + 1 : 3], axis=1)
+        start = min(max(0, start), self.ridges.shape[1] - 1)
+        each = np.median(np.max(near, axis=0)[:, start : max(start, stop) + 1 : 3], axis=1)
         each = each[each >= max(0.0, _PALE * float(np.quantile(each, 0.75)))]
         if not each.size:
             return 0.0, 0.0
@@ -580,8 +580,12 @@ class _Side:
 
 def _sums(values: NDArray[Any], pieces: Sequence[tuple[int, int]]) -> Floats:
     """Add up each row's values in each piece, ``(rows, pieces)``."""
-    kind = np.float32 if values.dtype == np.float32 else np.int32
-    return np.stack([values[:, a:b].sum(1, dtype=kind) for a, b in pieces], 1).astype(float)
+    values = values.view(np.uint8) if values.dtype == bool else values
+    kind = cv2.CV_32S if values.dtype == np.uint8 else cv2.CV_32F
+    last = values.shape[1] - 1
+    parts = [values[:, min(a, last) : max(b, min(a, last) + 1)] for a, b in pieces]
+    sums = [cv2.reduce(part, 1, cv2.REDUCE_SUM, dtype=kind)[:, 0] for part in parts]
+    return np.stack(sums, 1).astype(float)
 
 
 def _deviation(values: Values, side: float) -> float:
