@@ -288,7 +288,7 @@ def optimizer_step(run: Run, gradient: Any) -> OptimizerStep:
     if [variable.shape for variable in variables] != [array.shape for array in flat]:
         raise ModelError("its weights are not those of model.onnx", where=run.keras_path)
     recipe = run.experiment.recipe
-    steps = concepts.steps_per_epoch(run.scores().train.count, recipe.batch_size)
+    steps = concepts.steps_per_epoch(recipe.epoch_size(run.scores().train.count), recipe.batch_size)
     optimizer = make_optimizer(recipe, steps * recipe.epochs)
     optimizer.build(variables)
     state = _saved_state(run.keras_path)

@@ -316,7 +316,7 @@ class FormReader:
         """Find ink that lies in no field; the nearest field is then to be checked."""
         areas = [around(place.boxes) for place in page.places]
         marks = outside.marks(seen, areas, _unlike(page), lines)
-        told = 0
+        stray = []
         for x, y in marks:
             place = min(page.places, key=lambda one: _away(around(one.boxes), x, y), default=None)
             # Paper that exists already has boxes that are no fields of this form.
@@ -324,10 +324,11 @@ class FormReader:
             if place is not None and is_near and self.form.template is None:
                 found[key_of(place)] = found[key_of(place)].doubted("there is ink beside it")
             else:
-                told += 1
-        if not told:
+                stray.append((x, y))
+        if not stray:
             return []
-        where = f"{marks[0][0]:.0f} mm from the left and {marks[0][1]:.0f} mm from the top"
+        x, y = stray[0]
+        where = f"{x:.0f} mm from the left and {y:.0f} mm from the top"
         return [f"page {page.number}: ink in no field, such as {where}"]
 
 
