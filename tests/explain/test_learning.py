@@ -55,7 +55,7 @@ def test_the_step_is_that_of_rmsprop_with_the_averages_of_the_training(
         moved, _ = concepts.rmsprop_step(np.zeros(slopes.shape), slopes, average)
         # Keras adds in float32 to weights of about 0.1.
         np.testing.assert_allclose(found, moved, rtol=1e-4, atol=3e-8)
-    assert step.step.remembers
+    assert step.step.has_state
     assert (step.step.optimizer, step.step.steps_before) == ("RMSprop", 2 * 29)
     assert step.step.learning_rate == pytest.approx(0.001)
     assert step.step.peak_learning_rate is None
@@ -93,7 +93,7 @@ def test_the_step_is_that_of_the_optimizer_saved_with_the_model(few, digits, tmp
     model.optimizer.apply(arrays, model.trainable_variables)
     for found, old, new in zip(flat(made.changes), before, model.get_weights(), strict=True):
         np.testing.assert_allclose(found, new.astype(np.float64) - old, rtol=1e-5, atol=1e-8)
-    assert made.remembers
+    assert made.has_state
     assert made.steps_before == 10
     assert abs(made.changes[1][0]).max() > 1e-5
 
@@ -178,7 +178,7 @@ def test_without_a_saved_state_the_optimizer_makes_a_first_step(finished_run, gr
     keras_files.save(finished_run.model(), run.keras_path)
     digests = {**run.digests, run.keras_path.name: files.sha256(run.keras_path)}
     made = learning.optimizer_step(dataclasses.replace(run, digests=digests), gradient)
-    assert not made.remembers
+    assert not made.has_state
     assert made.steps_before == 0
     moves = abs(made.changes[1][0])
     # RMSprop's first step divides each gradient by the root of a tenth of its square.

@@ -271,7 +271,7 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     Raises
     ------
     UsageError, ModelError
-        If it is no model, takes other images, or gives no probabilities; told before scoring.
+        If it is no model, takes other images, or gives no probabilities; raised before scoring.
     DataError
         If images or labels have the wrong shape, dtype or range.
 
