@@ -389,8 +389,9 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     aside = 0 if labels is None else held_out_count(labels, recipe.validation)
     count = len(dataset.train.images) - aside
     own = None if recipe.validation else dataset.validation
-    steps = noun(steps_per_epoch(count, recipe.batch_size), "step")
-    kind = gradient_descent_kind(recipe.batch_size, count)
+    size = recipe.epoch_size(count)
+    steps = noun(steps_per_epoch(size, recipe.batch_size), "step")
+    kind = gradient_descent_kind(recipe.batch_size, size)
     test = "no" if dataset.test is None else f"{len(dataset.test.images):,}"
     watched = f", {aside:,} set aside for validation" if aside else ""
     if own is not None and own.labels is not None:

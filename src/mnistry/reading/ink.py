@@ -263,7 +263,7 @@ def _contrast(values: Values, window: float) -> Values:
 
 
 def _sample(values: Values) -> Values:
-    """Sample about 128 rows and columns: enough for a median."""
+    """Sample 128 to 255 rows and columns, or all of a smaller array: enough for a median."""
     rows, columns = (max(1, side // 128) for side in values.shape)
     return values[::rows, ::columns]
 

@@ -138,6 +138,16 @@ class Recipe:
                 expected="categorical_crossentropy",
             )
 
+    def epoch_size(self, images: int) -> int:
+        """Return the number of images in an epoch: the training images and those added to them.
+
+        Examples
+        --------
+        >>> Recipe(styled=100, non_digits=50).epoch_size(1000)
+        1150
+        """
+        return images + self.styled + self.non_digits
+
     def _require(self, setting: str, holds: bool, expected: str) -> None:
         if not holds:
             value = getattr(self, setting)

@@ -271,7 +271,7 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     Raises
     ------
     UsageError, ModelError
-        If it is no model, takes other images, or gives no probabilities; told before scoring.
+        If it is no model, takes other images, or gives no probabilities; raised before scoring.
     DataError
         If images or labels have the wrong shape, dtype or range.
 
@@ -374,8 +374,8 @@ def _hold_out(experiment: Experiment, dataset: Dataset) -> Parts:
 def _count_steps(recipe: Recipe, kept: Split) -> int:
     """Check the recipe for these images, and return the number of training steps."""
     _settings(recipe).check(len(kept.images))
-    count = len(kept.images) + recipe.styled + recipe.non_digits
-    return steps_per_epoch(count, recipe.batch_size) * recipe.epochs
+    size = recipe.epoch_size(len(kept.images))
+    return steps_per_epoch(size, recipe.batch_size) * recipe.epochs
 
 
 def _settings(recipe: Recipe, seed: int = 0) -> fit.Settings:

@@ -212,13 +212,14 @@ def _collect(
         raise ValueError(f"{path} imports itself")
     source = _read(path)
 
-    def constant(match: re.Match[str]) -> str:
+    def as_constant(match: re.Match[str]) -> str:
+        """Return the declaration that replaces an import, once that module has been added."""
         other = _relative(path, match["path"])
         _collect(other, order, (*above, path))
-        names = match["whole"] or f"{{{match['names'].replace(' as ', ': ')}}}"
+        names = match["whole"] or "{" + match["names"].replace(" as ", ": ") + "}"
         return f"const {names} = {_name(other)};\n"
 
-    body = _IMPORT.sub(constant, source)
+    body = _IMPORT.sub(as_constant, source)
     exported = [match["name"] for match in _EXPORT.finditer(body)]
     body = _EXPORT.sub("", body)
     if re.search(r"^(import|export)\b", body, re.MULTILINE):

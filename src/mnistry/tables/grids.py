@@ -264,8 +264,9 @@ def _directions(contrast: NDArray[np.float32]) -> tuple[Floats, Floats]:
     soft = np.asarray(cv2.GaussianBlur(contrast, (0, 0), 1.0), np.float32)
     gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     xx, yy, xy = (cv2.blur(one, (11, 11)) for one in (gx * gx, gy * gy, gx * gy))
-    apart = cv2.magnitude(xx - yy, 2 * xy)
-    on_line = (soft > max(_FAINTEST, 3 * _deviation(soft))) & (apart > _COHERENT * (xx + yy))
+    # The difference of the tensor's eigenvalues; their sum is xx + yy.
+    difference = cv2.magnitude(xx - yy, 2 * xy)
+    on_line = (soft > max(_FAINTEST, 3 * _deviation(soft))) & (difference > _COHERENT * (xx + yy))
     y, x = np.nonzero(on_line)
     step = max(1, len(y) // _SAMPLES)
     y, x = y[::step], x[::step]
@@ -274,7 +275,7 @@ def _directions(contrast: NDArray[np.float32]) -> tuple[Floats, Floats]:
 
 
 def _sample(values: NDArray[Any]) -> NDArray[Any]:
-    """Sample about 256 rows and columns."""
+    """Sample 256 to 511 rows and columns; all of a smaller array."""
     return values[:: max(1, values.shape[0] // 256), :: max(1, values.shape[1] // 256)]
 
 
@@ -298,14 +299,16 @@ def _main_direction(angles: Floats) -> float:
 def _vanishing_point(places: Floats, angles: Floats, first: float) -> Floats:
     """Fit the point at which lines of about one direction meet, in homogeneous coordinates.
 
+    By iteratively reweighted least squares with Geman and McClure's weights.
+
     Parameters
     ----------
     places
         Points on the lines, ``(n, 2)``, within the unit circle.
     angles
-        The lines' directions.
+        The lines' directions, in radians.
     first
-        The usual direction.
+        The direction near which theirs are, in radians.
     """
     off = (angles - first + np.pi / 2) % np.pi - np.pi / 2
     near = np.abs(off) < np.deg2rad(14)
@@ -317,8 +320,8 @@ def _vanishing_point(places: Floats, angles: Floats, first: float) -> Floats:
     lines = np.stack([-sin, cos, x * sin - y * cos], 1)
     for width in np.deg2rad([8, 6, 4, 3, 2, 2, 1, 1, 1, 1, 1]):
         weights = 1 / (1 + (lines @ point / width) ** 2) ** 2
-        # A prior of no perspective decides where few lines tell of any.
         moments = (lines * weights[:, None]).T @ lines / weights.sum()
+        # A prior of no perspective decides where few lines tell of any.
         moments[2, 2] += 1e-4
         point = np.linalg.eigh(moments)[1][:, 0]
         point = point * np.sign(point[0] * np.cos(first) + point[1] * np.sin(first))

@@ -98,12 +98,13 @@ def train(
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
     on_progress
-        Called about five times a second. Within an epoch the weights are in the engine, so use
-        `model` only in a callback's hooks for epochs.
+        Called with a `mnistry.training.history.Progress` about five times a second, and at the end
+        of each epoch. Within an epoch the weights are in the engine, so use `model` only in a
+        callback's hooks for epochs.
     checkpoint_folder
-        Where to save the state: when the training ends or is interrupted, and at least every ten
-        seconds, within an epoch too; with ``model.fit``, only between epochs. If a state is there,
-        the training resumes from it.
+        The folder in which to save the state. It is saved when the training ends or is interrupted,
+        and at least every ten seconds, within an epoch too; with ``model.fit``, only between
+        epochs. If a state is there, the training resumes from it. None saves none.
 
     Returns
     -------
@@ -115,7 +116,8 @@ def train(
     DataError
         If images or labels have the wrong shape, dtype or range.
     ModelError
-        If the model takes other images or gives no probabilities; told before the first step.
+        If the model takes other images, or gives no probabilities. Logits are accepted if it was
+        compiled with a loss that has ``from_logits=True``. Raised before the first step.
     UsageError
         If a setting is out of its range.
     DivergedError
@@ -125,7 +127,8 @@ def train(
     Warns
     -----
     Notice
-        If the model does not scale its input.
+        If the model does not scale its input, or does not end with softmax but gives numbers from 0
+        to 1, as sigmoid does.
 
     Notes
     -----
