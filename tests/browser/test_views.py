@@ -1,4 +1,6 @@
-"""Every view fits three widths, and is accessible in light and dark."""
+"""Every view fits four widths, and is accessible in light and dark."""
+
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -27,9 +29,28 @@ def fill(page, view: str, draw_seven) -> None:
 def test_a_view_fits_every_width_and_is_accessible(
     open_view, draw_seven, fits_and_is_accessible, view
 ):
-    page = open_view(view, width=360)
+    page = open_view(view, width=390)
     fill(page, view, draw_seven)
-    fits_and_is_accessible(page, (360, 900, 1600))
+    fits_and_is_accessible(page, (390, 768, 900, 1280))
+
+
+def test_a_datasets_mistakes_are_shown_surest_first_in_any_size(open_view):
+    page = open_view("data")
+    page.locator("#data-name").select_option("sample")
+    page.locator("#data-split").select_option("train")
+    expect(page.locator("#data-said")).to_have_text("sample, train: 4,000 images")
+    before = page.locator("#data-images canvas").first.bounding_box()["width"]
+    page.get_by_label("Size").fill("9")
+    assert page.locator("#data-images canvas").first.bounding_box()["width"] > 2 * before
+    page.get_by_label("Go to").fill("3990")
+    page.get_by_label("Go to").press("Enter")
+    expect(page.locator("#data-images button")).to_have_count(11)
+    page.locator("#data-only").select_option("mistakes")
+    expect(page.locator("#data-order")).to_have_value("surest")
+    expect(page.locator("#data-images .wrong").first).to_be_visible()
+    told = [one.get_attribute("title") for one in page.locator("#data-images button").all()]
+    sureness = [float(re.search(r"([\d.]+)\u00a0%", one)[1]) for one in told]
+    assert sureness == sorted(sureness, reverse=True)
 
 
 def test_the_colour_scheme_is_kept_after_a_reload(open_view):

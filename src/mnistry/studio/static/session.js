@@ -3,8 +3,9 @@
 import * as api from "./api.js";
 import { Drawing } from "./drawing.js";
 import { Newest } from "./pure/newest.js";
+import { opened, read } from "./pure/one_digit.js";
 import * as strokes from "./pure/strokes.js";
-import { raster } from "./raster.js";
+import { ink, raster } from "./raster.js";
 
 const PAUSE = 15; // milliseconds after the last point before the drawing is read
 
@@ -12,12 +13,30 @@ class Session extends Drawing {
   truth = null;
   test = null; // an image of the dataset to show instead of the drawing
 
+  #local = null; // {network, threshold}: reads one digit in the page
+
   #reader = new Newest(
-    async (drawing) => strokes.inPadUnits(await api.show("read?fields=all", await raster(drawing))),
+    async (drawing) => strokes.inPadUnits(this.#alone(drawing) ?? (await api.ask("read?fields=all", api.picture(await raster(drawing))))),
     (reading) => this.#read(reading),
     (error) => this.tell("trouble", error),
     PAUSE,
   );
+
+  /** Read one digit in the page from now on, with the network in use; what cannot be read so, the server reads. */
+  async useNetwork() {
+    this.#local = null;
+    const found = await api.ask("network/javascript");
+    const network = found && opened(found);
+    this.#local = network && { network, threshold: found.threshold };
+  }
+
+  /** The reading of a drawing that is surely one digit, without the server; else null. */
+  #alone(drawing) {
+    if (!this.#local || !strokes.isLone(drawing)) return null;
+    const { network, threshold } = this.#local;
+    const { digit } = read(network, threshold, ink(drawing));
+    return { lines: [digit.digit === null ? "?" : String(digit.digit)], digits: [digit] };
+  }
 
   /** Read the drawing again, as after a change of network. */
   again() {
