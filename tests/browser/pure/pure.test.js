@@ -27,6 +27,10 @@ test("a pointer's place on the screen becomes a place in the pad's units", () =>
 test("the boxes of digits in the smaller picture are converted to the pad's units", () => {
   const reading = { text: "7", digits: [{ digit: 7, box: [10, 20, 30, 40] }] };
   assert.deepEqual(strokes.inPadUnits(reading).digits[0].box, [20, 40, 60, 80]);
+  // A drawing that leans is read level; its digits' corners are where they were drawn.
+  const quad = [[12, 20], [42, 22], [40, 62], [10, 60]];
+  const leaning = { digits: [{ ...reading.digits[0], quad }] };
+  assert.deepEqual(strokes.inPadUnits(leaning).digits[0].box, [20, 40, 64, 84]);
 });
 
 test("drawing more changes no earlier drawing, so that undo can restore it", () => {

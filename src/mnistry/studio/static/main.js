@@ -94,6 +94,5 @@ studio.refresh().then(() => {
   // Its layout follows the network: it must not change while somebody draws.
   if (!byId("view-inside").hidden) VIEWS.inside.shown();
   VIEWS.photo.statusKnown();
-  VIEWS.train.resume();
-  session.useNetwork();
+  return Promise.all([VIEWS.train.resume(), session.useNetwork()]);
 }).catch(studio.report);

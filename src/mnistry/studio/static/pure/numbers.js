@@ -28,14 +28,6 @@ export function state({ text, by_hand: byHand }) {
   return text.includes("?") ? "unsure" : "sure";
 }
 
-/** A number's box in the picture: the page on it may be turned, or seen aslant. */
-export function place({ quad, box }) {
-  if (!quad) return box;
-  const [x, y] = [0, 1].map((axis) => quad.map((point) => point[axis]));
-  const [left, top] = [Math.min(...x), Math.min(...y)];
-  return [left, top, Math.max(...x) - left, Math.max(...y) - top];
-}
-
 /** Each digit that is known, as {label, image}: of numbers corrected with as many digits as were
     read, and of the others those that are certain. */
 export function examples(numbers) {
