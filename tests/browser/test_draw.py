@@ -26,7 +26,12 @@ def test_one_digit_is_read_without_the_server_and_several_with_it(open_view, dra
     page = open_view("draw")
     asked = ["not drawn yet"]
     page.on("request", lambda request: asked.append(request.url))
-    for _ in range(20):  # until the page has its network
+    entries = "performance.getEntriesByType('resource').map(({ name }) => name)"
+    for _ in range(100):  # until the page has its network,
+        if any(name.endswith("/network/javascript") for name in page.evaluate(entries)):
+            break
+        page.wait_for_timeout(100)
+    for _ in range(20):  # and has unpacked it
         if not asked:
             break
         page.get_by_role("button", name="Clear").dispatch_event("click")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).with_name("static")
 
-_COMPARED = 200  # images on which a network for JavaScript is compared
+_COMPARED = 20  # images on which a network for JavaScript is compared
 _MAX_FOLLOWERS = 16  # pages that follow a training at once
 _INDICES = re.compile(r"\d{1,9}(,\d{1,9})*")
 
@@ -115,8 +115,8 @@ class Studio:
         if network not in self._for_page:
             self._for_page.clear()
             try:
-                self._for_page[network] = network.for_page(self.gallery.some(_COMPARED))
-            except MnistryError:  # there is no data
+                self._for_page[network] = network.for_page(self.gallery.sample(_COMPARED))
+            except MnistryError:  # the sample is not installed
                 self._for_page[network] = None
         return self._for_page[network]
 

@@ -76,9 +76,9 @@ class Gallery:
             ],
         )
 
-    def some(self, count: int) -> Images:
-        """Return some images, of any split."""
-        return next(iter(self._load(None).splits().values())).images[:count]
+    def sample(self, count: int) -> Images:
+        """Return images of the sample, which is there without a download."""
+        return _split(self._load("sample"), "train").images[:count]
 
     def image(self, data: str | None, split: str, index: int) -> schemas.LabelledImage:
         """Return one image as numbers."""
