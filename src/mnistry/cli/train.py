@@ -141,7 +141,7 @@ def train(
 
     run = None if resume is None else Run.open(resume)
     if run is None:
-        chosen = _recipe(recipe or "classic", changes)
+        chosen = recipes.find(recipe or "classic").changed(**changes)
         wanted = Experiment(chosen, form.at(data), seed or 0)
         places = _places(output, wanted.seed, seeds)
     else:
@@ -186,12 +186,6 @@ def _cluster(address: str, workers: int | None) -> Iterator[None]:
         yield
 
 
-def _recipe(name: str, changes: dict[str, Any]) -> "Recipe":
-    found = recipes.find(name)
-    changed = dataclasses.replace(found, **changes)
-    return found if changed == found else dataclasses.replace(changed, name="custom")
-
-
 def _changes(
     settings: dict[str, Any], model: Path | None, schedule: str | None, distort: float | None
 ) -> dict[str, Any]:
@@ -234,8 +228,7 @@ def _with_fitting_batches(experiment: "Experiment", dataset: "Dataset") -> "Expe
         f"{common.counted_noun(count, 'training image')}: batches of {size} instead of "
         f"{recipe.batch_size}; --batch-size decides otherwise"
     )
-    lowered = dataclasses.replace(recipe, name="custom", batch_size=size)
-    return dataclasses.replace(experiment, recipe=lowered)
+    return dataclasses.replace(experiment, recipe=recipe.changed(batch_size=size))
 
 
 def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Path | None]:

@@ -153,6 +153,17 @@ class Recipe:
             value = getattr(self, setting)
             raise UsageError(f"{setting.replace('_', ' ')} {value}", expected=expected)
 
+    def changed(self, **settings: Any) -> Self:
+        """Return the recipe with other settings; if any differs, it is called ``"custom"``.
+
+        Examples
+        --------
+        >>> Recipe().changed(epochs=5).name, Recipe().changed(epochs=6).name
+        ('classic', 'custom')
+        """
+        changed = dataclasses.replace(self, **settings)
+        return self if changed == self else dataclasses.replace(changed, name="custom")
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Make a recipe from the plain values that `dataclasses.asdict` returns.

@@ -159,12 +159,7 @@ def render(network: PageNetwork, threshold: float, lead: str, facts: Mapping[str
     style = _plain_colours("".join(_read(PurePosixPath(name)) for name in _STYLES))
     data = json.dumps(
         {
-            "network": network.description,
-            "content": base64.b64encode(network.content).decode(),
-            "check": {
-                "image": network.image.ravel().tolist(),
-                "probabilities": network.answer.tolist(),
-            },
+            **network.to_json(),
             "threshold": threshold,
             "sentences": narrative.SENTENCES,
         },

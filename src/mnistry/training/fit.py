@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Short enough for a smooth progress bar, long enough to cost nothing.
-SECONDS_A_PIECE = 0.2
+SECONDS_A_PIECE = 0.1
 _EVALUATION_BATCH = 1000
 
 
@@ -350,10 +350,14 @@ def _run_epoch(
 def _run_in_pieces(
     engine: "Engine", batches: Batches, epoch: int, records: Records
 ) -> dict[str, float]:
-    """Run an epoch in pieces of equal time, with a report after each but the last."""
+    """Run an epoch in pieces of equal time, with a report after each but the last.
+
+    The first epoch begins with a piece of one step, and each piece is at most twice as long as the
+    one before: most is learned in the first steps.
+    """
     batches.begin(epoch)
     engine.set_images(batches.images)
-    size = min(8, engine.steps)
+    size = 1 if epoch == 0 else min(8, engine.steps)
     while True:
         started, step = time.perf_counter(), engine.step
         (logs,) = engine.run([batches.order], min(step + size, engine.steps))
@@ -361,7 +365,8 @@ def _run_in_pieces(
             return logs
         records.report(epoch, engine.step, logs)
         pace = (engine.step - step) / (time.perf_counter() - started)
-        size = int(processes.broadcast(max(1, round(pace * SECONDS_A_PIECE))))
+        most = 2 * size if epoch == 0 else engine.steps
+        size = int(processes.broadcast(min(most, max(1, round(pace * SECONDS_A_PIECE)))))
         if records.save_is_due():
             engine.store_state()
             records.save(engine.step)
