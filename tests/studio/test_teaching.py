@@ -25,6 +25,7 @@ def examples(count: int) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_figures_and_the_run_are_those_of_the_teaching(
     finished_run: "mnistry.Run", tmp_path: Path
 ) -> None:
