@@ -40,7 +40,7 @@ def test_lines_that_can_only_be_seen_as_a_whole(sheet, photograph) -> None:
 
 
 def test_thin_pale_lines_between_thick_dark_ones(sheet) -> None:
-    paper = sheet([["1"] * 6] * 6, rule=175)
+    paper = sheet([["1"] * 6] * 6, rule=200)
     for i in (0, 3, 6):
         paper[40 + 60 * i - 3 : 40 + 60 * i + 3, 40:-40] = 30
         paper[40:-40, 40 + 110 * i - 3 : 40 + 110 * i + 3] = 30
