@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import mnistry
+from mnistry.cli import train
 from mnistry.runs.directory import Run
 
 SMALL = ("--data", "sample", "--units", 16, "--epochs", 1)
@@ -305,3 +306,9 @@ def test_keras_loggers_write_into_the_run(mnistry_command, tmp_path, monkeypatch
     refused = mnistry_command("train", *SMALL, "--callback", "tensorboard", "-o", tmp_path / "b")
     assert refused.code == 2
     assert "pip install tensorflow" in refused.err
+
+
+def test_the_announced_steps_count_the_images_that_the_recipe_adds(capsys) -> None:
+    recipe = mnistry.Recipe(epochs=2, batch_size=100, styled=300, non_digits=200)
+    train._announce(recipe, mnistry.load("sample"))
+    assert "2 epochs of 45 steps" in capsys.readouterr().err  # 4,000 images and 500 more
