@@ -15,8 +15,9 @@ train: .venv/train.done ## train the classic network on MNIST and score it
 test: .venv/test.done ## run the quick tests: nearly all of them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-all: test ## run the quick tests, then the slow ones
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "slow and not long"
+# Three processes on two cores: the slow tests often wait for processes of their own.
+test-all: .venv/test.done ## run the quick and the slow tests
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
 cluster-test: .venv/test.done ## run the tests of a Ray cluster, the long ones too (ten minutes)
 	$(BIN)/pytest tests/cluster -m "long or slow or not slow"
@@ -94,7 +95,7 @@ notebook: .venv/test.done ## run the notebook and keep what its cells show
 	$(BIN)/python examples/execute.py
 
 docs: .venv/docs.done ## build the site of the documentation: site/index.html
-	$(BIN)/sphinx-build --quiet --fail-on-warning docs site
+	OPENBLAS_NUM_THREADS=1 $(BIN)/sphinx-build --quiet --fail-on-warning docs site
 
 clean: ## remove what make has made
 	rm -rf .venv .runtimes .floors .bench site sbom.json .mypy_cache .pytest_cache .ruff_cache

@@ -27,6 +27,7 @@ from mnistry.augmentation import distort, non_digits, styles
 from mnistry.augmentation.distort import Distortion
 from mnistry.augmentation.strokes import Pen
 from mnistry.datasets import Dataset, Split
+from mnistry.datasets.dataset import DIGITS
 from mnistry.datasets.splits import hold_out
 from mnistry.doctor.prototypes import SHIPPED as PROTOTYPES
 from mnistry.evaluation.statistics import wilson
@@ -173,7 +174,7 @@ class DigitScores:
     def of(cls, split: Split, sure: float) -> "DigitScores":
         """Read digits with the network that ships."""
         answers = read(split.images)
-        card = score_split(split, answers)
+        card = score_split(split, answers, DIGITS)
         right, unsaid = answers.argmax(1) == split.labels, answers.max(1) < sure
         return cls(
             Share.of_all(right), card.loss, card.calibration_error,

@@ -1,6 +1,7 @@
 """What all tests share: real MNIST where there is one, empty caches, and no skip unnoticed."""
 
 import atexit
+import itertools
 import os
 import secrets
 import shutil
@@ -8,13 +9,15 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-import mnistry  # chooses Keras's backend before anything imports Keras; JAX comes later
-from mnistry import datasets
+import mnistry  # chooses Keras's backend before anything imports Keras; JAX and NumPy come later
 from mnistry.system.files import cache_dir
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # With CI=true a test may be skipped only for one of these reasons.
 ALLOWED_SKIPS = {
@@ -42,6 +45,14 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
 
+# Most trainings of tests are so short that compiling takes longer. Without LLVM's optimisation the
+# same programs are compiled in half of the processor time. `.ci/run` runs a part with it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+# Several processes share the cores: more threads in each would wait for each other in busy loops.
+for name in ("OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+    os.environ.setdefault(name, "1")
+
 # If a shell starts the tests in the background, they and their processes ignore Ctrl-C: undo that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -59,16 +70,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New folders for caches. `mktemp` would look through all earlier ones each time."""
+    place = tmp_path_factory.mktemp("caches")
+    return (place / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def empty_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_caches(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every test empty caches, so that nothing on the machine can help or harm it."""
     for name in ("MNISTRY_HOME", "KERAS_HOME"):
-        monkeypatch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        folder = next(caches)
+        folder.mkdir()
+        monkeypatch.setenv(name, str(folder))
 
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Point every origin at a port that nobody listens on: no test reaches the network."""
+    from mnistry import datasets
+
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
     monkeypatch.setattr(datasets.mnist, "ORIGINS", ("http://127.0.0.1:9/mnist.npz",))
@@ -93,8 +115,10 @@ def mnist_path() -> Path:
 
 
 @pytest.fixture(scope="session")
-def mnist(mnist_path: Path) -> dict[str, np.ndarray]:
+def mnist(mnist_path: Path) -> "dict[str, np.ndarray]":
     """The real arrays by Keras's names."""
+    import numpy as np
+
     with np.load(mnist_path) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

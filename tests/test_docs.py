@@ -32,10 +32,11 @@ PAGES = {
 }
 EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ mnistry "
+TEACHING = "howto/teach.md"  # the page with a teaching's figures
 # Pages with the longest trainings, and one that waits for Ray's processes.
 SLOW = (
     *("concepts/overfitting.md", "howto/hand-round.md", "howto/recipes.md", "howto/sweep.md"),
-    "howto/teach.md",
+    TEACHING,
 )
 # The training whose run the examples of other pages use.
 FIRST = "train -o runs/first"
@@ -144,7 +145,7 @@ async def _end_at_once(*_: object, **__: object) -> None:
 
 @dataclasses.dataclass
 class FirstTraining:
-    """Where the training that the pages share is kept, and what it printed, once it has run."""
+    """A folder with the training that the pages share, and what it printed, once it has run."""
 
     folder: Path
     printed: str = ""
@@ -162,11 +163,10 @@ def workplace(
 ) -> Path:  # fmt: skip
     """A folder with the run that the pages share, and with what a reader brings along."""
     if not first.printed:
+        bring_along(first.folder)
         monkeypatch.chdir(first.folder)
         first.printed = command(FIRST)
-    place = tmp_path / "place"
-    shutil.copytree(first.folder, place)
-    bring_along(place)
+    place = shutil.copytree(first.folder, tmp_path / "place")
     monkeypatch.chdir(place)
     return place
 
@@ -251,6 +251,15 @@ def interrupt_a_training(path: Path) -> None:
         )
 
 
+def teach_with_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a hand be taught with a sixteenth of the images of MNIST and of other marks."""
+    from mnistry.runs import teaching
+
+    monkeypatch.setattr(teaching, "_REHEARSED", teaching._REHEARSED // 16)
+    monkeypatch.setattr(teaching, "_NON_DIGITS", teaching._NON_DIGITS // 16)
+    monkeypatch.setattr(teaching, "_JUDGED", teaching._JUDGED // 16)
+
+
 # Ray starts its processes by a fork, and other tests have loaded JAX here; the command has not.
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 @pytest.mark.parametrize(
@@ -269,6 +278,8 @@ def test_the_examples_of_a_page_do_what_it_says(
         request.getfixturevalue("workplace")
     if "runs/long" in text:
         interrupt_a_training(Path("runs/long"))
+    if f"{PROMPT}teach" in text and page != TEACHING:
+        teach_with_less(request.getfixturevalue("monkeypatch"))
     command: Command = request.getfixturevalue("command")
     names: dict[str, object] = {}
     for kind, example in examples(text):

@@ -52,6 +52,19 @@ def test_each_character_leaves_ink_of_its_own() -> None:
         )
 
 
+def ink(*parts: str, seed: int) -> bytes:
+    layout = Layout(tuple(map(Part, parts)))
+    return lines.write(layout, DIGITS, 40, np.random.default_rng(seed)).ink.tobytes()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_only_a_whole_number_has_its_fraction_close_to_it(seed: int) -> None:
+    assert ink("3 ", "1", "/", "2", seed=seed) != ink("3 1/2", seed=seed)
+    assert ink("? ", "1", "/", "2", seed=seed) == ink("? 1/2", seed=seed)
+    assert ink("1", "/", "2", " ?", seed=seed) == ink("1/2 ?", seed=seed)
+    assert ink("? ", "3 ", "1", "/", "2", seed=seed) != ink("? 3 1/2", seed=seed)
+
+
 def test_signs_for_evaluation_have_shapes_that_are_not_trained_on() -> None:
     trained, judged = (set(signs.other_shapes(judge=judge)) for judge in (False, True))
     assert len(judged - trained) >= 5

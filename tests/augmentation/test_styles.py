@@ -19,7 +19,7 @@ def stem(lean: float = 0.0) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_one_gets_an_upstroke_on_its_left_and_keeps_its_stem(seed) -> None:
-    image = styles.one(stem(), np.random.default_rng(seed))
+    image = styles.add_upstroke(stem(), np.random.default_rng(seed))
     assert image is not None
     upper, lower = np.argwhere(image[4:14] > 127), np.argwhere(image[19:24] > 127)
     assert np.ptp(upper[:, 1]) >= 4
@@ -28,12 +28,12 @@ def test_a_one_gets_an_upstroke_on_its_left_and_keeps_its_stem(seed) -> None:
 
 @pytest.mark.parametrize("lean", [0.6, -0.6])
 def test_a_one_that_leans_stays_out(lean) -> None:
-    assert styles.one(stem(lean), random()) is None
+    assert styles.add_upstroke(stem(lean), random()) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_upstroke_of_a_stem_that_leans_is_no_bar_of_a_seven(seed) -> None:
-    image = styles.one(stem(0.3), np.random.default_rng(seed))
+    image = styles.add_upstroke(stem(0.3), np.random.default_rng(seed))
     assert image is not None
     # Within a stroke's width of its top a 7 has its whole bar.
     assert np.ptp(np.flatnonzero((image[4:8] > 127).any(0))) < 10
@@ -42,7 +42,7 @@ def test_the_upstroke_of_a_stem_that_leans_is_no_bar_of_a_seven(seed) -> None:
 def test_a_seven_gets_a_bar_across_its_stem() -> None:
     lines = [np.array([[6.0, 5], [22, 5], [12, 23]])]
     image = normalise(drawing.strokes(lines, 2.5))
-    barred = styles.seven(image, random())
+    barred = styles.add_bar(image, random())
     assert barred is not None
 
     def widest(seven: np.ndarray) -> int:
@@ -62,7 +62,7 @@ def hooked(tip: float = 11.0) -> np.ndarray:
 @pytest.mark.parametrize("seed", [0, 1, 2, 4, 5, 6, 7])
 def test_the_hook_of_a_two_is_closed_and_nothing_else(seed) -> None:
     image = hooked()
-    closed = styles.two(image, np.random.default_rng(seed))
+    closed = styles.close_hook(image, np.random.default_rng(seed))
     assert closed is not None
     assert (styles._hollow(image), styles._hollow(closed)) == (0, 1)
     # Moved by one pixel, the image itself differs by 12 sideways, and by 24 up or down.
@@ -70,11 +70,11 @@ def test_the_hook_of_a_two_is_closed_and_nothing_else(seed) -> None:
 
 
 def test_a_two_that_is_closed_or_has_no_hook_stays_out() -> None:
-    closed = styles.two(hooked(), random())
+    closed = styles.close_hook(hooked(), random())
     assert closed is not None
-    assert styles.two(closed, random()) is None
+    assert styles.close_hook(closed, random()) is None
     slash = drawing.strokes([np.array([[18.0, 4], [8, 23], [20, 23]])], 2)
-    assert styles.two(normalise(slash), random()) is None
+    assert styles.close_hook(normalise(slash), random()) is None
 
 
 def test_there_are_as_many_as_asked_with_their_labels(mnist) -> None:

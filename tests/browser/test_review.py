@@ -74,7 +74,7 @@ def test_a_confirmed_field_takes_one_key_and_a_typed_one_its_characters(page, fo
     expect(page.locator("h1").first).to_have_text("weather")
     expect(page.locator("#read")).to_be_hidden()
     page.keyboard.press("Enter")  # nothing is preset, so nothing is confirmed
-    expect(page.locator("#asks")).to_contain_text("Type what stands there")
+    expect(page.locator("#asks")).to_contain_text("Type what is written")
     page.keyboard.type("2")
     page.keyboard.press("Enter")
     expect(page.locator("#where")).to_contain_text("serial 2")
@@ -163,7 +163,30 @@ def test_the_page_fits_and_is_accessible_and_ends(page) -> None:
         expect(page.locator("#count")).to_have_text(f"{2 * number + 2} of 6")
     expect(page.locator("#finished-title")).to_be_visible()
     page.keyboard.press("Control+z")
-    expect(page.locator("h1").first).to_have_text("weather")
+    expect(page.locator("#look")).to_be_visible()
+    expect(page.locator("#count")).to_have_text("5 of 6")
+
+
+def test_a_server_that_is_gone_at_the_end_is_reported(page) -> None:
+    for number in range(3):
+        page.keyboard.press("Enter")
+        expect(page.locator("h1").first).to_have_text("weather")
+        page.keyboard.type("1")
+        page.keyboard.press("Enter")
+        expect(page.locator("#count")).to_have_text(f"{2 * number + 2} of 6")
+    expect(page.locator("#finished-title")).to_be_visible()
+    # The last field is decided again in another tab, and that is taken back here.
+    page.evaluate(
+        """() => fetch("api/review/decisions", {
+          method: "POST", headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ name: "3//-1/weather", text: "2" }),
+        })"""
+    )
+    page.keyboard.press("Control+z")
+    expect(page.locator("#read")).to_contain_text("Kept: dry")
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError()); }")
+    page.keyboard.press("Enter")
+    expect(page.locator("#trouble")).to_contain_text("the server does not answer")
 
 
 def test_the_command_serves_an_audit_and_ends_with_its_report(chromium, folder) -> None:

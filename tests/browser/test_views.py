@@ -1,15 +1,32 @@
-"""Every view fits three widths, and is accessible in light and dark."""
+"""Every view fits four widths, and is accessible in light and dark."""
 
+import re
+
+import numpy as np
 import pytest
 from playwright.sync_api import expect
+
+import mnistry
+from tests import serving
 
 pytestmark = pytest.mark.slow
 
 VIEWS = ("draw", "inside", "photo", "data", "train", "runs")
 
 
+def two_pictures() -> list[dict[str, object]]:
+    """Two images of the sample on a wider page, as files to choose."""
+    images, _ = mnistry.load("sample").train
+    pages = [np.pad(255 - image, ((10, 10), (10, 60)), constant_values=255) for image in images[:2]]
+    names = ("one.png", "two.png")
+    return [
+        {"name": name, "mimeType": "image/png", "buffer": serving.png(page)}
+        for name, page in zip(names, pages, strict=True)
+    ]
+
+
 def fill(page, view: str, draw_seven) -> None:
-    """Put something into a view, as a user does; leave photo and train as they open."""
+    """Put something into a view, as a user does; leave train as it opens."""
     if view in ("draw", "inside"):
         draw_seven(page, f"#{view}-pad")
         answered = "#draw-bars label.best" if view == "draw" else "#inside-table tr.marked"
@@ -17,7 +34,13 @@ def fill(page, view: str, draw_seven) -> None:
     elif view == "data":
         page.locator("#data-images button").nth(3).click()
         expect(page.locator("#data-matrix td")).to_have_count(784)
+    elif view == "photo":
+        page.set_input_files("#photo-file", two_pictures())
+        expect(page.locator("#photo-strip button")).to_have_count(2)
+        page.get_by_role("textbox", name="Number 1").focus()
+        expect(page.locator("#photo-digits figure").first).to_be_visible()
     elif view == "runs":
+        page.get_by_role("button", name="More about small").click()
         page.get_by_role("radio", name="small as A").check()
         page.get_by_role("radio", name="twin as B").check()
         expect(page.locator("#runs-verdict")).to_contain_text("no significant difference")
@@ -27,9 +50,31 @@ def fill(page, view: str, draw_seven) -> None:
 def test_a_view_fits_every_width_and_is_accessible(
     open_view, draw_seven, fits_and_is_accessible, view
 ):
-    page = open_view(view, width=360)
+    page = open_view(view, width=390)
     fill(page, view, draw_seven)
-    fits_and_is_accessible(page, (360, 900, 1600))
+    fits_and_is_accessible(page, (390, 768, 900, 1280))
+
+
+def test_a_datasets_mistakes_are_shown_surest_first_in_any_size(open_view):
+    page = open_view("runs")
+    page.get_by_role("button", name="Use small").click()
+    expect(page.locator("#footer")).to_contain_text("small")
+    page.get_by_role("navigation").get_by_role("link", name="Data").click()
+    page.locator("#data-name").select_option("sample")
+    page.locator("#data-split").select_option("train")
+    expect(page.locator("#data-said")).to_have_text("sample, train: 4,000 images")
+    before = page.locator("#data-images canvas").first.bounding_box()["width"]
+    page.get_by_role("slider", name="Size").fill("9")
+    assert page.locator("#data-images canvas").first.bounding_box()["width"] > 2 * before
+    page.get_by_label("Go to").fill("3990")
+    page.get_by_label("Go to").press("Enter")
+    expect(page.locator("#data-images button")).to_have_count(11)
+    page.locator("#data-only").select_option("mistakes")
+    expect(page.locator("#data-order")).to_have_value("surest")
+    expect(page.locator("#data-images .wrong").first).to_be_visible()
+    told = [one.get_attribute("title") for one in page.locator("#data-images button").all()]
+    sureness = [float(re.search(r"([\d.]+)\u00a0%", one)[1]) for one in told]
+    assert sureness == sorted(sureness, reverse=True)
 
 
 def test_the_colour_scheme_is_kept_after_a_reload(open_view):

@@ -1,4 +1,6 @@
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +9,26 @@ import pytest
 from PIL import Image
 
 import mnistry
+from mnistry.cluster import connection
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Start Ray once for all commands of a test, and note the addresses that they ask for."""
+    asked: list[str] = []
+
+    def connected(address: str) -> contextlib.AbstractContextManager[int]:
+        asked.append(address)
+        return contextlib.nullcontext(cores)
+
+    with connection.connected("local") as cores:
+        monkeypatch.setattr(connection, "connected", connected)
+        yield asked
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 @pytest.mark.slow
-def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None:
+def test_pictures_in_bulk_become_tables(mnistry_command, asked: list[str], tmp_path: Path) -> None:
     (images, _), _ = mnistry.load("sample")
     (tmp_path / "in").mkdir()
     for number, image in enumerate(images[:5]):
@@ -42,6 +59,7 @@ def test_pictures_in_bulk_become_tables(mnistry_command, tmp_path: Path) -> None
     )
     result = mnistry_command("read", "--ray", "local", tmp_path / "gone.png", "-o", out)
     assert (result.code, result.out) == (3, "")
+    assert asked == ["local"] * 4
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from mnistry.training import teach
 
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, count in (("_REHEARSED", 250), ("_NON_DIGITS", 30), ("_JUDGED", 60)):
+    for name, count in (("_REHEARSED", 120), ("_NON_DIGITS", 20), ("_JUDGED", 60)):
         monkeypatch.setattr(teaching, name, count)
-    monkeypatch.setattr(teach, "_COPIES", 120)
+    monkeypatch.setattr(teach, "_COPIES", 60)
 
 
 @pytest.fixture(scope="module")

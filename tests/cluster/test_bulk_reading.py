@@ -92,10 +92,10 @@ def test_a_fault_of_every_worker_stops_the_reading_and_blames_no_picture(
             super().__init__(out, settings, "0.0.0")
 
     class Full(plain):  # type: ignore[misc, valid-type]
-        def do(self, part, turn):
+        def read_part(self, part, driver):
             if part != "[]":
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return super().do(part, turn)
+            return super().read_part(part, driver)
 
     for worker, said in ((Old, "expected 0.0.0"), (Full, "No space left")):
         monkeypatch.setattr(bulk_reading, "_Worker", worker)
@@ -163,7 +163,7 @@ def test_lack_of_memory_is_the_workers_fault_and_not_the_pictures(
                 str(tmp_path), bulk_reading.Settings(), mnistry.__version__
             )
             with pytest.raises(MemoryError):
-                worker.do(packed, "")
+                worker.read_part(packed, "")
 
 
 def test_a_few_pictures_are_divided_among_all_workers() -> None:
@@ -225,9 +225,9 @@ def test_a_damaged_result_is_reported_and_workers_of_an_earlier_driver_write_not
     late = bulk_reading._Worker(str(out), bulk_reading.Settings(), mnistry.__version__)
     packed = Pictures([str(pictures / "02.png")]).pack(np.array([0]))
     with pytest.raises(ResourceError, match="another reading has started there"):
-        late.do(packed, "a turn before")
+        late.read_part(packed, "a driver before")
     assert list(out.glob("part-*.parquet")) == [part]
-    late.do(packed, (out / ".turn").read_text())
+    late.read_part(packed, (out / ".driver").read_text())
     assert len(list(out.glob("part-*.parquet"))) == 2
 
 
@@ -238,8 +238,8 @@ def test_fault_87_a_worker_and_a_node_die_and_nothing_is_missing_or_twice(
     plain, once, late = bulk_reading._Worker, tmp_path / "once", tmp_path / "late"
 
     class Slow(plain):  # type: ignore[misc, valid-type]
-        def do(self, part, turn):
-            denied = super().do(part, turn)
+        def read_part(self, part, driver):
+            denied = super().read_part(part, driver)
             if "/35.png" in part and len(unpack(part)) > 3:
                 late.touch()
                 os.kill(os.getpid(), signal.SIGKILL)  # the part is written, but not reported

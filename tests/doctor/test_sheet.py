@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import numpy as np
@@ -43,6 +44,17 @@ def test_pictures_of_any_shape_fit(shape) -> None:
     page = np.array(drawn(np.full(shape, 90, np.uint8)).convert("L"))
     assert (page[:, -20:] == 255).all()
     assert (page[-20:] == 255).all()
+
+
+def test_the_panels_lie_below_all_notes_on_the_photo(nine) -> None:
+    found = examine(Reader(), nine)
+    heights = []
+    for count in (0, 5):
+        reading = dataclasses.replace(found.reading, notes=("a note of one line",) * count)
+        photo = np.full((48, 480), 200, np.uint8)
+        shown = dataclasses.replace(found, photo=photo, photo_size=photo.shape, reading=reading)
+        heights.append(Image.open(io.BytesIO(sheet.png(shown, "nine"))).height)
+    assert heights[1] >= heights[0] + 40
 
 
 def test_long_and_foreign_names_fit(nine) -> None:

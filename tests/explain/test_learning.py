@@ -55,7 +55,7 @@ def test_the_step_is_that_of_rmsprop_with_the_averages_of_the_training(
         moved, _ = concepts.rmsprop_step(np.zeros(slopes.shape), slopes, average)
         # Keras adds in float32 to weights of about 0.1.
         np.testing.assert_allclose(found, moved, rtol=1e-4, atol=3e-8)
-    assert step.step.remembers
+    assert step.step.has_state
     assert (step.step.optimizer, step.step.steps_before) == ("RMSprop", 2 * 29)
     assert step.step.learning_rate == pytest.approx(0.001)
     assert step.step.peak_learning_rate is None
@@ -93,7 +93,7 @@ def test_the_step_is_that_of_the_optimizer_saved_with_the_model(few, digits, tmp
     model.optimizer.apply(arrays, model.trainable_variables)
     for found, old, new in zip(flat(made.changes), before, model.get_weights(), strict=True):
         np.testing.assert_allclose(found, new.astype(np.float64) - old, rtol=1e-5, atol=1e-8)
-    assert made.remembers
+    assert made.has_state
     assert made.steps_before == 10
     assert abs(made.changes[1][0]).max() > 1e-5
 
@@ -178,7 +178,7 @@ def test_without_a_saved_state_the_optimizer_makes_a_first_step(finished_run, gr
     keras_files.save(finished_run.model(), run.keras_path)
     digests = {**run.digests, run.keras_path.name: files.sha256(run.keras_path)}
     made = learning.optimizer_step(dataclasses.replace(run, digests=digests), gradient)
-    assert not made.remembers
+    assert not made.has_state
     assert made.steps_before == 0
     moves = abs(made.changes[1][0])
     # RMSprop's first step divides each gradient by the root of a tenth of its square.
@@ -198,26 +198,34 @@ def test_a_damaged_model_is_refused(finished_run, gradient, tmp_path):
         learning.optimizer_step(run, gradient)
 
 
-def test_a_learning_rate_with_a_schedule_is_that_of_the_last_step(tmp_path, digits):
-    images, labels = mnistry.load("sample").train
-    dataset = dataclasses.replace(
-        mnistry.load("sample"), train=Split(images[:320], labels[:320]), test=None
-    )
+@pytest.fixture(scope="module")
+def rising_run(few, tmp_path_factory):
+    """A run of 20 steps whose learning rate rises for the first 10."""
     recipe = mnistry.Recipe(
         "rise", network="linear", optimizer="adamw", learning_rate=0.01, warmup=0.5, epochs=2,
         batch_size=32, weight_decay=0.1,
     )  # fmt: skip
-    run = experiment.run_experiment(
-        Experiment(recipe, Origin("sample")), dataset, path=tmp_path / "run"
-    )
-    network = Explainer(run.onnx_path).network
-    step = learning.learn(run, network, digits[0][0], 0)
+    path = tmp_path_factory.mktemp("rise") / "run"
+    return experiment.run_experiment(Experiment(recipe, Origin("sample")), few, path=path)
+
+
+def test_a_learning_rate_with_a_schedule_is_that_of_the_last_step(rising_run, digits):
+    network = Explainer(rising_run.onnx_path).network
+    step = learning.learn(rising_run, network, digits[0][0], 0)
     assert step.step.steps_before == 20
     assert step.step.learning_rate == pytest.approx(0.01 / 1000, rel=1e-3)
     assert step.step.peak_learning_rate == 0.01
     # No image has ink in the corner: nothing but AdamW's decay moves its weights.
     corner = network.layers[0].kernel[0]
     np.testing.assert_allclose(step.step.changes[0][0][0], -1e-5 * 0.1 * corner, atol=1e-8)
+
+
+def test_a_schedule_counts_the_images_that_the_recipe_adds(rising_run, digits):
+    # With 320 more images an epoch, 40 steps were planned; early stopping ended it after 20.
+    recipe = dataclasses.replace(rising_run.recipe, styled=160, non_digits=160)
+    run = dataclasses.replace(rising_run, recipe=recipe)
+    slopes = gradients.backpropagate(Explainer(run.onnx_path).network, digits[0][0], 0, recipe.loss)
+    assert learning.optimizer_step(run, slopes).learning_rate == pytest.approx(0.01)
 
 
 def test_json_has_every_number_except_the_changes_of_all_weights(step):

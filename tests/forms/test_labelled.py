@@ -61,7 +61,7 @@ def digits_of(
         for name, decision in decisions.items():
             store.decide(1, key(name), decision)
         found = labelled(FormReader(form, reader), store, **options)
-    return list(found.digits), found.unclear
+    return list(found.digits), found.mismatched_fields
 
 
 def test_only_what_is_known_is_labelled_and_each_mark_once(form, reader, tmp_path) -> None:

@@ -1,5 +1,6 @@
 """A filled sheet is read as it was filled, or a person is asked to look."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,6 +223,19 @@ def test_fault_120_ink_beside_a_printed_field_makes_it_checked(on_print: FormRea
     found = on_print.read(filled.scan(sheet))
     touched = [a.why for a in found.answers.values() if a.status == CHECK]
     assert touched == ["there is ink beside it"]
+
+
+def test_the_place_told_is_that_of_the_ink_in_no_field(on_print: FormReader) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=1)
+    box = next(p for p in on_print.layout.pages[0].places if p.field.name == "station").boxes[-1]
+    ink = np.zeros(sheet.shape, np.float32)
+    filled.write(ink, filled._digits()[5], box.x, box.bottom + 7, 7.0)  # beside a field
+    filled.write(ink, filled._digits()[5], 60, 200, 7.0)  # its lower end, 60 mm from the left
+    sheet = np.asarray(np.rint(sheet * (1 - 0.8 * ink)), np.uint8)
+    (problem,) = on_print.read(filled.scan(sheet)).problems
+    x, y = map(int, re.findall(r"(\d+) mm", problem))
+    assert 58 <= x <= 69
+    assert 190 <= y <= 202
 
 
 @pytest.mark.parametrize(("shape", "told"), [("short", True), ("curved", True), ("long", False)])

@@ -162,6 +162,24 @@ def test_a_network_of_pytorch_is_given_what_it_wants(
     assert [entry.domain for entry in onnx.load_from_string(found.onnx).opset_import] == [""]
 
 
+@pytest.mark.parametrize("opset", [9, 11])
+@pytest.mark.parametrize("kind", [FLOAT, TensorProto.UINT8])
+def test_a_network_of_32_x_32_pixels_may_have_an_old_operator_set(
+    kind, opset, regression, digits, tmp_path
+) -> None:
+    kernel, bias = regression
+    wide = np.pad(kernel.reshape(28, 28, 10), ((2, 2), (2, 2), (0, 0))).reshape(1024, 10)
+    scale = (255, 0) if kind == TensorProto.UINT8 else (1.0, 0.0)
+    path = torch_like(
+        tmp_path / "m.onnx", (wide, bias), shape=(1, 32, 32), kind=kind, scale=scale,
+        opsets=(("", opset),),
+    )  # fmt: skip
+    found = adopted(path, digits)
+    form = "0 to 255" if kind == TensorProto.UINT8 else "0 to 1"
+    form += ", ink high, 1x32x32, with paper around, channel first"
+    check(found, by_hand(regression, digits.images[:200]), digits, form)
+
+
 def test_a_network_of_swapped_rows_and_columns_gets_them(regression, digits, tmp_path) -> None:
     kernel, bias = regression
     swapped = kernel.reshape(28, 28, 10).swapaxes(0, 1).reshape(784, 10)

@@ -37,6 +37,23 @@ def test_the_bar_of_a_digit_is_no_rule() -> None:
     assert (without_rules(seven, 3.0) == seven).all()
 
 
+def test_the_feet_of_digits_side_by_side_are_no_rule() -> None:
+    feet = np.zeros((80, 120), np.uint8)
+    for left in (20, 62):
+        feet[10:64, left : left + 4] = feet[60:64, left : left + 38] = 1
+    assert (without_rules(feet, 4.0) == feet).all()
+
+
+def test_a_rule_of_dashes_goes_even_if_a_digit_stands_on_one() -> None:
+    mask = np.zeros((80, 200), np.uint8)
+    mask[20:60, 90:94] = 1
+    one = mask.copy()
+    for left in range(10, 190, 18):
+        mask[60:63, left : left + 14] = 1
+    assert (without_rules(mask, 4.0)[:58] == one[:58]).all()
+    assert not without_rules(mask, 4.0)[60:].any()
+
+
 def test_a_rule_that_no_wall_meets_stays_where_only_frames_go() -> None:
     mask = np.zeros((80, 200), np.uint8)
     mask[40:42, 20:180] = 1

@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,11 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(
     state, _ = checkpoints.newest(run.checkpoint_folder)
     assert state is not None
     assert len(state.epochs) == 1
+    shutil.copytree(run.path, tmp_path / "copy")
+    ended = experiment.finish(Run.open(tmp_path / "copy"), dataset)
+    assert (ended.status, ended.epochs()) == ("done", state.epochs)
+    weights = dict(enumerate(ended.model().weights))
+    assert all((weights[i].numpy() == state.arrays[f"variable_{i}"]).all() for i in weights)
     done = experiment.resume(run, dataset)
     assert done.status == "done"
     assert done.digests["model.onnx"] == finished_run.digests["model.onnx"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import mnistry
+from mnistry.datasets.dataset import DIGITS
 from mnistry.errors import DataError
 from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST
 from mnistry.runs import scoring
@@ -28,7 +29,7 @@ def test_fault_42_mnists_test_images_are_scored_with_and_without_the_disputed_la
     answers[np.arange(10_000), mnist["y_test"]] = 0.91
     wrong = np.array(DISPUTED_MNIST_TEST)
     answers[wrong] = np.roll(answers[wrong], 1, axis=1)
-    card = scoring.score_split(mnistry.Split(mnist["x_test"], mnist["y_test"]), answers)
+    card = scoring.score_split(mnistry.Split(mnist["x_test"], mnist["y_test"]), answers, DIGITS)
     assert card.correct == 9_985
     assert card.undisputed is not None
     assert (card.undisputed.correct, card.undisputed.count) == (9_985, 9_985)

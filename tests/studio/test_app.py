@@ -2,12 +2,17 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from mnistry import __version__
+from mnistry.server import form_answers
 from mnistry.studio.app import STATIC, Studio, create
+from mnistry.studio.network import Network
+from tests import serving
+from tests.forms import filled
 from torture import api
 
 HEAVY = {"keras", "jax", "matplotlib", "onnx", "sklearn", "pandas", "scipy", "requests"}
@@ -20,6 +25,16 @@ def test_the_status_has_version_network_and_training(client: TestClient) -> None
     assert answer["network"]["name"] == "the built-in network"
     assert answer["network"]["layers"][-1]["shape"] == [10]
     assert (answer["can_train"], answer["training"]) == (True, None)
+
+
+def test_forms_are_read_by_name(shipped: Network, tmp_path: Path) -> None:
+    forms = form_answers.load([str(filled.write_form(tmp_path))], shipped.reader)
+    sheet = filled.scan(filled.fill({"station": "049", "count": " 317", "checked": True}), 1)
+    with TestClient(create(Studio(shipped, tmp_path, forms=forms)), "http://127.0.0.1") as client:
+        assert client.get("/api/status").json()["forms"] == ["FORM"]
+        found = client.post("/api/forms/FORM", content=serving.png(sheet)).json()
+        assert found["fields"]["station"]["value"] == "049"
+        assert "/api/forms/FORM" in client.get("/openapi.json").json()["paths"]
 
 
 def test_serving_reading_and_explaining_import_no_heavy_packages() -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 from pathlib import Path
 
@@ -44,6 +45,37 @@ def test_mistakes_are_those_of_the_network_in_use(client: TestClient, studio: St
         assert all(item["guess"] != item["label"] for item in answer["items"])
         totals.append(answer["total"])
     assert totals[0] < totals[1]
+
+
+def test_mistakes_come_in_the_order_of_sureness(client: TestClient, studio: Studio) -> None:
+    _, (images, labels) = mnistry.load("sample")
+    client.put("/api/network", json={"run": "small"})
+    answers = studio.network.probabilities(images)
+    sureness = answers.max(1)[answers.argmax(1) != labels]
+    for order, expected in (("surest", -np.sort(-sureness)), ("unsurest", np.sort(sureness))):
+        asked = {"mistakes": True, "order": order, "limit": 50}
+        found = client.get("/api/data", params=asked).json()["items"]
+        assert [item["confidence"] for item in found] == expected[:50].tolist()
+
+
+def test_a_dataset_is_chosen_by_name(client: TestClient) -> None:
+    assert client.get("/api/data?data=sample").json()["notices"] == []
+    assert (
+        client.get("/api/data/test/3?data=sample").json() == client.get("/api/data/test/3").json()
+    )
+    for data in ("cifar", "../secret.npz", "/etc/passwd"):
+        assert client.get("/api/data", params={"data": data}).status_code == 400
+
+
+def test_images_that_are_no_digits_have_no_predictions(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clothes = dataclasses.replace(mnistry.load("sample"), classes=tuple("abcdefghij"))
+    monkeypatch.setattr(mnistry.datasets, "load", lambda *_: clothes)
+    answer = client.get("/api/data?data=fashion-mnist&order=surest").json()
+    assert answer["classes"][9] == "j"
+    assert {item["guess"] for item in answer["items"]} == {None}
+    assert client.get("/api/data?data=fashion-mnist&mistakes=true").json()["total"] == 0
 
 
 def test_the_disputed_labels_are_those_of_mnists_test_images(

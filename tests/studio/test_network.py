@@ -5,12 +5,15 @@ from pathlib import Path
 
 import httpx2
 import numpy as np
+import onnx
 import pytest
 from fastapi.testclient import TestClient
 
 import mnistry
 from mnistry.errors import ModelError
 from mnistry.explain import Explainer
+from mnistry.networks import javascript
+from mnistry.reading import reader
 from mnistry.studio.app import Studio, create
 from mnistry.studio.network import GIVEN_NAME, Network
 
@@ -86,6 +89,52 @@ def test_a_nodes_weights_and_bias_give_its_sum(dense: TestClient, four: np.ndarr
     answer = dense.post("/api/explain", json={"image": four.tolist()}).json()
     total = unit["bias"] + (np.array(unit["weights"]) * four / 255).sum()
     assert total == pytest.approx(answer["hidden"]["sums"][7])
+
+
+def test_a_nodes_outgoing_weights_times_the_outputs_give_the_logits(
+    dense: TestClient, four: np.ndarray
+) -> None:
+    answer = dense.post("/api/explain", json={"image": four.tolist()}).json()
+    outgoing = [dense.get(f"/api/units/{number}").json()["outgoing"] for number in range(32)]
+    bias = np.array(answer["logits"]) - np.array(answer["hidden"]["values"]) @ np.array(outgoing)
+    other = dense.post("/api/explain", json={"image": four.T.tolist()}).json()
+    assert np.allclose(np.array(other["hidden"]["values"]) @ outgoing + bias, other["logits"])
+
+
+def test_the_classic_network_is_explained_whatever_network_is_in_use(
+    client: TestClient, four: np.ndarray
+) -> None:
+    asked = {"image": four.tolist(), "network": "classic"}
+    answer = client.post("/api/explain", json=asked).json()
+    assert (len(answer["hidden"]["values"]), answer["argmax"]) == (512, 4)
+    assert len(client.get("/api/units/511?network=classic").json()["outgoing"]) == 10
+    assert client.get("/api/status").json()["network"]["units"] is None
+
+
+def test_the_classic_network_says_what_it_was_made_from(mnist: dict[str, np.ndarray]) -> None:
+    network = Network.classic()
+    notes = {one.key: one.value for one in onnx.load_from_string(network.content).metadata_props}
+    assert "CC BY-SA 3.0" in notes["licence"]
+    right = (network.probabilities(mnist["x_test"]).argmax(1) == mnist["y_test"]).mean()
+    assert f"{100 * right:.2f}" in notes["accuracy"]
+    assert right > 0.975
+
+
+def test_the_network_for_the_page_answers_as_it_does_here(
+    client: TestClient, studio: Studio
+) -> None:
+    found = client.get("/api/network/javascript").json()
+    image = np.array(found["check"]["image"], np.uint8).reshape(1, 28, 28)
+    expected = studio.network.probabilities(image)[0]
+    assert np.allclose(found["check"]["probabilities"], expected, atol=0.03)
+    assert found["threshold"] == reader.thresholds_of(None)[0]
+
+
+def test_a_network_that_javascript_cannot_run_is_none_for_the_page(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(javascript, "OPERATORS", ("Cast",))
+    assert client.get("/api/network/javascript").json() is None
 
 
 def test_a_missing_node_is_not_found(dense: TestClient) -> None:

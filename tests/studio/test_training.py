@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from fastapi.testclient import TestClient
 
 import mnistry
 from mnistry.datasets import Origin
-from mnistry.networks import zoo
+from mnistry.networks import names, zoo
 from mnistry.recipes.experiment import Experiment
 from mnistry.studio import schemas, training
 from mnistry.studio.app import Studio, create
@@ -75,7 +76,9 @@ def test_a_training_continues_without_its_page_and_ends_in_a_run(
 
 
 @pytest.mark.slow
-def test_a_training_that_is_stopped_keeps_its_run(served: httpx2.Client, runs: Path) -> None:
+def test_a_training_that_is_stopped_is_kept_named_and_resumed(
+    served: httpx2.Client, runs: Path
+) -> None:
     name = served.post("/api/train", json=LONG).json()["run"]
     follow(served, until="epoch")
     assert served.delete("/api/train").json()["run"] == name
@@ -83,6 +86,20 @@ def test_a_training_that_is_stopped_keeps_its_run(served: httpx2.Client, runs: P
     assert mnistry.Run.open(runs / name).status == "interrupted"
     assert list((runs / name / "checkpoints").iterdir())
     assert served.delete("/api/train").status_code == 409
+    assert served.patch(f"/api/runs/{name}", json={"name": "mine"}).json()["name"] == "mine"
+    assert served.get("/api/status").json()["training"]["run"] == "mine"
+    assert served.post("/api/runs/mine/resume").status_code == 202
+    seen = follow(served, until="progress")
+    done = [data["epoch"] for kind, data in seen if kind == "epoch"]
+    assert done == list(range(1, len(done) + 1))
+    assert seen[-1][1]["epoch"] == len(done) + 1
+    assert served.delete("/api/runs/mine").status_code == 409  # it is being written to
+    served.delete("/api/train")
+    follow(served)
+    assert mnistry.Run.open(runs / "mine").status == "interrupted"
+    for how in ("resume", "finish"):  # of a run that is done
+        again = served.post(f"/api/runs/small/{how}")
+        assert (again.status_code, again.json()["error"]["what"]) == (409, "this training is done")
 
 
 @pytest.mark.slow
@@ -145,6 +162,12 @@ def test_a_nan_loss_is_reported_and_the_process_ends_before_the_studio(
         {"seed": -1},
         {"data": "../secret.npz"},
         {"network": "huge"},
+        {"recipe": "none"},
+        {"activation": "gelu"},
+        {"dropout": 1},
+        {"validation": 1},
+        {"distort": -1},
+        {"early_stopping": 0},
         {"network": "convnet", "units": 8},
         {"optimizer": "none"},
         {"o": "elsewhere"},
@@ -162,17 +185,48 @@ def test_invalid_settings_start_no_training(
 
 
 def test_the_default_settings_are_those_of_the_classic_experiment() -> None:
-    settings = schemas.TrainSettings().model_dump(exclude={"seed", "data"})
+    settings = schemas.TrainSettings().model_dump(exclude={"recipe", "distort", "seed", "data"})
     assert mnistry.Recipe(**settings) == mnistry.Recipe()
     made = training._experiment(schemas.TrainSettings(seed=3, data="mnist"))
     assert made == Experiment(mnistry.Recipe(), Origin("mnist"), 3)
 
 
+def test_a_recipe_keeps_what_is_not_changed(client: TestClient) -> None:
+    fast = mnistry.recipes.find("fast")
+    made = training._experiment(schemas.TrainSettings(recipe="fast", epochs=3))
+    assert made.recipe == dataclasses.replace(fast, name="custom", epochs=3)
+    same = schemas.TrainSettings(recipe="fast", epochs=2, learning_rate=0.01, distort=0.5)
+    assert training._experiment(same).recipe == fast
+    found = {one["name"]: one for one in client.get("/api/recipes").json()}
+    assert set(found) == set(mnistry.recipes.NAMES)
+    assert [found[name]["distort"] for name in ("classic", "classic-plus", "fast")] == [0, 1, 0.5]
+    assert found["lenet-5"]["network"] == "lenet-5"
+
+
 def test_every_network_dataset_and_optimizer_of_the_settings_exists() -> None:
     assert set(schemas.NetworkName.__args__) == set(zoo.NETWORKS)
+    assert schemas.ActivationName.__args__ == names.ACTIVATIONS
     assert set(schemas.DataName.__args__) == set(mnistry.datasets.NAMES)
     for name in schemas.OptimizerName.__args__:
         assert keras.optimizers.get(name)
+
+
+def test_a_run_is_renamed_and_deleted_but_not_while_it_is_in_use(
+    client: TestClient, runs: Path
+) -> None:
+    client.put("/api/network", json={"run": "small"})
+    for name in ("", "..", ".hidden", "a/b", "a\\b", "a" * 101, "end.", "nul\0"):
+        assert client.patch("/api/runs/small", json={"name": name}).status_code == 400
+    (runs / "other").mkdir()
+    assert client.patch("/api/runs/small", json={"name": "other"}).status_code == 400
+    assert client.patch("/api/runs/small", json={"name": "my first"}).json()["chosen"]
+    assert client.get("/api/status").json()["network"]["name"] == "my first"
+    assert client.delete("/api/runs/my first").status_code == 409
+    client.put("/api/network", json={"run": None})
+    (runs / "my first" / "notes.txt").write_text("mine")
+    assert client.delete("/api/runs/my first").json() == {"runs": [], "broken": []}
+    assert [path.name for path in (runs / "my first").iterdir()] == ["notes.txt"]
+    assert client.delete("/api/runs/my first").status_code == 404
 
 
 def test_a_missing_keras_is_reported_with_a_remedy(

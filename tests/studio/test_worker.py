@@ -17,7 +17,8 @@ from mnistry.training.history import Epoch, Progress
 @pytest.mark.slow
 def test_a_worker_whose_studio_has_ended_stops_and_keeps_its_run(tmp_path: Path) -> None:
     experiment = Experiment(Recipe(units=8, epochs=1000), Origin("sample"))
-    task = {"path": str(tmp_path / "run"), "experiment": experiment.to_json()}
+    path = str(tmp_path / "run")
+    task = {"task": worker.TRAIN, "path": path, "experiment": experiment.to_json()}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "mnistry.studio.worker"],
         stdin=subprocess.PIPE,
@@ -36,21 +37,22 @@ def test_a_worker_whose_studio_has_ended_stops_and_keeps_its_run(tmp_path: Path)
 
 
 def moment(step: int, finished: Epoch | None = None) -> Progress:
-    return Progress(1, 2, step, 10, 0.5, 0.9, finished)
+    return Progress(1, 2, step, 1000, 0.5, 0.9, finished)
 
 
-def test_steps_are_reported_at_a_limited_rate_and_the_end_of_an_epoch_always(monkeypatch) -> None:
-    clock = iter([100.0, 100.05, 100.2, 100.21])
+def test_after_the_first_steps_reports_are_limited_but_not_the_end_of_an_epoch(monkeypatch) -> None:
+    clock = iter([100.0, 100.01, 100.2, 100.25, 100.4, 100.41])
     monkeypatch.setattr(worker.time, "monotonic", lambda: next(clock))
     stream = io.StringIO()
     report = worker.Reporter(stream)
-    for step in (1, 2, 5):
+    for step in (1, 2, 201, 251, 401):
         report(moment(step))
-    report(moment(10, Epoch(0.5, 0.9, None, None, 1.5)))
+    report(moment(1000, Epoch(0.5, 0.9, None, None, 1.5)))
     said = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(one["event"], one["data"].get("step")) for one in said] == [
-        ("progress", 1), ("progress", 5), ("progress", 10), ("epoch", None),
+        ("progress", 1), ("progress", 2), ("progress", 201), ("progress", 401), ("progress", 1000),
+        ("epoch", None),
     ]  # fmt: skip
-    # Steps 2 to 5 took 0.2 s, and 15 steps are left.
-    assert round(said[1]["data"]["seconds_left"], 6) == 0.75
-    assert said[3]["data"]["seconds"] == 1.5
+    # 200 steps took 0.2 s, and 1,799 are left.
+    assert round(said[2]["data"]["seconds_left"], 6) == 1.799
+    assert said[5]["data"]["seconds"] == 1.5

@@ -71,6 +71,11 @@ def test_a_row_is_a_table_if_it_is_the_whole_picture(sheet) -> None:
     assert shapes(comb) == []
 
 
+def test_rows_that_the_picture_cuts_off_are_left_out(sheet) -> None:
+    paper = sheet([["12", "3", "4", "56"]] * 3)
+    assert shapes(paper[40 + 60 - 20 : 40 + 120 + 22]) == [(1, 4)]
+
+
 def test_lines_of_numbers_are_no_table(sheet) -> None:
     assert shapes(sheet(NUMBERS, rule=235)) == []
     ruled = np.full((600, 800), 235, np.uint8)

@@ -26,6 +26,21 @@ def test_a_photo_at_an_angle(reader, sheet, photograph, degrees: float) -> None:
     assert texts(table) == NUMBERS
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_table_that_lies_sideways(reader, sheet, quarters: int) -> None:
+    rows = [*NUMBERS, ["25", "4", "7"], ["3", "5", "34"]]
+    paper = sheet(rows)
+    (table,) = reader.read_tables(np.ascontiguousarray(np.rot90(paper, quarters)))
+    assert sum(cell == text for row, own in zip(rows, texts(table), strict=True)
+               for cell, text in zip(row, own, strict=True)) >= 16  # fmt: skip
+    x, y, width, height = table.rows[1][2].box
+    left, top = {  # of the cell at 260, 100 in the upright picture, 110 wide and 60 high
+        1: (100, 410 - 370), 2: (410 - 370, 440 - 160), 3: (440 - 160, 260)
+    }[quarters]  # fmt: skip
+    size = (110, 60) if quarters == 2 else (60, 110)
+    assert np.abs(np.array([x, y, width, height]) - [left, top, *size]).max() < 5
+
+
 def test_a_number_that_lacks_the_point_of_all_others_is_unclear() -> None:
     column = ["12.5", "3.1", "4.4", "7.0", "1.2", "125"]
     assert with_hidden_signs(column) == [*column[:-1], "12?5"]

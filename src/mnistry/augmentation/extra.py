@@ -19,6 +19,8 @@ from mnistry.concepts import one_hot
 from mnistry.datasets.dataset import Images, Split
 from mnistry.errors import UsageError
 
+_SEED_STREAM = 2  # other random numbers of a training have other streams of the same seed
+
 
 class ExtraImages(NamedTuple):
     """Images to train on, and the probabilities that a network should give for each.
@@ -50,20 +52,21 @@ def make(split: Split, *, styled: int, non_digits: int, seed: int) -> ExtraImage
     Raises
     ------
     UsageError
-        If a digit is missing.
+        If there are no labels, a digit is missing, or no image of a 1, 2 or 7 can be given another
+        style.
     """
-    labels = np.asarray(split.labels)
-    if split.labels is None or len(np.unique(labels)) < 10:
+    if split.labels is None or len(np.unique(split.labels)) < 10:
         raise UsageError(
             "non-digits and other styles need images of all ten digits",
             expected="each label from 0 to 9",
         )
-    random = np.random.default_rng([seed, 2])
-    more = make_styled(split.images, labels, styled, random)
-    non = make_non_digits(Digits(split.images, labels), non_digits, random)
+    labels = np.asarray(split.labels)
+    random = np.random.default_rng([seed, _SEED_STREAM])
+    digits = make_styled(split.images, labels, styled, random)
+    marks = make_non_digits(Digits(split.images, labels), non_digits, random)
     return ExtraImages(
-        np.concatenate([more.images, *non.values()]),
+        np.concatenate([digits.images, *marks.values()]),
         np.concatenate(
-            [one_hot(np.asarray(more.labels)), np.full((non_digits, 10), 0.1, np.float32)]
+            [one_hot(np.asarray(digits.labels)), np.full((non_digits, 10), 0.1, np.float32)]
         ),
     )

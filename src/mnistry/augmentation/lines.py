@@ -333,7 +333,7 @@ def _places(
             if character == " ":
                 if cells == "grid":
                     x = start = close_cell(cell)
-                elif _is_mixed(layout):  # the fraction follows closely
+                elif _is_whole_number(part):  # its fraction follows closely
                     x += random.uniform(0.02, 0.7) * high
                 else:
                     x += apart * high
@@ -367,9 +367,9 @@ def _places(
     return places, walls
 
 
-def _is_mixed(layout: Layout) -> bool:
-    """Return whether the line is a whole number and a fraction."""
-    return len(layout.parts) > 3 and layout.parts[0].text.endswith(" ")
+def _is_whole_number(part: Part) -> bool:
+    """Return whether a part is the whole number of a mixed number, such as ``"1 "`` of 1 1/2."""
+    return part.text.endswith(" ") and part.text[:-1].isdigit()
 
 
 def _figures(random: Random, low: int, high: int) -> str:

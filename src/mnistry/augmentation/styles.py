@@ -17,10 +17,10 @@ from mnistry.images.mnist_form import SIDE, normalise
 
 Random = np.random.Generator
 
-# A stem is straight if its ink spreads from its axis by at most _STRAIGHT pixels. With a stem that
-# leans by more than _UPRIGHT radians, or an upstroke that leans by more than _STEEP, a 1 would
-# become a 7 or a 2.
-_STRAIGHT, _UPRIGHT, _STEEP = 1.3, 0.35, 1.1
+# A stem is straight if its ink lies around its axis with a standard deviation of at most _STRAIGHT
+# pixels. With a stem that leans by more than _UPRIGHT radians, or an upstroke that leans by more
+# than _MOST_LEAN radians, a 1 would become a 7 or a 2.
+_STRAIGHT, _UPRIGHT, _MOST_LEAN = 1.3, 0.35, 1.1
 # Paper that ink surrounds is a hole if it has at least this many pixels; otherwise it is a gap.
 _HOLE = 5
 
@@ -34,16 +34,23 @@ def make(images: Images, labels: Labels, count: int, random: Random) -> Split:
         MNIST's: ``uint8``, shapes ``(n, 28, 28)`` and ``(n,)``.
     count
         How many to make.
+    random
+        Chooses the images, and the added strokes' places, angles and lengths.
 
     Returns
     -------
     Split
         Images, ``uint8``, shape ``(count, 28, 28)``, and their labels.
+
+    Raises
+    ------
+    UsageError
+        If among the images of one of these digits there is none to which strokes can be added.
     """
     counts = {1: count - 2 * (count // 4), 7: count // 4, 2: count // 4}
     made = [
         styled
-        for digit, draw in ((1, one), (7, seven), (2, two))
+        for digit, draw in ((1, add_upstroke), (7, add_bar), (2, close_hook))
         for styled in _styled(draw, images[labels == digit], counts[digit], random)
     ]
     return Split(
@@ -52,13 +59,15 @@ def make(images: Images, labels: Labels, count: int, random: Random) -> Split:
     )
 
 
-def one(image: Images, random: Random) -> Images | None:
+def add_upstroke(image: Images, random: Random) -> Images | None:
     """Give a 1 an upstroke and, with probability 1/3, a foot.
 
     Parameters
     ----------
     image
         ``uint8``, shape ``(28, 28)``.
+    random
+        Chooses the strokes' places, angles and lengths.
 
     Returns
     -------
@@ -74,12 +83,12 @@ def one(image: Images, random: Random) -> Images | None:
         return None
     places = (points - middle) @ down
     top, foot = middle + places.min() * down, middle + places.max() * down
-    width = 2 * np.sqrt(3 * spread[0])
+    width = np.sqrt(12 * spread[0])  # ink spread evenly over a width w has the variance w^2 / 12
     top, foot = top + width / 2 * down, foot - width / 2 * down
     height = np.linalg.norm(foot - top)
     # The upstroke's angle is measured from the stem's own direction, towards the left.
     leaning = max(0.0, np.arctan2(-down[0], down[1]))
-    angle = np.arctan2(down[1], down[0]) + random.uniform(0.4, _STEEP - leaning)
+    angle = np.arctan2(down[1], down[0]) + random.uniform(0.4, _MOST_LEAN - leaning)
     added = [_bent(top, top + random.uniform(0.25, 0.75) * height * around(angle), random)]
     if random.random() < 1 / 3:
         reach = random.uniform(0.12, 0.4) * height * around(random.uniform(-0.15, 0.15))
@@ -87,13 +96,15 @@ def one(image: Images, random: Random) -> Images | None:
     return normalise(strokes(added, width, drawing.enlarged(image)))
 
 
-def seven(image: Images, random: Random) -> Images | None:
+def add_bar(image: Images, random: Random) -> Images | None:
     """Give a 7 a bar through its stem.
 
     Parameters
     ----------
     image
         ``uint8``, shape ``(28, 28)``.
+    random
+        Chooses the strokes' places, angles and lengths.
 
     Returns
     -------
@@ -112,13 +123,15 @@ def seven(image: Images, random: Random) -> Images | None:
     return normalise(strokes([bar], 0.8 * (np.ptp(columns) + 1), drawing.enlarged(image)))
 
 
-def two(image: Images, random: Random) -> Images | None:
+def close_hook(image: Images, random: Random) -> Images | None:
     """Close the hook of a 2: extend it until it meets the stroke that goes down.
 
     Parameters
     ----------
     image
         ``uint8``, shape ``(28, 28)``.
+    random
+        Chooses the strokes' places, angles and lengths.
 
     Returns
     -------

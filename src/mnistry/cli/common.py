@@ -137,7 +137,7 @@ def load_other_data(run: "Run", origin: "Origin") -> "Dataset":
     if _is_same(origin.data, own.data):
         say(f"read as the run's own data: {own.typed()}")
         return load_dataset(own)
-    hint = "the run's own data is read with {}: add that if this data is alike"
+    hint = "the run's own data is read with {}: add that if this data needs it too"
     try:
         dataset = load_dataset(origin)
     except (DataError, UsageError) as error:

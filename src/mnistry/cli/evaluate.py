@@ -42,7 +42,7 @@ def evaluate(run_path: Path, data: str | None, form: "Origin", as_json: bool) ->
     if trained_on is not None and trained_on.train is not None and not own:
         for notice in checks.in_both(trained_on.train.images, split.images):
             common.note(notice)
-    card = scoring.score_run(run, split, dataset.classes)
+    card = scoring.score_run(run, split)
     if as_json:
         common.print_json(
             {

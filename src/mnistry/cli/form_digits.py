@@ -69,8 +69,8 @@ def digits(source: Path, scans: tuple[Path, ...], sheets: str | None, output: Pa
     missing = [digit for digit in "0123456789" if not counts[digit]]
     if missing:
         common.note(f"there is no {', '.join(missing)}")
-    if found.unclear:
-        fields = common.counted_noun(found.unclear, "field")
+    if found.mismatched_fields:
+        fields = common.counted_noun(found.mismatched_fields, "field")
         common.note(f"{fields} left out: what is written there is not one mark for each character")
     common.say(f"use them: mnistry teach {output} -o RUN")
 

@@ -45,7 +45,7 @@ def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, p
     """Look at the fields that are to be checked, in the browser, until Ctrl-C.
 
     Each is shown as a picture. Enter confirms what was read; where the readings
-    disagree or a rule is broken, type what stands there. Each decision is kept
+    disagree or a rule is broken, type what is written. Each decision is kept
     before the next field is shown, and is never changed by reading again.
     """
     from mnistry.forms import risk as of_risk

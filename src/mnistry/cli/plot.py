@@ -45,7 +45,7 @@ def draw(run: "Run", dataset: "Dataset") -> list[Path]:
         figures["curves"] = plots.curves(history.curves(epochs))
         figures["ledger"] = plots.ledger(Ledger.of(epochs, run.scores(), run.recipe.loss))
     if dataset.test is not None and dataset.test.labels is not None:
-        card = scoring.score_run(run, dataset.test, dataset.classes)
+        card = scoring.score_run(run, dataset.test)
         figures["confusion"] = plots.confusion(card)
         figures["mistakes"] = plots.mistakes(card, dataset.test.images)
         figures["reliability"] = plots.reliability(card)

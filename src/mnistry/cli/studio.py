@@ -27,6 +27,14 @@ from mnistry.errors import UsageError
     help="Offer the review of this batch of forms too, as mnistry form review does; on this "
     "machine only, and the page's address has a token in it.",
 )
+@click.option(
+    "--form",
+    "forms",
+    metavar="FORM.toml",
+    type=options.PATH,
+    multiple=True,
+    help="Offer to read pictures as pages of this form; may be given again.",
+)
 def studio(
     host: str,
     port: int,
@@ -35,6 +43,7 @@ def studio(
     model: str | None,
     runs: Path,
     batch: Path | None,
+    forms: tuple[Path, ...],
 ) -> None:
     """Serve a web page on which to draw digits, look inside the network, and train another.
 
@@ -54,6 +63,11 @@ def studio(
         raise UsageError("--batch is for this machine alone", remedy="leave out --host")
     access = Access.listening_on(host, allow_host, allow_origin, command="mnistry studio")
     network = Network.shipped() if model is None else Network.from_path(model)
+    readers = None
+    if forms:
+        from mnistry.server import form_answers
+
+        readers = form_answers.load(map(str, forms), network.reader)
     with contextlib.ExitStack() as stack:
         review = None
         if batch is not None:
@@ -62,4 +76,10 @@ def studio(
 
             store, form = open_batch(batch)
             review = Review(form, stack.enter_context(store), login_name())
-        serve(Studio(network, runs, review), access, port, on_ready=click.echo, say=common.say)
+        serve(
+            Studio(network, runs, review, readers),
+            access,
+            port,
+            on_ready=click.echo,
+            say=common.say,
+        )

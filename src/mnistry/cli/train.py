@@ -141,7 +141,7 @@ def train(
 
     run = None if resume is None else Run.open(resume)
     if run is None:
-        chosen = _recipe(recipe or "classic", changes)
+        chosen = recipes.find(recipe or "classic").changed(**changes)
         wanted = Experiment(chosen, form.at(data), seed or 0)
         places = _places(output, wanted.seed, seeds)
     else:
@@ -153,7 +153,7 @@ def train(
         if run is None and "batch_size" not in changes:
             wanted = _with_fitting_batches(wanted, dataset)
         several = [Experiment(wanted.recipe, dataset.origin, number) for number in places]
-        if workers is None and not callback_names and share_a_program(several):
+        if several and workers is None and not callback_names and share_a_program(several):
             runs = _new_together(several, dataset, list(places.values()))
         else:
             for one in several:
@@ -184,12 +184,6 @@ def _cluster(address: str, workers: int | None) -> Iterator[None]:
 
     with common.quiet_libraries(), connection.connected(address):
         yield
-
-
-def _recipe(name: str, changes: dict[str, Any]) -> "Recipe":
-    found = recipes.find(name)
-    changed = dataclasses.replace(found, **changes)
-    return found if changed == found else dataclasses.replace(changed, name="custom")
 
 
 def _changes(
@@ -234,8 +228,7 @@ def _with_fitting_batches(experiment: "Experiment", dataset: "Dataset") -> "Expe
         f"{common.counted_noun(count, 'training image')}: batches of {size} instead of "
         f"{recipe.batch_size}; --batch-size decides otherwise"
     )
-    lowered = dataclasses.replace(recipe, name="custom", batch_size=size)
-    return dataclasses.replace(experiment, recipe=lowered)
+    return dataclasses.replace(experiment, recipe=recipe.changed(batch_size=size))
 
 
 def _places(output: Path | None, first: int, seeds: int | None) -> dict[int, Path | None]:
@@ -389,8 +382,9 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     aside = 0 if labels is None else held_out_count(labels, recipe.validation)
     count = len(dataset.train.images) - aside
     own = None if recipe.validation else dataset.validation
-    steps = noun(steps_per_epoch(count, recipe.batch_size), "step")
-    kind = gradient_descent_kind(recipe.batch_size, count)
+    size = recipe.epoch_size(count)
+    steps = noun(steps_per_epoch(size, recipe.batch_size), "step")
+    kind = gradient_descent_kind(recipe.batch_size, size)
     test = "no" if dataset.test is None else f"{len(dataset.test.images):,}"
     watched = f", {aside:,} set aside for validation" if aside else ""
     if own is not None and own.labels is not None:

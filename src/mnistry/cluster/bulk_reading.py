@@ -38,7 +38,7 @@ _PARTS = (4000, 25, 1)
 _LEAST = 100  # pictures in a part; parts become smaller so that all workers finish together
 _MOST_PARTS = 10_000  # each takes some memory on the cluster's head node
 _LOCK = ".lock"
-_TURN = ".turn"  # names the driver whose workers may write; workers of a dead driver may not
+_DRIVER = ".driver"  # names the driver whose workers may write; workers of a dead driver may not
 _AT_ONCE = 250  # rows held as Python objects, which take twenty times as much memory as in Arrow
 _SHOWN = 100  # errors in the report
 _TRIES = 2  # for each part, before it is divided
@@ -141,9 +141,9 @@ def read(
             parts = divide(np.flatnonzero(missing & ~unopened.mask), most, cores)
             done = len(pictures) - sum(map(len, parts))
             packs = [pictures.pack(part) for part in parts]
-            for number, places, host in _run(packs, out, settings, cores):
-                if places:
-                    unopened.add(parts[number][places], host)
+            for number, denied, host in _run(packs, out, settings, cores):
+                if denied:
+                    unopened.add(parts[number][denied], host)
                 done += len(parts[number])
                 if on_progress is not None:
                     on_progress(done, len(pictures))
@@ -262,7 +262,11 @@ def _check_record(out: Path, settings: Settings) -> None:
 def _run(
     parts: Sequence[str], out: Path, settings: Settings, cores: int
 ) -> Iterator[tuple[int, list[int], str]]:
-    """Let workers read parts; yield each part's number, its unopened pictures, and the host."""
+    """Let workers read parts.
+
+    Yield each part's number, the positions in it of pictures that the worker could not open, and
+    the worker's host.
+    """
     if not parts:
         return
     ray = import_ray()
@@ -270,9 +274,9 @@ def _run(
     context.max_errored_blocks = -1  # no limit: missing rows show which parts failed
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    turn = secrets.token_hex(8)
-    files.write_bytes(out / _TURN, turn.encode())
-    rows = [{"number": number, "part": part, "turn": turn} for number, part in enumerate(parts)]
+    driver = secrets.token_hex(8)
+    files.write_bytes(out / _DRIVER, driver.encode())
+    rows = [{"number": number, "part": part, "driver": driver} for number, part in enumerate(parts)]
     with warnings.catch_warnings():
         # Ray 2.60 deprecates max_retries, but has no replacement yet.
         warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
@@ -292,7 +296,7 @@ def _run(
 def _try_a_worker(out: Path, settings: Settings) -> None:
     """Let one worker read an empty part, to find faults that are not due to pictures."""
     ray = import_ray()
-    nothing = {"number": [0], "part": ["[]"], "turn": [""]}
+    nothing = {"number": [0], "part": ["[]"], "driver": [""]}
     try:
         done = ray.get(ray.remote(_work(out, settings)).remote(nothing))
     except ray.exceptions.RayError as error:
@@ -313,20 +317,21 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
     """Return a task that reads one part; it reports an error if its node has no mnistry."""
     from ray import cloudpickle
 
-    packed = cloudpickle.dumps((_make, _Worker, str(out.resolve()), settings, __version__))
+    packed = cloudpickle.dumps((_make_once, _Worker, str(out.resolve()), settings, __version__))
 
     def work(batch):  # type: ignore[no-untyped-def]  # types would be pickled too
         import json
         import socket
 
         host = socket.gethostname()
+        # Unpickling imports mnistry, which this node may lack.
         try:
             from ray import cloudpickle
 
-            make, *arguments = cloudpickle.loads(packed)
-            places = make(*arguments).do(batch["part"][0], batch["turn"][0])
-            denied, fault = json.dumps(places), ""
-        except Exception as error:  # the worker is at fault: `do` handles pictures' errors
+            make_once, *arguments = cloudpickle.loads(packed)
+            positions = make_once(*arguments).read_part(batch["part"][0], batch["driver"][0])
+            denied, fault = json.dumps(positions), ""
+        except Exception as error:  # the worker is at fault: `read_part` handles pictures' errors
             denied, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
         return {"number": batch["number"], "denied": [denied], "fault": [fault], "host": [host]}
 
@@ -334,7 +339,7 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
 
 
 @functools.lru_cache(maxsize=1)
-def _make(kind: type["_Worker"], *arguments: Any) -> "_Worker":
+def _make_once(kind: type["_Worker"], *arguments: Any) -> "_Worker":
     """Make a worker, or return the one that this process already has."""
     return kind(*arguments)
 
@@ -355,20 +360,23 @@ class _Worker:
         self._reader = Reader(**vars(settings), threads=1)
         self._opener = Opener()
 
-    def do(self, part: str, turn: str) -> list[int]:
-        """Read and write a part; return the positions of pictures that cannot be opened."""
+    def read_part(self, part: str, driver: str) -> list[int]:
+        """Read a part and write its results; return the positions of pictures that it cannot open.
+
+        Nothing is written, and an error raised, unless `driver` is the one that may write.
+        """
         import pyarrow
 
         items, tables, denied = unpack(part), [], []
         for start in range(0, len(items), _AT_ONCE):
             rows = []
-            for place, item in enumerate(items[start : start + _AT_ONCE], start):
+            for position, item in enumerate(items[start : start + _AT_ONCE], start):
                 try:
                     content = self._opener.content(item)
                 except DataError as error:
                     error.where = item.name
                     if isinstance(error.__cause__, OSError):
-                        denied.append(place)
+                        denied.append(position)
                     else:
                         rows.append(_row(item, None, str(error)))
                 else:
@@ -377,7 +385,7 @@ class _Worker:
         if not self._out.is_dir():
             raise ResourceError("there is no such folder", where=self._out)
         if len(items) > len(denied):
-            if (self._out / _TURN).read_text() != turn:
+            if (self._out / _DRIVER).read_text() != driver:
                 raise ResourceError("another reading has started there", where=self._out)
             _write(self._out, items, pyarrow.concat_tables(tables))
         return denied

@@ -71,14 +71,14 @@ class _Sheet:
         self, x: float, y: float, text: str, size: int = _MIDDLE, colour: str = _BLACK, **how: Any
     ) -> None:
         """Write a line; its upper left corner is at x, y unless `how` has another anchor."""
-        self.pen.text((x, y), _known(text), colour, _font(size), **{"anchor": "la", **how})
+        self.pen.text((x, y), _drawable(text), colour, _font(size), **{"anchor": "la", **how})
 
     def paragraph(
         self, x: float, y: float, text: str, width: float, size: int = _SMALL, colour: str = _BLACK
     ) -> float:
         """Write lines of this width at most; return the y of the next line."""
         line = ""
-        for word in _known(text).split():
+        for word in _drawable(text).split():
             longer = f"{line} {word}".strip()
             if line and _font(size).getlength(longer) > width:
                 self.text(x, y, line, size, colour)
@@ -100,14 +100,14 @@ def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
-def _known(text: str) -> str:
-    """Replace letters that the typeface lacks."""
+def _drawable(text: str) -> str:
+    """Replace letters that the typeface lacks by ``?``."""
     return "".join(c if c.isascii() or c in "°…–±“”·" else "?" for c in text)
 
 
 def _fitting(text: str, width: float, size: int) -> str:
-    """Replace the middle of a text that is too long by an ellipsis."""
-    text = _known(text)
+    """Shorten a text to a width in pixels: an ellipsis replaces its middle."""
+    text = _drawable(text)
     kept = len(text)
     short = text
     while kept > 2 and _font(size).getlength(short) > width:
@@ -117,7 +117,11 @@ def _fitting(text: str, width: float, size: int) -> str:
 
 
 def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
-    """Draw the text, the photo and its ink, and the naive stages; return the lower end."""
+    """Draw what stands above the digits' rows; return the y below it.
+
+    These are the title and the answer; the photo, if the page was cut out of one; the page and its
+    ink; and what a naive program reads.
+    """
     room = _WIDTH - 2 * _EDGE
     sheet.text(_EDGE, _EDGE, _fitting(title, room, _MIDDLE), _MIDDLE, _GREY)
     text = " / ".join(diagnosis.reading.lines) or "no digit"
@@ -140,7 +144,7 @@ def _draw_top(sheet: _Sheet, diagnosis: Diagnosis, title: str) -> float:
 
 
 def _draw_photo(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
-    """Draw the picture with the page and the digits found on it; return the y of what follows."""
+    """Draw the photo, with page and digits outlined, and the notes; return the y below them."""
     if diagnosis.photo is None or diagnosis.photo_size is None:
         return y
     height, width = diagnosis.photo_size
@@ -155,17 +159,17 @@ def _draw_photo(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
         if quad is not None:
             points = [(_EDGE + x * factor, top + y * factor) for x, y in quad]
             sheet.pen.line([*points, points[0]], colour, 2)
-    x = _EDGE + shown.width + _GAP
+    x, note_y = _EDGE + shown.width + _GAP, float(top)
     for note in reading.notes:
-        top = sheet.paragraph(x, top, note, _WIDTH - _EDGE - x) + 8
-    return y + _CAPTION + shown.height + _GAP
+        note_y = sheet.paragraph(x, note_y, note, _WIDTH - _EDGE - x) + 8
+    return max(top + shown.height, note_y) + _GAP
 
 
 def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, float]:
-    """Draw the photo and its ink; return the right and the lower end."""
+    """Draw the page and its ink; return the x and y of their right and lower ends."""
     height, width = diagnosis.size
     is_wide = width > 2 * height  # then one below the other
-    most = (_TWO_PANELS, _PANEL[1] // 2 - _CAPTION) if is_wide else _PANEL
+    largest = (_TWO_PANELS, _PANEL[1] // 2 - _CAPTION) if is_wide else _PANEL
     paper = "light" if diagnosis.ink.paper_is_light else "dark"
     ink = np.rint(255 * diagnosis.ink.strength).astype(np.uint8)
     what = "picture" if diagnosis.photo is None else "page"
@@ -174,7 +178,7 @@ def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, 
         (f"the {what}, upright and grey: {width} x {height} pixels", diagnosis.picture),
         (f"its ink, found on {paper} paper", ink),
     ):
-        shown = _panel(values, most)
+        shown = _panel(values, largest)
         sheet.text(x, y, caption, _SMALL, _GREY)
         top = y + _CAPTION
         sheet.paste(x, top, shown)
@@ -188,15 +192,15 @@ def _draw_panels(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> tuple[float, 
     return right, bottom
 
 
-def _panel(values: NDArray[np.uint8], most: tuple[int, int]) -> Image.Image:
-    """Scale a picture to a panel; pixels of a small one stay squares."""
+def _panel(values: NDArray[np.uint8], largest: tuple[int, int]) -> Image.Image:
+    """Scale a picture to fit into a width and height; pixels of a small one stay squares."""
     picture = Image.fromarray(values)
-    factor = min(most[0] / picture.width, most[1] / picture.height)
+    factor = min(largest[0] / picture.width, largest[1] / picture.height)
     if factor > 1:
         factor = min(int(factor), 12)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    way = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX
-    return picture.resize(size, way)
+    resampling = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX
+    return picture.resize(size, resampling)
 
 
 def _draw_boxes(
@@ -217,6 +221,7 @@ def _draw_boxes(
 
 
 def _draw_headings(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> float:
+    """Draw the headings of the digits' rows; return the y of the first row."""
     drawn, count = len(diagnosis.cases), len(diagnosis.reading.digits)
     if drawn < count:
         sheet.text(_EDGE, y, f"the {drawn} least certain of {count} digits", _MIDDLE)

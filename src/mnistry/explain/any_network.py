@@ -112,12 +112,13 @@ def _learn(
             [w + np.float32(factor) * c for w, c in zip(weights, step.changes, strict=True)], split
         )
 
-    losses = [along(split) for split in (own, others) if split is not None]
-    power, longest = learning.too_far(losses[-1], or_gone=others is None)
+    loss_functions = [along(split) for split in (own, others) if split is not None]
+    power, longest = learning.too_far(loss_functions[-1], or_almost_zero=others is None)
     table, points = learning.factors(power, longest, _POINTS)
 
-    def curve(at: Floats) -> LossCurve:
-        return LossCurve(at, *(np.array([one(f) for f in at.tolist()]) for one in losses))
+    def curve(multiples: Floats) -> LossCurve:
+        values = (np.array([loss_at(m) for m in multiples.tolist()]) for loss_at in loss_functions)
+        return LossCurve(multiples, *values)
 
     return LearningStep(
         label=label,
@@ -126,8 +127,8 @@ def _learn(
         weights=_largest(network, weights, gradient, step.changes, lambda w: loss_of(w, own)),
         parameters=sum(one.size for one in gradient),
         moved=sum(int(np.count_nonzero(one)) for one in step.changes),
-        before=losses[0](0),
-        after=losses[0](1),
+        before=loss_functions[0](0),
+        after=loss_functions[0](1),
         slope=sum(
             float(np.vdot(g, change)) for g, change in zip(gradient, step.changes, strict=True)
         ),

@@ -9,6 +9,7 @@ import io
 import math
 import zipfile
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from mnistry.runs.directory import Run
 SHOWN = 3  # weights of each layer
 # Multiples of the step in the table: these, and the largest one, halved up to four times.
 _FACTORS, _HALVINGS = (0, 0.01, 0.1, 1), 4
-_POINTS = 80  # of the curve
+_GONE = 1 / 1000  # of the loss before the step: a loss below this is almost 0
+_POINTS = 80  # intervals of the curve
 _SHORTEST = 1.25  # times the step: the curve reaches at least this far
 _WORSE = 1.5  # times the loss before the step: a step that leads to this loss is too large
 _LONGEST = 2.0**20  # times the step: the search for such a step ends here
@@ -46,17 +48,17 @@ class OptimizerStep:
         How many steps it made during training.
     peak_learning_rate
         The highest rate of its schedule; None for a constant learning rate.
-    remembers
+    has_state
         Whether it has its state from the training; otherwise its running averages begin at 0.
     changes
-        What it adds to each weight: arrays in the order of the gradient's.
+        What it adds to each weight: arrays in the structure and order of the gradient's.
     """
 
     optimizer: str
     learning_rate: float
     steps_before: int
     peak_learning_rate: float | None
-    remembers: bool
+    has_state: bool
     changes: Any
 
 
@@ -228,12 +230,13 @@ def learn(
     step = optimizer_step(run, gradient)
     own = Split(image[np.newaxis], np.array([label], np.uint8))
     splits = [own] if others is None else [own, others]
-    losses = [_loss_along(network, step.changes, split, loss) for split in splits]
+    loss_functions = [_loss_along(network, step.changes, split, loss) for split in splits]
 
-    def curve(factors: Floats) -> LossCurve:
-        return LossCurve(factors, *(np.array([at(f) for f in factors.tolist()]) for at in losses))
+    def curve(multiples: Floats) -> LossCurve:
+        values = (np.array([loss_at(m) for m in multiples.tolist()]) for loss_at in loss_functions)
+        return LossCurve(multiples, *values)
 
-    power, longest = too_far(losses[-1], or_gone=others is None)
+    power, longest = too_far(loss_functions[-1], or_almost_zero=others is None)
     table, points = factors(power, longest, _POINTS)
     return LearningStep(
         label=label,
@@ -242,12 +245,11 @@ def learn(
         weights=_largest(network, gradient, step.changes, own, loss),
         parameters=sum(array.size for pair in gradient for array in pair),
         moved=sum(int(np.count_nonzero(array)) for pair in step.changes for array in pair),
-        before=losses[0](0),
-        after=losses[0](1),
+        before=loss_functions[0](0),
+        after=loss_functions[0](1),
         slope=math.fsum(
-            float(np.vdot(g, change))
-            for pairs in zip(gradient, step.changes, strict=True)
-            for g, change in zip(*pairs, strict=True)
+            float(np.vdot(slopes, changes))
+            for slopes, changes in zip(chain(*gradient), chain(*step.changes), strict=True)
         ),
         table=curve(table),
         curve=curve(points),
@@ -256,7 +258,30 @@ def learn(
 
 
 def factors(power: float, longest: float, points: int) -> tuple[Floats, Floats]:
-    """Return the multiples of a step for a table and for a curve of so many points."""
+    """Return the multiples of a step for a table and for a curve.
+
+    Parameters
+    ----------
+    power
+        The largest multiple in the table: a power of 2.
+    longest
+        The multiple at which the curve ends; the curve reaches 1.25 at least.
+    points
+        The number of equal intervals of the curve.
+
+    Returns
+    -------
+    table, curve
+        Rising, from 0; the curve's have the shape ``(points + 1,)``.
+
+    Examples
+    --------
+    >>> table, curve = factors(4, 3.0, 3)
+    >>> table.tolist()
+    [0.0, 0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0]
+    >>> curve.tolist()
+    [0.0, 1.0, 2.0, 3.0]
+    """
     table = np.unique([*_FACTORS, *(power / 2**k for k in range(_HALVINGS + 1))])
     return table, np.linspace(0, max(longest, _SHORTEST), points + 1)
 
@@ -264,7 +289,8 @@ def factors(power: float, longest: float, points: int) -> tuple[Floats, Floats]:
 def optimizer_step(run: Run, gradient: Any) -> OptimizerStep:
     """Compute the step that a run's optimizer makes with a gradient.
 
-    Its state, read from ``model.keras``, is that after the last training step.
+    The optimizer has its state after the last training step, read from ``model.keras``. If no state
+    that fits is saved there, its running averages begin at 0.
 
     Parameters
     ----------
@@ -277,7 +303,7 @@ def optimizer_step(run: Run, gradient: Any) -> OptimizerStep:
     Raises
     ------
     ModelError
-        If that file is damaged, or its weights have other shapes than `gradient`.
+        If ``model.keras`` is damaged, or its weights have other shapes than `gradient`.
     """
     import keras
 
@@ -288,12 +314,12 @@ def optimizer_step(run: Run, gradient: Any) -> OptimizerStep:
     if [variable.shape for variable in variables] != [array.shape for array in flat]:
         raise ModelError("its weights are not those of model.onnx", where=run.keras_path)
     recipe = run.experiment.recipe
-    steps = concepts.steps_per_epoch(run.scores().train.count, recipe.batch_size)
+    steps = concepts.steps_per_epoch(recipe.epoch_size(run.scores().train.count), recipe.batch_size)
     optimizer = make_optimizer(recipe, steps * recipe.epochs)
     optimizer.build(variables)
     state = _saved_state(run.keras_path)
-    remembers = [array.shape for array in state] == [v.shape for v in optimizer.variables]
-    if remembers:
+    has_state = [array.shape for array in state] == [v.shape for v in optimizer.variables]
+    if has_state:
         for variable, array in zip(optimizer.variables, state, strict=True):
             variable.assign(array)
 
@@ -308,7 +334,7 @@ def optimizer_step(run: Run, gradient: Any) -> OptimizerStep:
     if recipe.warmup is not None:
         constant = make_optimizer(dataclasses.replace(recipe, warmup=None), 1)
         peak = recipe.learning_rate or float(constant.learning_rate)
-    return OptimizerStep(type(optimizer).__name__, rate, made, peak, remembers, changes)
+    return OptimizerStep(type(optimizer).__name__, rate, made, peak, has_state, changes)
 
 
 def _saved_state(path: Path) -> list[NDArray[Any]]:
@@ -333,29 +359,38 @@ def _loss_along(
     start = concepts.layer(inputs, first.kernel, first.bias)
     move = concepts.layer(inputs, *changes[0])
 
-    def at(factor: float) -> float:
+    def loss_at(factor: float) -> float:
         sums = start + factor * move
         if later.layers:
             values = dense.ACTIVATIONS[first.activation](sums)
             sums = later.moved(changes[1:], factor).forward(values)[-1][0]
         return float(gradients.losses(sums, labels, loss).mean())
 
-    return at
+    return loss_at
 
 
-def too_far(loss: Callable[[float], float], *, or_gone: bool) -> tuple[float, float]:
-    """Find the multiple of the step that makes a loss clearly worse or, with `or_gone`, almost 0.
+def too_far(loss: Callable[[float], float], *, or_almost_zero: bool) -> tuple[float, float]:
+    """Find a multiple of the step that is too large: it makes a loss clearly worse.
+
+    Parameters
+    ----------
+    loss
+        From a multiple of the step to the loss.
+    or_almost_zero
+        Whether a multiple also is too large if the loss is almost 0 there. The loss of one image
+        may only fall along the step: nothing more would be seen.
 
     Returns
     -------
     power, factor
-        A power of 2 that does so, and the smallest multiple of an eighth of it that does.
+        A power of 2 that is too large, or 2 to the power of 20; and the smallest multiple of an
+        eighth of it that is too large.
     """
     start = loss(0)
 
     def reached(factor: float) -> bool:
         now = loss(factor)
-        return now >= _WORSE * start or (or_gone and now < start / 1000)
+        return now >= _WORSE * start or (or_almost_zero and now < _GONE * start)
 
     power = 2.0
     while power < _LONGEST and not reached(power):

@@ -533,7 +533,7 @@ def _direction(step: LearningStep) -> Section:
 
 def _length(step: LearningStep) -> Section:
     made = step.step
-    state = "its state at the end of the training" if made.remembers else "a new state"
+    state = "its state at the end of the training" if made.has_state else "a new state"
     rate = f"learning rate {made.learning_rate:.4g}"
     if made.peak_learning_rate is not None:
         rate += f" (the peak of its schedule is {made.peak_learning_rate:g})"

@@ -27,22 +27,22 @@ _AGREEING, _AGREE = 12, 0.8
 # Long side at which markers are looked for; how many must be found; and how far their corners may
 # lie from a plane, in millimetres: markers of two pages in one picture do not fit.
 _MARKER_SIDE, _LEAST_MARKERS, _MARKERS_OFF = 1800, 2, 3.0
-# The most printed corners that are looked for, and the least distance of two, in millimetres.
+# The most corner points of the print that are looked for, and the least distance of two, in mm.
 _CORNERS, _APART = 120, 6.0
-# Half of the side of a patch round a corner, and how far from its expected place it may lie.
+# Half of the side of a patch round a corner, and how far from its expected place it may lie, in mm.
 _PATCH, _REACH = 2.0, 1.5
 # A corner whose patch correlates less than this was not found.
 _FOUND = 0.5
-# The corners that must be found, as a part of all, and the least median correlation of all: a wrong
-# form has 0 to 0.1, the right one 0.6 to 0.95.
+# The share of the corners that must be found, and the least median correlation of all corners: a
+# wrong form has 0 to 0.1, the right one 0.6 to 0.95.
 _ENOUGH, LEAST_SCORE = 0.3, 0.35
 # Rounds of looking for the corners; the correction is fitted from the second on.
 _ROUNDS = 3
-# Distance in millimetres from which a corner's weight in a fit falls.
-_OFF = 0.15
-# Distance in millimetres of the points between which a page is taken to be flat.
+# At this distance from the fitted correction, in millimetres, a corner has half of its weight.
+_HALF_WEIGHT = 0.15
+# Spacing in millimetres of the points that are mapped exactly; between them, linear interpolation.
 _MESH = 4.0
-# Weight of the correction's own size, against fits to a few corners.
+# Ridge penalty on the terms of the correction beyond the affine ones, so that it does not overfit.
 _RIDGE = 0.3
 
 MARKERS = cv2.aruco.DICT_4X4_50
@@ -63,11 +63,13 @@ class Blank:
     width, height
         In millimetres.
     corners
-        ``float64``, shape ``(n, 2)``: printed corners, x and y.
+        ``float64``, shape ``(n, 2)``: x and y of corner points of the print, in millimetres.
     patches
-        ``uint8``, shape ``(n, side, side)``: the page round each of them.
+        ``uint8``, shape ``(n, side, side)``: the page round each of them, `SCALE` pixels for each
+        millimetre.
     features, descriptors
-        The SIFT features' places, ``float64``, shape ``(m, 2)``, and descriptors, ``(m, 128)``.
+        The SIFT features' places in millimetres, ``float64``, shape ``(m, 2)``, and descriptors,
+        ``float32``, shape ``(m, 128)``.
     """
 
     grey: Grey = field(repr=False)
@@ -93,11 +95,12 @@ class Alignment:
     homography
         ``float64``, shape ``(3, 3)``: from millimetres on the flat page to pixels of the scan.
     bend
-        ``float64``, shape ``(16, 2)``: the smooth correction; see `_terms`.
+        ``float64``, shape ``(16, 2)``: the smooth correction, in millimetres, which is added to a
+        point of the page before the homography: the coefficients of `_terms`, for x and y.
     size
         Width and height of the page, in millimetres.
     score
-        Median correlation of the printed corners with the scan, -1 to 1.
+        Median correlation of the patches round the corner points with the scan, -1 to 1.
     """
 
     homography: NDArray[np.float64]
@@ -143,8 +146,8 @@ def prepare(
     """
     size = round(width * SCALE), round(height * SCALE)
     is_larger = grey.shape[1] > size[0]
-    way = cv2.INTER_AREA if is_larger else cv2.INTER_CUBIC
-    page = np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
+    interpolation = cv2.INTER_AREA if is_larger else cv2.INTER_CUBIC
+    page = np.asarray(cv2.resize(grey, size, interpolation=interpolation), np.uint8)
     allowed = np.full(page.shape, 255, np.uint8)
     for x, y, wide, high in holes:
         left, top = (max(0, round(v * SCALE)) for v in (x, y))
@@ -158,7 +161,7 @@ def prepare(
     corners = np.zeros((0, 2)) if found is None else found.reshape(-1, 2) / SCALE
     patches = _patches(page, flat(page, width, height), corners, _PATCH)
     places, descriptors = _features(page, _ROUGH_SCALE / SCALE)
-    is_allowed = np.array([_inside(allowed, at) for at in places], bool)
+    is_allowed = np.array([_inside(allowed, place) for place in places], bool)
     return Blank(
         grey, width, height, corners, patches, places[is_allowed] / SCALE, descriptors[is_allowed]
     )
@@ -170,8 +173,8 @@ def flat(grey: Grey, width: float, height: float) -> Alignment:
     return Alignment(np.diag(scale), _UNBENT, (width, height))
 
 
-def _inside(allowed: Grey, at: Points) -> bool:
-    x, y = (int(v) for v in at)
+def _inside(allowed: Grey, point: Points) -> bool:
+    x, y = (int(v) for v in point)
     return bool(y < allowed.shape[0] and x < allowed.shape[1] and allowed[y, x])
 
 
@@ -279,8 +282,8 @@ def _by_features(
     good = [pair[0] for pair in pairs if pair[0].distance < _RATIO * pair[1].distance]
     if len(good) < _AGREEING:
         return None
-    on_page = blank.features[[one.queryIdx for one in good]]
-    in_scan = places[[one.trainIdx for one in good]]
+    on_page = blank.features[[match.queryIdx for match in good]]
+    in_scan = places[[match.trainIdx for match in good]]
     # From the scan to the page: so the tolerance is in millimetres.
     back, mask = cv2.findHomography(
         in_scan, on_page, cv2.USAC_MAGSAC, _AGREE, maxIters=5000, confidence=0.9999
@@ -339,14 +342,17 @@ def refine(scan: Grey, blank: Blank, rough: Alignment) -> Alignment | None:
 def _fitted(
     points: Points, moves: Points, before: Alignment, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Fit the smooth correction to the corners, by least squares in which far ones weigh less."""
+    """Fit the smooth correction to the corners.
+
+    By iteratively reweighted least squares with Cauchy's weights and a ridge penalty.
+    """
     terms = _terms(points, before.size)
     goal = terms @ before.bend + moves
     bend = before.bend
     penalty = _RIDGE * np.diag([0.0] * 3 + [1.0] * (terms.shape[1] - 3))
     for _ in range(6):
         off = np.hypot(*(goal - terms @ bend).T)
-        weight = (weights / (1 + (off / _OFF) ** 2))[:, None]
+        weight = (weights / (1 + (off / _HALF_WEIGHT) ** 2))[:, None]
         bend = np.linalg.solve(terms.T @ (weight * terms) + penalty, terms.T @ (weight * goal))
     return bend
 
@@ -377,9 +383,9 @@ def peak(values: NDArray[np.float32]) -> tuple[float, float, float]:
     return x, y, float(value)
 
 
-def _vertex(before: float, at: float, after: float) -> float:
+def _vertex(before: float, middle: float, after: float) -> float:
     """Return where the parabola through three neighbouring values has its largest one."""
-    curve = before + after - 2 * at
+    curve = before + after - 2 * middle
     return 0.5 * (before - after) / curve if curve < 0 else 0.0
 
 
@@ -388,13 +394,13 @@ def _patches(scan: Grey, where: Alignment, middles: Points, half: float) -> Grey
     side = 2 * round(half * SCALE)
     steps = (np.arange(side) - (side - 1) / 2) / SCALE
     # Over a few millimetres an affine map is exact enough.
-    at = where.pixels(middles)
+    origins = where.pixels(middles)
     across, down = (
         (where.pixels(middles + step) - where.pixels(middles - step)) / (2 * half)
         for step in (np.array([half, 0]), np.array([0, half]))
     )
     places = (
-        at[:, None, None]
+        origins[:, None, None]
         + across[:, None, None] * steps[:, None]
         + down[:, None, None] * steps[:, None, None]
     )

@@ -54,7 +54,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What could not be opened, and what else is to be told; each names its file."""
+    """What could not be opened, and other messages for the user; each names its file."""
 
     failed: list[str]
     notes: list[str]
@@ -105,7 +105,7 @@ def read(
     Returns
     -------
     Outcome
-        What could not be opened, and what else is to be told.
+        What could not be opened, and other messages.
     """
     version = version_of(form, reader.model)
     outcome = Outcome([], [])

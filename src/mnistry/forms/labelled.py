@@ -25,10 +25,11 @@ Images = NDArray[np.uint8]
 class LabelledDigit:
     """A digit in MNIST's form, ``uint8``, shape ``(28, 28)``; its label; and where it was written.
 
-    `number` counts the characters of the field from 1.
+    `number` is its position among the marks of the field, from 1. A printed point is no mark: in a
+    comb with 12.5, the 5 is number 3.
     """
 
-    image: Images = field(repr=False)
+    image: NDArray[np.uint8] = field(repr=False)
     digit: str
     sheet: Sheet
     key: Key
@@ -37,10 +38,19 @@ class LabelledDigit:
 
 @dataclass(frozen=True)
 class Labelled:
-    """The labelled digits, and how many fields with labels have not one mark for each character."""
+    """The labelled digits of a batch.
+
+    Attributes
+    ----------
+    digits
+        The digits, sheet by sheet.
+    mismatched_fields
+        The number of labelled fields whose marks and characters differ in number; they give no
+        digits.
+    """
 
     digits: tuple[LabelledDigit, ...]
-    unclear: int
+    mismatched_fields: int
 
 
 def labelled(
@@ -51,14 +61,14 @@ def labelled(
     Parameters
     ----------
     form_reader
-        Of the batch's form.
+        The reader of the batch's form.
     store
         The batch.
     serials
         The numbers of the sheets to take; None takes all.
     """
     found: list[LabelledDigit] = []
-    unclear = 0
+    mismatched_fields = 0
     private = crops.PrivateFields(form_reader.form)
     typed = {(one.sheet, one.key): one.typed for one in store.drawn()}
     for sheet in store.sheets():
@@ -66,42 +76,48 @@ def labelled(
             continue
         # What was decided in a review counts more than what was typed in an audit.
         texts = {
-            at: _text(place.field, sheet.decisions.get(at) or typed.get((sheet.id, at)))
-            for at, place in form_reader.places.items()
-            if at in sheet.answers
-            and at not in private
-            and at not in sheet.differing
-            # What was typed otherwise in an audit may be mistyped: the next review decides.
-            and (at not in sheet.disputed or at in sheet.decisions)
+            key: _text(place.field, sheet.decisions.get(key) or typed.get((sheet.id, key)))
+            for key, place in form_reader.places.items()
+            if key in sheet.answers
+            and key not in private
+            and key not in sheet.differing
+            # A value typed in an audit that differs from what was read may be a typing error: wait
+            # for a review.
+            and (key not in sheet.disputed or key in sheet.decisions)
         }
         for page in sheet.pages:
-            here = {at: text for at, text in texts.items() if sheet.answers[at].page == page.page}
+            here = {
+                key: text for key, text in texts.items() if sheet.answers[key].page == page.page
+            }
             if page.page is None or not any(here.values()):
                 continue
             picture = crops.decoded(store, page)
             if picture is None:
                 continue
-            for at, text in here.items():
+            for key, text in here.items():
                 if text is None:
                     continue
-                place = form_reader.places[at]
+                place = form_reader.places[key]
                 seen = picture.copy()
-                hidden = private.boxes(sheet, page.page, other_than=at)
+                hidden = private.boxes(sheet, page.page, other_than=key)
                 crops.hide(seen, hidden, around(place.boxes))
                 forms = form_reader.digits_in(form_reader.ink_in(seen, page.page, place), place)
                 if place.boxes[1:]:  # points and separators are printed between the boxes
                     text = re.sub("[^0-9*-]", "", text)
                 pairs = _paired(forms, text)
-                unclear += pairs is None
+                mismatched_fields += pairs is None
                 found += [
-                    LabelledDigit(image, digit, sheet, at, number)
+                    LabelledDigit(image, digit, sheet, key, number)
                     for number, image, digit in pairs or ()
                 ]
-    return Labelled(tuple(found), unclear)
+    return Labelled(tuple(found), mismatched_fields)
 
 
 def _text(entry: Field, decision: Decision | None) -> str | None:
-    """Return the characters that stand in a field, ``0*`` for any number of one; None: unknown."""
+    """Return the characters written in a field; None if they are not known.
+
+    ``0*`` stands for any number of zeros, and likewise for other digits.
+    """
     if not entry.is_read:
         return None
     if decision is None:

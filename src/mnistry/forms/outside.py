@@ -20,8 +20,8 @@ _SCALE, _LINE_SCALE = 4, 2
 _NEAR_PRINT, _NEAR_FIELD, _EDGE, _NEAR_CODE, _LEAST_AREA = 0.8, 1.0, 14.0, 3.0, 1.5
 # What is darker than the paper by this part is ink; and paper of this grey or lighter is blank.
 _LEAST_CONTRAST, _BLANK = 0.12, 225
-# A mark at least so long, in millimetres, is part of a line if this part of its ink lies no further
-# than so many millimetres from one.
+# A mark at least `_LONG` millimetres long is part of a line if at least the share `_ON_LINE` of its
+# ink lies no further than `_NEAR_LINE` millimetres from one.
 _LONG, _ON_LINE, _NEAR_LINE = 40.0, 0.8, 1.5
 # Least length of a line and its longest gap, in mm; the part of its unprinted length with ink.
 _LEAST_LENGTH, _GAP, _UNBROKEN = 60.0, 12.0, 0.93

@@ -23,16 +23,20 @@ from mnistry.forms.rules import Key
 from mnistry.images import decode
 from mnistry.reading.reader import Reader
 
-# The longer side of a blank page has at least so many pixels.
+# The longer side of a blank page is rendered with at least this many pixels.
 _BLANK_SIDE = 3600
 # Pixels for each millimetre of the straightened page that is kept.
 KEPT_SCALE = 8
-# From so many fields on, ink that is weaker than this part of the usual may show through.
+# On a page with at least `_SEVERAL` inked fields, ink below this share of their median strength may
+# show through from the other side.
 _SEVERAL, _FAINT = 3, 0.35
-# A scan is in black and white if this part of it is that near to one of both.
+# A scan is in black and white if more than this share of its pixels are nearly so: less than
+# `_NEARLY` levels of 0 to 255 away from black or white.
 _BILEVEL, _NEARLY = 0.97, 16
-# Ink no further from a field than this, in millimetres, may belong to it.
+# Ink nearer to a field than this, in millimetres, may belong to it.
 _BELONGS = 7.0
+# A box for text is empty if the share of its unprinted pixels that have ink is less.
+_LEAST_TEXT = 0.002
 # Millimetres of white round a code, pixels for each at which it is read, and the long side of a
 # picture in which a code is looked for.
 _QUIET, _CODE_SCALES, _CODE_SIDE = 2.5, (8, 12), 2400
@@ -63,7 +67,8 @@ class PageReading:
     picture
         The page, straightened: ``uint8``, `KEPT_SCALE` pixels for each millimetre.
     pattern
-        Where there is ink in the fields, coarsely: tells whether two scans show the same sheet.
+        How much ink there is in each part of each field, by which two scans of the same sheet are
+        recognised: ``uint8``, shape ``(boxes, 6, 24)``.
     lines
         For each long line that is not printed whether it runs down the scan, and how far across it
         lies, 0 to 1.
@@ -138,6 +143,11 @@ class FormReader:
         ----------
         grey
             ``uint8``, shape ``(height, width)``, 0 for black to 255 for white; turned in any way.
+
+        Returns
+        -------
+        PageReading
+            What was read; with a `problem` and nothing else if the page could not be placed.
         """
         rough = self._by_markers(grey)
         if rough is not None:
@@ -169,16 +179,27 @@ class FormReader:
         return replace(self._fields(grey, page, blank, where, problems), serial=serial)
 
     def ink_in(self, kept: Grey, page: int, place: Place) -> FieldInk:
-        """Return what was written in a place of a page, of which the straightened picture is kept.
+        """Return the ink written in a place of a page whose straightened picture was kept.
 
-        `page` is its number, from 1.
+        Parameters
+        ----------
+        kept
+            The picture: `PageReading.picture`.
+        page
+            The page's number, from 1.
+        place
+            One of the page's places.
         """
         number = self.layout.pages[page - 1].places.index(place)
         where = alignment.flat(kept, *self._size)
         return field_ink(kept, where, self._prints[page - 1][number][0])
 
     def digits_in(self, ink: FieldInk, place: Place) -> list[Grey | None]:
-        """Return a place's characters in MNIST's form; None for one that shares its ink."""
+        """Return a place's characters in MNIST's form: ``uint8``, shape ``(28, 28)``.
+
+        None stands for a character that shares its ink with another. Nothing is returned if the
+        characters cannot be told apart.
+        """
         if not _is_comb(place):
             return list(characters.forms_of_free(ink, self._networks))
         return list(characters.forms_of_comb(_cells(place, ink)))
@@ -276,16 +297,21 @@ class FormReader:
             answer = self._answer(place, ink, read.get(number))
             box = around(place.boxes)
             found[key_of(place)] = replace(answer, box=box.edges, page=page.number)
-        _fainter(page, inks, found)
+        _doubt_faint(page, inks, found)
         kept = alignment.cut(grey, where, (0, 0, blank.width, blank.height), KEPT_SCALE)
         seen = outside.see(kept, blank)
         lines = outside.lines(seen)
-        problems += self._outside(seen, lines, page, found)
-        problems += _struck(lines, page, found)
+        problems += self._doubt_beside(seen, lines, page, found)
+        problems += _doubt_struck(lines, page, found)
         return PageReading(
-            page.number, None, where.turned, found, tuple(problems), None, kept, _pattern(inks),
-            tuple(_in_scan(line, where, grey) for line in lines),
-        )  # fmt: skip
+            page=page.number,
+            turned=where.turned,
+            answers=found,
+            problems=tuple(problems),
+            picture=kept,
+            pattern=_pattern(inks),
+            lines=tuple(_in_scan(line, where, grey) for line in lines),
+        )
 
     def _answer(
         self, place: Place, inks: Sequence[FieldInk], read: characters.Characters | None
@@ -295,7 +321,7 @@ class FormReader:
             ticks = [answers.of_tick(_share(ink)) for ink in inks]
             return ticks[0] if entry.type == "tick" else answers.of_choice(entry, ticks)
         if entry.type == "text":
-            is_empty = _share(inks[0]) < 0.002
+            is_empty = _share(inks[0]) < _LEAST_TEXT
             if is_empty and entry.required:
                 return Answer("", None, 1.0, answers.CHECK, "empty, and required")
             return Answer("", None, 1.0, answers.EMPTY if is_empty else answers.OK)
@@ -306,35 +332,42 @@ class FormReader:
         )
         return answers.of_characters(entry, found, is_comb=False)
 
-    def _outside(
+    def _doubt_beside(
         self,
         seen: outside.Seen,
         lines: Sequence[Line],
         page: PageLayout,
         found: dict[Key, Answer],
     ) -> list[str]:
-        """Find ink that lies in no field; the nearest field is then to be checked."""
+        """Let the fields be checked beside which there is ink; return a problem for other ink.
+
+        Ink belongs to the nearest field if that is less than `_BELONGS` away. On a form with a
+        template no ink does: boxes that are printed there may be no fields. Changes `found`.
+        """
         areas = [around(place.boxes) for place in page.places]
         marks = outside.marks(seen, areas, _unlike(page), lines)
-        told = 0
+        stray = []
         for x, y in marks:
-            place = min(page.places, key=lambda one: _away(around(one.boxes), x, y), default=None)
-            # Paper that exists already has boxes that are no fields of this form.
+            place = min(page.places, key=lambda p: _away(around(p.boxes), x, y), default=None)
             is_near = place is not None and _away(around(place.boxes), x, y) < _BELONGS
             if place is not None and is_near and self.form.template is None:
                 found[key_of(place)] = found[key_of(place)].doubted("there is ink beside it")
             else:
-                told += 1
-        if not told:
+                stray.append((x, y))
+        if not stray:
             return []
-        where = f"{marks[0][0]:.0f} mm from the left and {marks[0][1]:.0f} mm from the top"
+        x, y = stray[0]
+        where = f"{x:.0f} mm from the left and {y:.0f} mm from the top"
         return [f"page {page.number}: ink in no field, such as {where}"]
 
 
-def _fainter(
+def _doubt_faint(
     page: PageLayout, inks: Sequence[Sequence[FieldInk]], found: dict[Key, Answer]
 ) -> None:
-    """Let fields be checked whose ink is much fainter than the others': it may show through."""
+    """Let the fields be checked whose ink is much fainter than the others'; changes `found`.
+
+    Such ink may show through from the other side of the sheet.
+    """
     levels = [
         (key_of(place), ink[0].level)
         for place, ink in zip(page.places, inks, strict=True)
@@ -343,9 +376,9 @@ def _fainter(
     if len(levels) < _SEVERAL:
         return
     usual = float(np.median([level for _, level in levels]))
-    for at, level in levels:
-        if level < _FAINT * usual and found[at].status != answers.EMPTY:
-            found[at] = found[at].doubted("its ink is much fainter than that of other fields")
+    for key, level in levels:
+        if level < _FAINT * usual and found[key].status != answers.EMPTY:
+            found[key] = found[key].doubted("its ink is much fainter than that of other fields")
 
 
 def _is_bilevel(grey: Grey) -> bool:
@@ -353,8 +386,8 @@ def _is_bilevel(grey: Grey) -> bool:
     return bool(((grey < _NEARLY) | (grey > 255 - _NEARLY)).mean() > _BILEVEL)
 
 
-def _struck(lines: Sequence[Line], page: PageLayout, found: dict[Key, Answer]) -> list[str]:
-    """Let the fields be checked through which a line runs; return what to tell."""
+def _doubt_struck(lines: Sequence[Line], page: PageLayout, found: dict[Key, Answer]) -> list[str]:
+    """Let the fields be checked through which a line runs; return the problem. Changes `found`."""
     touched = 0
     for place in page.places:
         if any(line.touches(around(place.boxes)) for line in lines):

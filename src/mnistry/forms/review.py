@@ -454,7 +454,7 @@ class Review(_Looking):
         name
             The field.
         text
-            What stands there.
+            What is written in the field.
         confirmed
             Whether it was shown and accepted; otherwise it was typed.
         insists
@@ -505,7 +505,7 @@ class Report:
     Attributes
     ----------
     drawn, typed
-        How many fields were drawn, and of how many of them a person typed what stands there.
+        How many fields were drawn, and for how many of them a person typed what is written.
     unreadable
         Of how many the person could not tell.
     wrong

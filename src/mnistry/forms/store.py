@@ -132,7 +132,7 @@ class Page:
     problem
         Why it was not placed; None if it was.
     problems
-        What else is to be told about it.
+        Other problems that a person should know of.
     turned
         Degrees clockwise by which the scan was turned: 0, 90, 180 or 270.
     is_double
@@ -218,7 +218,7 @@ class Sheet:
         The fields for which another value was typed in a second review, until a third person
         decides.
     deciders
-        Who decided about each field; of one that is differing, both.
+        Who decided about each field; of one in `differing`, both persons.
     """
 
     id: int
@@ -640,26 +640,28 @@ class Store:
 def with_decisions(sheet: Sheet, decided: Mapping[Key, Sequence[Decision]]) -> Sheet:
     """Return a sheet with other decisions about some of its fields, the earliest first.
 
-    The last one counts. But one of a second review only says whether somebody else agrees: if they
-    do not, nothing counts until a third person decides.
+    The latest decision counts. A decision from a second review never replaces it: it is only
+    compared with it. If they differ, the field is listed in `differing`, and callers ignore its
+    decision until a third person decides.
     """
     decisions, deciders, differing = (
         dict(sheet.decisions),
         dict(sheet.deciders),
         set(sheet.differing),
     )
-    for at, several in decided.items():
-        decisions.pop(at, None)
-        deciders.pop(at, None)
-        differing.discard(at)
-        for one in several:
-            if one.how != SECOND:
-                decisions[at], deciders[at] = one, frozenset({one.who})
-                differing.discard(at)
-            elif at in decisions:
-                deciders[at] |= {one.who}
-                if (one.value, one.problem) != (decisions[at].value, decisions[at].problem):
-                    differing.add(at)
+    for key, in_order in decided.items():
+        decisions.pop(key, None)
+        deciders.pop(key, None)
+        differing.discard(key)
+        for decision in in_order:
+            if decision.how != SECOND:
+                decisions[key], deciders[key] = decision, frozenset({decision.who})
+                differing.discard(key)
+            elif key in decisions:
+                first = decisions[key]
+                deciders[key] |= {decision.who}
+                if (decision.value, decision.problem) != (first.value, first.problem):
+                    differing.add(key)
     return replace(sheet, decisions=decisions, deciders=deciders, differing=frozenset(differing))
 
 
@@ -697,17 +699,18 @@ def _is_same(pattern: bytes | None, other: NDArray[np.uint8] | None) -> bool:
     """Whether the ink of two pages is that of one sheet."""
     if pattern is None or other is None:
         return False
-    one, two = (
+    known, given = (
         values.astype(np.float64) / 255
         for values in (np.frombuffer(pattern, np.uint8), other.ravel())
     )
-    if len(one) != len(two) or min(one.sum(), two.sum()) < _SOME_INK:
+    if len(known) != len(given) or min(known.sum(), given.sum()) < _SOME_INK:
         return False
-    inked = np.maximum(one, two) > _INKED  # what both leave blank says nothing
-    return bool(np.corrcoef(one[inked], two[inked])[0, 1] >= _SAME)
+    inked = np.maximum(known, given) > _INKED  # what both leave blank says nothing
+    return bool(np.corrcoef(known[inked], given[inked])[0, 1] >= _SAME)
 
 
 def _row(sheet: int, key: Key, answer: Answer) -> tuple[Any, ...]:
+    """Return the columns of the table ``fields`` for an answer, in their order."""
     return (
         sheet, *key, answer.text, json.dumps(_plain(answer.value)), answer.confidence,
         answer.status, answer.why, json.dumps(answer.candidates), json.dumps(answer.box),
@@ -726,8 +729,18 @@ def _value(text: str) -> Any:
 
 
 def _answer(row: Sequence[Any]) -> Answer:
-    candidates = tuple((text, float(p)) for text, p in json.loads(row[9]))
+    """Make an answer of the columns of `_row`."""
+    (
+        *_, text, value, confidence, status, why, candidates, box, page, is_contested,
+    ) = row  # fmt: skip
     return Answer(
-        row[4], _value(row[5]), row[6], row[7], row[8], candidates, tuple(json.loads(row[10])),
-        row[11], bool(row[12]),
-    )  # fmt: skip
+        text=text,
+        value=_value(value),
+        confidence=confidence,
+        status=status,
+        why=why,
+        candidates=tuple((text, float(p)) for text, p in json.loads(candidates)),
+        box=tuple(json.loads(box)),
+        page=page,
+        is_contested=bool(is_contested),
+    )

@@ -353,7 +353,7 @@ def _open_keras(path: Path) -> Network:
         proto = onnx_graph.to_onnx(wrapped)
         if trial.kind == "shares":  # no stock layer divides by a sum
             return onnx_wrap.serialised(
-                onnx_wrap.finished(proto, "probabilities", trial.kind)
+                onnx_wrap.add_probabilities(proto, "probabilities", trial.kind)
             ), None
         return onnx_wrap.serialised(proto), wrapped
 

@@ -43,7 +43,7 @@ def check_model(model: object) -> None:
 def check_input(model: keras.Model) -> None:
     """Check that a model takes images of 28x28, and warn if it does not scale them.
 
-    Only what is known for sure is told: a model of other layers than Keras's own may do anything.
+    It warns only of what is sure: a model with layers other than Keras's own may do anything.
 
     Raises
     ------

@@ -5,6 +5,7 @@ measured with ONNX Runtime. ``studio/static/pure/network.js`` loads and runs the
 nothing of pages.
 """
 
+import base64
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
@@ -82,6 +83,17 @@ class PageNetwork:
     difference: float
     image: NDArray[np.uint8]
     answer: NDArray[np.float32]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``studio/static/pure/one_digit.js`` opens."""
+        return {
+            "network": self.description,
+            "content": base64.b64encode(self.content).decode(),
+            "check": {
+                "image": self.image.ravel().tolist(),
+                "probabilities": self.answer.tolist(),
+            },
+        }
 
 
 def translate(content: bytes, images: Images, where: str) -> PageNetwork:

@@ -84,14 +84,34 @@ def _prune(graph: onnx.GraphProto, wanted: Sequence[str]) -> None:
             needed |= set(node.input)
             nodes.append(node)
     _replace(graph.node, nodes[::-1])
-    _replace(graph.initializer, [one for one in graph.initializer if one.name in needed])
+    _replace(graph.initializer, [tensor for tensor in graph.initializer if tensor.name in needed])
     del graph.value_info[:]
 
 
 def wrap(
     model: onnx.ModelProto, source: str, trial: Trial, dtype: np.dtype[Any], fixed: int | None
 ) -> bytes:
-    """Put our input before a model, and probabilities behind it."""
+    """Put our input before a model, and probabilities behind it.
+
+    Parameters
+    ----------
+    model
+        From `tensors_only`. It is not changed.
+    source
+        The name of its input.
+    trial
+        The form in which it wants images, and the name and kind of its output.
+    dtype
+        The type of its input.
+    fixed
+        The number of images that it takes at once; None if it takes any number.
+
+    Returns
+    -------
+    bytes
+        An ONNX model from ``image``, ``uint8`` of shape ``(n, 28, 28)``, to ``probabilities``,
+        ``float32`` of shape ``(n, 10)``.
+    """
     wrapped = onnx.ModelProto()
     wrapped.CopyFrom(model)
     wrapped.ClearField("doc_string")
@@ -107,11 +127,16 @@ def wrap(
     if fixed:
         _free_batch(graph, fixed)
         _prune(graph, [output])
-    before = list(_input_nodes(trial.form, dtype, source))
+    before = list(_input_nodes(trial.form, dtype, source, _operator_set(model)))
     _replace(graph.node, [*before, *graph.node])
     value = helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 28, 28])
     _replace(graph.input, [value])
-    return serialised(finished(wrapped, output, trial.kind))
+    return serialised(add_probabilities(wrapped, output, trial.kind))
+
+
+def _operator_set(model: onnx.ModelProto) -> int:
+    version: int = next(entry.version for entry in model.opset_import if not entry.domain)
+    return version
 
 
 def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
@@ -123,17 +148,27 @@ def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
         weights.name = names.get(weights.name, weights.name)
 
 
-def _input_nodes(form: Form, dtype: np.dtype[Any], source: str) -> Iterator[onnx.NodeProto]:
+def _input_nodes(
+    form: Form, dtype: np.dtype[Any], source: str, operator_set: int
+) -> Iterator[onnx.NodeProto]:
     """Yield the operators that turn ``image`` into the value `source`, as `Form.apply` does."""
     factor, offset = form.affine
+    # Before operator set 11, Pad takes its widths as an attribute, and pads only floats.
+    has_old_pad = operator_set < 11
+    computes = (factor, offset) != (1, 0) or (form.margin > 0 and has_old_pad)
+    is_float = computes or dtype != np.uint8
+    # Each operator with its second input, a constant, if it has one, and its attributes.
     steps: list[tuple[str, NDArray[Any] | None, dict[str, Any]]] = []
-    if (factor, offset) != (1, 0) or dtype != np.uint8:
+    if is_float:
         steps.append(("Cast", None, {"to": TensorProto.FLOAT}))
     if form.transposed:
         steps.append(("Transpose", None, {"perm": [0, 2, 1]}))
     if form.margin:
-        pads = [0, form.margin, form.margin]
-        steps.append(("Pad", np.array(pads + pads, np.int64), {}))
+        pads = 2 * [0, form.margin, form.margin]
+        if has_old_pad:
+            steps.append(("Pad", None, {"pads": pads}))
+        else:
+            steps.append(("Pad", np.array(pads, np.int64), {}))
     if factor != 1:
         steps.append(("Mul", np.array(factor, np.float32), {}))
     if offset:
@@ -143,25 +178,34 @@ def _input_nodes(form: Form, dtype: np.dtype[Any], source: str) -> Iterator[onnx
     if form.one_channel != form.shape:
         steps.append(("Tile", np.array([1, *form.repeats], np.int64), {}))
     kind = helper.np_dtype_to_tensor_dtype(dtype)
-    if kind not in (TensorProto.FLOAT, TensorProto.UINT8) or (
-        kind == TensorProto.UINT8 and steps[:1] == [("Cast", None, {"to": TensorProto.FLOAT})]
-    ):
+    if kind != (TensorProto.FLOAT if is_float else TensorProto.UINT8):
         steps.append(("Cast", None, {"to": kind}))
+    # Without any other step, this one gives the image the name of the network's input.
     steps.append(("Identity", None, {}))
     value = "image"
-    for number, (operator, weights, attributes) in enumerate(steps):
+    for number, (operator, constant, attributes) in enumerate(steps):
         name = source if number == len(steps) - 1 else f"mnistry/{operator}_{number}"
         inputs = [value]
-        if weights is not None:
-            inputs.append(f"{name}/weights")
-            tensor = numpy_helper.from_array(weights)
+        if constant is not None:
+            inputs.append(f"{name}/constant")
+            tensor = numpy_helper.from_array(constant)
             yield helper.make_node("Constant", [], [inputs[-1]], value=tensor)
         yield helper.make_node(operator, inputs, [name], name, **attributes)
         value = name
 
 
-def finished(model: onnx.ModelProto, output: str, kind: str) -> onnx.ModelProto:
-    """Make a model's output ``probabilities``, as `mnistry.networks.form.probabilities` does."""
+def add_probabilities(model: onnx.ModelProto, output: str, kind: str) -> onnx.ModelProto:
+    """Turn a model's output into ``probabilities``, as `mnistry.networks.form.probabilities` does.
+
+    Parameters
+    ----------
+    model
+        Changed in place, and returned.
+    output
+        The name of its output: ten values for each image, of any numeric type and shape.
+    kind
+        What these values are; see `mnistry.networks.form.Trial`.
+    """
     graph = model.graph
     if output == "probabilities":
         output = "network/probabilities"
@@ -175,6 +219,8 @@ def finished(model: onnx.ModelProto, output: str, kind: str) -> onnx.ModelProto:
     if kind == "scores":
         steps.append(helper.make_node("Softmax", ["mnistry/scores"], ["probabilities"], axis=1))
     elif kind == "shares":
+        # Each row divided by its sum. MatMul with ones makes the sum: ReduceSum takes its axes in
+        # another way from operator set 13 on. `LITTLE` keeps a row of zeros from a division by 0.
         for name, value in (("little", np.float32(LITTLE)), ("ones", np.ones((CLASSES, 1), "f4"))):
             weights = numpy_helper.from_array(np.asarray(value), f"mnistry/{name}")
             graph.initializer.append(weights)
@@ -193,9 +239,11 @@ def finished(model: onnx.ModelProto, output: str, kind: str) -> onnx.ModelProto:
 
 
 def _free_batch(graph: onnx.GraphProto, fixed: int) -> None:
-    """Let a graph for `fixed` images take any number: reshape by the images that there are.
+    """Let a graph that takes `fixed` images take any number; the graph is changed in place.
 
-    Where that is not enough, it answers otherwise than before, or fails; the caller checks.
+    Every Reshape to `fixed` rows then keeps the number of rows that there are. A graph with other
+    operators for a fixed number of images may answer otherwise afterwards, or fail: the caller
+    must compare its answers.
     """
     weights = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:

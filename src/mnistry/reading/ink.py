@@ -53,7 +53,7 @@ _WITHIN = 0.2
 _GRID = 0.4
 
 # Pixels that are enough for a percentile.
-_SAMPLED = 1 << 14
+_SAMPLED = 1 << 16
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -263,8 +263,8 @@ def _contrast(values: Values, window: float) -> Values:
 
 
 def _sample(values: Values) -> Values:
-    """Sample about 128 rows and columns: enough for a median."""
-    rows, columns = (max(1, side // 128) for side in values.shape)
+    """Sample 256 to 511 rows and columns, or all of a smaller array: enough for a median."""
+    rows, columns = (max(1, side // 256) for side in values.shape)
     return values[::rows, ::columns]
 
 

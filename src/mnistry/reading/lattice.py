@@ -31,13 +31,13 @@ _MOST_PARTS = 12
 # The most runs of pieces that are tried on a page, and the most pixels of their boxes: the longest
 # runs are dropped first.
 _MOST_RUNS, _MOST_PIXELS = 400, 1 << 24
-_NO_WAY = (-np.inf, 0, None)
+_NO_PATH = (-np.inf, 0, None)
 
 
 def spans(
     line: Line, settled: Mapping[Span, Piece] | None = None, longest: int = _MOST_PARTS
 ) -> dict[Span, Piece]:
-    """Return every run of pieces, ``(first, last + 1)``, that may be one digit.
+    """Return every run of pieces, ``(first, end)`` without `end` itself, that may be one digit.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def runs(line: Line, settled: Mapping[Span, Piece] | None = None) -> dict[Span, 
 
 
 def longest_run(lines: Sequence[Mapping[Span, int]]) -> int:
-    """Return how many pieces a run may have, so that there are not too many runs: 1 at least.
+    """Return the most pieces of a run for which a page has not too many runs: 1 at least.
 
     Parameters
     ----------
@@ -104,7 +104,10 @@ def _edges(piece: Piece) -> tuple[int, int, int, int]:
 
 
 def wholes(line: Line) -> dict[Span, Piece]:
-    """Return the marks that could be cut, each as one span, if no neighbour may join them."""
+    """Return the marks that have cuts, each joined into one span.
+
+    Left out are marks that a neighbour may be joined to, and marks too wide for a digit.
+    """
     pieces = line.pieces
     starts = [i for i, piece in enumerate(pieces) if not piece.cut_before]
     found = {}
@@ -120,7 +123,20 @@ def wholes(line: Line) -> dict[Span, Piece]:
 
 
 def is_best(line: Line, piece: Piece, probabilities: NDArray[np.float32]) -> bool:
-    """Whether one of `wholes` is more probable as one digit than with any cut."""
+    """Whether a mark is surely more probable as one digit than with any cut.
+
+    A path with a cut has at most the prior probability of one cut, whatever its digits are: a mark
+    as probable as that need not be cut. A less probable mark may be best uncut, too.
+
+    Parameters
+    ----------
+    line
+        The line.
+    piece
+        One of `wholes`.
+    probabilities
+        ``float32``, shape ``(10,)``: of each digit, by the network.
+    """
     return bool(_log_fit(piece, probabilities) >= _log_touching(line))
 
 
@@ -134,25 +150,25 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
     found
         From `spans`.
     probabilities
-        ``float32``, shape ``(len(found), 10)``, in their order.
+        ``float32``, shape ``(len(found), 10)``: of each digit, for each span in `found`'s order.
 
     Returns
     -------
     list of int
-        The indices of the digits in `found`, from left to right.
+        The positions in `found` of the spans on the path, from left to right.
     """
     pieces = line.pieces
     cut = _log_touching(line)
     digit_area = float(np.median([p.area for p in pieces if 2 * p.height >= line.height] or [1]))
     # The best path up to each piece: its log probability, where its last step began, what it read.
-    ways: list[tuple[float, int, int | None]] = [(0.0, 0, None)]
+    paths: list[tuple[float, int, int | None]] = [(0.0, 0, None)]
     ending: list[list[tuple[int, int]]] = [[] for _ in range(len(pieces) + 1)]
-    for i, (first, last) in enumerate(found):
-        ending[last].append((i, first))
+    for i, (first, end) in enumerate(found):
+        ending[end].append((i, first))
     for end in range(1, len(pieces) + 1):
         steps: list[tuple[float, int, int | None]] = [
             (
-                ways[first][0]
+                paths[first][0]
                 + _log_fit(found[first, end], probabilities[i])
                 + (cut if pieces[first].cut_before else 0.0),
                 first,
@@ -162,18 +178,19 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
         ]
         if _may_be_left(line, end - 1):
             unread = _UNREAD * pieces[end - 1].area / digit_area
-            steps.append((ways[end - 1][0] - unread, end - 1, None))
-        ways.append(max(steps, key=lambda step: step[0], default=_NO_WAY))
+            steps.append((paths[end - 1][0] - unread, end - 1, None))
+        paths.append(max(steps, key=lambda step: step[0], default=_NO_PATH))
     chosen: list[int] = []
     end = len(pieces)
     while end:
-        _, end, read = ways[end]
+        _, end, read = paths[end]
         if read is not None:
             chosen.append(read)
     return chosen[::-1]
 
 
 def _log_touching(line: Line) -> float:
+    """Return the log prior probability of a cut: that two digits touch there."""
     alone = sum(not piece.cut_before for piece in line.pieces) == 1
     return float(np.log(_TOUCHING_ALONE if alone else _TOUCHING))
 

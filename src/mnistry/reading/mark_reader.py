@@ -36,7 +36,7 @@ class _Predictions:
     probabilities: NDArray[np.float32]
 
     def settled(self, line: Line) -> "_Predictions":
-        """Keep the spans of which no cut could be more probable."""
+        """Keep the spans that are surely more probable than with any cut."""
         kept = [
             lattice.is_best(line, piece, answer)
             for piece, answer in zip(self.spans.values(), self.probabilities, strict=True)

@@ -12,17 +12,18 @@ from mnistry.images.mnist_form import Box
 # If at most this share of the marks looks like digits, they do so by chance.
 _CHANCE = 0.25
 # Fewer marks than this are not judged together.
-_FEW = 4
-# Pixels: a mark less high than this may be dirt.
+_LEAST_JUDGED = 4
+# A mark less high than this may be dirt: in pixels of the picture as it was read, perhaps reduced.
 _LOWEST = 8
-# A mark at the edge, alone in its line, is a stain if its share of the picture's height is less.
+# A mark at the edge, alone in its line, is a stain if its height is less than this share of the
+# picture's.
 _AT_EDGE = 0.25
 # A mark at the edge is a ruled line or the edge itself if its width is less than this share of its
 # height.
 _THIN = 0.125
-# On a page with more digits, a lone stroke this near to its left or right edge, as a share of the
-# width, is the paper's edge.
-_NEAR_EDGE = 0.02
+# On a page with at least `_SEVERAL` sure digits, a stroke alone in its line is the paper's edge if
+# it lies nearer to the picture's left or right edge than `_NEAR_EDGE`, a share of its width.
+_SEVERAL, _NEAR_EDGE = 5, 0.02
 
 
 def accepted(
@@ -39,13 +40,13 @@ def accepted(
     sure
         Whether the network is sure of it.
     boxes
-        Where it is, in pixels of the picture.
+        Where it is: x, y, width and height, in pixels of the picture.
     lines
         The number of its line.
     size
         Height and width of the picture.
     scale
-        How much the picture was reduced to be read, at most 1.
+        The factor by which the picture was reduced before it was read, at most 1.
 
     Examples
     --------
@@ -55,18 +56,18 @@ def accepted(
     >>> accepted([True, False, False, False], boxes, [0] * 4, (100, 150))
     [False, False, False, False]
     """
-    if len(sure) >= _FEW and sum(sure) <= _CHANCE * len(sure):
+    if len(sure) >= _LEAST_JUDGED and sum(sure) <= _CHANCE * len(sure):
         return [False] * len(sure)
     in_line = Counter(lines)
-    several = sum(sure) > _FEW
-    stripes = sum(_crosses(box, size) for box in boxes) > 1
+    has_several = sum(sure) >= _SEVERAL
+    has_stripes = sum(_crosses(box, size) for box in boxes) > 1
     return [
-        one
+        is_sure
         and box[3] * scale >= _LOWEST
-        and not (stripes and _crosses(box, size))
-        and not (_is_at_edge(box, size) and _is_strange_there(box, size, in_line[line] == 1))
-        and not (several and in_line[line] == 1 and _is_thin_near_edge(box, size))
-        for one, box, line in zip(sure, boxes, lines, strict=True)
+        and not (has_stripes and _crosses(box, size))
+        and not (_is_at_edge(box, size) and _is_no_digit_at_edge(box, size, in_line[line] == 1))
+        and not (has_several and in_line[line] == 1 and _is_thin_near_edge(box, size))
+        for is_sure, box, line in zip(sure, boxes, lines, strict=True)
     ]
 
 
@@ -75,7 +76,8 @@ def _is_at_edge(box: Box, size: tuple[int, int]) -> bool:
     return x <= 0 or y <= 0 or x + width >= size[1] or y + height >= size[0]
 
 
-def _is_strange_there(box: Box, size: tuple[int, int], alone: bool) -> bool:
+def _is_no_digit_at_edge(box: Box, size: tuple[int, int], alone: bool) -> bool:
+    """Whether a mark at the picture's edge is a ruled line, the edge itself or a stain."""
     _, _, width, height = box
     return width < _THIN * height or (alone and height < _AT_EDGE * size[0])
 

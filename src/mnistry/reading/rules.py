@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.reading.components import components
+from mnistry.reading.components import Components, components
 
 Mask = NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ def without_rules(mask: Mask, stroke: float, *, frames: bool = False) -> Mask:
     gap = max(3, int(2 * stroke)) - 1
     level = long_runs(mask, length, gap)
     if level is not None:
-        level = _wide(level, mask | level)
+        level = _wide(level, mask)
     upright = long_runs(transposed(mask), height)
     walls = None if upright is None else _walls(transposed(upright), level)
     if frames and level is not None:
@@ -62,17 +62,34 @@ def without_rules(mask: Mask, stroke: float, *, frames: bool = False) -> Mask:
 
 
 def _wide(level: Mask, mask: Mask) -> Mask | None:
-    """Leave out level strokes that are part of a higher mark: the bar of a 4, the foot of a 1."""
-    strokes, marks = components(level), components(mask)
-    at = np.flatnonzero(level)
-    mark = np.zeros(len(strokes), int)
-    # A stroke lies in one mark.
-    mark[strokes.labels.ravel()[at] - 1] = marks.labels.ravel()[at] - 1
-    widths, heights = strokes.boxes[:, 2], marks.boxes[mark, 3]
-    is_rule = (widths >= _AS_WIDE * heights) | (widths >= _ACROSS * mask.shape[1])
+    """Leave out level strokes that are parts of higher marks: the bar of a 4, feet of two 2s."""
+    strokes, marks = components(level), components(mask | level)
+    is_rule = _is_wide(strokes, marks)
+    if not is_rule.any():
+        return None
+    # A rule's pieces are dashes, or rules themselves; those of joined feet are neither.
+    pieces, own = components(level & mask), components(mask)
+    stroke, widths = _containing(pieces, strokes), pieces.boxes[:, 2]
+    in_rules = np.bincount(stroke, widths * _is_wide(pieces, own), len(strokes))
+    is_rule &= 2 * in_rules >= np.bincount(stroke, widths, len(strokes))
     if not is_rule.any():
         return None
     return np.append(False, is_rule)[strokes.labels].view(np.uint8)
+
+
+def _containing(parts: Components, wholes: Components) -> NDArray[np.intp]:
+    """Return the number of the component in which each part lies."""
+    at = np.flatnonzero(parts.labels)
+    found = np.zeros(len(parts), np.intp)
+    found[parts.labels.ravel()[at] - 1] = wholes.labels.ravel()[at] - 1
+    return found
+
+
+def _is_wide(strokes: Components, marks: Components) -> NDArray[np.bool_]:
+    """Whether each stroke is as wide as a rule in the mark of which it is a part."""
+    widths, heights = strokes.boxes[:, 2], marks.boxes[_containing(strokes, marks), 3]
+    columns = marks.labels.shape[1]
+    return np.asarray((widths >= _AS_WIDE * heights) | (widths >= _ACROSS * columns), np.bool_)
 
 
 def _walls(upright: Mask, level: Mask | None) -> Mask | None:

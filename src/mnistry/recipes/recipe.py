@@ -138,10 +138,31 @@ class Recipe:
                 expected="categorical_crossentropy",
             )
 
+    def epoch_size(self, images: int) -> int:
+        """Return the number of images in an epoch: the training images and those added to them.
+
+        Examples
+        --------
+        >>> Recipe(styled=100, non_digits=50).epoch_size(1000)
+        1150
+        """
+        return images + self.styled + self.non_digits
+
     def _require(self, setting: str, holds: bool, expected: str) -> None:
         if not holds:
             value = getattr(self, setting)
             raise UsageError(f"{setting.replace('_', ' ')} {value}", expected=expected)
+
+    def changed(self, **settings: Any) -> Self:
+        """Return the recipe with other settings; if any differs, it is called ``"custom"``.
+
+        Examples
+        --------
+        >>> Recipe().changed(epochs=5).name, Recipe().changed(epochs=6).name
+        ('classic', 'custom')
+        """
+        changed = dataclasses.replace(self, **settings)
+        return self if changed == self else dataclasses.replace(changed, name="custom")
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

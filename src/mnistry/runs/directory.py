@@ -10,6 +10,9 @@ import datetime
 import enum
 import itertools
 import json
+import os
+import re
+import shutil
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -42,6 +45,7 @@ _SCORECARD = "scorecard.json"
 _KERAS, _ONNX = "model.keras", run_directory.ONNX
 _FIGURES = "figures"
 _OWN_FILES = {_RECORD, _LOCK, _HISTORY, _SCORECARD, _KERAS, _ONNX}
+_NAME = re.compile(r"\w(?:[\w .-]{0,98}\w)?")
 
 
 class Status(enum.StrEnum):
@@ -554,6 +558,54 @@ def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
             if new:
                 folder.rmdir()
         raise
+
+
+def rename(run: Run, name: str) -> Run:
+    """Give a run's directory another name in the same folder.
+
+    Raises
+    ------
+    UsageError
+        If the name cannot be a folder's on every system, or is taken.
+    ResourceError
+        If a training writes to the run, or the folder cannot be written to.
+    """
+    path = run.path.with_name(name) if _NAME.fullmatch(name) else None
+    if path is None:
+        expected = "up to 100 letters, digits, spaces, _, - and ."
+        raise UsageError("no name for a run", where=name, expected=expected)
+    if os.path.lexists(path):
+        raise UsageError("this name is taken", where=name, remedy="choose another")
+    with hold(run.path):
+        pass
+    try:
+        run.path.rename(path)
+    except OSError as error:
+        raise ResourceError(f"cannot be renamed: {error.strerror}", where=run.path) from error
+    return dataclasses.replace(run, path=path)
+
+
+def delete(run: Run) -> None:
+    """Delete a run's files, and its directory unless there are other files in it.
+
+    Raises
+    ------
+    ResourceError
+        If a training writes to the run, or it cannot be deleted.
+    """
+    try:
+        with hold(run.path):
+            (run.path / _RECORD).unlink()  # first: without it the rest is no run
+            for name in _OWN_FILES - {_LOCK, _RECORD}:
+                (run.path / name).unlink(missing_ok=True)
+            for folder in (run.checkpoint_folder, run.figure_folder):
+                if folder.is_dir() and not folder.is_symlink():
+                    shutil.rmtree(folder)
+    except OSError as error:
+        raise ResourceError(f"cannot be deleted: {error.strerror}", where=run.path) from error
+    with contextlib.suppress(OSError):  # it has other files
+        (run.path / _LOCK).unlink(missing_ok=True)
+        run.path.rmdir()
 
 
 def refuse_taken(path: Path) -> None:

@@ -30,7 +30,7 @@ from mnistry.runs import directory
 from mnistry.runs.directory import DataIdentity, Run, Status
 from mnistry.runs.scoring import score_split
 from mnistry.system import files
-from mnistry.training import fit, history, together
+from mnistry.training import checkpoints, fit, history, together
 from mnistry.version import __version__
 
 
@@ -220,6 +220,33 @@ def resume(
         return _train(run, prepared, callbacks, on_progress, start_seconds)
 
 
+def finish(run: Run, dataset: Dataset) -> Run:
+    """End an interrupted run where it stands: score and export its newest checkpoint's network.
+
+    Raises
+    ------
+    UsageError
+        If the run is done or diverged, or no epoch is done.
+    DataError
+        If the data has changed.
+    ResourceError
+        If another training writes to the run.
+    """
+    began = time.perf_counter()
+    check_resumable(run, dataset)
+    prepared = _prepare(run.experiment, dataset)
+    with directory.hold(run.path):
+        checkpoint, _ = checkpoints.newest(run.checkpoint_folder)
+        if checkpoint is None or not checkpoint.epochs:
+            what, remedy = "no epoch of this training is done", "resume it, or train a new one"
+            raise UsageError(what, where=run.path, remedy=remedy)
+        prepared.model.optimizer.build(prepared.model.trainable_variables)
+        checkpoints.restore(checkpoint.without_metrics(), prepared.model, _stopping(prepared))
+        seconds = sum(epoch.seconds for epoch in checkpoint.epochs)
+        result = history.History(checkpoint.epochs, 0, 0.0, seconds)
+        return _finish(run, prepared, result, time.perf_counter() - began)
+
+
 def run_as_peer(experiment: Experiment, dataset: Dataset, path: Path) -> None:
     """Run this process's share of a distributed training; the main process writes the results.
 
@@ -271,7 +298,7 @@ def evaluate(model: keras.Model, images: NDArray[Any], labels: NDArray[Any]) -> 
     Raises
     ------
     UsageError, ModelError
-        If it is no model, takes other images, or gives no probabilities; told before scoring.
+        If it is no model, takes other images, or gives no probabilities; raised before scoring.
     DataError
         If images or labels have the wrong shape, dtype or range.
 
@@ -374,8 +401,8 @@ def _hold_out(experiment: Experiment, dataset: Dataset) -> Parts:
 def _count_steps(recipe: Recipe, kept: Split) -> int:
     """Check the recipe for these images, and return the number of training steps."""
     _settings(recipe).check(len(kept.images))
-    count = len(kept.images) + recipe.styled + recipe.non_digits
-    return steps_per_epoch(count, recipe.batch_size) * recipe.epochs
+    size = recipe.epoch_size(len(kept.images))
+    return steps_per_epoch(size, recipe.batch_size) * recipe.epochs
 
 
 def _settings(recipe: Recipe, seed: int = 0) -> fit.Settings:

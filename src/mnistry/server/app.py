@@ -49,14 +49,16 @@ class Guarded(Starlette):
         return self.observer
 
 
-def protect(app: Guarded, access: Access | None) -> None:
+def protect(app: Guarded, access: Access | None, picture_paths: tuple[str, ...] = ()) -> None:
     """Give an application its guard, the limits and the error handlers.
 
-    `access` says who may send requests; None lets in only programs on this machine.
+    `access` says who may send requests; None lets in only programs on this machine. Requests at
+    `picture_paths`, beside those of `routes`, may be as large as pictures.
     """
     app.access = access or Access()
     errors.add_handlers(app)
-    app.add_middleware(BodyLimits, picture_paths=tuple(_PREFIX + kind for kind in (*FIELDS, FORM)))
+    own = tuple(_PREFIX + kind for kind in (*FIELDS, FORM))
+    app.add_middleware(BodyLimits, picture_paths=(*own, *picture_paths))
 
 
 def create(

@@ -1,6 +1,8 @@
 """Read pictures in threads of the server's own process, with a reader that can be replaced."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -9,6 +11,9 @@ from mnistry.server import answers
 from mnistry.server.errors import too_busy
 from mnistry.server.tasks import Answer, Task
 from mnistry.server.work import WorkQueue
+
+if TYPE_CHECKING:
+    from mnistry.forms.reading import FormReader
 
 _QUEUE = 32  # quick computations that may wait: about a tenth of a second of work
 _PAUSE = 0.02  # seconds until the queue is looked at again
@@ -23,9 +28,9 @@ class InProcess:
     at_once = ready = 1
     waiting = restarts = 0
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, forms: "Mapping[str, FormReader] | None" = None) -> None:
         cv2.setNumThreads(1)  # requests run in parallel already
-        self.reader = reader
+        self.reader, self._forms = reader, forms
         # One thread: reading holds the GIL half of the time, and several threads that compete for
         # it answer fewer requests per second than one.
         self.quick = WorkQueue(1, _QUEUE)
@@ -42,7 +47,7 @@ class InProcess:
         queue = self._queue(task)
         while queue.is_full:
             await asyncio.sleep(_PAUSE)
-        return await queue.submit(answers.answer, self.reader, task)
+        return await queue.submit(answers.answer, self.reader, task, self._forms)
 
     async def close(self) -> None:
         """Cancel the waiting computations."""

@@ -62,16 +62,16 @@ class Api(Guarded, FastAPI):
         is_new = self.openapi_schema is None
         described = super().openapi()  # the same object every time
         if is_new and self.reads_pictures:
-            described["paths"] = openapi.paths() | described["paths"]
+            described["paths"] = openapi.paths(self.state.forms) | described["paths"]
             described["components"]["schemas"] |= openapi.schemas()
         return described
 
 
-def create(access: Access | None, **settings: Any) -> Api:
+def create(access: Access | None, picture_paths: tuple[str, ...] = (), **settings: Any) -> Api:
     """Make an application without routes.
 
-    `access` says who may send requests; None lets in only programs on this machine. `settings` are
-    FastAPI's.
+    `access` says who may send requests; None lets in only programs on this machine. Requests at
+    `picture_paths` may be as large as pictures. `settings` are FastAPI's.
     """
     app = Api(
         version=__version__,
@@ -84,7 +84,7 @@ def create(access: Access | None, **settings: Any) -> Api:
         telemetry={"tracing": False, "metrics": False, "logs": False},
         **settings,
     )
-    protect(app, access)
+    protect(app, access, picture_paths)
     app.add_exception_handler(RequestValidationError, _invalid)
     return app
 

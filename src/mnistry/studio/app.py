@@ -9,7 +9,7 @@ import dataclasses
 import re
 import secrets
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -19,25 +19,29 @@ from pydantic_core import to_json
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
 
-from mnistry.errors import Notice
+from mnistry.errors import MnistryError, Notice
+from mnistry.runs.directory import Run
 from mnistry.server import app as server_app
 from mnistry.server import docs
 from mnistry.server import serve as server_loop
 from mnistry.server.errors import ApiError, too_busy
 from mnistry.server.guard import Access
 from mnistry.server.in_process import InProcess
-from mnistry.studio import api, schemas
+from mnistry.server.work import while_connected
+from mnistry.studio import api, schemas, teaching, worker
 from mnistry.studio.archive import Archive
 from mnistry.studio.gallery import Gallery
 from mnistry.studio.network import Network
-from mnistry.studio.training import Event, Trainer, can_train
+from mnistry.studio.training import Event, Trainer, all_recipes, can_train
 from mnistry.version import __version__
 
 if TYPE_CHECKING:
+    from mnistry.forms.reading import FormReader
     from mnistry.forms.review import Review
 
 STATIC = Path(__file__).with_name("static")
 
+_COMPARED = 20  # images on which a network for JavaScript is compared
 _MAX_FOLLOWERS = 16  # pages that follow a training at once
 _INDICES = re.compile(r"\d{1,9}(,\d{1,9})*")
 
@@ -52,16 +56,25 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 class Studio:
     """State shared by the routes: the network to start with, the folder of the runs, and a review.
 
-    The review is that of a batch of forms, or None.
+    The review is that of a batch of forms, or None. `forms` are read from pictures, by name.
     """
 
-    def __init__(self, network: Network, runs: Path, review: "Review | None" = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        runs: Path,
+        review: "Review | None" = None,
+        forms: "Mapping[str, FormReader] | None" = None,
+    ) -> None:
         self._first = self._network = network
-        self.review = review
-        self.work = InProcess(network.reader)
+        self.review, self.forms = review, tuple(forms or ())
+        self.work = InProcess(network.reader, forms)
         self.archive, self.gallery = Archive(runs), Gallery()
         self.trainer = Trainer(runs)
         self.followers = 0  # pages that follow a training
+        self.teaches = False
+        self._classic: Network | None = None
+        self._for_page: dict[Network, schemas.PageNetwork | None] = {}
 
     @property
     def network(self) -> Network:
@@ -71,6 +84,41 @@ class Studio:
     @network.setter
     def network(self, network: Network) -> None:
         self._network, self.work.reader = network, network.reader
+
+    def to_explain(self, which: schemas.NetworkToExplain) -> Network:
+        """Return the network in use, or the classic one, which is opened when first asked for."""
+        if which == "chosen":
+            return self.network
+        if self._classic is None:
+            self._classic = Network.classic()
+        return self._classic
+
+    def to_teach(self) -> Run | None:
+        """Return the run to teach, or None for the built-in network.
+
+        Of a taught network that is the one that it was made from.
+        """
+        if self.network.is_shipped:
+            return None
+        if self.network.info.run is None:
+            what, remedy = "the studio was started with a file", "choose a run, or start without it"
+            raise ApiError(409, what, remedy=remedy)
+        run = self.archive.find(self.network.info.run)
+        if run.taught is None:
+            return run
+        kind, _, name = run.taught.start.partition("run ")
+        return None if kind else self.archive.find(name)
+
+    def for_page(self) -> schemas.PageNetwork | None:
+        """Return the network in use for JavaScript, or None."""
+        network = self.network
+        if network not in self._for_page:
+            self._for_page.clear()
+            try:
+                self._for_page[network] = network.for_page(self.gallery.sample(_COMPARED))
+            except MnistryError:  # the sample is not installed
+                self._for_page[network] = None
+        return self._for_page[network]
 
     def open(self, run: str | None) -> Network:
         """Open a run's network by its name; None is the one that the studio started with."""
@@ -84,13 +132,14 @@ def create(studio: Studio, access: Access | None = None) -> FastAPI:
     """
     app = api.create(
         access,
+        picture_paths=("/api/teach",),
         title="mnistry studio",
         description="Read, explain and train handwritten-digit networks on this machine.",
         lifespan=_lifespan,
     )
     app.state.studio, app.state.backend = studio, studio.work
-    app.router.routes += server_app.routes()
-    app.reads_pictures = True
+    app.router.routes += server_app.routes(studio.forms)
+    app.state.forms, app.reads_pictures = studio.forms, True
     app.include_router(_api)
     app.add_api_route("/", _index, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
@@ -177,6 +226,7 @@ async def status(studio: TheStudio) -> schemas.StudioStatus:
         can_train=can_train(),
         training=studio.trainer.state,
         has_review=studio.review is not None,
+        forms=list(studio.forms),
     )
 
 
@@ -184,16 +234,20 @@ async def status(studio: TheStudio) -> schemas.StudioStatus:
 async def explain(
     request: Request, asked: schemas.ExplainRequest, studio: TheStudio
 ) -> schemas.Explanation:
-    """Follow one image through the network in use."""
-    return await studio.work.quick.run(request, studio.network.explain, asked.image, asked.label)
+    """Follow one image through the network in use, or through the classic one."""
+    network = studio.to_explain(asked.network)
+    return await studio.work.quick.run(request, network.explain, asked.image, asked.label)
 
 
 @_api.get("/units/{number}")
-async def unit(number: int, studio: TheStudio) -> schemas.Unit:
+async def unit(
+    number: int, studio: TheStudio, network: schemas.NetworkToExplain = "chosen"
+) -> schemas.Unit:
     """Return a node of a dense network's first layer."""
-    found = studio.network.unit(number)
+    asked = studio.to_explain(network)
+    found = asked.unit(number)
     if found is None:
-        count = studio.network.info.units
+        count = asked.info.units
         raise ApiError(
             404,
             "no such node",
@@ -224,19 +278,24 @@ async def sheet(
     studio: TheStudio,
     split: schemas.SplitName,
     indices: Annotated[str, AfterValidator(_indices)],
+    data: schemas.DataName | None = None,
 ) -> Response:
     """Draw images of the dataset in one row, dark ink on white, 28 pixels each."""
     numbers = [int(number) for number in indices.split(",")]
-    drawn = await studio.work.slow.run(request, studio.gallery.sheet, split, numbers)
+    drawn = await studio.work.slow.run(request, studio.gallery.sheet, data, split, numbers)
     return Response(drawn, media_type="image/png")
 
 
 @_api.get("/data/{split}/{index}")
 async def image(
-    request: Request, studio: TheStudio, split: schemas.SplitName, index: int
+    request: Request,
+    studio: TheStudio,
+    split: schemas.SplitName,
+    index: int,
+    data: schemas.DataName | None = None,
 ) -> schemas.LabelledImage:
     """Return one image of the dataset as numbers."""
-    return await studio.work.slow.run(request, studio.gallery.image, split, index)
+    return await studio.work.slow.run(request, studio.gallery.image, data, split, index)
 
 
 @_api.post("/train", status_code=202)
@@ -249,6 +308,12 @@ async def train(settings: schemas.TrainSettings, studio: TheStudio) -> schemas.T
 async def stop(studio: TheStudio) -> schemas.Training:
     """Stop the running training, and keep its run."""
     return studio.trainer.stop()
+
+
+@_api.get("/recipes")
+async def recipes() -> list[schemas.RecipeSettings]:
+    """List the recipes, with the settings that a training can change."""
+    return all_recipes()
 
 
 @_api.get("/train/events", response_class=StreamingResponse, responses=_STREAM)
@@ -295,6 +360,57 @@ async def compare(request: Request, studio: TheStudio, a: str, b: str) -> schema
 async def run(request: Request, studio: TheStudio, name: str) -> schemas.RunDetail:
     """Return a run's settings, epochs and scorecards."""
     return await studio.work.slow.run(request, studio.archive.detail, name, studio.network.info.run)
+
+
+@_api.get("/network/javascript")
+async def network(request: Request, studio: TheStudio) -> schemas.PageNetwork | None:
+    """Return the network in use for the page to run; null if it can only run here."""
+    return await studio.work.slow.run(request, studio.for_page)
+
+
+@_api.patch("/runs/{name}")
+async def rename(
+    request: Request, name: str, wanted: schemas.RunName, studio: TheStudio
+) -> schemas.RunDetail:
+    """Give a run another name."""
+    renamed = studio.trainer.rename(studio.archive.find(name), wanted.name)
+    if studio.network.info.run == name:
+        studio.network = studio.network.renamed(renamed.path.name)
+    return await run(request, studio, renamed.path.name)
+
+
+@_api.delete("/runs/{name}")
+async def delete(request: Request, name: str, studio: TheStudio) -> schemas.Runs:
+    """Delete a run, and list the others."""
+    if studio.network.info.run == name:
+        raise ApiError(409, "this network is in use", where=name, remedy="use another one first")
+    studio.trainer.delete(studio.archive.find(name))
+    return await runs(request, studio)
+
+
+@_api.post("/runs/{name}/resume", status_code=202)
+async def resume(name: str, studio: TheStudio) -> schemas.Training:
+    """Resume an interrupted training."""
+    return await studio.trainer.go_on(studio.archive.find(name), worker.RESUME)
+
+
+@_api.post("/runs/{name}/finish", status_code=202)
+async def finish(name: str, studio: TheStudio) -> schemas.Training:
+    """Score and export an interrupted training's network as it is; the training ends with that."""
+    return await studio.trainer.go_on(studio.archive.find(name), worker.FINISH)
+
+
+@_api.post("/teach")
+async def teach(request: Request, asked: schemas.Examples, studio: TheStudio) -> schemas.Lesson:
+    """Teach the network in use from labelled digits; takes half a minute."""
+    if studio.teaches:
+        raise ApiError(409, "a network is being taught already", remedy="wait for it to end")
+    studio.teaches = True
+    try:
+        work = teaching.teach(studio.archive.folder, studio.to_teach(), asked.examples)
+        return await while_connected(request, work)
+    finally:
+        studio.teaches = False
 
 
 @_api.put("/network")

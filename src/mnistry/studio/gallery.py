@@ -1,4 +1,4 @@
-"""A dataset to browse by split, label, a network's mistakes and disputed labels.
+"""Datasets to browse by split, label, a network's mistakes and disputed labels.
 
 Knows nothing of requests or of which network is in use.
 """
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mnistry import datasets
 from mnistry.datasets import Dataset, Split
+from mnistry.datasets.dataset import DIGITS, Images
 from mnistry.datasets.mnist import is_mnist_test
 from mnistry.errors import DataError, UsageError
 from mnistry.evaluation.scorecard import DISPUTED_MNIST_TEST
@@ -20,35 +21,44 @@ from mnistry.server.errors import without_paths
 from mnistry.studio import schemas
 from mnistry.studio.network import Network
 
-Answers = dict[str, NDArray[np.float32]]
+# By dataset and split.
+Answers = dict[tuple[str, str], NDArray[np.float32]]
 
 
 class Gallery:
-    """MNIST, or the sample if MNIST cannot be found or downloaded; loaded when first used."""
+    """The datasets by name; None is MNIST, or the sample if that cannot be found or downloaded.
+
+    Each is loaded when first used.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._dataset: Dataset | None = None
-        self._disputed: dict[str, list[int]] = {"train": [], "test": []}
+        self._datasets: dict[str | None, Dataset] = {}
+        self._disputed: dict[str, list[int]] = {}  # test images, by the dataset's name
         self._answers: weakref.WeakKeyDictionary[Network, Answers] = weakref.WeakKeyDictionary()
 
     def items(self, network: Network, selection: schemas.Selection) -> schemas.Items:
-        """List the selected images in the order of the dataset, with a network's predictions."""
-        dataset = self._load()
+        """List the selected images, with a network's predictions if the classes are digits."""
+        dataset = self._load(selection.data)
         images, labels = _split(dataset, selection.split)
+        reads = dataset.classes == DIGITS
         disputed = np.zeros(len(images), bool)
-        disputed[self._disputed[selection.split]] = True
+        if selection.split == "test":
+            disputed[self._disputed[dataset.name]] = True
         chosen = disputed.copy() if selection.disputed else np.ones(len(images), bool)
-        if labels is None:
-            chosen &= selection.digit is None and not selection.mistakes
-        else:
-            if selection.digit is not None:
-                chosen &= labels == selection.digit
-            if selection.mistakes:
-                chosen &= self._all(network, selection.split, images).argmax(1) != labels
+        needs_all = selection.mistakes or selection.order != "index"
+        answers = self._all(network, selection, images) if reads and needs_all else None
+        if selection.digit is not None:
+            chosen &= False if labels is None else labels == selection.digit
+        if selection.mistakes:
+            chosen &= False if labels is None or answers is None else answers.argmax(1) != labels
         indices = np.flatnonzero(chosen)
+        if selection.order != "index" and answers is not None:
+            sureness = answers[indices].max(axis=1)
+            sign = -1 if selection.order == "surest" else 1
+            indices = indices[np.argsort(sign * sureness, kind="stable")]
         part = indices[selection.offset : selection.offset + selection.limit]
-        answers = network.probabilities(images[part])
+        found = network.probabilities(images[part]) if reads else None
         return schemas.Items(
             name=dataset.name,
             classes=list(dataset.classes),
@@ -58,48 +68,58 @@ class Gallery:
                 schemas.Item(
                     index=index,
                     label=None if labels is None else int(labels[index]),
-                    guess=int(answer.argmax()),
-                    confidence=float(answer.max()),
+                    guess=None if found is None else int(found[i].argmax()),
+                    confidence=None if found is None else float(found[i].max()),
                     disputed=bool(disputed[index]),
                 )
-                for index, answer in zip(part.tolist(), answers, strict=True)
+                for i, index in enumerate(part.tolist())
             ],
         )
 
-    def image(self, split: str, index: int) -> schemas.LabelledImage:
+    def sample(self, count: int) -> Images:
+        """Return images of the sample, which is there without a download."""
+        return _split(self._load("sample"), "train").images[:count]
+
+    def image(self, data: str | None, split: str, index: int) -> schemas.LabelledImage:
         """Return one image as numbers."""
-        images, labels = _split(self._load(), split)
+        images, labels = _split(self._load(data), split)
         _check([index], len(images))
         label = None if labels is None else int(labels[index])
         return schemas.LabelledImage(label=label, image=images[index].tolist())
 
-    def sheet(self, split: str, indices: Sequence[int]) -> bytes:
+    def sheet(self, data: str | None, split: str, indices: Sequence[int]) -> bytes:
         """Draw images side by side as PNG, dark ink on white, 28 pixels each."""
         from PIL import Image
 
-        images, _ = _split(self._load(), split)
+        images, _ = _split(self._load(data), split)
         _check(indices, len(images))
         row = np.concatenate([255 - images[index] for index in indices], axis=1)
         file = io.BytesIO()
         Image.fromarray(row).save(file, "PNG")
         return file.getvalue()
 
-    def _load(self) -> Dataset:
+    def _load(self, name: str | None) -> Dataset:
         with self._lock:
-            if self._dataset is None:
-                self._dataset = datasets.load()
-                test = self._dataset.test
+            if name not in self._datasets:
+                dataset = datasets.load() if name is None else datasets.load(name)
+                self._datasets[name] = dataset
+                if not dataset.notices:  # else it is there instead of another
+                    self._datasets[dataset.name] = dataset
+                test = dataset.test
                 known = test is not None and is_mnist_test(test)
-                self._disputed["test"] = list(DISPUTED_MNIST_TEST) if known else []
-            return self._dataset
+                self._disputed[dataset.name] = list(DISPUTED_MNIST_TEST) if known else []
+            return self._datasets[name]
 
-    def _all(self, network: Network, split: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _all(
+        self, network: Network, selection: schemas.Selection, images: Images
+    ) -> NDArray[np.float32]:
         """Return a network's predictions for a whole split, computed once."""
+        place = (self._load(selection.data).name, selection.split)
         with self._lock:
             answers = self._answers.setdefault(network, {})
-            if split not in answers:
-                answers[split] = network.probabilities(images)
-            return answers[split]
+            if place not in answers:
+                answers[place] = network.probabilities(images)
+            return answers[place]
 
 
 def _split(dataset: Dataset, name: str) -> Split:

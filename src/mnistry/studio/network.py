@@ -4,7 +4,6 @@ Knows nothing of requests.
 """
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,21 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from mnistry.errors import DataError
+from mnistry.errors import DataError, ModelError
 from mnistry.explain import Explainer
 from mnistry.images.sources import MOST_UNSCALED
 from mnistry.inference import onnx_session, run_directory
 from mnistry.reading import Reader
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.reader import SHIPPED, thresholds_of
 from mnistry.runs.directory import Run
 from mnistry.studio import schemas
 
 SHIPPED_NAME = "the built-in network"
 GIVEN_NAME = "the network given at the start"  # clients never learn a file's name
+CLASSIC_NAME = "the classic network"
 
+# `mnistry train`, as it is: python benchmarks/classic_network.py makes it.
+_CLASSIC = Path(__file__).with_name("classic.onnx")
 _DECIMALS = 5
 
 
@@ -37,17 +39,28 @@ class Network:
         Its name and layers.
     reader, explainer, session
         They read pictures, compute each layer, and classify many images at once.
+    content
+        Its ONNX file.
+    is_shipped
+        Whether it is the built-in network.
     """
 
     info: schemas.NetworkInfo
     reader: Reader
     explainer: Explainer
     session: onnxruntime.InferenceSession
+    content: bytes
+    is_shipped: bool
 
     @classmethod
     def shipped(cls) -> "Network":
         """Open the built-in network."""
         return _open(SHIPPED_NAME, None, None)
+
+    @classmethod
+    def classic(cls) -> "Network":
+        """Open the classic dense network, of 512 hidden nodes."""
+        return _open(CLASSIC_NAME, None, _CLASSIC)
 
     @classmethod
     def from_run(cls, run: Run) -> "Network":
@@ -59,6 +72,11 @@ class Network:
         """Open an ONNX file, or a run's network."""
         path, file = Path(path), run_directory.find_network(path).file
         return _open(GIVEN_NAME if file == path else path.resolve().name, None, file)
+
+    def renamed(self, name: str) -> "Network":
+        """Return the same network under the new name of its run."""
+        info = self.info.model_copy(update={"name": name, "run": name})
+        return dataclasses.replace(self, info=info)
 
     def explain(self, image: list[list[int]], label: int | None) -> schemas.Explanation:
         """Compute every layer for one image, 28 rows of 28 values from 0 to 255.
@@ -98,10 +116,28 @@ class Network:
         network = self.explainer.network
         if network is None or not 0 <= number < network.layers[0].kernel.shape[1]:
             return None
-        layer = network.layers[0]
+        layer, *others = network.layers
         return schemas.Unit(
-            weights=layer.kernel[:, number].reshape(28, 28).tolist(), bias=layer.bias[number]
+            weights=layer.kernel[:, number].reshape(28, 28).tolist(),
+            bias=layer.bias[number],
+            outgoing=others[0].kernel[number].tolist() if others else None,
         )
+
+    def for_page(self, images: NDArray[np.uint8]) -> schemas.PageNetwork | None:
+        """Return the network for JavaScript; None if it cannot run there.
+
+        `images` are digits on which its answers with rounded weights are compared.
+        """
+        try:
+            from mnistry.networks import javascript
+        except ImportError:  # the onnx package is missing
+            return None
+        try:
+            network = javascript.translate(self.content, images, self.info.name)
+        except ModelError:  # another program's network
+            return None
+        threshold = thresholds_of(None if self.is_shipped else self.content)[0]
+        return schemas.PageNetwork(**network.to_json(), threshold=threshold)
 
     def probabilities(self, forms: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return each class's probability for images in MNIST's form: shape ``(n, 10)``."""
@@ -111,7 +147,7 @@ class Network:
 def _open(name: str, run: str | None, path: Path | None) -> Network:
     # One thread: requests run in parallel already.
     reader = Reader(path, threads=1)
-    model: str | os.PathLike[str] = SHIPPED if path is None else path
+    model = SHIPPED if path is None else path
     explainer = Explainer(model)
     blank = explainer.explain(np.zeros((28, 28), np.uint8))
     dense = explainer.network
@@ -122,7 +158,8 @@ def _open(name: str, run: str | None, path: Path | None) -> Network:
         units=None if dense is None else dense.layers[0].kernel.shape[1],
         dense=dense is not None,
     )
-    return Network(info, reader, explainer, onnx_session.open_session(model))
+    session = onnx_session.open_session(model)
+    return Network(info, reader, explainer, session, model.read_bytes(), path is None)
 
 
 def _layer(layer: Any) -> dict[str, Any]:

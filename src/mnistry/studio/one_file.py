@@ -159,12 +159,7 @@ def render(network: PageNetwork, threshold: float, lead: str, facts: Mapping[str
     style = _plain_colours("".join(_read(PurePosixPath(name)) for name in _STYLES))
     data = json.dumps(
         {
-            "network": network.description,
-            "content": base64.b64encode(network.content).decode(),
-            "check": {
-                "image": network.image.ravel().tolist(),
-                "probabilities": network.answer.tolist(),
-            },
+            **network.to_json(),
             "threshold": threshold,
             "sentences": narrative.SENTENCES,
         },
@@ -212,13 +207,14 @@ def _collect(
         raise ValueError(f"{path} imports itself")
     source = _read(path)
 
-    def constant(match: re.Match[str]) -> str:
+    def as_constant(match: re.Match[str]) -> str:
+        """Return the declaration that replaces an import, once that module has been added."""
         other = _relative(path, match["path"])
         _collect(other, order, (*above, path))
-        names = match["whole"] or f"{{{match['names'].replace(' as ', ': ')}}}"
+        names = match["whole"] or "{" + match["names"].replace(" as ", ": ") + "}"
         return f"const {names} = {_name(other)};\n"
 
-    body = _IMPORT.sub(constant, source)
+    body = _IMPORT.sub(as_constant, source)
     exported = [match["name"] for match in _EXPORT.finditer(body)]
     body = _EXPORT.sub("", body)
     if re.search(r"^(import|export)\b", body, re.MULTILINE):

@@ -23,6 +23,9 @@ SplitName = Literal["train", "test"]
 OptimizerName = Literal[
     "rmsprop", "sgd", "adam", "adamw", "nadam", "adamax", "adagrad", "adadelta", "lion"
 ]
+ActivationName = Literal["relu", "tanh", "sigmoid"]
+# The network in use, or the classic dense one that comes with the studio.
+NetworkToExplain = Literal["chosen", "classic"]
 MAX_SHEET = 200  # images in one answer
 DataName = Literal["mnist", "fashion-mnist", "sample"]
 
@@ -68,17 +71,32 @@ class NetworkInfo(Answer):
 
 
 class TrainSettings(RequestBody):
-    """A training's settings; the defaults are the classic experiment's."""
+    """A training's settings; what is left out is as in the recipe.
 
+    The defaults are those of the recipe classic.
+    """
+
+    recipe: str = Field(default="classic", max_length=100, description="as in /api/recipes")
     network: NetworkName = "dense"
     units: int = Field(default=512, ge=1, le=8192)
     depth: int = Field(default=1, ge=1, le=10)
+    activation: ActivationName = "relu"
+    dropout: FiniteFloat | None = Field(default=None, ge=0, lt=1)
     optimizer: OptimizerName = "rmsprop"
     learning_rate: FiniteFloat | None = Field(
         default=None, gt=0, description="null: the optimizer's own"
     )
     batch_size: int = Field(default=128, ge=1, le=60_000)
     epochs: int = Field(default=5, ge=1, le=1000)
+    distort: FiniteFloat = Field(
+        default=0, ge=0, le=3, description="1: as far as the recipe classic-plus; 0: not at all"
+    )
+    validation: FiniteFloat = Field(
+        default=0, ge=0, lt=1, description="the part of the training images that is set aside"
+    )
+    early_stopping: int | None = Field(
+        default=None, ge=1, le=1000, description="epochs without a lower validation loss"
+    )
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     data: DataName | None = Field(
         default=None, description="null: MNIST, or the sample if MNIST is missing"
@@ -95,7 +113,25 @@ class Training(Answer):
     step: int
     steps: int | None
     started: str
-    settings: TrainSettings
+    settings: dict[str, Any]
+
+
+class RecipeSettings(Answer):
+    """A recipe's settings, in the words of a training's; `distort` is null if it is its own."""
+
+    name: str
+    network: str
+    units: int
+    depth: int
+    activation: str
+    dropout: float | None
+    optimizer: str
+    learning_rate: float | None
+    batch_size: int
+    epochs: int
+    distort: float | None
+    validation: float
+    early_stopping: int | None
 
 
 class StudioStatus(Answer):
@@ -106,13 +142,15 @@ class StudioStatus(Answer):
     can_train: bool
     training: Training | None
     has_review: bool
+    forms: list[str]
 
 
 class ExplainRequest(RequestBody):
-    """An image in MNIST's form, and its true class where it is known."""
+    """An image in MNIST's form, its true class where it is known, and the network."""
 
     image: Image
     label: Label | None = None
+    network: NetworkToExplain = "chosen"
 
 
 class LayerValues(Layer):
@@ -126,6 +164,15 @@ class Hidden(Answer):
 
     sums: list[float]
     values: list[float]
+
+
+class PageNetwork(Answer):
+    """The network in use for JavaScript; a digit less probable than the threshold is uncertain."""
+
+    network: dict[str, Any]
+    content: str
+    check: dict[str, Any]
+    threshold: float
 
 
 class Explanation(Answer):
@@ -145,29 +192,39 @@ class Explanation(Answer):
 
 
 class Unit(Answer):
-    """A node of a dense network's first layer: a weight for each pixel, and the bias."""
+    """A node of a dense network's first layer: a weight for each pixel, and the bias.
+
+    `outgoing` are its weights in the sums of the next layer, null if there is none.
+    """
 
     weights: list[list[float]]
     bias: float
+    outgoing: list[float] | None
 
 
 class Selection(BaseModel):
     """Which images of the dataset to list.
 
     `digit` lists images with this label; `mistakes` those that the network in use predicts wrongly;
-    `disputed` those whose label is disputed. `offset` and `limit` choose a part of the list.
+    `disputed` those whose label is disputed. They are in the dataset's `order`, or those first of
+    which the network is surest, or least sure. `offset` and `limit` choose a part of the list.
     """
 
+    data: DataName | None = None
     split: SplitName = "test"
     digit: Label | None = None
     mistakes: bool = False
     disputed: bool = False
+    order: Literal["index", "surest", "unsurest"] = "index"
     offset: int = Field(default=0, ge=0, le=10**9)
     limit: int = Field(default=100, ge=1, le=MAX_SHEET)
 
 
 class Item(Answer):
-    """An image of the dataset, and the prediction of the network in use."""
+    """An image of the dataset, and the prediction of the network in use.
+
+    Both are null if the dataset's classes are not digits.
+    """
 
     index: int
     label: int | None
@@ -237,6 +294,48 @@ class RunComparison(Answer):
     a: RunDetail
     b: RunDetail
     mcnemar: McNemar | None
+
+
+class Example(RequestBody):
+    """A labelled digit in MNIST's form: its 784 pixels in base64."""
+
+    label: Label
+    image: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{1046}==$")]
+
+
+class Examples(RequestBody):
+    """Labelled digits of one hand."""
+
+    examples: Annotated[list[Example], Field(min_length=1, max_length=2000)]
+
+
+class LessonFigures(Answer):
+    """How a network reads: examples read wrongly, their mean loss in nats, and the test images."""
+
+    wrong: int
+    examples: int
+    loss: float
+    test_accuracy: float
+
+
+class Lesson(Answer):
+    """What a teaching gained; `run` is null if the network is not better, for these `reasons`.
+
+    `after`, each example is read by a network that was taught without it. `data` is the dataset
+    whose test images are read.
+    """
+
+    run: str | None
+    reasons: list[str]
+    data: str
+    before: LessonFigures
+    after: LessonFigures
+
+
+class RunName(RequestBody):
+    """A new name for a run."""
+
+    name: str = Field(max_length=100)
 
 
 class Choice(RequestBody):

@@ -19,15 +19,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from mnistry import recipes
+from mnistry.augmentation.distort import Distortion
 from mnistry.datasets import Origin
 from mnistry.errors import MnistryError, UsageError
-from mnistry.recipes import Recipe
 from mnistry.recipes.experiment import Experiment
 from mnistry.runs import directory
-from mnistry.runs.directory import Status
+from mnistry.runs.directory import Run, Status
 from mnistry.server.errors import ApiError, error_of
 from mnistry.studio import worker
-from mnistry.studio.schemas import Training, TrainSettings
+from mnistry.studio.schemas import RecipeSettings, Training, TrainSettings
 
 HEARTBEAT = 15.0  # seconds without an event after which a stream sends a comment
 _MAX_EVENTS = 10_000  # kept for pages that are opened later
@@ -73,37 +74,77 @@ class Trainer:
             409 if a training is running, if the packages for training are not installed, or if no
             process can be started.
         """
+        self._check_free()
+        experiment = _experiment(settings)
+        recipe = experiment.recipe
+        if recipe.network != "dense" and (recipe.units, recipe.depth) != (512, 1):
+            raise UsageError(
+                f"the units and depth of {recipe.network} are fixed", expected="the dense network"
+            )
+        with directory.claim(self._folder, recipe.name, experiment.seed) as path:
+            return await self._begin(path, experiment, worker.TRAIN)
+
+    async def go_on(self, run: Run, task: str) -> Training:
+        """Resume an interrupted training, or end it where it stands: `worker.RESUME` or `FINISH`.
+
+        Raises
+        ------
+        ModelError
+            If the run's network was adopted or taught.
+        ApiError
+            409 as for `start`, or if the run has ended.
+        """
+        self._check_free()
+        experiment = run.experiment
+        if run.status in (Status.DONE, Status.DIVERGED):
+            raise ApiError(409, f"this training is {run.status}", expected="an interrupted one")
+        return await self._begin(run.path, experiment, task)
+
+    def rename(self, run: Run, name: str) -> Run:
+        """Rename a run, as `directory.rename` does; its events have the new name too."""
+        check_can_train()
+        renamed = directory.rename(run, name)
+        if self.state is not None and self.state.run == run.path.name:
+            self._update(run=name)
+            for event in self._events:
+                if "run" in event.data:
+                    event.data["run"] = name
+        return renamed
+
+    def delete(self, run: Run) -> None:
+        """Delete a run, as `directory.delete` does; if it is the last training, forget that."""
+        check_can_train()
+        directory.delete(run)
+        if self.state is not None and self.state.run == run.path.name:
+            self.state = None
+            self._events.clear()
+
+    def _check_free(self) -> None:
         if self.running or self._closed:
             remedy = "wait for it to end, or stop it"
             raise ApiError(409, "a training is already running", remedy=remedy)
-        if not can_train():
-            what = "this installation cannot train: Keras and JAX are missing"
-            raise ApiError(409, what, remedy="pip install 'mnistry[train]'")
-        if settings.network != "dense" and (settings.units, settings.depth) != (512, 1):
-            raise UsageError(
-                f"the units and depth of {settings.network} are fixed", expected="the dense network"
-            )
-        experiment = _experiment(settings)
-        with directory.claim(self._folder, experiment.recipe.name, experiment.seed) as path:
-            # Set before anything is awaited: else two requests could both start a training.
-            self.state = Training(
-                run=path.name,
-                status=Status.RUNNING,
-                epoch=1,
-                epochs=settings.epochs,
-                step=0,
-                steps=None,
-                started=datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
-                settings=settings,
-            )
-            self._events.clear()
-            self._process = None
-            try:
-                self._process = await _start_process(experiment, path)
-            except OSError as error:
-                what = f"no process can be started: {error.strerror}"
-                self._end(Status.FAILED, error={"what": what})
-                raise ApiError(409, what) from error
+        check_can_train()
+
+    async def _begin(self, path: Path, experiment: Experiment, task: str) -> Training:
+        # Set before anything is awaited: else two requests could both start a training.
+        self.state = Training(
+            run=path.name,
+            status=Status.RUNNING,
+            epoch=1,
+            epochs=experiment.recipe.epochs,
+            step=0,
+            steps=None,
+            started=datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            settings=dataclasses.asdict(experiment.recipe),
+        )
+        self._events.clear()
+        self._process = None
+        try:
+            self._process = await _start_process(experiment, path, task)
+        except OSError as error:
+            what = f"no process can be started: {error.strerror}"
+            self._end(Status.FAILED, error={"what": what})
+            raise ApiError(409, what) from error
         self._watch = asyncio.create_task(self._follow_process(self._process))
         return self.state
 
@@ -202,14 +243,44 @@ def can_train() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("keras", "jax", "onnx"))
 
 
+def check_can_train() -> None:
+    """Raise `ApiError` 409 unless `can_train`."""
+    if not can_train():
+        what = "this installation cannot train: Keras and JAX are missing"
+        raise ApiError(409, what, remedy="pip install 'mnistry[train]'")
+
+
+def all_recipes() -> list[RecipeSettings]:
+    """Return the recipes' settings."""
+    found = []
+    for recipe in map(recipes.find, recipes.NAMES):
+        values = dataclasses.asdict(recipe)
+        known = {name: values[name] for name in RecipeSettings.model_fields if name in values}
+        found.append(RecipeSettings(**known, distort=_factor(recipe.distortion)))
+    return found
+
+
+def _factor(distortion: Distortion | None) -> float | None:
+    """Return how many times as far as usual a distortion goes; None if it is of another kind."""
+    if distortion is None:
+        return 0.0
+    usual = Distortion()
+    factor = distortion.rotation / usual.rotation
+    return factor if usual.times(factor) == distortion else None
+
+
 def _experiment(settings: TrainSettings) -> Experiment:
-    recipe = Recipe(**settings.model_dump(exclude={"seed", "data"}))
-    if recipe != Recipe():
-        recipe = dataclasses.replace(recipe, name="custom")
+    given = settings.model_dump(exclude={"recipe", "seed", "data"}, exclude_unset=True)
+    if "distort" in given:
+        factor = given.pop("distort")
+        given["distortion"] = Distortion().times(factor) if factor else None
+    recipe = recipes.find(settings.recipe).changed(**given)
     return Experiment(recipe, Origin(settings.data), settings.seed)
 
 
-async def _start_process(experiment: Experiment, path: Path) -> asyncio.subprocess.Process:
+async def _start_process(
+    experiment: Experiment, path: Path, task: str
+) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",  # imports nothing from the working directory
@@ -220,8 +291,8 @@ async def _start_process(experiment: Experiment, path: Path) -> asyncio.subproce
         **_separate_group(),
     )
     if process.stdin is not None:
-        task = {"path": str(path), "experiment": experiment.to_json()}
-        process.stdin.write((json.dumps(task) + "\n").encode())
+        line = {"task": task, "path": str(path), "experiment": experiment.to_json()}
+        process.stdin.write((json.dumps(line) + "\n").encode())
         with contextlib.suppress(ConnectionError):  # `_follow_process` reports an ended process
             await process.stdin.drain()
     return process

@@ -1,9 +1,9 @@
 """The process that trains for the studio: ``python -m mnistry.studio.worker``.
 
-It reads one line of JSON, ``{"path": …, "experiment": …}``, from standard input: the run's empty
-folder, and an `Experiment`. It writes one line of JSON for each event to standard output. When its
-input is closed, because the training is stopped or the studio has ended, it stops as at Ctrl-C: the
-run is kept and can be resumed. Knows nothing of HTTP.
+It reads one line of JSON, ``{"task": …, "path": …, "experiment": …}``, from standard input: what to
+do, the run's folder, and an `Experiment`. It writes one line of JSON for each event to standard
+output. When its input is closed, because the training is stopped or the studio has ended, it stops
+as at Ctrl-C: the run is kept and can be resumed. Knows nothing of HTTP.
 """
 
 import _thread
@@ -20,18 +20,25 @@ from typing import IO, Any
 from mnistry import datasets
 from mnistry.errors import DivergedError, MnistryError
 from mnistry.recipes.experiment import Experiment
-from mnistry.runs.directory import Status
+from mnistry.runs.directory import Run, Status
 from mnistry.training.history import Progress
 
 INTERRUPTED = 130
-_PAUSE = 0.1  # seconds between two reports
+TRAIN, RESUME, FINISH = "train", "resume", "finish"
+_PAUSE = 0.1  # seconds between two reports,
+_FIRST_STEPS = 128  # after these steps of the training
+_PATIENCE = 3.0  # seconds after which a stopped training is interrupted, report or not
 
 
 class Reporter:
-    """Writes events to a stream at a limited rate, and stops the training if nothing reads them."""
+    """Writes events to a stream at a limited rate, and stops the training if nothing reads them.
+
+    Set `stops` to stop it at the next report: where the whole state is saved.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+        self.stops = threading.Event()
         self._last = self._started = 0.0
         self._first = 0
 
@@ -44,12 +51,14 @@ class Reporter:
             raise KeyboardInterrupt from None
 
     def __call__(self, progress: Progress) -> None:
-        """Report progress: at the end of an epoch, else at most once in `_PAUSE` seconds."""
+        """Report progress: in the first steps, at the end of an epoch, and once in `_PAUSE`."""
+        if self.stops.is_set():
+            raise KeyboardInterrupt
         now = time.monotonic()
         done = (progress.epoch - 1) * progress.steps + progress.step
         if not self._started:
             self._started, self._first = now, done
-        if progress.finished is None and now < self._last + _PAUSE:
+        if progress.finished is None and done > _FIRST_STEPS and now < self._last + _PAUSE:
             return
         self._last = now
         pace = (now - self._started) / max(1, done - self._first)
@@ -76,8 +85,8 @@ def main() -> int:
     try:
         task = json.loads(sys.stdin.readline())
         path = Path(task["path"])
-        threading.Thread(target=_wait_for_end, daemon=True).start()
-        _train(Experiment.from_json(task["experiment"]), path, reporter)
+        threading.Thread(target=_wait_for_end, args=(reporter.stops,), daemon=True).start()
+        _work(task["task"], Experiment.from_json(task["experiment"]), path, reporter)
         reporter.write("done", run=path.name, status=Status.DONE)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -91,24 +100,37 @@ def main() -> int:
     return 0
 
 
-def _wait_for_end() -> None:
+def _wait_for_end(stops: threading.Event) -> None:
     sys.stdin.read()
-    _thread.interrupt_main()
+    stops.set()
+    time.sleep(_PATIENCE)
+    _thread.interrupt_main()  # it compiles, or a step takes long
 
 
-def _train(experiment: Experiment, path: Path, reporter: Reporter) -> None:
+def _work(task: str, experiment: Experiment, path: Path, reporter: Reporter) -> None:
     from mnistry.training import startup
 
     started = time.perf_counter()
     with startup.compiled_programs():
         startup.import_keras()
-        from mnistry.runs.experiment import run_experiment
+        from mnistry.runs import experiment as experiments
+        from mnistry.training import checkpoints
 
         dataset = datasets.load_origin(experiment.origin)
         start_seconds = time.perf_counter() - started
-        run_experiment(
-            experiment, dataset, path=path, on_progress=reporter, start_seconds=start_seconds
-        )
+        if task == TRAIN:
+            experiments.run_experiment(
+                experiment, dataset, path=path, on_progress=reporter, start_seconds=start_seconds
+            )
+            return
+        run = Run.open(path)
+        before, _ = checkpoints.newest(run.checkpoint_folder)
+        for number, epoch in enumerate(() if before is None else before.epochs, start=1):
+            reporter.write("epoch", epoch=number, **dataclasses.asdict(epoch))
+        if task == FINISH:
+            experiments.finish(run, dataset)
+        else:
+            experiments.resume(run, dataset, on_progress=reporter, start_seconds=start_seconds)
 
 
 if __name__ == "__main__":

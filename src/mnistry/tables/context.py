@@ -18,6 +18,8 @@ _LEAST = 1e-4
 # Of so many numbers of a column at least this part have a decimal sign; then one is so many times
 # as probable there as elsewhere.
 _SEVERAL, _MOSTLY, _TIMES = 3, 0.6, 10.0
+# This part of the numbers of rows are known.
+_SOME = 0.4
 # Where at least this part of so many numbers have one, a number without one is unclear.
 _MANY, _NEARLY_ALL = 6, 0.8
 
@@ -41,7 +43,8 @@ def with_usual_decimal_signs(
         line if line is None or sign is None else _with(line, sign, 1.0, judgement)
         for line in lines
     ]
-    for column in decimal_columns([None if line is None else line.text for line in found], columns):
+    guesses = [None if line is None else "".join(c.text for c in line.characters) for line in found]
+    for column in decimal_columns(guesses, columns):
         for i, line in enumerate(found):
             if line is not None and columns[i] == column:
                 found[i] = _with(line, sign, _TIMES, judgement)
@@ -69,7 +72,7 @@ def numbered(texts: Sequence[str], spelled: Sequence[str]) -> list[int]:
     offsets = list(known.values())
     first = max(set(offsets), key=offsets.count)
     rows = [row for row, offset in known.items() if offset == first]
-    if len(rows) < max(_SEVERAL, _MOSTLY * sum(map(bool, texts)), _NEARLY_ALL * len(known)):
+    if len(rows) < max(_SEVERAL, _SOME * sum(map(bool, texts)), _NEARLY_ALL * len(known)):
         return []
     between = range(min(rows), max(rows))
     return [row for row in between if "?" in texts[row] and spelled[row] == str(first + row)]
@@ -111,12 +114,13 @@ def decimal_columns(texts: Sequence[str | None], columns: Sequence[int]) -> set[
 
 
 def _usual_sign(lines: Sequence[ReadLine]) -> str | None:
-    """Return the sign that all lines have; None if both are used, or it is not clear."""
-    sure = {str(one) for line in lines for one in line.characters} & set(_SIGNS)
+    """Return the sign that nearly all lines have; None if both are used, or it is not clear."""
+    sure = [str(one) for line in lines for one in line.characters if str(one) in _SIGNS]
     signs = np.concatenate([np.zeros((0, 2)), *(line.decimal_signs for line in lines)])
     point, comma = np.log(np.maximum(signs[signs.any(1)], _LEAST)).sum(0).tolist()
     usual = _SIGNS[int(comma > point)]
-    return usual if sure <= {usual} and abs(point - comma) >= np.log(_CLEARLY) else None
+    is_clear = abs(point - comma) >= np.log(_CLEARLY)
+    return usual if is_clear and sure.count(usual) >= _NEARLY_ALL * len(sure) else None
 
 
 def _with(line: ReadLine, sign: str | None, times: float, judgement: Judgement) -> ReadLine:

@@ -43,6 +43,8 @@ _WALLS = 0.8
 # The least usual height and width of cells, in pieces of lines: of a grid with fewer than `_MANY`
 # lines in each direction, and of one with more.
 _SMALLEST, _DENSE, _MANY = 0.85, 0.5, 14
+# No cell is narrower than this, in pixels.
+_NARROWEST = 4.0
 # The least extent of a grid, in pieces of lines.
 _LEAST = 3.0
 # Pieces of a line differ in contrast at most by this factor.
@@ -60,6 +62,11 @@ _SHORT = 0.3
 # At least this part of the lines that cross a grid reach its border; where fewer than this part
 # cross, there are two grids.
 _REACHED, _CROSSED = 0.5, 0.2
+# The long side of a picture counts for at most so many times the short one.
+_ROW = 4
+# A row is cut off if it is lower than this part of the highest other one, and its outer line is as
+# near to the picture's edge as this part.
+_CUT_OFF, _AT_EDGE = 0.6, 0.12
 # Two grids are one if this part of the smaller one lies within the other.
 _COVERED = 0.4
 # Grids smaller than this part of the largest are something else, such as a title.
@@ -131,7 +138,7 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
         cv2.warpPerspective(contrast, matrix, size, flags=cv2.INTER_LINEAR), np.float32
     )
     back = np.asarray(np.linalg.inv(matrix), np.float64)
-    reach = _PIECE * max(small.shape)
+    reach = _PIECE * _extent(small.shape)
     across = _lines(level, reach)
     down = _lines(np.ascontiguousarray(level.T), reach)
     found = []
@@ -141,12 +148,44 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
             continue
         points = ruling.points
         points = (mapped(points.reshape(-1, 2), back).reshape(points.shape) + 0.5) / scale - 0.5
+        points = _whole(points, 1, ruling.row_borders, grey.shape).swapaxes(0, 1)
+        points = _whole(points, 0, ruling.column_borders, grey.shape).swapaxes(0, 1)
         if min(points.shape[:2]) > 2 or _is_cut_out(points, grey.shape):
             found.append(Grid(points))
     found = _apart(found)
     areas = [float(np.prod(np.ptp(grid.points.reshape(-1, 2), axis=0))) for grid in found]
     found = [grid for grid, area in zip(found, areas, strict=True) if area >= _LARGE * max(areas)]
     return sorted(found, key=lambda grid: tuple(np.round(grid.points[0, 0, ::-1], -1)))
+
+
+def _extent(shape: tuple[int, ...]) -> float:
+    """Return the long side of a picture; if that shows a single row, a few times the short one."""
+    return float(min(max(shape), _ROW * min(shape)))
+
+
+def _whole(points: Floats, axis: int, borders: tuple[bool, bool], shape: tuple[int, ...]) -> Floats:
+    """Leave out a first or last row that the picture's edge cuts off.
+
+    Parameters
+    ----------
+    points
+        The grid's crossings, ``(rows + 1, columns + 1, 2)``, or ``(columns + 1, rows + 1, 2)``.
+    axis
+        1 for rows, 0 for columns.
+    borders
+        Whether the first and the last line are not drawn.
+    shape
+        The picture's.
+    """
+    for is_border in borders:  # the first line, then the last
+        places = points[..., axis].mean(1)
+        heights = np.abs(np.diff(places))
+        edge = min(places[0], shape[1 - axis] - 1 - places[0])
+        highest = max(heights[1:], default=0.0)
+        if is_border and edge < _AT_EDGE * highest and heights[0] < _CUT_OFF * highest:
+            points = points[1:]
+        points = points[::-1]
+    return points
 
 
 def _apart(grids: Sequence[Grid]) -> list[Grid]:
@@ -167,7 +206,7 @@ def _apart(grids: Sequence[Grid]) -> list[Grid]:
 
 def _contrast(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Compute how much light thin lines absorb, as a fraction of the paper's."""
-    size = max(9, round(_THICKEST * max(grey.shape))) | 1  # blurred lines are narrower
+    size = max(9, round(_THICKEST * _extent(grey.shape))) | 1  # blurred lines are narrower
     box = np.ones((size, size), np.uint8)
     soft = cv2.GaussianBlur(grey, (5, 5), 0)  # noise would be taken for light paper
     dark = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, box)
@@ -225,8 +264,9 @@ def _directions(contrast: NDArray[np.float32]) -> tuple[Floats, Floats]:
     soft = np.asarray(cv2.GaussianBlur(contrast, (0, 0), 1.0), np.float32)
     gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     xx, yy, xy = (cv2.blur(one, (11, 11)) for one in (gx * gx, gy * gy, gx * gy))
-    apart = cv2.magnitude(xx - yy, 2 * xy)
-    on_line = (soft > max(_FAINTEST, 3 * _deviation(soft))) & (apart > _COHERENT * (xx + yy))
+    # The difference of the tensor's eigenvalues; their sum is xx + yy.
+    difference = cv2.magnitude(xx - yy, 2 * xy)
+    on_line = (soft > max(_FAINTEST, 3 * _deviation(soft))) & (difference > _COHERENT * (xx + yy))
     y, x = np.nonzero(on_line)
     step = max(1, len(y) // _SAMPLES)
     y, x = y[::step], x[::step]
@@ -235,7 +275,7 @@ def _directions(contrast: NDArray[np.float32]) -> tuple[Floats, Floats]:
 
 
 def _sample(values: NDArray[Any]) -> NDArray[Any]:
-    """Sample about 256 rows and columns."""
+    """Sample 256 to 511 rows and columns; all of a smaller array."""
     return values[:: max(1, values.shape[0] // 256), :: max(1, values.shape[1] // 256)]
 
 
@@ -259,14 +299,16 @@ def _main_direction(angles: Floats) -> float:
 def _vanishing_point(places: Floats, angles: Floats, first: float) -> Floats:
     """Fit the point at which lines of about one direction meet, in homogeneous coordinates.
 
+    By iteratively reweighted least squares with Geman and McClure's weights.
+
     Parameters
     ----------
     places
         Points on the lines, ``(n, 2)``, within the unit circle.
     angles
-        The lines' directions.
+        The lines' directions, in radians.
     first
-        The usual direction.
+        The direction near which theirs are, in radians.
     """
     off = (angles - first + np.pi / 2) % np.pi - np.pi / 2
     near = np.abs(off) < np.deg2rad(14)
@@ -278,8 +320,8 @@ def _vanishing_point(places: Floats, angles: Floats, first: float) -> Floats:
     lines = np.stack([-sin, cos, x * sin - y * cos], 1)
     for width in np.deg2rad([8, 6, 4, 3, 2, 2, 1, 1, 1, 1, 1]):
         weights = 1 / (1 + (lines @ point / width) ** 2) ** 2
-        # A prior of no perspective decides where few lines tell of any.
         moments = (lines * weights[:, None]).T @ lines / weights.sum()
+        # A prior of no perspective decides where few lines tell of any.
         moments[2, 2] += 1e-4
         point = np.linalg.eigh(moments)[1][:, 0]
         point = point * np.sign(point[0] * np.cos(first) + point[1] * np.sin(first))
@@ -592,7 +634,10 @@ def _is_grid(ruling: Ruling, reach: float) -> bool:
     if min(float(one.mean()) for one in (ruling.row_walls, ruling.column_walls)) < _WALLS:
         return False
     x, y = np.moveaxis(ruling.points, -1, 0)
-    pitch = min(float(np.median(np.diff(y, axis=0))), float(np.median(np.diff(x, axis=1))))
+    heights, widths = np.diff(y, axis=0), np.diff(x, axis=1)
+    if min(heights.min(), widths.min()) < _NARROWEST:
+        return False
+    pitch = min(float(np.median(heights)), float(np.median(widths)))
     extent = min(float(np.ptp(y, axis=0).min()), float(np.ptp(x, axis=1).min()))
     if extent < _LEAST * reach:
         return False

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from mnistry.images.decode import Page
 from mnistry.images.mnist_form import Box
-from mnistry.reading import Cell, Reader, Table, line_reader, numbers
+from mnistry.reading import Cell, Reader, Table, line_reader, numbers, turn
 from mnistry.reading.combine import ReadLine
 from mnistry.reading.line_reader import Character, Strip
+from mnistry.reading.page import Page as Upright
+from mnistry.reading.page import turned
 from mnistry.reading.result import Notation
 from mnistry.tables.cells import Sheet, patches, sheet_of
 from mnistry.tables.context import numbered, with_hidden_signs, with_usual_decimal_signs
@@ -31,15 +33,71 @@ _BROKEN, _LOW = 0.15, 0.45
 # these parts of the height; and a sign that was read this near to it, in heights, is the point.
 _POINT, _FOOT, _NEAR = 0.3, (0.7, 1.15), 0.15
 _POINT_IS_RIGHT = 0.9
+# A page may lie sideways if more than so many cells, and this part of all, are unclear; and does so
+# if its digits are known better by this much each.
+_SEVERAL, _DOUBT, _GAIN = 4, 0.25, 0.3
 
 
 def read_page(reader: Reader, page: Page) -> list[Table]:
     """Read all tables of a page, in reading order; see `Reader.read_tables`."""
-    found = []
-    for grid in find_grids(page.grey):
-        sheet = sheet_of(page.grey, grid)
-        found.append(_table(reader, grid, sheet, max(page.size) / max(page.grey.shape)))
-    return found
+    upright = Upright(page.grey, page.size)
+    found, sheets = _read(reader, upright)
+    if not _is_doubtful(found):
+        return found
+    quarters = _quarters(reader, max(sheets, key=lambda sheet: sheet.strength.size))
+    if not quarters:
+        return found
+    upright = turned(upright, 90 * quarters)
+    others, _ = _read(reader, upright)
+    if _sure(others) <= _sure(found):
+        return found
+    return [_turned_back(table, upright) for table in others]
+
+
+def _read(reader: Reader, page: Upright) -> tuple[list[Table], list[Sheet]]:
+    grids = find_grids(page.grey)
+    sheets = [sheet_of(page.grey, grid) for grid in grids]
+    scale = max(page.size) / max(page.grey.shape)
+    tables = [_table(reader, grid, sheet, scale) for grid, sheet in zip(grids, sheets, strict=True)]
+    return tables, sheets
+
+
+def _texts(tables: Sequence[Table]) -> list[str]:
+    """Return what stands in the cells that are not empty."""
+    return [cell.text for table in tables for row in table.rows for cell in row if cell.text]
+
+
+def _is_doubtful(tables: Sequence[Table]) -> bool:
+    """Whether several cells, and a large part of all, are unclear: the page may lie sideways."""
+    texts = _texts(tables)
+    return sum("?" in text for text in texts) > max(_SEVERAL, _DOUBT * len(texts))
+
+
+def _sure(tables: Sequence[Table]) -> int:
+    """Return how many cells were read, less those that were not."""
+    return sum(-1 if "?" in text else 1 for text in _texts(tables))
+
+
+def _quarters(reader: Reader, sheet: Sheet) -> int:
+    """Return by how many quarter turns clockwise the digits of a sheet come upright."""
+    each = turn.evidence_of_turns(turn.find_marks(sheet.strength), reader.networks.answer)
+    known = each.sum(0)
+    best = int(known.argmax())
+    return best if known[best] - known[0] > _GAIN * len(each) else 0
+
+
+def _turned_back(table: Table, page: Upright) -> Table:
+    """Give the boxes of a table in the pixels of the picture that its page was turned from."""
+
+    def back(box: Box) -> Box:
+        corners = page.quad(box)
+        (x, y), (right, bottom) = np.rint([corners.min(0), corners.max(0)]).astype(int).tolist()
+        return x, y, right - x, bottom - y
+
+    rows = tuple(
+        tuple(dataclasses.replace(cell, box=back(cell.box)) for cell in row) for row in table.rows
+    )
+    return Table(back(table.box), rows)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

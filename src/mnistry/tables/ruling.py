@@ -42,8 +42,11 @@ _APART = 0.25
 # A column of the picture has lines if this part of them is drawn there; gaps of so many pieces
 # do not count.
 _ENDS, _GAP = 0.4, 0.5
-# A wall may be off its line by this part of a piece.
+# A wall may be off its line by this part of the usual row.
 _OFF = 0.12
+# Where this part of all rows are equally high, but for that part, a line that is missing is added
+# if walls of so much of its length are drawn.
+_MOSTLY, _EQUAL, _HINT = 0.5, 0.1, 0.4
 # A row or column that is lower or narrower than this part of the median is a double line.
 _DOUBLE = 0.22
 # Lines that stick out by more than this part of the usual row or column bound another one.
@@ -92,8 +95,8 @@ class Family:
     bend: tuple[float, float]
 
     @classmethod
-    def of(cls, known: Known) -> "Family":
-        """Fit it to lines that were seen."""
+    def of(cls, known: Known, side: int) -> "Family":
+        """Fit it to lines that were seen in a picture with a side of so many pixels."""
         a, b, c = known.curves.T
         middle = float(known.starts.min() + known.stops.max()) / 2
         lengths = known.stops - known.starts
@@ -101,7 +104,8 @@ class Family:
         centre = float(np.average(places, weights=lengths))
         off = places - centre
         slope = _straight(off, b + 2 * c * middle, lengths**2)
-        bend = _straight(off, c, lengths**4)
+        is_long = _tells_bend(known.starts.min(), known.stops.max(), side)
+        bend = _straight(off, c, lengths**4) if is_long else (0.0, 0.0)
         return cls(middle, centre, slope, bend)
 
     def off(self, place: Floats, along: Floats) -> Floats:
@@ -126,13 +130,14 @@ class Family:
         if stop - start < 4 * reach or inside[0].stop - inside[0].start < 2 * reach:
             return self
         ridges = ridge(flat[inside], reach)
-        most = _BRIGHT * _deviation(ridges, 2 * reach)
+        bright = _BRIGHT * _deviation(ridges, 2 * reach)
         count = min(_STRIPS, round((stop - start) / reach))
         edges = np.linspace(0, stop - start, count + 1).astype(int)
         pieces = list(pairwise(edges.tolist()))
-        strips = _sums(np.clip(ridges, -most, most), pieces) / np.diff(edges)
+        strips = _sums(np.clip(ridges, -bright, bright), pieces) / np.diff(edges)
         x = (edges[1:] + edges[:-1]) / (stop - start) - 1  # -1 to 1
-        found = _sharpest(strips.T, x, max(2, round(_TURNED * (stop - start))))
+        most = max(2, round(_TURNED * (stop - start)))
+        found = _sharpest(strips.T, x, most, _tells_bend(start, stop, flat.shape[1]))
         if found == (0, 0):
             return self
         half, centre_x = (stop - start) / 2, (start + stop) / 2
@@ -143,6 +148,11 @@ class Family:
             slope=(self.slope[0] + slope, self.slope[1]),
             bend=(self.bend[0] + bend, self.bend[1]),
         )
+
+
+def _tells_bend(start: float, stop: float, side: int) -> bool:
+    """Whether lines are so long that they tell how they bend further out."""
+    return 2 * (stop - start) > side
 
 
 def _within(values: Values, own: Known, others: Known, margin: float = 0.0) -> tuple[slice, slice]:
@@ -159,7 +169,7 @@ def _within(values: Values, own: Known, others: Known, margin: float = 0.0) -> t
     )
 
 
-def _sharpest(strips: Floats, x: Floats, most: int) -> tuple[int, int]:
+def _sharpest(strips: Floats, x: Floats, most: int, is_long: bool) -> tuple[int, int]:
     """Find how far to turn and bend lines, in pixels at their ends, so that they stand out.
 
     Parameters
@@ -170,6 +180,8 @@ def _sharpest(strips: Floats, x: Floats, most: int) -> tuple[int, int]:
         Where the strips are, -1 to 1.
     most
         The most that they are turned or bent.
+    is_long
+        Whether they may be bent at all.
     """
     room, count = 2 * most, strips.shape[1]
     padded = np.pad(strips, ((0, 0), (room, room)))
@@ -184,7 +196,7 @@ def _sharpest(strips: Floats, x: Floats, most: int) -> tuple[int, int]:
     best = (sharpness(0, 0), 0, 0)
     for tried in (range(-most, most + 1, 2), range(-1, 2)):
         _, turn, bend = best
-        ways = [(turn + a, bend + b) for a in tried for b in tried]
+        ways = [(turn + a, bend + b) for a in tried for b in (tried if is_long else (0,))]
         best = max([best, *((sharpness(*way), *way) for way in ways)], key=lambda one: one[0])
     return best[1:]
 
@@ -216,11 +228,15 @@ class Ruling:
         ``(rows + 1, columns + 1, 2)``: column and row of each crossing.
     row_walls, column_walls
         For each line, and each two neighbouring ones that cross it, whether the wall is drawn.
+    row_borders, column_borders
+        Whether the first and the last line are not drawn.
     """
 
     points: Floats
     row_walls: NDArray[np.bool_]
     column_walls: NDArray[np.bool_]
+    row_borders: tuple[bool, bool]
+    column_borders: tuple[bool, bool]
 
 
 def find_ruling(
@@ -239,11 +255,13 @@ def find_ruling(
     are_whole
         Whether the known lines were seen whole; else they may be strokes of digits.
     """
-    level, upright = Family.of(rows), Family.of(columns)
+    level, upright = Family.of(rows, contrast.shape[1]), Family.of(columns, contrast.shape[0])
     flat = _flattened(contrast, level, upright)
+    before = level, upright
     level = level.sharper(flat, rows, columns, reach)
     upright = upright.sharper(np.ascontiguousarray(flat.T), columns, rows, reach)
-    flat = _flattened(contrast, level, upright)
+    if (level, upright) != before:
+        flat = _flattened(contrast, level, upright)
     sides = [
         _Side.of(flat, level, rows, columns, reach),
         _Side.of(np.ascontiguousarray(flat.T), upright, columns, rows, reach),
@@ -257,9 +275,11 @@ def find_ruling(
     if min(len(side.places) for side in sides) < 2:
         return None
     across, down = sides[0].bordered(sides[1], reach), sides[1].bordered(sides[0], reach)
-    v, row_walls = across.followed(down, reach)
-    u, column_walls = down.followed(across, reach)
-    return Ruling(np.stack(mapped(level, upright, u.T, v), -1), row_walls, column_walls)
+    across, down = across.filled(down), down.filled(across)
+    v, row_walls = across.followed(down)
+    u, column_walls = down.followed(across)
+    points = np.stack(mapped(level, upright, u.T, v), -1)
+    return Ruling(points, row_walls, column_walls, across.borders, down.borders)
 
 
 def _flattened(contrast: Values, rows: Family, columns: Family) -> Values:
@@ -397,12 +417,9 @@ class _Side:
             around = slice(place - 2, place + 3)
             is_line[around] |= share[1][around] >= _SHARE
         # The darkest of neighbouring rows.
-        depth = self.ridges[:, round(start) : round(stop) + 1 : 3]
-        score = (
-            np.where(is_line, line.sum(1) / np.maximum(free.sum(1), 1), 0)
-            + 0.1 * np.clip(depth, 0, 1).mean(1)
-        )[first:last]
-        score *= is_line[first:last]
+        depth = self.ridges[:, round(start) : max(round(start), round(stop)) + 1 : 3]
+        score = line.sum(1) / np.maximum(free.sum(1), 1) + 0.1 * np.clip(depth, 0, 1).mean(1)
+        score = (score * is_line)[first:last]
         highest = cv2.dilate(score[:, None], np.ones((2 * apart + 1, 1), np.uint8))[:, 0]
         places = first + np.flatnonzero((score == highest) & (score > 0)).astype(float)
         if not places.size:
@@ -414,7 +431,8 @@ class _Side:
         """Return how dark the paler and the darker lines in some rows are."""
         start, stop = (round(end) for end in self.ends)
         near = [self.ridges[np.clip(rows + off, 0, len(self.ridges) - 1)] for off in (-1, 0, 1)]
-        each = np.median(np.max(near, axis=0)[:, max(0, start) : stop + 1 : 3], axis=1)
+        start = min(max(0, start), self.ridges.shape[1] - 1)
+        each = np.median(np.max(near, axis=0)[:, start : max(start, stop) + 1 : 3], axis=1)
         each = each[each >= max(0.0, _PALE * float(np.quantile(each, 0.75)))]
         if not each.size:
             return 0.0, 0.0
@@ -461,6 +479,34 @@ class _Side:
         places = np.concatenate([[start] * borders[0], places, [stop] * borders[1]])
         return dataclasses.replace(self, places=places, borders=borders)
 
+    def filled(self, other: "_Side") -> "_Side":
+        """Add a line where rows of equal height leave room for one, if a part of it is drawn."""
+        heights = np.diff(self.places)
+        usual = float(np.median(heights))
+        if np.mean(np.abs(heights / usual - 1) < _EQUAL) < _MOSTLY:
+            return self
+        pieces = _pieces(other.places, np.inf)
+        line, free = (
+            _sums(one, pieces) for one in self._seen(*self._darkness(self.places.astype(int)))
+        )
+        widths = np.array([b - a for a, b in pieces])
+        off = self._off()
+        more: list[float] = []
+        for start, height in zip(self.places[:-1], heights, strict=True):
+            count = round(height / usual)
+            if count < 2 or abs(height / count / usual - 1) > _EQUAL:
+                continue
+            for place in start + height * np.arange(1, count) / count:
+                near = slice(max(0, round(place) - off), round(place) + off + 1)
+                is_drawn = line[near] >= np.maximum(_LENIENT * free[near], _FREE * widths)
+                if (is_drawn.any(0) * widths).sum() >= _HINT * widths.sum():
+                    more.append(round(place) - off + int(is_drawn.sum(1).argmax()))
+        return dataclasses.replace(self, places=np.sort(np.concatenate([self.places, more])))
+
+    def _off(self) -> int:
+        """Return how many rows a wall may be off its line."""
+        return max(2, round(_OFF * float(np.median(np.diff(self.places)))))
+
     def _stick_out(self, place: float, end: float) -> bool:
         """Whether most lines go on from a column to an end, and no further."""
         line, free = self._drawn()
@@ -484,7 +530,7 @@ class _Side:
         near = [np.clip(rows + off, 0, len(line) - 1) for off in (-1, 0, 1)]
         return np.any([line[row] for row in near], axis=0), free[near[1]]
 
-    def followed(self, other: "_Side", reach: float) -> tuple[Floats, NDArray[np.bool_]]:
+    def followed(self, other: "_Side") -> tuple[Floats, NDArray[np.bool_]]:
         """Follow each line from cell to cell.
 
         Returns
@@ -499,7 +545,7 @@ class _Side:
         dark, line, open_ = (
             _sums(one, pieces) for one in (np.clip(self.ridges, 0, 1.5 * strong) * free, seen, free)
         )
-        off = max(2, round(_OFF * reach))
+        off = self._off()
         away = np.arange(-off, off + 1)
         near = np.clip(self.places.astype(int)[:, None] + away, 0, len(dark) - 1)
         mean = (dark / np.maximum(open_, 1))[near]
@@ -534,8 +580,12 @@ class _Side:
 
 def _sums(values: NDArray[Any], pieces: Sequence[tuple[int, int]]) -> Floats:
     """Add up each row's values in each piece, ``(rows, pieces)``."""
-    kind = np.float32 if values.dtype == np.float32 else np.int32
-    return np.stack([values[:, a:b].sum(1, dtype=kind) for a, b in pieces], 1).astype(float)
+    values = values.view(np.uint8) if values.dtype == bool else values
+    kind = cv2.CV_32S if values.dtype == np.uint8 else cv2.CV_32F
+    last = values.shape[1] - 1
+    parts = [values[:, min(a, last) : max(b, min(a, last) + 1)] for a, b in pieces]
+    sums = [cv2.reduce(part, 1, cv2.REDUCE_SUM, dtype=kind)[:, 0] for part in parts]
+    return np.stack(sums, 1).astype(float)
 
 
 def _deviation(values: Values, side: float) -> float:

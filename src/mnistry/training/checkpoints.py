@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -57,6 +57,11 @@ class Checkpoint:
     stopped: bool
     arrays: Mapping[str, NDArray[Any]]
     callbacks: Sequence[Mapping[str, Any]]
+
+    def without_metrics(self) -> Self:
+        """Return it without the running metrics of the epoch that has begun."""
+        kept = {name: a for name, a in self.arrays.items() if not name.startswith("metric_")}
+        return dataclasses.replace(self, step=0, arrays=kept)
 
 
 def variables(model: keras.Model) -> list[keras.Variable]:

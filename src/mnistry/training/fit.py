@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Short enough for a smooth progress bar, long enough to cost nothing.
-SECONDS_A_PIECE = 0.2
+SECONDS_A_PIECE = 0.1
 _EVALUATION_BATCH = 1000
 
 
@@ -98,12 +98,13 @@ def train(
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
     on_progress
-        Called about five times a second. Within an epoch the weights are in the engine, so use
-        `model` only in a callback's hooks for epochs.
+        Called with a `mnistry.training.history.Progress` about five times a second, and at the end
+        of each epoch. Within an epoch the weights are in the engine, so use `model` only in a
+        callback's hooks for epochs.
     checkpoint_folder
-        Where to save the state: when the training ends or is interrupted, and at least every ten
-        seconds, within an epoch too; with ``model.fit``, only between epochs. If a state is there,
-        the training resumes from it.
+        The folder in which to save the state. It is saved when the training ends or is interrupted,
+        and at least every ten seconds, within an epoch too; with ``model.fit``, only between
+        epochs. If a state is there, the training resumes from it. None saves none.
 
     Returns
     -------
@@ -115,7 +116,8 @@ def train(
     DataError
         If images or labels have the wrong shape, dtype or range.
     ModelError
-        If the model takes other images or gives no probabilities; told before the first step.
+        If the model takes other images, or gives no probabilities. Logits are accepted if it was
+        compiled with a loss that has ``from_logits=True``. Raised before the first step.
     UsageError
         If a setting is out of its range.
     DivergedError
@@ -125,7 +127,8 @@ def train(
     Warns
     -----
     Notice
-        If the model does not scale its input.
+        If the model does not scale its input, or does not end with softmax but gives numbers from 0
+        to 1, as sigmoid does.
 
     Notes
     -----
@@ -347,10 +350,14 @@ def _run_epoch(
 def _run_in_pieces(
     engine: "Engine", batches: Batches, epoch: int, records: Records
 ) -> dict[str, float]:
-    """Run an epoch in pieces of equal time, with a report after each but the last."""
+    """Run an epoch in pieces of equal time, with a report after each but the last.
+
+    The first epoch begins with a piece of one step, and each piece is at most twice as long as the
+    one before: most is learned in the first steps.
+    """
     batches.begin(epoch)
     engine.set_images(batches.images)
-    size = min(8, engine.steps)
+    size = 1 if epoch == 0 else min(8, engine.steps)
     while True:
         started, step = time.perf_counter(), engine.step
         (logs,) = engine.run([batches.order], min(step + size, engine.steps))
@@ -358,7 +365,8 @@ def _run_in_pieces(
             return logs
         records.report(epoch, engine.step, logs)
         pace = (engine.step - step) / (time.perf_counter() - started)
-        size = int(processes.broadcast(max(1, round(pace * SECONDS_A_PIECE))))
+        most = 2 * size if epoch == 0 else engine.steps
+        size = int(processes.broadcast(min(most, max(1, round(pace * SECONDS_A_PIECE)))))
         if records.save_is_due():
             engine.store_state()
             records.save(engine.step)

@@ -11,7 +11,8 @@ const { toCsv } = await import(`${STATIC}/csv.js`);
 const format = await import(`${STATIC}/format.js`);
 const { Newest } = await import(`${STATIC}/newest.js`);
 const node = await import(`${STATIC}/node.js`);
-const readings = await import(`${STATIC}/reading.js`);
+const numbers = await import(`${STATIC}/numbers.js`);
+const { members, stages } = await import(`${STATIC}/stages.js`);
 const { beside, done, nextOpen, queue, stepped } = await import(`${STATIC}/review.js`);
 const strokes = await import(`${STATIC}/strokes.js`);
 const tables = await import(`${STATIC}/table.js`);
@@ -26,6 +27,10 @@ test("a pointer's place on the screen becomes a place in the pad's units", () =>
 test("the boxes of digits in the smaller picture are converted to the pad's units", () => {
   const reading = { text: "7", digits: [{ digit: 7, box: [10, 20, 30, 40] }] };
   assert.deepEqual(strokes.inPadUnits(reading).digits[0].box, [20, 40, 60, 80]);
+  // A drawing that leans is read level; its digits' corners are where they were drawn.
+  const quad = [[12, 20], [42, 22], [40, 62], [10, 60]];
+  const leaning = { digits: [{ ...reading.digits[0], quad }] };
+  assert.deepEqual(strokes.inPadUnits(leaning).digits[0].box, [20, 40, 64, 84]);
 });
 
 test("drawing more changes no earlier drawing, so that undo can restore it", () => {
@@ -49,6 +54,33 @@ test("arrow keys move the pen, but never off the pad", () => {
   assert.deepEqual(strokes.moved([5, 5], "ArrowDown", 10), [5, 15]);
   assert.deepEqual(strokes.moved([640, 480], "ArrowRight", 10), [640, 480]);
   assert.equal(strokes.moved([5, 5], "a", 10), null);
+});
+
+const drawn = (...points) => points.map((some) => ({ width: 20, points: some }));
+
+test("strokes are one digit unless one stands beside or below the others", () => {
+  const one = [[100, 100], [100, 300]];
+  assert.ok(strokes.isLone(drawn(one)));
+  assert.ok(strokes.isLone(drawn([[100, 100], [60, 220], [200, 220]], [[170, 180], [160, 300]]))); // a 4
+  assert.ok(!strokes.isLone(drawn(one, [[160, 100], [160, 300]]))); // 11
+  assert.ok(!strokes.isLone(drawn([[140, 100], [100, 300]], [[170, 100], [130, 300]]))); // a slanted 11
+  assert.ok(!strokes.isLone(drawn([[100, 100], [100, 160]], [[100, 240], [100, 300]]))); // two lines
+  assert.ok(!strokes.isLone(drawn([[100, 100], [300, 110]]))); // a minus sign
+  assert.ok(!strokes.isLone(drawn([[100, 100]]))); // a dot
+});
+
+test("of layers with one shape in a row the last is shown, of each network of an ensemble", () => {
+  const layer = (name, kind, ...shape) => ({ name, kind, shape });
+  const of = (n) => [
+    layer(`${n}/channel`, "Reshape", 28, 28, 1), layer(`${n}/a`, "Conv", 12, 12, 32), layer(`${n}/b`, "Relu", 12, 12, 32),
+    layer(`${n}/p`, "MaxPool", 6, 6, 32), layer(`${n}/f`, "Flatten", 1152), layer(`${n}/h`, "Gemm, Relu", 64), layer(`${n}/l`, "Gemm", 10),
+  ];
+  const layers = [...of(0), ...of(1), layer("mean", "Mean", 10)];
+  assert.deepEqual(members(layers), ["0", "1"]);
+  assert.deepEqual(stages(layers, "1").map(({ title, layer: { name } }) => [title, name]), [
+    ["Convolution 1: 32 feature maps of 12×12", "1/b"], ["Pooling 1: 32 feature maps of 6×6", "1/p"], ["64 nodes", "1/h"],
+  ]);
+  assert.deepEqual(members([layer("hidden", "Dense, relu", 512)]), [""]);
 });
 
 test("weights are white at 0, red above, blue below, and in full colour from the limit on", () => {
@@ -120,53 +152,48 @@ test("CSV cells with commas, quotes or line breaks are quoted, and rows end with
   assert.equal(toCsv([["two\nlines"]]), '"two\nlines"\r\n');
 });
 
-const digit = (value, line, confidence) => ({ digit: value, line, confidence });
+const image = Array.from({ length: 28 }, (_, row) => Array(28).fill(row));
+const digit = (value, line) => ({ digit: value, line, image });
+const number = (text, line, confidence = 0.9) => ({ text, line, confidence, box: [0, 0, 9, 9] });
 const READING = {
-  width: 9, lines: ["2?", "7"], digits: [digit(2, 0, 0.9), digit(null, 0, 0.4), digit(7, 1, 0.99)],
+  numbers: [number("-2.?", 0), number("7", 0), number("1/3", 1, 0.5)],
+  digits: [digit(2, 0), digit(null, 0), digit(7, 0), digit(1, 1), digit(3, 1)],
 };
 
-test("an uncertain digit is written as ?, and each written line is a row", () => {
-  assert.deepEqual(readings.lines(READING).map((line) => line.text), ["2?", "7"]);
-  assert.equal(readings.uncertain(READING), 1);
-  assert.deepEqual(readings.table("a.png", READING), [
-    ["file", "line", "text", "confidence", "corrected"],
-    ["a.png", 1, "2?", "0.4000", 0],
-    ["a.png", 2, "7", "0.9900", 0],
+test("each number of a line has its digits, whatever signs stand among them", () => {
+  const found = numbers.numbersOf(READING);
+  assert.deepEqual(found.map((one) => one.digits.map((each) => each.digit)), [[2, null], [7], [1, 3]]);
+  assert.deepEqual(found.map(numbers.state), ["unsure", "sure", "sure"]);
+});
+
+test("a corrected number is a row of the table without a confidence, and one without a text is none", () => {
+  let found = numbers.corrected(numbers.numbersOf(READING), 0, " -2.5 ");
+  found = numbers.corrected(found, 1, "");
+  assert.deepEqual(numbers.table([{ name: "=1.png", numbers: found }]), [
+    ["file", "line", "number", "confidence", "corrected"],
+    ["'=1.png", 1, "-2.5", null, 1],
+    ["'=1.png", 2, "1/3", "0.5000", 0],
   ]);
+  assert.equal(numbers.state(found[0]), "hand");
 });
 
-test("a corrected digit is counted, and its old confidence is left out", () => {
-  const mended = readings.corrected(READING, 1, 5);
-  assert.deepEqual(readings.table("a.png", mended)[1], ["a.png", 1, "25", "0.9000", 1]);
-  assert.equal(readings.table("=1+1.png", READING)[1][0], "'=1+1.png"); // no formula
-  assert.equal(READING.digits[1].digit, null);
-  assert.equal(readings.least([{ confidence: 0.5, by_hand: true }]), null);
+test("examples are the certain digits, and those of numbers corrected with as many digits", () => {
+  const found = numbers.numbersOf(READING);
+  const labels = (of) => numbers.examples(of).map(({ label }) => label);
+  assert.deepEqual(labels(found), [2, 7, 1, 3]);
+  assert.deepEqual(labels(numbers.corrected(found, 0, "-2.5")), [2, 5, 7, 1, 3]);
+  assert.deepEqual(labels(numbers.corrected(found, 0, "-12.5")), [7, 1, 3]); // which digit is which?
+  assert.equal(numbers.corrections(found), 0);
+  assert.equal(numbers.corrections(numbers.corrected(found, 2, "4/5")), 2);
+  const [names, row] = numbers.asRows(numbers.examples(found));
+  assert.deepEqual([names.length, names[784], row[0], row[29]], [785, "pixel783", 2, 1]);
 });
 
-test("digits with an answer, read or corrected, become rows of label and pixels", () => {
-  const image = Array.from({ length: 28 }, (_, row) => Array(28).fill(row));
-  const digits = READING.digits.map((one) => ({ ...one, image }));
-  const [names, ...rows] = readings.examples(readings.corrected({ ...READING, digits }, 0, 3));
-  assert.deepEqual([names.length, names[0], names[784]], [785, "label", "pixel783"]);
-  assert.deepEqual(rows.map((row) => [row.length, row[0], row[1], row[29]]), [[785, 3, 0, 1], [785, 7, 0, 1]]);
-});
-
-test("a removed mark disappears, and so does a line that has no other digit", () => {
-  const rest = readings.removed(READING, 2);
-  assert.deepEqual(readings.lines(rest).map((line) => line.text), ["2?"]);
-});
-
-test("signs and gaps stay where they are when a digit is corrected or removed", () => {
-  const reading = {
-    lines: ["-2.? 7", "1/3"],
-    digits: [digit(2, 0), digit(null, 0), digit(7, 0), digit(1, 1), digit(3, 1)],
-  };
-  const texts = (changed) => readings.lines(changed).map((line) => line.text);
-  assert.deepEqual(texts(readings.corrected(reading, 1, 5)), ["-2.5 7", "1/3"]);
-  assert.deepEqual(texts(readings.corrected(reading, 4, 8)), ["-2.? 7", "1/8"]);
-  assert.deepEqual(texts(readings.removed(reading, 2)), ["-2.?", "1/3"]);
-  const [first] = readings.lines(reading);
-  assert.deepEqual(first.marks.map((mark) => mark.index ?? mark), ["-", 0, ".", 1, " ", 2]);
+test("a label stands right of its number, or where it covers neither a number nor another label", () => {
+  const boxes = [[10, 10, 20, 10], [34, 10, 20, 10], [80, 10, 18, 10]];
+  const labels = boxes.map(() => [10, 8]);
+  assert.deepEqual(numbers.labelPlaces(boxes, labels, [100, 60], 2), [[10, 22], [56, 11], [68, 11]]);
+  assert.deepEqual(numbers.labelPlaces([[0, 0, 20, 10]], [[10, 8]], [20, 10], 2), [null]);
 });
 
 test("each pixel adds its weight times its value over 255, and the total is their sum", () => {
@@ -201,6 +228,20 @@ test("ticks are round numbers that enclose all values", () => {
   assert.equal(chart.ticks(3, 3, 4)[0], 3);
 });
 
+test("logarithmic axes have round marks, and one for shares spreads those near 1", () => {
+  assert.deepEqual(chart.AXES.log.marks(0.3, 2.4), [0.2, 0.5, 1, 2, 5]);
+  assert.deepEqual(chart.AXES.log.marks(0.003, 2.4), [0.002, 0.01, 0.1, 1, 5]);
+  assert.deepEqual(chart.AXES.right.marks(0.6, 0.97), [0.5, 0.8, 0.9, 0.95, 0.98]);
+  const { place } = chart.AXES.right;
+  assert.ok(Math.abs(place(0.99) - place(0.9) - (place(0.999) - place(0.99))) < 1e-9);
+  assert.ok(Number.isFinite(place(1)) && Number.isFinite(chart.AXES.log.place(0)));
+});
+
+test("the axis of epochs ends at a round number, and at the last one", () => {
+  assert.deepEqual([0, 5, 6, 120].map((done) => chart.horizon(done, 1000)), [5, 5, 10, 200]);
+  assert.equal(chart.horizon(3, 4), 4);
+});
+
 test("a scale maps ends to ends, and a range of a single value to the start", () => {
   assert.equal(chart.scale([0, 10], [100, 0])(2.5), 75);
   assert.equal(chart.scale([4, 4], [0, 9])(4), 0);
@@ -225,9 +266,23 @@ test("events that come again after a lost connection change nothing", () => {
   assert.deepEqual(state.points.map((point) => point.x), [0.5, 1]);
 });
 
-test("running means of two epochs are not joined", () => {
-  const points = [1, 1, 2].map((epoch, i) => ({ x: i, epoch, loss: i }));
-  assert.deepEqual(training.curve(points, "loss"), [[0, 0], [1, 1], null, [2, 2]]);
+test("the line of a training is the mean over its last steps, whatever epoch they are in", () => {
+  // Losses: 4 in the first quarter of epoch 1, then 2; 1 in the first half of epoch 2.
+  const points = [[0.25, 1, 4], [1, 1, 2.5], [1.5, 2, 1]].map(([x, epoch, loss]) => ({ x, epoch, loss }));
+  assert.deepEqual(training.curve(points, "loss"), [[0.125, 4], [0.625, 2], [1.25, 1]]);
+  // Over a fifth of the steps that are done, where there are points for it.
+  const many = Array.from({ length: 10 }, (_, i) => ({ x: (i + 1) / 10, epoch: 1, loss: 1 }));
+  const [x, loss] = training.curve(many, "loss").at(-1);
+  assert.ok(Math.abs(x - 0.9) < 1e-9 && Math.abs(loss - 1) < 1e-9);
+});
+
+test("a network overfits when validation loss has risen for two epochs and the training loss fell", () => {
+  const epochs = (losses) => losses.map(([loss, val_loss], i) => ({ epoch: i + 1, loss, val_loss }));
+  const found = training.overfitting(epochs([[0.5, 0.4], [0.3, 0.3], [0.2, 0.31], [0.1, 0.33]]));
+  assert.deepEqual([found.best.epoch, found.last.epoch], [2, 4]);
+  assert.equal(training.overfitting(epochs([[0.5, 0.4], [0.3, 0.3], [0.2, 0.31]])), null);
+  assert.equal(training.overfitting(epochs([[0.5, 0.4], [0.3, 0.3], [0.4, 0.31], [0.4, 0.33]])), null);
+  assert.equal(training.overfitting([{ epoch: 1, loss: 0.5, val_loss: null }]), null);
 });
 
 test("the end of a training says how it ended", () => {

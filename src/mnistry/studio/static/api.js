@@ -26,24 +26,17 @@ export function tell(method, path, value) {
   });
 }
 
-/** Send a picture's bytes; return the answer's JSON. */
-export async function show(path, picture) {
-  const answer = await ask(path, pictureRequest(picture));
-  if (!answer.results) return answer;
-  const what = `${answer.results.length} pages`;
-  throw new ApiError({ what, expected: "one", remedy: "save its pages as files of their own" });
-}
-
 /** Send a picture's bytes; return the answer, another picture. */
-export async function showForPicture(path, picture) {
-  return (await send(path, pictureRequest(picture))).blob();
+export async function showForPicture(path, given) {
+  return (await send(path, picture(given))).blob();
 }
 
-function pictureRequest(picture) {
+/** The options of a request that sends a picture. */
+export function picture(given) {
   return {
     method: "POST",
-    headers: { "Content-Type": picture.type || "application/octet-stream" },
-    body: picture,
+    headers: { "Content-Type": given.type || "application/octet-stream" },
+    body: given,
   };
 }
 

@@ -21,9 +21,21 @@ const studio = {
     byId("trouble").hidden = false;
     if (!(error instanceof api.ApiError)) throw error; // a bug: report it on the console too
   },
+  /** Take away an error that is shown: something new begins. */
+  calm() {
+    byId("trouble").hidden = true;
+  },
   /** Go to a view by name. */
   go(name) {
     location.hash = name;
+  },
+  /** Resume a stopped training, or end it where it stands: "resume" or "finish". */
+  goOn(name, how) {
+    return train.goOn(name, how);
+  },
+  /** Compare a run with the one before it. */
+  compare(name) {
+    return runs.compareWith(name);
   },
   status: null,
   /** Ask the studio again which network is in use and whether it can train. */
@@ -46,7 +58,7 @@ function show() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${name[0].toUpperCase()}${name.slice(1)} · mnistry studio`;
-  byId("trouble").hidden = true;
+  studio.calm();
   VIEWS[name].shown?.();
 }
 
@@ -67,9 +79,7 @@ function makeTheme() {
   });
 }
 
-byId("trouble").querySelector("button").addEventListener("click", () => {
-  byId("trouble").hidden = true;
-});
+byId("trouble").querySelector("button").addEventListener("click", studio.calm);
 session.addEventListener("trouble", (event) => studio.report(event.detail));
 makeTheme();
 for (const view of Object.values(VIEWS)) view.make(studio);
@@ -80,7 +90,9 @@ addEventListener("hashchange", () => {
 });
 show();
 studio.refresh().then(() => {
+  VIEWS.inside.networkChanged();
   // Its layout follows the network: it must not change while somebody draws.
   if (!byId("view-inside").hidden) VIEWS.inside.shown();
-  VIEWS.train.resume();
-}, studio.report);
+  VIEWS.photo.statusKnown();
+  return Promise.all([VIEWS.train.resume(), session.useNetwork()]);
+}).catch(studio.report);

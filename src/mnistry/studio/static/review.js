@@ -15,10 +15,10 @@ const typed = byId("typed");
 const inStudio = location.pathname.endsWith("/review");
 const loaded = new Map(); // by name: the promise of a field and its picture
 let fields = queue([]);
-let view = null; // of the field on the screen
+let view = null; // what the server says about the field on the screen
 let busy = false; // a decision is on its way, or a field is not there yet
 let isEmpty = false; // the person says that nothing is written
-let asked = null; // the text about which the server asks once more
+let warnedText = null; // typed, and the server has warned about it: Enter again keeps it
 
 function report(error) {
   byId("trouble").querySelector("p").textContent = error.message;
@@ -27,13 +27,13 @@ function report(error) {
 }
 
 function load(name, image = picture(name)) {
-  const asking = Promise.all([api.ask(`review/field?name=${encodeURIComponent(name)}`), image]);
-  asking.catch(() => loaded.delete(name)); // told when it is shown
-  loaded.set(name, asking);
-  return asking;
+  const loading = Promise.all([api.ask(`review/field?name=${encodeURIComponent(name)}`), image]);
+  loading.catch(() => loaded.delete(name)); // reported when the field is shown
+  loaded.set(name, loading);
+  return loading;
 }
 
-/** Ask anew what is known of a field, and keep its picture. */
+/** Load again what is known of a field, but not its picture. */
 function renew(name) {
   if (loaded.has(name)) load(name, loaded.get(name).then(([, image]) => image));
 }
@@ -64,8 +64,8 @@ function loadAhead() {
   }
 }
 
-/** Show the field at a place; until it is there, no key counts. */
-async function go(at) {
+/** Show the field at a position in the queue; until it is loaded, keys are ignored. */
+async function showAt(at) {
   busy = true;
   fields = { ...fields, at };
   try {
@@ -88,7 +88,7 @@ function show(found, image) {
   byId("label").textContent = view.label;
   byId("where").textContent = view.where;
   byId("crop").replaceChildren(image);
-  tell("why", view.why);
+  setText("why", view.why);
   byId("hint").textContent = `(${view.hint})`;
   typed.inputMode = view.type === "decimal" ? "decimal" : view.type === "text" ? "text" : "numeric";
   typed.placeholder = view.preset ?? "";
@@ -114,15 +114,15 @@ function showRead() {
     line.replaceChildren("Read as ", element("strong", {}, view.preset || "empty"), ". Enter confirms it.");
     const others = view.candidates.filter(([text]) => text.trim() !== view.preset);
     if (others.length) {
-      const said = others.map(([text, probability]) => `${text.trim()} (${percent(probability)})`);
-      line.append(` Or ${said.join(", ")}.`);
+      const texts = others.map(([text, probability]) => `${text.trim()} (${percent(probability)})`);
+      line.append(` Or ${texts.join(", ")}.`);
     }
   } else {
     line.hidden = true;
   }
 }
 
-function tell(id, text) {
+function setText(id, text) {
   byId(id).textContent = text ?? "";
   byId(id).hidden = !text;
 }
@@ -139,7 +139,7 @@ function clear() {
   typed.value = "";
   typed.placeholder = view?.preset ?? "";
   isEmpty = false;
-  asked = null;
+  warnedText = null;
   byId("asks").textContent = "";
 }
 
@@ -156,19 +156,19 @@ async function keep() {
   const text = typed.value.trim();
   const isTyped = Boolean(text) || isEmpty;
   if (!isTyped && view.decided !== null) {
-    await goOn();
+    await showNext();
     return;
   }
   if (!isTyped && view.preset === null) {
-    byId("asks").textContent = "Type what stands there; Space if nothing is written, ? if it cannot be read.";
+    byId("asks").textContent = "Type what is written; Space if nothing is, ? if it cannot be read.";
     return;
   }
-  const said = isTyped ? text : view.preset;
+  const kept = isTyped ? text : view.preset;
   await send("review/decisions", {
     name: view.id,
-    text: said,
+    text: kept,
     confirmed: !isTyped,
-    insists: asked === said,
+    insists: warnedText === kept,
   });
 }
 
@@ -179,15 +179,15 @@ async function send(path, value) {
     const step = await api.tell("POST", path, value);
     byId("trouble").hidden = true;
     if (step.asks) {
-      asked = value.text;
-      byId("asks").textContent = `${step.asks}. Enter once more if that is what stands there.`;
+      warnedText = value.text;
+      byId("asks").textContent = `${step.asks}. Press Enter again if that is what is written.`;
       return;
     }
     fields = stepped(fields, step);
     for (const name of [step.about, ...step.changed, ...step.added]) renew(name);
     byId("said").textContent = step.about ? step.said : "there is nothing to take back";
-    if (path === "review/decisions") await goOn();
-    else if (step.about) await goTo(step.about);
+    if (path === "review/decisions") await showNext();
+    else if (step.about) await showField(step.about);
   } catch (error) {
     report(error);
   } finally {
@@ -195,23 +195,31 @@ async function send(path, value) {
   }
 }
 
-async function goOn() {
+async function showNext() {
   const at = nextOpen(fields);
-  if (at >= 0) await go(at);
+  if (at >= 0) await showAt(at);
   else await finish();
 }
 
-async function goTo(name) {
+async function showField(name) {
   if (!fields.names.includes(name)) fields = { ...fields, names: [...fields.names, name] };
-  await go(fields.names.indexOf(name));
+  await showAt(fields.names.indexOf(name));
 }
 
 async function finish() {
+  clear(); // or Ctrl-Z would take back what was typed last, not the decision
   showProgress();
   byId("look").hidden = true;
   byId("finished").hidden = false;
-  const { summary, kind } = await api.ask("review");
-  tell("summary", summary);
+  let answer;
+  try {
+    answer = await api.ask("review");
+  } catch (error) {
+    report(error);
+    return;
+  }
+  const { summary, kind } = answer;
+  setText("summary", summary);
   if (inStudio) byId("after").replaceChildren(element("a", { href: "." }, "Back to the studio"));
   else byId("after").textContent = `Close this page and end mnistry form ${kind} in its terminal with Ctrl-C.`;
   byId("after").hidden = false;
@@ -225,7 +233,7 @@ function undo() {
 function move(by) {
   if (busy || byId("look").hidden) return;
   const at = beside(fields, by);
-  if (at !== fields.at) go(at);
+  if (at !== fields.at) showAt(at);
 }
 
 function pressed(event) {
@@ -234,7 +242,7 @@ function pressed(event) {
   if (event.repeat && key !== "Tab" && key !== "Backspace") {
     event.preventDefault(); // a held key counts once
   } else if (event.isComposing || event.altKey || event.metaKey || (event.ctrlKey && key !== "z")) {
-    // the browser's
+    // left to the browser
   } else if (event.ctrlKey) {
     if (typed.value) return; // takes back what is typed
     event.preventDefault();
@@ -270,7 +278,7 @@ function make() {
   });
   typed.addEventListener("input", () => {
     isEmpty = false;
-    asked = null;
+    warnedText = null;
     byId("asks").textContent = "";
   });
   byId("trouble").querySelector("button").addEventListener("click", () => {
@@ -286,7 +294,7 @@ async function start() {
   byId("form").textContent = title;
   byId("last").hidden = false;
   fields = queue(names);
-  if (names.length) await go(0);
+  if (names.length) await showAt(0);
   else await finish();
 }
 

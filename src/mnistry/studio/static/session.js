@@ -3,25 +3,63 @@
 import * as api from "./api.js";
 import { Drawing } from "./drawing.js";
 import { Newest } from "./pure/newest.js";
+import { opened, read } from "./pure/one_digit.js";
+import { digitText } from "./pure/reading.js";
 import * as strokes from "./pure/strokes.js";
-import { raster } from "./raster.js";
+import { ink, raster } from "./raster.js";
 
-const PAUSE = 15; // milliseconds after the last point before the drawing is read
+// Milliseconds after the last point before the drawing is sent to be read; and if it is a stroke that is
+// no digit yet, as the bar that a 7 begins with.
+const [PAUSE, PATIENCE] = [15, 300];
 
 class Session extends Drawing {
   truth = null;
   test = null; // an image of the dataset to show instead of the drawing
 
+  #local = null; // {network, threshold}: reads one digit in the page
+  #waits = false; // whether that happens before the next frame
+
   #reader = new Newest(
-    async (drawing) => strokes.inPadUnits(await api.show("read?fields=all", await raster(drawing))),
+    async (drawing) => strokes.inPadUnits(await api.ask("read?fields=all", api.picture(await raster(drawing)))),
     (reading) => this.#read(reading),
     (error) => this.tell("trouble", error),
     PAUSE,
   );
 
+  /** Read one digit in the page from now on, with the network in use; what cannot be read so, the server reads. */
+  async useNetwork() {
+    this.#local = null;
+    const found = await api.ask("network/javascript");
+    const network = found && opened(found);
+    this.#local = network && { network, threshold: found.threshold };
+  }
+
+  /** Have the drawing read: in the page if it is surely one digit, else by the server. */
+  #want() {
+    if (this.#isLone()) {
+      this.#reader.forget();
+      if (!this.#waits) requestAnimationFrame(() => this.#readAlone());
+      this.#waits = true;
+    } else {
+      this.#reader.want(this.strokes, this.#local && this.strokes.length === 1 ? PATIENCE : PAUSE);
+    }
+  }
+
+  #isLone() {
+    return this.#local && this.strokes.length > 0 && strokes.isLone(this.strokes);
+  }
+
+  #readAlone() {
+    this.#waits = false;
+    if (!this.#isLone()) return; // it has changed since
+    const { network, threshold } = this.#local;
+    const { digit } = read(network, threshold, ink(this.strokes));
+    this.#read(strokes.inPadUnits({ lines: [digitText(digit)], digits: [digit] }));
+  }
+
   /** Read the drawing again, as after a change of network. */
   again() {
-    if (this.strokes.length) this.#reader.want(this.strokes);
+    if (this.strokes.length) this.#want();
     else this.tell("subject");
   }
 
@@ -64,7 +102,7 @@ class Session extends Drawing {
     this.test = null;
     super.change(now);
     if (now.length) {
-      this.#reader.want(now);
+      this.#want();
     } else {
       this.#reader.forget();
       this.#read(null);

@@ -6,10 +6,9 @@ import { light, makeGrid, paintWeights } from "../nodes.js";
 import { makePad } from "../pad.js";
 import { ink as inkColour } from "../pure/colours.js";
 import { chance, count } from "../pure/format.js";
-import { normalise } from "../pure/mnist_form.js";
-import { denseLayers, load, run } from "../pure/network.js";
+import { denseLayers } from "../pure/network.js";
 import { strongest, terms } from "../pure/node.js";
-import { bounds } from "../pure/picture.js";
+import { opened, read, rows } from "../pure/one_digit.js";
 import { filled, number, probability, softmaxSteps, sum } from "../pure/sentences.js";
 import { inPadUnits } from "../pure/strokes.js";
 import { ink } from "../raster.js";
@@ -17,15 +16,13 @@ import { ink } from "../raster.js";
 const STRONGEST = 6;
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
 
-const { network: description, content, check, threshold, sentences } = JSON.parse(byId("network").textContent);
-const network = load(description, Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0)));
-const layers = denseLayers(network) ?? [];
-const last = network.operators.at(-1);
-const drawing = new Drawing();
-
+const { threshold, sentences, ...stored } = JSON.parse(byId("network").textContent);
 // Rather no answer than a wrong one.
-const isRight = answersAsExported();
-byId("wrong").hidden = isRight;
+const network = opened(stored);
+byId("wrong").hidden = Boolean(network);
+const layers = (network && denseLayers(network)) ?? [];
+const last = network?.operators.at(-1);
+const drawing = new Drawing();
 
 let image = new Uint8Array(784);
 let values = null; // of every operator, for the image; null if nothing is drawn
@@ -55,34 +52,19 @@ drawing.addEventListener("drawn", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 show();
 
-/** Whether an image is answered as it was when the page was made. */
-function answersAsExported() {
-  try {
-    const { data } = run(network, check.image).get("probabilities");
-    return check.probabilities.every((expected, digit) => Math.abs(data[digit] - expected) < 0.001);
-  } catch {
-    return false; // an operator was given what it does not know
-  }
-}
-
 /** Read the drawing, and show the way to the answer. */
 function answer() {
-  if (!isRight) return;
+  if (!network) return;
   const start = performance.now();
-  const strength = ink(drawing.strokes);
-  const box = bounds(strength, 0);
-  image = normalise(strength);
-  values = box && run(network, image);
-  drawing.reading = values && inPadUnits({ digits: [{ box: sides(box), digit: answered() }] });
+  const found = read(network, threshold, ink(drawing.strokes));
+  image = found?.image ?? new Uint8Array(784);
+  values = found?.values ?? null;
+  drawing.reading = found && inPadUnits({ digits: [found.digit] });
   if (values && layers.length && !own) [node] = strongest(values.get(layers[0].outputs).data, 1);
   drawing.tell("read");
   show();
   performance.clearMeasures("answer");
   performance.measure("answer", { start }); // for benchmarks/page.py
-}
-
-function sides({ x, y, width, height }) {
-  return [x, y, width, height];
 }
 
 /** The digit with the largest probability. */
@@ -110,10 +92,6 @@ function makeBar(digit) {
   const line = element("li", {}, element("span", { className: "name" }, String(digit)), track, share);
   byId("bars").append(line);
   return { bar, share, line };
-}
-
-function rows(flat) {
-  return Array.from({ length: 28 }, (_, r) => [...flat.slice(28 * r, 28 * (r + 1))]);
 }
 
 function show() {

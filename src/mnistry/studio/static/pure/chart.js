@@ -16,6 +16,40 @@ export function ticks(low, high, wanted) {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
+// On a logarithmic axis: 1, 2 and 5 times each power of ten.
+const LEAST = 1e-4;
+const ROUND = [-4, -3, -2, -1, 0, 1, 2].flatMap((power) => [1, 2, 5].map((part) => Number(`${part}e${power}`)));
+
+/** The axes that a chart may have: how values become places, and its marks for a range of values.
+    On the axis "right" shares of 1 are as far apart as their rests on a logarithmic one:
+    from 90 to 99 % is as far as from 99 to 99.9 %. */
+export const AXES = {
+  linear: { place: (value) => value, marks: (low, high) => ticks(low, high, 4) },
+  log: { place: (value) => Math.log10(Math.max(value, LEAST)), marks: (low, high) => around(ROUND, low, high) },
+  right: {
+    place: (value) => -Math.log10(Math.max(1 - value, LEAST)),
+    marks: (low, high) => {
+      const rests = ROUND.filter((rest) => rest <= 1);
+      return around(rests, 1 - high, 1 - low).map((rest) => Number((1 - rest).toPrecision(8))).reverse();
+    },
+  },
+};
+
+/** The numbers of a rising list from the last at or below `low` to the first at or above `high`. */
+function around(numbers, low, high) {
+  const first = Math.max(0, numbers.findLastIndex((number) => number <= low));
+  const end = numbers.findIndex((number) => number >= high);
+  const found = numbers.slice(first, (end < 0 ? numbers.length : end) + 1);
+  // More than seven lines are no help: then powers of ten alone, and both ends.
+  return found.length <= 7 ? found : found.filter((number, i) => i === 0 || i === found.length - 1 || /^(1|0\.0*1)0*$/.test(String(number)));
+}
+
+/** The end of an axis of epochs when so many are done: a round number, at most all of them. */
+export function horizon(done, epochs) {
+  const round = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((number) => number >= done && number >= 5);
+  return Math.min(epochs, round ?? epochs);
+}
+
 /** The `d` of an SVG path through points; null breaks the line. */
 export function path(points) {
   let pen = "M";

@@ -57,11 +57,6 @@ export function duration(seconds) {
   return `${Math.floor(minutes / 60)}${SPACE}h ${minutes % 60}${SPACE}min`;
 }
 
-/** A shape as "28×28×1". */
-export function shape(sides) {
-  return sides.join("×");
-}
-
 /** One or many: "1 digit", "2 digits". */
 export function plural(number, noun) {
   return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;

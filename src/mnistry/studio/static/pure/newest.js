@@ -14,10 +14,10 @@ export class Newest {
   }
 
   /** Ask after the pause, when the previous answer has come. */
-  want(question) {
+  want(question, pause = this.pause) {
     this.waiting = question;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.#next(), this.pause);
+    this.timer = setTimeout(() => this.#next(), pause);
   }
 
   /** Drop the waiting question, and any answer still to come. */

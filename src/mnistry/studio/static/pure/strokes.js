@@ -1,6 +1,8 @@
 /* The geometry of the drawing pad: strokes, from a pointer or from keys.
    A stroke is {width, points}, points are [x, y] in pad units. Knows nothing of canvases. */
 
+import { place } from "./reading.js";
+
 /** The pad's size in its own units. */
 export const PAD = Object.freeze({ width: 640, height: 480 });
 
@@ -9,7 +11,7 @@ export const PIXELS = 0.5;
 
 /** The reading of that picture, with boxes in pad units. */
 export function inPadUnits(reading) {
-  const digits = reading.digits.map((digit) => ({ ...digit, box: digit.box.map((side) => side / PIXELS) }));
+  const digits = reading.digits.map((digit) => ({ ...digit, box: place(digit).map((side) => side / PIXELS) }));
   return { ...reading, digits };
 }
 
@@ -20,6 +22,34 @@ export function toPad(clientX, clientY, box) {
     ((clientX - box.left) / box.width) * PAD.width,
     ((clientY - box.top) / box.height) * PAD.height,
   ];
+}
+
+// Shares of a drawing's height: the narrowest and widest digit's width, the widest gap between strokes
+// above each other, and how high a stroke is of which a digit has but one. Pad units: the least height.
+const [WIDEST, GAP, TALL, LEAST] = [1.2, 1 / 6, 0.75, 40];
+
+/** Whether strokes are surely one digit: of its shape, and none beside or below the others. */
+export function isLone(strokes) {
+  const [across, down] = [0, 1].map((axis) => strokes.map(({ width, points }) => {
+    const places = points.map((point) => point[axis]);
+    return [Math.min(...places) - width / 2, Math.max(...places) + width / 2];
+  }));
+  const [width, height] = [across, down].map((sides) => Math.max(...sides.map((side) => side[1])) - Math.min(...sides.map((side) => side[0])));
+  const tall = down.filter(([top, bottom]) => bottom - top >= TALL * height).length;
+  return (
+    height >= LEAST && width <= WIDEST * height && tall <= 1 && widestGap(across) <= 0 && widestGap(down) <= GAP * height
+  );
+}
+
+/** The widest gap between intervals; below 0 if all overlap. */
+function widestGap(intervals) {
+  const sorted = [...intervals].sort((a, b) => a[0] - b[0]);
+  let [end, widest] = [sorted[0][1], -Infinity];
+  for (const [start, stop] of sorted.slice(1)) {
+    widest = Math.max(widest, start - end);
+    end = Math.max(end, stop);
+  }
+  return widest;
 }
 
 /** Start a stroke: return the strokes with a new one at the end. */

@@ -14,16 +14,24 @@ let total = 0;
 let chosen = null; // {split, item, image}
 let round = 0; // counts requests, so that an old answer does not replace a newer one
 let stale = true;
+let classes = []; // their names
 
 export function make(given) {
   studio = given;
-  for (let digit = 0; digit < 10; digit += 1) {
-    byId("data-digit").append(element("option", { value: String(digit) }, String(digit)));
-  }
-  byId("data-form").addEventListener("change", () => {
+  byId("data-form").addEventListener("change", (event) => {
+    if (event.target.id === "data-size") return;
+    if (event.target.id === "data-name") byId("data-digit").value = ""; // the classes are others
+    // Mistakes are most telling where the network is sure.
+    if (event.target.id === "data-only" && event.target.value === "mistakes") byId("data-order").value = "surest";
     offset = 0;
     load();
   });
+  byId("data-size").addEventListener("input", resize);
+  byId("data-from").addEventListener("change", (event) => {
+    offset = Math.min(Math.max(0, Math.floor(Number(event.target.value)) - 1), Math.max(0, total - 1));
+    load();
+  });
+  resize();
   byId("data-form").addEventListener("submit", (event) => event.preventDefault());
   byId("data-before").addEventListener("click", () => turn(-PAGE));
   byId("data-after").addEventListener("click", () => turn(PAGE));
@@ -43,9 +51,17 @@ export function networkChanged() {
   stale = true;
 }
 
+function resize() {
+  byId("data-images").style.setProperty("--tile", `${byId("data-size").value}rem`);
+}
+
 function turn(by) {
-  offset += by;
+  offset = Math.max(0, offset + by);
   load();
+}
+
+function named(label) {
+  return label === null ? "none" : classes[label] ?? String(label);
 }
 
 async function load() {
@@ -53,7 +69,8 @@ async function load() {
   const mine = round;
   const split = byId("data-split").value;
   const only = byId("data-only").value;
-  const wanted = new URLSearchParams({ split, offset, limit: PAGE });
+  const data = byId("data-name").value;
+  const wanted = new URLSearchParams({ split, offset, limit: PAGE, order: byId("data-order").value, ...(data && { data }) });
   if (byId("data-digit").value) wanted.set("digit", byId("data-digit").value);
   if (only) wanted.set(only, "true");
   byId("data-said").textContent = "Loading …";
@@ -62,14 +79,22 @@ async function load() {
     if (mine !== round) return;
     stale = false;
     total = answer.total;
+    showClasses(answer.classes);
     byId("data-said").textContent = describe(answer, split, only);
     showPages(answer.items.length);
-    await showImages(split, answer.items, mine);
+    await showImages(data, split, answer.items, mine);
   } catch (error) {
     if (mine !== round) return;
     byId("data-said").textContent = "";
     studio.report(error);
   }
+}
+
+/** The names of the classes to choose from. */
+function showClasses(names) {
+  if (String(names) === String(classes)) return;
+  classes = names;
+  byId("data-digit").replaceChildren(new Option("all", ""), ...classes.map((one, i) => new Option(one, String(i))));
 }
 
 function describe({ name, total: all, notices }, split, only) {
@@ -81,42 +106,44 @@ function describe({ name, total: all, notices }, split, only) {
 function showPages(shownNow) {
   byId("data-before").disabled = offset === 0;
   byId("data-after").disabled = offset + PAGE >= total;
+  byId("data-from").value = String(offset + 1);
+  byId("data-from").max = String(Math.max(1, total));
   byId("data-page").textContent = shownNow
     ? `${count(offset + 1)} to ${count(offset + shownNow)} of ${count(total)}`
     : "none";
 }
 
-async function showImages(split, items, mine) {
+async function showImages(data, split, items, mine) {
   const list = byId("data-images");
   list.replaceChildren();
   if (!items.length) return;
   const sheet = new Image();
-  sheet.src = `api/data/${split}/sheet.png?indices=${items.map((item) => item.index).join(",")}`;
+  sheet.src = `api/data/${split}/sheet.png?${new URLSearchParams({ indices: items.map((item) => item.index), ...(data && { data }) })}`;
   await sheet.decode();
   if (mine !== round) return;
-  list.replaceChildren(...items.map((item, i) => element("li", {}, tile(split, item, sheet, i))));
+  list.replaceChildren(...items.map((item, i) => element("li", {}, tile(data, split, item, sheet, i))));
 }
 
-function tile(split, item, sheet, i) {
+function tile(data, split, item, sheet, i) {
   const canvas = element("canvas", { width: 28, height: 28, className: "pixels", "aria-hidden": "true" });
   canvas.getContext("2d").drawImage(sheet, i * 28, 0, 28, 28, 0, 0, 28, 28);
   const wrong = item.guess !== null && item.guess !== item.label;
-  const words = [`image ${item.index}, label ${item.label}`];
-  if (wrong) words.push(`read as ${item.guess}`);
+  const words = [`image ${item.index}, label ${named(item.label)}`];
+  if (wrong) words.push(`read as ${item.guess}, confidence ${chance(item.confidence)}`);
   if (item.disputed) words.push("label disputed");
   const made = element("button", {
     type: "button",
     className: wrong ? "wrong" : "",
     title: words.join(", "),
     "aria-label": words.join(", "),
-  }, canvas, element("span", { "aria-hidden": "true" }, wrong ? `${item.label}→${item.guess}` : String(item.label)));
-  made.addEventListener("click", () => open(split, item, made));
+  }, canvas, element("span", { "aria-hidden": "true" }, wrong ? `${item.label}→${item.guess}` : named(item.label)));
+  made.addEventListener("click", () => open(data, split, item, made));
   return made;
 }
 
-async function open(split, item, button) {
+async function open(data, split, item, button) {
   try {
-    const { image } = await api.ask(`data/${split}/${item.index}`);
+    const { image } = await api.ask(`data/${split}/${item.index}?${new URLSearchParams(data && { data })}`);
     for (const one of byId("data-images").querySelectorAll("[aria-current]")) one.removeAttribute("aria-current");
     button.setAttribute("aria-current", "true");
     chosen = { split, item, image };
@@ -124,7 +151,7 @@ async function open(split, item, button) {
     byId("data-title").textContent = `${split} image ${count(item.index)}`;
     byId("data-about").textContent = about(item);
     paint(byId("data-large"), image, ink);
-    byId("data-large").setAttribute("aria-label", `Image ${item.index}, a ${item.label}`);
+    byId("data-large").setAttribute("aria-label", `Image ${item.index}, label ${named(item.label)}`);
     showMatrix(image);
     byId("data-detail").scrollIntoView({ block: "nearest" });
   } catch (error) {
@@ -133,7 +160,7 @@ async function open(split, item, button) {
 }
 
 function about({ label, guess, confidence, disputed }) {
-  const parts = [`Its label is ${label}.`];
+  const parts = [`Its label is ${named(label)}.`];
   if (guess !== null) parts.push(`The network reads ${guess}, with confidence ${chance(confidence)}.`);
   if (disputed) parts.push("This label is disputed.");
   return parts.join(" ");

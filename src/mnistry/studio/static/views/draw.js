@@ -5,7 +5,7 @@ import { makeChoice } from "../choice.js";
 import { makePad } from "../pad.js";
 import { ink } from "../pure/colours.js";
 import { bits, chance, plural } from "../pure/format.js";
-import { digitText, lines, uncertain } from "../pure/reading.js";
+import { digitText, uncertain } from "../pure/reading.js";
 import { session } from "../session.js";
 
 const BLANK = Array.from({ length: 28 }, () => Array(28).fill(0));
@@ -48,7 +48,7 @@ function makeBars() {
 function showAnswer() {
   const { reading, digit } = session;
   const found = reading?.digits.length ?? 0;
-  byId("draw-answer").value = found ? lines(reading).map((line) => line.text).join("\n") : "–";
+  byId("draw-answer").value = found ? reading.lines.filter(Boolean).join("\n") : "–";
   byId("draw-answer").dataset.length = String(Math.min(found, 6));
   byId("draw-sure").textContent = sureness(reading);
   paint(byId("draw-input"), digit?.image ?? BLANK, ink);

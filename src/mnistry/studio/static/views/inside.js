@@ -5,17 +5,18 @@ import { makeChoice } from "../choice.js";
 import { byId, element, paint, row } from "../dom.js";
 import { NEARLY_ALL, light, makeGrid, paintWeights } from "../nodes.js";
 import { makePad } from "../pad.js";
-import { ink, quantile, signed } from "../pure/colours.js";
-import { bits, count, fixed, percent, plural, shape, tiny } from "../pure/format.js";
+import { ink, quantile, signed, wantsBlack } from "../pure/colours.js";
+import { bits, count, fixed, percent, plural, tiny } from "../pure/format.js";
 import { Newest } from "../pure/newest.js";
 import { channel, grid, strongest, terms, total } from "../pure/node.js";
+import { members, stages } from "../pure/stages.js";
 import { session } from "../session.js";
 
 const PEN = 22; // pad units
 const BLANK = Array.from({ length: 28 }, () => Array(28).fill(0));
 const STRONGEST = 6;
 const MOST_MAPS = 64; // feature maps of one layer that are shown
-const MOVERS = new Set(["Cast", "Flatten", "Reshape", "Transpose"]); // operators that only change the layout
+const CLASSIC_NODES = 512;
 
 let studio;
 let explained = null; // the answer of /api/explain for `image`
@@ -23,17 +24,17 @@ let image = null;
 let node = 0;
 let unit = null; // {number, weights, bias} of the node last asked for
 let own = false; // whether the user has chosen the node
-let unfolded = null; // names of the layers whose outputs are shown
+let member = 0; // which network of an ensemble is shown
 
 const explainer = new Newest(
-  ({ image, label }) => api.tell("POST", "explain", { image, label }),
+  ({ image, label }) => api.tell("POST", "explain", { image, label, network: which() }),
   (answer, subject) => show(answer, subject),
   (error) => studio.report(error),
 );
 const weigher = new Newest(
-  (which) => api.ask(`units/${which}`),
-  (answer, which) => {
-    unit = { number: which, ...answer };
+  (number) => api.ask(`units/${number}?network=${which()}`),
+  (answer, number) => {
+    unit = { number, ...answer };
     showNode();
   },
   (error) => studio.report(error),
@@ -45,6 +46,10 @@ export function make(given) {
   makeChoice(byId("inside-choice"));
   byId("inside-undo").addEventListener("click", () => session.undo());
   byId("inside-clear").addEventListener("click", () => session.clear());
+  byId("inside-which").addEventListener("change", () => {
+    forget();
+    shown();
+  });
   makeGrid(byId("inside-grid"), () => explained?.hidden?.values.length ?? 0, () => node, choose);
   session.addEventListener("drawn", showTools);
   session.addEventListener("subject", () => {
@@ -56,9 +61,10 @@ export function make(given) {
 /** Called when the view is shown or its image changes. */
 export function shown() {
   const { network } = studio.status ?? {};
-  byId("inside-network").textContent = network
-    ? `${network.name}: ${plural(network.layers.length, "layer")}, from 28×28 pixels to ten probabilities`
-    : "";
+  if (network) byId("inside-which").options[0].text = network.name;
+  byId("inside-network").textContent = which() === "classic"
+    ? "784 pixels, 512 ReLU nodes, ten probabilities"
+    : network ? `${plural(network.layers.length, "layer")}, from 28×28 pixels to ten probabilities` : "";
   const { subject } = session;
   showTools();
   if (subject) explainer.want(subject);
@@ -68,13 +74,28 @@ export function shown() {
   }
 }
 
-/** Called after a change of network: forget the nodes of the last one. */
+/** Called when the network in use is known or another: begin with it if it is dense, else with the classic one. */
 export function networkChanged() {
+  byId("inside-which").value = studio.status.network.dense ? "chosen" : "classic";
+  forget();
+}
+
+/** The network that is shown: "chosen" or "classic". */
+function which() {
+  return byId("inside-which").value;
+}
+
+/** Forget the nodes of another network. */
+function forget() {
   weigher.forget();
-  unit = null;
-  node = 0;
+  explained = unit = null;
+  node = member = 0;
   own = false;
-  unfolded = null;
+}
+
+/** Whether it is a dense network. */
+function isDense() {
+  return which() === "classic" || (studio.status?.network.dense ?? true);
 }
 
 function showTools() {
@@ -126,14 +147,15 @@ function choose(which) {
 function showHidden() {
   const hidden = explained?.hidden;
   const canvas = byId("inside-grid");
-  const dense = explained ? Boolean(hidden) : studio?.status?.network.dense ?? true;
+  const dense = isDense();
   byId("view-inside").dataset.dense = String(dense);
   byId("inside-4").firstElementChild.textContent = dense ? "4" : "3";
   canvas.hidden = !dense;
   byId("inside-fired").hidden = !dense;
   byId("inside-node").hidden = !dense;
   byId("inside-strongest").hidden = !dense;
-  const values = hidden?.values ?? Array(studio?.status?.network.units ?? 512).fill(0);
+  const nodes = which() === "classic" ? CLASSIC_NODES : studio.status?.network.units ?? CLASSIC_NODES;
+  const values = hidden?.values ?? Array(nodes).fill(0);
   byId("inside-hidden-title").textContent = dense ? `${count(values.length)} hidden nodes` : "The layers’ outputs";
   if (!dense) return;
   light(canvas, values, hidden ? node : null);
@@ -156,37 +178,22 @@ function strongButton(which) {
 
 /** Show the layers of a network that is not dense: feature maps as pictures, nodes as squares. */
 function showMaps() {
-  const box = byId("inside-maps");
-  if (!explained || explained.hidden) {
-    box.replaceChildren();
-    return;
-  }
-  const layers = explained.layers
-    .slice(0, -1)
-    .filter(({ kind }) => !kind.split(", ").every((part) => MOVERS.has(part)));
-  unfolded ??= new Set(layers.filter(({ kind }) => /relu/i.test(kind)).slice(0, 1).map(({ name }) => name));
-  box.replaceChildren(...layers.map(layerDetails));
+  const layers = explained && !explained.hidden ? explained.layers : [];
+  const networks = members(layers);
+  byId("inside-members").hidden = networks.length < 2;
+  byId("inside-members").replaceChildren(...networks.map((_, i) => {
+    const made = element("button", { type: "button", "aria-pressed": String(i === member) }, `network ${i + 1}`);
+    made.addEventListener("click", () => {
+      member = i;
+      showMaps();
+      byId("inside-members").children[i].focus();
+    });
+    return made;
+  }));
+  byId("inside-maps").replaceChildren(...stages(layers, networks[member]).map(pictures));
 }
 
-/** A layer that unfolds; its pictures are painted when it is opened. */
-function layerDetails(layer) {
-  const { name, kind, shape: sides } = layer;
-  const made = element(
-    "details",
-    { open: unfolded.has(name) },
-    element("summary", {}, `${name}: ${kind}, ${shape(sides)}`),
-  );
-  if (made.open) made.append(pictures(layer));
-  made.addEventListener("toggle", () => {
-    if (made.open === unfolded.has(name)) return;
-    if (made.open) unfolded.add(name);
-    else unfolded.delete(name);
-    if (made.open && made.children.length === 1) made.append(pictures(layer));
-  });
-  return made;
-}
-
-function pictures({ name, shape: sides, values }) {
+function pictures({ title, layer: { shape: sides, values } }) {
   const maps = sides.length === 3;
   const all = maps
     ? Array.from({ length: Math.min(sides[2], MOST_MAPS) }, (_, i) => channel(values, sides, i))
@@ -197,15 +204,13 @@ function pictures({ name, shape: sides, values }) {
     paint(canvas, picture, (value) => signed(value, limit));
     return canvas;
   });
-  const figure = element(
+  const said = maps && sides[2] > MOST_MAPS ? `${title}; the first ${MOST_MAPS}` : title;
+  return element(
     "figure",
-    { role: "img", "aria-label": `The output of ${name}, as pictures` },
-    element("div", { className: maps ? "channels" : "nodes" }, ...canvases),
+    {},
+    element("figcaption", {}, said),
+    element("div", { className: maps ? "channels" : "nodes", role: "img", "aria-label": said }, ...canvases),
   );
-  if (maps && sides[2] > MOST_MAPS) {
-    figure.append(element("figcaption", {}, `The first ${MOST_MAPS} of ${sides[2]} channels`));
-  }
-  return figure;
 }
 
 function rowsOf(flat) {
@@ -220,6 +225,7 @@ function showNode() {
   if (unit?.number !== node || !explained?.hidden) {
     for (const id of ["inside-weights", "inside-terms"]) paint(byId(id), BLANK, ink);
     byId("inside-sum").textContent = "v = w₀ + Σ w·x";
+    byId("inside-outgoing").hidden = true;
     return;
   }
   const parts = terms(unit.weights, image);
@@ -231,6 +237,24 @@ function showNode() {
   byId("inside-sum").textContent =
     `v = w₀ + Σ w·x = ${fixed(unit.bias, 4)} + ${plus(total(parts))} = ${fixed(sum, 4)}\n` +
     `${sum > 0 ? "It fires; its" : "Its"} output is ${fixed(value, 4)}.`;
+  showOutgoing(unit.outgoing, value);
+}
+
+/** Show a node's weights in the ten logits, and what they make of its output. */
+function showOutgoing(outgoing, value) {
+  byId("inside-outgoing").hidden = outgoing?.length !== 10;
+  if (outgoing?.length !== 10) return;
+  const parts = outgoing.map((weight) => weight * value);
+  const limits = [outgoing, parts].map((numbers) => Math.max(...numbers.map(Math.abs)));
+  byId("inside-out-table").replaceChildren(...outgoing.map((weight, digit) => {
+    const line = row([String(digit), fixed(weight, 3), fixed(parts[digit], 3)]);
+    [weight, parts[digit]].forEach((number, i) => {
+      const colour = signed(number, limits[i]);
+      line.children[i + 1].style.backgroundColor = `rgb(${colour})`;
+      line.children[i + 1].style.color = wantsBlack(colour) ? "#000" : "#fff";
+    });
+    return line;
+  }));
 }
 
 function plus(value) {

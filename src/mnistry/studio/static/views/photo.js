@@ -1,4 +1,4 @@
-/* Photo: numbers read in a picture and shown over it; uncertain digits can be corrected. */
+/* Photo: the numbers in pictures, shown over them and in a list in which they are corrected. */
 
 import * as api from "../api.js";
 import { makeCamera } from "../camera.js";
@@ -6,48 +6,55 @@ import { byId, element, paint, saveTable } from "../dom.js";
 import { ink } from "../pure/colours.js";
 import { toCsv } from "../pure/csv.js";
 import { chance, plural } from "../pure/format.js";
+import { asRows, corrected, corrections, examples, labelPlaces, numbersOf, state, table } from "../pure/numbers.js";
+import { place } from "../pure/reading.js";
+import * as form from "./form.js";
 import * as tables from "./table.js";
-import { corrected, digitText, examples, lines, removed, table, uncertain } from "../pure/reading.js";
+import * as teach from "./teach.js";
+
+const THUMB = 96; // pixels of a thumbnail's longer side
+const CROP = [220, 44]; // the most pixels of a number's picture
 
 let studio;
-let picture = null; // the file as given
-let name = "";
-let reading = null;
-let fixing = null; // the index of the digit to correct
-let round = 0; // counts pictures, so that an old one's answer is not shown over a new one
+let pictures = []; // {name, file, page, several, bitmap, size, numbers, error}
+let shown = null; // one of them
+let held = null; // the index of the number that is being corrected
 
 export function make(given) {
   studio = given;
   byId("photo-choose").addEventListener("click", () => byId("photo-file").click());
   for (const id of ["photo-file", "photo-snap"]) {
     byId(id).addEventListener("change", (event) => {
-      const [file] = event.target.files;
-      if (file) take(file, file.name);
+      take([...event.target.files]);
       event.target.value = ""; // so that the same file can be chosen again
     });
   }
-  makeCamera((photo) => take(photo, "camera.png"), noCamera);
+  makeCamera((photo) => take([new File([photo], "camera.png", { type: photo.type })]), noCamera);
   makeDrop(byId("view-photo"));
   document.addEventListener("paste", (event) => {
-    const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
-    if (file && !byId("view-photo").hidden) take(file, "pasted.png");
-  });
-  for (let digit = 0; digit < 10; digit += 1) {
-    const key = element("button", { type: "button" }, String(digit));
-    key.addEventListener("click", () => change(corrected(reading, fixing, digit)));
-    byId("photo-digits").append(key);
-  }
-  byId("photo-remove").addEventListener("click", () => {
-    const without = removed(reading, fixing);
-    fixing = null;
-    change(without);
+    const files = [...event.clipboardData.files].filter((one) => one.type.startsWith("image/"));
+    if (files.length && !byId("view-photo").hidden) take(files);
   });
   byId("photo-copy").addEventListener("click", copy);
-  byId("photo-download").addEventListener("click", () => download(table(name, reading), ".csv"));
-  byId("photo-examples").addEventListener("click", () => download(examples(reading), "-digits.csv"));
-  byId("photo-doctor").addEventListener("click", examine);
-  byId("photo-table").addEventListener("click", readTable);
+  byId("photo-download").addEventListener("click", () => download(table(read()), "numbers", ".csv"));
+  byId("photo-examples").addEventListener("click", () => download(asRows(allExamples()), "digits", "-digits.csv"));
+  byId("photo-doctor").addEventListener("click", () => work("Working …", examine));
+  byId("photo-table").addEventListener("click", () => work("Reading …", readTable));
+  new ResizeObserver(placeLabels).observe(byId("photo-stage"));
   tables.make(given);
+  teach.make(given, allExamples);
+}
+
+/** Called when the studio's status is known: a button for each form. */
+export function statusKnown() {
+  for (const name of studio.status.forms) {
+    const button = element("button", { type: "button", className: "photo-as-form", disabled: true }, `Read as ${name}`);
+    button.addEventListener("click", () => work("Reading …", async (picture) => {
+      const answer = await api.ask(`forms/${encodeURIComponent(name)}?${page(picture)}`, api.picture(picture.file));
+      return () => form.show(answer);
+    }));
+    byId("photo-kinds").append(button);
+  }
 }
 
 function noCamera(error) {
@@ -63,27 +70,54 @@ function makeDrop(view) {
   view.addEventListener("drop", (event) => {
     event.preventDefault();
     byId("photo-stage").classList.remove("over");
-    const [file] = event.dataTransfer.files;
-    if (file) take(file, file.name);
+    take([...event.dataTransfer.files]);
   });
 }
 
-async function take(file, called) {
-  round += 1;
-  const mine = round;
-  byId("photo-said").textContent = "Reading …";
+/** The pictures that could be read. */
+function read() {
+  return pictures.filter(({ numbers }) => numbers);
+}
+
+function allExamples() {
+  return read().flatMap(({ numbers }) => examples(numbers));
+}
+
+/** Read files one after the other; the first is shown as soon as it is read. */
+async function take(files) {
+  if (!files.length) return;
+  studio.calm();
+  let first = true;
+  for (const [i, file] of files.entries()) {
+    byId("photo-said").textContent = files.length > 1 ? `Reading ${i + 1} of ${files.length} …` : "Reading …";
+    const found = await pagesOf(file);
+    pictures = [...pictures, ...found];
+    if (first) open(found[0]);
+    first = false;
+    showStrip();
+  }
+  showAll();
+  const [failed, ...more] = pictures.slice(-files.length).filter(({ error }) => error);
+  if (failed) {
+    const rest = more.length ? ` (and ${plural(more.length, "other picture")})` : "";
+    studio.report(new api.ApiError({ what: `${failed.name}${rest}: ${failed.error.message}` }));
+  }
+}
+
+/** A file's pages, each with its numbers or an error. */
+async function pagesOf(file) {
+  const name = file.name;
   try {
-    const [answer, bitmap] = await Promise.all([api.show("read?fields=all", file), decoded(file)]);
-    if (mine !== round) return;
-    [picture, name, fixing] = [file, called, null];
-    showPicture(bitmap, answer);
-    byId("photo-stages").hidden = byId("photo-tables").hidden = true;
-    byId("photo-note").textContent = "";
-    change(answer);
+    const [answer, bitmap] = await Promise.all([api.ask("read?fields=all", api.picture(file)), decoded(file)]);
+    const results = answer.results ?? [answer];
+    return results.map((result) => {
+      const several = results.length > 1;
+      const common = { file, page: result.page ?? 1, several, name: several ? `${name}, page ${result.page}` : name };
+      if (result.error) return { ...common, error: new api.ApiError(result.error) };
+      return { ...common, size: result.picture, numbers: numbersOf(result), bitmap: several ? null : bitmap };
+    });
   } catch (error) {
-    if (mine !== round) return;
-    byId("photo-said").textContent = reading ? summary() : "No picture yet.";
-    studio.report(error);
+    return [{ file, name, error }];
   }
 }
 
@@ -96,141 +130,232 @@ async function decoded(file) {
   }
 }
 
-function showPicture(bitmap, { picture: [width, height] }) {
+/** Show a picture. */
+function open(picture) {
+  shown = picture;
+  held = null;
+  for (const id of ["photo-stages", "photo-tables", "photo-form"]) byId(id).hidden = true;
+  byId("photo-note").textContent = "";
+  const [width, height] = picture.size ?? [4, 3];
   const canvas = byId("photo-canvas");
   canvas.width = width;
   canvas.height = height;
-  if (bitmap) canvas.getContext("2d").drawImage(bitmap, 0, 0, width, height);
-  byId("photo-stage").dataset.empty = "false";
-  byId("photo-hint").hidden = true;
+  if (picture.bitmap) canvas.getContext("2d").drawImage(picture.bitmap, 0, 0, width, height);
+  // A small picture is enlarged, and a high one is as high as the window.
+  const stage = byId("photo-stage");
+  stage.dataset.empty = String(!picture.numbers);
+  stage.style.width = picture.numbers ? `min(100%, ${Math.round(74 * (width / height))}vh)` : "";
+  canvas.classList.toggle("enlarged", width < 120);
+  byId("photo-hint").hidden = Boolean(picture.bitmap);
+  byId("photo-hint").textContent = picture.numbers
+    ? "This browser cannot show this file; its numbers are in the list."
+    : "It could not be read.";
+  showAll();
 }
 
-function change(next) {
-  reading = next;
-  byId("photo-canvas").setAttribute("aria-label", `The picture ${name}: ${summary()}`);
+/** Show the picture's numbers, and what there is of all pictures. */
+function showAll() {
+  byId("photo-canvas").setAttribute("aria-label", shown.numbers ? `The picture ${shown.name}: ${summary()}` : "No picture yet");
   byId("photo-said").textContent = summary();
   showBoxes();
-  showLines();
-  showFix();
-  for (const id of ["photo-copy", "photo-download", "photo-examples"]) {
-    byId(id).disabled = !reading.digits.length;
-  }
-  byId("photo-doctor").disabled = byId("photo-table").disabled = false;
+  showNumbers();
+  showDigits();
+  showStrip();
+  const none = !read().some(({ numbers }) => numbers.length);
+  for (const id of ["photo-copy", "photo-download", "photo-examples"]) byId(id).disabled = none;
+  for (const button of byId("photo-kinds").querySelectorAll("button")) button.disabled = !shown.numbers;
+  byId("photo-doctor").disabled = !shown.numbers || shown.several;
+  teach.offer(read().reduce((sum, { numbers }) => sum + corrections(numbers), 0));
 }
 
 function summary() {
-  const found = reading.digits.length;
-  if (!found) return "No digit found. Choose “Show how it was read” to see why.";
-  const doubts = uncertain(reading);
-  const rest = doubts ? `; ${plural(doubts, "digit")} uncertain, marked ?` : "";
-  return `${plural(found, "digit")} in ${plural(lines(reading).length, "line")}${rest}`;
+  if (shown.error) return `${shown.name} could not be read.`;
+  const found = shown.numbers.filter(({ text }) => text).length;
+  if (!shown.numbers.length) return "No digit found. Choose “Show how it was read” to see why.";
+  const doubts = shown.numbers.filter((number) => state(number) === "unsure").length;
+  const rest = doubts ? `; ${doubts} uncertain: ? stands for a digit to check` : "";
+  return `${plural(found, "number")}${rest}. Correct here what is wrong:`;
 }
 
-function state(digit) {
-  if (digit.by_hand) return "hand";
-  return digit.digit === null ? "unsure" : "sure";
+/** The thumbnails, if there are several pictures. */
+function showStrip() {
+  byId("photo-strip").hidden = pictures.length < 2;
+  byId("photo-strip").replaceChildren(...pictures.map((picture, index) => {
+    const doubts = picture.numbers?.filter((number) => state(number) === "unsure").length ?? 0;
+    const said = picture.error ? "not read" : `${picture.numbers.length}${doubts ? `, ${doubts} ?` : ""}`;
+    const button = element("button", {
+      type: "button",
+      className: picture.error || doubts ? "unsure" : "",
+      title: picture.name,
+      "aria-label": `Picture ${index + 1}, ${picture.name}: ${picture.error ? "not read" : plural(picture.numbers.length, "number")}`,
+      "aria-current": String(picture === shown),
+    }, thumbnail(picture), element("span", {}, said));
+    button.addEventListener("click", () => open(picture));
+    return element("li", {}, button);
+  }));
 }
 
-/** The digit's box in the picture: the page on it may be turned, or seen aslant. */
-function place(digit) {
-  if (!digit.quad) return digit.box;
-  const [x, y] = [0, 1].map((axis) => digit.quad.map((point) => point[axis]));
-  const [left, top] = [Math.min(...x), Math.min(...y)];
-  return [left, top, Math.max(...x) - left, Math.max(...y) - top];
+function thumbnail({ bitmap }) {
+  const scale = bitmap ? THUMB / Math.max(bitmap.width, bitmap.height) : 1;
+  const [width, height] = bitmap ? [bitmap.width, bitmap.height].map((side) => Math.max(1, side * scale)) : [THUMB, THUMB];
+  const canvas = element("canvas", { width, height, "aria-hidden": "true" });
+  if (bitmap) canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas;
 }
 
 function showBoxes() {
-  const [width, height] = reading.picture;
-  byId("photo-boxes").replaceChildren(
-    ...reading.digits.map((digit, index) => {
-      const box = element("button", {
-        type: "button",
-        className: `box ${state(digit)}`,
-        "aria-label": `Digit ${index + 1}: ${digitText(digit)}, ${chance(digit.confidence)}; correct it`,
-        "aria-pressed": String(index === fixing),
-      }, element("span", {}, digitText(digit)));
-      const [x, y, wide, high] = place(digit);
-      // A sixth of the height more on each side, as room for a finger.
-      const gap = high / 6;
-      box.style.left = `${((x - gap) / width) * 100}%`;
-      box.style.top = `${((y - gap) / height) * 100}%`;
-      box.style.width = `${((wide + 2 * gap) / width) * 100}%`;
-      box.style.height = `${((high + 2 * gap) / height) * 100}%`;
-      box.addEventListener("click", () => {
-        fixing = index;
-        change(reading);
-        byId("photo-digits").firstElementChild.focus({ preventScroll: true });
-      });
-      return box;
-    }),
-  );
+  const [width, height] = shown.size ?? [1, 1];
+  byId("photo-boxes").replaceChildren(...(shown.numbers ?? []).flatMap((number, index) => {
+    if (!number.text) return [];
+    const box = element("button", {
+      type: "button",
+      className: `box ${state(number)}`,
+      "aria-label": `Number ${index + 1}: ${number.text}; correct it`,
+      "aria-pressed": String(index === held),
+      "data-number": String(index),
+    });
+    const [x, y, wide, high] = place(number);
+    // A twelfth of the height more on each side, so that the frame is not on the ink.
+    const gap = high / 12;
+    box.style.left = `${((x - gap) / width) * 100}%`;
+    box.style.top = `${((y - gap) / height) * 100}%`;
+    box.style.width = `${((wide + 2 * gap) / width) * 100}%`;
+    box.style.height = `${((high + 2 * gap) / height) * 100}%`;
+    box.addEventListener("click", () => field(index)?.focus());
+    const label = element("span", { className: `label ${state(number)}`, "aria-hidden": "true" }, number.text);
+    return [box, label];
+  }));
+  placeLabels();
 }
 
-function showLines() {
-  byId("photo-lines").replaceChildren(
-    ...lines(reading).map(({ marks }) =>
-      element("li", {}, ...marks.map((mark) =>
-        typeof mark === "string" ? mark : element("span", { className: state(mark) }, digitText(mark)),
-      )),
-    ),
+/** Put each label beside its box, where it covers no number. */
+function placeLabels() {
+  const area = byId("photo-boxes");
+  const size = [area.clientWidth, area.clientHeight];
+  if (!size[0]) return; // not on the screen
+  const [boxes, labels] = ["box", "label"].map((name) => [...area.getElementsByClassName(name)]);
+  const places = labelPlaces(
+    boxes.map((box) => [box.offsetLeft, box.offsetTop, box.offsetWidth, box.offsetHeight]),
+    labels.map((label) => [label.offsetWidth, label.offsetHeight]),
+    size,
   );
-}
-
-function showFix() {
-  const digit = fixing === null ? null : reading.digits[fixing];
-  byId("photo-fix").hidden = !digit;
-  if (!digit) return;
-  byId("photo-fix-title").textContent = `Digit ${fixing + 1} of ${reading.digits.length}`;
-  paint(byId("photo-input"), digit.image, ink);
-  const guesses = digit.candidates.map((one) => `${one.digit} at ${chance(one.confidence)}`);
-  byId("photo-candidates").textContent = `The network’s best guesses: ${guesses.join(", ")}. Choose the true digit:`;
-  [...byId("photo-digits").children].forEach((key, k) => {
-    key.setAttribute("aria-pressed", String(digit.digit === k));
+  labels.forEach((label, i) => {
+    label.style.visibility = places[i] ? "visible" : "hidden";
+    if (places[i]) [label.style.left, label.style.top] = places[i].map((side) => `${side}px`);
   });
+}
+
+function field(index) {
+  return byId("photo-numbers").querySelector(`[data-number="${index}"]`);
+}
+
+function showNumbers() {
+  byId("photo-numbers").replaceChildren(...(shown.numbers ?? []).map((number, index) => {
+    const input = element("input", {
+      type: "text",
+      value: number.text,
+      autocomplete: "off",
+      spellcheck: false,
+      inputMode: "decimal",
+      maxLength: 100,
+      "aria-label": `Number ${index + 1}${number.text === number.read ? "" : `, read as ${number.read}`}`,
+      "data-number": String(index),
+    });
+    input.addEventListener("focus", () => hold(index));
+    input.addEventListener("change", () => correct(index, input.value));
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      correct(index, input.value);
+      (field(index + 1) ?? field(0)).focus();
+    });
+    return element("li", { className: state(number) }, crop(number), input);
+  }));
+}
+
+/** A number's part of the picture. */
+function crop(number) {
+  const [x, y, width, height] = place(number);
+  const gap = height / 8;
+  const scale = Math.min(CROP[0] / (width + 2 * gap), CROP[1] / (height + 2 * gap));
+  const seen = element("canvas", { width: Math.ceil((width + 2 * gap) * scale), height: Math.ceil((height + 2 * gap) * scale), "aria-hidden": "true" });
+  if (shown.bitmap) seen.getContext("2d").drawImage(byId("photo-canvas"), x - gap, y - gap, width + 2 * gap, height + 2 * gap, 0, 0, seen.width, seen.height);
+  return seen;
+}
+
+function hold(index) {
+  held = index;
+  for (const box of byId("photo-boxes").querySelectorAll(".box")) {
+    box.setAttribute("aria-pressed", String(box.dataset.number === String(index)));
+  }
+  showDigits();
+}
+
+function correct(index, text) {
+  const number = shown.numbers[index];
+  if (text.trim() === number.text) return;
+  shown.numbers = corrected(shown.numbers, index, text);
+  const active = document.activeElement?.dataset?.number;
+  showAll();
+  if (active !== undefined) field(active)?.focus();
+}
+
+/** The held number's digits as the network sees them, with its guesses. */
+function showDigits() {
+  const number = held === null ? null : shown.numbers?.[held];
+  byId("photo-digits").hidden = !number;
+  byId("photo-digits").replaceChildren(...(number?.digits ?? []).map(({ image, candidates }) => {
+    const canvas = element("canvas", { className: "pixels", "aria-hidden": "true" });
+    paint(canvas, image, ink);
+    const guesses = candidates.slice(0, 2).map((one) => `${one.digit} ${chance(one.confidence)}`);
+    return element("figure", {}, canvas, element("figcaption", {}, ...guesses.map((guess) => element("span", {}, guess))));
+  }));
 }
 
 async function copy() {
   try {
-    await navigator.clipboard.writeText(toCsv(table(name, reading)));
+    await navigator.clipboard.writeText(toCsv(table(read())));
     byId("photo-note").textContent = "Copied.";
   } catch (error) {
     studio.report(new api.ApiError({ what: `nothing was copied: ${error.message}`, remedy: "download it instead" }));
   }
 }
 
-function download(rows, ending) {
-  byId("photo-note").textContent = `Saved as ${saveTable(rows, name, "numbers", ending)}.`;
+function download(rows, other, ending) {
+  const name = read().length === 1 ? read()[0].file.name : "";
+  byId("photo-note").textContent = `Saved as ${saveTable(rows, name, other, ending)}.`;
 }
 
-async function readTable() {
-  const mine = round;
-  byId("photo-note").textContent = "Reading …";
+function page(picture) {
+  return new URLSearchParams(picture.several ? { pages: picture.page } : {});
+}
+
+/** Ask something about the picture; `ask` resolves to a function that shows the answer. */
+async function work(said, ask) {
+  const picture = shown;
+  byId("photo-note").textContent = said;
   try {
-    const answer = await api.show("tables", picture);
-    if (mine !== round) return;
-    byId("photo-note").textContent = "";
-    tables.show(answer, byId("photo-canvas"), name);
+    const show = await ask(picture);
+    if (picture === shown) show();
   } catch (error) {
-    byId("photo-note").textContent = "";
     studio.report(error);
   }
+  byId("photo-note").textContent = "";
 }
 
-async function examine() {
-  const mine = round;
-  byId("photo-note").textContent = "Working …";
-  try {
-    const sheet = await createImageBitmap(await api.showForPicture("doctor", picture));
-    if (mine !== round) return;
+async function readTable(picture) {
+  const answer = await api.ask(`tables?${page(picture)}`, api.picture(picture.file));
+  return () => tables.show(answer, byId("photo-canvas"), picture.file.name);
+}
+
+async function examine(picture) {
+  const sheet = await createImageBitmap(await api.showForPicture("doctor", picture.file));
+  return () => {
     const canvas = byId("photo-sheet");
     canvas.width = sheet.width;
     canvas.height = sheet.height;
     canvas.getContext("2d").drawImage(sheet, 0, 0);
     byId("photo-stages").hidden = false;
     byId("photo-stages").scrollIntoView();
-    byId("photo-note").textContent = "";
-  } catch (error) {
-    byId("photo-note").textContent = "";
-    studio.report(error);
-  }
+  };
 }

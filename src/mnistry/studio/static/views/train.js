@@ -1,57 +1,103 @@
-/* Train: settings, curves while the training runs, and its scorecard. */
+/* Train: settings, curves while the training runs, its scorecard, and what to do with the run. */
 
 import * as api from "../api.js";
 import { scorecard } from "../card.js";
-import { plot } from "../curves.js";
+import { ofEpochs, plotBoth } from "../curves.js";
 import { byId, row } from "../dom.js";
+import { horizon } from "../pure/chart.js";
 import { duration, fixed, percent } from "../pure/format.js";
 import * as training from "../pure/training.js";
+import { actions, remove, use } from "../runs.js";
 
-const NUMBERS = ["units", "depth", "learning_rate", "batch_size", "epochs", "seed"];
-const ENDS = { done: "Done.", interrupted: "Stopped; the run is kept and can be resumed." };
+const WORDS = ["recipe", "data", "network", "activation", "optimizer"];
+const ENDS = { done: "Done.", interrupted: "Stopped; what was trained is kept." };
+const STARTING = "Starting: loading Keras and compiling the network …";
+const KEY =
+  "The line of the training is a mean over its last steps, while the weights change. A dot is a completed epoch: " +
+  "the validation images are read with the weights at its end.";
+const NO_VALIDATION = "A validation split, such as 0.1, adds the validation’s curves.";
+// The sample's 4,000 images are learned by heart in half a minute.
+const OVERFIT = { data: "sample", validation: 0.2, epochs: 40, batch_size: 32, optimizer: "adam" };
 
 let studio;
+let recipes = [];
 let state = null;
 let events = null;
 
 export function make(given) {
   studio = given;
-  byId("train-form").addEventListener("submit", (event) => {
+  const form = byId("train-form");
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    start();
+    start(() => api.tell("POST", "train", settings()));
   });
   byId("train-stop").addEventListener("click", stop);
-  byId("train-form").elements.network.addEventListener("change", (event) => {
-    const { units, depth } = byId("train-form").elements;
-    units.disabled = depth.disabled = event.target.value !== "dense"; // fixed in the other networks
-  });
+  byId("train-log").addEventListener("change", showCurves);
+  byId("train-classic").addEventListener("click", () => fill({ ...recipe("classic"), data: "", seed: 0 }));
+  byId("train-overfit").addEventListener("click", () => fill({ ...recipe("classic"), ...OVERFIT }));
+  form.elements.recipe.addEventListener("change", (event) => fill(recipe(event.target.value)));
+  form.elements.network.addEventListener("change", showFixed);
   showCurves();
 }
 
-/** Follow a training that is running already, as after the page was closed. */
-export function resume() {
+/** Load the recipes, and follow a training that is running already, as after the page was closed. */
+export async function resume() {
   const { training: running, can_train: able } = studio.status;
   if (!able) {
     byId("train-start").disabled = true;
     byId("train-said").textContent = "This installation cannot train. To change that: pip install 'mnistry[train]'";
   }
   if (running) follow(running);
+  recipes = await api.ask("recipes");
+  const select = byId("train-form").elements.recipe;
+  select.replaceChildren(...recipes.map(({ name }) => new Option(name, name, name === "classic", name === "classic")));
 }
 
+/** A recipe's settings, with its name. */
+function recipe(name) {
+  const { name: called, ...found } = recipes.find((one) => one.name === name) ?? { name };
+  return { recipe: called, ...found };
+}
+
+/** Set the form's fields; null empties one. */
+function fill(values) {
+  const { elements } = byId("train-form");
+  for (const [name, value] of Object.entries(values)) {
+    const field = elements[name];
+    const text = value === null ? "" : String(value);
+    if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === text)) field.add(new Option(text));
+    field.value = text;
+  }
+  elements.distort.placeholder = values.distort === null ? "the recipe’s" : "none";
+  showFixed();
+}
+
+/** Nodes, layers and activation can be chosen for dense networks alone. */
+function showFixed() {
+  const { network, units, depth, activation } = byId("train-form").elements;
+  for (const field of [units, depth, activation]) field.disabled = network.value !== "dense";
+}
+
+/** The fields' values, but those that are the recipe's. */
 function settings() {
-  const given = Object.fromEntries(new FormData(byId("train-form")));
-  for (const [name, value] of Object.entries(given)) {
-    if (value === "") delete given[name];
-    else if (NUMBERS.includes(name)) given[name] = Number(value);
+  const given = {};
+  const { name: _, ...own } = recipes.find((one) => one.name === byId("train-form").elements.recipe.value) ?? {};
+  for (const [name, text] of new FormData(byId("train-form"))) {
+    const value = WORDS.includes(name) ? text : text === "" ? null : Number(text);
+    if (name === "data" && !text) continue;
+    if (name === "distort" && value === null) continue;
+    if (!(name in own) || own[name] !== value) given[name] = value;
   }
   return given;
 }
 
-async function start() {
+/** Start a training by asking for one, and follow it. */
+async function start(ask) {
   byId("train-start").disabled = true;
-  byId("train-said").textContent = "Starting: loading Keras and compiling the network …";
+  byId("train-said").textContent = STARTING;
+  byId("train-said").scrollIntoView({ block: "nearest" });
   try {
-    follow(await api.tell("POST", "train", settings()));
+    follow(await ask());
   } catch (error) {
     byId("train-start").disabled = false;
     byId("train-said").textContent = "No training is running.";
@@ -70,9 +116,15 @@ async function stop() {
   }
 }
 
+/** Resume a run that was stopped, or end it where it stands: "resume" or "finish". */
+export function goOn(name, how) {
+  studio.go("train");
+  return start(() => api.ask(`runs/${encodeURIComponent(name)}/${how}`, { method: "POST" }));
+}
+
 function follow(running) {
   state = training.started(running);
-  byId("train-card").hidden = true;
+  byId("train-card").hidden = byId("train-next").hidden = true;
   byId("train-start").disabled = true;
   byId("train-stop").disabled = false;
   events?.close();
@@ -108,22 +160,38 @@ async function finish() {
     return;
   }
   try {
-    const run = await api.ask(`runs/${encodeURIComponent(state.run)}`);
-    state = { ...state, outcome: { kind: run.status } };
-    show();
-    if (!run.scores) return;
-    byId("train-scores").replaceChildren(...scorecard(run.scores));
-    byId("train-card").hidden = false;
+    showEnd(await api.ask(`runs/${encodeURIComponent(state.run)}`));
   } catch (error) {
     studio.report(error);
   }
+}
+
+/** Show how a run ended, and what can be done with it. */
+function showEnd(run) {
+  state = { ...state, run: run.name, outcome: { kind: run.status } };
+  show();
+  byId("train-card").hidden = !run.scores;
+  if (run.scores) byId("train-scores").replaceChildren(...scorecard(run.scores));
+  byId("train-next").hidden = false;
+  byId("train-next").replaceChildren(...actions(run, {
+    draw: () => use(studio, run.name).then(() => studio.go("draw")),
+    look: () => use(studio, run.name).then(() => studio.go("inside")),
+    compare: () => studio.compare(run.name),
+    goOn: (how) => goOn(run.name, how),
+    renamed: showEnd,
+    remove: async () => {
+      await remove(run.name);
+      byId("train-next").hidden = byId("train-card").hidden = true;
+      byId("train-said").textContent = `${run.name} is deleted.`;
+    },
+  }, studio.report));
 }
 
 function show() {
   const { now, outcome, epochs, run } = state;
   byId("train-said").textContent = outcome
     ? `${run}: ${ENDS[outcome.kind] ?? `${outcome.kind}.`}`
-    : now ? `${run} is training.` : "Starting: loading Keras and compiling the network …";
+    : now ? `${run} is training.` : STARTING;
   if (now) {
     byId("train-progress").value = training.place(now) / epochs;
     byId("train-epoch").textContent = `${now.epoch} of ${epochs}`;
@@ -143,26 +211,37 @@ function left({ seconds_left: seconds }, outcome) {
 }
 
 function showCurves() {
-  const epochs = state?.epochs ?? 5;
-  const of = (name) => ({
-    kind: "a",
-    points: training.curve(state?.points ?? [], name),
-    dots: (state?.finished ?? []).map((epoch) => [epoch.epoch, epoch[name]]),
+  const { points = [], finished = [], epochs = 5 } = state ?? {};
+  const steps = { kind: "a", loss: training.curve(points, "loss"), accuracy: training.curve(points, "accuracy") };
+  const lines = [points.length ? steps : ofEpochs("a", finished), ofEpochs("b", finished, "val_")];
+  const over = training.overfitting(finished);
+  const done = Math.max(points.at(-1)?.x ?? 0, finished.at(-1)?.epoch ?? 0);
+  plotBoth({ loss: byId("train-loss-chart"), accuracy: byId("train-accuracy-chart") }, {
+    epochs: horizon(done, epochs), log: byId("train-log").checked, best: over?.best.epoch ?? null, lines,
   });
-  plot(byId("train-loss-chart"), {
-    title: "loss, nats", unit: (value) => fixed(value, 2), epochs, lines: [of("loss")], best: 0, usual: 0.5,
-  });
-  plot(byId("train-accuracy-chart"), {
-    title: "accuracy", unit: (value) => `${Number((value * 100).toFixed(1))} %`, epochs, lines: [of("accuracy")], best: 1, usual: 0.9,
-  });
+  const watched = finished.length && typeof finished[0].val_loss === "number";
+  byId("train-key").textContent = watched || !finished.length ? KEY : `${KEY} ${NO_VALIDATION}`;
+  byId("train-warning").hidden = !over;
+  if (over) byId("train-warning").textContent = told(over);
+}
+
+function told({ best, last }) {
+  return (
+    `Overfitting since epoch ${best.epoch}: from there to epoch ${last.epoch} the training loss fell from ` +
+    `${fixed(best.loss, 4)} to ${fixed(last.loss, 4)}, and the validation loss rose from ${fixed(best.val_loss, 4)} to ` +
+    `${fixed(last.val_loss, 4)}. The network learns these images by heart. Dropout, distortion, more images or an early ` +
+    "stop help."
+  );
 }
 
 function showEpochs() {
   const table = byId("train-epochs");
+  const or = (value, text) => (typeof value === "number" ? text(value) : "–");
   table.hidden = !state.finished.length;
   table.querySelector("tbody").replaceChildren(
     ...state.finished.map((epoch) => row([
-      String(epoch.epoch), fixed(epoch.loss, 4), percent(epoch.accuracy, 2), fixed(epoch.seconds, 2),
+      String(epoch.epoch), fixed(epoch.loss, 4), percent(epoch.accuracy, 2), or(epoch.val_loss, (loss) => fixed(loss, 4)),
+      or(epoch.val_accuracy, (part) => percent(part, 2)), fixed(epoch.seconds, 2),
     ])),
   );
 }
