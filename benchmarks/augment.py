@@ -42,7 +42,7 @@ def main() -> None:
     (digits, _), _ = mnistry.load("sample")
     images = np.resize(digits, (IMAGES, 28, 28))
     train, _ = loop(dense, BATCH_SIZE, IMAGES // BATCH_SIZE, quick=False)
-    ahead = epochs(images, Distortion(), seed=0)
+    ahead = epochs(images, Distortion(), 1000, seed=0)
 
     def train_distorted() -> None:
         # The next epoch's images are made while this one trains.

@@ -176,9 +176,9 @@ def distorting_threads() -> int:
 
 
 def test_epochs_are_what_distort_gives_whatever_the_start(digits) -> None:
-    fresh = epochs(digits, Distortion(), seed=7)
-    first_four = list(itertools.islice(fresh, 4))
-    resumed = epochs(digits, Distortion(), seed=7, start=2)
+    first_four = list(epochs(digits, Distortion(), 4, seed=7))
+    assert len(first_four) == 4
+    resumed = epochs(digits, Distortion(), 2, seed=7, start=2)
     for epoch, images in enumerate(first_four):
         assert np.array_equal(images, distort(digits, Distortion(), seed=(7, epoch)))
     assert np.array_equal(next(resumed), first_four[2])
@@ -194,18 +194,21 @@ def test_one_epoch_is_made_ahead_and_no_more(digits, monkeypatch: pytest.MonkeyP
         return images
 
     monkeypatch.setattr("mnistry.augmentation.distort.distort", note)
-    ahead = epochs(digits, Distortion(), seed=0)
+    ahead = epochs(digits, Distortion(), 4, seed=0)
     release.acquire(timeout=10)
     assert made == [(0, 0)]  # before anything was asked for
     for epoch in (1, 2, 3):
         next(ahead)
         release.acquire(timeout=10)
         assert made == [(0, done) for done in range(epoch + 1)]
+    next(ahead)
+    assert next(ahead, None) is None
+    assert len(made) == 4  # a fifth is not needed
 
 
 def test_closing_ends_the_thread_begun_or_not(digits) -> None:
     for begun in (False, True):
-        ahead = epochs(digits, Distortion(), seed=0)
+        ahead = epochs(digits, Distortion(), 9, seed=0)
         if begun:
             next(ahead)
         assert distorting_threads() == 1
@@ -218,7 +221,7 @@ def test_closing_ends_the_thread_begun_or_not(digits) -> None:
 
 
 def test_an_error_in_the_background_reaches_the_caller() -> None:
-    ahead = epochs(np.zeros((2, 5, 5), np.uint8), Distortion(), seed=0)
+    ahead = epochs(np.zeros((2, 5, 5), np.uint8), Distortion(), 9, seed=0)
     with pytest.raises(DataError, match=r"\(2, 5, 5\)"):
         next(ahead)
     assert distorting_threads() == 0

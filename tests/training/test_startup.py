@@ -176,3 +176,32 @@ def test_a_backend_that_keras_does_not_know_is_refused_in_one_line() -> None:
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "KERAS_BACKEND is 'abacus'" in result.stderr
+
+
+# Eight threads take memory at the same time; glibc then lists its pools.
+POOLS = """
+import ctypes, sys, threading
+from mnistry.training import startup
+startup.import_keras()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
+together = threading.Barrier(8)
+def take():
+    together.wait()
+    libc.malloc(1000)
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+def test_threads_take_memory_from_one_pool(tmp_path: Path) -> None:
+    listed = tmp_path / "pools.xml"
+    subprocess.run([sys.executable, "-c", POOLS, listed], check=True)
+    assert listed.read_text().count("<heap nr=") == 1

@@ -6,9 +6,8 @@ Visual Document Analysis, 2003, section 2. Knows nothing of labels and training.
 
 import dataclasses
 import functools
-import itertools
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
@@ -149,7 +148,7 @@ def distort(
 
 
 def epochs(
-    images: Images, distortion: Distortion, *, seed: int, start: int = 0
+    images: Images, distortion: Distortion, count: int, *, seed: int, start: int = 0
 ) -> Generator[Images, None, None]:
     """Yield newly distorted images for each epoch, made one epoch ahead, in the background.
 
@@ -157,6 +156,8 @@ def epochs(
     ----------
     images, distortion
         As in `distort`.
+    count
+        How many epochs, at least 1.
     seed
         A whole number from 0. An epoch's images depend only on it and the number of the epoch.
     start
@@ -165,8 +166,8 @@ def epochs(
     Yields
     ------
     ndarray
-        The images of one epoch after another, without end, as `distort` gives them. Closing the
-        generator ends its thread.
+        The images of one epoch after another, as `distort` gives them. Closing the generator ends
+        its thread.
     """
     pool = ThreadPoolExecutor(1, "distortions")
 
@@ -175,21 +176,22 @@ def epochs(
 
     # The first epoch is started here, because a generator's body begins only when the first images
     # are asked for.
-    return _one_ahead(pool, prepare, prepare(start), start)
+    return _one_ahead(pool, prepare, prepare(start), range(start + 1, start + count))
 
 
 def _one_ahead(
     pool: ThreadPoolExecutor,
     prepare: Callable[[int], Future[Images]],
     first: Future[Images],
-    start: int,
+    others: Iterable[int],
 ) -> Generator[Images, None, None]:
     with pool:
         ready = first
-        for epoch in itertools.count(start + 1):
+        for epoch in others:
             images = ready.result()
             ready = prepare(epoch)
             yield images
+        yield ready.result()
 
 
 def _matrices(distortion: Distortion, count: int, random: np.random.Generator) -> Floats:

@@ -40,8 +40,9 @@ def epoch_images(
     if distortion is None or not distorted:
         yield itertools.repeat(images)
         return
-    with contextlib.closing(distort.epochs(images, distortion, seed=seed, start=start)) as epochs:
-        yield itertools.chain(itertools.islice(epochs, distorted), itertools.repeat(images))
+    made = distort.epochs(images, distortion, distorted, seed=seed, start=start)
+    with contextlib.closing(made) as epochs:
+        yield itertools.chain(epochs, itertools.repeat(images))
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

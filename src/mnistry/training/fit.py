@@ -243,14 +243,17 @@ def train_parts(
     done = len(records.finished)
     distorted = max(epochs - settings.plain_epochs - done, 0)
     with epoch_images(all_images, settings.distortion, distorted, seed, done) as images_by_epoch:
-        batches = Batches(targets, batch_size, seed, images_by_epoch, done)
         if reason is None:
-            compile_seconds = _compiled(model, batches, watched, epochs, callbacks, records)
+            engine, compile_seconds = _compiled(model, all_images, targets, batch_size, records)
+            # The first distorted images were made while the steps were compiled.
+            batches = Batches(targets, batch_size, seed, images_by_epoch, done)
+            _run_epochs(engine, model, batches, watched, epochs, callbacks, records)
         else:
             if processes.process_count() > 1:
                 raise UsageError(reason, expected="a training in a single process")
             log.warning("training runs in model.fit: %s", reason)
             compile_seconds = 0.0
+            batches = Batches(targets, batch_size, seed, images_by_epoch, done)
             _fit(model, batches, watched, epochs, callbacks, records)
     seconds = time.perf_counter() - started
     return History(
@@ -273,20 +276,27 @@ def compile_model(model: keras.Model, optimizer: Any, loss: str) -> None:
 
 
 def _compiled(
+    model: keras.Model, images: Images, targets: NDArray[Any], batch_size: int, records: Records
+) -> tuple["Engine", float]:
+    """Return the compiled engine, and the seconds that compiling took."""
+    from mnistry.training.engine import Engine
+
+    _must_begin_together(records)
+    engine = Engine([model], images, targets, batch_size)
+    with cached_programs():
+        return engine, engine.compile()
+
+
+def _run_epochs(
+    engine: "Engine",
     model: keras.Model,
     batches: Batches,
     watched: tuple[Images, NDArray[Any]] | None,
     epochs: int,
     callbacks: Sequence[keras.callbacks.Callback],
     records: Records,
-) -> float:
-    """Run the epochs in the compiled engine; return the seconds that compiling took."""
-    from mnistry.training.engine import Engine
-
-    _must_begin_together(records)
-    engine = Engine([model], batches.images, batches.targets, batches.batch_size)
-    with cached_programs():
-        compile_seconds = engine.compile()
+) -> None:
+    """Run the epochs in the compiled engine."""
     every = keras.callbacks.CallbackList(
         [Guard(), *callbacks, records],
         add_history=True, model=model, epochs=epochs, steps=engine.steps, verbose=0,
@@ -315,7 +325,6 @@ def _compiled(
     # As in model.fit: an optimizer that averages weights now replaces them by the averages.
     model.optimizer.finalize_variable_values(model.trainable_variables)
     every.on_train_end(logs)
-    return compile_seconds
 
 
 def _must_begin_together(records: Records) -> None:
