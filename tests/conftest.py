@@ -46,7 +46,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     }
 
 # Most trainings of tests are so short that compiling takes longer. Without LLVM's optimisation the
-# same programs are compiled in half of the processor time. `.ci/run` runs a part with it.
+# same programs are compiled in half of the processor time. `optimized` processes have it.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # Several processes share the cores: more threads in each would wait for each other in busy loops.
@@ -84,6 +84,12 @@ def empty_caches(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Non
         folder = next(caches)
         folder.mkdir()
         monkeypatch.setenv(name, str(folder))
+
+
+@pytest.fixture
+def optimized(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processes that a test starts compile as for a user: long trainings are quicker."""
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_train_evaluate_and_predict_on_real_mnist(
-    mnist: dict[str, np.ndarray], mnist_home: Path, tmp_path: Path
+    mnist: dict[str, np.ndarray], mnist_home: Path, optimized: None, tmp_path: Path
 ) -> None:
     trained = run("train", "--epochs", 2, "--seed", 1, "--json", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
@@ -49,7 +49,7 @@ def test_train_evaluate_and_predict_on_real_mnist(
     ids=["SIGINT", "SIGTERM"],
 )
 def test_fault_64_an_interrupted_training_is_saved_and_goes_on(
-    tmp_path: Path, signal_: int, code: int
+    optimized: None, tmp_path: Path, signal_: int, code: int
 ) -> None:
     with subprocess.Popen(
         [*COMMAND, *LONG, "-o", "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True

@@ -2,7 +2,7 @@ import pytest
 
 from torture import moments
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("optimized")]
 
 
 def test_fault_59_a_training_killed_at_any_moment_ends_like_an_undisturbed_one() -> None:
