@@ -18,7 +18,7 @@ def nothing_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     A sweep is run in tests/cluster/test_sweep.py, and as a command by docs/howto/sweep.md.
     """
 
-    def run(trials, dataset, out: Path, on_progress) -> Outcome:
+    def run(trials, dataset, out: Path, *, here: bool, on_progress) -> Outcome:
         out.mkdir()
         results = [
             Result(one, 2, ACCURACIES[one.settings["units"], one.experiment.seed], "done")
