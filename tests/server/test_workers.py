@@ -157,6 +157,29 @@ def test_requests_do_not_wait_for_workers_that_cannot_be_started(
     run(work)
 
 
+def test_requests_wait_for_a_worker_that_is_killed_while_it_starts(
+    drawing: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch, killed = workers._Worker.launch, []
+
+    async def killed_at_first() -> workers._Worker:
+        made = await launch()
+        if len(killed) < 2:
+            made._process.kill()
+            killed.append(made)
+        return made
+
+    async def work(made: Workers) -> Answer:
+        await asyncio.sleep(0)
+        monkeypatch.setattr(workers._Worker, "launch", killed_at_first)
+        for worker in made._alive:
+            worker._process.kill()
+        return await made.run(Task("read", drawing, 1, FIELDS))
+
+    assert run(work).body == b'{"text":"4"}'
+    assert len(killed) == 2
+
+
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [({"model": "none.onnx"}, ModelError), ({"threshold": 2}, UsageError),

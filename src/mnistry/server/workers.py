@@ -161,10 +161,15 @@ class Workers:
         await worker.end()
 
     async def _restarted(self) -> "_Worker":
+        tries = 0
         while True:
+            tries += 1
             try:
                 return await (await _Worker.launch()).wait_until_ready(self._settings)
             except MnistryError as error:
+                # One that was killed while it started is no reason to give up what was accepted.
+                if isinstance(error, ResourceError) and tries < _TRIES:
+                    continue
                 _log.error("a worker cannot be started: %s", error)
                 while not self._alive and not self._jobs.empty():
                     _fail(self._jobs.get_nowait()[-1], _too_busy(_PAUSE))
