@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import httpx2
 import pytest
@@ -37,9 +38,9 @@ def gate(work: InProcess, monkeypatch: pytest.MonkeyPatch) -> Gate:
     work.quick = WorkQueue(1, 1)
     answer = answers.answer
 
-    def slowly(reader: Reader, task: Task) -> Answer:
+    def slowly(*arguments: Any) -> Answer:
         gate.wait()
-        return answer(reader, task)
+        return answer(*arguments)
 
     monkeypatch.setattr(answers, "answer", slowly)
     return gate
@@ -91,7 +92,7 @@ def test_case_84_queued_work_of_a_disconnected_client_is_never_run(
 ) -> None:
     with serve(create(work)) as address, clients(address) as send:
         first = send(drawing)
-        gate.came.acquire()
+        assert gate.came.acquire(timeout=30)
         with pytest.raises(httpx2.ReadTimeout):  # the client disconnects while its request waits
             httpx2.post(f"{address}/api/read", content=drawing, timeout=0.5)
         # Its place is free before the first request has ended.
@@ -107,10 +108,10 @@ def test_slow_work_does_not_delay_quick_work(
     gate = Gate()
     answer = answers.answer
 
-    def slowly(reader: Reader, task: Task) -> Answer:
+    def slowly(reader: Reader, task: Task, *others: Any) -> Answer:
         if task.kind == "doctor":
             gate.wait()
-        return answer(reader, task)
+        return answer(reader, task, *others)
 
     monkeypatch.setattr(answers, "answer", slowly)
     with serve(create(work)) as address, ThreadPoolExecutor() as pool:
@@ -118,7 +119,7 @@ def test_slow_work_does_not_delay_quick_work(
             pool.submit(httpx2.post, f"{address}/api/doctor", content=drawing, timeout=30)
             for _ in range(4)
         ]
-        gate.came.acquire()
+        assert gate.came.acquire(timeout=30)
         assert httpx2.post(f"{address}/api/read", content=drawing).json()["text"] == "4"
         gate.open.set()
         assert {answer.result().status_code for answer in slow} == {200}
