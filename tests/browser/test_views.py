@@ -72,6 +72,7 @@ def test_a_datasets_mistakes_are_shown_surest_first_in_any_size(open_view):
     page.locator("#data-only").select_option("mistakes")
     expect(page.locator("#data-order")).to_have_value("surest")
     expect(page.locator("#data-images .wrong").first).to_be_visible()
+    expect(page.locator("#data-images button:not(.wrong)")).to_have_count(0)  # those of before
     told = [one.get_attribute("title") for one in page.locator("#data-images button").all()]
     sureness = [float(re.search(r"([\d.]+)\u00a0%", one)[1]) for one in told]
     assert sureness == sorted(sureness, reverse=True)
