@@ -32,7 +32,7 @@ assert sharding.division_for(model).mesh.size == 4
 _, _, again = train()
 assert all(np.array_equal(a, b) for a, b in zip(shared, again))
 assert model.predict(images, verbose=0).shape == (300, 10)
-sharding.division_for = lambda model: None
+sharding.division_for = lambda *_: None
 _, whole_history, whole = train()
 assert not all(np.array_equal(a, b) for a, b in zip(shared, whole)), "nothing was shared"
 for a, b in zip(shared, whole):
