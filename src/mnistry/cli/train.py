@@ -390,7 +390,7 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     if own is not None and own.labels is not None:
         watched = f", {len(own.images):,} validation images"
     distorted = "" if recipe.distortion is None else "; the images distorted anew in each epoch"
-    plain = round(recipe.plain_epochs * recipe.epochs)
+    plain = recipe.plain_epoch_count
     if distorted and plain:
         distorted += f" but the last {plain}" if plain > 1 else " but the last"
     common.say(f"{dataset.name}: {count:,} training images{watched}, {test} test images")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.images.pixels import reduced
+from mnistry.images.pixels import reduced, sampled
 
 # Larger pictures are reduced to this long side. A digit whose height is a fortieth of it still has
 # 40 pixels, twice as many as MNIST's.
@@ -131,16 +131,14 @@ def _find(grey: NDArray[np.uint8]) -> Ink:
     narrow = widths[widths <= min(coarse.shape) / _NARROW]
     if narrow.size > _ENOUGH * strokes.size:
         strokes = narrow
-    window = 0.0
-    if strokes.size:
-        thin, thick = np.percentile(strokes, (_THIN, 90)) * max(grey.shape) / max(coarse.shape)
-        less = max(_FINE / float(thin), _COARSE_SIDE / max(grey.shape)) / scale
-        if less <= _WORTH:
-            scale *= less
-        window = _WINDOW * float(thick) * scale
-    values = _reduced(grey if paper_is_light else 255 - grey, scale)
     if not strokes.size:
-        return Ink(np.zeros_like(values), scale, paper_is_light)
+        return Ink(np.zeros_like(_reduced(grey, scale)), scale, paper_is_light)
+    thin, thick = np.percentile(strokes, (_THIN, 90)) * max(grey.shape) / max(coarse.shape)
+    less = max(_FINE / float(thin), _COARSE_SIDE / max(grey.shape)) / scale
+    if less <= _WORTH:
+        scale *= less
+    values = _reduced(grey if paper_is_light else 255 - grey, scale)
+    window = _WINDOW * float(thick) * scale
     return Ink(_strength(_contrast(values, window)), scale, paper_is_light)
 
 
@@ -162,7 +160,7 @@ def _widths_of_the_dark(values: Values) -> NDArray[np.float64]:
     values = _blurred(values)
     lightest, darkest = cv2.dilate(values, _NEIGHBOURS), cv2.erode(values, _NEIGHBOURS)
     steep = lightest - darkest
-    sharp = max(_SHARP * float(np.percentile(_sample(steep), 99.5)), 1)
+    sharp = max(_SHARP * float(np.percentile(sampled(steep), 99.5)), 1)
     edges = (steep > sharp) & (2 * values <= lightest + darkest)
     widest = max(3, min(values.shape) // 2)
     steps = 2 + round(2 * np.log2(widest))
@@ -259,18 +257,12 @@ def _contrast(values: Values, window: float) -> Values:
     contrast = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
     np.divide(values, contrast, out=contrast)
     # The closing follows the lightest grain of a window, which is lighter than the paper.
-    return np.asarray(np.subtract(np.median(_sample(contrast)), contrast, out=contrast), np.float32)
-
-
-def _sample(values: Values) -> Values:
-    """Sample 256 to 511 rows and columns, or all of a smaller array: enough for a median."""
-    rows, columns = (max(1, side // 256) for side in values.shape)
-    return values[::rows, ::columns]
+    return np.asarray(np.subtract(np.median(sampled(contrast)), contrast, out=contrast), np.float32)
 
 
 def _strength(contrast: Values) -> Values:
     """Scale contrast so that the middle of strokes is 1."""
-    grain = 1.4826 * float(np.median(np.abs(_sample(contrast))))
+    grain = 1.4826 * float(np.median(np.abs(sampled(contrast))))
     floor = max(_GRAIN * grain, _FAINTEST)
     _, labels = cv2.connectedComponents((contrast > floor).view(np.uint8))
     contrast = _without_frame(contrast, floor, labels)

@@ -402,8 +402,7 @@ def digit_probabilities(
     each = columns / len(digits)
     found = np.zeros((len(characters), 10))
     for row, one in zip(found, characters, strict=True):
-        steps = digits[round(one.left / each) : round(one.right / each)]
-        row[:] = steps[steps.sum(1).argmax()]
+        row[:] = _at_likeliest_step(digits, one, each)
     sums = np.maximum(found.sum(1, keepdims=True), np.finfo(float).tiny)
     return np.asarray(found / sums, np.float64)
 
@@ -428,14 +427,24 @@ def decimal_signs(
         ``(characters, 2)``; 0 for other characters.
     """
     each = columns / len(log_probabilities)
-    both = [1 + CHARACTERS.index(sign) for sign in ".,"]
+    signs = np.exp(log_probabilities[:, [1 + CHARACTERS.index(sign) for sign in ".,"]])
     found = np.zeros((len(characters), 2))
     for row, one in zip(found, characters, strict=True):
         if one.text in (".", ","):
-            own = slice(round(one.left / each), round(one.right / each))
-            steps = np.exp(log_probabilities[own, both])
-            row[:] = steps[steps.sum(1).argmax()]
+            row[:] = _at_likeliest_step(signs, one, each)
     return found
+
+
+def _at_likeliest_step(
+    probabilities: NDArray[np.floating], one: Character, each: float
+) -> NDArray[np.floating]:
+    """Return a character's probabilities at the step at which their sum is largest.
+
+    `each` is the number of columns of a step.
+    """
+    steps = probabilities[round(one.left / each) : round(one.right / each)]
+    likeliest: NDArray[np.floating] = steps[steps.sum(1).argmax()]
+    return likeliest
 
 
 def hidden(

@@ -148,6 +148,17 @@ class Recipe:
         """
         return images + self.styled + self.non_digits
 
+    @property
+    def plain_epoch_count(self) -> int:
+        """The number of epochs at the end whose images are not distorted.
+
+        Examples
+        --------
+        >>> Recipe(epochs=30, plain_epochs=0.2).plain_epoch_count
+        6
+        """
+        return round(self.plain_epochs * self.epochs)
+
     def _require(self, setting: str, holds: bool, expected: str) -> None:
         if not holds:
             value = getattr(self, setting)

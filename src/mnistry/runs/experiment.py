@@ -406,8 +406,9 @@ def _count_steps(recipe: Recipe, kept: Split) -> int:
 
 
 def _settings(recipe: Recipe, seed: int = 0) -> fit.Settings:
-    plain_epochs = round(recipe.plain_epochs * recipe.epochs)
-    return fit.Settings(recipe.epochs, recipe.batch_size, recipe.distortion, plain_epochs, seed)
+    return fit.Settings(
+        recipe.epochs, recipe.batch_size, recipe.distortion, recipe.plain_epoch_count, seed
+    )
 
 
 def _train(

@@ -8,15 +8,14 @@ lines can be made level and upright. Lines that cross each other form a grid, wh
 import dataclasses
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.images.pixels import reduced
+from mnistry.images.pixels import reduced, sampled
 from mnistry.reading.page import mapped
-from mnistry.tables.ruling import Known, Ruling, find_ruling, ridge
+from mnistry.tables.ruling import QUARTILE, Known, Ruling, find_ruling, ridge
 
 # Grids are looked for in a copy with this long side, in pixels.
 _SIDE = 1280
@@ -55,8 +54,6 @@ _AS_DARK = 0.4
 _APART = 3.0
 # Noise is measured in blocks with sides of about this many pixels.
 _BLOCK = 64
-# A quarter of normally distributed values lie within this many standard deviations.
-_QUARTILE = 0.3186
 # Lines shorter than this part of the longest but one are strokes of digits.
 _SHORT = 0.3
 # At least this part of the lines that cross a grid reach its border; where fewer than this part
@@ -214,7 +211,7 @@ def _contrast(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     if float(np.mean(dark - soft)) < float(np.mean(soft - light)) and np.median(grey) < 128:
         grey, dark = 255 - grey, 255 - light
     # Where there is little light, noise would look like lines.
-    least = _DIM * float(np.percentile(_sample(dark), 95))
+    least = _DIM * float(np.percentile(sampled(dark), 95))
     contrast = cv2.subtract(dark, grey, dtype=cv2.CV_32F) / np.maximum(dark, max(least, 1))
     return np.asarray(contrast, np.float32)
 
@@ -274,14 +271,9 @@ def _directions(contrast: NDArray[np.float32]) -> tuple[Floats, Floats]:
     return np.stack([x, y], 1).astype(np.float64), angles.astype(np.float64)
 
 
-def _sample(values: NDArray[Any]) -> NDArray[Any]:
-    """Sample 256 to 511 rows and columns; all of a smaller array."""
-    return values[:: max(1, values.shape[0] // 256), :: max(1, values.shape[1] // 256)]
-
-
 def _deviation(values: NDArray[np.float32]) -> float:
     """Estimate the standard deviation of the noise."""
-    part = _sample(values)
+    part = sampled(values)
     return 1.4826 * float(np.median(np.abs(part - np.median(part))))
 
 
@@ -426,7 +418,7 @@ def _noise(values: NDArray[np.float32]) -> NDArray[np.float32]:
     blocks = np.abs(values[: rows * height, : columns * width])
     blocks = blocks.reshape(rows, height, columns, width).swapaxes(1, 2)
     # Where much is written, only the smallest values are noise.
-    least = np.quantile(blocks.reshape(rows, columns, -1)[..., ::3], 0.25, axis=2) / _QUARTILE
+    least = np.quantile(blocks.reshape(rows, columns, -1)[..., ::3], 0.25, axis=2) / QUARTILE
     # The desk under the paper is noisier.
     least = np.asarray(cv2.erode(least, np.ones((3, 3), np.uint8)), np.float64)
     size = values.shape[1], values.shape[0]

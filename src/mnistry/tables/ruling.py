@@ -7,6 +7,7 @@ were found.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -52,7 +53,7 @@ _DOUBLE = 0.22
 # Lines that stick out by more than this part of the usual row or column bound another one.
 _STICKS_OUT = 0.3
 # A quarter of normally distributed values lie within this many standard deviations.
-_QUARTILE = 0.3186
+QUARTILE = 0.3186
 
 Floats = NDArray[np.float64]
 Values = NDArray[np.float32]
@@ -447,7 +448,7 @@ class _Side:
 
     def _ends(self, reach: float) -> tuple[float, float]:
         """Measure where the lines begin and end."""
-        line, free = (one.sum(0) for one in self._drawn())
+        line, free = (one.sum(0) for one in self._drawn)
         mask = ((line > _ENDS * free) | (free == 0)).astype(np.uint8)[None]
         gap = round(_GAP * reach) | 1
         for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
@@ -509,7 +510,7 @@ class _Side:
 
     def _stick_out(self, place: float, end: float) -> bool:
         """Whether most lines go on from a column to an end, and no further."""
-        line, free = self._drawn()
+        line, free = self._drawn
         start, stop = sorted((round(place), round(end)))
         length = stop - start
         after = (
@@ -523,6 +524,7 @@ class _Side:
         )
         return bool(((inside >= _LENIENT) & (beyond < 1 - _LENIENT)).mean() >= _LENIENT)
 
+    @functools.cached_property
     def _drawn(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return for each line the columns in which it is drawn, and those free of ink."""
         rows = np.rint(self.places).astype(int)
@@ -596,7 +598,7 @@ def _deviation(values: Values, side: float) -> float:
     blocks = parts[:, ::2, :, ::2].swapaxes(1, 2).reshape(rows * columns, -1)
     rank = blocks.shape[1] // 4
     least = np.partition(blocks, rank, axis=1)[:, rank]
-    return float(np.quantile(least, 0.25)) / _QUARTILE
+    return float(np.quantile(least, 0.25)) / QUARTILE
 
 
 def _pieces(edges: Sequence[float] | Floats, longest: float) -> list[tuple[int, int]]:

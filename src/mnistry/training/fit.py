@@ -98,7 +98,7 @@ def train(
         Any Keras callbacks. One that overrides a hook for every batch makes the training run
         in ``model.fit``.
     on_progress
-        Called with a `mnistry.training.history.Progress` about five times a second, and at the end
+        Called with a `mnistry.training.history.Progress` about ten times a second, and at the end
         of each epoch. Within an epoch the weights are in the engine, so use `model` only in a
         callback's hooks for epochs.
     checkpoint_folder

@@ -127,7 +127,7 @@ def train(
     settings
         Those of every training; the seed is not used.
     on_progress
-        Called about five times a second, with the mean loss and accuracy.
+        Called about ten times a second, with the mean loss and accuracy.
     after_epoch
         Called with the number of each epoch, from 1, after its end. It may `stop` trainings.
 
