@@ -137,6 +137,10 @@ def test_a_bug_shows_its_traceback(monkeypatch) -> None:
             "mnistry: train --momentum: 'much' is not a number; see mnistry train --help",
         ),
         (
+            ("train", "--seeds", "two"),
+            "mnistry: train --seeds: 'two' is not a whole number; see mnistry train --help",
+        ),
+        (
             ("train", "--seeds", "0"),
             "mnistry: train --seeds: 0 is less than 1; see mnistry train --help",
         ),

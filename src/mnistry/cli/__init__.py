@@ -35,8 +35,8 @@ _DISK = {
 }
 # Click's words for wrong values, as patterns, and ours.
 _IN_OUR_WORDS = {
-    r"is not a valid integer": "is not a whole number",
-    r"is not a valid float": "is not a number",
+    r"is not a valid integer( range)?": "is not a whole number",
+    r"is not a valid float( range)?": "is not a number",
     r"is not in the range (\S+?)<=x<=(\S+)": r"is not from \1 to \2",
     r"is not in the range x>=(\S+)": r"is less than \1",
     r"got unexpected extra arguments? \((.*)\)": r"more arguments than it takes: \1",
