@@ -167,6 +167,25 @@ def test_the_page_fits_and_is_accessible_and_ends(page) -> None:
     expect(page.locator("#count")).to_have_text("5 of 6")
 
 
+def test_the_last_decision_can_be_taken_back_before_the_summary_has_come(page) -> None:
+    waiting: list = []
+    for number in range(3):
+        page.keyboard.press("Enter")
+        expect(page.locator("h1").first).to_have_text("weather")
+        if number == 2:
+            page.route("**/api/review", lambda route: waiting.append(route))
+        page.keyboard.type("1")
+        page.keyboard.press("Enter")
+        expect(page.locator("#count")).to_have_text(f"{2 * number + 2} of 6")
+    expect(page.locator("#finished-title")).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(page.locator("#count")).to_have_text("5 of 6")
+    with page.expect_response("**/api/review"):
+        waiting[0].continue_()
+    expect(page.locator("#look")).to_be_visible()
+    expect(page.locator("#typed")).to_be_focused()
+
+
 def test_a_server_that_is_gone_at_the_end_is_reported(page) -> None:
     for number in range(3):
         page.keyboard.press("Enter")

@@ -198,7 +198,7 @@ async function send(path, value) {
 async function showNext() {
   const at = nextOpen(fields);
   if (at >= 0) await showAt(at);
-  else await finish();
+  else finish();
 }
 
 async function showField(name) {
@@ -206,19 +206,17 @@ async function showField(name) {
   await showAt(fields.names.indexOf(name));
 }
 
-async function finish() {
+function finish() {
   clear(); // or Ctrl-Z would take back what was typed last, not the decision
   showProgress();
   byId("look").hidden = true;
   byId("finished").hidden = false;
-  let answer;
-  try {
-    answer = await api.ask("review");
-  } catch (error) {
-    report(error);
-    return;
-  }
-  const { summary, kind } = answer;
+  summarise().catch(report); // not waited for: a decision can be taken back meanwhile
+}
+
+async function summarise() {
+  const { summary, kind } = await api.ask("review");
+  if (byId("finished").hidden) return; // a field is shown again
   setText("summary", summary);
   if (inStudio) byId("after").replaceChildren(element("a", { href: "." }, "Back to the studio"));
   else byId("after").textContent = `Close this page and end mnistry form ${kind} in its terminal with Ctrl-C.`;
@@ -295,7 +293,7 @@ async function start() {
   byId("last").hidden = false;
   fields = queue(names);
   if (names.length) await showAt(0);
-  else await finish();
+  else finish();
 }
 
 make();
