@@ -36,7 +36,7 @@ TEACHING = "howto/teach.md"  # the page with a teaching's figures
 # Pages with the longest trainings, and one that waits for Ray's processes.
 SLOW = (
     *("concepts/overfitting.md", "howto/hand-round.md", "howto/recipes.md", "howto/sweep.md"),
-    TEACHING,
+    *("forms.md", "literature.md", TEACHING),
 )
 # The training whose run the examples of other pages use.
 FIRST = "train -o runs/first"
