@@ -16,7 +16,7 @@ from typing import Any
 from mnistry.errors import ResourceError, UsageError
 
 LOCAL = "local"
-_PATIENCE = 5.0  # seconds
+_PATIENCE = 5.0  # seconds to wait until the head of a cluster answers
 # Ray reads these when it is first imported. Most of them turn off output that is not for our users.
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",

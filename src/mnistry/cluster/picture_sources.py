@@ -171,7 +171,8 @@ def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
 
 
 def _may_be_read(path: Path) -> bool:
-    # Not by content: there may be a million, on slow disks. Folders that cannot be listed count.
+    # By its name, not its content: there may be a million, on slow disks. A folder that cannot be
+    # listed counts.
     return path.suffix.lower() in ENDINGS | {TABLE} or path.is_dir()
 
 

@@ -33,7 +33,7 @@ _EXPORT = (
 )
 _WEIGHTS, _DESCRIPTION = "weights without their network", "a network's description, or other JSON"
 _HDF5, _ZIP, _PICKLE = "an HDF5 file (.h5)", "a zip archive", "a pickle"
-_PICTURE, _LFS, _TFLITE = "a picture or a PDF", "a pointer of Git LFS to a file", "a TFLite model"
+_PICTURE, _LFS, _TFLITE = "a picture or a PDF", "a Git LFS pointer to a file", "a TFLite model"
 # What is in a model file, by its ending. ONNX files have no first bytes of their own.
 _CONTENT = {".keras": _ZIP, ".h5": _HDF5, ".hdf5": _HDF5, ".onnx": None}
 _PICKLED = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
