@@ -1,4 +1,4 @@
-"""What a field says: its characters become a number, a date, a choice; and whether that is sure.
+"""Turn a field's characters into its value, such as a number or a date, and say if that is sure.
 
 An answer is ``ok`` only if each character is sure and nothing else is in doubt. Everything else is
 ``check``: a person looks at it. Knows nothing of pictures.
@@ -227,7 +227,7 @@ def parse(entry: Field, text: str) -> tuple[Value, str | None]:
 
 def _digits(entry: Field, text: str) -> tuple[Value, str | None]:
     if not re.fullmatch(r"[0-9]+", text):
-        return None, "there is more than digits"
+        return None, "it has other characters than digits"
     wanted = entry.length or entry.cells
     if wanted and len(text) != wanted:
         return text, f"it has {len(text)} of {wanted} digits"

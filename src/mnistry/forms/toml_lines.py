@@ -49,7 +49,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
         raise DataError(
             f"not TOML: {what[:1].lower()}{what[1:]}",
             where=f"{where}, line {line}",
-            remedy='texts stand in quotes, and a table begins with a line like "[[field]]"',
+            remedy='put texts in quotes, and begin each table with a line like "[[field]]"',
         ) from None
 
 
