@@ -60,10 +60,10 @@ def wilson(correct: int, count: int) -> Interval:
 def exact(count: int, of: int) -> Interval:
     """Return the exact 95 % confidence interval for a proportion, for counts near 0.
 
-    Of C. J. Clopper and E. S. Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the
-    Case of the Binomial", Biometrika 26, 1934: it covers the true proportion in at least 95 % of
-    cases. If the count is 0, or all, nothing can lie on its other side, and the whole 5 % is spent
-    on the one limit: for 0 that is the rule of three, 3 divided by `of`.
+    It covers the true proportion in at least 95 % of cases. C. J. Clopper and E. S. Pearson, "The
+    Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", Biometrika 26,
+    1934. If the count is 0 or `of`, one end of the interval is known, and the other end takes the
+    whole 5 %: for 0 it is about 3 divided by `of`, the rule of three.
 
     Parameters
     ----------

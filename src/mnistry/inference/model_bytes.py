@@ -26,7 +26,7 @@ _CONVERT = (
     "{option} {{path}} --output model.onnx; then mnistry adopt model.onnx -o RUN"
 )
 
-# Nothing but the batch is given up: a run takes any number of images.
+# This fixes only the batch size, at 1; a run made from the file takes any number of images.
 _EXPORT = (
     "torch.onnx.export(model.eval(), (torch.zeros(1, 1, 28, 28),), 'model.onnx', "
     "external_data=False)"
