@@ -215,11 +215,11 @@ class Engine:
         return self._division.put(array, shape, of_models)
 
     def _padded(self, of_models: Sequence[Any]) -> list[Any]:
-        """Repeat what is of the last model, until each device has as many models as the others."""
+        """Repeat the last model's entry until every device has the same number of models."""
         return [*of_models, *[of_models[-1]] * (-len(of_models) % self._devices)]
 
     def _variables(self) -> Iterator[list[tuple[keras.Variable, ...]]]:
-        """Give the variables by kind; of each its counterparts in all models."""
+        """Yield, for each kind of variable, tuples of the counterparts in all models."""
         for kind in zip(*map(_variables, self._models), strict=True):
             yield list(zip(*kind, strict=True))
 

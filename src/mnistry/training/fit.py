@@ -188,7 +188,7 @@ class Settings:
     seed: int
 
     def check_types(self) -> None:
-        """Raise `UsageError` if a setting that must be a whole number is none."""
+        """Raise `UsageError` if a setting that must be a whole number is not one."""
         for name in ("epochs", "batch_size", "plain_epochs", "seed"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral):
