@@ -349,7 +349,7 @@ def _captured(
 def _warped(
     sheet: Floats, turn: float, depth: float, bend: float, random: Random, *, edge: float
 ) -> Floats:
-    """Turn by degrees, and let one side be shorter by a fraction; `edge` is what is around it."""
+    """Turn by degrees, and shorten one side by a fraction; `edge` is the light around the sheet."""
     rows, columns = sheet.shape
     corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float64)
     if depth:
