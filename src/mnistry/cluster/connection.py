@@ -128,7 +128,13 @@ def _check_listening(address: str) -> None:
 
 
 def import_ray() -> Any:
-    """Import Ray with our settings; those in the environment take precedence."""
+    """Import Ray with our settings; those in the environment take precedence.
+
+    Raises
+    ------
+    UsageError
+        If Ray is not installed.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:

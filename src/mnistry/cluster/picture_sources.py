@@ -279,7 +279,7 @@ class _Table:
         self._failed, self._failure = range(0), DataError("")
 
     def value(self, row: int) -> Any:
-        """Return the value in a row."""
+        """Return the value in a row; raise `DataError` if it cannot be read."""
         if row in self._failed:  # a second attempt would take as long as the first
             raise DataError(self._failure.what, where=self.path) from self._failure.__cause__
         if row >= self._firsts[-1]:

@@ -38,6 +38,11 @@ def wilson(correct: int, count: int) -> Interval:
     count
         Number of answers, at least 1.
 
+    Raises
+    ------
+    UsageError
+        If the counts are outside these ranges.
+
     Examples
     --------
     >>> low, high = wilson(9_799, 10_000)
@@ -71,6 +76,11 @@ def exact(count: int, of: int) -> Interval:
         How many, 0 to `of`.
     of
         Out of how many, at least 1.
+
+    Raises
+    ------
+    UsageError
+        If the counts are outside these ranges.
 
     Examples
     --------
@@ -127,6 +137,11 @@ def spread(values: Sequence[float]) -> Spread:
 
     The interval is mean +- t s / sqrt(n), t from Student's distribution with n - 1 degrees of
     freedom. Student, "The probable error of a mean", Biometrika 6, 1908.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two values.
 
     Examples
     --------

@@ -70,7 +70,7 @@ class Answer:
     is_contested: bool = False
 
     def doubted(self, why: str) -> "Answer":
-        """Return a copy with the status ``check``; earlier reasons stand before the new one.
+        """Return a copy with the status ``check``; earlier reasons come before the new one.
 
         It has no candidates: from now on no rule may decide what it is.
         """
@@ -197,7 +197,7 @@ def parse(entry: Field, text: str) -> tuple[Value, str | None]:
     Returns
     -------
     value, problem
-        The value, None if there is none; and why there is none.
+        The value, None if there is none; and what is wrong with the text, None if nothing is.
 
     Examples
     --------
@@ -304,7 +304,7 @@ def rule_broken(entry: Field, value: Value) -> str | None:
 
 
 def of_tick(fraction: float) -> Answer:
-    """Decide whether a box is ticked, by the part of it that has ink.
+    """Decide whether a box is ticked, by the share of it that has ink.
 
     Examples
     --------

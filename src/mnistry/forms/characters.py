@@ -1,8 +1,8 @@
 """Read the characters in the ink of fields: in the cells of a comb, or written freely.
 
 Two networks read each digit: one sees the digit alone, in MNIST's form, the other the line or the
-cell as it is. Returns what may stand in each place and how probable it is; what a field's type and
-the form's rules say about it comes later.
+cell as it is. The result has the characters that each place may have, with their probabilities; the
+field's type and the form's rules are applied later.
 """
 
 from collections.abc import Sequence
@@ -374,7 +374,7 @@ def divide(comb: Cells) -> DividedComb:
 
 
 def forms_of_comb(comb: Cells) -> list[DigitImage | None]:
-    """Return what stands in the cells that are not blank, in MNIST's form.
+    """Return the characters in the cells that are not blank, in MNIST's form.
 
     None stands for a cell that shares a mark with another one. The list is empty if a line goes
     through several cells.

@@ -160,7 +160,7 @@ class Field:
 
     @property
     def is_read(self) -> bool:
-        """Whether its characters are read: not those of ticks, choices, and texts kept as pictures.
+        """Whether its characters are read: not for ticks, choices and texts, kept as pictures.
 
         Examples
         --------
@@ -219,7 +219,7 @@ class Table:
 class Rule:
     """What must hold between fields.
 
-    A name is a field's, or ``table.column``. A rule about columns of one table alone holds in each
+    A name is a field's, or ``table.column``. A rule about columns of only one table holds in each
     of its rows; a sum that equals a field outside of the table adds up all rows.
 
     Attributes

@@ -204,7 +204,7 @@ def _lines_of(one: Field) -> Iterator[str]:
 
 
 def _of_pdf(blank: Path) -> Found | None:
-    """Return the fields that a PDF has itself; None if it has none, or is no PDF."""
+    """Return the fields that a PDF has itself; None if it has none, or is not a PDF."""
     with blank.open("rb") as file:
         if not is_pdf(file.read(HEAD_BYTES)):
             return None
@@ -378,7 +378,7 @@ def _boxes(darkness: NDArray[np.uint8]) -> tuple[list[Box], float]:
             continue
         slopes.append(_slope(area))
         widths.append(width**2)  # a wide area tells more
-        # The area begins a pixel behind the line, which is two or three wide: end in its middle.
+        # The area begins a pixel after the line, which is two or three wide: end in its middle.
         left, top = (x - 2) / _SCALE, (y - 2) / _SCALE
         found.append(Box(left, top, (width + 4) / _SCALE, (height + 4) / _SCALE))
     return sorted(found, key=lambda box: (box.y, box.x)), float(
@@ -395,7 +395,7 @@ def _slope(area: NDArray[np.bool_]) -> float:
 
 
 def _rows(boxes: Iterable[Box]) -> list[list[Box]]:
-    """Group boxes that stand side by side and have one height, from top to bottom."""
+    """Group boxes that are side by side and have the same height, from top to bottom."""
     rows: list[list[Box]] = []
     for box in sorted(boxes, key=lambda box: box.y):
         for row in reversed(rows[-20:]):

@@ -178,7 +178,7 @@ def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength, float]:
 
     The third value is the standard deviation of the paper.
     """
-    # Averages over unprinted pixels alone: print is ten times as dark as faint pencil.
+    # Averages over unprinted pixels only: print is ten times as dark as faint pencil.
     clear = (~printed).astype(np.float32)
     soft = _averages(grey * clear, clear, _SOFT * FINE)
     few_values, few = (_quarter(one) for one in (grey * clear, clear))

@@ -1,4 +1,4 @@
-"""The keys of FORM.toml: which there are, and of what type their values are.
+"""The keys of FORM.toml, and the types of their values.
 
 They are one JSON Schema: editors use it to complete and check FORM.toml, and `mistakes` checks a
 file by it. `mnistry.forms.loading` checks whether the values make sense together.

@@ -1,7 +1,7 @@
 """Where the boxes of a form lie on paper, in millimetres.
 
 Printing draws this layout and reading uses it: positions come from nowhere else. They depend on
-FORM.toml alone, not on fonts: widths of texts are estimated, and texts are printed to fit.
+FORM.toml, not on fonts: widths of texts are estimated, and texts are printed to fit.
 """
 
 import dataclasses
@@ -195,7 +195,7 @@ def wrap(text: str, width: float, style: Style = LABEL) -> list[str]:
 
 
 def _pieces(text: str, width: float, style: Style) -> Iterator[tuple[str, str]]:
-    """Yield the parts of a text between which a line may end, each with what stands before it."""
+    """Yield the parts of a text between which a line may end, each with what comes before it."""
     for word in text.split():
         if text_width(word, style) <= width and not any(_em(one) == 1 for one in word):
             yield " ", word
@@ -506,7 +506,7 @@ class _Flow:
 
 
 def _framed(form: Form, number: int, places: list[Place], texts: list[Text]) -> PageLayout:
-    """Return a page with its markers, codes, title and what stands beside them."""
+    """Return a page with its markers, codes and title, and what is printed beside them."""
     width, height = form.size
     far_x, far_y = width - EDGE - MARKER, height - EDGE - MARKER
     corners = ((EDGE, EDGE), (far_x, EDGE), (far_x, far_y), (EDGE, far_y))

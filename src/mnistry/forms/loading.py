@@ -24,7 +24,7 @@ MAX_LIST_BYTES = 5_000_000  # of a CSV file that lists values
 MAX_TEMPLATE_BYTES = 60_000_000
 MAX_BOXES = 20_000  # of all pages together
 _LEAST_HEIGHT = 5.0
-# Columns that the result has beside the fields.
+# Columns that the result has besides the fields.
 RESERVED = ("error", "file", "form", "page", "problems", "row", "serial")
 _ORDERS = {
     "date": (Counter(["YYYY", "MM", "DD"]), Counter(["YY", "MM", "DD"])),
@@ -519,7 +519,7 @@ class _Loader:
         tables = {name.partition(".")[0] if "." in name else "" for name in rule.names}
         adds_rows = rule.kind == "sum" and "." not in str(rule.equals)
         if len(tables) > 1 and not adds_rows:
-            expected = "fields alone, or columns of one table"
+            expected = "only fields, or only columns of one table"
             raise _FieldError((*at, rule.kind), "a rule about several tables", expected)
         of_sum = {str(rule.equals).partition(".")[0]}
         if rule.kind == "sum" and not adds_rows and of_sum != tables:

@@ -409,7 +409,7 @@ def files(form: Form, found: Sequence[Result], target: Path) -> Mapping[Path, by
     """Return the files of an export and their content, by the target's ending.
 
     A table of the form ``catch`` is a sheet of an ``.xlsx``, and otherwise a file of its own:
-    ``OUT_catch.csv``. A codebook is beside them.
+    ``OUT_catch.csv``. A codebook is added.
 
     Raises
     ------

@@ -196,7 +196,7 @@ def _draw_text(pdf: "FPDF", text: Text) -> None:
 
 
 def _draw_mark(pdf: "FPDF", mark: str, box: Box) -> None:
-    """Draw what stands between two boxes: a point, a colon, a dash or a slash."""
+    """Draw the mark between two boxes: a point, a colon, a dash or a slash."""
     x, y = box.x + box.width / 2, box.y + box.height / 2
     dots = {".": [box.bottom - 1.5 * _DOT], ":": [y - 1.5, y + 1.5]}.get(mark, [])
     for centre in dots:

@@ -243,7 +243,7 @@ class FormReader:
         return None
 
     def _foreign(self, code: Code | None) -> str | None:
-        """Return why a page with this code is none of this form's; None if it is one."""
+        """Return why a page with this code is not one of this form; None if it is."""
         if code is None:
             return None
         if code.form != self.form.identity:
@@ -382,7 +382,7 @@ def _doubt_faint(
 
 
 def _is_bilevel(grey: Grey) -> bool:
-    """Whether a scan is in black and white alone, perhaps reduced afterwards."""
+    """Whether a scan is in black and white only, perhaps reduced afterwards."""
     return bool(((grey < _NEARLY) | (grey > 255 - _NEARLY)).mean() > _BILEVEL)
 
 
@@ -445,7 +445,7 @@ def _away(box: Box, x: float, y: float) -> float:
 
 
 def _boxes(place: Place) -> Sequence[Box]:
-    """Return the boxes that are read by themselves: those of each option, or the whole."""
+    """Return the boxes that are read separately: one for each option, or the whole field."""
     return place.boxes if place.field.type == "choice" else (around(place.boxes),)
 
 

@@ -82,7 +82,7 @@ class Step:
     about
         The field that was decided, or whose decision was taken back; None if there was none.
     added, removed, changed
-        Fields that are now to be looked at, those that are no more, and those to be shown anew.
+        Fields that are new to look at, that are no longer to be looked at, and to be shown again.
     said
         A message: what was kept, and what was read.
     """
@@ -444,7 +444,7 @@ class Review(_Session):
         return decision.text
 
     def decide(self, name: str, text: str, *, confirmed: bool, insists: bool) -> Step:
-        """Keep what a person typed or confirmed for a field.
+        """Store what a person typed or confirmed for a field.
 
         Parameters
         ----------
@@ -579,7 +579,7 @@ class Audit(_Session):
         raise UsageError("not drawn for this audit")
 
     def decide(self, name: str, text: str, *, confirmed: bool, insists: bool) -> Step:  # noqa: ARG002
-        """Keep what a person typed; parameters as of `Review.decide`."""
+        """Store what a person typed; parameters as in `Review.decide`."""
         self._batch.refresh()
         one = self._drawn(name)
         typed, asks = self._meant(one.key, text, insists=insists)

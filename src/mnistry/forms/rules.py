@@ -101,7 +101,7 @@ class _Group:
 
 
 def _groups(form: Form, rule: Rule) -> list[_Group]:
-    """Return the fields of a rule: those of each row, if it is about columns of one table alone."""
+    """Return a rule's fields: a group for each row, if all are columns of one table; else one."""
     rows = {table.name: table.rows for table in form.tables}
     names = [*rule.names, *([rule.equals] if rule.equals else [])]
     tables = {name.split(".")[0] if "." in name else "" for name in names} - {""}

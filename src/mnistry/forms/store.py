@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS audits (
 """
 
 
-# What hinders SQLite without the batch being damaged, and what to do about it.
+# SQLite's errors that do not mean that the batch is damaged, and what to do about each.
 _HINDERED = {
     **dict.fromkeys(
         (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "wait for the other program that writes to it"
@@ -253,7 +253,7 @@ class Store:
     Parameters
     ----------
     folder
-        The batch's folder, made if it is missing, and readable by its owner alone; None keeps all
+        The batch's folder, made if it is missing, and readable only by its owner; None keeps all
         in memory, without pictures.
     must_exist
         Whether it is an error if there is no batch in the folder.
@@ -666,7 +666,7 @@ def with_decisions(sheet: Sheet, decided: Mapping[Key, Sequence[Decision]]) -> S
 
 
 def _prepare(folder: Path, *, must_exist: bool) -> None:
-    """Make the folder, or check that it is a batch; let its owner alone read it."""
+    """Make the folder, or check that it is a batch; let only its owner read it."""
     if not (folder / _FILE).is_file():
         if must_exist:
             raise UsageError(
@@ -719,7 +719,7 @@ def _row(sheet: int, key: Key, answer: Answer) -> tuple[Any, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON's types; a decimal as text, of which no digit is lost."""
+    """Return a value as JSON's types; a decimal as text, so that no digit is lost."""
     return {"decimal": str(value)} if isinstance(value, Decimal) else value
 
 

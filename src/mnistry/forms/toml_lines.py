@@ -1,4 +1,4 @@
-"""Read TOML, and find the line on which a value stands.
+"""Read TOML, and find the line of a value.
 
 Knows nothing of what the values mean.
 """
@@ -63,7 +63,7 @@ class _Statement:
 
 
 class Lines:
-    r"""The lines on which the values of a TOML text stand.
+    r"""The lines of the values in a TOML text.
 
     Parameters
     ----------

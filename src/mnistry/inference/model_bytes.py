@@ -146,7 +146,13 @@ def _filled(remedy: str | None, path: str | os.PathLike[str]) -> str | None:
 def onnx_content(
     model: str | os.PathLike[str] | bytes, name: str, max_bytes: int
 ) -> tuple[str, bytes]:
-    """Return an ONNX model's name for errors, `name` if no file is given, and its bytes."""
+    """Return an ONNX model's name for errors, `name` if no file is given, and its bytes.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or the model is larger than `max_bytes`.
+    """
     if not isinstance(model, bytes):
         return os.fspath(model), read(model, ".onnx", max_bytes)
     if len(model) > max_bytes:

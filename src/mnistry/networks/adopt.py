@@ -343,7 +343,7 @@ def _open_keras(path: Path) -> Network:
         result = np.empty((len(values), CLASSES), np.float32)
         for start in range(0, len(values), _BATCH):
             part = values[start : start + _BATCH]
-            # Keras compiles anew for each shape.
+            # Keras compiles again for each shape.
             size = 1 if len(part) == 1 else _BATCH
             padded = np.concatenate([part, np.zeros((size - len(part), *shape), part.dtype)])
             result[start : start + _BATCH] = model.predict_on_batch(padded)[: len(part)]

@@ -64,8 +64,8 @@ class Recipe:
     batch_size
         Images for each step of gradient descent.
     distortion
-        How far the training images are distorted, anew for each epoch; None leaves them as they
-        are.
+        How far the training images are distorted, differently in each epoch; None leaves them as
+        they are.
     plain_epochs
         The share of the epochs, 0 to 1, counted from the end, that use the images without
         distortion: the network adapts to images as it will meet them.

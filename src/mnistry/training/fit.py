@@ -81,7 +81,7 @@ def train(
     epochs, batch_size
         How often every image is used; images per step.
     distortion
-        How far to distort the images, anew in each epoch; None uses them as they are.
+        How far to distort the images, differently in each epoch; None uses them as they are.
     plain_epochs
         How many of the last epochs use the images without distortion.
     extra
@@ -225,6 +225,14 @@ def train_parts(
     """Fit a compiled model to images already split for validation; otherwise like `train`.
 
     The settings must have been checked already, for this number of images.
+
+    Raises
+    ------
+    UsageError
+        If a callback needs ``model.fit`` and JAX computes in several processes, or there are extra
+        images and the loss is sparse.
+    DivergedError
+        As in `train`.
     """
     kept, aside = parts
     epochs, batch_size, seed = settings.epochs, settings.batch_size, settings.seed
