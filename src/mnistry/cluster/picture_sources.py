@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from mnistry.errors import DataError
 from mnistry.images import decode
 from mnistry.images.find import ENDINGS, find_files
+from mnistry.system.files import path_text
 
 COLUMN = "image"
 TABLE, LIST = ".parquet", ".txt"
@@ -55,7 +56,7 @@ class Item:
         >>> Item("/page.png").name, Item("/scans.parquet", 17).name
         ('/page.png', '/scans.parquet#17')
         """
-        shown = _shown(self.path)
+        shown = path_text(self.path)
         return shown if self.row is None else f"{shown}#{self.row}"
 
 
@@ -87,7 +88,7 @@ class Pictures:
         self._paths, self._rows = list(rows), list(rows.values())
         counts = [1 if count is None else count for count in self._rows]
         self._firsts = np.cumsum([0, *counts])
-        self._index = {_shown(path): index for index, path in enumerate(rows)}
+        self._index = {path_text(path): index for index, path in enumerate(rows)}
 
     def __len__(self) -> int:
         """Return the number of pictures."""
@@ -122,12 +123,6 @@ def unpack(text: str) -> list[Item]:
     for path, start, stop in json.loads(text):
         items += [Item(path)] if start is None else [Item(path, row) for row in range(start, stop)]
     return items
-
-
-def _shown(path: str) -> str:
-    if path.isascii():
-        return path  # without a copy
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _absolute(path: str | Path) -> Path:

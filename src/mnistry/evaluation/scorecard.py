@@ -151,7 +151,7 @@ class Scorecard(Score):
     classes
         The name of each class.
     confusion
-        Number of images by label (row) and answer (column): one of each for every class.
+        Number of images by label (row) and answer (column), for every pair of classes.
     by_class
         A score for each class.
     mistakes

@@ -17,7 +17,7 @@ from mnistry.errors import DataError, Notice
 from mnistry.forms import loading
 from mnistry.forms.definition import Form
 from mnistry.forms.reading import FormReader, PageReading
-from mnistry.forms.store import NewPage, Store, path_text
+from mnistry.forms.store import NewPage, Store
 from mnistry.images import decode, sources
 from mnistry.inference import model_bytes, run_directory
 from mnistry.reading.reader import Reader
@@ -27,8 +27,8 @@ from mnistry.system import files, jobs
 _SIDE = 4200
 # Quality of the pictures that are kept, of 100.
 _QUALITY = 80
-# Seconds: a complete file in a watched folder is read after so long without a change; any other
-# file after so long, so that its error is reported; and between two looks at the folder.
+# Seconds without a change after which a complete file in a watched folder is read, and any other
+# file, so that its error is reported; and seconds between two looks at the folder.
 _QUIET, _PATIENCE, _PAUSE = 2.0, 30.0, 1.0
 # Lines in several scans are the same line if they lie closer than this share of the scan's side.
 _SAME_PLACE = 0.01
@@ -43,7 +43,7 @@ class Task:
     Attributes
     ----------
     file, path
-        Its file's number in the store, and path.
+        The number in the store, and the path, of its file.
     number, pages
         Which page of the file it is, from 1, and how many pages the file has.
     is_last
@@ -228,7 +228,7 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
     for path in paths:
         try:
             file = store.add_file(path, files.sha256(path))
-            if store.path_of(file) != path_text(path):
+            if store.path_of(file) != files.path_text(path):
                 outcome.notes.append(f"{path}: the same file as {store.path_of(file)}")
             if file in under_way or store.is_done(file, version):
                 continue

@@ -160,7 +160,7 @@ class Field:
 
     @property
     def is_read(self) -> bool:
-        """Whether its characters are read: not for ticks, choices and texts, kept as pictures.
+        """Whether its characters are read; those of ticks, choices and texts are not.
 
         Examples
         --------

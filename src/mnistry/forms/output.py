@@ -221,7 +221,7 @@ class Table:
 
 
 def tables(form: Form, found: Sequence[Result]) -> list[Table]:
-    """Arrange results as tables: one with a row for each sheet, and one for each form's table."""
+    """Arrange results as tables: one of the sheets, and one for each table of the form."""
     sheets = Table(
         "",
         (*((name, None) for name in _KEYS), *((one.name, one) for one in form.fields),

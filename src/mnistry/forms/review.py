@@ -82,7 +82,7 @@ class Step:
     about
         The field that was decided, or whose decision was taken back; None if there was none.
     added, removed, changed
-        Fields that are new to look at, that are no longer to be looked at, and to be shown again.
+        Fields that are now to be looked at, that no longer are, and that are to be shown again.
     said
         A message: what was kept, and what was read.
     """

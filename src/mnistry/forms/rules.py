@@ -206,7 +206,7 @@ def _unique_rows(group: _Group, found: dict[Key, Answer]) -> list[str]:
             continue
         if values in seen:
             for one in keys:
-                found[one] = found[one].doubted(f"row {seen[values] + 1} has the same value")
+                found[one] = found[one].doubted(f"row {seen[values] + 1} has the same values")
             rows = f"rows {seen[values] + 1} and {row + 1}"
             messages.append(f"{keys[0][0]}: {rows} have the same values")
         seen.setdefault(values, row)

@@ -329,14 +329,14 @@ class Store:
         with self._transaction():
             self._database.execute(
                 "INSERT OR IGNORE INTO files (path, sha256) VALUES (?, ?)",
-                (path_text(path), sha256),
+                (files.path_text(path), sha256),
             )
         row = self._database.execute("SELECT id FROM files WHERE sha256 = ?", (sha256,)).fetchone()
         return int(row[0])
 
     @_reads
     def path_of(self, file: int) -> str:
-        """Return the path under which a file was first given, as `path_text` writes it."""
+        """Return the path under which a file was first given, as `files.path_text` writes it."""
         row = self._database.execute("SELECT path FROM files WHERE id = ?", (file,)).fetchone()
         return str(row[0])
 
@@ -680,19 +680,6 @@ def _prepare(folder: Path, *, must_exist: bool) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.fsync_folder(folder.parent)
     folder.chmod(0o700)
-
-
-def path_text(path: str | Path) -> str:
-    r"""Return a path as text; bytes in it that are not UTF-8 are written as ``\xff``.
-
-    The system's names are bytes. A process in the C locale knows no other characters than ASCII.
-
-    Examples
-    --------
-    >>> path_text(os.fsdecode(b"gr\xc3\xb6\xdfe.png"))
-    'grö\\xdfe.png'
-    """
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _is_same(pattern: bytes | None, other: NDArray[np.uint8] | None) -> bool:

@@ -143,7 +143,7 @@ def dense(
     dropout: float = 0.0,
     classes: int = CLASSES,
 ) -> keras.KerasTensor:
-    """Dense layers, each node fed by all of the layer before: the classic experiment's network."""
+    """Dense layers, each node connected to all nodes of the layer before: the classic network."""
     values = layers.Flatten(name="flatten")(scaled)
     for number in range(1, depth + 1):
         name = "hidden" if depth == 1 else f"hidden_{number}"

@@ -273,7 +273,7 @@ def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
 
 
 def _digits(dataset: Dataset) -> tuple[Split, Split]:
-    """Return the labelled training and test images of a dataset; raise if they are not digits."""
+    """Return a dataset's labelled training and test images; raise `DataError` if it lacks them."""
     train, test = dataset.train, dataset.test
     known = train is not None and train.labels is not None and set(train.labels) == set(range(10))
     if not known or train is None or test is None or test.labels is None:

@@ -10,7 +10,7 @@ import re
 import zipfile
 from pathlib import Path
 
-HEAD_BYTES = 1024  # at the beginning of a file, which tell its kind
+HEAD_BYTES = 1024  # this many bytes at the beginning of a file tell its kind
 
 
 class Kind(enum.Enum):

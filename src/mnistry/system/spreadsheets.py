@@ -4,7 +4,7 @@ _NOT_FIRST = ("=", "+", "-", "@", "\t", "\r")
 
 
 def spreadsheet_text(text: str) -> str:
-    """Return a cell's text, after an apostrophe if a spreadsheet would take it for a formula.
+    """Return a cell's text; if a spreadsheet would take it for a formula, after an apostrophe.
 
     Examples
     --------

@@ -24,8 +24,8 @@ from mnistry.networks.fast_layers import accelerated
 from mnistry.system import aligned
 from mnistry.system.signals import put_off
 from mnistry.training import processes, sharding
+from mnistry.training.batches import EVALUATION_BATCH
 
-_EVALUATION_BATCH = 1000
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
 
 
@@ -187,7 +187,7 @@ class Engine:
 
         model = self._models[0]
         weights, others, _, metrics = state
-        size = min(_EVALUATION_BATCH, len(images))
+        size = min(EVALUATION_BATCH, len(images))
         metrics = jax.tree.map(jax.numpy.zeros_like, metrics)
 
         def judge(metrics: Any, start: Any, count: int) -> tuple[Any, Any]:

@@ -28,7 +28,7 @@ from mnistry.networks import checks
 from mnistry.recipes.recipe import LOSSES, OPTIMIZERS
 from mnistry.system.cores import divide_processor
 from mnistry.training import checkpoints, processes
-from mnistry.training.batches import Batches, epoch_images
+from mnistry.training.batches import EVALUATION_BATCH, Batches, epoch_images
 from mnistry.training.callbacks import Guard, Records, check_callbacks, wants_batches
 from mnistry.training.history import History, Progress
 from mnistry.training.startup import cached_programs
@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 
 # Short enough for a smooth progress bar, long enough to cost nothing.
 SECONDS_A_PIECE = 0.1
-_EVALUATION_BATCH = 1000
 
 
 def train(
@@ -325,7 +324,7 @@ def _run_epochs(
             raise
         if watched is not None and math.isfinite(logs["loss"]):
             judged = model.evaluate(
-                *watched, batch_size=_EVALUATION_BATCH, verbose=0, return_dict=True, callbacks=every
+                *watched, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True, callbacks=every
             )
             for name, value in processes.broadcast(judged).items():
                 logs[f"val_{name}"] = float(value)
@@ -404,7 +403,7 @@ def _fit(
         shuffle=False,  # Batches shuffles
         verbose=0,
         validation_data=watched,
-        validation_batch_size=_EVALUATION_BATCH,
+        validation_batch_size=EVALUATION_BATCH,
         callbacks=[_EveryBatch(batches, records), Guard(), *callbacks, records],
     )
 
