@@ -31,7 +31,7 @@ from mnistry.datasets.fit import fit_image
 from mnistry.datasets.splits import hold_out
 from mnistry.images.mnist_form import normalise
 from mnistry.inference.run_directory import find_network
-from mnistry.networks.two_views import Start
+from mnistry.networks.two_views import TeachableOnnx
 from mnistry.reading.reader import SHIPPED
 from mnistry.runs import teaching
 from mnistry.training import teach
@@ -92,7 +92,7 @@ def bent(images: NDArray[np.uint8], seed: int, strength: float) -> NDArray[np.ui
     return np.stack([normalise(one.astype(np.float32) / 255) for one in moved])
 
 
-def bent_hand(start: Start, digits: Split, seed: int) -> Split:
+def bent_hand(start: TeachableOnnx, digits: Split, seed: int) -> Split:
     """Bend digits so far that the start misreads about `_WRONG` of them."""
     random = np.random.default_rng([seed, 9])
     chosen = random.permutation(len(digits.images))[:_BENT]
@@ -116,14 +116,14 @@ def written_hand(folder: Path, writer: int) -> Split:
     return Split(np.stack(formed), np.array([digit.digit for digit in digits], np.uint8))
 
 
-def read(start: Start, features: Floats) -> Floats:
+def read(start: TeachableOnnx, features: Floats) -> Floats:
     """Return the start's probabilities."""
     return softmax(features @ start.kernel + start.bias).astype(np.float32)
 
 
 def measure(
-    start: Start, hand: Split, size: int, draws: int, rehearsal: teach.Rehearsal, remembered: Split,
-    sums: tuple[Sum, Sum],
+    start: TeachableOnnx, hand: Split, size: int, draws: int, rehearsal: teach.Rehearsal,
+    remembered: Split, sums: tuple[Sum, Sum],
 ) -> None:  # fmt: skip
     """Teach with some digits of a hand, again and again, and add up how the others are read."""
     labels = np.asarray(hand.labels)
@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--develop", action="store_true")
     arguments = parser.parse_args()
     path = SHIPPED if arguments.start is None else find_network(arguments.start).file
-    start = Start(path.read_bytes(), str(path))
+    start = TeachableOnnx(path.read_bytes(), str(path))
     dataset = mnistry.load("mnist")
     rehearsed, nothing, _ = teaching.choose_rehearsal(dataset.train, 0)
     rehearsal = teach.Rehearsal.of(start, rehearsed, nothing)

@@ -1,13 +1,13 @@
 """Shares of 1 as percentages, written the same way everywhere.
 
-Knows nothing of what they are shares of.
+Knows nothing of what the shares mean.
 """
 
 _SURE = 1 - 1e-9  # softmax reaches 0 and 1 only by rounding
 
 
 def percent(share: float, places: int = 2) -> str:
-    """Write a share of 1 as a percentage, as 100 % or 0 % only if it is exactly that.
+    """Write a share of 1 as a percentage; 100 % is written only for exactly 1, 0 % only for 0.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def percent(share: float, places: int = 2) -> str:
 
 
 def confidence(probability: float, places: int = 1) -> str:
-    """Write a network's probability as a percentage: it is never sure, so never 0 % or 100 %.
+    """Write a network's probability as a percentage; no network is sure, so never 0 % or 100 %.
 
     Examples
     --------

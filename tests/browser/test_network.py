@@ -16,7 +16,7 @@ import mnistry
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import javascript, onnx_graph
-from mnistry.networks.two_views import Start
+from mnistry.networks.two_views import TeachableOnnx
 from mnistry.reading.reader import SHIPPED
 from mnistry.training.teach import Bend
 
@@ -62,7 +62,7 @@ def exported(model: object) -> bytes:
 
 def taught(content: bytes) -> bytes:
     """Return a network with two views, as one that was taught has."""
-    start = Start(content, "start")
+    start = TeachableOnnx(content, "start")
     rows, columns = (axis.ravel().astype(np.float32) for axis in np.mgrid[:28, :28])
     bend = Bend.of(columns + 0.2 * (rows - 13.5), rows + 0.1 * (columns - 13.5))
     random, size = np.random.default_rng(0), len(start.kernel)

@@ -71,7 +71,7 @@ def test_an_interrupted_sweep_resumes_its_trainings_and_repeats_none(
         return run_epoch(engine, active, orders, epoch, report)
 
     monkeypatch.setattr(together, "_run_epoch", interrupt)
-    monkeypatch.setattr(sweep, "_KEPT", 1)  # none falls behind
+    monkeypatch.setattr(sweep, "_REDUCTION", 1)  # none falls behind
     with pytest.raises(KeyboardInterrupt):
         sweep.run(planned, SAMPLE, tmp_path, here=True)
     statuses = {Run.open(tmp_path / "runs" / trial.name).status for trial in planned}
@@ -86,7 +86,7 @@ def test_an_interrupted_sweep_resumes_its_trainings_and_repeats_none(
 def test_a_training_that_diverges_counts_as_0_and_one_that_fails_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "_KEPT", 1)
+    monkeypatch.setattr(sweep, "_REDUCTION", 1)
     planned = trials(0.01, 1e38)
     finish = experiment._finish
 

@@ -45,7 +45,7 @@ def test_an_ending_that_lies_changes_nothing(name, tmp_path):
         (b"\x28\xb5\x2f\xfd" + bytes(99), "zstd -d"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
         (gzip.compress(b"RDX3\nX\n" + bytes(99), mtime=0), "in R: write.csv"),
-        (b"SQLite format 3\0" + bytes(99), "a database of SQLite"),
+        (b"SQLite format 3\0" + bytes(99), "an SQLite database"),
         (b"\x00\x00\x00\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "mnistry read"),
         (bytes(range(1, 200)) * 9, "unknown file type"),
     ],

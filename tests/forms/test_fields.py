@@ -183,7 +183,7 @@ def test_paper_without_boxes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no fields found; expected a blank form"):
         fields.find(blank)
     Image.new("L", (840, 900), 255).save(blank)
-    with pytest.raises(DataError, match="does not say how large its paper is"):
+    with pytest.raises(DataError, match="the size of its paper is not known"):
         fields.find(blank)
     Image.new("L", (840, 1188), 255).save(blank, dpi=(11, 11))
     with pytest.raises(DataError, match="a page of 1940 by 2743 mm; expected at most 1200 mm"):

@@ -116,7 +116,7 @@ def test_orders_hold_in_the_sheet_and_in_each_row(form_of: Make) -> None:
     assert found.problems == (
         "start is 10:30, which is not earlier than end, 09:15",
         "range, row 2: low is 1, which is not less than high, 1",
-        "range: rows 1 and 2 say the same",
+        "range: rows 1 and 2 have the same values",
     )
     statuses = {at: answer.status for at, answer in found.answers.items()}
     assert statuses["range", 0, "low"] == OK

@@ -9,7 +9,7 @@ from mnistry.concepts import softmax
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import onnx_graph, onnx_wrap, two_views
-from mnistry.networks.two_views import Start
+from mnistry.networks.two_views import TeachableOnnx
 from mnistry.reading.reader import SHIPPED
 from mnistry.training.teach import Bend, Taught
 
@@ -28,7 +28,7 @@ def test_features_and_last_layer_give_the_networks_own_answers(
     network: str, images: np.ndarray
 ) -> None:
     content = SHIPPED.read_bytes() if network == "the built-in one" else built(network)
-    start = Start(content, network)
+    start = TeachableOnnx(content, network)
     logits = start.features(images.astype(np.float32)) @ start.kernel + start.bias
     expected = onnx_session.probabilities(onnx_session.open_session(content), images)
     assert abs(softmax(logits) - expected).max() < 1e-5
@@ -40,11 +40,11 @@ def test_batches_that_threads_share_come_in_order(
     monkeypatch.setattr(two_views, "_BATCH", 7)
     pixels = images.astype(np.float32)
     alone, shared = (
-        Start(SHIPPED.read_bytes(), "it", threads).features(pixels) for threads in (1, 3)
+        TeachableOnnx(SHIPPED.read_bytes(), "it", threads).features(pixels) for threads in (1, 3)
     )
     assert (alone == shared).all()
     assert np.allclose(
-        alone[33], Start(SHIPPED.read_bytes(), "it").features(pixels[33:34])[0], atol=1e-4
+        alone[33], TeachableOnnx(SHIPPED.read_bytes(), "it").features(pixels[33:34])[0], atol=1e-4
     )
 
 
@@ -52,7 +52,7 @@ def test_a_graph_with_two_views_answers_as_computed_and_shares_the_weights(
     images: np.ndarray,
 ) -> None:
     content = SHIPPED.read_bytes()
-    start = Start(content, "start")
+    start = TeachableOnnx(content, "start")
     rows, columns = (axis.ravel().astype(np.float32) for axis in np.mgrid[:28, :28])
     bend = Bend.of(columns + 0.2 * (rows - 13.5), rows)
     random = np.random.default_rng(0)
@@ -70,13 +70,13 @@ def test_a_graph_with_two_views_answers_as_computed_and_shares_the_weights(
 
 
 def test_a_network_that_was_taught_already_cannot_be_a_start() -> None:
-    start = Start(built("linear"), "start")
+    start = TeachableOnnx(built("linear"), "start")
     rows, columns = (axis.ravel().astype(np.float32) for axis in np.mgrid[:28, :28])
     bend = Bend.of(columns, rows)
     kernel, bias = np.zeros((2 * len(start.kernel), 20), np.float32), np.zeros(20, np.float32)
     taught = start.with_bent_view(bend.places, bend.shares, kernel, bias)
     with pytest.raises(ModelError, match=r"taught already.*with all examples together"):
-        Start(taught, "a run")
+        TeachableOnnx(taught, "a run")
 
 
 def test_a_graph_that_does_not_end_in_a_dense_layer_is_refused() -> None:
@@ -96,4 +96,4 @@ def test_a_graph_that_does_not_end_in_a_dense_layer_is_refused() -> None:
     content = onnx_wrap.serialised(model)
     onnx_session.open_session(content)
     with pytest.raises(ModelError, match="its last layer is not a dense layer"):
-        Start(content, "other.onnx")
+        TeachableOnnx(content, "other.onnx")

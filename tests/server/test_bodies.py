@@ -99,7 +99,7 @@ def test_uploads_are_never_written_to_a_file(
     nowhere = tmp_path / "no-such-folder"
     monkeypatch.setattr(tempfile, "tempdir", str(nowhere))
     large = client.post("/api/read", files={"file": ("x.png", bytes(9_000_000))})
-    assert "zero bytes alone" in large.json()["error"]["what"]
+    assert "only zero bytes" in large.json()["error"]["what"]
 
 
 def test_case_81_thousands_of_parts_are_refused(client: TestClient) -> None:

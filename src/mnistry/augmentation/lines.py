@@ -505,7 +505,7 @@ def _mixed(random: Random, _judge: bool) -> Layout:
 
 
 def _words(random: Random, _judge: bool) -> Layout:
-    """Write letters alone, or before a number."""
+    """Write only letters, or letters before a number."""
     words = " ".join("?" * int(random.integers(2, 7)) for _ in range(random.integers(1, 3)))
     return _plain(words if random.random() < 0.4 else f"{words} {_figures(random, 1, 5)}")
 

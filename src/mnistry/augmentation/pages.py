@@ -121,7 +121,7 @@ def _put(page: Grey, part: Grey, x: int, y: int) -> None:
 
 
 def _ruled(ink: Grey, random: Random) -> Floats:
-    """Rule half of the pages."""
+    """Return where rules are, 1 or 0: half of the pages are ruled or squared."""
     ruled = np.zeros(ink.shape, np.float32)
     if random.random() < 0.5:
         return ruled
@@ -164,7 +164,7 @@ def _view(
 
 
 def _surroundings(size: tuple[int, int], kind: str, random: Random) -> Floats:
-    """Make the desk or a scanner's lid; the page itself, where it ends, for other kinds."""
+    """Make what surrounds the page: a desk, a scanner's lid, or for other kinds more paper."""
     columns, rows = size
     if kind == "lid":
         return np.full((rows, columns), random.uniform(5, 90), np.float32)
@@ -178,7 +178,7 @@ def _surroundings(size: tuple[int, int], kind: str, random: Random) -> Floats:
 
 
 def _put_thumb(seen: Floats, random: Random) -> None:
-    """Hold the page at an edge."""
+    """Draw a thumb that holds the page at an edge; `seen` is changed."""
     rows, columns = seen.shape
     long = random.uniform(0.06, 0.14) * max(seen.shape)
     sides = [(0, 0.5), (1, 0.5), (0.5, 1), (0.5, 0)]

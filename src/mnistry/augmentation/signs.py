@@ -132,7 +132,7 @@ _OTHERS = {
 _JUDGED_BY = ("K", "T", "e", "#", "star", "U", "right")
 # In both families: the marks that are most common among digits.
 _COMMON = ("times", "divide", "equals", "percent", "(", ")")
-# Six in ten of the drawn letters and signs are chosen from these alone.
+# Six in ten of the drawn letters and signs are chosen from these only.
 _FREQUENT = (*_COMMON, "R", "A", "m", "k", "x", "euro")
 
 

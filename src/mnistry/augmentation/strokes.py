@@ -102,23 +102,23 @@ def write(images: Images, pen: Pen, random: np.random.Generator) -> Images:
     """
     count = len(images)
 
-    def befallen() -> NDArray[np.intp]:
+    def affected() -> NDArray[np.intp]:
         return np.flatnonzero(random.random(count) < pen.chance)
 
     ink = np.divide(images, 255, dtype=np.float32)
-    some = befallen()
+    some = affected()
     ink[some] = _with_stroke(images[some], random.uniform(pen.thinnest, pen.thickest, len(some)))
-    some = befallen()
+    some = affected()
     ink[some] = _cut(
         ink[some], random.uniform(0, pen.cut, len(some)), random.integers(4, size=len(some))
     )
-    some = befallen()
+    some = affected()
     ink[some] = _with_remains(ink[some], ink[some - 1], random)
-    some = befallen()
+    some = affected()
     ink[some] = _blurred(ink[some], random.uniform(0, pen.blur, len(some)))
-    some = befallen()
+    some = affected()
     ink[some] *= random.uniform(pen.faintest, 1, (len(some), 1, 1)).astype(np.float32)
-    some = befallen()
+    some = affected()
     spread = random.uniform(0, pen.noise, (len(some), 1, 1)).astype(np.float32)
     ink[some] += spread * random.standard_normal((len(some), SIDE, SIDE), np.float32)
     return np.asarray(np.rint(255 * np.clip(ink, 0, 1)), np.uint8)

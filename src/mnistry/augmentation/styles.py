@@ -45,7 +45,7 @@ def make(images: Images, labels: Labels, count: int, random: Random) -> Split:
     Raises
     ------
     UsageError
-        If among the images of one of these digits there is none to which strokes can be added.
+        If strokes can be added to no image of one of these digits.
     """
     counts = {1: count - 2 * (count // 4), 7: count // 4, 2: count // 4}
     made = [

@@ -39,7 +39,7 @@ class TablePicture:
         The correct text of each cell: empty for an empty cell, and with a ``?`` for each letter.
     merged
         For each group of merged cells its first row and column, and the rows and columns that it
-        spans; its text stands in the first of them.
+        spans; its text is in the first of them.
     kind
         ``"scan"`` or ``"photo"``, and what is special about it.
     """
@@ -170,7 +170,7 @@ def _one_writer(digits: Digits, random: Random) -> Digits:
 def _filled(
     rows: int, columns: int, digits: Digits, pen: Pen, high: float, random: Random
 ) -> list[list[_Cell]]:
-    """Choose and write what stands in the cells: a kind of number for each column."""
+    """Choose and write the content of the cells: a kind of number for each column."""
     kinds = random.choice(
         ["digit", "whole", "decimal", "signed"], columns, p=[0.25, 0.4, 0.2, 0.15]
     )
@@ -349,7 +349,7 @@ def _captured(
 def _warped(
     sheet: Floats, turn: float, depth: float, bend: float, random: Random, *, edge: float
 ) -> Floats:
-    """Turn by degrees, and let one side be shorter by a fraction; `edge` is what is around it."""
+    """Turn by degrees, and shorten one side by a fraction; `edge` is the light around the sheet."""
     rows, columns = sheet.shape
     corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float64)
     if depth:

@@ -217,6 +217,7 @@ class _Unopened:
 def divide(numbers: NDArray[np.intp], most: int, workers: int) -> list[NDArray[np.intp]]:
     """Divide work into parts that become smaller, so that workers finish at about the same time.
 
+    A part has at most `most` numbers, or more if there would be too many parts otherwise.
     C. Polychronopoulos, D. Kuck: Guided Self-Scheduling, 1987, with parts of half the size.
 
     Examples
@@ -363,7 +364,7 @@ class _Worker:
     def read_part(self, part: str, driver: str) -> list[int]:
         """Read a part and write its results; return the positions of pictures that it cannot open.
 
-        Nothing is written, and an error raised, unless `driver` is the one that may write.
+        Raise an error and write nothing unless `driver` is the one that may write.
         """
         import pyarrow
 

@@ -16,7 +16,7 @@ from typing import Any
 from mnistry.errors import ResourceError, UsageError
 
 LOCAL = "local"
-_PATIENCE = 5.0  # seconds
+_PATIENCE = 5.0  # seconds to wait until the head of a cluster answers
 # Ray reads these when it is first imported. Most of them turn off output that is not for our users.
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
@@ -128,7 +128,13 @@ def _check_listening(address: str) -> None:
 
 
 def import_ray() -> Any:
-    """Import Ray with our settings; those in the environment take precedence."""
+    """Import Ray with our settings; those in the environment take precedence.
+
+    Raises
+    ------
+    UsageError
+        If Ray is not installed.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:

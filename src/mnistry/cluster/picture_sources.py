@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from mnistry.errors import DataError
 from mnistry.images import decode
 from mnistry.images.find import ENDINGS, find_files
+from mnistry.system.files import path_text
 
 COLUMN = "image"
 TABLE, LIST = ".parquet", ".txt"
@@ -55,7 +56,7 @@ class Item:
         >>> Item("/page.png").name, Item("/scans.parquet", 17).name
         ('/page.png', '/scans.parquet#17')
         """
-        shown = _shown(self.path)
+        shown = path_text(self.path)
         return shown if self.row is None else f"{shown}#{self.row}"
 
 
@@ -87,7 +88,7 @@ class Pictures:
         self._paths, self._rows = list(rows), list(rows.values())
         counts = [1 if count is None else count for count in self._rows]
         self._firsts = np.cumsum([0, *counts])
-        self._index = {_shown(path): index for index, path in enumerate(rows)}
+        self._index = {path_text(path): index for index, path in enumerate(rows)}
 
     def __len__(self) -> int:
         """Return the number of pictures."""
@@ -122,12 +123,6 @@ def unpack(text: str) -> list[Item]:
     for path, start, stop in json.loads(text):
         items += [Item(path)] if start is None else [Item(path, row) for row in range(start, stop)]
     return items
-
-
-def _shown(path: str) -> str:
-    if path.isascii():
-        return path  # without a copy
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _absolute(path: str | Path) -> Path:
@@ -171,7 +166,8 @@ def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
 
 
 def _may_be_read(path: Path) -> bool:
-    # Not by content: there may be a million, on slow disks. Folders that cannot be listed count.
+    # By its name, not its content: there may be a million, on slow disks. A folder that cannot be
+    # listed counts.
     return path.suffix.lower() in ENDINGS | {TABLE} or path.is_dir()
 
 
@@ -278,7 +274,7 @@ class _Table:
         self._failed, self._failure = range(0), DataError("")
 
     def value(self, row: int) -> Any:
-        """Return the value in a row."""
+        """Return the value in a row; raise `DataError` if it cannot be read."""
         if row in self._failed:  # a second attempt would take as long as the first
             raise DataError(self._failure.what, where=self.path) from self._failure.__cause__
         if row >= self._firsts[-1]:

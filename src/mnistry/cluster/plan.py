@@ -18,7 +18,7 @@ SETTINGS: dict[str, type] = {
     "network": str, "units": int, "depth": int, "optimizer": str, "learning_rate": float,
     "momentum": float, "batch_size": int,
 }  # fmt: skip
-_DRAWS = 100  # for each trial; then there are too few different configurations
+_DRAWS = 100  # for each trial; if they do not suffice, there are too few different configurations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Choice:
     values: tuple[Any, ...]
 
     def draw(self, generator: np.random.Generator) -> Any:
-        """Draw one."""
+        """Draw a value."""
         return self.values[int(generator.integers(len(self.values)))]
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """A range of numbers, drawn uniformly or log-uniformly."""
+    """A range of numbers, drawn uniformly or log-uniformly (`logarithmic`); rounded if `whole`."""
 
     low: float
     high: float
@@ -42,7 +42,7 @@ class Range:
     whole: bool
 
     def draw(self, generator: np.random.Generator) -> float:
-        """Draw one."""
+        """Draw a number, of four significant digits unless it is whole."""
         if self.logarithmic:
             drawn = math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
         else:

@@ -36,7 +36,7 @@ from mnistry.system import cores, files
 
 _PLAN, _ENDED, _RUNS, RESULTS = "sweep.json", "ended.jsonl", "runs", "results.csv"
 _RATES = ("learning_rate", "momentum")
-_KEPT = 4  # of so many trainings, one goes on
+_REDUCTION = 4  # ASHA's reduction factor: of so many trainings, one goes on
 _TOGETHER = 40  # trainings in one program, at most
 _TRIES = 3  # for a trial whose worker dies
 _PATIENCE = 30.0  # seconds for a stopped worker to release its run
@@ -118,8 +118,8 @@ def check(trials: Sequence[Trial], dataset: Dataset) -> None:
     for trial in trials:
         # The ranges of the rates are checked already, so one trial with a rate is enough.
         recipe = dataclasses.asdict(trial.experiment.recipe)
-        given = [recipe.pop(name) is None for name in _RATES]
-        kinds[json.dumps([given, recipe])] = trial.experiment
+        are_default = [recipe.pop(name) is None for name in _RATES]
+        kinds[json.dumps([are_default, recipe])] = trial.experiment
     from mnistry.runs import experiment
 
     for one in kinds.values():
@@ -357,12 +357,17 @@ def _train_here(notes: _Notes, dataset: Dataset, folder: Path) -> None:
             _train_together(notes, new[start : start + _TOGETHER], dataset, folder, ladder)
 
 
+def _first_rung(epochs: int) -> int:
+    """Return the number of epochs after which a training may first be stopped."""
+    return max(1, epochs // 5)
+
+
 class _Ladder:
-    """Successive halving: after certain epochs only the best trainings go on."""
+    """Successive halving: after certain epochs only the best quarter of the trainings goes on."""
 
     def __init__(self, epochs: int) -> None:
-        first = max(1, epochs // 5)
-        rungs = (first * _KEPT**number for number in range(epochs))
+        first = _first_rung(epochs)
+        rungs = (first * _REDUCTION**number for number in range(epochs))
         self._scores: dict[int, list[float]] = {r: [] for r in rungs if r < epochs}
 
     def behind(self, epoch: int, scores: Mapping[int, float]) -> list[int]:
@@ -370,7 +375,7 @@ class _Ladder:
         if epoch not in self._scores:
             return []
         self._scores[epoch] += scores.values()
-        least = np.percentile(self._scores[epoch], 100 - 100 / _KEPT)
+        least = np.percentile(self._scores[epoch], 100 - 100 / _REDUCTION)
         return [number for number, score in scores.items() if score < least]
 
 
@@ -400,7 +405,7 @@ def _train_together(
             after_epoch=after_epoch,
         )
     except Exception as error:
-        why = _reason(error)
+        why = work.reason(error)
     for number, trial in enumerate(trials):
         if number in stopped:
             epoch, score = stopped[number]
@@ -415,7 +420,7 @@ def _train_alone(notes: _Notes, trial: Trial, dataset: Dataset, path: Path) -> N
     try:
         work.run_or_resume(trial, dataset, path)
     except Exception as error:
-        why = _reason(error)
+        why = work.reason(error)
     _note_run(notes, trial, path, why)
 
 
@@ -430,10 +435,6 @@ def _note_run(notes: _Notes, trial: Trial, path: Path, why: str) -> None:
         notes.note(trial.name, {work.EPOCH: 0, work.SCORE: 0.0, work.END: work.DIVERGED})
     else:
         notes.fail(trial.name, why)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, MnistryError) else f"{type(error).__name__}: {error}"
 
 
 def _tune(notes: _Notes, place: Place) -> None:
@@ -455,7 +456,10 @@ def _tune(notes: _Notes, place: Place) -> None:
                 metric=work.SCORE,
                 mode="max",
                 scheduler=ASHAScheduler(
-                    time_attr=work.EPOCH, max_t=epochs, grace_period=max(1, epochs // 5)
+                    time_attr=work.EPOCH,
+                    max_t=epochs,
+                    grace_period=_first_rung(epochs),
+                    reduction_factor=_REDUCTION,
                 ),
                 reuse_actors=True,
             ),

@@ -113,11 +113,15 @@ def train(config: Mapping[str, Any]) -> None:
         report(0, 0.0, DIVERGED)
     except Exception as error:  # Tune retries a trial only if its worker dies
         if not stopped:  # after a stop Tune no longer accepts reports
-            kind = "" if isinstance(error, MnistryError) else f"{type(error).__name__}: "
-            report(0, 0.0, FAILED, f"{kind}{error}")
+            report(0, 0.0, FAILED, reason(error))
     else:
         epochs = run.epochs()
         report(len(epochs), epochs[-1].val_accuracy, DONE)
+
+
+def reason(error: Exception) -> str:
+    """Return why a training failed: the error's message, with its type if it is not ours."""
+    return str(error) if isinstance(error, MnistryError) else f"{type(error).__name__}: {error}"
 
 
 @atexit.register

@@ -1,4 +1,4 @@
-"""The mathematics of the experiment in NumPy alone: a lesson in five short chapters.
+"""The mathematics of the experiment in plain NumPy: a lesson in five short chapters.
 
 `nodes`
     What a node computes, a layer of nodes, and the activation functions.

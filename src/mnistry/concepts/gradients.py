@@ -1,4 +1,4 @@
-"""Chapter 4: backpropagation: the gradient of the loss, and finite differences to check it with.
+"""Chapter 4: the gradient of the loss by backpropagation, and finite differences to check it with.
 
 A weight's gradient is the derivative of the loss with respect to that weight. The chain rule
 gives it from the output layer backwards. A node's *error* is the derivative of the loss with

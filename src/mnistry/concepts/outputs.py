@@ -109,6 +109,10 @@ def from_one_hot(rows: ArrayLike) -> NDArray[np.intp]:
     rows
         Shape ``(n, classes)`` or ``(classes,)``; not checked to be one-hot.
 
+    Returns
+    -------
+    Labels from 0, shape ``(n,)``, or a single one.
+
     Examples
     --------
     >>> print(from_one_hot(one_hot([2, 0])))

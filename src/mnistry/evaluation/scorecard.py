@@ -151,7 +151,7 @@ class Scorecard(Score):
     classes
         The name of each class.
     confusion
-        Number of images by label (row) and answer (column), 10 rows of 10.
+        Number of images by label (row) and answer (column), for every pair of classes.
     by_class
         A score for each class.
     mistakes
@@ -325,9 +325,9 @@ def score(
     Parameters
     ----------
     labels
-        Integers from 0 to 9, shape ``(n,)``.
+        Integers from 0 to ``len(classes) - 1``, shape ``(n,)``.
     probabilities
-        The output of softmax, shape ``(n, 10)``: rows from 0 to 1 that sum to 1.
+        The output of softmax, shape ``(n, len(classes))``: rows from 0 to 1 that sum to 1.
     disputed
         Indices of images with a disputed label: `DISPUTED_MNIST_TEST` for MNIST's test images.
         They are scored too; `Scorecard.undisputed` is the score without them.

@@ -38,6 +38,11 @@ def wilson(correct: int, count: int) -> Interval:
     count
         Number of answers, at least 1.
 
+    Raises
+    ------
+    UsageError
+        If the counts are outside these ranges.
+
     Examples
     --------
     >>> low, high = wilson(9_799, 10_000)
@@ -60,10 +65,10 @@ def wilson(correct: int, count: int) -> Interval:
 def exact(count: int, of: int) -> Interval:
     """Return the exact 95 % confidence interval for a proportion, for counts near 0.
 
-    Of C. J. Clopper and E. S. Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the
-    Case of the Binomial", Biometrika 26, 1934: it covers the true proportion in at least 95 % of
-    cases. If the count is 0, or all, nothing can lie on its other side, and the whole 5 % is spent
-    on the one limit: for 0 that is the rule of three, 3 divided by `of`.
+    It covers the true proportion in at least 95 % of cases. C. J. Clopper and E. S. Pearson, "The
+    Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", Biometrika 26,
+    1934. If the count is 0 or `of`, one end of the interval is known, and the other end takes the
+    whole 5 %: for 0 it is about 3 divided by `of`, the rule of three.
 
     Parameters
     ----------
@@ -71,6 +76,11 @@ def exact(count: int, of: int) -> Interval:
         How many, 0 to `of`.
     of
         Out of how many, at least 1.
+
+    Raises
+    ------
+    UsageError
+        If the counts are outside these ranges.
 
     Examples
     --------
@@ -127,6 +137,11 @@ def spread(values: Sequence[float]) -> Spread:
 
     The interval is mean +- t s / sqrt(n), t from Student's distribution with n - 1 degrees of
     freedom. Student, "The probable error of a mean", Biometrika 6, 1908.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two values.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from mnistry.explain.learning import LearningStep, LossCurve, Saliency, WeightCh
 from mnistry.runs.directory import Run
 
 _POINTS = 24  # of the curve: each is a pass of all other images through the network
-_OTHERS = 200  # of them, at most
+_OTHERS = 200  # the maximum number of other images
 # Added to a weight to check its gradient by a difference: less drowns in the rounding of float32.
 _DIFFERENCE = 0.01
 
@@ -142,7 +142,7 @@ def _learn(
 
 @contextlib.contextmanager
 def _logits(model: keras.Model) -> Iterator[Any]:
-    """Yield the tensor before softmax; the model must be used during the block alone."""
+    """Yield the tensor before softmax; it is valid only during the block."""
     last = model.layers[-1]
     if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
         yield last.input

@@ -138,7 +138,7 @@ class LearningStep:
     difference
         What was added to a weight, and subtracted, to check its gradient.
     is_dense
-        Whether the network has dense layers alone.
+        Whether the network has only dense layers.
     """
 
     label: int

@@ -390,9 +390,10 @@ def _layers(explanation: Explanation) -> Section:
 
 
 def _with_the_same_maps(layers: Sequence[LayerView]) -> list[list[LayerView]]:
-    """Group layers that follow one another and give as many feature maps of the same size.
+    """Group successive layers whose feature maps have the same number and size.
 
-    A picture of a single map, or of a few pixels, would show nothing new: these are left out.
+    Layers with a single map, or with maps of a few pixels, are left out: a picture of them would
+    show nothing new.
     """
     groups: list[list[LayerView]] = []
     for view in layers:

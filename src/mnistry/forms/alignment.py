@@ -1,4 +1,4 @@
-"""Find a page of a form in a scan or a photo, and where each of its points lies there.
+"""Find a page of a form in a scan or a photo, and map its points to pixels.
 
 The blank page is first found roughly, by its markers or by what is printed on it (SIFT features: D.
 Lowe, 2004). Then small patches round its printed corners are looked for nearby, which gives a
@@ -18,14 +18,14 @@ from mnistry.reading.page import mapped
 # Pixels for each millimetre: of a blank page, and of the smaller pictures that are compared by
 # features (about 200 and 100 dpi).
 SCALE, _ROUGH_SCALE = 8, 4
-# The most features of a page.
+# The maximum number of features of a page.
 _FEATURES = 1500
-# A feature belongs to another one if it is that much nearer than the second nearest (Lowe's ratio).
+# Two features match if their distance is less than this share of that to the second nearest (Lowe).
 _RATIO = 0.8
 # Features that must agree on a homography, and the distance in millimetres within which they do.
 _AGREEING, _AGREE = 12, 0.8
-# Long side at which markers are looked for; how many must be found; and how far their corners may
-# lie from a plane, in millimetres: markers of two pages in one picture do not fit.
+# Long side in pixels of the picture in which markers are looked for; how many must be found; how
+# far their corners may lie from one plane, in millimetres: those of two pages lie further.
 _MARKER_SIDE, _LEAST_MARKERS, _MARKERS_OFF = 1800, 2, 3.0
 # The most corner points of the print that are looked for, and the least distance of two, in mm.
 _CORNERS, _APART = 120, 6.0
@@ -141,8 +141,8 @@ def prepare(
     width, height
         Its size in millimetres.
     holes
-        Boxes, in millimetres, of what differs from sheet to sheet, as a code does: they are not
-        looked for.
+        Boxes in millimetres of print that differs from sheet to sheet, such as a code. No corners
+        or features are taken from them.
     """
     size = round(width * SCALE), round(height * SCALE)
     is_larger = grey.shape[1] > size[0]
@@ -179,7 +179,7 @@ def _inside(allowed: Grey, point: Points) -> bool:
 
 
 def align(scan: Grey, blanks: Sequence[Blank]) -> tuple[int, Alignment] | None:
-    """Find out which of several pages a scan shows, and where it lies; None if it is none of them.
+    """Find out which of several pages a scan shows, and where it lies.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def align(scan: Grey, blanks: Sequence[Blank]) -> tuple[int, Alignment] | None:
     Returns
     -------
     tuple or None
-        The index of the page, and its alignment.
+        The index of the page, and its alignment; None if the scan shows none of the pages.
     """
     long_side = _ROUGH_SCALE * max(max(blank.width, blank.height) for blank in blanks)
     places, descriptors = _features(scan, min(1.0, 1.15 * long_side / max(scan.shape)))
@@ -229,9 +229,9 @@ def find_markers(scan: Grey) -> dict[int, Points]:
 def by_markers(
     found: Mapping[int, Points], wanted: Mapping[int, Sequence[float]], size: tuple[float, float]
 ) -> Alignment | None:
-    """Find out where a page lies by its markers.
+    """Return where a page lies, from its markers.
 
-    None with fewer than two of them, or if they do not fit one page.
+    Return None if fewer than two are found, or if they do not fit one page.
 
     Parameters
     ----------
@@ -439,7 +439,7 @@ def cut(scan: Grey, where: Alignment, box: Sequence[float], scale: float) -> Gre
 
 
 def sample(scan: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:
-    """Return a scan's values at some places, between pixels; white outside of it.
+    """Interpolate a scan's values at some places; outside the scan it is white.
 
     Parameters
     ----------

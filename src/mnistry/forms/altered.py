@@ -1,4 +1,4 @@
-"""Tell a digit that was struck out or written over from one that stands as it was written.
+"""Find digits that were struck out or written over.
 
 A small network looks at the digit in MNIST's form; ``benchmarks/altered.py`` trains it.
 """

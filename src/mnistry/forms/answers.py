@@ -1,4 +1,4 @@
-"""What a field says: its characters become a number, a date, a choice; and whether that is sure.
+"""Turn a field's characters into its value, such as a number or a date, and say if that is sure.
 
 An answer is ``ok`` only if each character is sure and nothing else is in doubt. Everything else is
 ``check``: a person looks at it. Knows nothing of pictures.
@@ -70,7 +70,7 @@ class Answer:
     is_contested: bool = False
 
     def doubted(self, why: str) -> "Answer":
-        """Return a copy with the status ``check``; earlier reasons stand before the new one.
+        """Return a copy with the status ``check``; earlier reasons come before the new one.
 
         It has no candidates: from now on no rule may decide what it is.
         """
@@ -197,7 +197,7 @@ def parse(entry: Field, text: str) -> tuple[Value, str | None]:
     Returns
     -------
     value, problem
-        The value, None if there is none; and why there is none.
+        The value, None if there is none; and what is wrong with the text, None if nothing is.
 
     Examples
     --------
@@ -227,7 +227,7 @@ def parse(entry: Field, text: str) -> tuple[Value, str | None]:
 
 def _digits(entry: Field, text: str) -> tuple[Value, str | None]:
     if not re.fullmatch(r"[0-9]+", text):
-        return None, "there is more than digits"
+        return None, "it has other characters than digits"
     wanted = entry.length or entry.cells
     if wanted and len(text) != wanted:
         return text, f"it has {len(text)} of {wanted} digits"
@@ -304,7 +304,7 @@ def rule_broken(entry: Field, value: Value) -> str | None:
 
 
 def of_tick(fraction: float) -> Answer:
-    """Decide whether a box is ticked, by the part of it that has ink.
+    """Decide whether a box is ticked, by the share of it that has ink.
 
     Examples
     --------

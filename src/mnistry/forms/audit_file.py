@@ -30,7 +30,7 @@ def write(form: Form, store: Store, target: IO[bytes]) -> int:
     Returns
     -------
     int
-        How many fields have no picture, as after ``mnistry form forget``.
+        The number of fields without a picture, as after ``mnistry form forget``.
     """
     private = crops.PrivateFields(form)
     results = {one.id: one for one in output.results(form, store)}

@@ -17,32 +17,37 @@ from mnistry.errors import DataError, Notice
 from mnistry.forms import loading
 from mnistry.forms.definition import Form
 from mnistry.forms.reading import FormReader, PageReading
-from mnistry.forms.store import NewPage, Store, path_text
+from mnistry.forms.store import NewPage, Store
 from mnistry.images import decode, sources
 from mnistry.inference import model_bytes, run_directory
 from mnistry.reading.reader import Reader
-from mnistry.system import jobs
+from mnistry.system import files, jobs
 
 # A JPEG or a page of a PDF whose longer side has twice as many pixels is decoded at a half.
 _SIDE = 4200
 # Quality of the pictures that are kept, of 100.
 _QUALITY = 80
-# A file in a watched folder is taken once it has not changed for so many seconds; and one that
-# cannot be opened is set aside after so many; and seconds between two looks at the folder.
+# Seconds without a change after which a complete file in a watched folder is read, and any other
+# file, so that its error is reported; and seconds between two looks at the folder.
 _QUIET, _PATIENCE, _PAUSE = 2.0, 30.0, 1.0
-# Lines of several scans are the same if they lie no further apart, as a part of the scan's side.
+# Lines in several scans are the same line if they lie closer than this share of the scan's side.
 _SAME_PLACE = 0.01
 # Increase it when pages are read differently than before: batches are then read again.
-_READER = 2
-_BLOCK = 1 << 20
+_READER_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Task:
     """A page to be read.
 
-    Its file's number in the store, its path, its number from 1 of `pages`, and whether it `is_last`
-    of its file to be read.
+    Attributes
+    ----------
+    file, path
+        The number in the store, and the path, of its file.
+    number, pages
+        Which page of the file it is, from 1, and how many pages the file has.
+    is_last
+        Whether it is the last of the file's pages to be read.
     """
 
     file: int
@@ -54,7 +59,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What could not be opened, and other messages for the user; each names its file."""
+    """Messages for the user: `failed` about files that could not be opened, and other `notes`."""
 
     failed: list[str]
     notes: list[str]
@@ -65,7 +70,7 @@ def version_of(form: Form, model: str | os.PathLike[str] | bytes | None = None) 
 
     That is FORM.toml, its template and its lists, and the network: `mnistry.Reader.model`.
     """
-    digest = hashlib.sha256(f"{_READER} {form.template_digest}".encode())
+    digest = hashlib.sha256(f"{_READER_VERSION} {form.template_digest}".encode())
     digest.update(form.path.read_bytes())
     for entry in form.entries().values():
         digest.update(repr(entry.listed).encode())
@@ -128,7 +133,7 @@ def read(
 
 
 def _dirt(pages: Sequence[tuple[tuple[bool, float], ...]]) -> Iterator[str]:
-    """Tell which lines lie at the same place of several pages."""
+    """Yield a message for each line at the same place in several scans: dirt on the scanner."""
     left = sorted((*line, number) for number, lines in enumerate(pages) for line in lines)
     while left:
         is_down, at, _ = left[0]
@@ -204,7 +209,7 @@ def _known(store: Store, version: str, outcome: Outcome) -> Iterator[Path]:
     for _, path, sha256, before in store.files():
         if before in (None, version):
             continue
-        if Path(path).is_file() and _sha256(Path(path)) == sha256:
+        if Path(path).is_file() and files.sha256(Path(path)) == sha256:
             yield Path(path)
         else:
             what = (
@@ -222,8 +227,8 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
     under_way: set[int] = set()
     for path in paths:
         try:
-            file = store.add_file(path, _sha256(path))
-            if store.path_of(file) != path_text(path):
+            file = store.add_file(path, files.sha256(path))
+            if store.path_of(file) != files.path_text(path):
                 outcome.notes.append(f"{path}: the same file as {store.path_of(file)}")
             if file in under_way or store.is_done(file, version):
                 continue
@@ -243,14 +248,6 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
             store.finish_file(file, count, version)
         for number in numbers:
             yield Task(file, str(path), number, count, number == numbers[-1])
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _name(task: Task) -> str:
@@ -284,7 +281,7 @@ class _Worker:
         )  # fmt: skip
 
 
-_workers: list[_Worker] = []  # of a process that `_start` has begun: one
+_workers: list[_Worker] = []  # the one worker of this process, after `_start`
 
 
 def _start(path: Path, model: str | os.PathLike[str] | bytes | None) -> None:

@@ -1,8 +1,8 @@
 """Read the characters in the ink of fields: in the cells of a comb, or written freely.
 
 Two networks read each digit: one sees the digit alone, in MNIST's form, the other the line or the
-cell as it is. Returns what may stand in each place and how probable it is; what a field's type and
-the form's rules say about it comes later.
+cell as it is. The result has the characters that each place may have, with their probabilities; the
+field's type and the form's rules are applied later.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from mnistry.reading.reader import Networks
 
 # Ink of this strength belongs to a mark.
 MARK = 0.3
-# A mark belongs to a box if this part of it lies inside; from the smaller part on it is not clear.
+# A mark belongs to a box if this share of it lies inside; from the smaller share on it may belong.
 _INSIDE, _UNCLEAR = 0.5, 0.12
 # A mark that lies in two cells with at least this part of its area is a line, or digits that touch.
 _SHARED = 0.2
@@ -40,8 +40,9 @@ _POINT, _POINT_PLACE = 0.45, 0.55
 _POINT_SURE = 0.4
 # A character of a line, and a digit in a cell, is sure from this probability on.
 _SURE, _SURE_IN_CELL = 0.9, 0.955
-# Of `certainty`; fitted on the cells of 76 generated sheets, with the weight 0.3 for 16 by four pen
-# writers. ``benchmarks/forms.py --calibrate`` fits them to single cells in the same proportion.
+# The weights of `certainty`, fitted to the cells of 76 generated sheets; the 16 sheets by four pen
+# writers count 0.3 each. ``benchmarks/forms.py --calibrate`` fits them to single cells in the same
+# proportion.
 _WEIGHTS = np.array([0.757, 0.232, -0.133, 0.431, -0.017])
 # A 0 is a punched hole if its hull is rounder than this (4πA/P², 1 for a circle) and its width
 # differs from its height by less than this part, as in none of 320 generated zeros; and the
@@ -131,7 +132,7 @@ class Cells:
 
 
 def own_ink(ink: FieldInk) -> tuple[Strength, bool]:
-    """Return the ink of a box's own marks, and whether some mark is only unclearly its own."""
+    """Return the ink of a box's own marks, and whether a large mark lies only partly in the box."""
     count, labels = cv2.connectedComponents((ink.strength > MARK).astype(np.uint8))
     all_of = np.bincount(labels.ravel(), minlength=count)
     inside = np.bincount(labels[ink.inside()].ravel(), minlength=count) / np.maximum(all_of, 1)
@@ -262,7 +263,7 @@ def _candidates(probabilities: NDArray[np.floating]) -> tuple[tuple[str, float],
 
 
 def _unless_altered(place: ReadPlace, probability: float) -> ReadPlace:
-    """Return the place, as doubtful unless it is far more probably plain than altered."""
+    """Return the place, marked as doubtful unless it is far more probably plain than altered."""
     for_it = combine.log_odds(place.confidence, _SMALLEST)
     against = combine.log_odds(probability, _SMALLEST)
     return place if for_it - against > _PLAIN else _doubted(place)
@@ -306,10 +307,11 @@ def read_combs(
 
 
 @dataclass(frozen=True, eq=False)
-class Parted:
-    """The ink of each cell of a comb, None for a blank one; see `Characters`.
+class DividedComb:
+    """The ink of each cell of a comb, None for a blank one.
 
-    `shared` are the cells with a mark that lies in another one too.
+    `doubts` and `stroke` are as in `Characters`; `shared` are the cells with a mark that lies in
+    another one too.
     """
 
     cells: tuple[Strength | None, ...]
@@ -318,7 +320,7 @@ class Parted:
     shared: frozenset[int] = frozenset()
 
 
-def divide(comb: Cells) -> Parted:
+def divide(comb: Cells) -> DividedComb:
     """Divide the ink of a comb among its cells, each mark whole where possible."""
     strength, is_unclear = own_ink(comb.ink)
     doubts = _doubts(comb.ink, is_unclear)
@@ -353,7 +355,7 @@ def divide(comb: Cells) -> Parted:
     if strokes:
         is_alone = not (owner >= 0).any()
         doubts.append("a line is drawn across cells")
-        return Parted((None,) * len(comb.edges), tuple(doubts), is_alone)
+        return DividedComb((None,) * len(comb.edges), tuple(doubts), is_alone)
     tall = FINE * _TALL
     for cell in range(len(comb.edges)):
         own = np.flatnonzero(np.bincount(labels[owner == cell].ravel(), minlength=count))
@@ -368,14 +370,14 @@ def divide(comb: Cells) -> Parted:
         np.asarray(strength * mask, np.float32) if (owner == cell).any() else None
         for cell, mask in enumerate(soft)
     ]
-    return Parted(tuple(cells), tuple(dict.fromkeys(doubts)), shared=shared)
+    return DividedComb(tuple(cells), tuple(dict.fromkeys(doubts)), shared=shared)
 
 
 def forms_of_comb(comb: Cells) -> list[DigitImage | None]:
-    """Return what stands in the cells that are not blank, in MNIST's form.
+    """Return the characters in the cells that are not blank, in MNIST's form.
 
-    None stands for a cell that shares a mark with another one; nothing is returned if a line goes
-    through several.
+    None stands for a cell that shares a mark with another one. The list is empty if a line goes
+    through several cells.
     """
     found = divide(comb)
     return [
@@ -388,7 +390,7 @@ def forms_of_comb(comb: Cells) -> list[DigitImage | None]:
 def forms_of_free(ink: FieldInk, networks: Networks) -> list[DigitImage | None]:
     """Return the characters of a field that is written freely, in MNIST's form.
 
-    Nothing is returned if there is not exactly one line.
+    The list is empty unless exactly one line is written.
     """
     strength, _ = own_ink(ink)
     lines = combine.read_lines(

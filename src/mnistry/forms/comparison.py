@@ -94,8 +94,8 @@ def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: 
         The batch.
     rows
         A dict for each typed row, with the form's names and ``serial``, or ``file`` and ``page``.
-        With ``row``, from 1, it is a row of one of the form's tables; of the sheets that are named,
-        the rows that were not typed count as empty.
+        A dict with ``row``, from 1, is a row of one of the form's tables. On a sheet with at least
+        one typed row, the other rows of the table count as empty.
     where
         The name of their file, for messages; it ends with the table's name if several have these
         columns.
@@ -103,7 +103,8 @@ def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: 
     Raises
     ------
     DataError
-        If a row names no sheet or row of the batch, or one twice, or no column is a field.
+        If a row names no sheet or row of the batch, or two rows name the same one, or no column is
+        a field.
     """
     found = output.results(form, store)
     columns = set(rows[0]) if rows else set()
@@ -186,7 +187,7 @@ def _sheet_of(found: Sequence[Result], row: Mapping[str, str], where: str) -> Re
 
 
 def _agrees(entry: Field, answer: Answer, typed: str) -> bool:
-    """Whether what was typed is what was read, if perhaps written otherwise."""
+    """Whether the typed text means the value, even if it is written differently."""
     value = answer.value
     if entry.type == "tick":
         return typed.lower() in (_YES if value else _NO)
@@ -205,7 +206,7 @@ def _agrees(entry: Field, answer: Answer, typed: str) -> bool:
 def write_pictures(form: Form, store: Store, differences: Sequence[Difference]) -> None:
     """Write a picture of each field that differs: ``differences/SHEET.NAME.png`` in the batch.
 
-    There are no pictures of private fields, and in those of others they are hidden.
+    Private fields have no pictures, and are hidden in those of other fields.
     """
     if store.folder is None:
         return

@@ -17,8 +17,8 @@ from typing import Any
 
 from mnistry.forms import checks
 
-# Part of every form's version: count up when `mnistry.forms.layout` places boxes otherwise, so that
-# sheets which were printed before are refused, not read at wrong places.
+# Part of every form's version: increase it when `mnistry.forms.layout` places boxes differently, so
+# that sheets which were printed before are refused, not read at wrong places.
 _LAYOUT = 1
 
 INCH = 25.4  # millimetres
@@ -66,7 +66,7 @@ class Box:
         return tuple(Box(self.x + n * width, self.y, width, self.height) for n in range(count))
 
     def overlap(self, other: "Box") -> float:
-        """Return how deep two boxes lie in each other, in millimetres; negative: how far apart.
+        """Return by how much two boxes overlap, in millimetres; negative if they lie apart.
 
         Examples
         --------
@@ -91,13 +91,14 @@ class Field:
     line
         Its line in FORM.toml.
     length
-        The number of boxes for characters, the decimals' among them; a minus sign takes one too.
+        The number of boxes for characters, including decimals; a minus sign takes one too.
         0 for a choice, a tick, and where people write freely. For a text it is the width, in boxes.
     decimals
-        How many of the boxes lie behind the printed point.
+        How many of the boxes lie after the printed point.
     page, box, boxes
-        Where the field is, if the form has a template: the whole, or the box of each option of a
-        choice or of each character. A column has the `boxes` of its first row, or none.
+        Where the field is, if the form has a template: the box of the whole field, or one box for
+        each option of a choice or each character. A column has the `boxes` of its first row, or
+        none.
     cells
         With a template: the number of boxes that `box` is divided into; 0: people write freely.
     width
@@ -159,7 +160,7 @@ class Field:
 
     @property
     def is_read(self) -> bool:
-        """Whether its characters are read: not those of ticks, choices, and texts kept as pictures.
+        """Whether its characters are read; those of ticks, choices and texts are not.
 
         Examples
         --------
@@ -170,7 +171,7 @@ class Field:
 
     @property
     def known_digit(self) -> str | None:
-        """The digit that alone stands in the field, by its pattern; None if others may.
+        """The only digit that the field's pattern allows; None if it allows others.
 
         Examples
         --------
@@ -218,7 +219,7 @@ class Table:
 class Rule:
     """What must hold between fields.
 
-    A name is a field's, or ``table.column``. A rule about columns of one table alone holds in each
+    A name is a field's, or ``table.column``. A rule about columns of only one table holds in each
     of its rows; a sum that equals a field outside of the table adds up all rows.
 
     Attributes
@@ -258,7 +259,7 @@ class Form:
     note
         What is printed under the title.
     font
-        A file with the font of all texts; None: one that has their characters.
+        A font file for all texts; None: `mnistry.forms.fonts` chooses one.
     cell
         The width and height in millimetres of a printed box.
     """

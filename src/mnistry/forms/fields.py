@@ -33,17 +33,15 @@ _OFF = "Off"  # what a tick's box exports when it is empty
 
 # Pictures are searched at 8 pixels a millimetre.
 _SCALE = 8
-_PAPER = 51  # pixels around a point among which its paper is found
+_PAPER = 51  # pixels: side of the window in which the paper round a point is found
 _LINE, _INK = 14, 70  # grey levels by which a line, and what is printed, are darker than paper
 _LEAST_SIDE = 2.5  # of a box; here and below in millimetres
 _LEAST_LINE = 2.2  # least length of a line
-_FILLED = 0.9  # of a rectangle that an area fills if it is a box
-_PRINTED = 0.008  # part of a box covered by print from which on it is a heading
-_LEVEL = 0.8  # by which edges of boxes in a row may differ
-_COMB_GAP, _SHARED = (
-    1.8,
-    1.0,
-)  # the greatest gap between boxes of a comb, and between boxes that share a line
+_FILLED = 0.9  # an area is a box if it fills this share of its rectangle
+_PRINTED = 0.008  # a box is a heading if more than this share of it is printed
+_LEVEL = 0.8  # the most by which edges of boxes in a row may differ
+_COMB_GAP = 1.8  # the greatest gap between boxes of a comb
+_SHARED = 1.0  # the greatest gap between boxes that share a line
 _POINT_GAP = 6.0  # between boxes with a decimal point between them
 # A comb's boxes: greatest width, width over height, and unevenness.
 _COMB_WIDTH, _COMB_SHAPE, _COMB_EVEN = 9.0, 1.6, 0.15
@@ -66,7 +64,7 @@ class Found:
     paper
         The name of its paper, for a picture that does not say its resolution.
     landscape
-        Whether that paper lies across.
+        Whether that paper is in landscape orientation.
     fields, tables
         In reading order.
     options
@@ -114,14 +112,14 @@ def find(blank: Path) -> Found:
 
 
 def to_toml(found: Found, output: Path) -> str:
-    """Return a first FORM.toml.
+    """Return a draft of FORM.toml.
 
     Parameters
     ----------
     found
         What was found in a blank.
     output
-        Where the file will be: it names the blank from there.
+        Where the file will be; it names the blank by a path relative to this one.
     """
     try:
         template = Path(os.path.relpath(found.path, output.parent))
@@ -146,7 +144,7 @@ def to_toml(found: Found, output: Path) -> str:
 
 
 def draw(found: Found, number: int) -> bytes:
-    """Return a page of a blank as a PNG, with the fields' boxes and names over it."""
+    """Return a page of a blank, from 1, as a PNG with the fields' boxes and names over it."""
     with decode.open_file(found.path) as document:
         page = document.page(number)
     image = cv2.cvtColor(page.grey, cv2.COLOR_GRAY2BGR)
@@ -206,7 +204,7 @@ def _lines_of(one: Field) -> Iterator[str]:
 
 
 def _of_pdf(blank: Path) -> Found | None:
-    """Return the fields that a PDF has itself; None if it has none, or is no PDF."""
+    """Return the fields that a PDF has itself; None if it has none, or is not a PDF."""
     with blank.open("rb") as file:
         if not is_pdf(file.read(HEAD_BYTES)):
             return None
@@ -255,7 +253,7 @@ def _of_widgets(name: str, widgets: list[dict[str, Any]]) -> Field:
 
 
 def _name(text: str, taken: set[str]) -> str:
-    """Make a name of its own for a column: letters, digits and underscores."""
+    """Make a unique name for a column: letters, digits and underscores."""
     last = re.sub(r"\[\d+\]", "", unicodedata.normalize("NFKC", text)).split(".")[-1]
     name = re.sub(r"\W+", "_", last).strip("_")[:60] or "field"
     whole, number = name, 1
@@ -301,7 +299,7 @@ def _of_pictures(blank: Path, document: decode.Document) -> Found:
 
 
 def _guessed(page: decode.Page, blank: Path) -> tuple[str, bool]:
-    """Return the paper that has a picture's shape, and whether it lies across."""
+    """Return the paper that has a picture's shape, and whether it is in landscape orientation."""
     height, width = page.size
     for name, (shorter, longer) in PAGES.items():
         if (
@@ -380,7 +378,7 @@ def _boxes(darkness: NDArray[np.uint8]) -> tuple[list[Box], float]:
             continue
         slopes.append(_slope(area))
         widths.append(width**2)  # a wide area tells more
-        # The area begins a pixel behind the line, which is two or three wide: end in its middle.
+        # The area begins a pixel after the line, which is two or three wide: end in its middle.
         left, top = (x - 2) / _SCALE, (y - 2) / _SCALE
         found.append(Box(left, top, (width + 4) / _SCALE, (height + 4) / _SCALE))
     return sorted(found, key=lambda box: (box.y, box.x)), float(
@@ -397,7 +395,7 @@ def _slope(area: NDArray[np.bool_]) -> float:
 
 
 def _rows(boxes: Iterable[Box]) -> list[list[Box]]:
-    """Group boxes that stand side by side and have one height, from top to bottom."""
+    """Group boxes that are side by side and have the same height, from top to bottom."""
     rows: list[list[Box]] = []
     for box in sorted(boxes, key=lambda box: box.y):
         for row in reversed(rows[-20:]):
@@ -420,7 +418,7 @@ def _runs(row: list[Box], gap: float) -> list[list[Box]]:
 
 
 def _fields_of_row(row: list[Box], darkness: NDArray[np.uint8]) -> Iterator[Field]:
-    """Tell combs, ticks and boxes for text apart, from left to right."""
+    """Yield the fields in a row of boxes from left to right: combs, ticks and boxes for text."""
     combs: list[list[Box]] = []
     for run in _runs(row, _COMB_GAP):
         narrow = all(box.width <= min(_COMB_WIDTH, _COMB_SHAPE * box.height) for box in run)
@@ -458,7 +456,7 @@ def _middle(one: Field) -> float:
 
 
 def _lines(rows: list[list[Field]]) -> list[list[Field]]:
-    """Join fields whose boxes have other heights, and their middles at one height."""
+    """Join rows whose middles are at one height, although their boxes differ in height."""
     lines: list[list[Field]] = []
     for row in sorted(rows, key=lambda row: _middle(row[0])):
         if lines and abs(_middle(lines[-1][0]) - _middle(row[0])) < _LEVEL:
@@ -537,7 +535,7 @@ def _of_run(run: Sequence[Box]) -> Field:
 
 
 def _grids(boxes: list[Box]) -> tuple[list[Table], set[Box]]:
-    """Find rows of boxes that share their lines and lie under each other; and their boxes."""
+    """Find tables: rows of adjoining boxes, one below the other. Return them, and their boxes."""
     runs = [run for row in _rows(boxes) for run in _runs(row, _SHARED)]
     tables: list[Table] = []
     used: set[Box] = set()

@@ -21,7 +21,7 @@ def dumps(form: Form) -> str:
 def loads(text: str) -> Form:
     """Return the form of `dumps`.
 
-    Raises ArithmeticError, AttributeError, KeyError, TypeError or ValueError if it is no form's.
+    Raises ArithmeticError, AttributeError, KeyError, TypeError or ValueError for any other text.
     """
     form = _decoded(json.loads(text))
     if not isinstance(form, Form):

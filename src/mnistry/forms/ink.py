@@ -20,14 +20,14 @@ FINE = 12
 MARGIN = 3.0
 # How far a field may lie from where the page's alignment puts it, in millimetres.
 _SHIFT = 0.6
-# Least correlation of the print round a field at which it is believed.
+# Least correlation of the print round a field at which its shift is believed.
 _ALIKE = 0.5
-# What is darker than the paper by this part is printed; and how far it reaches, in millimetres.
+# What is darker than the paper by this share is print; and the margin round it, in millimetres.
 _PRINTED, _HALO = 0.12, 0.25
-# A mark that reaches no further from print, in millimetres, is its blurred edge.
+# A mark that reaches no further than this from print, in millimetres, is the print's blurred edge.
 _EDGE = 0.45
-# It may be a stroke if it is as strong as this part of full ink, or of the paper's light where
-# there is no other ink; and as long and wide as this, in millimetres.
+# Such a mark may be a stroke if it is as strong as this share of full ink, or of the paper's light
+# where there is no other ink; and as long and wide as this, in millimetres.
 _STRONG, _VISIBLE, _STROKE, _STROKE_WIDTH = 0.7, 0.15, 2.5, 0.25
 # Standard deviation of the blur against the grain of paper, in millimetres.
 _SOFT = 0.08
@@ -90,7 +90,7 @@ class Print:
     mask
         ``bool``: where something is printed, with a margin; `FINE` pixels for each millimetre.
     dark
-        ``float32``: the part of the light that print absorbs there, of the darkest nearby.
+        ``float32``: the share of the light that the darkest print nearby absorbs.
     small
         ``float32``: its picture, at half of the resolution.
     near
@@ -139,7 +139,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     strength = np.asarray(np.clip(np.where(near, seen, 0) / level, 0, 1), np.float32)
     hidden = _is_stroke(lost & (seen > _STRONG * level))
     mended = _mended(strength, printed)
-    # Where print is light, as the frames of forms that are printed here, dark ink is seen on it.
+    # Where print is light, as in the frames of our own forms, dark ink is seen on it.
     over = np.clip((plain - _LIGHTER * there.dark) / level, 0, 1)
     over = np.where(printed & (there.dark < _LIGHT) & (near | (mended > 0)), over, 0)
     strength = np.maximum(mended, over * (over > _CLEAR)).astype(np.float32)
@@ -165,7 +165,7 @@ def _shift(scan: Grey, where: Alignment, there: Print) -> tuple[float, float]:
 
 
 def _darkest(print_there: Grey) -> Strength:
-    """Return the part of the light that print absorbs, of the darkest close by."""
+    """Return the share of the light that the darkest print close by absorbs."""
     values = print_there.astype(np.float32)
     paper = max(float(np.percentile(values, 95)), 1.0)
     side = 2 * round(_HALO * FINE) + 1
@@ -178,7 +178,7 @@ def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength, float]:
 
     The third value is the standard deviation of the paper.
     """
-    # Averages over unprinted pixels alone: print is ten times as dark as faint pencil.
+    # Averages over unprinted pixels only: print is ten times as dark as faint pencil.
     clear = (~printed).astype(np.float32)
     soft = _averages(grey * clear, clear, _SOFT * FINE)
     few_values, few = (_quarter(one) for one in (grey * clear, clear))
@@ -192,7 +192,7 @@ def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength, float]:
     light = cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR)
     contrast = np.asarray(1 - soft / np.maximum(light, 1), np.float32)
     values = contrast[~printed]
-    # The paper's, from its lighter half: the other one has the ink.
+    # The paper's values are in the lighter half of all; the darker half has the ink.
     light_paper, middle = np.percentile(values, (10, 50)) if values.size else (0.0, 0.0)
     plain = np.asarray(1 - cv2.GaussianBlur(grey, (0, 0), _SOFT * FINE) / np.maximum(light, 1))
     grain = float(middle - light_paper) / 1.28

@@ -1,7 +1,7 @@
-"""The keys of FORM.toml: which there are, and of what type their values are.
+"""The keys of FORM.toml, and the types of their values.
 
 They are one JSON Schema: editors use it to complete and check FORM.toml, and `mistakes` checks a
-file by it. Whether the values make sense together is `mnistry.forms.loading`'s.
+file by it. `mnistry.forms.loading` checks whether the values make sense together.
 """
 
 import datetime
@@ -60,8 +60,8 @@ _NAME_AND_LABEL: dict[str, Schema] = {
 _ENTRY: dict[str, Schema] = {
     **_NAME_AND_LABEL,
     "type": {"enum": list(TYPES), "description": "What is written there."},
-    "length": _whole("The number of boxes, the decimals' among them.", 1, MAX_CELLS),
-    "decimals": _whole("Boxes behind the printed decimal point.", 1, 10),
+    "length": _whole("The number of boxes, including decimals.", 1, MAX_CELLS),
+    "decimals": _whole("Boxes after the printed decimal point.", 1, 10),
     "options": _list(_text("An answer."), "The answers of a choice.", 2, 30),
     "cells": _whole("With a template: equal boxes side by side; 0: written freely.", 0, MAX_CELLS),
     "min": _bound("The least value"),
@@ -98,7 +98,7 @@ TABLE: dict[str, Schema] = {
     "box": {**_BOX, "description": "With a template: the whole grid, without its headings."},
 }
 RULE: dict[str, Schema] = {
-    "sum": {**_NAMES, "description": "Numbers whose sum another field tells."},
+    "sum": {**_NAMES, "description": "Numbers whose sum another field has."},
     "equals": _text("The field that has the sum."),
     "before": {**_NAMES, "description": "Dates or times, each earlier than the next."},
     "less": {**_NAMES, "description": "Numbers, each less than the next."},
@@ -108,7 +108,7 @@ FORM: dict[str, Schema] = {
     "title": _text("The form's title, printed on every page.", maxLength=MAX_TITLE),
     "note": _text("What is printed under the title, such as how to write."),
     "page": {"enum": list(PAGES), "description": "The paper's size."},
-    "landscape": _flag("Whether the paper lies across."),
+    "landscape": _flag("Whether the paper is in landscape orientation."),
     "template": _text("Paper that exists already: a PDF or a picture of it."),
     "font": _text("A TTF or OTF file for all texts."),
     "cell": _list(

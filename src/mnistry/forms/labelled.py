@@ -18,7 +18,7 @@ from mnistry.forms.reading import FormReader, around
 from mnistry.forms.rules import Key
 from mnistry.forms.store import Decision, Sheet, Store
 
-Images = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class LabelledDigit:
     comb with 12.5, the 5 is number 3.
     """
 
-    image: NDArray[np.uint8] = field(repr=False)
+    image: Image = field(repr=False)
     digit: str
     sheet: Sheet
     key: Key
@@ -127,10 +127,10 @@ def _text(entry: Field, decision: Decision | None) -> str | None:
     return "".join(decision.text.split())
 
 
-def _paired(forms: Sequence[Images | None], text: str) -> list[tuple[int, Images, str]] | None:
+def _paired(forms: Sequence[Image | None], text: str) -> list[tuple[int, Image, str]] | None:
     """Pair marks with the digits of a text: the mark's number from 1, its image and the digit.
 
-    None if there are other numbers of marks and characters.
+    Return None if the numbers of marks and characters differ.
     """
     if text.endswith("*"):
         text = text[0] * len(forms)

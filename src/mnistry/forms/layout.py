@@ -1,7 +1,7 @@
 """Where the boxes of a form lie on paper, in millimetres.
 
 Printing draws this layout and reading uses it: positions come from nowhere else. They depend on
-FORM.toml alone, not on fonts: widths of texts are estimated, and texts are printed to fit.
+FORM.toml, not on fonts: widths of texts are estimated, and texts are printed to fit.
 """
 
 import dataclasses
@@ -109,7 +109,7 @@ class PageLayout:
     places
         The fields, in the form's order.
     texts
-        What is printed, but for what differs from copy to copy.
+        The printed texts that are the same on every copy.
     examples
         Boxes with examples of how to write a digit.
     name, footer
@@ -136,7 +136,7 @@ class Layout:
 
 
 def place(form: Form) -> Layout:
-    """Say where a form's boxes lie.
+    """Return where a form's boxes and texts lie.
 
     The fields of a form that is printed follow each other from left to right and from top to
     bottom, then its tables; what has no room begins another page.
@@ -195,7 +195,7 @@ def wrap(text: str, width: float, style: Style = LABEL) -> list[str]:
 
 
 def _pieces(text: str, width: float, style: Style) -> Iterator[tuple[str, str]]:
-    """Yield the parts of a text between which a line may end, each with what stands before it."""
+    """Yield the parts of a text between which a line may end, each with what comes before it."""
     for word in text.split():
         if text_width(word, style) <= width and not any(_em(one) == 1 for one in word):
             yield " ", word
@@ -221,7 +221,7 @@ def _em(character: str) -> float:
 
 @dataclass(frozen=True)
 class _Block:
-    """Boxes and texts that keep together, from (0, 0) on."""
+    """Boxes and texts that keep together; the top left corner is (0, 0)."""
 
     width: float
     height: float
@@ -241,7 +241,7 @@ def _moved(box: Box, x: float, y: float) -> Box:
 
 
 def _block(one: Field, cell: tuple[float, float], room: float) -> _Block:
-    """Return a field with its label, at most as wide as the room if it can be."""
+    """Return a field with its label, at most `room` wide if possible."""
     if one.type == "tick":
         return _tick(one, cell, room)
     if one.type == "choice":
@@ -275,7 +275,7 @@ def _comb(one: Field, cell: tuple[float, float]) -> _Block:
     texts: list[Text] = []
     x = 0.0
     for letters, count in groups:
-        if not count:  # a separator, between the boxes before and those behind it
+        if not count:  # a separator, between the boxes before and after it
             mark = Box(x - _GAP, 0, _MARK_GAP, height)
             texts.append(Text(letters, mark, MARK, "center"))
             x += _MARK_GAP - _GAP
@@ -506,7 +506,7 @@ class _Flow:
 
 
 def _framed(form: Form, number: int, places: list[Place], texts: list[Text]) -> PageLayout:
-    """Return a page with its markers, codes, title and what stands beside them."""
+    """Return a page with its markers, codes and title, and what is printed beside them."""
     width, height = form.size
     far_x, far_y = width - EDGE - MARKER, height - EDGE - MARKER
     corners = ((EDGE, EDGE), (far_x, EDGE), (far_x, far_y), (EDGE, far_y))

@@ -24,7 +24,7 @@ MAX_LIST_BYTES = 5_000_000  # of a CSV file that lists values
 MAX_TEMPLATE_BYTES = 60_000_000
 MAX_BOXES = 20_000  # of all pages together
 _LEAST_HEIGHT = 5.0
-# Columns that the result has beside the fields.
+# Columns that the result has besides the fields.
 RESERVED = ("error", "file", "form", "page", "problems", "row", "serial")
 _ORDERS = {
     "date": (Counter(["YYYY", "MM", "DD"]), Counter(["YY", "MM", "DD"])),
@@ -34,9 +34,9 @@ _SEPARATORS = set("-/. :")
 _CHARACTERS = set("0123456789-+.,/:")  # those that can be read
 _SLACK = 0.5  # millimetres by which a template's boxes may overlap or leave the page
 SHAPE_TOLERANCE = 0.03  # by which a picture's proportions may differ from its paper's
-UNKNOWN_SIZE = "a picture that does not say how large its paper is"
+UNKNOWN_SIZE = "a picture without a resolution, so the size of its paper is not known"
 
-# The keys that a type has beside those that all have.
+# The keys that each type has besides those that all have.
 _KEYS: dict[str, set[str]] = {
     "digits": {"length", "cells", "boxes", "pattern", "check", "in", "none"},
     "integer": {"length", "cells", "boxes", "min", "max", "none"},
@@ -76,15 +76,15 @@ def load(path: Path) -> Form:
     Raises
     ------
     DataError
-        If anything in it is wrong. It tells the first mistake, with its line, what was expected and
-        a remedy, and the lines of the others.
+        If anything in it is wrong. The message has the first mistake, its line, what was expected
+        and a remedy, and the lines of the other mistakes.
     """
     text = read_text(path, MAX_BYTES)
     return _Loader(path, text, toml_lines.parse(text, str(path))).load()
 
 
 class _FieldError(Exception):
-    """Something wrong with a value; the next field is checked nevertheless."""
+    """A mistake in a value; the next field is still checked."""
 
     def __init__(
         self, at: Where, what: str, expected: str | None = None, remedy: str | None = None
@@ -93,7 +93,7 @@ class _FieldError(Exception):
 
 
 class _Loader:
-    """Makes a `Form` of FORM.toml's values, and gathers what is wrong with them."""
+    """Makes a `Form` from FORM.toml's values, and collects their mistakes."""
 
     def __init__(self, path: Path, text: str, values: dict[str, Any]) -> None:
         self._path, self._values = path, values
@@ -239,7 +239,7 @@ class _Loader:
         self._check_template_keys(at, values, in_table)
 
     def _check_template_keys(self, at: Where, values: dict[str, Any], in_table: bool) -> None:
-        """Check what says where a field is on paper that exists already."""
+        """Check the keys that place a field on a template."""
         given = [key for key in _TEMPLATE_KEYS if key in values]
         if not self._has_template:
             for key in given:
@@ -282,7 +282,7 @@ class _Loader:
             if kind != "date":
                 return "HH:MM" if kind == "time" else None
             remedy = 'add format = "DD.MM.YYYY", in the order of the boxes'
-            raise _FieldError(at, "a date needs its order", None, remedy)
+            raise _FieldError(at, "a date needs a format", None, remedy)
         parts = Field("", "", kind, format=order).parts
         letters = Counter(part for part in parts if part.isalpha())
         separators = [part for part in parts if not part.isalpha()]
@@ -306,7 +306,7 @@ class _Loader:
             raise _file_error((*at, "in"), error) from error
         for line, value in listed:
             if not (value.isascii() and value.isdigit()):
-                what = f"{path}, line {line}: not digits alone"
+                what = f"{path}, line {line}: other characters than digits"
                 raise _FieldError((*at, "in"), what, "the values that may be written, a row each")
         return tuple(value for _, value in listed)
 
@@ -334,7 +334,7 @@ class _Loader:
                 raise _FieldError(at, '"options" is missing', None, remedy)
             twice = _twice(field.options)
             if twice is not None:
-                raise _FieldError((*at, "options"), f'"{twice}" stands twice in options')
+                raise _FieldError((*at, "options"), f'"{twice}" occurs twice in options')
             if field.boxes and len(field.boxes) != len(field.options):
                 what = f"{len(field.boxes)} boxes for {len(field.options)} options"
                 raise _FieldError((*at, "boxes"), what, "a box for each")
@@ -362,12 +362,12 @@ class _Loader:
         raise _FieldError(at, '"length" is missing', None, f"add {wanted}: the number of boxes")
 
     def _check_fit(self, at: Where, field: Field) -> None:
-        """Check that the decimals and what may be written have room in the boxes."""
+        """Check that decimals, bounds, listed values and `none` fit in the boxes."""
         if not field.length or field.type == "text":
             return
         if field.type == "decimal":
             if not field.decimals:
-                remedy = "add decimals: how many boxes are behind the printed point"
+                remedy = "add decimals: how many boxes are after the printed point"
                 raise _FieldError(at, '"decimals" is missing', None, remedy)
             if field.decimals >= field.length:
                 what = f"{field.decimals} decimals in {field.length} boxes"
@@ -477,7 +477,8 @@ class _Loader:
                     self._note((*at, key), what, f"a place on {size}")
                 for number, other, name in before:
                     if number == one.page and box.overlap(other) > _SLACK:
-                        self._note((*at, key), f'a box over that of "{name}"', "boxes apart")
+                        what = f'a box that overlaps one of "{name}"'
+                        self._note((*at, key), what, "boxes that lie apart")
                         break
                 before.append((one.page, box, one.name))
 
@@ -514,11 +515,11 @@ class _Loader:
         names = (*rule.names, *([rule.equals] if rule.equals else []))
         twice = _twice(names)
         if twice is not None:
-            raise _FieldError((*at, rule.kind), f'"{twice}" stands twice in a rule')
+            raise _FieldError((*at, rule.kind), f'"{twice}" occurs twice in a rule')
         tables = {name.partition(".")[0] if "." in name else "" for name in rule.names}
         adds_rows = rule.kind == "sum" and "." not in str(rule.equals)
         if len(tables) > 1 and not adds_rows:
-            expected = "fields alone, or columns of one table"
+            expected = "only fields, or only columns of one table"
             raise _FieldError((*at, rule.kind), "a rule about several tables", expected)
         of_sum = {str(rule.equals).partition(".")[0]}
         if rule.kind == "sum" and not adds_rows and of_sum != tables:
@@ -533,7 +534,7 @@ def _places(key: str, entries: tuple[Any, ...]) -> list[tuple[Where, Any]]:
 
 
 def _twice(names: Iterable[str]) -> str | None:
-    """Return the first name that is there twice."""
+    """Return a name that occurs more than once; None if there is none."""
     return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
@@ -597,9 +598,10 @@ def _file_error(at: Where, error: DataError) -> _FieldError:
 
 
 def _column(path: Path, name: str) -> list[tuple[int, str]]:
-    """Return the values of the column `name` of a CSV file, else of its first, with their lines.
+    """Return the values in a column of a CSV file, with their lines.
 
-    The first row is a heading if it has the name, or is not digits alone.
+    It is the column `name`, or the first if there is none of this name. The first row is a heading
+    if it has the name, or if its first cell has other characters than digits.
     """
     reader = csv.reader(io.StringIO(read_text(path, MAX_LIST_BYTES)))
     try:
@@ -617,7 +619,7 @@ def _column(path: Path, name: str) -> list[tuple[int, str]]:
 
 
 def read_text(path: Path, most: int) -> str:
-    """Read a file of UTF-8 and of at most so many bytes.
+    """Read a UTF-8 file of at most `most` bytes.
 
     Raises
     ------

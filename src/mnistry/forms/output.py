@@ -40,7 +40,7 @@ class Result:
     serial
         Its printed number, if it has one.
     answers
-        What each field says; one that a person decided is what they said, whatever rules say.
+        What each field says. A person's decision stands, whatever the rules say.
     problems
         What a person should know about the sheet.
     decided
@@ -81,10 +81,12 @@ def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
     placed = [page for page in sheet.pages if page.page is not None]
     if not placed:
         return None
-    known = {**{at: _blank() for at in keys_of(form)}, **sheet.answers}
+    known = {**{at: _not_given() for at in keys_of(form)}, **sheet.answers}
     answers = {at: known[at] for at in keys_of(form)}
     for at in sheet.disputed & answers.keys():
-        answers[at] = replace(answers[at].doubted("typed otherwise in an audit"), is_contested=True)
+        answers[at] = replace(
+            answers[at].doubted("another value was typed in an audit"), is_contested=True
+        )
     for at in sheet.differing & answers.keys():
         answers[at] = replace(answers[at].doubted("two reviewers differ"), is_contested=True)
     decided = {
@@ -110,7 +112,8 @@ def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
     )  # fmt: skip
 
 
-def _blank() -> Answer:
+def _not_given() -> Answer:
+    """Return the answer of a field whose page was not given."""
     return Answer("", None, 0.0, CHECK, "its page is missing")
 
 
@@ -218,7 +221,7 @@ class Table:
 
 
 def tables(form: Form, found: Sequence[Result]) -> list[Table]:
-    """Arrange results as tables: a row a sheet, and for each table of the form a row a row."""
+    """Arrange results as tables: one of the sheets, and one for each table of the form."""
     sheets = Table(
         "",
         (*((name, None) for name in _KEYS), *((one.name, one) for one in form.fields),
@@ -406,12 +409,12 @@ def files(form: Form, found: Sequence[Result], target: Path) -> Mapping[Path, by
     """Return the files of an export and their content, by the target's ending.
 
     A table of the form ``catch`` is a sheet of an ``.xlsx``, and otherwise a file of its own:
-    ``OUT_catch.csv``. A codebook is beside them.
+    ``OUT_catch.csv``. A codebook is added.
 
     Raises
     ------
     UsageError
-        If the name ends otherwise.
+        If the target's name has another ending.
     """
     every, described = tables(form, found), codebook(form)
     ending = target.suffix.lower()

@@ -15,10 +15,11 @@ from mnistry.forms.definition import Box
 
 # Pixels per millimetre when looking for marks, and for lines.
 _SCALE, _LINE_SCALE = 4, 2
-# Millimetres round print and fields that do not count, and at the page's edges, where holes,
-# staples and shadows are; round a code or a marker; the least area in square millimetres of a mark.
+# Ink is ignored up to so many millimetres from print, from a field, from the page's edges (where
+# holes, staples and shadows are) and from a code or marker; the least area of a mark, in mm².
 _NEAR_PRINT, _NEAR_FIELD, _EDGE, _NEAR_CODE, _LEAST_AREA = 0.8, 1.0, 14.0, 3.0, 1.5
-# What is darker than the paper by this part is ink; and paper of this grey or lighter is blank.
+# What is darker than the paper by this share is ink; nothing is printed where a blank page is at
+# least this light.
 _LEAST_CONTRAST, _BLANK = 0.12, 225
 # A mark at least `_LONG` millimetres long is part of a line if at least the share `_ON_LINE` of its
 # ink lies no further than `_NEAR_LINE` millimetres from one.
@@ -33,7 +34,10 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A page: where there is ink that is not printed, and where nothing is printed."""
+    """A page: where there is ink that is not printed, and where nothing is printed.
+
+    ``bool``, shape ``(rows, columns)``, `_SCALE` pixels for each millimetre.
+    """
 
     ink: Mask = field(repr=False)
     free: Mask = field(repr=False)

@@ -38,7 +38,7 @@ _INK: Colour = (0, 0, 0)
 _GREY: Colour = (110, 110, 110)
 _LINE, _STROKE, _DOT = 0.3, 0.7, 0.55  # widths of a frame and an example's stroke, a dot's radius
 _LEAST_SHARE = 0.5  # of a font's size, to which a text is narrowed
-_MARKER_CELLS = 6  # along a marker's side, its border among them
+_MARKER_CELLS = 6  # along a marker's side, including its border
 _BORDER = 2  # modules of white that OpenCV draws around a QR code
 _ENLARGED = 8  # pixels of a marker's cell or a code's module: a viewer may smooth their edges
 # Strokes of digits that people write in several ways, in a box of 1 by 1.
@@ -196,7 +196,7 @@ def _draw_text(pdf: "FPDF", text: Text) -> None:
 
 
 def _draw_mark(pdf: "FPDF", mark: str, box: Box) -> None:
-    """Draw what stands between two boxes: a point, a colon, a dash or a slash."""
+    """Draw the mark between two boxes: a point, a colon, a dash or a slash."""
     x, y = box.x + box.width / 2, box.y + box.height / 2
     dots = {".": [box.bottom - 1.5 * _DOT], ":": [y - 1.5, y + 1.5]}.get(mark, [])
     for centre in dots:

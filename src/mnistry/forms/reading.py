@@ -35,7 +35,7 @@ _SEVERAL, _FAINT = 3, 0.35
 _BILEVEL, _NEARLY = 0.97, 16
 # Ink nearer to a field than this, in millimetres, may belong to it.
 _BELONGS = 7.0
-# A box for text is empty if the share of its unprinted pixels that have ink is less.
+# A box for text is empty if the share of its unprinted pixels that have ink is less than this.
 _LEAST_TEXT = 0.002
 # Millimetres of white round a code, pixels for each at which it is read, and the long side of a
 # picture in which a code is looked for.
@@ -70,8 +70,8 @@ class PageReading:
         How much ink there is in each part of each field, by which two scans of the same sheet are
         recognised: ``uint8``, shape ``(boxes, 6, 24)``.
     lines
-        For each long line that is not printed whether it runs down the scan, and how far across it
-        lies, 0 to 1.
+        For each long line that is not printed: whether it runs down the scan, and how far across
+        the scan it lies, 0 to 1.
     """
 
     page: int | None = None
@@ -197,7 +197,7 @@ class FormReader:
     def digits_in(self, ink: FieldInk, place: Place) -> list[Grey | None]:
         """Return a place's characters in MNIST's form: ``uint8``, shape ``(28, 28)``.
 
-        None stands for a character that shares its ink with another. Nothing is returned if the
+        None stands for a character that shares its ink with another. The list is empty if the
         characters cannot be told apart.
         """
         if not _is_comb(place):
@@ -221,7 +221,7 @@ class FormReader:
     def _refined(
         self, grey: Grey, rough: tuple[int, Alignment] | None
     ) -> tuple[int, Alignment | None]:
-        """Improve an alignment by what is printed; without one, find the page by that alone."""
+        """Improve an alignment by what is printed; if there is none, find the page by its print."""
         if rough is not None and rough[0] < len(self.blanks):
             where = alignment.refine(grey, self.blanks[rough[0]], rough[1])
             if where is None and _is_bilevel(grey):  # light print is lost, and a scan is flat
@@ -243,7 +243,7 @@ class FormReader:
         return None
 
     def _foreign(self, code: Code | None) -> str | None:
-        """Return why a page with this code is none of this form's; None if it is one."""
+        """Return why a page with this code is not one of this form; None if it is."""
         if code is None:
             return None
         if code.form != self.form.identity:
@@ -339,10 +339,10 @@ class FormReader:
         page: PageLayout,
         found: dict[Key, Answer],
     ) -> list[str]:
-        """Let the fields be checked beside which there is ink; return a problem for other ink.
+        """Mark fields as to be checked if there is ink beside them; return a problem for other ink.
 
-        Ink belongs to the nearest field if that is less than `_BELONGS` away. On a form with a
-        template no ink does: boxes that are printed there may be no fields. Changes `found`.
+        Ink belongs to the nearest field if that is less than `_BELONGS` away. On a template ink
+        belongs to no field: boxes that are printed there may be no fields. Changes `found`.
         """
         areas = [around(place.boxes) for place in page.places]
         marks = outside.marks(seen, areas, _unlike(page), lines)
@@ -364,7 +364,7 @@ class FormReader:
 def _doubt_faint(
     page: PageLayout, inks: Sequence[Sequence[FieldInk]], found: dict[Key, Answer]
 ) -> None:
-    """Let the fields be checked whose ink is much fainter than the others'; changes `found`.
+    """Mark fields as to be checked if their ink is much fainter than the others'; changes `found`.
 
     Such ink may show through from the other side of the sheet.
     """
@@ -382,12 +382,15 @@ def _doubt_faint(
 
 
 def _is_bilevel(grey: Grey) -> bool:
-    """Whether a scan is in black and white alone, perhaps reduced afterwards."""
+    """Whether a scan is in black and white only, perhaps reduced afterwards."""
     return bool(((grey < _NEARLY) | (grey > 255 - _NEARLY)).mean() > _BILEVEL)
 
 
 def _doubt_struck(lines: Sequence[Line], page: PageLayout, found: dict[Key, Answer]) -> list[str]:
-    """Let the fields be checked through which a line runs; return the problem. Changes `found`."""
+    """Mark fields as to be checked if a line runs through them; return it as a problem.
+
+    Changes `found`.
+    """
     touched = 0
     for place in page.places:
         if any(line.touches(around(place.boxes)) for line in lines):
@@ -408,7 +411,7 @@ def _in_scan(line: Line, where: Alignment, grey: Grey) -> tuple[bool, float]:
 
 
 def _unlike(page: PageLayout) -> list[Box]:
-    """Return where a page may look otherwise than its blank, though nobody wrote there."""
+    """Return where a page may differ from its blank, though nobody wrote there."""
     return [*_differing(page), *(marker.box for marker in page.markers)]
 
 
@@ -429,7 +432,7 @@ def _is_comb(place: Place) -> bool:
 
 
 def around(boxes: Sequence[Box]) -> Box:
-    """Return the least box that contains some."""
+    """Return the smallest box that contains the given ones."""
     x, y = min(box.x for box in boxes), min(box.y for box in boxes)
     right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
     return Box(x, y, right - x, bottom - y)
@@ -442,7 +445,7 @@ def _away(box: Box, x: float, y: float) -> float:
 
 
 def _boxes(place: Place) -> Sequence[Box]:
-    """Return the boxes that are read by themselves: those of each option, or the whole."""
+    """Return the boxes that are read separately: one for each option, or the whole field."""
     return place.boxes if place.field.type == "choice" else (around(place.boxes),)
 
 
@@ -452,7 +455,7 @@ def _cells(place: Place, ink: FieldInk) -> Cells:
 
 
 def _share(ink: FieldInk) -> float:
-    """Return the part of a box that has ink, of what is not printed."""
+    """Return the share of a box's unprinted pixels that have ink."""
     inside = ink.inside()
     free = ~ink.printed[inside]
     marks = (ink.strength[inside] > characters.MARK) & free

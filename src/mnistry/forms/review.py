@@ -82,9 +82,9 @@ class Step:
     about
         The field that was decided, or whose decision was taken back; None if there was none.
     added, removed, changed
-        Fields that are now to be looked at, those that are no more, and those to be shown anew.
+        Fields that are now to be looked at, that no longer are, and that are to be shown again.
     said
-        What was kept, beside what was read.
+        A message: what was kept, and what was read.
     """
 
     asks: str | None = None
@@ -176,7 +176,7 @@ class _Batch:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take up what another process has written."""
+        """Load what another process has written since the last call."""
         version = self.store.version
         if version == self._version:
             return
@@ -187,8 +187,8 @@ class _Batch:
             self._check_alone(sheet)
         self._check_together()
 
-    def decided(self, sheet: int, at: Key) -> None:
-        """Take up what was decided about a field."""
+    def reload_decisions(self, sheet: int, at: Key) -> None:
+        """Load the decisions about a field, and apply the rules again."""
         after = with_decisions(self.sheets[sheet], {at: self.store.decisions(sheet, at)})
         self.sheets[sheet] = after
         self._check_alone(after)
@@ -267,12 +267,9 @@ class _Batch:
         name = self._picture_name(sheet, at)
         if name is not None and name not in self._pictures:
             page = next(page for page in self.sheets[sheet].pages if page.picture == name)
-            content = self.store.picture(page)
-            seen = None
-            if content is not None:
-                seen = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+            seen = crops.decoded(self.store, page)
             if seen is not None:
-                self._pictures[name] = np.asarray(seen, np.uint8)
+                self._pictures[name] = seen
         if name is None or name not in self._pictures:
             raise DataError(
                 "there is no picture of it", remedy="read the scans again, into a new batch"
@@ -324,8 +321,8 @@ def _hint(entry: Field) -> str:
     return known.get(entry.type) or entry.format or ("HH:MM" if entry.type == "time" else "a date")
 
 
-class _Looking:
-    """One person looking at the fields of a batch.
+class _Session:
+    """One person's work on the fields of a batch.
 
     Parameters
     ----------
@@ -354,16 +351,16 @@ class _Looking:
         return decision, None if insists or decision.text == "?" else asks
 
 
-class Review(_Looking):
+class Review(_Session):
     """The fields of a batch that are to be checked, and what a person decides about them.
 
     Parameters
     ----------
     form, store, who
-        As of `_Looking`.
+        As in `_Session`.
     second
-        Whether to show what another person decided instead, without their decision and without
-        what was read. Where both differ, a third person decides.
+        Whether to show instead the fields that another person decided, without that decision and
+        without what was read. Where the two differ, a third person decides.
     """
 
     kind = "review"
@@ -376,7 +373,7 @@ class Review(_Looking):
 
     @property
     def unseen(self) -> int:
-        """How many fields are to be checked of which there is no picture."""
+        """The number of fields that are to be checked but have no picture."""
         return sum(
             not self._batch.has_picture(one.id, at)
             for one in self._batch.results.values()
@@ -447,7 +444,7 @@ class Review(_Looking):
         return decision.text
 
     def decide(self, name: str, text: str, *, confirmed: bool, insists: bool) -> Step:
-        """Keep what a person typed or confirmed for a field.
+        """Store what a person typed or confirmed for a field.
 
         Parameters
         ----------
@@ -458,7 +455,7 @@ class Review(_Looking):
         confirmed
             Whether it was shown and accepted; otherwise it was typed.
         insists
-            Whether they say so although it breaks a rule, or has no value.
+            Whether the person keeps it although it breaks a rule, or has no value.
         """
         batch = self._batch
         batch.refresh()
@@ -468,7 +465,7 @@ class Review(_Looking):
             return Step(asks=asks)
         how = SECOND if self._is_second else CONFIRMED if confirmed else TYPED
         batch.store.decide(sheet, at, replace(decision, how=how, who=self._who))
-        batch.decided(sheet, at)
+        batch.reload_decisions(sheet, at)
         if self._is_second:
             said = f"typed {decision.text or 'empty'}"
             return replace(self._step(), about=name, said=said)
@@ -483,7 +480,7 @@ class Review(_Looking):
         found = self._batch.store.undo(self._who)
         if found is None:
             return Step()
-        self._batch.decided(*found)
+        self._batch.reload_decisions(*found)
         return replace(self._step(), about=id_of(*found), said="taken back")
 
     def _step(self) -> Step:
@@ -507,7 +504,7 @@ class Report:
     drawn, typed
         How many fields were drawn, and for how many of them a person typed what is written.
     unreadable
-        Of how many the person could not tell.
+        How many of the typed fields the person could not read.
     wrong
         Fields that were read wrongly, with what was read and what was typed.
     """
@@ -523,17 +520,17 @@ class Report:
         return self.typed - self.unreadable
 
 
-class Audit(_Looking):
+class Audit(_Session):
     """Fields drawn at random from all that are ``ok``, typed by a person who is shown no reading.
 
-    What was drawn is kept, so an audit goes on where it was. A field that is typed otherwise than
-    it was read is to be checked from then on: a review decides which of both is right.
+    What was drawn is kept, so an audit goes on where it was. If another value is typed than was
+    read, the field is to be checked from then on: a review decides which of the two is right.
     """
 
     kind = "audit"
 
     def draw(self, fields: int) -> None:
-        """Draw more fields, until there are so many or no more are ``ok``.
+        """Draw more fields, until `fields` are drawn or no more are ``ok``.
 
         Raises
         ------
@@ -582,7 +579,7 @@ class Audit(_Looking):
         raise UsageError("not drawn for this audit")
 
     def decide(self, name: str, text: str, *, confirmed: bool, insists: bool) -> Step:  # noqa: ARG002
-        """Keep what a person typed; parameters as of `Review.decide`."""
+        """Store what a person typed; parameters as in `Review.decide`."""
         self._batch.refresh()
         one = self._drawn(name)
         typed, asks = self._meant(one.key, text, insists=insists)

@@ -1,8 +1,8 @@
-"""How sure a field must be, so that of those called ok no more than a given part may be wrong.
+"""How sure a field must be to be called ok, if only a given share of those fields may be wrong.
 
-The curve comes from 76 generated sheets, 60 with MNIST's digits and 16 by four pen writers: for a
-least confidence, the mean of 1 - confidence of the fields that reach it. So many are expected to be
-wrong.
+The curve comes from 76 generated sheets, 60 with MNIST's digits and 16 by four pen writers. For a
+least confidence it has the mean of 1 - confidence of the fields that reach it: the share that is
+expected to be wrong.
 """
 
 import re
@@ -33,7 +33,7 @@ def parse(text: str) -> float | None:
     Raises
     ------
     UsageError
-        If it is no part, or one for which there are no figures.
+        If it is not a fraction, or is outside the range of the curve.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Check a sheet by its form's rules: what breaks one is looked at by a person.
+"""Check a sheet by its form's rules: a person looks at the fields that break one.
 
 A rule may decide between the candidates of a field that is not sure, if exactly one of them fits;
 the answer says so. A sure reading is never changed. Knows nothing of pictures.
@@ -64,7 +64,7 @@ def check(form: Form, answers: Answers) -> Checked:
     problems: list[str] = []
     for rule in form.rules:
         for group in _groups(form, rule):
-            problems += _hold(rule, group, found, entries)
+            problems += _check_group(rule, group, found, entries)
     return Checked(found, tuple(problems))
 
 
@@ -101,7 +101,7 @@ class _Group:
 
 
 def _groups(form: Form, rule: Rule) -> list[_Group]:
-    """Return the fields of a rule: those of each row, if it is about columns of one table alone."""
+    """Return a rule's fields: a group for each row, if all are columns of one table; else one."""
     rows = {table.name: table.rows for table in form.tables}
     names = [*rule.names, *([rule.equals] if rule.equals else [])]
     tables = {name.split(".")[0] if "." in name else "" for name in names} - {""}
@@ -129,7 +129,7 @@ def _key(name: str, row: int) -> Key:
     return (table, row, column) if table else key(column)
 
 
-def _hold(
+def _check_group(
     rule: Rule, group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]
 ) -> list[str]:
     """Check some fields by one rule; change their answers, and return what is wrong."""
@@ -195,7 +195,7 @@ def _total(parts: Sequence[Key], found: Mapping[Key, Answer]) -> Decimal | int:
 
 
 def _unique_rows(group: _Group, found: dict[Key, Answer]) -> list[str]:
-    """Find rows of a table that say the same."""
+    """Find rows of a table that have the same values."""
     if not all(keys[0][0] for keys in group.names):
         return []  # between sheets
     seen: dict[tuple[Any, ...], int] = {}
@@ -206,7 +206,8 @@ def _unique_rows(group: _Group, found: dict[Key, Answer]) -> list[str]:
             continue
         if values in seen:
             for one in keys:
-                found[one] = found[one].doubted(f"row {seen[values] + 1} says the same")
-            messages.append(f"{keys[0][0]}: rows {seen[values] + 1} and {row + 1} say the same")
+                found[one] = found[one].doubted(f"row {seen[values] + 1} has the same values")
+            rows = f"rows {seen[values] + 1} and {row + 1}"
+            messages.append(f"{keys[0][0]}: {rows} have the same values")
         seen.setdefault(values, row)
     return messages

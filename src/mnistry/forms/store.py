@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS audits (
 """
 
 
-# What hinders SQLite without the batch being damaged, and what to do about it.
+# SQLite's errors that do not mean that the batch is damaged, and what to do about each.
 _HINDERED = {
     **dict.fromkeys(
         (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "wait for the other program that writes to it"
@@ -105,7 +105,7 @@ def _damaged(folder: Path | None, error: Exception) -> DataError:
 
 
 def _reads(method: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Let a method of `Store` that reads raise our errors."""
+    """Make a method of `Store` that reads raise our errors."""
 
     @functools.wraps(method)
     def read(*arguments: _P.args, **named: _P.kwargs) -> _R:
@@ -153,7 +153,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person says that a field is.
+    """What a person says is written in a field.
 
     Attributes
     ----------
@@ -253,7 +253,7 @@ class Store:
     Parameters
     ----------
     folder
-        The batch's folder, made if it is missing, and readable by its owner alone; None keeps all
+        The batch's folder, made if it is missing, and readable only by its owner; None keeps all
         in memory, without pictures.
     must_exist
         Whether it is an error if there is no batch in the folder.
@@ -279,8 +279,8 @@ class Store:
                 (folder / _FILE).chmod(0o600)
             self._database.execute("PRAGMA secure_delete = ON")
             self._database.execute("PRAGMA foreign_keys = ON")
-            # EXTRA also flushes the folder from which the journal was removed: with FULL a cut of
-            # power may bring it back, and so undo the last transaction.
+            # EXTRA also flushes the folder from which the journal was removed: with FULL a power
+            # cut may bring it back, and so undo the last transaction.
             self._database.execute("PRAGMA synchronous = EXTRA")
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
@@ -315,7 +315,7 @@ class Store:
 
     @_reads
     def meta(self, name: str) -> str | None:
-        """Return what was noted under a name."""
+        """Return what was noted under a name; None if nothing was."""
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -329,14 +329,14 @@ class Store:
         with self._transaction():
             self._database.execute(
                 "INSERT OR IGNORE INTO files (path, sha256) VALUES (?, ?)",
-                (path_text(path), sha256),
+                (files.path_text(path), sha256),
             )
         row = self._database.execute("SELECT id FROM files WHERE sha256 = ?", (sha256,)).fetchone()
         return int(row[0])
 
     @_reads
     def path_of(self, file: int) -> str:
-        """Return the path under which a file was first given, as `path_text` writes it."""
+        """Return the path under which a file was first given, as `files.path_text` writes it."""
         row = self._database.execute("SELECT path FROM files WHERE id = ?", (file,)).fetchone()
         return str(row[0])
 
@@ -481,7 +481,7 @@ class Store:
         return int(self._database.execute("PRAGMA data_version").fetchone()[0])
 
     def decide(self, sheet: int, key: Key, decision: Decision) -> None:
-        """Add what a person says that a field is; it is on disk when this returns."""
+        """Add a person's decision about a field; it is on disk when this returns."""
         with self._transaction():
             self._database.execute(
                 "INSERT INTO decisions (sheet, tbl, row, name, text, value, problem, how, who, at)"
@@ -543,7 +543,7 @@ class Store:
         ]  # fmt: skip
 
     def audit(self, number: int, typed: Decision | None) -> None:
-        """Note what a person typed for a field of the audit, or take it back."""
+        """Note what a person typed for a field of the audit; None takes it back."""
         values: tuple[Any, ...] = (None,) * 5
         if typed is not None:
             value = json.dumps(_plain(typed.value))
@@ -617,7 +617,7 @@ class Store:
             return None
 
     def forget(self) -> int:
-        """Delete all pictures, and what tells scans apart; values stay.
+        """Delete all pictures, and the ink patterns that tell scans apart; values stay.
 
         Returns
         -------
@@ -666,7 +666,7 @@ def with_decisions(sheet: Sheet, decided: Mapping[Key, Sequence[Decision]]) -> S
 
 
 def _prepare(folder: Path, *, must_exist: bool) -> None:
-    """Make the folder, or check that it is a batch; let its owner alone read it."""
+    """Make the folder, or check that it is a batch; let only its owner read it."""
     if not (folder / _FILE).is_file():
         if must_exist:
             raise UsageError(
@@ -682,21 +682,8 @@ def _prepare(folder: Path, *, must_exist: bool) -> None:
     folder.chmod(0o700)
 
 
-def path_text(path: str | Path) -> str:
-    r"""Return a path as text; bytes in it that are no UTF-8 are written as ``\xff``.
-
-    The system's names are bytes. A process in the C locale knows no other characters than ASCII.
-
-    Examples
-    --------
-    >>> path_text(os.fsdecode(b"gr\xc3\xb6\xdfe.png"))
-    'grö\\xdfe.png'
-    """
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def _is_same(pattern: bytes | None, other: NDArray[np.uint8] | None) -> bool:
-    """Whether the ink of two pages is that of one sheet."""
+    """Whether two scans show the same sheet, by their ink."""
     if pattern is None or other is None:
         return False
     known, given = (
@@ -719,7 +706,7 @@ def _row(sheet: int, key: Key, answer: Answer) -> tuple[Any, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON's types; a decimal as text, of which no digit is lost."""
+    """Return a value as JSON's types; a decimal as text, so that no digit is lost."""
     return {"decimal": str(value)} if isinstance(value, Decimal) else value
 
 

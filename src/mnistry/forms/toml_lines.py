@@ -1,4 +1,4 @@
-"""Read TOML, and find the line on which a value stands.
+"""Read TOML, and find the line of a value.
 
 Knows nothing of what the values mean.
 """
@@ -49,7 +49,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
         raise DataError(
             f"not TOML: {what[:1].lower()}{what[1:]}",
             where=f"{where}, line {line}",
-            remedy='texts stand in quotes, and a table begins with a line like "[[field]]"',
+            remedy='put texts in quotes, and begin each table with a line like "[[field]]"',
         ) from None
 
 
@@ -63,7 +63,7 @@ class _Statement:
 
 
 class Lines:
-    r"""The lines on which the values of a TOML text stand.
+    r"""The lines of the values in a TOML text.
 
     Parameters
     ----------

@@ -1,8 +1,6 @@
-"""The notes that an ONNX file carries: which run it is of, how accurate it is, who may use it.
+"""The notes that an ONNX file carries: which run made it, how accurate it is, and its licence.
 
-A taught network's thresholds are notes too, so that they go with the file.
-
-Knows nothing of runs.
+A taught network's thresholds are notes too, so that they go with the file. Knows nothing of runs.
 """
 
 from collections.abc import Mapping

@@ -26,14 +26,14 @@ _CONVERT = (
     "{option} {{path}} --output model.onnx; then mnistry adopt model.onnx -o RUN"
 )
 
-# Nothing but the batch is given up: a run takes any number of images.
+# This fixes only the batch size, at 1; a run made from the file takes any number of images.
 _EXPORT = (
     "torch.onnx.export(model.eval(), (torch.zeros(1, 1, 28, 28),), 'model.onnx', "
     "external_data=False)"
 )
 _WEIGHTS, _DESCRIPTION = "weights without their network", "a network's description, or other JSON"
 _HDF5, _ZIP, _PICKLE = "an HDF5 file (.h5)", "a zip archive", "a pickle"
-_PICTURE, _LFS, _TFLITE = "a picture or a PDF", "a pointer of Git LFS to a file", "a TFLite model"
+_PICTURE, _LFS, _TFLITE = "a picture or a PDF", "a Git LFS pointer to a file", "a TFLite model"
 # What is in a model file, by its ending. ONNX files have no first bytes of their own.
 _CONTENT = {".keras": _ZIP, ".h5": _HDF5, ".hdf5": _HDF5, ".onnx": None}
 _PICKLED = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
@@ -146,7 +146,13 @@ def _filled(remedy: str | None, path: str | os.PathLike[str]) -> str | None:
 def onnx_content(
     model: str | os.PathLike[str] | bytes, name: str, max_bytes: int
 ) -> tuple[str, bytes]:
-    """Return an ONNX model's name for errors, `name` if no file is given, and its bytes."""
+    """Return an ONNX model's name for errors, `name` if no file is given, and its bytes.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or the model is larger than `max_bytes`.
+    """
     if not isinstance(model, bytes):
         return os.fspath(model), read(model, ".onnx", max_bytes)
     if len(model) > max_bytes:

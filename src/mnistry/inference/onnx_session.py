@@ -79,7 +79,13 @@ def classes(session: onnxruntime.InferenceSession) -> int:
 
 
 def start_session(content: bytes, where: str, threads: int | None) -> onnxruntime.InferenceSession:
-    """Start ONNX Runtime with a model that has been checked; see `open_session`."""
+    """Start ONNX Runtime with a model that has been checked; see `open_session`.
+
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime refuses the model.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 4  # errors are raised; the library never prints

@@ -1,8 +1,8 @@
 """Inspect a serialised ONNX model before anything loads it.
 
-Refused are weights in other files, operators of other domains, functions, control flow, sparse
-weights, numbers that are not finite, and more parts than a digit network has. Of the domain of
-classical machine learning, the operators that skl2onnx writes for classifiers are allowed. Knows
+It refuses weights in other files, operators of other domains, functions, control flow, sparse
+weights, numbers that are not finite, and more parts than a digit network has. From the domain of
+classical machine learning it allows the operators that skl2onnx writes for classifiers. Knows
 nothing of what the operators compute.
 
 The field numbers are those of github.com/onnx/onnx/blob/main/onnx/onnx.proto. Other fields are

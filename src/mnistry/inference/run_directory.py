@@ -89,7 +89,7 @@ def read_record(
 
 
 def damaged(folder: Path, why: object) -> ModelError:
-    """Make the error of a record with other fields than a run's."""
+    """Make the error for a record whose fields are not those of a run."""
     return ModelError(f"not the record of a run: {why}", where=folder / RECORD)
 
 
@@ -111,7 +111,7 @@ def check_done(folder: Path, status: str, again: str) -> None:
 
 
 def check_digest(path: Path, digest: str | None, again: str) -> None:
-    """Raise `ModelError` unless a run's model file has this SHA-256; `again` as above.
+    """Raise `ModelError` unless a run's model file has this SHA-256; `again` as in `check_done`.
 
     ONNX Runtime loads a file with flipped bits without an error.
     """

@@ -1,6 +1,6 @@
 """Adopt a network from elsewhere: find out by trying what input it wants, and wrap it.
 
-A network of a tutorial takes floats, flat or with a channel, divided by 255 or not, and often gives
+A tutorial's network takes floats, flat or with a channel, divided by 255 or not, and often gives
 logits. `open_network` opens and checks its file. `adopt` tries every usual way of giving it
 labelled digits, takes the one in which it reads them best, and writes an ONNX model of our contract
 around it. Knows nothing of runs.
@@ -37,14 +37,14 @@ from mnistry.networks.form import (
 from mnistry.percent import percent
 from mnistry.system import files
 
-FIRST, MOST = 500, 5000  # images for every trial, and for those that do nearly as well as the best
-NEARLY = 0.1
+FIRST, MOST = 500, 5000  # images for each form, and for the forms nearly as good as the best
+NEARLY = 0.1  # of accuracy
 A_LITTLE = 0.01  # of accuracy: what a form that it was not trained in may gain
 CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two forms apart
 LEAST_ACCURACY = 0.5  # chance is 0.1, and a digit network with the wrong scale often above 0.5
 TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
 _BATCH = 500
-_NO_FILE = "the ONNX model"  # where an error is if `onnx_session` was given bytes
+_NO_FILE = "the ONNX model"  # an error's `where` if `onnx_session` was given bytes
 _FREE_BATCH = "export it again with a free first axis (in PyTorch: dynamic_shapes), in eval mode"
 
 
@@ -93,9 +93,9 @@ class Network(NamedTuple):
     outputs
         The shapes of its outputs, for messages.
     answers
-        From images in a form to every output of ten values an image, by its name.
+        A function from images in a form to every output with ten values for each image, by name.
     wrap
-        From the chosen trial to our ONNX model, and a Keras model if there is one.
+        A function from the chosen trial to our ONNX model, and a Keras model if there is one.
     batches_may_matter
         Whether its answer to an image may depend on the other images of a batch.
     """
@@ -115,8 +115,8 @@ def open_network(path: str | os.PathLike[str]) -> Network:
     Parameters
     ----------
     path
-        A ``.keras``, ``.h5`` or ``.onnx`` file: one input of 28x28 or 32x32 values an
-        image, flat or with 1 or 3 channels; an output of ten values an image.
+        A ``.keras``, ``.h5`` or ``.onnx`` file: one input of 28x28 or 32x32 values for each image,
+        flat or with 1 or 3 channels; an output of ten values for each image.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def _try_all(network: Network, labelled: Split) -> list[Trial]:
     if best < LEAST_ACCURACY:
         (trial, _) = max(tried, key=lambda one: one[0].accuracy)
         raise ModelError(
-            f"in no form does it read the digits: at best {percent(best, places=1)} of "
+            f"it reads the digits in no form: at best {percent(best, places=1)} of "
             f"{trial.count} are right ({trial.form})",
             expected="a trained network whose ten outputs are the digits 0 to 9",
             remedy="bring its outputs into this order; if it was trained on other handwriting than "
@@ -241,11 +241,11 @@ def _try(network: Network, form: Form, labelled: Split) -> list[tuple[Trial, NDA
 
 
 def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
-    """Return the most accurate trial; among those that come close to it, one of little loss.
+    """Return the most accurate trial, or among those that come close to it one with a small loss.
 
-    Close are those that chance may explain, and those of less loss that read a little less. A
-    network that was trained for a short time may read more images in a form that it was not trained
-    in, but then its probabilities fit less well.
+    A trial comes close if chance may explain the difference, or if it is only a little less
+    accurate and has a smaller loss. A network that was trained for a short time may read more
+    images in a form that it was not trained in, but then its probabilities fit less well.
 
     A ReLU network without biases gives the same answers to images of 0 to 1 and of 0 to 255, but
     only in one of them are its probabilities those that it was trained to give. The loss tells
@@ -269,9 +269,10 @@ def _cast(values: NDArray[np.float32], network: Network) -> NDArray[Any]:
 
 
 def _batch_notices(network: Network, trial: Trial, images: Images) -> Iterator[str]:
-    """Tell a network whose answer to an image depends on the others of its batch.
+    """Yield a notice if the answer to an image depends on the other images of its batch.
 
-    Dynamic quantization does that: it takes one scale for the whole batch.
+    Raise `ModelError` if it depends on them for more than one image in fifty. Dynamic quantization
+    does that: it takes one scale for the whole batch.
     """
     if not network.batches_may_matter:
         return
@@ -287,7 +288,7 @@ def _batch_notices(network: Network, trial: Trial, images: Images) -> Iterator[s
     what = "its answer to an image depends on the other images of the batch"
     if changed > len(given) // 50:
         raise ModelError(
-            f"{what}: {changed} of {len(given)} images alone are read otherwise",
+            f"{what}: {changed} of {len(given)} images are read differently when each is alone",
             expected="a network that treats each image on its own",
             remedy="export it in evaluation mode (in PyTorch: model.eval()), and not quantized",
         )
@@ -342,7 +343,7 @@ def _open_keras(path: Path) -> Network:
         result = np.empty((len(values), CLASSES), np.float32)
         for start in range(0, len(values), _BATCH):
             part = values[start : start + _BATCH]
-            # Keras compiles anew for each shape.
+            # Keras compiles again for each shape.
             size = 1 if len(part) == 1 else _BATCH
             padded = np.concatenate([part, np.zeros((size - len(part), *shape), part.dtype)])
             result[start : start + _BATCH] = model.predict_on_batch(padded)[: len(part)]
@@ -505,7 +506,7 @@ def _wrong_input(what: str) -> ModelError:
         what,
         expected="one input: an axis for several images, and 28x28 or 32x32 pixels, flat or with "
         "1 or 3 channels",
-        remedy="train it anew on such images; or, of a PyTorch model for larger ones, export "
+        remedy="train it again on such images; or, if a PyTorch model takes larger ones, export "
         "torch.nn.Sequential(torch.nn.Upsample((SIDE, SIDE)), model)",
     )
 

@@ -1,4 +1,4 @@
-"""Tell before training or scoring that a Keras model wants other images or gives no probabilities.
+"""Check before training or scoring that a Keras model takes our images and gives probabilities.
 
 Knows nothing of files.
 """

@@ -15,7 +15,7 @@ from mnistry.datasets.dataset import Images
 Floats = NDArray[np.floating[Any]]
 
 # Each way of scaling: the factor and the offset that make it from pixels of 0 to 255. The last is
-# of PyTorch's own example: the mean and standard deviation of MNIST's training pixels, 0 to 1.
+# that of PyTorch's own example: the mean and deviation of MNIST's training pixels, 0 to 1.
 SCALES = {
     "0 to 1": (1 / 255, 0.0),
     "-1 to 1": (2 / 255, -1.0),
@@ -133,7 +133,7 @@ class Trial:
 
 
 def kind_of(values: Floats) -> str:
-    """Return what a network's ten values an image are: one of the kinds of `Trial`."""
+    """Return what a network's ten values for each image are: one of the kinds of `Trial`."""
     if values.min() < 0 or values.max() > 1 + _TOLERANCE:
         return "scores"
     is_one = abs(values.sum(axis=1, dtype=np.float64) - 1) < 1e-5
@@ -141,7 +141,7 @@ def kind_of(values: Floats) -> str:
 
 
 def probabilities(values: Floats, kind: str) -> Floats:
-    """Turn a network's ten values an image into probabilities.
+    """Turn a network's ten values for each image into probabilities.
 
     Examples
     --------

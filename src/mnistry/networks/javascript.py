@@ -47,7 +47,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "Gather": {"axis": 0},
     "ReduceLogSumExp": {"axes": None, "keepdims": 1},
 }
-# They combine numbers in the same places, or one number with all.
+# These operators combine numbers in the same places, or one number with all.
 _BY_NUMBER = ("Add", "Mean", "Mul", "Sum")
 _KNOWN = ("alpha", "epsilon", "kernel_shape", "pads", "perm", "strides")
 

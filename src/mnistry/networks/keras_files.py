@@ -247,7 +247,7 @@ def predict(model: keras.Model, images: Images, *, batch_size: int = 1024) -> ND
         If `images` are not images, or already divided by 255.
     """
     images = as_images(images, "images")
-    # Every batch has the same shape, because Keras compiles anew for each shape.
+    # Every batch has the same shape, because Keras compiles again for each shape.
     size = min(batch_size, 1 << (len(images) - 1).bit_length())
     result = np.empty((len(images), model.output_shape[-1]), np.float32)
     for start in range(0, len(images), size):

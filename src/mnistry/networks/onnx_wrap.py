@@ -1,4 +1,4 @@
-"""Put our input before an ONNX graph from elsewhere, and probabilities behind it.
+"""Put our input before an ONNX graph from elsewhere, and probabilities after it.
 
 Works on graphs that `mnistry.inference.onnx_wire` has inspected; runs nothing.
 """
@@ -91,7 +91,7 @@ def _prune(graph: onnx.GraphProto, wanted: Sequence[str]) -> None:
 def wrap(
     model: onnx.ModelProto, source: str, trial: Trial, dtype: np.dtype[Any], fixed: int | None
 ) -> bytes:
-    """Put our input before a model, and probabilities behind it.
+    """Put our input before a model, and probabilities after it.
 
     Parameters
     ----------
@@ -242,8 +242,8 @@ def _free_batch(graph: onnx.GraphProto, fixed: int) -> None:
     """Let a graph that takes `fixed` images take any number; the graph is changed in place.
 
     Every Reshape to `fixed` rows then keeps the number of rows that there are. A graph with other
-    operators for a fixed number of images may answer otherwise afterwards, or fail: the caller
-    must compare its answers.
+    operators for a fixed number of images may then answer differently, or fail: the caller must
+    compare its answers.
     """
     weights = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:

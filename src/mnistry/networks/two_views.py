@@ -22,7 +22,7 @@ _BATCH = 500
 _PLACES = SIDE * SIDE
 
 
-class Start:
+class TeachableOnnx:
     """A network whose last layer can be taught.
 
     Parameters

@@ -50,7 +50,7 @@ def build(
         layer of ``"dense"``, before the last layer of the others. None leaves it to the network:
         0.5 for ``"convnet"``, 0.3 for ``"strided-large"``, none for the others.
     classes
-        How many the images have: 2 to 62.
+        The number of classes: 2 to 62.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def dense(
     dropout: float = 0.0,
     classes: int = CLASSES,
 ) -> keras.KerasTensor:
-    """Dense layers, each node joined to every one before: the classic experiment's network."""
+    """Dense layers, each node connected to all nodes of the layer before: the classic network."""
     values = layers.Flatten(name="flatten")(scaled)
     for number in range(1, depth + 1):
         name = "hidden" if depth == 1 else f"hidden_{number}"

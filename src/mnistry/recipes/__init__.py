@@ -1,7 +1,7 @@
 """Recipes by name, a module each: what to train, how, and the results.
 
-A recipe's module is imported only when the recipe is used: the command line's help needs the names
-alone.
+A recipe's module is imported only when the recipe is used: the command line's help needs only the
+names.
 """
 
 import importlib

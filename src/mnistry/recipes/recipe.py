@@ -64,8 +64,8 @@ class Recipe:
     batch_size
         Images for each step of gradient descent.
     distortion
-        How far the training images are distorted, anew for each epoch; None leaves them as they
-        are.
+        How far the training images are distorted, differently in each epoch; None leaves them as
+        they are.
     plain_epochs
         The share of the epochs, 0 to 1, counted from the end, that use the images without
         distortion: the network adapts to images as it will meet them.
@@ -123,9 +123,7 @@ class Recipe:
             within = value is None or least <= value <= most
             self._require(setting, within, f"a whole number from {least} to {most:,}")
         self._require("learning_rate", rate is None or 0 < rate < math.inf, "a number above 0")
-        for setting in ("momentum", "weight_decay"):
-            self._require(setting, 0 <= (getattr(self, setting) or 0) < 1, "0 to below 1")
-        for setting in ("warmup", "dropout"):
+        for setting in ("momentum", "weight_decay", "warmup", "dropout"):
             self._require(setting, 0 <= (getattr(self, setting) or 0) < 1, "0 to below 1")
         known = self.activation in ACTIVATIONS
         self._require("activation", known, "one of " + ", ".join(ACTIVATIONS))

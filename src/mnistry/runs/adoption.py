@@ -1,4 +1,4 @@
-"""Make a run of a network from elsewhere: adopt it, score it, and write the run directory."""
+"""Make a run from a network trained elsewhere: adopt it, score it, and write the run directory."""
 
 import dataclasses
 import datetime
@@ -41,7 +41,7 @@ def adopt_as_run(network: Network, dataset: Dataset, path: Path) -> tuple[Run, A
     Raises
     ------
     DataError
-        If there are no labelled training images, or not of digits with 0 for paper.
+        If there are no labelled training images, or they are not digits with 0 for paper.
     ModelError
         If the network cannot be adopted; nothing is written then.
     UsageError, ResourceError
@@ -64,7 +64,7 @@ def adopt_as_run(network: Network, dataset: Dataset, path: Path) -> tuple[Run, A
         raise DataError(
             "dark ink on light paper",
             where=dataset.source,
-            expected="0 for paper to 255 for ink; which of both the network wants is found out",
+            expected="0 for paper to 255 for ink, whichever of the two the network wants",
             remedy="invert the images: 255 - image",
         )
     directory.refuse_taken(path)

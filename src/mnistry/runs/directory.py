@@ -157,10 +157,10 @@ class Teaching:
     examples, writers
         How many examples it was taught with, and by how many writers.
     wrong_before, wrong_after
-        How many examples the start reads wrongly, and how many networks that were taught without
+        How many examples are read wrongly by the start, and by networks that were taught without
         them.
     threshold, threshold_unformed
-        The reader's thresholds for it: the start's.
+        The reader's thresholds, taken over from the start.
     """
 
     start: str
@@ -261,7 +261,7 @@ class Run:
         """Write ``run.json``, whole or not at all."""
         value = self.to_json()
         del value["path"]
-        for name in ("adopted", "taught"):  # as before there were such networks
+        for name in ("adopted", "taught"):  # older runs have no such keys
             if value[name] is None:
                 del value[name]
         files.write_json(self.path / _RECORD, {"format": FORMAT, **value})
@@ -294,7 +294,7 @@ class Run:
         return Experiment(recipe, self.data.origin, seed)
 
     def lacks(self, what: str) -> ModelError:
-        """Make the error of something that an adopted or taught network does not have."""
+        """Make the error for something that an adopted or taught network does not have."""
         kind = "an adopted network"
         if self.adopted is not None:
             kind += f" from {self.adopted.source}"
@@ -358,7 +358,13 @@ class Run:
         return self.recipe is not None or _KERAS in self.digests
 
     def checked(self, path: Path) -> Path:
-        """Return the path of one of this run's models, after checking its digest."""
+        """Return the path of one of this run's models, after checking its digest.
+
+        Raises
+        ------
+        ModelError
+            If the run is not done or has no such model, or the file is missing or damaged.
+        """
         self._check_done()
         if path == self.keras_path and not self.has_keras:
             raise self.lacks("it has no Keras model, only ONNX")
@@ -388,7 +394,7 @@ class Run:
         )
 
     def epochs(self) -> tuple[history.Epoch, ...]:
-        """Read the figures of every epoch."""
+        """Read the figures of every epoch; raise `ModelError` if the run has none."""
         path = self.history_path
         if self.recipe is None:
             raise self.lacks("it has no history of epochs")
@@ -443,7 +449,7 @@ class Run:
         files.write_json(self.path / _SCORECARD, scores.to_json())
 
     def scores(self) -> Scores:
-        """Read the scorecards."""
+        """Read the scorecards; raise `ModelError` if the run is not done or they are damaged."""
         path = self.path / _SCORECARD
         self._check_done()
         try:
@@ -573,7 +579,7 @@ def rename(run: Run, name: str) -> Run:
     path = run.path.with_name(name) if _NAME.fullmatch(name) else None
     if path is None:
         expected = "up to 100 letters, digits, spaces, _, - and ."
-        raise UsageError("no name for a run", where=name, expected=expected)
+        raise UsageError("not a valid name for a run", where=name, expected=expected)
     if os.path.lexists(path):
         raise UsageError("this name is taken", where=name, remedy="choose another")
     with hold(run.path):

@@ -388,7 +388,7 @@ def _hold_out(experiment: Experiment, dataset: Dataset) -> Parts:
     recipe = experiment.recipe
     if (recipe.styled or recipe.non_digits) and dataset.classes != DIGITS:
         raise UsageError(
-            f"the recipe {recipe.name} adds images of digits, and of marks that are none",
+            f"the recipe {recipe.name} adds images of digits and of non-digits",
             expected="data whose classes are the digits 0 to 9",
             remedy="choose another recipe",
         )

@@ -1,8 +1,8 @@
 """Teach a network a hand from labelled digits, and write the run if it reads them better.
 
-Better means: of examples that it was not taught with it reads no fewer, and with less loss; and it
-has forgotten neither MNIST nor what is no digit. A taught run has ``model.onnx``, and no Keras
-model.
+Better means two things. It reads at least as many of the examples that it was not taught with, and
+with a smaller loss. And it has forgotten neither MNIST nor how to reject images without a digit. A
+taught run has ``model.onnx``, and no Keras model.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from mnistry.errors import DataError, ModelError
 from mnistry.evaluation.scorecard import Scorecard, Scores
 from mnistry.evaluation.statistics import Interval, wilson
 from mnistry.inference import onnx_session
-from mnistry.networks.two_views import Start
+from mnistry.networks.two_views import TeachableOnnx
 from mnistry.percent import percent
 from mnistry.reading import reader
 from mnistry.runs import directory
@@ -102,13 +102,14 @@ class Lesson:
     reasons
         Why the network is not better; empty if it is.
     doubtful
-        Examples that both networks surely read otherwise than labelled: the labels may be wrong.
+        Examples for which both networks are sure of another digit than the label: the label may be
+        wrong.
     repeated
         How many examples were left out because the same image came before.
     writers
-        By how many writers the examples are.
+        The number of writers of the examples.
     thresholds
-        The reader's thresholds, the start's.
+        The reader's thresholds, taken over from the start.
     run
         The run; None if it was not kept.
     """
@@ -124,7 +125,7 @@ class Lesson:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Origin:
+class _StartNetwork:
     """The network to begin with."""
 
     name: str
@@ -152,8 +153,7 @@ def teach_as_run(
     writers
         For each writer labelled digits in MNIST's form, together 5 to 2,000.
     dataset
-        MNIST, or other digits: what must not be forgotten. Its test images are used once, at the
-        end.
+        MNIST or other digits that must not be forgotten. Its test images are used once, at the end.
     path
         The run directory to make.
     keep
@@ -175,7 +175,7 @@ def teach_as_run(
     origin = _built_in() if start is None else _of_run(start)
     examples, places = _distinct(writers)
     threads = cores.cores()
-    network = Start(origin.content, origin.where, threads)
+    network = TeachableOnnx(origin.content, origin.where, threads)
     train, test = _digits(dataset)
     rehearsed, nothing, others = choose_rehearsal(train, seed)
     rehearsal = teach.Rehearsal.of(network, rehearsed, nothing)
@@ -214,15 +214,15 @@ def teach_as_run(
     )  # fmt: skip
 
 
-def _built_in() -> _Origin:
+def _built_in() -> _StartNetwork:
     card = reader.built_in_card()
     licence = str(card.get("data", {}).get("licence", "see its card"))
-    return _Origin(
+    return _StartNetwork(
         BUILT_IN, reader.SHIPPED.read_bytes(), BUILT_IN, licence, reader.thresholds_of(None)
     )
 
 
-def _of_run(run: Run) -> _Origin:
+def _of_run(run: Run) -> _StartNetwork:
     """Check that a run's network can be taught."""
     if run.data.classes != DIGITS:
         raise ModelError(
@@ -235,7 +235,7 @@ def _of_run(run: Run) -> _Origin:
         raise run.lacks("it came as ONNX without a Keras model, and cannot be taught")
     file = run.checked(run.onnx_path)
     licence = run.notes(run.scores())["licence"]
-    return _Origin(
+    return _StartNetwork(
         f"run {run.path.name}",
         file.read_bytes(),
         str(run.path),
@@ -273,7 +273,7 @@ def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
 
 
 def _digits(dataset: Dataset) -> tuple[Split, Split]:
-    """Return the labelled training and test images of what must not be forgotten."""
+    """Return a dataset's labelled training and test images; raise `DataError` if it lacks them."""
     train, test = dataset.train, dataset.test
     known = train is not None and train.labels is not None and set(train.labels) == set(range(10))
     if not known or train is None or test is None or test.labels is None:
@@ -286,7 +286,7 @@ def _digits(dataset: Dataset) -> tuple[Split, Split]:
 
 
 def choose_rehearsal(train: Split, seed: int) -> tuple[Split, Images, Images]:
-    """Choose what is rehearsed, of labelled training images.
+    """Choose images to rehearse from labelled training images, and make some without a digit.
 
     Returns
     -------
@@ -303,7 +303,7 @@ def choose_rehearsal(train: Split, seed: int) -> tuple[Split, Images, Images]:
     return digits, made[:_NON_DIGITS], made[_NON_DIGITS:]
 
 
-def _verify(content: bytes, network: Start, taught: teach.Taught, images: Images) -> None:
+def _verify(content: bytes, network: TeachableOnnx, taught: teach.Taught, images: Images) -> None:
     """Raise `ModelError` if ONNX Runtime does not answer as computed."""
     given = onnx_session.probabilities(onnx_session.open_session(content), images)
     expected = taught.probabilities(taught.views(network, images.astype(np.float32)))
@@ -339,15 +339,15 @@ def _losses(read: NDArray[np.float32], labels: NDArray[np.integer]) -> NDArray[n
 
 
 def _against(examples: Split, before: Figures, after: Figures) -> list[str]:
-    """Return what speaks against the taught network."""
+    """Return the reasons not to keep the taught network."""
     found = []
     digits = np.unique(np.asarray(examples.labels))
     if len(digits) == 1:
         found.append(f"all examples are of one digit, {digits[0]}")
     if 2 * before.wrong.count > before.wrong.of:
         found.append(
-            f"the start reads {before.wrong.count} of {before.wrong.of} examples otherwise than "
-            "labelled: are the labels right?"
+            f"the start misreads {before.wrong.count} of {before.wrong.of} examples: "
+            "are the labels right?"
         )
     if after.wrong.count > before.wrong.count:
         found.append("more of the examples are read wrongly")

@@ -1,6 +1,7 @@
-"""Tell what kind of file something is, for messages about files that a command does not read.
+"""Recognise the kind of a file, for messages about files that a command does not read.
 
-By its first bytes; a zip archive by the names in it. Knows nothing of what was expected instead.
+The first bytes of a file tell its kind; in a zip archive, the names in it do. Knows nothing of what
+was expected instead.
 """
 
 import enum
@@ -9,15 +10,15 @@ import re
 import zipfile
 from pathlib import Path
 
-HEAD_BYTES = 1024  # that show what a file is
+HEAD_BYTES = 1024  # this many bytes at the beginning of a file tell its kind
 
 
 class Kind(enum.Enum):
     """A kind of file; its value is what a message calls it."""
 
     EMPTY = "an empty file"
-    ZEROS = "zero bytes alone, as after a copy that was not finished"
-    POINTER = "a pointer of Git LFS to a file"
+    ZEROS = "only zero bytes, as after an unfinished copy"
+    POINTER = "a Git LFS pointer to a file"
     WEB_PAGE = "a web page"
     SVG = "an SVG drawing"
     POSTSCRIPT = "a PostScript or EPS file"
@@ -37,8 +38,8 @@ class Kind(enum.Enum):
     TEXT_DOCUMENT = "a word processor's document"
     SLIDES = "a presentation"
     SPREADSHEET = "a spreadsheet"
-    NUMPY = "arrays of NumPy"
-    IDX = "an IDX file, as MNIST is published in"
+    NUMPY = "NumPy arrays"
+    IDX = "an IDX file, MNIST's own format"
     PARQUET = "a Parquet table"
     ARROW = "an Arrow table"
     MATLAB = "a MATLAB file"
@@ -47,18 +48,18 @@ class Kind(enum.Enum):
     KERAS = "a Keras model"
     ONNX = "an ONNX model"
     SAFETENSORS = "a safetensors file, which holds weights without their network"
-    TORCH = "a file of PyTorch, with a pickle in it"
+    TORCH = "a PyTorch file, with a pickle in it"
     PICKLE = "a pickle, which could run any code when it is opened"
     GZIP = "a file compressed with gzip"
     ARCHIVE = "an archive"
-    ZSTANDARD = "compressed with Zstandard"
-    COMPRESS = "compressed with compress"
+    ZSTANDARD = "a file compressed with Zstandard"
+    COMPRESS = "a file compressed with compress"
     COMPRESSED = "a compressed file"
-    R = "a file of R"
+    R = "an R data file"
     FEATHER_1 = "a Feather file of version 1"
-    DATABASE = "a database of SQLite"
+    DATABASE = "an SQLite database"
     PROGRAM = "a program"
-    MAC_FORK = "a Mac's notes on another file, whose name lacks the ._"
+    MAC_FORK = "a Mac's AppleDouble file, with notes on another file"
     JSON = "JSON"
     TEXT = "a text file"
 
@@ -111,13 +112,13 @@ _BEGINNINGS = (
     (Kind.MAC_FORK, rb"\0\x05\x16\x07"),
     (Kind.JSON, rb"\s*[\[{]\s*[\"\[{}\]0-9-]"),
     (Kind.TEXT, rb"[^\0-\x08\x0e-\x1a\x1c-\x1f\x7f]+$"),
-    # Without first bytes of its own: no palette or one, a type, and bits for a pixel.
+    # TGA has no signature: these bytes say whether it has a palette, its type and bits per pixel.
     (Kind.TGA, rb".[\0\x01][\x01-\x03\x09-\x0b].{13}[\x08\x0f\x10\x18\x20]"),
 )  # fmt: skip
 
 
 def kind_of(source: bytes | Path) -> Kind | None:
-    """Tell what a file is, given as its content or its path; None if that is not known.
+    """Return a file's kind, from its content or its path; None if it is unknown.
 
     Examples
     --------
@@ -140,7 +141,7 @@ def kind_of(source: bytes | Path) -> Kind | None:
 
 
 def _zip_kind(source: bytes | Path) -> Kind:
-    """Tell what a zip archive is by the names in it."""
+    """Return the kind of a zip archive, by the names in it."""
     try:
         with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
             names = file.namelist()[:1000]

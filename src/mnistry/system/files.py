@@ -70,6 +70,22 @@ def atomic_write(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     fsync_folder(path.parent)
 
 
+def path_text(path: str | Path) -> str:
+    r"""Return a path as text; bytes in it that are not UTF-8 are written as ``\xff``.
+
+    The system's names are bytes. A process in the C locale knows no other characters than ASCII.
+
+    Examples
+    --------
+    >>> path_text(os.fsdecode(b"gr\xc3\xb6\xdfe.png"))
+    'grö\\xdfe.png'
+    """
+    text = os.fspath(path)
+    if text.isascii():
+        return text  # without a copy
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
 def leftover_of(name: str) -> str | None:
     """Return the target's name if `name` is a temporary file of `atomic_write`, else None.
 

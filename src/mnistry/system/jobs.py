@@ -1,8 +1,8 @@
-"""Do tasks in several processes; results come in the order of the tasks.
+"""Run tasks in several processes, and yield the results in the order of the tasks.
 
-If a process dies, because its task needs too much memory or meets a fault in a library, the tasks
-that were under way are repeated alone: only the one that kills its process again is given up.
-Knows nothing of what the tasks are.
+A process dies if its task needs too much memory or meets a fault in a library. Then each unfinished
+task is run again in a process of its own; a task that kills this process too is given up. Knows
+nothing of what the tasks are.
 """
 
 import multiprocessing
@@ -31,20 +31,21 @@ def in_order(
     start: Callable[..., object] | None = None,
     arguments: tuple[Any, ...] = (),
 ) -> Iterator[Result]:
-    """Yield the result of each task, in order, as soon as it is there.
+    """Yield the result of each task, in order, as soon as it is ready.
 
     Parameters
     ----------
     work
-        A module's function: it does a task, in another process. Its errors are raised here.
+        A function at the top level of a module. It runs a task in another process; its errors are
+        raised here.
     tasks
-        The tasks; a few more are taken than have been done.
+        The tasks. At most four for each process are taken in advance.
     jobs
         The number of processes.
     given_up
         Makes the result of a task that killed its process twice.
     start, arguments
-        A module's function that each process calls first, and what it is called with.
+        A function at the top level of a module that each process calls first, and its arguments.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def in_order(
 
 
 def _begin(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
-    """Prepare a process: it ends with its parent, which alone is interrupted by Ctrl-C."""
+    """Prepare a process: it ignores Ctrl-C, which its parent handles, and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
@@ -112,7 +113,7 @@ def _end_with_parent() -> None:
 def _submit(
     pool: ProcessPoolExecutor, work: Callable[[Task], Result], task: Task
 ) -> "Future[Result]":
-    """Submit a task; to a pool that has just broken too, whose error its result then has."""
+    """Submit a task; if the pool has just broken, return a future with its error."""
     try:
         return pool.submit(work, task)
     except BrokenProcessPool as error:

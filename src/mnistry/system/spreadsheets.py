@@ -1,10 +1,10 @@
-"""Texts in CSV files that people open with a spreadsheet."""
+"""Cells of CSV files that people open with a spreadsheet."""
 
 _NOT_FIRST = ("=", "+", "-", "@", "\t", "\r")
 
 
 def spreadsheet_text(text: str) -> str:
-    """Return a cell's text so that no spreadsheet takes it for a formula; numbers stay.
+    """Return a cell's text; if a spreadsheet would take it for a formula, after an apostrophe.
 
     Examples
     --------

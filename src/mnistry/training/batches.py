@@ -17,6 +17,8 @@ from mnistry.augmentation.distort import Distortion
 from mnistry.concepts import steps_per_epoch
 from mnistry.datasets.dataset import Images
 
+EVALUATION_BATCH = 1000  # images scored at once after an epoch
+
 
 def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
     """Return the shuffled order of `count` images in an epoch (from 0), decided by `seed`.

@@ -165,7 +165,7 @@ def check_callbacks(callbacks: Any, *, has_validation: bool) -> None:
     Raises
     ------
     UsageError
-        If one is no callback of Keras, or watches validation images and there are none.
+        If one is not a Keras callback, or watches validation images and there are none.
     """
     if not isinstance(callbacks, list | tuple):
         raise UsageError(

@@ -24,8 +24,8 @@ from mnistry.networks.fast_layers import accelerated
 from mnistry.system import aligned
 from mnistry.system.signals import put_off
 from mnistry.training import processes, sharding
+from mnistry.training.batches import EVALUATION_BATCH
 
-_EVALUATION_BATCH = 1000
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
 
 
@@ -187,7 +187,7 @@ class Engine:
 
         model = self._models[0]
         weights, others, _, metrics = state
-        size = min(_EVALUATION_BATCH, len(images))
+        size = min(EVALUATION_BATCH, len(images))
         metrics = jax.tree.map(jax.numpy.zeros_like, metrics)
 
         def judge(metrics: Any, start: Any, count: int) -> tuple[Any, Any]:
@@ -215,11 +215,11 @@ class Engine:
         return self._division.put(array, shape, of_models)
 
     def _padded(self, of_models: Sequence[Any]) -> list[Any]:
-        """Repeat what is of the last model, until each device has as many models as the others."""
+        """Repeat the last model's entry until every device has the same number of models."""
         return [*of_models, *[of_models[-1]] * (-len(of_models) % self._devices)]
 
     def _variables(self) -> Iterator[list[tuple[keras.Variable, ...]]]:
-        """Give the variables by kind; of each its counterparts in all models."""
+        """Yield, for each kind of variable, tuples of the counterparts in all models."""
         for kind in zip(*map(_variables, self._models), strict=True):
             yield list(zip(*kind, strict=True))
 

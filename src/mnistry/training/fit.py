@@ -28,7 +28,7 @@ from mnistry.networks import checks
 from mnistry.recipes.recipe import LOSSES, OPTIMIZERS
 from mnistry.system.cores import divide_processor
 from mnistry.training import checkpoints, processes
-from mnistry.training.batches import Batches, epoch_images
+from mnistry.training.batches import EVALUATION_BATCH, Batches, epoch_images
 from mnistry.training.callbacks import Guard, Records, check_callbacks, wants_batches
 from mnistry.training.history import History, Progress
 from mnistry.training.startup import cached_programs
@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 
 # Short enough for a smooth progress bar, long enough to cost nothing.
 SECONDS_A_PIECE = 0.1
-_EVALUATION_BATCH = 1000
 
 
 def train(
@@ -81,7 +80,7 @@ def train(
     epochs, batch_size
         How often every image is used; images per step.
     distortion
-        How far to distort the images, anew in each epoch; None uses them as they are.
+        How far to distort the images, differently in each epoch; None uses them as they are.
     plain_epochs
         How many of the last epochs use the images without distortion.
     extra
@@ -188,7 +187,7 @@ class Settings:
     seed: int
 
     def check_types(self) -> None:
-        """Raise `UsageError` if a setting that must be a whole number is none."""
+        """Raise `UsageError` if a setting that must be a whole number is not one."""
         for name in ("epochs", "batch_size", "plain_epochs", "seed"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral):
@@ -225,6 +224,14 @@ def train_parts(
     """Fit a compiled model to images already split for validation; otherwise like `train`.
 
     The settings must have been checked already, for this number of images.
+
+    Raises
+    ------
+    UsageError
+        If a callback needs ``model.fit`` and JAX computes in several processes, or there are extra
+        images and the loss is sparse.
+    DivergedError
+        As in `train`.
     """
     kept, aside = parts
     epochs, batch_size, seed = settings.epochs, settings.batch_size, settings.seed
@@ -317,7 +324,7 @@ def _run_epochs(
             raise
         if watched is not None and math.isfinite(logs["loss"]):
             judged = model.evaluate(
-                *watched, batch_size=_EVALUATION_BATCH, verbose=0, return_dict=True, callbacks=every
+                *watched, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True, callbacks=every
             )
             for name, value in processes.broadcast(judged).items():
                 logs[f"val_{name}"] = float(value)
@@ -396,7 +403,7 @@ def _fit(
         shuffle=False,  # Batches shuffles
         verbose=0,
         validation_data=watched,
-        validation_batch_size=_EVALUATION_BATCH,
+        validation_batch_size=EVALUATION_BATCH,
         callbacks=[_EveryBatch(batches, records), Guard(), *callbacks, records],
     )
 

@@ -44,7 +44,7 @@ def division_for(
 
     Images are divided if JAX computes in several processes. Units are divided if JAX has several
     CPU devices in this process, Keras distributes nothing itself, and the division `is_worthwhile`.
-    If that alone fails, several models are divided.
+    If only the last condition fails, several models are divided.
 
     Parameters
     ----------

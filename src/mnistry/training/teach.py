@@ -31,8 +31,8 @@ Floats = NDArray[np.float32]
 PARTS = 4  # of the examples, for the cross-validation
 # How far examples are distorted: less than one writer's digits differ from each other.
 _DISTORTION = Distortion(rotation=7, scale=0.07, shear=0.08, shift=0.7, elastic=0.6)
-# Examples are copied, distorted, to at most so many images of all together, and so many of each,
-# the originals among them.
+# The maximum number of images after distorted copies are added: of all examples, and of each one;
+# the originals are included.
 _COPIES, _MOST_COPIES = 600, 6
 # The bend: polynomials of this degree, and how much a strong bend costs.
 _DEGREE, _STIFFNESS = 3, 0.005
@@ -100,7 +100,7 @@ class Bend:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """What must not be forgotten: digits of MNIST and non-digits, as the start sees them.
+    """Images that must be read as before: MNIST's digits and non-digits, as the start sees them.
 
     Attributes
     ----------
@@ -176,7 +176,7 @@ def teach(
     examples
         Labelled digits of the hand, in MNIST's form.
     rehearsal
-        What must not be forgotten.
+        Images that must be read as before.
     seed
         Decides how the examples are distorted.
     """

@@ -225,6 +225,6 @@ def _mean_epoch(epochs: Sequence[Epoch]) -> Epoch:
 
 
 def _mean(values: Iterable[Any]) -> Any:
-    """Return the mean; None of values that are None."""
+    """Return the mean; None if a value is None."""
     given = list(values)
     return None if None in given else statistics.fmean(given)

@@ -5,7 +5,7 @@ was published (`PUBLISHED`). A Keras network's module has a recipe, for `mnistry
 NAME`. The others have `fit(images, labels)`, which returns a function from images to labels.
 """
 
-# Recipes, in the table's order. Here are no imports: the command line's help needs the names alone.
+# Recipes, in the table's order. Nothing is imported: the command line's help needs only the names.
 RECIPES = (
     *("mlp-300", "mlp-1000", "mlp-300-100", "lenet-1", "lenet-5", "lenet-5-distorted"),
     *("mlp-800", "mlp-800-affine", "mlp-800-elastic", "simard-elastic"),

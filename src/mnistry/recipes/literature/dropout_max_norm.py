@@ -1,8 +1,8 @@
 """Three hidden layers of 1,024 units with dropout and max-norm.
 
 Published: 1.06 % (N. Srivastava and others: Dropout: A Simple Way to Prevent Neural Networks from
-Overfitting, JMLR 2014, table 2, after a million steps); wider ones came to 0.95 %. Here are fewer
-steps, of a rate that falls.
+Overfitting, JMLR 2014, table 2, after a million steps); wider networks reached 0.95 %. This recipe
+takes fewer steps, with a falling learning rate.
 """
 
 from mnistry.recipes.literature.published import Published

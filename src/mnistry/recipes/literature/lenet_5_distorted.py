@@ -1,7 +1,7 @@
 """LeNet-5 with distorted images: shifted, scaled, squeezed and sheared.
 
 Published: 0.8 % (LeCun and others 1998, section III.B), with nine distorted images for each plain
-one. Here each epoch distorts all images anew.
+one. Here all images are distorted, differently in each epoch.
 """
 
 import dataclasses
