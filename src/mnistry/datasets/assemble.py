@@ -26,11 +26,11 @@ from mnistry.datasets.dataset import (
     as_vector,
     check_range,
 )
+from mnistry.datasets.names import SPELLED
 from mnistry.errors import DataError, UsageError
 from mnistry.inference.model_bytes import MAX_CLASSES
 
 PARTS = ("train", "test", "validation")
-_SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _CERTAINLY_MORE = 1000  # a larger value shows another scale, not one wrong pixel
 _LETTERS = 3  # with as many different letters among the labels, all are taken as intended
 _LONGEST = 60  # characters of a class's name
@@ -339,7 +339,7 @@ def _as_numbers(array: NDArray[Any]) -> NDArray[np.int64] | None:
     for text in array.tolist():
         if text not in known:
             plain = _plain(text)
-            spelled = _SPELLED.index(text.lower()) if text.lower() in _SPELLED else None
+            spelled = SPELLED.index(text.lower()) if text.lower() in SPELLED else None
             known[text] = int(plain) if _is_number(plain) else spelled
         value = known[text]
         if value is None:

@@ -22,7 +22,7 @@ _KINDS = {
 }
 # Columns of a table that hold labels, in upper or lower case; the first one present is taken.
 LABEL_COLUMNS = ("label", "labels", "class", "target", "digit", "y")
-_SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NUMBERED = re.compile(r"(\D*?)[ _-]*([0-9]{1,3})")
 _NUMBER_AND_WORD = re.compile(r"([0-9]{1,2})[ _-]+[A-Za-z]+")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
@@ -274,7 +274,7 @@ def folder_classes(folders: Sequence[str]) -> dict[str, str] | None:
     worded = {name: match[1] for name in folders if (match := _NUMBER_AND_WORD.fullmatch(name))}
     if len(worded) == len(folders):
         return {name: str(int(number)) for name, number in worded.items()}
-    spelled = {name: _SPELLED.index(name.lower()) for name in folders if name.lower() in _SPELLED}
+    spelled = {name: SPELLED.index(name.lower()) for name in folders if name.lower() in SPELLED}
     if len(spelled) == len(folders):
         return {name: str(number) for name, number in spelled.items()}
     single = all(len(name) == 1 and name.isalnum() and name.isascii() for name in folders)
