@@ -80,7 +80,7 @@ def draw(name: str, commands: list[list[str]], columns: int, folder: Path) -> No
 
 
 def draw_diagnosis(mnistry: str, folder: Path) -> None:
-    """Draw the doctor's picture of a faint two in a corner of shadowed paper, ``images/doctor.png``."""
+    """Draw ``images/doctor.png``: the doctor's picture of a faint two on shadowed paper."""
     images, _ = package.load("sample").train
     ink = np.array(Image.fromarray(images[1]).resize((140, 140), Image.Resampling.BICUBIC)) / 255
     rows, columns = np.mgrid[0:400, 0:520]
