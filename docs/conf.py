@@ -94,7 +94,7 @@ def displayed_formula(translator: "HTML5Translator", node: nodes.math_block) -> 
 
 
 def setup(app: "Sphinx") -> None:
-    """Tell Sphinx of all this."""
+    """Register the directive, the formulas and the hooks with Sphinx."""
     app.add_directive("drawing", Drawing)
     app.add_html_math_renderer("mathml", (inline_formula, None), (displayed_formula, None))
     app.connect("source-read", append_made_parts)

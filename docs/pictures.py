@@ -48,7 +48,7 @@ PAGE = """\
 
 
 def terminal_output(command: list[str], columns: int, folder: Path) -> str:
-    """Run a command in a terminal of its own and give what it wrote there."""
+    """Run a command in a terminal of its own, and return what it wrote there."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
@@ -63,7 +63,7 @@ def terminal_output(command: list[str], columns: int, folder: Path) -> str:
 
 
 def last_states(output: str) -> str:
-    """Keep of every line that was redrawn what stood there in the end."""
+    """Keep only the last state of each line that was redrawn."""
     lines = output.replace("\r\n", "\n").split("\n")
     return "\n".join(re.split(r"\r(?:\x1b\[K)?", line)[-1] for line in lines).strip("\n")
 
@@ -80,7 +80,7 @@ def draw(name: str, commands: list[list[str]], columns: int, folder: Path) -> No
 
 
 def draw_diagnosis(mnistry: str, folder: Path) -> None:
-    """Draw as ``images/doctor.png`` what ails a faint two in a corner of shadowed paper."""
+    """Draw ``images/doctor.png``: the doctor's picture of a faint two on shadowed paper."""
     images, _ = package.load("sample").train
     ink = np.array(Image.fromarray(images[1]).resize((140, 140), Image.Resampling.BICUBIC)) / 255
     rows, columns = np.mgrid[0:400, 0:520]

@@ -226,5 +226,5 @@ def test_the_command_serves_an_audit_and_ends_with_its_report(chromium, folder) 
         page.close()
         running.send_signal(signal.SIGINT)
         said = running.stdout.read()
-    assert "1 could not be told" in said
+    assert "1 could not be read" in said
     assert running.returncode == 130

@@ -122,7 +122,9 @@ def test_a_picture_is_explained_without_a_step_until_its_label_is_known(
     bare = mnistry_command("explain", finished_run.path, "--image", five)
     assert bare.code == 0
     assert "it was inverted" in bare.err
-    assert "To see a step of learning too, say with --label" in " ".join(bare.out.split())
+    assert "To see a step of learning too, give the image's class with --label" in " ".join(
+        bare.out.split()
+    )
     assert "RMSprop" not in bare.out
     value = json.loads(
         mnistry_command("explain", finished_run.path, "--image", five, "--label", 5, "--json").out

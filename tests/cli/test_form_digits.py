@@ -36,7 +36,7 @@ def test_a_class_sheet_becomes_labelled_digits(
     made = mnistry_command("form", "digits", tmp_path / "FORM.toml", scan, "-o", target)
     assert (made.code, made.out) == (0, "")
     assert f"wrote {target}: 5 digits" in made.err
-    assert "there is no 1, 2, 3" in made.err
+    assert "no examples of 1, 2, 3" in made.err
     assert sorted(str(path.relative_to(target)) for path in target.glob("*/*")) == [
         "0/sheet1-serial5.row0.1.png", "0/sheet1-serial5.row0.2.png", "0/sheet1-serial5.row0.3.png",
         "8/sheet1-serial5.row8.1.png", "8/sheet1-serial5.row8.2.png",

@@ -104,7 +104,7 @@ def test_changes_are_made_at_once_and_must_hit():
 def test_labels_are_changed_before_they_are_counted():
     both = Origin(relabel=("blank=1",), labels_from=1)
     assert made(["blank", "2", "3"], both).train.labels.tolist() == [0, 1, 2]
-    with pytest.raises(UsageError, match=r"--label 10=0 and --labels-from 1.*leave one"):
+    with pytest.raises(UsageError, match=r"--relabel 10=0 and --labels-from 1.*leave one"):
         made([1, 10], Origin(relabel=("10=0",), labels_from=1))
     with pytest.raises(DataError, match="0 is not a label; expected a whole number from 1 to 10;"):
         made([0, 9], Origin(labels_from=1))

@@ -120,7 +120,7 @@ def test_shuffled_labels_are_told():
 def test_renumbered_labels_are_told_with_the_options_that_mend_it():
     images, labels = sample()
     (notice,) = probable_mistakes(dataset(Split(images, (labels + 1) % 10)))
-    assert "give --label 0=9 --label 1=0 --label 2=1" in notice
+    assert "give --relabel 0=9 --relabel 1=0 --relabel 2=1" in notice
 
 
 def test_images_at_half_strength_and_blank_ones_are_told():

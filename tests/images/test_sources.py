@@ -168,7 +168,7 @@ def test_of_an_image_of_pillow_the_page_that_it_is_at_is_read_with_a_notice() ->
     first.save(file, "TIFF", save_all=True, append_images=[second])
     image = Image.open(file)
     image.seek(1)
-    with pytest.warns(Notice, match="2 pages; the one that Pillow is at is read"):
+    with pytest.warns(Notice, match="2 pages; Pillow's current one is read"):
         np.testing.assert_array_equal(one_page(image).grey, 255 - GREYS)
 
 

@@ -28,12 +28,12 @@ _EXTRAS = {
     "serve": "anyio h11 python_multipart starlette uvicorn",
     "studio": "fastapi pydantic",
 }
-# The system's errors for places where no file can be written.
+# The system's error numbers for places where no file can be written.
 _DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT),
 }
-# Click's words for wrong values, as patterns, and ours.
+# Click's words for wrong values, as patterns, and the words that replace them.
 _IN_OUR_WORDS = {
     r"is not a valid integer( range)?": "is not a whole number",
     r"is not a valid float( range)?": "is not a number",

@@ -1,4 +1,4 @@
-"""What a command says around a training: how to go on, and what to try if nothing was learned."""
+"""Messages about a training: how to go on after it, and what to try if nothing was learned."""
 
 import math
 import shlex
@@ -33,7 +33,7 @@ def batch_size(usual: int, count: int) -> int:
 
 
 def next_commands(run: "Run") -> "Text":
-    """Name three commands to go on with."""
+    """Return three commands to go on with, as lines of text."""
     from rich.text import Text
 
     from mnistry.datasets.dataset import DIGITS
@@ -56,7 +56,7 @@ def next_commands(run: "Run") -> "Text":
 
 
 def if_nothing_learned(run: "Run") -> str | None:
-    """Say what to try if a run is no better than always giving the commonest answer, else None."""
+    """Return what to try if a run is no better than always the commonest answer, else None."""
     card = run.scores().train
     if run.recipe is None or not _is_guessing(card):
         return None
@@ -75,7 +75,7 @@ def if_nothing_learned(run: "Run") -> str | None:
 
 
 def _is_guessing(card: "Scorecard") -> bool:
-    """Whether the accuracy is no better, beyond chance, than always the commonest class."""
+    """Return whether the accuracy is not clearly better than always the commonest class."""
     counts = [one.images for one in card.by_class]
     is_one_class = max(counts) == card.count
     return not is_one_class and card.interval[0] <= max(counts) / card.count

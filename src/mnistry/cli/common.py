@@ -124,10 +124,10 @@ def load_own_data(run: "Run") -> "Dataset":
 
 
 def load_other_data(run: "Run", origin: "Origin") -> "Dataset":
-    """Load data for a run to read; its own file is read as for the training.
+    """Load other data than a run was trained on.
 
-    A notice, or the error, names the options with which the run's own data is read, if others are
-    given none.
+    If it is the run's own file, it is read with the options of the training. If no options are
+    given for other data, a notice, or the error, names those of the training.
     """
     from mnistry.datasets import NAMES
 
@@ -151,7 +151,7 @@ def load_other_data(run: "Run", origin: "Origin") -> "Dataset":
 
 
 def _is_same(one: str | None, other: str | None) -> bool:
-    """Whether two paths lead to the same file or folder."""
+    """Return whether two paths lead to the same file or folder."""
     try:
         return one is not None and other is not None and Path(one).samefile(other)
     except (OSError, ValueError):  # there is none

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mnistry.runs.directory import Run
 
 _OTHERS = 1000  # other images, to measure a step's effect on them
-_SEARCHED = 1000  # images, for one whose answer is right and as sure as this
+_SEARCHED = 1000  # images, for one whose answer is right, with a confidence in this range
 _SOMEWHAT_SURE = 0.5, 0.95
 
 
@@ -36,7 +36,7 @@ _SOMEWHAT_SURE = 0.5, 0.95
     metavar="N",
     type=int,
     help="The image's index, from 0.",
-    show_default="the first that is answered rightly, but not surely",
+    show_default="the first with a right but unsure answer",
 )
 @click.option("--wrong", is_flag=True, help="Choose the most confident mistake instead.")
 @click.option(
@@ -75,7 +75,7 @@ def explain(
 ) -> None:
     """Follow one image through a run's network, and work out one step of learning, in numbers.
 
-    Of a convolutional network the filters and feature maps are drawn, and which pixels count.
+    For a convolutional network it shows filters, feature maps, and which pixels count.
     """
     from mnistry.explain import Explainer
     from mnistry.runs.directory import Run
@@ -189,9 +189,9 @@ def _from_data(
 
 
 def _find(run: "Run", split: "Split", label: int | None, wrong: bool) -> int:
-    """Find an image where something can be seen: a mistake, or an answer that is not quite sure.
+    """Return the index of an image to explain: of a mistake, or of an answer not quite sure.
 
-    A sure answer has a loss and gradients of almost 0.
+    A sure answer has a loss and gradients of almost 0, so little can be seen.
     """
     import numpy as np
 
@@ -287,7 +287,7 @@ class _Report:
         if self.run.recipe is None:
             return "An adopted network has no step of learning: how it was trained is not known."
         if self.explanation.label is None:
-            return "To see a step of learning too, say with --label what the image shows."
+            return "To see a step of learning too, give the image's class with --label."
         if importlib.util.find_spec("keras") is None:
             return "A step of learning needs the run's optimizer: pip install 'mnistry[train]'"
         if self.explanation.network is None and not _is_jax():
@@ -328,6 +328,6 @@ class _Report:
 
 
 def _is_jax() -> bool:
-    """Whether Keras is installed, and computes with JAX."""
+    """Return whether Keras is installed, and computes with JAX."""
     is_installed = importlib.util.find_spec("keras") is not None
     return is_installed and os.environ.get("KERAS_BACKEND", "jax") == "jax"

@@ -80,17 +80,18 @@ def _built_in(ending: str, form: str | None) -> bytes:
     built_in_card()  # checks the file
     if ending == "onnx":
         return SHIPPED.read_bytes()
-    return _said(one_file.of_built_in(common.load_dataset(Origin())))
+    return _report_page(one_file.of_built_in(common.load_dataset(Origin())))
 
 
 def _page(run: "Run") -> bytes:
     """Return the page of a run's network."""
     from mnistry.studio import one_file
 
-    return _said(one_file.of_run(run, common.load_own_data(run)))
+    return _report_page(one_file.of_run(run, common.load_own_data(run)))
 
 
-def _said(made: "OneFile") -> bytes:
+def _report_page(made: "OneFile") -> bytes:
+    """Print how the page's network differs from the original; return the page."""
     network, content = made.network, made.page.encode()
     common.say(
         f"html: {network.numbers:,} numbers in {network.bits} bits; {network.changed:,} of "
@@ -101,7 +102,7 @@ def _said(made: "OneFile") -> bytes:
 
 
 def _with_notes(run: "Run") -> bytes:
-    """Return a run's ONNX file; runs of earlier versions get their notes now."""
+    """Return a run's ONNX file; add the metadata that runs of earlier versions lack."""
     from mnistry.inference import metadata
 
     source = run.checked(run.onnx_path)

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 def digits(source: Path, scans: tuple[Path, ...], sheets: str | None, output: Path) -> None:
     """Cut labelled digits out of filled forms, for mnistry teach.
 
-    A label is what a person said in mnistry form review or audit, or the only
-    digit that the form allows in the field, as on a class sheet. What was only
-    read is no label. Private fields are left out.
+    A label is what a person decided in mnistry form review or audit, or the
+    only digit that the form allows in the field, as on a class sheet. Digits
+    that were only read have no label. Private fields are left out.
     """
     from mnistry.forms import labelled
     from mnistry.forms.reading import FormReader
@@ -68,7 +68,7 @@ def digits(source: Path, scans: tuple[Path, ...], sheets: str | None, output: Pa
     common.say(f"wrote {output}: {common.counted_noun(len(found.digits), 'digit')}")
     missing = [digit for digit in "0123456789" if not counts[digit]]
     if missing:
-        common.note(f"there is no {', '.join(missing)}")
+        common.note(f"no examples of {', '.join(missing)}")
     if found.mismatched_fields:
         fields = common.counted_noun(found.mismatched_fields, "field")
         common.note(f"{fields} left out: what is written there is not one mark for each character")

@@ -23,8 +23,8 @@ from mnistry.errors import UsageError
     "--each",
     metavar="LIST.csv",
     type=options.PATH,
-    help="Print a copy for each row of a CSV file with headings, with what is in the row; its "
-    "column serial has the numbers, or they are 1, 2, 3 …",
+    help="Print a copy for each row of a CSV file with headings, with the row's values on it. "
+    "Serial numbers are in its column serial, or 1, 2, 3 …",
 )
 def make(definition: Path, output: Path, copies: int | None, each: Path | None) -> None:
     """Print a form as a PDF (PDF/A), at its true size.
@@ -62,7 +62,7 @@ def make(definition: Path, output: Path, copies: int | None, each: Path | None) 
     help="Draw the fields with their names over the blank's first page, to see which is which.",
 )
 def fields(blank: Path, output: Path, picture: Path | None) -> None:
-    """Find the fields of paper that exists already, and write a first FORM.toml.
+    """Find the fields of an existing form on paper, and write a first FORM.toml.
 
     A PDF with fields to fill in tells their names, boxes and choices. Otherwise closed boxes, combs
     and grids are found by their lines; name them yourself.
@@ -82,4 +82,6 @@ def fields(blank: Path, output: Path, picture: Path | None) -> None:
     counts = [common.counted_noun(len(found.fields), "field")]
     if found.tables:
         counts.append(common.counted_noun(len(found.tables), "table"))
-    common.say(f"{' and '.join(counts)} found; correct names, types and what is missing")
+    common.say(
+        f"{' and '.join(counts)} found; correct the names and types, and add what is missing"
+    )

@@ -85,9 +85,9 @@ def read(
 ) -> None:
     """Read filled forms: scans and photos, in any order and turned in any way.
 
-    A field that is not sure, or breaks a rule of the form, has a ? in its cell
-    and is named in the column problems. Pages that could not be
-    placed are named, and the exit code is then 8.
+    A field that is uncertain, or breaks a rule of the form, has a ? in its cell
+    and is named in the column problems. Pages that are not
+    recognised are named, and the exit code is then 8.
     """
     from mnistry.cli.read import open_reader
     from mnistry.forms import copies, loading
@@ -164,7 +164,7 @@ def _watch(form: "Form", reader: "Reader", store: "Store", folder: Path) -> None
 
 
 def _files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Return the files, also those in folders; and what is not opened."""
+    """Return the files, with those in folders; and a line for each entry that is not opened."""
     found: list[Path] = []
     unread: list[str] = []
     for path in paths:
@@ -222,7 +222,7 @@ def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence
     for one in found:
         if one.problems:  # problems quote values, which do not belong in a log
             count = common.counted_noun(len(one.problems), "problem")
-            common.note(printable(f"{one.file}, page {one.page}: {count}, told in the table"))
+            common.note(printable(f"{one.file}, page {one.page}: {count}, see the table"))
     for page in aside:
         common.say(_aside(page))
     lost = len(failed) + sum(not page.is_double for page in aside)
@@ -241,7 +241,13 @@ def _write(form: "Form", found: "Sequence[Result]", target: Path) -> None:
 
 
 def open_batch(folder: Path) -> "tuple[Store, Form]":
-    """Open a batch that exists, and its form."""
+    """Open a batch that exists, and its form.
+
+    Raises
+    ------
+    DataError
+        If its form cannot be read.
+    """
     from mnistry.forms import form_json
     from mnistry.forms.store import Store
 
@@ -262,8 +268,8 @@ def open_batch(folder: Path) -> "tuple[Store, Form]":
     "--audit",
     metavar="OUT.zip",
     type=options.PATH,
-    help="Also write a ZIP with a picture of every field, but for private ones, and a table of "
-    "what was read there, and of who decided what and when.",
+    help="Also write a ZIP with a picture of every field that is not private, and a table of what "
+    "was read, and of who decided what and when.",
 )
 def export(folder: Path, output: Path, audit: Path | None) -> None:
     """Write a batch as a table: a row a sheet, with a codebook.
@@ -302,9 +308,9 @@ def compare(folder: Path, typed: Path, as_json: bool) -> None:
     """Compare a batch with what somebody typed: print where they differ.
 
     TYPED.csv has a row a sheet and a column a field, and one column that says
-    which sheet it is: serial, or file (and page). With a column row it is a
-    table of the form. Pictures of the fields that differ are written to
-    DIR/differences.
+    which sheet it is: serial, or file (and page). If it also has a column
+    named row, it is compared with a table of the form. Pictures of the fields
+    that differ are written to DIR/differences.
     """
     from mnistry.forms import comparison
 

@@ -73,13 +73,13 @@ def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, p
     metavar="N",
     type=click.IntRange(1, 100_000),
     default=750,
-    help="Draw until there are so many; 750 without an error show fewer than 40 in 10,000.",
+    help="The size of the sample; 750 fields without an error show fewer than 40 in 10,000.",
 )
 @REVIEWER
 @options.PORT
 @options.JSON
 def audit(folder: Path, fields: int, reviewer: str | None, port: int, as_json: bool) -> None:
-    """Find out how many ok fields are wrong: type a random sample of them, unseen.
+    """Find out how many ok fields are wrong: type a random sample of them.
 
     The fields are drawn from every sheet and shown in the browser without what
     was read. Run it again to go on; the report follows at the end.
@@ -121,7 +121,7 @@ def _report(session: "Audit", *, as_json: bool) -> None:
     if found.typed < found.drawn:
         common.note(f"{found.drawn - found.typed:,} of {found.drawn:,} are not typed yet")
     if found.unreadable:
-        common.note(f"{found.unreadable:,} could not be told, and are not counted")
+        common.note(f"{found.unreadable:,} could not be read by a person, and are not counted")
     click.echo(summary(found))
     if found.wrong:
         common.note("mnistry form review shows those that nobody has decided yet")

@@ -41,7 +41,7 @@ class _Context(click.Context):
 
 
 class Command(click.Command):
-    """A command whose help is in colour, and to which errors in its use point."""
+    """A command whose help is in colour; errors in its use point to that help."""
 
     context_class = _Context
 
@@ -103,7 +103,7 @@ class LazyGroup(Group):
         self._package, self._sections = package, sections
 
     def sections(self) -> Mapping[str, Sequence[str]]:
-        """Return what the constructor was given."""
+        """Return the sections that the constructor was given."""
         return self._sections
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -56,7 +56,7 @@ def form(function: Function) -> Function:
 
 
 def form_beside_label(function: Function) -> Function:
-    """Add the same options, but --label, to a command whose own --label names a class."""
+    """Add the same options without --label, to a command whose own --label names a class."""
     return _with_form(function, "--relabel")
 
 

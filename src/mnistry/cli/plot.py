@@ -31,7 +31,7 @@ def plot(run_path: Path) -> None:
 def draw(run: "Run", dataset: "Dataset") -> list[Path]:
     """Draw a run's curves, ledger and weights, and its scores if there are labelled test images.
 
-    Of an adopted network there are no curves and no ledger, and weights only of a Keras model.
+    An adopted network has no curves and no ledger, and weights only if it is a Keras model.
     Takes a run that is done, and its data; returns the files written, ``RUN/figures/*.png``.
     """
     from mnistry.display import plots

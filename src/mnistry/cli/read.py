@@ -227,13 +227,12 @@ def open_reader(model: str | None, **settings: Any) -> "Reader":
     """Make the reader for the option ``--model`` and other settings of `mnistry.Reader`."""
     from mnistry.reading import Reader
 
-    # Starting a thread for each core takes longer than running the network on one; the answers are
-    # the same.
+    # Starting a thread for each core takes longer than running the network on one core.
     return Reader(model, threads=1, **settings)
 
 
 def _files(path: str) -> "list[str | PageTask]":
-    """Return a file itself, or what is in a folder; what is not read has its error."""
+    """Return a file, or those in a folder; an entry that is not opened becomes a failed task."""
     from mnistry.reading.batch import PageTask
 
     if path == _STDIN or not Path(path).is_dir():

@@ -26,20 +26,20 @@ from mnistry.system.cores import cores
     "--root-path",
     metavar="PATH",
     default="",
-    help="The path at which a proxy shows the server: /digits.",
+    help="The path at which a proxy serves it: /digits.",
 )
 @click.option(
     "--proxy",
     "proxies",
     metavar="ADDRESS",
     multiple=True,
-    help="Believe X-Forwarded-For and X-Forwarded-Proto from this address or network; may be given "
+    help="Trust X-Forwarded-For and X-Forwarded-Proto from this address or network; may be given "
     "again.",
 )
 @click.option(
     "--access-log",
     is_flag=True,
-    help="Write a line of JSON for each request to stderr; it has nothing that was sent or read.",
+    help="Write a line of JSON for each request to stderr; without anything that was sent or read.",
 )
 @click.option(
     "--form",
@@ -70,9 +70,9 @@ def serve(
 ) -> None:
     """Serve the HTTP API for other programs: numbers, tables and forms from pictures.
 
-    Every request needs the token that is in the printed address, or that of the
-    environment variable MNISTRY_TOKEN, as Authorization: Bearer TOKEN. What is
-    sent is not encrypted; a proxy can do that. Pictures are never stored.
+    Every request needs a token, as Authorization: Bearer TOKEN: that of the
+    printed address, or of the environment variable MNISTRY_TOKEN. Connections
+    are not encrypted; a proxy can do that. Pictures are never stored.
     """
     from mnistry.server.main import Place, serve
 

@@ -72,9 +72,8 @@ def show(
     """
     from mnistry.datasets import arrays
 
-    changes = tuple(
-        name for name in names if "=" in name
-    )  # --label 10=0, as other commands take it
+    # --label 10=0 changes labels, as in other commands.
+    changes = tuple(name for name in names if "=" in name)
     form = dataclasses.replace(form, relabel=(*form.relabel, *changes))
     names = tuple(name for name in names if "=" not in name)
     if output is not None:

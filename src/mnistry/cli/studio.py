@@ -51,12 +51,12 @@ def studio(
     is closed. It stops when this command ends, and can be resumed.
 
     If others than this machine can reach it, the page's address has a token in
-    it. What is sent is not encrypted.
+    it. Connections are not encrypted.
     """
     from mnistry.studio.app import Studio, serve
     from mnistry.studio.network import Network
 
-    # After the studio, so that a missing FastAPI is told with its remedy.
+    # After the studio, so that the error for a missing FastAPI names the remedy.
     from mnistry.server.guard import Access, is_loopback  # isort: skip
 
     if batch is not None and not is_loopback(host):

@@ -120,7 +120,7 @@ def sweep(
 def _command_for(
     settings: Mapping[str, Any], origin: "Origin", recipe: str | None, epochs: int | None
 ) -> str:
-    """Return the command that trains with these settings: with five seeds, to show the spread."""
+    """Return the command that trains with these settings and five seeds, to show the spread."""
     given = {"data": origin.data, "recipe": recipe, "epochs": epochs, **settings, "seeds": 5}
     options = [
         f"--{name.replace('_', '-')} {shlex.quote(str(value))}"

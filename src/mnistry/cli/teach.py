@@ -42,14 +42,14 @@ _SHOWN = 8
 def teach(
     labelled: tuple[Path, ...], start: Path | None, keep: bool, output: Path, as_json: bool
 ) -> None:
-    """Teach a network a hand, from 5 to 2,000 labelled digits.
+    """Teach a network a hand (one person's digits), from 5 to 2,000 labelled digits.
 
-    The run is written if it reads better those digits of this hand that it was not taught with,
-    and has forgotten nothing: MNIST's test images, and what is no digit. Use it with mnistry read
-    --model RUN, or in the studio.
+    The run is written only if it reads digits of this hand better, measured on digits that it was
+    not taught with, and MNIST's test images and marks that are not digits no worse. Use it with
+    mnistry read --model RUN, or in the studio.
     """
-    # Read when NumPy is loaded. The parts of the cross-validation are computed at once, and threads
-    # of OpenBLAS would wait for each other in busy loops: a third of the processor time.
+    # OpenBLAS reads it when NumPy is loaded. The parts of the cross-validation are computed at the
+    # same time; with more threads in each, a third of the processor time would be busy waiting.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mnistry.datasets import Origin
     from mnistry.runs import directory, teaching
@@ -95,7 +95,7 @@ def _labelled_digits(dataset: "Dataset") -> "Split":
             f"a label is {strange[0]!r}",
             where=dataset.source,
             expected="digits, 0 to 9",
-            remedy="leave out what is no digit",
+            remedy="leave out images that are not digits",
         )
     values = np.array([int(name) for name in dataset.classes], np.uint8)
     labels = np.concatenate([values[split.labels] for split in splits])
@@ -116,7 +116,7 @@ def _print(lesson: "Lesson", dataset: "Dataset") -> None:
             "  calibration error",
             *(percent(one.test.calibration_error) for one in (before, after)),
         ),
-        ("no digit, and rejected", *(str(one.rejected) for one in (before, after))),
+        ("non-digits rejected", *(str(one.rejected) for one in (before, after))),
     ]
     for row in rows:
         table.add_row(*row)
@@ -146,7 +146,7 @@ def _print_notes(lesson: "Lesson", labelled: tuple[Path, ...]) -> None:
         )
     if lesson.run is not None:
         if lesson.reasons:
-            common.note(f"kept although: {'; '.join(lesson.reasons)}")
+            common.note(f"kept because of --keep, although: {'; '.join(lesson.reasons)}")
         common.note(
             "with this run the line reader finds marks and reads signs, but has no vote on digits"
         )

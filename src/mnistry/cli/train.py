@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Networks whose step takes less than the exchange of gradients, 4 to 15 ms, in batches smaller than
 # these: docs/cluster-results.md.
 _QUICK, _LARGE_BATCH = ("dense", "linear", "strided"), 1024
-# When the process began: until here its wall time about equals its processor time.
+# When the process began, about: until here it has hardly waited, so processor time is wall time.
 _STARTED = time.perf_counter() - time.process_time()
 
 
@@ -45,8 +45,8 @@ _STARTED = time.perf_counter() - time.process_time()
 @click.option(
     "--schedule",
     type=click.Choice(tuple(recipe_options.SCHEDULES)),
-    help="How the learning rate goes: constant, or falling along a cosine, at once or after it has "
-    "risen in the first tenth.",
+    help="How the learning rate changes: not at all, falling along a cosine, or one-cycle, which "
+    "first rises for a tenth of the steps.",
     show_default="the recipe's; classic: constant",
 )
 @recipe_options.settings("momentum", "weight_decay", "epochs", "batch_size")
@@ -79,8 +79,8 @@ _STARTED = time.perf_counter() - time.process_time()
     "--seeds",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Train with N seeds, from --seed on: at once where the images are used as they are. Each "
-    "has a run of its own.",
+    help="Train with N seeds, from --seed on, each with a run of its own; at the same time if the "
+    "images are not distorted.",
     show_default="1",
 )
 @options.output(

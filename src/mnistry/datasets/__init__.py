@@ -43,8 +43,8 @@ def load(
     transpose
         Swap the two axes of each image. Only for a path, as are the following.
     images, labels
-        The names of the arrays or columns that hold images and labels, where a file does not name
-        them as known datasets do.
+        The names of the arrays or columns that hold images and labels, in a file whose own
+        names do not show it.
     relabel
         Labels to change: ``["10=0"]`` where 10 stands for zero.
     labels_from
@@ -94,7 +94,7 @@ def load(
 
 
 def load_origin(origin: Origin, *, progress: Progress | None = None) -> Dataset:
-    """Load the dataset that an origin names, as `load` does, but warn of nothing.
+    """Load the dataset that an origin names, as `load` does, but issue no warnings.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def load_origin(origin: Origin, *, progress: Progress | None = None) -> Dataset:
         dataset, data = _from_path(path, origin), str(path.resolve())
     elif dataclasses.replace(origin, data=None) != Origin():
         raise UsageError(
-            "only data given by a path can be transposed, fitted or labelled anew",
+            "only data given by a path can be transposed, fitted or relabelled",
             where=data or "mnist",
         )
     elif data == "sample":

@@ -26,14 +26,14 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
     Raises
     ------
     DataError
-        If the header is not one, or a row does not fit it; the message names the row.
+        If the header is not an ARFF header, or a row does not match it; the message names the row.
     """
     columns: list[str] = []
     reader = Lines(path)
     row = 0
     while True:
         row += 1
-        line = reader.first()
+        line = reader.next_line()
         text = line.decode("utf-8", errors="replace").strip()
         if row > _MAX_HEADER or (not line and reader.is_at_end()):
             raise DataError("no line @data", where=path, expected="an ARFF file")

@@ -1,7 +1,7 @@
-"""Make a dataset of the arrays that a source holds: one place for shapes, labels and classes.
+"""Make a dataset of a source's arrays: the one place that checks shapes, labels and classes.
 
-Knows nothing of file formats. Nothing is guessed in silence: what could mean two things is an error
-that names both remedies.
+Knows nothing of file formats. Nothing is guessed silently: data that could mean two things raise an
+error that names both remedies.
 """
 
 import dataclasses
@@ -26,13 +26,13 @@ from mnistry.datasets.dataset import (
     as_vector,
     check_range,
 )
+from mnistry.datasets.names import SPELLED
 from mnistry.errors import DataError, UsageError
 from mnistry.inference.model_bytes import MAX_CLASSES
 
 PARTS = ("train", "test", "validation")
-_SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_CERTAINLY_MORE = 1000  # no single wrong pixel, but another scale
-_LETTERS = 3  # of as many, beside digits, none is a mistake
+_CERTAINLY_MORE = 1000  # a larger value shows another scale, not one wrong pixel
+_LETTERS = 3  # with as many different letters among the labels, all are taken as intended
 _LONGEST = 60  # characters of a class's name
 
 
@@ -47,9 +47,9 @@ class Source:
     arrays
         By Keras's names: ``x_train``, ``y_train``, ``x_test``, …, ``y_validation``.
     names
-        The source's own name of each array that it may have, for messages.
+        The source's own names for arrays, by Keras's names; for messages.
     classes
-        The classes' names where the format says them, else None.
+        The classes' names if the format states them, else None.
     upright
         Whether the format itself says that rows and columns are swapped, and the reader has swapped
         them back: `Origin.transpose` then changes nothing.
@@ -57,7 +57,7 @@ class Source:
         Says where an item of an array lies, as ``"digits.csv, row 7, column label"``; None if the
         array's name and the item's index say it.
     name, licence, notices, failures, extra, test_files
-        As in `Dataset`; the name is None for the path's last part.
+        As in `Dataset`; if the name is None, the last part of the path is used.
     """
 
     path: Path
@@ -139,7 +139,14 @@ def assemble(source: Source, how: Origin) -> Dataset:
 
 
 def merged(path: Path, sources: Mapping[str, Source]) -> Source:
-    """Make one source of a file for each split.
+    """Combine sources of one split each into one source.
+
+    Parameters
+    ----------
+    path
+        The folder that holds them.
+    sources
+        The source of each split, by the split's name.
 
     Raises
     ------
@@ -218,7 +225,7 @@ def _images(array: NDArray[Any], where: str, how: Origin) -> Images:
 
 
 def _is_scaled(array: NDArray[Any]) -> bool:
-    """Whether numbers are of another range than 0 to 255, as `as_images` refuses them."""
+    """Return whether `as_images` refuses the numbers, because their range is not 0 to 255."""
     if array.dtype.kind not in "iuf" or not array.size:
         return False
     if array.min() < 0 or array.max() > _CERTAINLY_MORE:
@@ -281,7 +288,7 @@ def _as_texts(array: NDArray[Any], source: Source, name: str) -> NDArray[Any]:
 def _relabelled(
     texts: dict[str, NDArray[Any]], source: Source, how: Origin
 ) -> dict[str, NDArray[Any]]:
-    """Change the labels that ``--label OLD=NEW`` names, all at once."""
+    """Change the labels that ``--relabel OLD=NEW`` names, all at once."""
     changes: dict[str, str] = {}
     for change in how.relabel:
         old, equals, new = (part.strip() for part in change.partition("="))
@@ -290,8 +297,8 @@ def _relabelled(
         changes[_plain(old)] = new
         if how.labels_from and _is_number(_plain(new)) and int(_plain(new)) < how.labels_from:
             raise UsageError(
-                f"--label {change} and --labels-from {how.labels_from}: labels are changed first, "
-                f"and {new} would come before the first class",
+                f"--relabel {change} and --labels-from {how.labels_from}: labels are changed "
+                f"first, and {new} would come before the first class",
                 where=source.path,
                 remedy="leave one of the two out",
             )
@@ -332,7 +339,7 @@ def _as_numbers(array: NDArray[Any]) -> NDArray[np.int64] | None:
     for text in array.tolist():
         if text not in known:
             plain = _plain(text)
-            spelled = _SPELLED.index(text.lower()) if text.lower() in _SPELLED else None
+            spelled = SPELLED.index(text.lower()) if text.lower() in SPELLED else None
             known[text] = int(plain) if _is_number(plain) else spelled
         value = known[text]
         if value is None:
@@ -384,7 +391,7 @@ def _no_label(
     numbers: Mapping[str, NDArray[np.int64]] | None = None,
     first: int = 0,
 ) -> DataError:
-    """Return the error for a label that is none, with the remedies that fit all the labels."""
+    """Return the error for an invalid label, with the remedies that suit all labels."""
     remedy = None
     if numbers is not None and first:
         remedy = f"leave out --labels-from {first}, or give the first class's label"

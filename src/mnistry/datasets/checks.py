@@ -17,9 +17,9 @@ SHOWN = 5  # examples in a notice
 _ENOUGH = 100  # images among which a class should not be missing
 _RARE = 0.01  # a class with less than this part of the largest one's images is rare
 _DIM = 192  # ink that reaches no higher is probably scaled
-_SMALLEST = 20  # images for the following
-_SAMPLE = 200  # images that the built-in network reads to see whether they lie on their side
-# Of digits that lie as MNIST's do it reads nearly all, turned ones rarely more than a third.
+_SMALLEST = 20  # images; fewer are not compared with the built-in network's answers
+_SAMPLE = 200  # images that the built-in network reads
+# It reads nearly all upright digits as labelled, but rarely more than a third of turned ones.
 _LIES_RIGHT, _LIES_WRONG, _NO_DIGITS = 0.75, 0.5, 0.3
 _CERTAIN = 0.9  # an answer of this probability
 
@@ -67,7 +67,7 @@ def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _rare_classes(dataset: Dataset) -> list[str]:
-    """Return a notice if a class of the test images is missing, or nearly, among those to train."""
+    """Return notices of classes with no, or very few, training images."""
     if dataset.train is None or dataset.train.labels is None:
         return []
     counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes))
@@ -159,14 +159,14 @@ _TURNS: tuple[tuple[str, Callable[[Images], Images], str], ...] = (
 
 
 def _relabelled(read: NDArray[np.intp], labels: Labels, right: float) -> str:
-    """Return a notice about digits that the network knows for certain, with other labels."""
+    """Return a notice: the network is sure of the digits, and they are labelled otherwise."""
     usual = {
         int(label): np.bincount(read[labels == label], minlength=10) for label in np.unique(labels)
     }
     pairs = {label: int(counts.argmax()) for label, counts in usual.items()}
     agree = sum(int(counts.max()) for counts in usual.values()) / len(read)
     if agree > _LIES_RIGHT and len(set(pairs.values())) == len(pairs):
-        shown = " ".join(f"--label {old}={new}" for old, new in pairs.items() if old != new)
+        shown = " ".join(f"--relabel {old}={new}" for old, new in pairs.items() if old != new)
         return f"the labels seem to be renumbered: give {shown}"
     return (
         f"the labels look shuffled, or belong to other images: the built-in network is sure of the "

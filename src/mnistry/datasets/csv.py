@@ -1,8 +1,8 @@
-"""Tables of numbers as text: CSV files with one image per row, as Kaggle and OpenML have them.
+"""Tables of numbers as text: CSV files with one image per row, as Kaggle and OpenML publish them.
 
 A table may have a header or none, its label first or last, an index or other columns beside the 784
-pixels; commas, semicolons, tabs or other separators; quotes; gzip. Rows are counted by the lines of
-the file, from 1.
+pixels; commas, semicolons, tabs or other separators; quotes; gzip. A row's number is that of its
+line in the file, from 1.
 """
 
 import csv
@@ -59,9 +59,9 @@ class Layout:
     columns
         Their names.
     pixels
-        Which of them are the pixels: the first, and the one after the last.
+        The half-open range ``(start, stop)`` of the columns that are pixels.
     separator
-        One byte.
+        The byte between two columns.
     """
 
     columns: tuple[str, ...]
@@ -171,8 +171,8 @@ def read_table(path: Path, how: Origin = AS_IS) -> Table:
     first, row = _first_row(reader, path)
     separator = _separator(first)
     fields = [field.strip() for field in _fields(first, separator, path, row)]
-    if _counts_up(fields):  # as pandas names columns: it says nothing
-        first, row = reader.first(), row + 1
+    if _counts_up(fields):  # the default names of pandas: they say nothing
+        first, row = reader.next_line(), row + 1
         fields = [field.strip() for field in _fields(first, separator, path, row)]
     if separator != b",":
         fields = [_DECIMAL_COMMA.sub(b".", field.encode()).decode() for field in fields]
@@ -213,7 +213,7 @@ def _first_row(reader: Lines, path: Path) -> tuple[bytes, int]:
     """
     row = 0
     while not reader.is_at_end():
-        line, row = reader.first(), row + 1
+        line, row = reader.next_line(), row + 1
         if row > _MAX_COMMENTS:
             raise DataError(
                 f"no table in the first {_MAX_COMMENTS:,} lines", where=path, expected=_USUAL
@@ -287,7 +287,7 @@ def _without_last_separators(chunk: bytes, layout: Layout) -> bytes:
 
 
 def _without_decoration(chunk: bytes, separator: bytes) -> bytes:
-    """Remove the quotes of a table in which all is quoted, and the ``.0`` of whole floats."""
+    """Remove the quotes if every field is quoted, and the ``.0`` of whole floats."""
     if b"'" in chunk and b'"' not in chunk:
         chunk = chunk.replace(b"'", b'"')
     if b'"' in chunk:
@@ -374,7 +374,7 @@ def _short_numbers(chunk: bytes, columns: int, separator: bytes) -> NDArray[np.u
 
 
 def _careful(chunk: bytes, layout: Layout, where: object, row: int) -> Block:
-    """Parse lines with spaces, signs, quotes or floats, and name the first fault."""
+    """Parse lines with spaces, signs, quotes or floats; raise an error for the first fault."""
     start, stop = layout.pixels
     rows: list[int] = []
     pixels: list[list[int]] = []
@@ -538,7 +538,7 @@ def _are_labels(column: NDArray[np.float32]) -> bool:
 
 
 def from_signed(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring pixels from -1 to 1, as USPS's, to 0 to 255."""
+    """Scale pixels of -1 to 1, as in USPS, to 0 to 255; return others unchanged."""
     if -1 <= images.min() < 0 and images.max() <= 1:
         return np.asarray(np.rint((images + 1) * np.float32(127.5)))
     return images
@@ -579,8 +579,8 @@ def _collected(
     blocks: Iterator[Block], layout: Layout, path: Path
 ) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.generic]], NDArray[np.int64]]:
     """Join blocks: the pixels, each other column, and the rows' numbers."""
-    # glibc gives memory back to the system, and takes it again, for every block of rows, which
-    # takes twice as long as parsing it; unless a larger piece was freed before.
+    # Once a large array was freed, glibc keeps freed memory. Otherwise it returns memory to the
+    # system and requests it again for every block, which takes twice as long as parsing it.
     np.empty(_FREED, np.uint8)
     images = np.empty((1024, layout.pixels[1] - layout.pixels[0]), np.uint8)
     count, others, rows = 0, [], []
@@ -635,7 +635,7 @@ def _fields(line: bytes, separator: bytes, path: object, row: int) -> list[str]:
 
 
 def _counts_up(fields: Sequence[str]) -> bool:
-    """Whether numbers are the names of all columns, except perhaps the first, an index."""
+    """Return whether the columns are named by consecutive numbers, perhaps after an index."""
     names = fields[1:] if fields[0] == "" else fields
     count = len(names)
     is_size = count in _OTHER_SIZES or len(PIXELS) <= count <= len(PIXELS) + 1
@@ -648,7 +648,17 @@ def _counts_up(fields: Sequence[str]) -> bool:
 def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, int]:
     """Find the columns of pixels: numbered, or named by row and column as ``1x1``.
 
-    They are 784, or else those of a square image of 8 to 64 pixels a side.
+    They are 784, or as many as a square image of 8 to 64 pixels a side has.
+
+    Returns
+    -------
+    start, stop
+        The half-open range of their places.
+
+    Raises
+    ------
+    DataError
+        If there are none, or one is missing or out of place.
     """
     where, count = f"{path}, row {row}", len(PIXELS)
     if len(names) > MAX_COLUMNS:
@@ -693,7 +703,7 @@ def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, 
 
 
 def _place(name: str) -> tuple[str, int, int | None] | None:
-    """Return what a pixel's name begins with, and its number, or its row and its column."""
+    """Split a pixel's name into its prefix and its number, or its row and column; else None."""
     match = _TRAILING_NUMBER.fullmatch(name)
     return match and (match[1], int(match[2]), None if match[3] is None else int(match[3]))
 
@@ -715,7 +725,7 @@ def _label_column(layout: Layout, how: Origin, path: Path) -> int | None:
 
 
 def has_pixels(path: Path) -> bool:
-    """Return whether a file is a table with at least as many columns as an image has pixels."""
+    """Return whether a file is a table with enough columns for the smallest image."""
     try:
         first, _ = _first_row(Lines(path), path)
     except DataError:

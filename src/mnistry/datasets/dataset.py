@@ -23,7 +23,7 @@ DIGITS = tuple("0123456789")
 CLASSES = len(DIGITS)
 MAX_ARRAY_BYTES = 2**30  # for one array of a file
 KERAS_NAMES = {name: name for name in ("x_train", "y_train", "x_test", "y_test")}
-# Of all pixels of a dataset: images of 4 bits a pixel, or fewer, reach no higher.
+# The largest value of a pixel with 4 bits; a dataset without a larger one is refused.
 FEW_LEVELS = 15
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's
 
@@ -54,14 +54,14 @@ class Origin:
     transpose
         Whether the rows and columns of each image are swapped.
     images, labels
-        The names of the array or column with the images and with the labels, in a file that does
-        not name them as a known dataset does.
+        The names of the arrays or columns that hold images and labels, in a file whose own names
+        do not show it.
     relabel
         Labels to change before classes are counted, each as ``"10=0"``.
     labels_from
-        The label of the first class, after `relabel`: 1 makes 1 the class 0.
+        The label of the first class, after `relabel`: 1 if labels are counted from 1.
     fit
-        Whether each image is brought to MNIST's form, as a picture that is read.
+        Whether each image is brought to MNIST's form, as `mnistry.Reader` does.
     """
 
     data: str | None = None
@@ -77,7 +77,7 @@ class Origin:
         return dataclasses.replace(self, data=data)
 
     def typed(self) -> str:
-        """Return all but the data as options are typed on the command line.
+        """Return all arguments but the data as command-line options.
 
         Examples
         --------
@@ -97,7 +97,7 @@ class Origin:
         return " ".join(options)
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``data``, ``transpose``, and what else differs from its default."""
+        """Return ``data``, ``transpose``, and each other argument that is not its default."""
         return {
             field.name: value
             for field in dataclasses.fields(self)
@@ -371,7 +371,7 @@ def as_labels(array: NDArray[np.generic], where: str, classes: int = 10) -> Labe
 
 
 def as_vector(array: NDArray[np.generic]) -> NDArray[np.generic] | None:
-    """Return labels as ``(n,)``: a column or row is flattened, one-hot rows become their place."""
+    """Return labels, also of a column, a row or one-hot rows, as ``(n,)``; else None."""
     if array.ndim == 1:
         return array
     if array.ndim != 2:
@@ -392,7 +392,13 @@ def as_split(
     where: str,
     classes: int = 10,
 ) -> Split:
-    """Check images and, if there are any, labels; there must be as many of each."""
+    """Check images and, if there are any, labels.
+
+    Raises
+    ------
+    DataError
+        If `as_images` or `as_labels` refuses them, or there are not as many labels as images.
+    """
     known = None if labels is None else as_labels(labels, where, classes)
     checked = as_images(images, where)
     if known is not None and len(checked) != len(known):
@@ -402,7 +408,7 @@ def as_split(
 
 
 def given_split(images: Any, labels: Any, where: str, classes: int = 10) -> Split:
-    """Check what a program gives as images and labels: arrays, lists, or tables of pandas.
+    """Check images and labels that a program passes as arrays, lists or pandas tables.
 
     Raises
     ------
@@ -419,7 +425,7 @@ def given_split(images: Any, labels: Any, where: str, classes: int = 10) -> Spli
         )
     if pixels.ndim == 2 and pixels.shape[1] == 785:
         raise DataError(
-            "785 columns, one more than pixels",
+            "785 columns, one more than an image has pixels",
             where=where,
             expected="784",
             remedy='leave the labels out: table.drop(columns="label")',

@@ -12,11 +12,11 @@ def needed(module: str, package: str, what: str, where: object) -> ModuleType:
     Parameters
     ----------
     module, package
-        The module's name, and that of the package that has it.
+        The module's name, and that of the package that contains it.
     what
-        What needs it, for the message.
+        The kind of file that needs it, for the message.
     where
-        The file.
+        The file that needs it, for the message.
 
     Raises
     ------

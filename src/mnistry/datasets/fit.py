@@ -18,7 +18,7 @@ _SMALLEST = 56  # pixels of the longer side; the ink of smaller pictures is foun
 
 
 def fit_image(grey: NDArray[np.uint8], where: str) -> Images:
-    """Find the ink of a picture, and bring all of it together to MNIST's form.
+    """Find the ink of a picture, and bring it, as one character, to MNIST's form.
 
     A picture that is in MNIST's form already is not changed.
 
@@ -46,7 +46,7 @@ def fit_image(grey: NDArray[np.uint8], where: str) -> Images:
     >>> fit_image(page, "a bar").any(axis=1).sum()
     np.int64(20)
     """
-    # ONNX Runtime comes with the reader, and most datasets need neither.
+    # Imported here because this loads ONNX Runtime, which most datasets do not need.
     from mnistry.reading.ink import find_ink
     from mnistry.reading.segment import find_lines
 
@@ -80,6 +80,16 @@ def fit_stack(images: NDArray[Any], where: str) -> Images:
         of all of them together becomes 0 to 255.
     where
         The array's name, for messages.
+
+    Returns
+    -------
+    ndarray
+        ``uint8``, shape ``(n, 28, 28)``, 0 for paper to 255 for ink.
+
+    Raises
+    ------
+    DataError
+        If the numbers are not finite, or an image has no ink.
     """
     if images.ndim == 4:
         images = as_grey(images)

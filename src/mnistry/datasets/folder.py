@@ -18,7 +18,7 @@ from mnistry.errors import DataError
 from mnistry.images.decode import decode_numbers, read_content, read_image
 from mnistry.images.find import ENDINGS
 
-# Files that lie beside pictures and are none.
+# Endings of other files that often lie beside pictures.
 _JUNK = frozenset(
     (
         *("", ".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".db", ".ini"),
@@ -27,8 +27,8 @@ _JUNK = frozenset(
 )
 _JUNK_FOLDERS = frozenset(("__macosx", "@eadir", "__pycache__", "$recycle.bin"))
 _SHOWN = 4  # names in a notice
-_DEEPEST = 4  # folders that hold nothing but one folder
-# Where the pictures that a table of a split names may be.
+_DEEPEST = 4  # levels of folders that hold nothing but one folder
+# Folders that may hold the pictures that a table of a split names.
 _OF_SPLITS = {
     "train": ("train", "training", "Train", "images/train"),
     "test": ("test", "testing", "Test", "images/test"),
@@ -59,7 +59,7 @@ def source(folder: Path, how: Origin = AS_IS) -> Source:
     Raises
     ------
     DataError
-        If a subfolder's name is not a class, no image can be read, or most have not 28x28 pixels
+        If a subfolder's name is not a class, no image can be read, or most do not have 28x28 pixels
         and ``how.fit`` is false.
     """
     scan = _Scan(folder.resolve(), how.fit)
@@ -94,7 +94,7 @@ def table_source(path: Path, rows: Sequence[tuple[str, str]], how: Origin = AS_I
 
 
 def table_of_files(path: Path) -> list[tuple[str, str]] | None:
-    """Return the names of pictures and the labels that a CSV file lists, else None."""
+    """Return the names and labels of the pictures that a text file lists, else None."""
     content = bytearray()
     for piece in text_files.pieces(path):
         content += piece
@@ -131,7 +131,7 @@ def table_of_files(path: Path) -> list[tuple[str, str]] | None:
 
 
 def _list_of_files(text: str) -> list[tuple[str, str]] | None:
-    """Return what a text lists that has a picture's name, spaces, and its label in each line."""
+    """Parse lines that hold a picture's name, spaces and its label; else return None."""
     rows = [line.strip().rsplit(maxsplit=1) for line in text.splitlines() if line.strip()]
     if len(rows) > 1 and all(len(row) == 2 and _is_picture(row[0]) for row in rows):
         return [(name, label) for name, label in rows]
@@ -139,7 +139,7 @@ def _list_of_files(text: str) -> list[tuple[str, str]] | None:
 
 
 def _without_endings(path: Path, rows: Sequence[Sequence[str]]) -> list[tuple[str, str]] | None:
-    """Return what a table lists that names pictures without their endings, as ``id,label`` may."""
+    """Parse a table that names pictures without their endings, or return None."""
     header = [cell.strip().lower() for cell in rows[0]]
     labels = [i for i, name in enumerate(header) if name in names.LABEL_COLUMNS]
     for place, cell in enumerate(rows[1]):
@@ -415,7 +415,7 @@ class _Scan:
 
 
 def _read_scaled(path: Path) -> Images:
-    """Read an image whose pixels may be floats of another range, which becomes 0 to 255."""
+    """Read an image; floating-point pixels of any range are scaled to 0 to 255."""
     try:
         return read_image(path)
     except DataError:

@@ -52,7 +52,7 @@ QMNIST_COLUMNS = (
     "unused",
 )  # fmt: skip
 
-TURNED = "EMNIST's files have the rows and columns of each image swapped: they were swapped back"
+SWAPPED = "EMNIST's files have the rows and columns of each image swapped: they were swapped back"
 
 
 def has_files(folder: Path) -> bool:
@@ -104,7 +104,7 @@ def source(path: Path, _how: Origin = AS_IS) -> Source:
     emnist = prefix.startswith("emnist-")
     if emnist:
         kind = prefix.split("-")[1]
-        classes, notices = names.EMNIST.get(kind, classes), (TURNED,)
+        classes, notices = names.EMNIST.get(kind, classes), (SWAPPED,)
         for name, array in arrays.items():
             if name[0] == "x":
                 arrays[name] = array.swapaxes(1, 2)

@@ -1,7 +1,7 @@
 """Images and labels in JSON: an array of rows or of objects, an object of arrays, or lines of them.
 
-Rows are as in a CSV file without a header: the pixels, with the label first or last. Objects, and
-arrays, are told by their names. Knows nothing of what the labels mean.
+Rows are as in a CSV file without a header: the pixels, with the label first or last. In objects the
+keys tell which values are images and labels. Knows nothing of what the labels mean.
 """
 
 import json
@@ -67,7 +67,7 @@ def _parsed(path: Path) -> Any:
         return _lines(text)
     except json.JSONDecodeError as error:
         what = f"damaged JSON: {str(error)[:200]}"
-        # Where an unfinished number or word stands last, the error is at its start.
+        # If the text ends within a number or word, the error is at the start of that.
         if not error.doc[error.pos :].strip(" \n\r\t0123456789.-+eEtrufalsn"):
             what = f"JSON that is cut off in line {error.lineno}"
         raise DataError(what, where=path, remedy="export, download or copy it again") from error
@@ -89,7 +89,7 @@ def _lines(text: str) -> list[Any]:
 
 
 def _array(values: list[Any]) -> NDArray[Any] | None:
-    """Make an array of lists of equal lengths; None of others."""
+    """Return lists of equal lengths as an array, else None."""
     try:
         array = np.array(values)
     except (ValueError, OverflowError):
@@ -98,7 +98,7 @@ def _array(values: list[Any]) -> NDArray[Any] | None:
 
 
 def _rows(table: NDArray[Any], path: Path) -> Source:
-    """Tell whether the label is first or last: an image's outermost pixels are empty."""
+    """Make a source of rows. The label is at the end that is not always 0, as outer pixels are."""
     ends = [table[:, 0], table[:, -1]]
     empty = [bool((end == 0).all()) for end in ends]
     if empty[0] == empty[1]:

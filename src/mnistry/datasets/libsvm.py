@@ -1,4 +1,4 @@
-"""Tables in LIBSVM's form, as MNIST and USPS are on LIBSVM's pages: ``label index:value …``.
+"""Tables in LIBSVM's format, in which its site publishes MNIST and USPS: ``label index:value …``.
 
 Indices count from 1, and pixels that are 0 are left out.
 """
@@ -15,7 +15,7 @@ from mnistry.datasets.text_files import lines
 from mnistry.errors import DataError
 
 _PIXELS, _USPS = 28 * 28, 16 * 16
-_MOST = 10**9  # of an index, or a pixel in any range
+_MOST = 10**9  # the largest index or pixel value that is accepted
 
 
 def source(path: Path, _: Origin = AS_IS) -> Source:
@@ -52,7 +52,7 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
             raise DataError(
                 f"{content[:30].decode(errors='replace')!r} is not a row",
                 where=f"{path}, row {number}",
-                expected="label index:value index:value …, with indices from 1 that rise",
+                expected="label index:value index:value …, with ascending indices from 1",
             ) from None
         if indices.size and indices[-1] >= _PIXELS:
             raise DataError(
@@ -71,10 +71,10 @@ def _table(
     sparse: list[tuple[NDArray[np.int64], NDArray[np.float32]]],
 ) -> Table:
     highest = max((int(indices[-1]) for indices, _ in sparse if indices.size), default=0)
-    side = _USPS if highest < _USPS else _PIXELS
-    images = np.zeros((len(rows), side), np.float32)
+    pixels = _USPS if highest < _USPS else _PIXELS
+    images = np.zeros((len(rows), pixels), np.float32)
     for image, (indices, values) in zip(images, sparse, strict=True):
         image[indices] = values
-    if side == _USPS:
+    if pixels == _USPS:
         images = from_signed(images)
     return Table(images, np.array(labels), "label", np.array(rows, np.int64), {})

@@ -1,4 +1,4 @@
-"""MATLAB's ``.mat`` files of versions 4 to 7: EMNIST's, SVHN's, and MNIST's of the first years.
+"""MATLAB's ``.mat`` files of versions 4 to 7: EMNIST, SVHN, and early copies of MNIST.
 
 Arrays of numbers and structures are read, and nothing else. SciPy's reader is not used, because a
 damaged file can crash the whole process in it (SciPy 1.17.1). Files of version 7.3 are HDF5: see
@@ -44,7 +44,9 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         If it is damaged, too large, or its arrays' names do not say what they are.
     """
     if path.stat().st_size > _MAX_BYTES:
-        raise DataError("too large a file", where=path, expected=f"at most {_MAX_BYTES:,} bytes")
+        raise DataError(
+            "the file is too large", where=path, expected=f"at most {_MAX_BYTES:,} bytes"
+        )
     content = path.read_bytes()
     if not content.startswith(b"MATLAB 5"):
         return _chosen(_version_4(content, path), how, path)
@@ -84,8 +86,8 @@ def _chosen(arrays: dict[str, NDArray[Any]], how: Origin, path: Path) -> Source:
 def _version_4(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
     """Read the matrices of a file of version 4; texts and sparse matrices are left out.
 
-    Before each stand five numbers of 32 bits: its type, rows, columns, whether it is complex, and
-    the length of its name.
+    Each matrix begins with five 32-bit numbers: its type, rows, columns, whether it is complex,
+    and the length of its name.
     """
     found: dict[str, NDArray[Any]] = {}
     place = 0
@@ -224,4 +226,4 @@ def _emnist(dataset: dict[str, Any], path: Path) -> Source:
     for part in ("train", "test"):  # letters are counted from 1
         arrays[f"y_{part}"] = arrays[f"y_{part}"] - int(mapping[0, 0])
     classes = tuple(chr(code) for code in mapping[:, -1].tolist())
-    return Source(path, arrays, classes=classes, upright=True, notices=(idx.TURNED,), extra=extra)
+    return Source(path, arrays, classes=classes, upright=True, notices=(idx.SWAPPED,), extra=extra)

@@ -65,7 +65,7 @@ def recognised(dataset: Dataset) -> Dataset:
 
 
 def _in_two(dataset: Dataset) -> Dataset:
-    """Part MNIST's 70,000 images into its two splits, where one table holds them, as OpenML's."""
+    """Divide MNIST's 70,000 images into its two splits if one table holds them, as at OpenML."""
     train, count = dataset.train, COUNTS["x_train"]
     if train is None or train.labels is None or dataset.test is not None:
         return dataset

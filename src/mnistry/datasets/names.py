@@ -22,7 +22,7 @@ _KINDS = {
 }
 # Columns of a table that hold labels, in upper or lower case; the first one present is taken.
 LABEL_COLUMNS = ("label", "labels", "class", "target", "digit", "y")
-_SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NUMBERED = re.compile(r"(\D*?)[ _-]*([0-9]{1,3})")
 _NUMBER_AND_WORD = re.compile(r"([0-9]{1,2})[ _-]+[A-Za-z]+")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
@@ -57,7 +57,7 @@ def words(name: str) -> list[str]:
 
 
 def part(name: str) -> str | None:
-    """Return the split that a name says, else None.
+    """Return the split that a name contains, else None.
 
     Examples
     --------
@@ -98,12 +98,12 @@ def label_column(columns: Sequence[str], where: object) -> tuple[str | None, tup
     Returns
     -------
     name, notices
-        The column, None if there is none; and which others might be meant.
+        The column's name, or None; and a notice of other columns that might be meant.
 
     Raises
     ------
     DataError
-        If several names say that they are labels, and none is a usual one.
+        If several names could be those of labels, and none is in `LABEL_COLUMNS`.
 
     Examples
     --------
@@ -152,12 +152,12 @@ def choose_arrays(
     Returns
     -------
     chosen, notices
-        The source's name of each array by Keras's name; what the user should know.
+        The source's name of each array, by Keras's name; and what the user should know.
 
     Raises
     ------
     DataError
-        If no images can be told by their names; the message lists names and shapes.
+        If no name shows which array holds images; the message lists names and shapes.
 
     Examples
     --------
@@ -209,7 +209,7 @@ def _numbered_arrays(
     complete = len(images) in (1, 2) and len(labels) in (0, len(images))
     if not complete or set(shapes) != set(names):
         raise DataError(
-            "no images that are named as such",
+            "no array is named as images",
             where=where,
             expected=f"arrays x_train, y_train, x_test, y_test; it holds {listed(shapes)}",
             remedy="choose with --images NAME --labels NAME",
@@ -217,8 +217,8 @@ def _numbered_arrays(
     splits = ("train", "test")[: len(images)] if labels else ("test",)
     chosen = {f"x_{split}": name for split, name in zip(splits, images, strict=False)}
     chosen |= {f"y_{split}": name for split, name in zip(splits, labels, strict=False)}
-    said = ", ".join(f"{own} for {name}" for name, own in chosen.items())
-    return chosen, (f"the arrays have no names; taken by their order and shape: {said}",)
+    shown = ", ".join(f"{own} for {name}" for name, own in chosen.items())
+    return chosen, (f"the arrays have no names; taken by their order and shape: {shown}",)
 
 
 def listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
@@ -274,7 +274,7 @@ def folder_classes(folders: Sequence[str]) -> dict[str, str] | None:
     worded = {name: match[1] for name in folders if (match := _NUMBER_AND_WORD.fullmatch(name))}
     if len(worded) == len(folders):
         return {name: str(int(number)) for name, number in worded.items()}
-    spelled = {name: _SPELLED.index(name.lower()) for name in folders if name.lower() in _SPELLED}
+    spelled = {name: SPELLED.index(name.lower()) for name in folders if name.lower() in SPELLED}
     if len(spelled) == len(folders):
         return {name: str(number) for name, number in spelled.items()}
     single = all(len(name) == 1 and name.isalnum() and name.isascii() for name in folders)

@@ -31,7 +31,7 @@ def read(path: Path, how: Origin = AS_IS) -> Dataset:
 
 
 def source(path: Path, how: Origin = AS_IS) -> Source:
-    """Read a ``.npz`` file's arrays: ``x_train``, ``y_train``, ``x_test``, ``y_test``, or alike.
+    """Read a ``.npz`` file's arrays: ``x_train``, ``y_train``, ``x_test``, ``y_test`` or similar.
 
     One split is enough, and labels may be missing. Other members are ignored. ``how.images`` and
     ``how.labels`` name arrays whose names do not say what they are.
@@ -47,11 +47,11 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         if set(shapes) == {"arr_0"}:  # KMNIST's: the file's name says what it is
             shapes = {path.stem: shapes["arr_0"]}
             members = {path.stem: members["arr_0"]}
-        unknown = {name: info for name, info in members.items() if names.keras_name(name)}
-        shapes = {**dict.fromkeys(unknown, ()), **shapes}
+        named = {name: info for name, info in members.items() if names.keras_name(name)}
+        shapes = {**dict.fromkeys(named, ()), **shapes}
         chosen, notices = names.choose_arrays(shapes, how, path)
         arrays = {key: _array(archive, members[name], path) for key, name in chosen.items()}
-    classes = names.classes_of(path) or _medical(chosen, arrays)
+    classes = names.classes_of(path) or _medmnist_classes(chosen, arrays)
     return Source(path, arrays, chosen, classes, notices=notices)
 
 
@@ -139,11 +139,11 @@ def _peek(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...] | 
     try:
         with archive.open(info) as member:
             return _header(member, "")[1]
-    except Exception:  # as in _array, which names the fault of a member that is wanted
+    except Exception:  # as in `_array`, which raises the error if the member is needed
         return None
 
 
-def _medical(
+def _medmnist_classes(
     chosen: Mapping[str, str], arrays: Mapping[str, NDArray[np.generic]]
 ) -> tuple[str, ...] | None:
     """Return the classes of MedMNIST's archives, which hold numbers alone, else None."""

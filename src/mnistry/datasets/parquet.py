@@ -99,7 +99,9 @@ def _batches(path: Path, pyarrow: ModuleType) -> Iterator[Any]:
             table = pyarrow.parquet.ParquetFile(file)
             if not 0 <= table.metadata.num_rows <= MAX_ROWS:
                 raise DataError(
-                    f"{table.metadata.num_rows:,} rows", where=path, expected=f"to {MAX_ROWS:,}"
+                    f"{table.metadata.num_rows:,} rows",
+                    where=path,
+                    expected=f"at most {MAX_ROWS:,}",
                 )
             batches = table.iter_batches(ROWS, use_threads=False)
         elif head.startswith(b"ARROW1"):
@@ -168,8 +170,8 @@ def _image(cell: Any, where: str, how: Origin) -> NDArray[Any]:
                 f"no picture, only the path of one on another machine: {str(name)[:80]}",
                 where=where,
                 expected="the pictures' bytes",
-                remedy="give the folder of pictures itself; or where they are, write the table "
-                "with datasets.Dataset.push_to_hub, which puts them into it",
+                remedy="give the folder of pictures itself; or, on the machine that has them, "
+                "write the table with datasets.Dataset.push_to_hub, which includes the pictures",
             )
         cell = content
     if isinstance(cell, bytes):
@@ -204,7 +206,7 @@ def _labels(batch: Any, label: str, path: Path) -> NDArray[Any]:
 
 
 def _classes(metadata: Any, label: str) -> tuple[str, ...] | None:
-    """Return the names of the classes that the Hub's files have beside their table."""
+    """Return the names of the classes from the metadata of the Hub's files, or None."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         found = features[label]["names"]

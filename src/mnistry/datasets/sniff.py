@@ -119,7 +119,7 @@ def file_source(path: Path, how: Origin) -> Source:
 
 
 def _refuse(path: Path, head: bytes) -> None:
-    """Raise the error for a format that is known, and is not read."""
+    """Raise an error if the format is known but not supported."""
     if _PICTURE.match(head) and (is_picture(head) or head.startswith(b"%PDF")):
         found = ("a picture", f"to read it: mnistry read {shlex.quote(str(path))}")
     elif _is_record(head) or head.startswith(_ARRAY_RECORD):
@@ -136,7 +136,7 @@ def _refuse(path: Path, head: bytes) -> None:
 _TABLES = (".csv", ".csv.gz", ".tsv", ".txt", ".lst")
 _UNPACK = "unpack it, and give the folder or file inside"
 _PICKLE = (
-    "where you trust it, open it in Python and save its arrays: "
+    "if you trust it, open it in Python and save its arrays: "
     "numpy.savez('data.npz', x_train=…, y_train=…)"
 )
 _PICTURE = re.compile(rb"[^P]|P[1-6]\s+[#0-9]")  # "P1 P2 P3" may be the header of a table
@@ -170,7 +170,7 @@ _REMEDIES = {
 
 
 def _records(folder: Path) -> tuple[str, str]:
-    """Say what TensorFlow Datasets' files are, and how it writes them as arrays."""
+    """Return what TensorFlow Datasets' files are, and a command that saves them as arrays."""
     code = (
         "import numpy, tensorflow_datasets as t; "
         f"d = t.as_numpy(t.builder_from_directory({str(folder)!r}).as_dataset(batch_size=-1)); "
@@ -244,11 +244,11 @@ def _listed(place: Path, root: Path) -> tuple[list[Path], list[Path]]:
 def _folder_reader(
     place: Path, files: Sequence[Path], folders: Sequence[Path], root: Path
 ) -> Read | None:
-    """Return what reads a folder's files, or None if they are not a dataset."""
+    """Return the function that reads a folder's files; None if they are not a dataset."""
     if idx.has_files(place):
         return idx.source
     if records := [file for file in files if _RECORDS.search(file.name)]:
-        return _only(records[0], file_source)  # which says what they are
+        return _only(records[0], file_source)  # it raises an error that says what they are
     for known in FORMATS:
         own = [file for file in files if file.name.lower().endswith(known.endings)]
         if not own and known.read is parquet.source:  # also a folder for each split
@@ -300,7 +300,7 @@ def _only(file: Path, read_file: Read) -> Read:
 
 
 def _of_splits(files: Sequence[Path], read_file: Read) -> Read:
-    """Return what reads files of one format: one alone, or those of each split, by their names."""
+    """Return the function that reads one file, or one for each split as their names tell."""
     if len(files) == 1:
         return _only(files[0], read_file)
     parts: dict[str, list[Path]] = {}

@@ -1,7 +1,7 @@
 """Text files in pieces, decompressed, as UTF-8 with Unix's line ends.
 
-Knows nothing of what the text says. Excel's "Unicode text" is UTF-16, and old ones of the Macintosh
-end their lines with a carriage return alone.
+Knows nothing of what the text says. Excel's "Unicode text" is UTF-16, and old Macintosh files end
+their lines with a carriage return alone.
 """
 
 import codecs
@@ -97,16 +97,16 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 class Lines:
-    """The lines of a file: the first one, then the others in blocks of bounded size."""
+    """The lines of a file: one by one at first, then in blocks of bounded size."""
 
     def __init__(self, path: Path) -> None:
         self._pieces = pieces(path)
         self._path = path
         self._rest = b""
-        self._given = 0  # bytes
+        self._given = 0  # bytes returned so far
 
-    def first(self) -> bytes:
-        """Return the first line that was not given yet, without its end."""
+    def next_line(self) -> bytes:
+        """Return the next line, without its end."""
         while b"\n" not in self._rest and len(self._rest) < MAX_LINE:
             piece = next(self._pieces, b"")
             if not piece:
@@ -123,7 +123,7 @@ class Lines:
         return not self._rest
 
     def push_back(self, line: bytes) -> None:
-        """Give the first line again."""
+        """Put a line back, to be returned again."""
         self._rest = line + b"\n" + self._rest
         self._given = max(0, self._given - len(line) - 1)
 

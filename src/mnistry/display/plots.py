@@ -208,10 +208,10 @@ def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
     # The largest 0.5 % of the weights have the same colour: a few extreme weights would make all
     # others pale.
     limit = float(np.quantile(np.abs(weights), 0.995))
-    abreast = 5 if len(chosen) <= 10 else 8
-    rows = -(-len(chosen) // abreast)
-    figure = _figure(1.1 * abreast, 1.25 * rows + 1)
-    grid = figure.subplots(rows, abreast, squeeze=False)
+    columns = 5 if len(chosen) <= 10 else 8
+    rows = -(-len(chosen) // columns)
+    figure = _figure(1.1 * columns, 1.25 * rows + 1)
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for axes, unit, image in zip(grid.flat, chosen, weights, strict=False):
@@ -240,13 +240,13 @@ def reliability(scorecard: Scorecard) -> Figure:
     ])  # fmt: skip
     figure = _figure(5.6, 6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="as confident as right")
+    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="perfect calibration")
     above.errorbar(
         confidences, accuracies, np.maximum(0, [accuracies - ends[:, 0], ends[:, 1] - accuracies]),
         fmt="o", color=_BLUE, ms=6, lw=1.2, capsize=3, clip_on=False, zorder=3,
         label="answers in a bin, with 95 % interval",
     )  # fmt: skip
-    above.text(0.03, 0.93, "too modest", color=_GREY, fontstyle="italic")
+    above.text(0.03, 0.93, "not confident enough", color=_GREY, fontstyle="italic")
     above.text(0.97, 0.05, "too confident", color=_GREY, fontstyle="italic", ha="right")
     above.grid(alpha=0.3)
     error = percent(scorecard.calibration_error)

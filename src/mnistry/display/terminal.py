@@ -77,12 +77,12 @@ class DigitPictures:
         """
         captions = [self._caption(index) for index in self.indices]
         cell = max(self.images.shape[2], *map(len, captions), 0)
-        abreast = max(1, (width + GAP) // (cell + GAP))
+        per_row = max(1, (width + GAP) // (cell + GAP))
         lines: list[Text] = []
-        for first in range(0, len(captions), abreast):
+        for first in range(0, len(captions), per_row):
             if lines:
                 lines.append(Text())
-            chosen = slice(first, first + abreast)
+            chosen = slice(first, first + per_row)
             pictures = [
                 half_blocks(np.stack([255 - self.images[index]] * 3, axis=-1))
                 if colours

@@ -33,9 +33,9 @@ from mnistry.images.pixels import to_grey
 if TYPE_CHECKING:
     from PIL import Image
 
-# Pixels are oblong if they are this much longer one way, and a mistake if much longer still.
+# Pixels are oblong if one side is longer by the first factor; by the second, the file is wrong.
 _OBLONG, _MISTAKEN = 1.1, 4.0
-_DPI = (10.0, 10_000.0)
+_DPI = (10.0, 10_000.0)  # resolutions that are believed
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +87,12 @@ class Document:
         number
             From 1.
         side
-            The length in pixels that the longer side should have at least. A JPEG, a HEIC or a
+            The least length in pixels of the longer side. A JPEG, a HEIC or a
             page of a PDF with twice as many is decoded at a half, a quarter or an eighth of its
             size, in a fraction of the memory. None reduces nothing.
         luma
             Whether colours always become their luma (ITU-R 601). Otherwise colours that differ
-            in little but their hue are told apart too; see `mnistry.images.pixels.to_grey`.
+            mainly in their hue are told apart too; see `mnistry.images.pixels.to_grey`.
 
         Raises
         ------
@@ -244,7 +244,7 @@ def open_content(content: bytes, where: str) -> Document:
 
 
 def page_count(path: Path) -> int:
-    """Return the number of pages of a file, of which only the first bytes are read if it has one.
+    """Return the number of pages of a file; of a picture only the first bytes are read.
 
     Raises
     ------
@@ -270,6 +270,11 @@ def decode_numbers(content: bytes, where: str) -> NDArray[Any]:
     ndarray
         Shape ``(height, width)``: of a TIFF file with integers or floats of more than 8 bits these
         numbers; of others the grey values, as `decode_image` returns them.
+
+    Raises
+    ------
+    DataError
+        As `decode_image`.
     """
     with open_content(content, where) as document:
         if content[:4] in (b"II*\0", b"MM\0*"):
@@ -280,7 +285,7 @@ def decode_numbers(content: bytes, where: str) -> NDArray[Any]:
 
 
 def page_of_image(image: "Image.Image", where: str) -> Page:
-    """Return the page that a picture of Pillow shows; its file may not have been decoded yet.
+    """Make a page of an image of Pillow, which may not have been decoded yet.
 
     Raises
     ------
@@ -322,7 +327,7 @@ def _upright(raster: Raster, number: int, where: str, luma: bool) -> Page:
 
 
 def _turned(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn an image as EXIF's orientation demands."""
+    """Turn an image by EXIF's orientation, 1 to 8."""
     if orientation > 4:
         grey = grey.T
     if orientation in (2, 3, 6, 7):

@@ -1,7 +1,7 @@
 """The program that `mnistry.images.isolated` starts, which opens PDFs and HEICs and decodes pages.
 
-It can be given up at any time, and what a damaged file does to its decoder ends nothing else. It
-imports nothing of mnistry, so that it starts quickly.
+It can be killed at any time, and a file that crashes its decoder ends only this process. It imports
+nothing of mnistry, so that it starts quickly.
 
 Requests come on stdin, each a line of JSON: ``{"open": "pdf" or "heic", "path": PATH}`` or
 ``{"open": …, "bytes": N}`` and then N bytes; then a page, ``{"page": INDEX, "side": SIDE or null}``
@@ -18,7 +18,7 @@ import math
 import sys
 from typing import Any
 
-# Bytes of memory, where the system can bound them.
+# Bytes of memory, where the system can limit them.
 _MAX_MEMORY = 1_600_000_000
 # Dots per inch of a page that is not a scan; and the most that are taken from a scan.
 _DPI, _MOST_DPI = 300.0, 1200.0
@@ -169,7 +169,7 @@ def _drawn(page: Any, forms: Any, columns: int, rows: int) -> Any:
     bitmap = pdfium.FPDFBitmap_CreateEx(
         columns, rows, pdfium.FPDFBitmap_BGR, ctypes.cast(pixels, ctypes.c_void_p), 3 * columns
     )
-    # Red first; and with annotations, as pens of tablets write them.
+    # Red comes first. Annotations are drawn too: the pens of tablets write them.
     flags = pdfium.FPDF_REVERSE_BYTE_ORDER | pdfium.FPDF_ANNOT
     pdfium.FPDF_RenderPageBitmap(bitmap, page.raw, 0, 0, columns, rows, 0, flags)
     if forms is not None:
@@ -179,7 +179,7 @@ def _drawn(page: Any, forms: Any, columns: int, rows: int) -> Any:
 
 
 def _field(forms: Any, page: Any, annotation: Any) -> dict[str, Any] | None:
-    """Describe a form field; None for buttons, signatures and what is no field."""
+    """Describe a form field; return None for buttons, signatures and other annotations."""
     import pypdfium2.raw as pdfium
 
     kinds = {
@@ -224,7 +224,7 @@ def _on_page(page: Any, x: float, y: float) -> tuple[float, float]:
 
 
 def _text(get: Any, *arguments: Any) -> str:
-    """Call what writes a text into a buffer: UTF-16, with two zeros at its end."""
+    """Call a function that writes a text into a buffer: UTF-16, with two zeros at its end."""
     size = min(get(*arguments, None, 0), 2 * _MOST_CHARACTERS + 2)
     buffer = ctypes.create_string_buffer(size)
     if get(*arguments, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), size) > size:

@@ -6,7 +6,7 @@ Knows nothing of their content.
 import os
 from pathlib import Path
 
-# How the names of pictures and documents end. Other names may lie: content decides.
+# How the names of pictures and documents end. A name may be wrong: the content decides.
 ENDINGS = frozenset(
     {
         *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
@@ -51,7 +51,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _is_inside(path: Path, root: Path) -> bool:
-    """Whether a file, or what a link points to, lies in a folder."""
+    """Return whether a file, or what a link points to, lies in a folder."""
     try:
         return path.resolve(strict=True).is_relative_to(root)
     except (OSError, RuntimeError):  # a loop (RuntimeError up to Python 3.12), or nowhere

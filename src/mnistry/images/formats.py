@@ -74,7 +74,7 @@ class Raster:
 
 
 class Decoder(Protocol):
-    """What decodes the pages of one format."""
+    """Decodes the pages of one format."""
 
     count: int
 
@@ -86,7 +86,7 @@ class Decoder(Protocol):
 
 
 def open_decoder(source: bytes | Path, head: bytes, where: str) -> Decoder:
-    """Choose what decodes a file, given as its content or its path, by its first bytes."""
+    """Return the decoder for a file, given as its content or its path, by its first bytes."""
     decoder: Decoder
     if is_pdf(head):
         decoder = _PdfPages(source, where)
@@ -108,12 +108,12 @@ def open_decoder(source: bytes | Path, head: bytes, where: str) -> Decoder:
 
 
 def is_document(head: bytes) -> bool:
-    """Whether a file begins as a PDF or a TIFF does, which may have many pages."""
+    """Return whether a file begins as a PDF or a TIFF does, which may have many pages."""
     return is_pdf(head) or _is_tiff(head)
 
 
 def is_pdf(head: bytes) -> bool:
-    """Whether a file begins as a PDF does, perhaps behind other bytes."""
+    """Return whether a file begins as a PDF does, perhaps after other bytes."""
     return head.startswith(b"%PDF-") or (b"%PDF-" in head and not is_picture(head))
 
 
@@ -126,13 +126,13 @@ def _is_heic(head: bytes) -> bool:
 
 
 def _brands(head: bytes) -> set[bytes]:
-    """Return the formats of which a file of the HEIF family says that it has them."""
+    """Return the brands, which are names of formats, that a file of the HEIF family states."""
     end = min(int.from_bytes(head[:4], "big"), len(head))
     return {head[at : at + 4] for at in range(8, end, 4)}
 
 
 def is_picture(head: bytes) -> bool:
-    """Whether a file begins as one of the accepted formats does."""
+    """Return whether a file begins as one of the accepted picture formats does."""
     if head[4:8] == b"ftyp":
         known = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"}
         return bool(_brands(head) & known)
@@ -149,7 +149,7 @@ class _PillowPages:
 
     def __init__(self, source: bytes | Path, where: str) -> None:
         self._where, self._source = where, source
-        # Of a path, Pillow 13.0 maps the file, and then turns an uncompressed TIFF wrongly.
+        # Given a path, Pillow 13.0 maps the file, and then turns an uncompressed TIFF wrongly.
         self._file = source.open("rb") if isinstance(source, Path) else BytesIO(source)
         try:
             self._image, self._is_decoded = self._open(), False
@@ -173,8 +173,8 @@ class _PillowPages:
                 self._file.seek(0)
                 return Image.open(self._file, formats=FORMATS)
         except UnidentifiedImageError:
-            if self._content[4:8] == b"ftyp":  # Pillow knows of AVIF only what can be decoded
-                raise damaged(ValueError("it is not whole"), self._where) from None
+            if self._content[4:8] == b"ftyp":  # Pillow recognises only whole AVIF files
+                raise damaged(ValueError("it is incomplete"), self._where) from None
             raise refusal(self._source, self._where, ", ".join(ACCEPTED)) from None
         except Image.DecompressionBombError:
             raise too_many_pixels(self._where, MAX_PIXELS) from None
@@ -320,7 +320,7 @@ class _PdfPages:
 
 
 def _scans(content: bytes) -> int:
-    """Count the scans of a JPEG, up to its end: phones put more pictures and films behind it."""
+    """Count the scans of a JPEG, up to its end: phones append more pictures and videos."""
     count, at = 0, 2
     while at + 4 <= len(content) and content[at] == 0xFF:
         kind = content[at + 1]
@@ -344,7 +344,7 @@ def _least(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 
 def raster_of(image: "Image.Image", size: tuple[int, int] | None = None) -> Raster:
-    """Load a picture, with what is known of its pixels' form and its orientation.
+    """Load an image of Pillow, and find its resolution and its orientation.
 
     Damaged EXIF data are ignored.
     """

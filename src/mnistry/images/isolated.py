@@ -21,19 +21,19 @@ _PROGRAM = Path(__file__).with_name("decoder_process.py")
 
 
 class DecodingError(Exception):
-    """What the other process said, or that it has ended.
+    """The other process could not decode the file, or it has ended.
 
     Attributes
     ----------
-    said
-        Why there is no page.
+    reason
+        Why it could not.
     is_refused
         Whether the page would take too much time or memory; otherwise it is damaged.
     """
 
-    def __init__(self, said: str, *, is_refused: bool) -> None:
-        super().__init__(said)
-        self.said, self.is_refused = said, is_refused
+    def __init__(self, reason: str, *, is_refused: bool) -> None:
+        super().__init__(reason)
+        self.reason, self.is_refused = reason, is_refused
 
 
 class Opened:
@@ -44,7 +44,7 @@ class Opened:
     kind
         ``"pdf"`` or ``"heic"``.
     source
-        A whole file, or the path of one, of which parts are read as they are needed.
+        The content of a file, or its path; then parts of it are read as they are needed.
     settings
         Other values for the decoder of this kind.
 
@@ -74,7 +74,7 @@ class Opened:
             raise
 
     def ask(self, **asked: Any) -> tuple[dict[str, Any], bytes]:
-        """Decode a page, or list fields; return what the decoder says of it, and a page's pixels.
+        """Decode a page, or list fields; return the decoder's answer, and a page's pixels.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class _Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has been given up."""
+        """Whether it has been killed."""
         return self._process.returncode is not None
 
     def ask(self, asked: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:

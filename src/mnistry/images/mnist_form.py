@@ -39,7 +39,8 @@ Extent = tuple[float, float]
 def normalise(strength: Strength) -> NDArray[np.uint8]:
     """Bring one digit to the form of MNIST's images, for reading and for training alike.
 
-    An image from MNIST, enlarged or not and put anywhere on a page, is restored.
+    An image from MNIST, enlarged or not and put anywhere on a page, is restored almost exactly
+    (`benchmarks/mnist_form.py`).
 
     Parameters
     ----------
@@ -69,15 +70,16 @@ def normalise(strength: Strength) -> NDArray[np.uint8]:
     fine = _scaled(strength, box, BOX * _FINE / max(box[2:]))
     longer = max(stop - start for start, stop in extents)
     stroke = stroke_width(fine > 0.5)
-    if longer >= BOX - 1 and _may_be_mnists(form, stroke / _FINE):
+    if longer >= BOX - 1 and _looks_like_mnist(form, stroke / _FINE):
         return _to_bytes(_centred(form))
     return _to_bytes(_redrawn(fine, stroke))
 
 
 def formed_box(image: NDArray[np.uint8]) -> Box | None:
-    """Return the box of the ink in an image that is already in MNIST's form, else None.
+    """Return the box ``(x, y, width, height)`` of the ink of an image in MNIST's form, else None.
 
-    All of 20,000 tested images of MNIST's training split are; hardly any others of this size are.
+    All of 20,000 tested images of MNIST's training split are in that form; hardly any other images
+    of 28x28 pixels are.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def padded_by(margin: int, image: NDArray[_Pixel]) -> NDArray[_Pixel]:
 
 
 def stroke_width(mask: NDArray[np.bool_]) -> float:
-    """Measure how wide a mask's strokes are, in pixels.
+    """Measure the mean width of a mask's strokes, in pixels; 0 if there are none.
 
     Across a stroke of width w the distance to its edge rises from 0 to w/2 and falls again, so its
     mean is w/4.
@@ -249,8 +251,8 @@ def _means(middles: NDArray[np.float64], window: float, side: int) -> Strength:
     return np.asarray(np.maximum(covered, 0) / window, np.float32)
 
 
-def _may_be_mnists(form: Strength, stroke: float) -> bool:
-    """Whether the ink's strength and stroke width are within the range of MNIST's images."""
+def _looks_like_mnist(form: Strength, stroke: float) -> bool:
+    """Return whether the ink's strength and stroke width are within the range of MNIST's images."""
     fullness = float((form**2).sum() / max(form.sum(), 1e-9))
     return fullness >= _FULLNESS and THINNEST <= stroke <= THICKEST
 
@@ -279,7 +281,7 @@ def _bold_enough(strength: Strength, box: Box) -> tuple[Strength, Box]:
 
 
 def _is_bold(mask: NDArray[np.uint8], width: float) -> bool:
-    """Whether strokes are clearly wider than this: by area and edges, quicker than measured."""
+    """Return whether strokes are clearly wider than this; quicker than `stroke_width`."""
     edges = cv2.norm(mask[1:], mask[:-1], cv2.NORM_L1)
     edges += cv2.norm(mask[:, 1:], mask[:, :-1], cv2.NORM_L1)
     return bool(2 * np.count_nonzero(mask) > width * edges)

@@ -31,7 +31,7 @@ class PageNumbers:
 
     @classmethod
     def parse(cls, text: str, option: str = "--pages") -> "PageNumbers":
-        """Read the form ``1,3-5,8-``, which was given with an option.
+        """Parse a text such as ``1,3-5,8-``, which was given with an option.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class PageNumbers:
         return cls(tuple(ranges))
 
     def among(self, count: int) -> list[int]:
-        """Return the numbers that are chosen of `count` pages, ascending, each once.
+        """Return the chosen numbers in a document of `count` pages, ascending, each once.
 
         A range ends with the last page; a single number stays, even if there is no such page.
         """

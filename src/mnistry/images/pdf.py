@@ -23,7 +23,7 @@ class Pdf:
     Parameters
     ----------
     source
-        A whole file, or the path of one, whose pages are read as they are needed.
+        The content of a file, or its path; then pages are read as they are needed.
     where
         Its name, for messages.
     max_pixels
@@ -99,14 +99,14 @@ class Pdf:
         try:
             yield
         except isolated.DecodingError as error:
-            if "password" in error.said:
+            if "password" in error.reason:
                 raise DataError(
                     "encrypted: it needs a password",
                     where=where,
                     remedy="open it with the password and print it to a new PDF",
                 ) from None
             raise DataError(
-                error.said if error.is_refused else f"a damaged PDF: {error.said}",
+                error.reason if error.is_refused else f"a damaged PDF: {error.reason}",
                 where=where,
                 remedy="print it to a new PDF, at a lower resolution",
             ) from None

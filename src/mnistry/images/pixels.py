@@ -15,7 +15,7 @@ from mnistry.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-# Pixels that are converted at once: the memory is that of the picture and of the result.
+# Pixels that are converted at once, so that little memory is needed besides picture and result.
 _AT_ONCE = 1 << 20
 # The largest values of pixels with 8, 12 and 16 bits. Scanners and microscopes store 8 and 12 bits
 # in 16; the largest value in the picture shows it.
@@ -40,8 +40,8 @@ def to_grey(image: "Image.Image", where: str, *, luma: bool = False) -> NDArray[
     """Convert a picture to grey values.
 
     Colours become their luma (ITU-R 601), or, where ink and paper hardly differ in that, their
-    position between the paper's colour and the ink's. Transparent pixels get the shade from which
-    the visible ones can be told: white, or black around white ink. Pixels of 16 or 32 bits are
+    position between the paper's colour and the ink's. Transparent pixels get a shade that the
+    visible ones stand out from: white, or black around white ink. Pixels of 16 or 32 bits are
     scaled from 65535, from 4095 if none is larger, or not at all if none is larger than 255.
 
     Parameters
@@ -165,8 +165,8 @@ def _from_transparent(image: "Image.Image") -> NDArray[np.uint8]:
 def _background(visible: NDArray[Any], clear: float) -> int:
     """Choose a grey value for what is transparent.
 
-    A sheet's surroundings get the sheet's own shade. Strokes get white or black, whichever is
-    further from the shade that is nearest to it.
+    A sheet's surroundings get the sheet's own shade. Strokes get white or black, whichever
+    differs more from the strokes' nearest shade.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def _background(visible: NDArray[Any], clear: float) -> int:
 
 
 def _sample(image: "Image.Image", mode: str) -> NDArray[np.uint8]:
-    """Take some of a picture's pixels, `_SMALL` along the longer side, as another mode."""
+    """Sample a picture's pixels, at most `_SMALL` along the longer side, in another mode."""
     factor = min(1.0, _SMALL / max(image.size))
     width, height = (max(1, round(side * factor)) for side in image.size)
     small = image if factor == 1 else image.resize((width, height), 0)  # the nearest pixels
@@ -206,8 +206,8 @@ def _contrast_axis(colours: NDArray[np.uint8]) -> tuple[NDArray[np.float64], flo
     Returns
     -------
     tuple or None
-        The weights of red, green and blue, and what is to be added, so that the result is 0 for
-        the ink to 255 for the paper; None if luma serves.
+        The weights of red, green and blue, and an offset, so that the result is 0 for the ink to
+        255 for the paper; None if luma is enough.
     """
     values = colours.astype(np.float32)
     residuals = (values - cv2.blur(values, (_NEAR, _NEAR))).reshape(-1, 3).astype(np.float64)

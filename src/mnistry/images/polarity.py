@@ -1,4 +1,4 @@
-"""Whether the paper is light, judged by the border alone, where an image is too small for more.
+"""Tell whether the paper is light by the border alone, for images too small for anything else.
 
 `mnistry.reading.ink` judges pictures of any size, and by their strokes.
 """
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def has_light_border(images: NDArray[np.uint8]) -> bool:
-    """Whether most of the border's pixels are light: more than 127.
+    """Return whether most of the border's pixels are light: more than 127.
 
     Parameters
     ----------

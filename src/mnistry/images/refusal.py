@@ -28,7 +28,7 @@ _REMEDIES = {
     Kind.RAW: "export it as JPEG or PNG, in the camera or in a program for photos",
     Kind.DJVU: "convert it: ddjvu -format=pdf {path} {pdf}; then mnistry read {pdf}",
     Kind.BASE64: "decode it: cut -d, -f2 {path} | base64 -d > {png}; then mnistry read {png}",
-    Kind.VIDEO: "save the picture that counts: ffmpeg -i {path} -frames:v 1 {png}",
+    Kind.VIDEO: "save one picture of it: ffmpeg -i {path} -frames:v 1 {png}",
     Kind.TEXT_DOCUMENT: _TO_PDF,
     Kind.SLIDES: _TO_PDF,
     Kind.SPREADSHEET: _TO_PDF,
@@ -49,7 +49,7 @@ _REMEDIES = {
     Kind.ARCHIVE: _UNPACK,
     Kind.KERAS: _ADOPT,
     Kind.ONNX: _ADOPT,
-    Kind.TGA: _CONVERT.replace("magick ", "magick tga:"),  # which it tells by the ending alone
+    Kind.TGA: _CONVERT.replace("magick ", "magick tga:"),  # told by the ending alone
     Kind.MAC_FORK: "give the file without ._ before its name",
 }  # fmt: skip
 

@@ -29,7 +29,7 @@ Source: TypeAlias = (
 )
 
 _NAME = "the image"
-# An array with no greater number does not hold pixels with 8 bits.
+# An array without a greater number does not hold pixels of 8 bits.
 MOST_UNSCALED = 15
 
 
@@ -108,7 +108,7 @@ def only_page(content: bytes, where: str, side: int | None, remedy: str) -> Page
 
 
 def checked_page(document: Document, number: int, side: int | None) -> Page:
-    """Decode a page; raise `DataError` also if its values are 0 and 1, which is black throughout.
+    """Decode a page; raise `DataError` also if its values are only 0 and 1, which look black.
 
     See `Document.page`.
     """
@@ -144,7 +144,7 @@ def _content(file: Any) -> bytes:
         content = file.read(MAX_BYTES + 1)
     except UnicodeDecodeError:
         raise as_text from None
-    except (OSError, ValueError) as error:  # closed, or open for writing alone
+    except (OSError, ValueError) as error:  # closed, or open only for writing
         raise DataError(
             f"cannot be read: {error}", where=_name(file), remedy='open it with mode "rb"'
         ) from error
@@ -165,7 +165,7 @@ def _name(file: Any) -> str:
 
 
 def _is_pillow(source: object) -> bool:
-    """Whether it is an image of Pillow, which is imported only if it has been before."""
+    """Return whether it is an image of Pillow, without importing Pillow."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(source, module.Image)
 
@@ -177,7 +177,7 @@ def _from_memory(source: Any) -> Page:
         return _from_array(source)
     frames = getattr(source, "n_frames", 1)
     if frames > 1:
-        what = f"{_NAME}: {frames} pages; the one that Pillow is at is read; its file has all"
+        what = f"{_NAME}: {frames} pages; Pillow's current one is read; for all, give the file"
         warnings.warn(what, Notice, stacklevel=4)
     return _checked(decode.page_of_image(source, _NAME), _NAME)
 
@@ -220,7 +220,7 @@ def _bytes_of(array: NDArray[Any], what: str) -> NDArray[np.uint8]:
 
 
 def _as_bytes(array: NDArray[Any]) -> str:
-    """Return how to make bytes of an array of other numbers, for a message."""
+    """Return the remedy for an array of other numbers: how to make bytes of it."""
     if array.dtype.kind != "f":
         return "give an array of numbers"
     if not np.isfinite(array).all():
