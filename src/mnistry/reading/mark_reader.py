@@ -174,7 +174,10 @@ class MarkReader:
         for line, one in zip(lines, settled, strict=True):
             every = lattice.spans(line, one.spans, longest)
             rest.append({span: every[span] for span in every if span not in one.spans})
-        found = [one + other for one, other in zip(settled, self._predict(rest, ink), strict=True)]
+        found = settled
+        if any(rest):
+            more = self._predict(rest, ink)
+            found = [one + other for one, other in zip(settled, more, strict=True)]
         scale = max(ink.strength.shape) / max(size)
         digits: list[Digit] = []
         read = [_no_predictions()]
