@@ -252,11 +252,11 @@ def _light(values: Values, size: tuple[int, ...]) -> Values:
     lightest = np.maximum.reduceat(_blurred(values), down, axis=0)
     tiles = np.log(np.maximum(np.maximum.reduceat(lightest, across, axis=1), 8))
     y, x = (np.linspace(-1, 1, side) for side in tiles.shape)
-    weights = np.ones(tiles.shape)
+    terms, weights = _terms(y, x), np.ones(tiles.shape)
     for _ in range(_ROUNDS):
-        a = _terms(y, x) * weights[..., None]
+        a = terms * weights[..., None]
         factors = np.linalg.lstsq(a.reshape(-1, 6), (tiles * weights).ravel(), rcond=None)[0]
-        off = tiles - _terms(y, x) @ factors
+        off = tiles - terms @ factors
         weights = 1 / (1 + (off / max(median(np.abs(off)), 0.01)) ** 2)
     y, x = (np.linspace(-1, 1, side) for side in size)
     surface = np.exp(np.minimum(0, _terms(y, x) @ factors - tiles.max()))

@@ -282,6 +282,8 @@ def _rows(pieces: list[Piece]) -> list[list[Piece]]:
                 row_of = [new if row == old else row for row in row_of]
                 break
     rows = [[p for p, row in zip(pieces, row_of, strict=True) if row == r] for r in set(row_of)]
+    if len(rows) == 1:
+        return rows
     return sorted(rows, key=lambda row: float(np.mean([p.y + p.height / 2 for p in row])))
 
 
