@@ -130,7 +130,7 @@ class MarkReader:
         """
         least = self._threshold if least is None else least
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :CANDIDATES]
-        ranked = np.take_along_axis(probabilities, order, axis=1).tolist()
+        ranked = probabilities[np.arange(len(order))[:, None], order].tolist()
         digits = []
         for box, answers, confidences in zip(boxes, order.tolist(), ranked, strict=True):
             candidates = tuple(map(Candidate, answers, confidences))

@@ -68,14 +68,15 @@ def value(text: str, *, decimal_comma: bool = False, thousands: bool = False) ->
     >>> value("18/12/2023"), value("4?"), value("727."), value("368-")
     (None, None, None, None)
     """
-    english, continental = _read(text, ".", ","), _read(text, ",", ".")
+    english = _read(text, ".", ",")
+    if not decimal_comma and (thousands or "," not in text):
+        return english
+    continental = _read(text, ",", ".")
     if decimal_comma:
         # Without `thousands`, the point in "1.250" may be a decimal point.
         if "." in text and "," not in text and text.count(".") == 1 and not thousands:
             return None
         return continental
-    if thousands or "," not in text:
-        return english
     if english is None or continental is None:
         return continental if english is None else english
     return None
