@@ -45,6 +45,7 @@ CAMPAIGNS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "slowest": lambda given: slowest.campaign(given.steps),
     "api": lambda _: api.campaign(),
     "load": lambda _: load.campaign(),
+    "server": lambda _: load.campaign(of_the_server=True, rate=20),
     "inputs": lambda given: inputs.campaign(given.count, given.only, workers=given.workers),
 }
 
@@ -149,6 +150,19 @@ def _api(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
+def _server(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    [(what, often, result)] = _load(found)
+    statuses = ", ".join(f"{n:,} x {status}" for status, n in found["answers"].items())
+    return [
+        (
+            f"{what.replace('the studio', '`mnistry serve`')}, a worker killed "
+            f"{found['workers killed']} times",
+            f"{often}; {statuses}",
+            f"{_counted(found['answers that changed'])}; {result}",
+        )
+    ]
+
+
 def _load(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     taken = found["first sixth, last sixth, after"]
     middle, slow = found["median and p99, ms"]
@@ -178,7 +192,8 @@ def _inputs(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 _ROWS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
     "protections": _protections, "changes": _changes, "moments": _moments, "together": _together,
-    "batches": _batches, "slowest": _slowest, "api": _api, "load": _load, "inputs": _inputs,
+    "batches": _batches, "slowest": _slowest, "api": _api, "load": _load, "server": _server,
+    "inputs": _inputs,
 }  # fmt: skip
 
 

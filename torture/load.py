@@ -8,6 +8,7 @@ server, whose workers are measured too, one is killed five times.
     python -m torture.load
     python -m torture.load --seconds 30
     python -m torture.load --server
+    python -m torture load server
 """
 
 import argparse
@@ -62,12 +63,12 @@ def pictures() -> list[bytes]:
 class Load:
     """Quick clients, which send at a fixed rate, and slow ones, which hold connections."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, rate: float) -> None:
         self.statuses = collections.Counter[str]()
         self.latencies: list[float] = []
         self.ended_by_server = 0
         self._served, self._ended, self._lock = served, threading.Event(), threading.Lock()
-        self._number, self._began = 0, time.perf_counter()
+        self._rate, self._number, self._began = rate, 0, time.perf_counter()
         self._token = {} if served.token is None else {"Authorization": f"Bearer {served.token}"}
         self._head = "".join(f"{name}: {value}\r\n" for name, value in self._token.items())
         self.wrong: list[str] = []
@@ -96,7 +97,7 @@ class Load:
             with self._lock:
                 number = self._number
                 self._number += 1
-            due = self._began + number / RATE
+            due = self._began + number / self._rate
             self._ended.wait(max(0.0, due - time.perf_counter()))
             try:
                 if number % 4:
@@ -166,8 +167,8 @@ def _is_closed(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def watch(served: Served, seconds: float) -> list[dict[str, int]]:
-    """Measure the processes every few seconds for `seconds` seconds; kill workers meanwhile."""
+def watch(served: Served, seconds: float) -> tuple[list[dict[str, int]], int]:
+    """Measure the processes every few seconds, and kill workers; return how many were killed."""
     looks: list[dict[str, int]] = []
     began, killed = time.perf_counter(), 0
     while (passed := time.perf_counter() - began) < seconds:
@@ -177,29 +178,36 @@ def watch(served: Served, seconds: float) -> list[dict[str, int]]:
             killed += 1
             time.sleep(_EVERY)
             continue
-        each = [served.taken(), *map(served.taken, workers)]
-        looks.append({what: sum(one[what] for one in each) for what in each[0]})
+        looks.append(_taken(served))
         time.sleep(_EVERY)
-    return looks
+    return looks, killed
+
+
+def _taken(served: Served) -> dict[str, int]:
+    """Measure all processes together."""
+    each = [served.taken(), *map(served.taken, served.children())]
+    return {what: sum(one[what] for one in each) for what in each[0]}
 
 
 def _median(looks: Sequence[dict[str, int]], what: str) -> float:
     return statistics.median(look[what] for look in looks)
 
 
-def campaign(seconds: float = 600, *, of_the_server: bool = False) -> dict[str, Any]:
+def campaign(
+    seconds: float = 600, *, of_the_server: bool = False, rate: float = RATE
+) -> dict[str, Any]:
     """Put the studio under load; return its resources in the first and last sixth, and after."""
     with (
         tempfile.TemporaryDirectory() as place,
         server() if of_the_server else studio(Path(place, "runs")) as served,
     ):
-        load = Load(served)
+        load = Load(served, rate)
         load.start()
         time.sleep(min(_WARM, seconds / 2))
-        looks = watch(served, seconds)
+        looks, killed = watch(served, seconds)
         load.stop()
         time.sleep(3)
-        after = served.taken()
+        after = _taken(served)
     sixth = max(1, len(looks) // 6)
     scales: dict[str, Callable[[float], float]] = {
         "bytes": lambda n: round(n / 1e6, 1), "files": round, "threads": round
@@ -218,6 +226,7 @@ def campaign(seconds: float = 600, *, of_the_server: bool = False) -> dict[str, 
         "answers": dict(load.statuses),
         "slow clients ended": load.ended_by_server,
         "answers that changed": len(load.wrong),
+        "workers killed": killed,
         "median and p99, ms": [round(1000 * hundredths[k - 1], 1) for k in (50, 99)],
         "first sixth, last sixth, after": taken,
         "said": served.said[0][-500:],

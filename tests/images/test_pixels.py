@@ -128,3 +128,20 @@ def test_areas_are_averaged_whether_an_image_is_halved_first_or_not(size: tuple[
     at_once = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     assert abs(pixels.reduced(image, size) - at_once).max() < 15
     assert abs(pixels.reduced(image, size).mean() - image.mean()) < 2
+
+
+@pytest.mark.parametrize("side", [3, 32, 33, 61, 150])
+def test_wide_and_narrow_squares_close_as_opencv_does(side: int) -> None:
+    values = np.random.default_rng(side).integers(0, 256, (120, 70)).astype(np.uint8)
+    expected = cv2.morphologyEx(values, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    np.testing.assert_array_equal(pixels.closed_by_square(values, side), expected)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_percentiles_and_medians_are_numpys_to_the_last_bit(kind: type) -> None:
+    random = np.random.default_rng(0)
+    for count in [*range(1, 60), 1000]:
+        values = (255 * random.random(count)).astype(kind)
+        assert pixels.median(values) == np.median(values)
+        for percent in (0, 10, 60, 99.5, 100):
+            assert pixels.percentile(values, percent) == np.percentile(values, percent)

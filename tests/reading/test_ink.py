@@ -29,6 +29,18 @@ def test_marks_are_ink_be_they_darker_or_lighter_than_the_paper(paper: int, ink:
     assert found.scale == 1
 
 
+@pytest.mark.parametrize(("paper", "ink"), [(220, 40), (40, 220)])
+def test_narrow_lines_are_ink_even_if_they_cover_more_than_the_paper_does(
+    paper: int, ink: int
+) -> None:
+    grey = np.full((160, 160), ink, np.uint8)
+    for row in range(4, 160, 14):
+        for column in range(4, 160, 14):
+            grey[row : row + 10, column : column + 10] = paper
+    assert (grey == ink).mean() > 0.5
+    assert find_ink(grey).paper_is_light == (paper > ink)
+
+
 @pytest.mark.parametrize("shade", [0, 128, 255])
 def test_uniform_paper_has_no_ink(shade: int) -> None:
     assert not find_ink(np.full((60, 90), shade, np.uint8)).strength.any()

@@ -3,7 +3,7 @@
 Knows nothing of files and formats.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -21,6 +21,8 @@ _AT_ONCE = 1 << 20
 # in 16; the largest value in the picture shows it.
 _WHITES = (255, 4095, 65535)
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601
+# Windows of at least this side are not left to OpenCV.
+_WIDE = 32
 # The long side at which colours are judged, and the width of a stroke's surroundings there.
 _SMALL, _NEAR = 400, 15
 # Ink may differ from paper in colour alone. Luma is used unless it holds less than this part of
@@ -270,3 +272,67 @@ def sampled(image: NDArray[Any]) -> NDArray[Any]:
     """
     rows, columns = (max(1, side // 256) for side in image.shape)
     return image[::rows, ::columns]
+
+
+def closed_by_square(values: NDArray[Any], side: int) -> NDArray[Any]:
+    """Fill what is dark and narrower than a square: its morphological closing, OpenCV's.
+
+    OpenCV's time grows with the side of the square, that for a wide one here with its logarithm.
+    """
+    if side < _WIDE or values.dtype != np.uint8:
+        return cv2.morphologyEx(values, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    return _over_squares(cv2.min, _over_squares(cv2.max, values, side, 0), side, 255)
+
+
+def _over_squares(
+    choose: Callable[..., Any], values: NDArray[Any], side: int, outside: int
+) -> NDArray[Any]:
+    """Choose the least or the greatest value of the square around each pixel."""
+    before, after = side // 2, (side - 1) // 2
+    found = cv2.copyMakeBorder(
+        values, before, after, before, after, cv2.BORDER_CONSTANT, value=outside
+    )
+    done = 1
+    while done < side:  # two squares make a larger one; they may overlap
+        step = min(done, side - done)
+        found = choose(found[step:], found[:-step])
+        found = choose(found[:, step:], found[:, :-step])
+        done += step
+    return np.asarray(found)
+
+
+def percentile(values: NDArray[Any], percent: float) -> float:
+    """Return a percentile of floats, interpolated between the two nearest values.
+
+    It is NumPy's to the last bit, in a tenth of the time for a few hundred values.
+
+    Parameters
+    ----------
+    values
+        Of any shape, at least one.
+    percent
+        0 to 100.
+
+    Examples
+    --------
+    >>> percentile(np.float32([4, 1, 2]), 75)
+    3.0
+    """
+    flat = values.ravel()
+    place = (flat.size - 1) * (percent / 100)
+    lower = int(place)
+    upper = min(lower + 1, flat.size - 1)
+    sorted_there = np.partition(flat, (lower, upper))
+    low, high = sorted_there[lower], sorted_there[upper]
+    part = place - lower
+    # As NumPy does: from the nearer of the two.
+    return float(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part))
+
+
+def median(values: NDArray[Any]) -> float:
+    """Return the median of floats; as quickly as `percentile`, and NumPy's to the last bit too."""
+    flat = values.ravel()
+    upper = flat.size // 2
+    lower = (flat.size - 1) // 2
+    sorted_there = np.partition(flat, (lower, upper))
+    return float((sorted_there[lower] + sorted_there[upper]) / 2)

@@ -264,11 +264,10 @@ def spell_strips(
     for strip, steps in zip(strips, read_strips(line_session, strips), strict=True):
         columns = strip.image.shape[1]
         characters = spell(steps, columns)
-        walls = _walls(strip)
-        if strip.is_comb and _is_comb(characters, walls):
+        if strip.is_comb and _is_comb(characters, strip.walls):
             characters = _joined_cells(characters)
         else:
-            characters = _with_wide_spaces(_without_narrow_spaces(characters, walls))
+            characters = _with_wide_spaces(_without_narrow_spaces(characters, strip))
         marks = [one for one in characters if one.text != " "]
         as_digits = digit_probabilities(steps, marks, columns)
         lines.append(SpelledLine(strip, steps, tuple(characters), as_digits))
@@ -359,14 +358,6 @@ def judged(
     return found
 
 
-def _walls(strip: Strip) -> NDArray[np.bool_]:
-    """Return for each column of a strip whether a line between two cells may stand there."""
-    upright = cv2.morphologyEx(
-        strip.solid | strip.frame_mask, cv2.MORPH_OPEN, np.ones((int(0.9 * HEIGHT), 1), np.uint8)
-    )
-    return np.asarray(upright.any(0), bool)
-
-
 def _is_comb(characters: Sequence[Character], walls: NDArray[np.bool_]) -> bool:
     """Whether a wall stands between any two neighbouring characters."""
     marks = [one for one in characters if one.text != " "]
@@ -388,19 +379,19 @@ def _joined_cells(characters: Sequence[Character]) -> list[Character]:
     return found
 
 
-def _without_narrow_spaces(
-    characters: list[Character], walls: NDArray[np.bool_]
-) -> list[Character]:
+def _without_narrow_spaces(characters: list[Character], strip: Strip) -> list[Character]:
     """Drop spaces that are no wider than the gaps between the digits of this line's numbers.
 
     Digits that stand far apart, and equally far, are one number, unless walls separate them. Walls
     that also stand inside numbers, as on squared paper, separate nothing.
     """
+    if not any(one.text == " " for one in characters):
+        return characters
     apart = list(_distances(characters).values())
     widest = UNUSUAL * float(np.median(apart)) if apart else _APART * TALL
     marks = [i for i, one in enumerate(characters) if one.text != " "]
     is_walled = {
-        (i, j): bool(walls[int(characters[i].right) : int(characters[j].left)].any())
+        (i, j): bool(strip.walls[int(characters[i].right) : int(characters[j].left)].any())
         for i, j in pairwise(marks)
     }
     is_squared = any(is_walled[i, j] for i, j in is_walled if j == i + 1)

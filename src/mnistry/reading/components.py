@@ -1,7 +1,7 @@
 """Connected components of a mask: their labels, boxes and areas.
 
-OpenCV measures boxes and areas over every pixel of the mask; here only pixels of ink are counted,
-which takes a quarter of the time for a written page.
+OpenCV measures boxes and areas over every pixel of the mask, which is quickest where these are few.
+Of a written page only pixels of ink are counted, which takes a quarter of the time.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+# OpenCV measures masks of at most this many pixels.
+_FEW = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,10 @@ def components(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Components:
     >>> found.boxes.tolist(), found.areas.tolist()
     ([[0, 0, 2, 2], [3, 0, 1, 2]], [2, 2])
     """
+    if mask.size <= _FEW:
+        _, labels, measured, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
+        each = measured[1:].astype(np.intp)
+        return Components(np.asarray(labels, np.int32), each[:, :4], each[:, 4])
     count, labels = cv2.connectedComponents(mask.view(np.uint8))
     at = np.flatnonzero(mask != 0)
     label = np.asarray(labels.ravel()[at] - 1, np.int32)

@@ -100,7 +100,7 @@ def _without(
     boxes: list[int] = []
     unsure: list[Box] = []
     for outer in order.tolist():
-        inside = _surrounded(marks, outer, order)
+        inside = _surrounded(marks, outer, order) if len(order) > 1 else []
         one = _mask(marks, outer)
         if inside and _is_comb(one, marks.boxes[_surrounded(marks, outer, every, _TINY)]):
             boxes.append(outer)

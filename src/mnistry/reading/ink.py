@@ -5,14 +5,15 @@ dim corners and the table beside the paper are wider than strokes, so they count
 nothing of digits or ruled lines: everything else that stands out is ink.
 """
 
+import functools
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.images.pixels import reduced, sampled
+from mnistry.images.pixels import closed_by_square, median, percentile, reduced, sampled
 
 # Larger pictures are reduced to this long side. A digit whose height is a fortieth of it still has
 # 40 pixels, twice as many as MNIST's.
@@ -45,6 +46,9 @@ _FAINTEST = 0.06
 _TILES, _ROUNDS, _EVEN_SIDE = 16, 4, 64
 # Paper in shadow keeps at least this fraction of its light.
 _DIMMEST = 0.2
+
+# The side of the narrowest window; and two logarithms that differ by less may be equal.
+_NARROWEST, _ROUNDING = 2, 1e-6
 
 # What touches the picture's edge does not set the strength of ink if this part of it lies within.
 _WITHIN = 0.2
@@ -123,9 +127,7 @@ def _with_margin(grey: NDArray[np.uint8]) -> Ink:
 def _find(grey: NDArray[np.uint8]) -> Ink:
     scale = min(1.0, LONG_SIDE / max(grey.shape))
     coarse = _reduced(grey, min(1.0, _COARSE_SIDE / max(grey.shape)))
-    dark, light = _widths_of_the_dark(coarse), _widths_of_the_dark(255 - coarse)
-    paper_is_light = _dark_is_ink(coarse, dark, light)
-    widths = dark if paper_is_light else light
+    paper_is_light, widths = _ink_widths(coarse)
     strokes = widths[widths < widths.max()]
     # What is much wider, such as a desk beside the paper, does not count where there are strokes.
     narrow = widths[widths <= min(coarse.shape) / _NARROW]
@@ -133,12 +135,15 @@ def _find(grey: NDArray[np.uint8]) -> Ink:
         strokes = narrow
     if not strokes.size:
         return Ink(np.zeros_like(_reduced(grey, scale)), scale, paper_is_light)
-    thin, thick = np.percentile(strokes, (_THIN, 90)) * max(grey.shape) / max(coarse.shape)
-    less = max(_FINE / float(thin), _COARSE_SIDE / max(grey.shape)) / scale
+    thin, thick = (
+        percentile(strokes, percent) * max(grey.shape) / max(coarse.shape)
+        for percent in (_THIN, 90)
+    )
+    less = max(_FINE / thin, _COARSE_SIDE / max(grey.shape)) / scale
     if less <= _WORTH:
         scale *= less
     values = _reduced(grey if paper_is_light else 255 - grey, scale)
-    window = _WINDOW * float(thick) * scale
+    window = _WINDOW * thick * scale
     return Ink(_strength(_contrast(values, window)), scale, paper_is_light)
 
 
@@ -150,53 +155,80 @@ def _reduced(values: NDArray[Any], factor: float) -> Values:
     return values.astype(np.float32, copy=False)
 
 
-def _widths_of_the_dark(values: Values) -> NDArray[np.float64]:
+def _ink_widths(values: Values) -> tuple[bool, NDArray[np.float64]]:
+    """Tell whether the dark is ink, and measure the ink; see `_widths_of_the_dark`.
+
+    Ink is narrower than paper, and covers less of the picture.
+    """
+    grey = values.astype(np.uint8)
+    split, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    share = min(max(np.count_nonzero(grey <= split) / grey.size, 1e-3), 1 - 1e-3)
+    # The square root of the share, because it is an area and the width is a length.
+    more = float(np.log(share / (1 - share)) / 2)
+    # What covers less is ink, unless the rest is much narrower.
+    is_dark = more <= 0
+    less, rest = (values, 255 - values) if is_dark else (255 - values, values)
+    ink = _widths_of_the_dark(less)
+    least = float(np.log(ink).mean() - abs(more))
+    paper = _widths_of_the_dark(rest, least)
+    if paper is None or np.log(paper).mean() >= least:
+        return is_dark, ink
+    return not is_dark, paper
+
+
+@overload
+def _widths_of_the_dark(values: Values) -> NDArray[np.float64]: ...
+@overload
+def _widths_of_the_dark(values: Values, known: float) -> NDArray[np.float64] | None: ...
+def _widths_of_the_dark(values: Values, known: float = np.inf) -> NDArray[np.float64] | None:
     """Measure the width of the dark area beside each sharp edge, in pixels.
 
     A morphological closing fills a stroke as soon as its window is wider. So the width is that of
     the first window which fills half as much as the widest one. Shadows have no sharp edges. A dark
     area that no window fills gets the widest window's width, which is also appended to the result.
+    None if it soon shows that the mean of the widths' logarithms is greater than `known`.
     """
+    narrowest = np.log(_NARROWEST)
+    if narrowest > known + _ROUNDING:
+        return None
     values = _blurred(values)
     lightest, darkest = cv2.dilate(values, _NEIGHBOURS), cv2.erode(values, _NEIGHBOURS)
     steep = lightest - darkest
-    sharp = max(_SHARP * float(np.percentile(sampled(steep), 99.5)), 1)
+    sharp = max(_SHARP * percentile(sampled(steep), 99.5), 1)
     edges = (steep > sharp) & (2 * values <= lightest + darkest)
     widest = max(3, min(values.shape) // 2)
-    steps = 2 + round(2 * np.log2(widest))
-    sizes = np.unique(np.geomspace(2, widest, steps).round()).astype(int)
     whole = np.rint(values).astype(np.uint8)  # three times quicker to close
     at = np.flatnonzero(edges)
-    before = whole.ravel()[at].astype(int)
-    most = _closed(whole, widest).ravel()[at] - before
-    first = np.full(at.size, float(widest))
-    open_yet = most > steep.ravel()[at] / 4
-    for size in sizes[:-1].tolist():
-        if not open_yet.any():
+    before = whole.ravel()[at].astype(np.int16)
+    most = closed_by_square(whole, widest).ravel()[at] - before
+    widths = np.full(at.size + 1, float(widest))
+    left = np.flatnonzero(most > steep.ravel()[at] / 4)  # those that no window has filled yet
+    wide = np.log(widest)
+    if wide - left.size / widths.size * (wide - narrowest) > known + _ROUNDING:
+        return None
+    at, half = at[left], (before + (most + 1) // 2)[left]
+    for size in _window_sizes(widest):
+        if not left.size:
             break
-        filled = _closed(whole, size).ravel()[at] - before
-        done = open_yet & (2 * filled >= most)
-        first[done] = size
-        open_yet &= ~done
-    return np.append(first, widest)
+        is_filled = closed_by_square(whole, size).ravel()[at] >= half
+        widths[left[is_filled]] = size
+        is_left = ~is_filled
+        left, at, half = left[is_left], at[is_left], half[is_left]
+    return widths
+
+
+@functools.lru_cache
+def _window_sizes(widest: int) -> list[int]:
+    """Return the sides of windows below the widest one, two in each octave."""
+    steps = 2 + round(2 * np.log2(widest))
+    sizes: list[int] = (
+        np.unique(np.geomspace(_NARROWEST, widest, steps).round()).astype(int).tolist()
+    )
+    return sizes[:-1]
 
 
 def _blurred(values: Values) -> Values:
     return np.asarray(cv2.GaussianBlur(values, (3, 3), 0), np.float32)
-
-
-def _closed(values: NDArray[Any], size: int) -> NDArray[Any]:
-    return cv2.morphologyEx(values, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
-
-
-def _dark_is_ink(values: Values, dark: NDArray[np.float64], light: NDArray[np.float64]) -> bool:
-    """Whether the dark is ink: narrower than the light, and covering less of the picture."""
-    grey = values.astype(np.uint8)
-    split, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    share = float(np.clip((grey <= split).mean(), 1e-3, 1 - 1e-3))
-    narrower = np.log(dark).mean() - np.log(light).mean()
-    # The square root of the share, because it is an area and the width is a length.
-    return bool(narrower + np.log(share / (1 - share)) / 2 <= 0)
 
 
 def _light(values: Values, size: tuple[int, ...]) -> Values:
@@ -220,12 +252,12 @@ def _light(values: Values, size: tuple[int, ...]) -> Values:
     lightest = np.maximum.reduceat(_blurred(values), down, axis=0)
     tiles = np.log(np.maximum(np.maximum.reduceat(lightest, across, axis=1), 8))
     y, x = (np.linspace(-1, 1, side) for side in tiles.shape)
-    weights = np.ones(tiles.shape)
+    terms, weights = _terms(y, x), np.ones(tiles.shape)
     for _ in range(_ROUNDS):
-        a = _terms(y, x) * weights[..., None]
+        a = terms * weights[..., None]
         factors = np.linalg.lstsq(a.reshape(-1, 6), (tiles * weights).ravel(), rcond=None)[0]
-        off = tiles - _terms(y, x) @ factors
-        weights = 1 / (1 + (off / max(float(np.median(np.abs(off))), 0.01)) ** 2)
+        off = tiles - terms @ factors
+        weights = 1 / (1 + (off / max(median(np.abs(off)), 0.01)) ** 2)
     y, x = (np.linspace(-1, 1, side) for side in size)
     surface = np.exp(np.minimum(0, _terms(y, x) @ factors - tiles.max()))
     return np.asarray(np.maximum(surface, _DIMMEST), np.float32)
@@ -253,16 +285,17 @@ def _contrast(values: Values, window: float) -> Values:
     if size > 5:  # against grain; a smaller window would blur strokes too
         small = _blurred(small)
     height, width = values.shape
-    paper = np.maximum(_closed(small, size), 1) * light
+    paper = np.maximum(closed_by_square(small, size), 1) * light
     contrast = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
     np.divide(values, contrast, out=contrast)
     # The closing follows the lightest grain of a window, which is lighter than the paper.
-    return np.asarray(np.subtract(np.median(sampled(contrast)), contrast, out=contrast), np.float32)
+    usual = np.float32(median(sampled(contrast)))
+    return np.asarray(np.subtract(usual, contrast, out=contrast), np.float32)
 
 
 def _strength(contrast: Values) -> Values:
     """Scale contrast so that the middle of strokes is 1."""
-    grain = 1.4826 * float(np.median(np.abs(sampled(contrast))))
+    grain = 1.4826 * median(np.abs(sampled(contrast)))
     floor = max(_GRAIN * grain, _FAINTEST)
     _, labels = cv2.connectedComponents((contrast > floor).view(np.uint8))
     contrast = _without_frame(contrast, floor, labels)
@@ -277,7 +310,7 @@ def _strength(contrast: Values) -> Values:
         if within.size > _WITHIN * marks.size:
             marks = within
     marks = marks[:: max(1, marks.size // _SAMPLED)]
-    full = max(2 * floor, float(np.percentile(marks, 90)))
+    full = max(2 * floor, percentile(marks, 90))
     np.multiply(contrast, np.float32(1 / full), out=contrast)
     return np.asarray(np.clip(contrast, 0, 1, out=contrast), np.float32)
 

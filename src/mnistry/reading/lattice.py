@@ -6,6 +6,7 @@ digit, and how probable it is. The probability of a path is a product over its s
 shapes, its cuts and the ink that it leaves unread. Knows neither pictures nor the network.
 """
 
+import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -159,7 +160,7 @@ def best(line: Line, found: Mapping[Span, Piece], probabilities: NDArray[np.floa
     """
     pieces = line.pieces
     cut = _log_touching(line)
-    digit_area = float(np.median([p.area for p in pieces if 2 * p.height >= line.height] or [1]))
+    digit_area = statistics.median([p.area for p in pieces if 2 * p.height >= line.height] or [1])
     # The best path up to each piece: its log probability, where its last step began, what it read.
     paths: list[tuple[float, int, int | None]] = [(0.0, 0, None)]
     ending: list[list[tuple[int, int]]] = [[] for _ in range(len(pieces) + 1)]

@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import stroke_width
+from mnistry.images.pixels import percentile
 from mnistry.inference import line_session
 from mnistry.reading.components import components
 from mnistry.reading.page import are_beside
@@ -99,6 +100,13 @@ class Strip:
     def clean(self) -> NDArray[np.uint8]:
         """`solid` without ruled lines."""
         return without_rules(self.solid, max(1.5, stroke_width(self.solid > 0)))
+
+    @functools.cached_property
+    def walls(self) -> NDArray[np.bool_]:
+        """Whether a line between two cells may stand in each column."""
+        box = np.ones((int(0.9 * HEIGHT), 1), np.uint8)
+        upright = cv2.morphologyEx(self.solid | self.frame_mask, cv2.MORPH_OPEN, box)
+        return np.asarray(upright.any(0), bool)
 
     def box(self, left: float, right: float) -> tuple[float, float, float, float]:
         """Return the box ``(left, top, width, height)`` of some columns, in pixels of the ink."""
@@ -187,9 +195,11 @@ def _slope(rows: Sequence[Sequence[MarkBox]]) -> float:
     """
     slopes: list[float] = []
     for row in rows:
+        if len(row) < _COUNTED:
+            continue
         x, y, width, height = np.array(row, float).T
         middles, usual = x + width / 2, float(np.median(height))
-        if len(row) < _COUNTED or np.ptp(middles) < 2 * _COUNTED / 3 * usual:
+        if np.ptp(middles) < 2 * _COUNTED / 3 * usual:
             continue
         slope, start = np.polyfit(middles, y + height / 2, 1)
         if np.abs(y + height / 2 - start - slope * middles).max() < _OFF_LINE * usual:
@@ -339,7 +349,7 @@ def _resampled(
     # decide it.
     core = strip[HEIGHT // 6 : -HEIGHT // 6]
     marks = core[core > _FAINT]
-    gain = np.clip(0.75 / np.percentile(marks, 60), 1, 3) if marks.size else 1.0
+    gain = min(max(0.75 / percentile(marks, 60), 1.0), 3.0) if marks.size else 1.0
     return np.asarray(np.rint(255 * np.clip(gain * strip, 0, 1)), np.uint8)
 
 
@@ -365,7 +375,7 @@ def spell(log_probabilities: NDArray[np.float32], columns: int) -> list[Characte
     >>> [character.text for character in spell(steps, 16)]
     ['1']
     """
-    best = log_probabilities.argmax(1)
+    best = log_probabilities.argmax(1).tolist()
     each = columns / len(best)
     found = []
     start = 0
@@ -493,9 +503,9 @@ def read_strips(
         ``float32``, shape ``(steps, 1 + characters)``: natural logarithms of probabilities.
     """
     answers: list[NDArray[np.float32] | None] = [None] * len(strips)
-    widths = np.array([strip.image.shape[1] for strip in strips])
-    for width in np.unique(widths):
-        rows = np.flatnonzero(widths == width).tolist()
+    widths = [strip.image.shape[1] for strip in strips]
+    for width in set(widths):
+        rows = [row for row, own in enumerate(widths) if own == width]
         images = np.stack([strips[row].image for row in rows])
         for row, answer in zip(rows, line_session.log_probabilities(session, images), strict=True):
             answers[row] = answer

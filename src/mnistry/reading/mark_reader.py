@@ -130,7 +130,7 @@ class MarkReader:
         """
         least = self._threshold if least is None else least
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :CANDIDATES]
-        ranked = np.take_along_axis(probabilities, order, axis=1).tolist()
+        ranked = probabilities[np.arange(len(order))[:, None], order].tolist()
         digits = []
         for box, answers, confidences in zip(boxes, order.tolist(), ranked, strict=True):
             candidates = tuple(map(Candidate, answers, confidences))
@@ -174,7 +174,10 @@ class MarkReader:
         for line, one in zip(lines, settled, strict=True):
             every = lattice.spans(line, one.spans, longest)
             rest.append({span: every[span] for span in every if span not in one.spans})
-        found = [one + other for one, other in zip(settled, self._predict(rest, ink), strict=True)]
+        found = settled
+        if any(rest):
+            more = self._predict(rest, ink)
+            found = [one + other for one, other in zip(settled, more, strict=True)]
         scale = max(ink.strength.shape) / max(size)
         digits: list[Digit] = []
         read = [_no_predictions()]

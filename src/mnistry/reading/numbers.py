@@ -4,6 +4,7 @@ A comma separates thousands in one country and decimals in another; a date is no
 with a ``?`` is unknown. All these keep their text and have no value. Knows nothing of pictures.
 """
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -67,23 +68,30 @@ def value(text: str, *, decimal_comma: bool = False, thousands: bool = False) ->
     >>> value("18/12/2023"), value("4?"), value("727."), value("368-")
     (None, None, None, None)
     """
-    english, continental = _read(text, ".", ","), _read(text, ",", ".")
+    english = _read(text, ".", ",")
+    if not decimal_comma and (thousands or "," not in text):
+        return english
+    continental = _read(text, ",", ".")
     if decimal_comma:
         # Without `thousands`, the point in "1.250" may be a decimal point.
         if "." in text and "," not in text and text.count(".") == 1 and not thousands:
             return None
         return continental
-    if thousands or "," not in text:
-        return english
     if english is None or continental is None:
         return continental if english is None else english
     return None
 
 
 def _read(text: str, point: str, group: str) -> int | float | None:
-    whole = _GROUPED.format(group=re.escape(group))
-    match = re.fullmatch(rf"([-+]?)({whole})?(?:{re.escape(point)}(\d+))?", text, re.ASCII)
+    match = _pattern(point, group).fullmatch(text)
     if match is None or (match[2] is None and match[3] is None):
         return None
     digits = match[1] + (match[2] or "0").replace(group, "")
     return int(digits) if match[3] is None else float(f"{digits}.{match[3]}")
+
+
+@functools.lru_cache
+def _pattern(point: str, group: str) -> re.Pattern[str]:
+    """Return the pattern of a number: its sign, its whole part and its decimals."""
+    whole = _GROUPED.format(group=re.escape(group))
+    return re.compile(rf"([-+]?)({whole})?(?:{re.escape(point)}(\d+))?", re.ASCII)

@@ -199,6 +199,8 @@ def are_beside(boxes: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]
     >>> are_beside(np.array([*digits, (97, 0, 3, 100)]), (100, 100)).tolist()
     [False, False, False, False, False, True]
     """
+    if len(boxes) < _SEVERAL:
+        return np.zeros(len(boxes), bool)
     x, y, width, height = boxes.T
     at_edge = (x <= 0) | (y <= 0) | (x + width >= shape[1]) | (y + height >= shape[0])
     if (~at_edge).sum() < _SEVERAL:

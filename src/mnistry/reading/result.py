@@ -1,5 +1,6 @@
 """What a reader returns: the digits, the numbers and the lines of a picture."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -133,7 +134,9 @@ class Reading:
 
 
 def _json_of(found: Digit | Number) -> dict[str, Any]:
-    value = {**asdict(found), "box": list(found.box)}
+    value = {**vars(found), "box": list(found.box)}
+    if isinstance(found, Digit):
+        value["candidates"] = [dict(vars(one)) for one in found.candidates]
     quad = value.pop("quad")
     return value if quad is None else {**value, "quad": [list(point) for point in quad]}
 
@@ -242,13 +245,13 @@ def reading(lines: Sequence[Sequence[Digit | Sign]], notation: Notation) -> Read
     for i, (text, line) in enumerate(zip(texts, lines, strict=True)):
         for token in numbers.split(text):
             marks = line[token.start : token.end]
-            confidence = float(np.prod([mark.confidence for mark in marks]))
+            confidence = float(math.prod(mark.confidence for mark in marks))
             value = numbers.value(
                 token.text, decimal_comma=notation.decimal_comma, thousands=notation.thousands
             )
             found.append(Number(token.text, value, confidence, _around(marks), i))
     digits = tuple(
-        replace(mark, line=i)
+        mark if mark.line == i else replace(mark, line=i)
         for i, line in enumerate(lines)
         for mark in line
         if isinstance(mark, Digit)
@@ -258,9 +261,9 @@ def reading(lines: Sequence[Sequence[Digit | Sign]], notation: Notation) -> Read
 
 def _around(marks: Sequence[Digit | Sign]) -> Box:
     """Return the box around all marks."""
-    boxes = np.array([mark.box for mark in marks])
-    x, y = boxes[:, :2].min(axis=0).tolist()
-    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0).tolist()
+    x, y = min(mark.box[0] for mark in marks), min(mark.box[1] for mark in marks)
+    right = max(mark.box[0] + mark.box[2] for mark in marks)
+    bottom = max(mark.box[1] + mark.box[3] for mark in marks)
     return x, y, right - x, bottom - y
 
 

@@ -41,10 +41,11 @@ def without_rules(mask: Mask, stroke: float, *, frames: bool = False) -> Mask:
         int(min(max(_LENGTH * stroke, 12), max(0.8 * side, 8))) for side in (columns, rows)
     )
     gap = max(3, int(2 * stroke)) - 1
-    level = long_runs(mask, length, gap)
+    _, _, width, tall = cv2.boundingRect(mask)
+    level = long_runs(mask, length, gap) if width >= length else None
     if level is not None:
         level = _wide(level, mask)
-    upright = long_runs(transposed(mask), height)
+    upright = long_runs(transposed(mask), height) if tall >= height else None
     walls = None if upright is None else _walls(transposed(upright), level)
     if frames and level is not None:
         level = None if walls is None else _meeting(level, walls)

@@ -5,6 +5,7 @@ knows geometry alone. `mnistry.reading.lattice` decides which cuts are right, an
 one digit.
 """
 
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,8 +23,9 @@ Mask = NDArray[np.bool_]
 
 # A stroke less than a quarter as high as the tallest is a dot, a dash or a part of a digit.
 _SMALL = 0.25
-# A ruled line goes from one edge of the picture to the other, except for this fraction.
-_SHORT_OF_EDGE = 0.03
+# A ruled line goes from one edge of the picture to the other, except for this fraction, and may
+# have gaps of less than so many pixels.
+_SHORT_OF_EDGE, _GAP = 0.03, 7
 # More strokes than this are a texture: only the largest are kept.
 _MOST = 200
 # Pixels: a mark less high than this may be dirt.
@@ -171,9 +173,12 @@ def _level_rule(faint: NDArray[np.uint8], strength: NDArray[np.float32]) -> Mask
     """Find level ruled lines that go from one edge to the other, or None."""
     width = faint.shape[1]
     length = max(8, width // 8)
-    # Rules may be faint, broken by grain, and climb by a pixel or two.
-    runs = long_runs(closed(faint, 3, 7), length)
     edge = max(1, round(_SHORT_OF_EDGE * width))
+    near = edge + _GAP // 2  # the ink that a closing may bring to the edge
+    if not (faint[:, :near].any() and faint[:, -near:].any()):
+        return None
+    # Rules may be faint, broken by grain, and climb by a pixel or two.
+    runs = long_runs(closed(faint, 3, _GAP), length)
     if runs is None or not (runs[:, :edge].any() and runs[:, -edge:].any()):
         return None
     box = np.ones((3, length // 2 * 2 + 1), np.uint8)
@@ -277,13 +282,15 @@ def _rows(pieces: list[Piece]) -> list[list[Piece]]:
                 row_of = [new if row == old else row for row in row_of]
                 break
     rows = [[p for p, row in zip(pieces, row_of, strict=True) if row == r] for r in set(row_of)]
+    if len(rows) == 1:
+        return rows
     return sorted(rows, key=lambda row: float(np.mean([p.y + p.height / 2 for p in row])))
 
 
 def _height(row: list[Piece]) -> float:
     """Return the usual height of a row's marks."""
     highest = max(p.height for p in row)
-    return float(np.median([p.height for p in row if 2 * p.height >= highest]))
+    return float(statistics.median(p.height for p in row if 2 * p.height >= highest))
 
 
 def _line(
