@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import mnistry
+from mnistry.augmentation import hands
 from mnistry.reading import Reader
 from mnistry.reading.enclosures import find_enclosures
 
@@ -115,3 +116,10 @@ def test_digits_alone_have_nothing_round_them() -> None:
     found = find_enclosures(page)
     np.testing.assert_array_equal(found.strength, page)
     assert not found.frames.any()
+
+
+def test_a_pencils_grain_makes_no_ring_of_a_zero(read: Reader) -> None:
+    zero = cv2.ellipse(np.zeros((120, 100), np.uint8), (50, 60), (26, 40), 0, 0, 360, 255, 9)
+    grainy = hands.grained(zero, 0.6, np.random.default_rng(0))
+    assert find_enclosures(grainy.astype(np.float32) / 255).unsure == ()
+    assert read.read(255 - grainy).text == "0"

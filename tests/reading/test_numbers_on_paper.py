@@ -105,3 +105,18 @@ def test_a_one_as_high_as_its_line_is_no_wall(pen: int, reader: Reader) -> None:
     for start, end in (((16, 60), (96, 60)), ((96, 60), (48, 192)), ((240, 48), (240, 192))):
         cv2.line(page, start, end, 0, pen, cv2.LINE_AA)
     assert reader.read(page).text == "71"
+
+
+@pytest.mark.parametrize(
+    ("digit", "number", "gap"), [(2, 1, 45), (3, 0, 45), (5, 8, 60), (9, 4, 30)]
+)
+def test_a_digit_with_a_gap_across_it_is_one(
+    reader: Reader, digit: int, number: int, gap: int
+) -> None:
+    images, labels = mnistry.load("sample").train
+    image = images[labels == digit][number]
+    rows = np.flatnonzero(image.any(1))
+    image = image[rows[0] : rows[-1] + 1]
+    ink = np.pad(cv2.resize(image, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC), 30)
+    ink[30 + gap : 30 + gap + 12] = 0
+    assert reader.read(255 - ink).lines == (str(digit),)

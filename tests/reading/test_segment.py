@@ -92,3 +92,32 @@ def test_fault_99_long_flat_strokes_are_not_cut_and_touching_digits_are_only_so_
             page[top : top + 12, left : left + 96] = 1
     pieces = [piece for line in segment.find_lines(page) for piece in line.pieces]
     assert 200 < len(pieces) <= 600
+
+
+def test_strokes_close_together_one_above_another_may_be_one_digit() -> None:
+    page = paper()
+    page[10:40, 20:80] = page[50:110, 20:80] = 1
+    whole = segment.find_broken(page)
+    assert whole is not None
+    assert (whole.x, whole.y, whole.width, whole.height) == (20, 10, 60, 100)
+    np.testing.assert_array_equal(whole.mask, page[10:110, 20:80] > 0)
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        [(10, 110, 20, 80)],
+        [(10, 50, 50, 80), (60, 110, 50, 80)],
+        [(10, 50, 20, 80), (80, 110, 20, 80)],
+        [(10, 50, 20, 80), (60, 110, 90, 120)],
+        [(10, 80, 20, 80), (95, 110, 45, 60)],
+        [(10, 22, 20, 80), (28, 40, 20, 80), (46, 58, 20, 80), (64, 76, 20, 80),
+         (82, 94, 20, 80), (100, 105, 20, 80), (108, 112, 20, 80)],
+    ],
+    ids=["whole", "two digits", "far apart", "side by side", "dot", "many"],
+)  # fmt: skip
+def test_these_strokes_are_no_digit_with_gaps(strokes: list[tuple[int, int, int, int]]) -> None:
+    page = paper()
+    for top, bottom, left, right in strokes:
+        page[top:bottom, left:right] = 1
+    assert segment.find_broken(page) is None

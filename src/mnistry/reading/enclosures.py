@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import padded_by, stroke_width
 from mnistry.reading.components import Components, components
-from mnistry.reading.rules import without_rules
+from mnistry.reading.rules import closed, without_rules
 
 Mask = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -207,7 +207,8 @@ def _is_touched_ring(one: Mask) -> bool:
         return False  # a blot
     if 2 * np.count_nonzero(_without_lines(one)) < np.count_nonzero(one):
         return False  # a table
-    within = one & _eroded(filled, max(1.5, stroke_width(one > 0)) * _DEEP_IN_STROKES)
+    stroke = stroke_width(closed(one, 3, 3) > 0)  # a pencil's grain would make it narrower
+    within = one & _eroded(filled, max(1.5, stroke) * _DEEP_IN_STROKES)
     return _extent(within) > _TOUCHING and not _is_slash(within, one.shape[1])
 
 

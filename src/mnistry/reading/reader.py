@@ -27,8 +27,8 @@ from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine, SpelledLine
 from mnistry.reading.components import components
 from mnistry.reading.enclosures import find_enclosures
 from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
-from mnistry.reading.line_reader import CHARACTERS, Strip, find_strips
-from mnistry.reading.mark_reader import MarkReader, reject_marks
+from mnistry.reading.line_reader import CHARACTERS, Strip, cut, find_strips
+from mnistry.reading.mark_reader import MarkReader, reject_marks, to_forms
 from mnistry.reading.page import MOST_SHEETS, Page, flattened, levelled, turned
 from mnistry.reading.result import (
     CANDIDATES,
@@ -41,7 +41,7 @@ from mnistry.reading.result import (
     Table,
 )  # fmt: skip
 from mnistry.reading.rules import without_rules
-from mnistry.reading.segment import find_lines, is_single_mark
+from mnistry.reading.segment import find_broken, find_lines, is_single_mark
 from mnistry.system import files
 
 # The built-in network for digits, and its card.
@@ -71,6 +71,8 @@ _CLEAR, _FOR_IT, _MORE = 1.0, 3, 2
 _MANY = 64
 # Digits that are turned upside down, to see whether they are known so.
 _SAMPLE = 24
+# Strokes apart are one digit only if each network reads it with at least this probability.
+_SURELY_ONE = 0.97
 # A page is looked at again if more than this part of it was not read.
 _DOUBT = 0.25
 
@@ -310,7 +312,31 @@ class Reader:
         return found
 
     def _read_upright(self, page: Page) -> DetailedReading:
-        return self._read_both(page.grey, find_ink(page.grey), page.size)
+        found = self._read_both(page.grey, find_ink(page.grey), page.size)
+        return self._as_one_digit(found) or found
+
+    def _as_one_digit(self, found: DetailedReading) -> DetailedReading | None:
+        """Read all ink as one digit with gaps, if there is a doubt and both networks are clear."""
+        ink = found.ink
+        if "?" not in found.reading.text or ink.unsure or self._alone is not None:
+            return None
+        whole = find_broken(ink.strength)
+        strip = None if whole is None else cut(ink.strength, whole.y, whole.bottom)
+        if whole is None or strip is None:
+            return None
+        (spelled,) = combine.spell_strips([strip], self._line_session)
+        forms = to_forms([whole], ink.strength)
+        probabilities = self._answer(forms)
+        (best,) = probabilities.argmax(axis=1).tolist()
+        if [one.text for one in spelled.characters] != [str(best)]:
+            return None
+        if min(float(probabilities.max()), spelled.characters[0].confidence) < _SURELY_ONE:
+            return None
+        both = self._judgement.of_marks(probabilities, spelled.as_digits)
+        scale = max(ink.strength.shape) / max(found.size)
+        box = result.box_of(whole.x, whole.y, whole.width, whole.height, scale)
+        reading = result.reading([self._marks.digits(both, [box])], self._notation)
+        return replace(found, reading=reading, forms=forms, probabilities=both)
 
     def _levelled(self, page: Page, found: DetailedReading) -> tuple[Page, DetailedReading, bool]:
         """Read a page again if its lines slope, keep what reads better, and say if it was read."""

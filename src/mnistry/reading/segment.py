@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import bounds, stroke_width
-from mnistry.reading.components import components
+from mnistry.reading.components import Components, components
 from mnistry.reading.page import are_beside
 from mnistry.reading.rules import closed, long_runs, transposed, without_rules
 
@@ -41,6 +41,10 @@ _FLAT = 12.0
 # The narrowest pieces are cut first, until the cuts make so many runs of neighbouring parts; a run
 # that may be a digit has at most that many parts.
 _MOST_RUNS, _LONGEST_RUN = 600, 9
+# A digit with gaps has at most so many parts; each is longer than `_DOT` of its height, no gap
+# between rows is larger than `_GAP` of it, and its width is at least `_SLIM` of it: two digits one
+# above the other are narrower.
+_MOST_PARTS, _DOT, _GAP, _SLIM = 6, 0.2, 0.2, 0.55
 # No digit of MNIST's training images is more than twice as wide as high; 99.9 % are below this.
 WIDEST = 1.67
 
@@ -107,14 +111,9 @@ def find_lines(strength: NDArray[np.float32]) -> list[Line]:
     strength
         ``float32``, shape ``(height, width)``, 0 for paper to 1 for full ink.
     """
-    mask = _without_rules(_mask(strength), strength)
-    stroke = stroke_width(mask)
-    mask = without_rules(mask.view(np.uint8), max(1.5, stroke), frames=True).view(bool)
-    found = components(mask)
-    if not len(found):
+    found, marks, stroke = _find_marks(strength)
+    if not marks.size:
         return []
-    marks = np.flatnonzero(found.areas > stroke**2 / 2)
-    marks = marks[~are_beside(found.boxes[marks], mask.shape)]
     tallest = int(found.boxes[marks, 3].max(initial=0))
     largest = marks[np.argsort(-found.areas[marks], kind="stable")[:_MOST]]
     pieces = [
@@ -131,9 +130,46 @@ def find_lines(strength: NDArray[np.float32]) -> list[Line]:
     return [_line(row, height, small, stroke, cuts) for row, height in rows]
 
 
+def find_broken(strength: NDArray[np.float32]) -> Piece | None:
+    """Return all ink as one piece, if it may be a digit with gaps in its strokes, else None.
+
+    It has few marks, none of them a dot, and they lie close together one above another. Two digits
+    side by side have empty columns between them, or are wider than one; two digits one above the
+    other are narrower.
+
+    Parameters
+    ----------
+    strength
+        ``float32``, shape ``(height, width)``, 0 for paper to 1 for full ink.
+    """
+    found, marks, _ = _find_marks(strength)
+    if not 2 <= marks.size <= _MOST_PARTS:
+        return None
+    boxes = found.boxes[marks]
+    x, y = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0).tolist()
+    height = bottom - y
+    mask = np.isin(found.labels[y:bottom, x:right], 1 + marks)
+    is_dotted = bool((boxes[:, 2:].max(axis=1) < _DOT * height).any())
+    rows = np.flatnonzero(mask.any(axis=1))
+    is_apart = int(np.diff(rows).max(initial=1)) - 1 > _GAP * height
+    is_one_wide = _SLIM * height <= right - x <= WIDEST * height and mask.any(axis=0).all()
+    return Piece(x, y, mask) if is_one_wide and not is_dotted and not is_apart else None
+
+
 def is_single_mark(lines: Sequence[Line]) -> bool:
     """Whether the lines hold one mark alone, which may be cut."""
     return sum(not piece.cut_before for line in lines for piece in line.pieces) == 1
+
+
+def _find_marks(strength: NDArray[np.float32]) -> tuple[Components, NDArray[np.intp], float]:
+    """Find the marks without rules; which of them are no specks; and the width of the strokes."""
+    mask = _without_rules(_mask(strength), strength)
+    stroke = stroke_width(mask)
+    mask = without_rules(mask.view(np.uint8), max(1.5, stroke), frames=True).view(bool)
+    found = components(mask)
+    marks = np.flatnonzero(found.areas > stroke**2 / 2)
+    return found, marks[~are_beside(found.boxes[marks], mask.shape)], stroke
 
 
 def joined(pieces: tuple[Piece, ...]) -> Piece:
