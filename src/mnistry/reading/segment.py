@@ -42,9 +42,9 @@ _FLAT = 12.0
 # that may be a digit has at most that many parts.
 _MOST_RUNS, _LONGEST_RUN = 600, 9
 # A digit with gaps has at most so many parts; each is longer than `_DOT` of its height, no gap
-# between rows is larger than `_GAP` of it, and its width is at least `_SLIM` of it: two digits one
+# between rows is larger than `_BREAK` of it, and its width is at least `_SLIM` of it: two digits one
 # above the other are narrower.
-_MOST_PARTS, _DOT, _GAP, _SLIM = 6, 0.2, 0.2, 0.55
+_MOST_PARTS, _DOT, _BREAK, _SLIM = 6, 0.2, 0.2, 0.55
 # No digit of MNIST's training images is more than twice as wide as high; 99.9 % are below this.
 WIDEST = 1.67
 
@@ -152,7 +152,7 @@ def find_broken(strength: NDArray[np.float32]) -> Piece | None:
     mask = np.isin(found.labels[y:bottom, x:right], 1 + marks)
     is_dotted = bool((boxes[:, 2:].max(axis=1) < _DOT * height).any())
     rows = np.flatnonzero(mask.any(axis=1))
-    is_apart = int(np.diff(rows).max(initial=1)) - 1 > _GAP * height
+    is_apart = int(np.diff(rows).max(initial=1)) - 1 > _BREAK * height
     is_one_wide = _SLIM * height <= right - x <= WIDEST * height and mask.any(axis=0).all()
     return Piece(x, y, mask) if is_one_wide and not is_dotted and not is_apart else None
 
