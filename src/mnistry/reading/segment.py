@@ -41,9 +41,9 @@ _FLAT = 12.0
 # The narrowest pieces are cut first, until the cuts make so many runs of neighbouring parts; a run
 # that may be a digit has at most that many parts.
 _MOST_RUNS, _LONGEST_RUN = 600, 9
-# A digit with gaps has at most this many parts. Each is longer than `_DOT` of the digit's height, no
-# gap between rows is larger than `_BREAK` of it, and the width is at least `_SLIM` of it: two digits
-# one above the other are narrower.
+# A digit with gaps has at most this many parts. Each is longer than `_DOT` of the digit's height,
+# no gap between rows is larger than `_BREAK` of it, and the width is at least `_SLIM` of it: two
+# digits one above the other are narrower.
 _MOST_PARTS, _DOT, _BREAK, _SLIM = 6, 0.2, 0.2, 0.55
 # No digit of MNIST's training images is more than twice as wide as high; 99.9 % are below this.
 WIDEST = 1.67
