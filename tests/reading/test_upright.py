@@ -233,3 +233,23 @@ def test_a_level_page_leads_back_to_the_picture() -> None:
     page = levelled(Page(grey, (400, 600)), 20.0)
     row, column = (int(where.mean()) for where in np.nonzero(page.grey < 100))
     assert page.quad((2 * column, 2 * row, 2, 2)).mean(0) == pytest.approx([204, 124], abs=4)
+
+
+@pytest.mark.parametrize("times", [5, 8])
+def test_small_writing_beside_large_digits_is_told(read: Reader, times: int) -> None:
+    images, labels = mnistry.load("sample").train
+    page = np.full((520, 620), 240, np.uint8)
+
+    def write(text: str, left: int, top: int, height: int) -> None:
+        for digit in text:
+            image = images[labels.tolist().index(int(digit))]
+            ink = cv2.resize(image[4:24, 4:24], (height, height), interpolation=cv2.INTER_CUBIC)
+            page[top : top + height, left : left + height] = 240 - 0.9 * ink
+            left += height
+
+    write("30", 60, 60, 200)
+    assert not read.read(page).notes
+    write("8521", 300, 420, 200 // times)
+    reading = read.read(page)
+    assert reading.lines == ("30",)
+    assert "much smaller than the digits" in " ".join(reading.notes)

@@ -59,6 +59,10 @@ _INK, _GAP = 0.4, 0.3
 # A minus is at least this part of a digit's height wide.
 _MINUS = 0.3
 _DIGITS = tuple("0123456789")
+_SMALL_WRITING = (
+    "marks much smaller than the digits were left out; if they are digits, cut them out and read "
+    "them by themselves"
+)
 _NO_DIGIT = "what stands out is lines, specks, or cut off by the edge"
 # A page is turned if it has so many digits; fewer, but several, are worth a note.
 _ENOUGH, _SEVERAL = 8, 4
@@ -69,6 +73,9 @@ _LEAST_GAIN, _GAIN = 5.0, 0.3
 _CLEAR, _FOR_IT, _MORE = 1.0, 3, 2
 # A page with more marks than this is read in one other direction at most, else in two.
 _MANY = 64
+# Marks less high than this part of the digits read have been left out. They are told of if they are
+# this high in pixels, and this many or more.
+_LITTLE, _LEGIBLE, _A_FEW = 0.4, 9, 2
 # Digits that are turned upside down, to see whether they are known so.
 _SAMPLE = 24
 # Strokes apart are one digit only if each network reads it with at least this probability.
@@ -313,7 +320,11 @@ class Reader:
 
     def _read_upright(self, page: Page) -> DetailedReading:
         found = self._read_both(page.grey, find_ink(page.grey), page.size)
-        return self._as_one_digit(found) or found
+        found = self._as_one_digit(found) or found
+        if not _has_small_writing(found):
+            return found
+        notes = (*found.reading.notes, _SMALL_WRITING)
+        return replace(found, reading=replace(found.reading, notes=notes))
 
     def _as_one_digit(self, found: DetailedReading) -> DetailedReading | None:
         """Read all ink as one digit with gaps, if there is a doubt and both networks are clear."""
@@ -710,6 +721,30 @@ def _evidence(found: DetailedReading) -> float:
     return float(turn.evidence(np.array(sure, np.float64)).sum())
 
 
+def _has_small_writing(found: DetailedReading) -> bool:
+    """Whether there are marks much smaller than the digits read, and outside their lines.
+
+    They were left out, because the height of a page's tallest marks tells what is a digit. A single
+    one may be dirt, and very many are a texture.
+    """
+    digits = found.reading.digits
+    scale = max(found.ink.strength.shape) / max(found.size)
+    boxes = scale * np.array([digit.box for digit in digits], np.float64).reshape(-1, 4)
+    sure = [digit.digit is not None for digit in digits]
+    usual = float(np.median(boxes[sure, 3])) if any(sure) else 0.0
+    if _LITTLE * usual < _LEGIBLE:
+        return False
+    left, top, width, height = components(found.ink.strength > _INK).boxes.T
+    is_small = (height >= _LEGIBLE) & (height < _LITTLE * usual) & (width < _LITTLE * usual)
+    for line in {digit.line for digit in digits}:
+        own = boxes[[digit.line == line for digit in digits]]
+        low, high = own[:, :2].min(0) - usual / 2, (own[:, :2] + own[:, 2:]).max(0) + usual / 2
+        is_small &= ~(
+            (left + width > low[0]) & (left < high[0]) & (top + height > low[1]) & (top < high[1])
+        )
+    return _A_FEW <= np.count_nonzero(is_small) <= _MANY
+
+
 def _is_doubtful(found: DetailedReading) -> bool:
     """Whether much on a page with several marks is not read."""
     text = found.reading.text
@@ -727,7 +762,8 @@ def _placed(found: DetailedReading, page: Page, notes: Sequence[str]) -> Detaile
             digits=tuple(replace(one, quad=_quad(page.quad(one.box))) for one in reading.digits),
             numbers=tuple(replace(one, quad=_quad(page.quad(one.box))) for one in reading.numbers),
         )
-    reading = replace(reading, turned=page.turned, corners=corners, notes=tuple(notes))
+    notes = (*notes, *reading.notes)
+    reading = replace(reading, turned=page.turned, corners=corners, notes=notes)
     return replace(found, reading=reading)
 
 
