@@ -54,7 +54,7 @@ def test_four_files_are_two_splits(tmp_path, variant):
     dataset = idx.read(save_all(tmp_path, VARIANTS[variant]))
     train, test = dataset.train, dataset.test
     if variant == "emnist":  # its files have rows and columns swapped
-        assert dataset.notices == (idx.TURNED,)
+        assert dataset.notices == (idx.SWAPPED,)
         train, test = (split._replace(images=split.images.swapaxes(1, 2)) for split in dataset)
     np.testing.assert_array_equal(train.images, IMAGES)
     np.testing.assert_array_equal(train.labels, LABELS)

@@ -104,7 +104,7 @@ def test_fault_11_missing_member(tmp_path, name):
 
 
 def test_fault_11_no_known_member(tmp_path):
-    assert_refused(save(tmp_path / "digits.npz", a=np.zeros(3)), "no images", "x_train")
+    assert_refused(save(tmp_path / "digits.npz", a=np.zeros(3)), "named as images", "x_train")
 
 
 def test_fault_12_object_array_is_not_unpickled(tmp_path):

@@ -181,7 +181,7 @@ def test_emnists_letters_count_from_1_and_have_names(tmp_path):
     dataset = sniff.read(tmp_path, Origin(transpose=True))  # turned once, not twice
     assert dataset.classes == names.LETTERS
     assert dataset.train.labels.tolist() == [*range(26)]
-    assert dataset.notices == (idx.TURNED,)
+    assert dataset.notices == (idx.SWAPPED,)
     np.testing.assert_array_equal(dataset.train.images[0], forms.IMAGES[0].T)
 
 
@@ -231,7 +231,7 @@ def test_rows_in_json_have_the_classes_that_their_folder_names(tmp_path):
 def test_json_that_is_no_dataset_says_what_is_expected(tmp_path):
     for text, words in (
         ('[["a", "b"]]', "rows of pixels with a label"),
-        ('{"images": [[1, 2], [3]]}', "no images"),
+        ('{"images": [[1, 2], [3]]}', "named as images"),
         ("[[1, 2], [3", "JSON that is cut off in line 1; export, download or copy it again"),
         ('{\n"images": [[0, 1], [tru', "cut off in line 2"),
         ("[1, 2]\n[3, 4]\n[5", "cut off in line 3"),
