@@ -742,7 +742,7 @@ def _has_small_writing(found: DetailedReading) -> bool:
         is_small &= ~(
             (left + width > low[0]) & (left < high[0]) & (top + height > low[1]) & (top < high[1])
         )
-    return _A_FEW <= np.count_nonzero(is_small) <= _MANY
+    return _A_FEW <= int(np.count_nonzero(is_small)) <= _MANY
 
 
 def _is_doubtful(found: DetailedReading) -> bool:
