@@ -73,8 +73,8 @@ _LEAST_GAIN, _GAIN = 5.0, 0.3
 _CLEAR, _FOR_IT, _MORE = 1.0, 3, 2
 # A page with more marks than this is read in one other direction at most, else in two.
 _MANY = 64
-# Marks less high than this part of the digits read have been left out. They are told of if they are
-# this high in pixels, and this many or more.
+# Marks less high than this part of the digits read are left out. A note says so if they have at
+# least this height in pixels, and there are at least this many of them.
 _LITTLE, _LEGIBLE, _A_FEW = 0.4, 9, 2
 # Digits that are turned upside down, to see whether they are known so.
 _SAMPLE = 24
@@ -313,18 +313,17 @@ class Reader:
             notes.append(f"{what} in the picture {verb} read, and nothing beside {beside}")
         page, found, was_read_again = self._levelled(page, found)
         page, found, note = self._turned(page, found, was_read_again)
-        found = _placed(found, page, [*notes, *note])
+        notes += note
+        if _has_small_writing(found):
+            notes.append(_SMALL_WRITING)
+        found = _placed(found, page, notes)
         if page.grey is not grey:
             found = replace(found, picture=grey, picture_size=size)
         return found
 
     def _read_upright(self, page: Page) -> DetailedReading:
         found = self._read_both(page.grey, find_ink(page.grey), page.size)
-        found = self._as_one_digit(found) or found
-        if not _has_small_writing(found):
-            return found
-        notes = (*found.reading.notes, _SMALL_WRITING)
-        return replace(found, reading=replace(found.reading, notes=notes))
+        return self._as_one_digit(found) or found
 
     def _as_one_digit(self, found: DetailedReading) -> DetailedReading | None:
         """Read all ink as one digit with gaps, if there is a doubt and both networks are clear."""
@@ -762,8 +761,7 @@ def _placed(found: DetailedReading, page: Page, notes: Sequence[str]) -> Detaile
             digits=tuple(replace(one, quad=_quad(page.quad(one.box))) for one in reading.digits),
             numbers=tuple(replace(one, quad=_quad(page.quad(one.box))) for one in reading.numbers),
         )
-    notes = (*notes, *reading.notes)
-    reading = replace(reading, turned=page.turned, corners=corners, notes=notes)
+    reading = replace(reading, turned=page.turned, corners=corners, notes=tuple(notes))
     return replace(found, reading=reading)
 
 

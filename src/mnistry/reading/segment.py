@@ -23,8 +23,8 @@ Mask = NDArray[np.bool_]
 
 # A stroke less than a quarter as high as the tallest is a dot, a dash or a part of a digit.
 _SMALL = 0.25
-# A ruled line goes from one edge of the picture to the other, except for this fraction, and may
-# have gaps of less than so many pixels.
+# A ruled line goes from one edge of the picture to the other, except for this fraction of the
+# width. Its gaps have fewer than this many pixels.
 _SHORT_OF_EDGE, _GAP = 0.03, 7
 # More strokes than this are a texture: only the largest are kept.
 _MOST = 200

@@ -27,7 +27,7 @@ COOKIE = "mnistry"
 # They say whether the server is up, to anyone.
 HEALTH = frozenset({"/healthz", "/readyz"})
 
-# As ASGI has them: no answer has its own ones.
+# In ASGI's form. They are added to every answer; no route sets any of them itself.
 _HEADERS = [
     (name.encode(), value.encode())
     for name, value in {
