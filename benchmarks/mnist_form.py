@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import mnistry
 from mnistry.images.mnist_form import BOX, CENTRE, SIDE, bounds, normalise
 from mnistry.inference import onnx_session
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.built_in import SHIPPED
 
 Images = NDArray[np.uint8]
 Strength = NDArray[np.float32]

@@ -25,7 +25,7 @@ from PIL import Image
 
 import mnistry
 from mnistry import Reader
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.built_in import SHIPPED
 
 LINES = ("2046", "315", "7389")
 BATCH = 1000

@@ -32,7 +32,7 @@ from mnistry.datasets.splits import hold_out
 from mnistry.images.mnist_form import normalise
 from mnistry.inference.run_directory import find_network
 from mnistry.networks.two_views import TeachableOnnx
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.built_in import SHIPPED
 from mnistry.runs import teaching
 from mnistry.training import teach
 

@@ -17,7 +17,7 @@ from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import javascript, onnx_graph
 from mnistry.networks.two_views import TeachableOnnx
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.built_in import SHIPPED
 from mnistry.training.teach import Bend
 
 _driver = pytest.importorskip(

@@ -14,7 +14,7 @@ import mnistry
 from mnistry.explain import Explainer, narrative
 from mnistry.images.mnist_form import normalise
 from mnistry.networks import javascript
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.built_in import SHIPPED
 from mnistry.runs.directory import Run
 from mnistry.studio import one_file
 from tests.browser import strokes

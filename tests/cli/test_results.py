@@ -13,7 +13,7 @@ import pytest
 
 import mnistry
 from mnistry import recipes
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.built_in import SHIPPED
 
 
 def test_evaluate_prints_the_whole_scorecard(mnistry_command, finished_run) -> None:

@@ -13,7 +13,7 @@ from mnistry.forms import batch, output
 from mnistry.forms.loading import load
 from mnistry.forms.rules import key
 from mnistry.forms.store import Decision, Store
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.built_in import SHIPPED
 from tests.forms import filled
 
 

@@ -9,32 +9,32 @@ import pytest
 from mnistry import recipes
 from mnistry.augmentation import non_digits
 from mnistry.inference import onnx_session
-from mnistry.reading import reader
+from mnistry.reading import built_in
 from mnistry.system import files
 
 
 @pytest.fixture(scope="module")
 def card() -> dict:
-    return json.loads(reader.CARD.read_text("utf-8"))
+    return json.loads(built_in.CARD.read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
 def session():
-    return onnx_session.open_session(reader.SHIPPED)
+    return onnx_session.open_session(built_in.SHIPPED)
 
 
 def test_the_file_is_the_one_that_was_scored_and_small(card) -> None:
-    size = reader.SHIPPED.stat().st_size
+    size = built_in.SHIPPED.stat().st_size
     assert card["file"] == {
-        "name": reader.SHIPPED.name,
+        "name": built_in.SHIPPED.name,
         "bytes": size,
-        "sha256": files.sha256(reader.SHIPPED),
+        "sha256": files.sha256(built_in.SHIPPED),
     }
-    assert size + reader.CARD.stat().st_size < 2_000_000
+    assert size + built_in.CARD.stat().st_size < 2_000_000
 
 
 def test_it_has_as_many_weights_as_it_says(card) -> None:
-    graph = onnx.load(reader.SHIPPED).graph
+    graph = onnx.load(built_in.SHIPPED).graph
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     weights = sum(np.prod(part.dims) for part in graph.initializer if part.data_type in floats)
     # The four numbers of each normalised filter are one when exported.

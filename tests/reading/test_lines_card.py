@@ -7,12 +7,12 @@ import onnx
 import pytest
 
 from mnistry.inference import line_session
-from mnistry.reading import reader
+from mnistry.reading import built_in
 from mnistry.reading.combine import Judgement
 from mnistry.reading.line_reader import CHARACTERS
 from mnistry.system import files
 
-LINES = reader.LINES
+LINES = built_in.LINES
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def card() -> dict:
 def test_the_file_is_the_one_that_was_judged_and_both_networks_are_small(card) -> None:
     size = LINES.stat().st_size
     assert card["file"] == {"name": LINES.name, "bytes": size, "sha256": files.sha256(LINES)}
-    assert size + reader.SHIPPED.stat().st_size < 4_000_000
+    assert size + built_in.SHIPPED.stat().st_size < 4_000_000
 
 
 def test_the_network_names_its_data_and_licence(card) -> None:

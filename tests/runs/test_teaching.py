@@ -13,8 +13,8 @@ from mnistry.datasets import Dataset, Split
 from mnistry.errors import DataError, ModelError
 from mnistry.inference import metadata
 from mnistry.networks import adopt
-from mnistry.reading import Reader, reader
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading import Reader, built_in
+from mnistry.reading.built_in import SHIPPED
 from mnistry.runs import adoption, teaching
 from mnistry.runs.directory import Run
 from mnistry.runs.teaching import Lesson
@@ -75,9 +75,9 @@ def test_a_better_network_is_kept_as_a_run_that_reads_the_hand(
 
 def test_thresholds_are_the_starts_in_the_run_and_in_what_is_exported(taught: Lesson) -> None:
     content = taught.run.onnx_path.read_bytes()
-    assert metadata.read_thresholds(content) == reader.thresholds_of(None)
-    assert Reader(content)._marks._threshold == reader.thresholds_of(None)[0]
-    assert reader.thresholds_of(None)[0] > reader.THRESHOLD
+    assert metadata.read_thresholds(content) == built_in.thresholds_of(None)
+    assert Reader(content)._marks._threshold == built_in.thresholds_of(None)[0]
+    assert built_in.thresholds_of(None)[0] > built_in.THRESHOLD
 
 
 def test_a_taught_run_lists_and_scores_and_says_what_it_has_not(taught: Lesson) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import mnistry
 from mnistry.inference import onnx_session
 from mnistry.networks import adopt, export, int8
-from mnistry.reading.reader import SHIPPED
+from mnistry.reading.built_in import SHIPPED
 from tests.networks import test_adopt
 from tests.networks.test_adopt import regression, sample
 

@@ -13,7 +13,7 @@ import mnistry
 from mnistry.errors import ModelError
 from mnistry.explain import Explainer
 from mnistry.networks import javascript
-from mnistry.reading import reader
+from mnistry.reading import built_in
 from mnistry.studio.app import Studio, create
 from mnistry.studio.network import GIVEN_NAME, Network
 
@@ -127,7 +127,7 @@ def test_the_network_for_the_page_answers_as_it_does_here(
     image = np.array(found["check"]["image"], np.uint8).reshape(1, 28, 28)
     expected = studio.network.probabilities(image)[0]
     assert np.allclose(found["check"]["probabilities"], expected, atol=0.03)
-    assert found["threshold"] == reader.thresholds_of(None)[0]
+    assert found["threshold"] == built_in.thresholds_of(None)[0]
 
 
 def test_a_network_that_javascript_cannot_run_is_none_for_the_page(

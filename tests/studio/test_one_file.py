@@ -12,7 +12,7 @@ import pytest
 import mnistry
 from mnistry.errors import ModelError
 from mnistry.percent import percent
-from mnistry.reading.reader import built_in_card
+from mnistry.reading.built_in import built_in_card
 from mnistry.runs.directory import Run
 from mnistry.studio import one_file
 

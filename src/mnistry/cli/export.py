@@ -68,7 +68,7 @@ def export(run_path: Path | None, output: Path, form: str | None) -> None:
 def _built_in(ending: str, form: str | None) -> bytes:
     """Return the built-in network, which has no Keras model."""
     from mnistry.datasets import Origin
-    from mnistry.reading.reader import SHIPPED, built_in_card
+    from mnistry.reading.built_in import SHIPPED, built_in_card
     from mnistry.studio import one_file
 
     if ending == "keras" or form == "int8":

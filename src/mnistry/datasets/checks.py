@@ -92,7 +92,7 @@ def _not_as_labelled(split: Split) -> list[str]:
     """Return a notice if the built-in network does not read the images as they are labelled."""
     from mnistry.errors import ModelError
     from mnistry.inference import onnx_session
-    from mnistry.reading.reader import SHIPPED
+    from mnistry.reading.built_in import SHIPPED
 
     images, labels = split
     if labels is None or len(images) < _SMALLEST:

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from mnistry.inference import onnx_session
-from mnistry.reading import reader
+from mnistry.reading import built_in
 
 NETWORK = Path(__file__).with_name("altered.onnx")
 
@@ -25,7 +25,7 @@ class AlteredDigits:
     """
 
     def __init__(self) -> None:
-        reader.card_of(NETWORK)  # checks it
+        built_in.card_of(NETWORK)  # checks it
         self._session: onnxruntime.InferenceSession = onnx_session.open_session(NETWORK, threads=1)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

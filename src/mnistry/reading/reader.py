@@ -6,12 +6,9 @@ Knows nothing of training, and never imports Keras.
 """
 
 import importlib
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -21,8 +18,9 @@ from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.images import sources
 from mnistry.images.mnist_form import SIDE, stroke_width
 from mnistry.images.sources import Source
-from mnistry.inference import line_session, metadata, model_bytes, onnx_session, run_directory
+from mnistry.inference import line_session, onnx_session, run_directory
 from mnistry.reading import combine, result, turn
+from mnistry.reading.built_in import LINES, SHIPPED, THRESHOLD, built_in_judgement, thresholds_of
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine, SpelledLine
 from mnistry.reading.components import components
 from mnistry.reading.enclosures import find_enclosures
@@ -42,18 +40,10 @@ from mnistry.reading.result import (
 )  # fmt: skip
 from mnistry.reading.rules import without_rules
 from mnistry.reading.segment import find_broken, find_lines, is_single_mark
-from mnistry.system import files
 
-# The built-in network for digits, and its card.
-SHIPPED = Path(__file__).with_name("digits.onnx")
-CARD = SHIPPED.with_suffix(".json")
-# The built-in network for whole lines; its card is beside it too.
-LINES = SHIPPED.with_name("lines.onnx")
 # Pictures with tables are decoded with this long side at least, if they have it: their digits are
 # smaller than those of other pages.
 TABLE_SIDE = 2000
-# The threshold of a network that has no card.
-THRESHOLD = 0.5
 # Ink of this strength is a mark; marks are apart if this part of their height is between them.
 _INK, _GAP = 0.4, 0.3
 # A minus is at least this part of a digit's height wide.
@@ -172,7 +162,7 @@ class Reader:
             )
         usual = thresholds_of(model)
         least = usual if threshold is None else (threshold, threshold)
-        judgement = _judgement(card_of(LINES))
+        judgement = built_in_judgement()
         self._line_session = line_session.open_session(LINES, 1 + len(CHARACTERS), threads=threads)
         self._judgement = judgement if threshold is None else replace(judgement, sure=threshold)
         # The judgement was measured with the built-in network; another one decides alone.
@@ -669,36 +659,6 @@ class _Row:
         return replace(self, marks=marks)
 
 
-def built_in_card() -> dict[str, Any]:
-    """Return the card of the built-in network for digits.
-
-    Raises
-    ------
-    ModelError
-        If the network or its card is damaged.
-    """
-    return card_of(SHIPPED)
-
-
-def thresholds_of(model: str | os.PathLike[str] | bytes | None) -> tuple[float, float]:
-    """Return a network's thresholds: the usual one, and that for unusual pictures of 28x28 pixels.
-
-    Parameters
-    ----------
-    model
-        An ``.onnx`` file or its content; a taught network's notes them. None: the built-in one.
-
-    Raises
-    ------
-    ModelError
-        If the file cannot be read, or its notes are damaged.
-    """
-    if model is None:
-        return _thresholds(built_in_card())
-    where, content = model_bytes.onnx_content(model, "the ONNX model", model_bytes.MAX_ONNX_BYTES)
-    return metadata.read_thresholds(content, where) or (THRESHOLD, THRESHOLD)
-
-
 def _without_frames(strength: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return 1 where there is ink that belongs to no frame.
 
@@ -767,43 +727,6 @@ def _placed(found: DetailedReading, page: Page, notes: Sequence[str]) -> Detaile
 
 def _quad(points: NDArray[np.float64]) -> result.Quad:
     return tuple((x, y) for x, y in points.round(1).tolist())
-
-
-def card_of(model: Path) -> dict[str, Any]:
-    """Read the card of a network that is shipped, and check the network against it.
-
-    The digest is checked because ONNX Runtime loads a file with flipped bits without an error.
-    """
-    try:
-        card: dict[str, Any] = json.loads(model.with_suffix(".json").read_text("utf-8"))
-        expected = card["file"]["sha256"]
-        found = files.sha256(model)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _broken(model, f"it, or its card, cannot be read: {error}") from error
-    if found != expected:
-        raise _broken(model, f"damaged: its SHA-256 is {found}", expected)
-    return card
-
-
-def _thresholds(card: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the usual threshold, and that for pictures of MNIST's size not in its form."""
-    try:
-        return float(card["threshold"]), float(card["threshold_unformed"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _broken(SHIPPED, f"its card has no threshold: {error}") from error
-
-
-def _judgement(card: Mapping[str, Any]) -> Judgement:
-    try:
-        return Judgement.from_json(card["judgement"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _broken(LINES, f"its card has no judgement: {error}") from error
-
-
-def _broken(model: Path, what: str, expected: str | None = None) -> ModelError:
-    return ModelError(
-        what, where=model, expected=expected, remedy="install mnistry again, or give a model"
-    )
 
 
 def _row(line: ReadLine, scale: float) -> _Row:

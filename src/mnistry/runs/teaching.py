@@ -25,7 +25,7 @@ from mnistry.evaluation.statistics import Interval, wilson
 from mnistry.inference import onnx_session
 from mnistry.networks.two_views import TeachableOnnx
 from mnistry.percent import percent
-from mnistry.reading import reader
+from mnistry.reading import built_in
 from mnistry.runs import directory
 from mnistry.runs.directory import DataIdentity, Run, Status, Teaching
 from mnistry.runs.scoring import score_split
@@ -215,10 +215,10 @@ def teach_as_run(
 
 
 def _built_in() -> _StartNetwork:
-    card = reader.built_in_card()
+    card = built_in.built_in_card()
     licence = str(card.get("data", {}).get("licence", "see its card"))
     return _StartNetwork(
-        BUILT_IN, reader.SHIPPED.read_bytes(), BUILT_IN, licence, reader.thresholds_of(None)
+        BUILT_IN, built_in.SHIPPED.read_bytes(), BUILT_IN, licence, built_in.thresholds_of(None)
     )
 
 
@@ -240,7 +240,7 @@ def _of_run(run: Run) -> _StartNetwork:
         file.read_bytes(),
         str(run.path),
         licence,
-        reader.thresholds_of(file),
+        built_in.thresholds_of(file),
     )
 
 

@@ -16,7 +16,7 @@ from mnistry.explain import Explainer
 from mnistry.images.sources import MOST_UNSCALED
 from mnistry.inference import onnx_session, run_directory
 from mnistry.reading import Reader
-from mnistry.reading.reader import SHIPPED, thresholds_of
+from mnistry.reading.built_in import SHIPPED, thresholds_of
 from mnistry.runs.directory import Run
 from mnistry.studio import schemas
 

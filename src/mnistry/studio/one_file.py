@@ -22,7 +22,7 @@ from mnistry.explain import narrative
 from mnistry.networks import javascript
 from mnistry.networks.javascript import PageNetwork
 from mnistry.percent import percent
-from mnistry.reading import reader
+from mnistry.reading import built_in
 from mnistry.runs.compact import set_aside
 from mnistry.runs.directory import Run
 from mnistry.version import __version__
@@ -98,17 +98,17 @@ def of_run(run: Run, dataset: Dataset) -> OneFile:
             f"{percent(scores.train.accuracy)} of the {scores.train.count:,} images"
         )
     data = f"{run.data.name}; licence: {run.data.licence}"
-    return _one_file(network, reader.thresholds_of(path)[0], facts, data, notes["licence"])
+    return _one_file(network, built_in.thresholds_of(path)[0], facts, data, notes["licence"])
 
 
 def of_built_in(dataset: Dataset) -> OneFile:
     """Make the page of the built-in network; rounded weights are compared on training images."""
-    card = reader.built_in_card()
+    card = built_in.built_in_card()
     aside = None if dataset.train is None else hold_out(dataset.train, 0.1, 0)[1]
     if aside is None:
         raise DataError("no labelled training images", where=dataset.source)
     network = javascript.translate(
-        reader.SHIPPED.read_bytes(), aside.images[:_COMPARED], "the built-in network"
+        built_in.SHIPPED.read_bytes(), aside.images[:_COMPARED], "the built-in network"
     )
     test, licence = card["digits"]["test"]["right"], card["data"]["licence"]
     facts = {
