@@ -8,7 +8,6 @@ types, and keep it in the store before they go on. Knows nothing of HTTP.
 import re
 import secrets
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +18,7 @@ from mnistry.forms.answers import OK, Answer, Value, parse, rule_broken
 from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
 from mnistry.forms.reading import KEPT_SCALE
-from mnistry.forms.rules import Key, name_of
+from mnistry.forms.rules import Key, name_of, value_text
 from mnistry.forms.store import SECOND, Decision, Drawn, Sheet, Store, with_decisions
 
 TYPED, CONFIRMED = "typed", "confirmed"
@@ -610,9 +609,5 @@ class Audit(_Session):
             said = decision or one.typed
             if one.differs and said is not None and said.value != one.read:
                 name = f"{self._batch.where(one.sheet)}, {output.named(*one.key)}"
-                wrong.append((name, _told(one.read), said.text or "empty"))
+                wrong.append((name, value_text(one.read), said.text or "empty"))
         return Report(len(drawn), len(typed), unreadable, tuple(wrong))
-
-
-def _told(value: Any) -> str:
-    return "empty" if value is None else str(value)

@@ -182,10 +182,12 @@ def _sum(group: _Group, found: dict[Key, Answer], entries: Mapping[str, Field]) 
         if found[one].value is not None or one == total_key:
             found[one] = found[one].doubted("a sum does not agree")
     names = " + ".join(dict.fromkeys(one[2] for one in parts))
-    return [f"{group.where}{group.equals[2]} is {_shown(total)}, {names} are {_shown(added)}"]
+    given, sum_of_parts = value_text(total), value_text(added)
+    return [f"{group.where}{group.equals[2]} is {given}, {names} are {sum_of_parts}"]
 
 
-def _shown(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Return a field's value as text for a message."""
     return "empty" if value is None else str(value)
 
 
