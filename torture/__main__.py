@@ -151,28 +151,27 @@ def _api(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _server(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    [(what, often, result)] = _load(found)
+    [(what, often, result)] = _load(found, "`mnistry serve`")
     statuses = ", ".join(f"{n:,} x {status}" for status, n in found["answers"].items())
     return [
         (
-            f"{what.replace('the studio', '`mnistry serve`')}, a worker killed "
-            f"{found['workers killed']} times",
+            f"{what}, a worker killed {found['workers killed']} times",
             f"{often}; {statuses}",
             f"{_counted(found['answers that changed'])}; {result}",
         )
     ]
 
 
-def _load(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _load(found: dict[str, Any], what: str = "the studio") -> list[tuple[str, str, str]]:
     taken = found["first sixth, last sixth, after"]
     middle, slow = found["median and p99, ms"]
     return [
         (
-            f"the studio under load with {load.SLOW} slow clients",
+            f"{what} under load with {load.SLOW} slow clients",
             f"{sum(found['answers'].values()):,} requests in {found['seconds'] / 60:g} minutes, "
             f"{found['slow clients ended']:,} slow clients ended",
             f"median {middle} ms, p99 {slow} ms; in the first sixth, the last sixth and after: "
-            + "; ".join(f"{' → '.join(map(str, taken[what]))} {what}" for what in taken),
+            + "; ".join(f"{' → '.join(map(str, each))} {name}" for name, each in taken.items()),
         )
     ]
 
