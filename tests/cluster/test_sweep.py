@@ -207,20 +207,20 @@ def test_a_folder_with_a_sweep_of_other_data_or_a_damaged_plan_is_refused(tmp_pa
 
 def test_an_incomplete_line_is_not_a_result_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ended.jsonl"
-    notes = sweep._Notes(path, trials(), None)
-    notes.note("0-s0", {"epoch": 2, "val_accuracy": 0.5, "end": None})
-    notes.note("1-s0", {"epoch": 4, "val_accuracy": 0.75, "end": "done"})
+    results = sweep._Results(path, trials(), None)
+    results.add("0-s0", {"epoch": 2, "val_accuracy": 0.5, "end": None})
+    results.add("1-s0", {"epoch": 4, "val_accuracy": 0.75, "end": "done"})
     path.write_bytes(path.read_bytes()[:-9])
-    notes = sweep._Notes(path, trials(), None)
-    assert [(one.trial.name, one.end) for one in notes.results.values()] == [("0-s0", "stopped")]
-    notes.note("2-s1", {"epoch": 4, "val_accuracy": 0.25, "end": "done"})
-    again = sweep._Notes(path, trials(), None)
-    assert list(again.results) == ["0-s0", "2-s1"]
+    results = sweep._Results(path, trials(), None)
+    assert [(one.trial.name, one.end) for one in results.by_name.values()] == [("0-s0", "stopped")]
+    results.add("2-s1", {"epoch": 4, "val_accuracy": 0.25, "end": "done"})
+    again = sweep._Results(path, trials(), None)
+    assert list(again.by_name) == ["0-s0", "2-s1"]
     assert [trial.name for trial in again.left] == ["0-s1", "1-s0", "1-s1", "2-s0"]
     damaged = path.read_bytes().replace(b"0.5", b"0.5x")
     path.write_bytes(damaged)
     with pytest.raises(UsageError, match=r"ended\.jsonl: cannot be read"):
-        sweep._Notes(path, trials(), None)
+        sweep._Results(path, trials(), None)
     assert path.read_bytes() == damaged
 
 
@@ -231,7 +231,7 @@ def test_a_result_that_cannot_be_written_ends_the_sweep(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(sweep._Notes, "note", full)
+    monkeypatch.setattr(sweep._Results, "note", full)
     with pytest.raises(OSError, match="No space left"):
         sweep.run(trials()[:2], SAMPLE, tmp_path / "out")
     assert (tmp_path / "out" / "ended.jsonl").read_text() == ""

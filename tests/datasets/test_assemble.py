@@ -141,3 +141,26 @@ def test_a_fourth_channel_is_told():
     arrays = {"x_train": np.repeat(IMAGES[:2, ..., None], 4, axis=3), "y_train": np.arange(2)}
     with pytest.raises(DataError, match=r"leave the fourth channel out: images\[..., :3\]"):
         assemble(Source(Path("my.npz"), arrays), Origin())
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        ("y_train", "x_train"),
+        ("x_train y_train y_test", "x_test"),
+        ("x_train x_test y_test", "y_train"),
+        ("", "images"),
+    ],
+)
+def test_fault_11_missing_array_that_the_others_need(names, missing):
+    arrays = {name: IMAGES if name[0] == "x" else np.arange(60) % 10 for name in names.split()}
+    with pytest.raises(DataError, match=f"here: no {missing}"):
+        assemble(Source(Path("here"), arrays), Origin())
+
+
+@pytest.mark.parametrize(
+    "names", ["x_train", "x_test", "x_train x_test", "x_train y_train", "x_train y_train x_test"]
+)
+def test_arrays_that_are_enough(names):
+    arrays = {name: IMAGES if name[0] == "x" else np.arange(60) % 10 for name in names.split()}
+    assert set(assemble(Source(Path("here"), arrays), Origin()).arrays()) == set(arrays)

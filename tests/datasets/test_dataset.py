@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from mnistry.datasets.dataset import Dataset, Split, as_images, as_labels, as_split, as_splits
+from mnistry.datasets.dataset import Dataset, Split, as_images, as_labels, as_split
 from mnistry.errors import DataError
 
 IMAGES = np.arange(2 * 784, dtype=np.int64).reshape(2, 28, 28) % 256
@@ -147,27 +147,3 @@ def test_fault_23_counts_differ():
 
 def test_split_without_labels():
     assert as_split(IMAGES, None, "here").labels is None
-
-
-@pytest.mark.parametrize(
-    ("names", "missing"),
-    [
-        ("y_train", "x_train"),
-        ("x_train y_train y_test", "x_test"),
-        ("x_train x_test y_test", "y_train"),
-        ("", "images"),
-    ],
-)
-def test_fault_11_missing_array_that_the_others_need(names, missing):
-    arrays = {name: IMAGES if name[0] == "x" else LABELS for name in names.split()}
-    with pytest.raises(DataError, match=f"here: no {missing}"):
-        as_splits(arrays, "here")
-
-
-@pytest.mark.parametrize(
-    "names", ["x_train", "x_test", "x_train x_test", "x_train y_train", "x_train y_train x_test"]
-)
-def test_arrays_that_are_enough(names):
-    arrays = {name: IMAGES if name[0] == "x" else LABELS for name in names.split()}
-    train, test = as_splits(arrays, "here")
-    assert set(Dataset("", "", "", train, test).arrays()) == set(arrays)

@@ -189,29 +189,29 @@ def run(
         place = Place(str(folder), str(mark), digests)
         _check_plan(out, trials, digests)
         folder.mkdir(exist_ok=True)
-        notes = _Notes(out / _ENDED, trials, on_progress)
+        results = _Results(out / _ENDED, trials, on_progress)
         try:
-            if notes.left and here:
-                _train_here(notes, dataclasses.replace(dataset, test=None), folder)
-            elif notes.left:
-                _tune(notes, place)
+            if results.left and here:
+                _train_here(results, dataclasses.replace(dataset, test=None), folder)
+            elif results.left:
+                _tune(results, place)
         except BaseException:
             if not here:
                 import_ray().shutdown()  # ends the workers
             with contextlib.suppress(OSError):  # only the first error is raised
-                notes.write_table(out)
+                results.write_table(out)
             raise
         finally:
             for trial in trials:
-                failed = trial.name in notes.failures
+                failed = trial.name in results.failures
                 status = Status.FAILED if failed else Status.INTERRUPTED
                 with contextlib.suppress(MnistryError, OSError):
                     directory.note_end(folder / trial.name, status, wait=_PATIENCE)
-        for trial in notes.left:
-            notes.failures.setdefault(trial.name, "it was not started: a worker was lost")
-        if not notes.results:
-            raise ResourceError(f"no trial could be trained: {notes.failure()}", where=out)
-        return Outcome(notes.write_table(out), notes.failures)
+        for trial in results.left:
+            results.failures.setdefault(trial.name, "it was not started: a worker was lost")
+        if not results.by_name:
+            raise ResourceError(f"no trial could be trained: {results.failure()}", where=out)
+        return Outcome(results.write_table(out), results.failures)
 
 
 def by_settings(results: Sequence[Result]) -> list[tuple[Mapping[str, Any], list[Result]]]:
@@ -258,7 +258,7 @@ def _check_plan(out: Path, trials: Sequence[Trial], digests: Mapping[str, str]) 
         raise UsageError(what, where=out, remedy="choose another -o")
 
 
-class _Notes:
+class _Results:
     """The results of trials, in memory and in a file with one line per trial."""
 
     def __init__(
@@ -268,16 +268,16 @@ class _Notes:
         self._on_progress = on_progress
         self.failures: dict[str, str] = {}
         self.fault: Exception | None = None
-        self.results = {result.trial.name: result for result in self._read()}
-        lines = map(self._line, self.results.values())
+        self.by_name = {result.trial.name: result for result in self._read()}
+        lines = map(self._line, self.by_name.values())
         files.write_bytes(path, "".join(lines).encode())  # without an incomplete last line
 
     @property
     def left(self) -> list[Trial]:
         """The trials without a result."""
-        return [trial for name, trial in self._trials.items() if name not in self.results]
+        return [trial for name, trial in self._trials.items() if name not in self.by_name]
 
-    def note(self, name: str, report: Mapping[str, Any]) -> None:
+    def add(self, name: str, report: Mapping[str, Any]) -> None:
         """Record the last report of a trial that has ended."""
         end = report.get(work.END)
         if end == work.UNFIT:
@@ -294,7 +294,7 @@ class _Notes:
                 file.write(self._line(result))
                 file.flush()
                 os.fsync(file.fileno())
-            self.results[name] = result
+            self.by_name[name] = result
         self._tell()
 
     def fail(self, name: str, why: str) -> None:
@@ -309,7 +309,7 @@ class _Notes:
 
     def write_table(self, out: Path) -> tuple[Result, ...]:
         """Write all results as a CSV table, and return them, the best first."""
-        results = sorted(self.results.values(), key=lambda it: it.accuracy, reverse=True)
+        results = sorted(self.by_name.values(), key=lambda it: it.accuracy, reverse=True)
         names = list(results[0].trial.settings) if results else []
         lines: list[list[Any]] = [[*names, "seed", "epochs", "end", work.SCORE, "run"]]
         for one in results:
@@ -325,7 +325,7 @@ class _Notes:
 
     def _tell(self) -> None:
         if self._on_progress is not None:
-            self._on_progress(len(self.results) + len(self.failures), len(self._trials))
+            self._on_progress(len(self.by_name) + len(self.failures), len(self._trials))
 
     def _line(self, result: Result) -> str:
         value = dataclasses.asdict(result) | {"trial": result.trial.name}
@@ -345,16 +345,16 @@ class _Notes:
             ) from error
 
 
-def _train_here(notes: _Notes, dataset: Dataset, folder: Path) -> None:
+def _train_here(results: _Results, dataset: Dataset, folder: Path) -> None:
     """Train the remaining trials in this process, those of one shape in one program."""
-    for group in _groups(notes.left):
+    for group in _groups(results.left):
         ladder = _Ladder(group[0].experiment.recipe.epochs)
         new = [trial for trial in group if not Run.exists(folder / trial.name)]
         for trial in group:
             if trial not in new or len(new) == 1:
-                _train_alone(notes, trial, dataset, folder / trial.name)
+                _train_alone(results, trial, dataset, folder / trial.name)
         for start in range(0, len(new) if len(new) > 1 else 0, _TOGETHER):
-            _train_together(notes, new[start : start + _TOGETHER], dataset, folder, ladder)
+            _train_together(results, new[start : start + _TOGETHER], dataset, folder, ladder)
 
 
 def _first_rung(epochs: int) -> int:
@@ -380,7 +380,7 @@ class _Ladder:
 
 
 def _train_together(
-    notes: _Notes, trials: Sequence[Trial], dataset: Dataset, folder: Path, ladder: _Ladder
+    results: _Results, trials: Sequence[Trial], dataset: Dataset, folder: Path, ladder: _Ladder
 ) -> None:
     """Train new trials of one shape, and record how each ended."""
     from mnistry.runs import experiment
@@ -409,41 +409,41 @@ def _train_together(
     for number, trial in enumerate(trials):
         if number in stopped:
             epoch, score = stopped[number]
-            notes.note(trial.name, {work.EPOCH: epoch, work.SCORE: score})
+            results.add(trial.name, {work.EPOCH: epoch, work.SCORE: score})
         else:
-            _note_run(notes, trial, folder / trial.name, why)
+            _add_run(results, trial, folder / trial.name, why)
 
 
-def _train_alone(notes: _Notes, trial: Trial, dataset: Dataset, path: Path) -> None:
+def _train_alone(results: _Results, trial: Trial, dataset: Dataset, path: Path) -> None:
     """Train a trial, or resume it, and record how it ended."""
     why = ""
     try:
         work.run_or_resume(trial, dataset, path)
     except Exception as error:
         why = work.reason(error)
-    _note_run(notes, trial, path, why)
+    _add_run(results, trial, path, why)
 
 
-def _note_run(notes: _Notes, trial: Trial, path: Path, why: str) -> None:
+def _add_run(results: _Results, trial: Trial, path: Path, why: str) -> None:
     """Record a run that is done or has diverged; `why` says why it is neither."""
     run = Run.open(path) if Run.exists(path) else None
     if run is not None and run.status == Status.DONE:
         epochs = run.epochs()
         report = {work.EPOCH: len(epochs), work.SCORE: epochs[-1].val_accuracy}
-        notes.note(trial.name, report | {work.END: work.DONE})
+        results.add(trial.name, report | {work.END: work.DONE})
     elif run is not None and run.status == Status.DIVERGED:
-        notes.note(trial.name, {work.EPOCH: 0, work.SCORE: 0.0, work.END: work.DIVERGED})
+        results.add(trial.name, {work.EPOCH: 0, work.SCORE: 0.0, work.END: work.DIVERGED})
     else:
-        notes.fail(trial.name, why)
+        results.fail(trial.name, why)
 
 
-def _tune(notes: _Notes, place: Place) -> None:
+def _tune(results: _Results, place: Place) -> None:
     """Train the remaining trials with Ray Tune."""
     import_ray()
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
-    epochs = max(trial.experiment.recipe.epochs for trial in notes.left)
+    epochs = max(trial.experiment.recipe.epochs for trial in results.left)
     with (
         warnings.catch_warnings(),
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as unused,
@@ -451,7 +451,7 @@ def _tune(notes: _Notes, place: Place) -> None:
         warnings.simplefilter("ignore")
         tuner = tune.Tuner(
             tune.with_resources(work.train, {"cpu": 1}),
-            param_space={"trial": tune.grid_search(notes.left), "place": place},
+            param_space={"trial": tune.grid_search(results.left), "place": place},
             tune_config=tune.TuneConfig(
                 metric=work.SCORE,
                 mode="max",
@@ -467,7 +467,7 @@ def _tune(notes: _Notes, place: Place) -> None:
                 name="sweep",
                 storage_path=unused,  # for Ray's own records
                 verbose=0,
-                callbacks=[_callback(notes)],
+                callbacks=[_callback(results)],
                 failure_config=tune.FailureConfig(max_failures=_TRIES - 1),
             ),
         )
@@ -475,10 +475,10 @@ def _tune(notes: _Notes, place: Place) -> None:
             tuner.fit()
         except tune.TuneError as error:
             failed = ResourceError(f"the sweep failed: {last_line(str(error))}")
-            raise notes.fault or failed from error
+            raise results.fault or failed from error
 
 
-def _callback(notes: _Notes) -> Any:
+def _callback(results: _Results) -> Any:
     from ray import tune
 
     class Callback(tune.Callback):  # type: ignore[misc]
@@ -489,16 +489,16 @@ def _callback(notes: _Notes) -> Any:
 
         def on_trial_complete(self, trial: Any, **_: Any) -> None:
             try:
-                notes.note(trial.config["trial"].name, trial.last_result)
+                results.add(trial.config["trial"].name, trial.last_result)
             except Exception as error:  # Tune would retry the trial
-                notes.fault = error
+                results.fault = error
 
         def on_trial_error(self, trial: Any, **_: Any) -> None:
             text = Path(trial.error_file).read_text(encoding="utf-8")
-            notes.fail(trial.config["trial"].name, last_line(text))
+            results.fail(trial.config["trial"].name, last_line(text))
 
         def on_step_end(self, **_: Any) -> None:
-            if notes.fault is not None:
-                raise notes.fault
+            if results.fault is not None:
+                raise results.fault
 
     return Callback()

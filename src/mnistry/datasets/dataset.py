@@ -22,7 +22,7 @@ Labels = NDArray[np.uint8]
 DIGITS = tuple("0123456789")
 CLASSES = len(DIGITS)
 MAX_ARRAY_BYTES = 2**30  # for one array of a file
-KERAS_NAMES = {name: name for name in ("x_train", "y_train", "x_test", "y_test")}
+KERAS_NAMES = ("x_train", "y_train", "x_test", "y_test")
 # The largest value of a pixel with 4 bits; a dataset without a larger one is refused.
 FEW_LEVELS = 15
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's
@@ -457,42 +457,6 @@ def _given(value: Any, where: str) -> NDArray[Any]:
             expected="numbers: images of 0 to 255, and labels from 0",
         )
     return array
-
-
-def as_splits(
-    arrays: Mapping[str, NDArray[np.generic]], where: str, names: Mapping[str, str] = KERAS_NAMES
-) -> tuple[Split | None, Split | None]:
-    """Make the train and test splits from the arrays of one source.
-
-    Parameters
-    ----------
-    arrays
-        Any of ``x_train``, ``y_train``, ``x_test``, ``y_test``. Test images may lack labels;
-        training images may lack them only if there are no labels at all.
-    where
-        The source, for messages.
-    names
-        The source's name of each array, for messages.
-
-    Raises
-    ------
-    DataError
-        If a necessary array is missing, or `as_split` refuses one.
-    """
-    wanted = [f"x_{name[2:]}" for name in arrays if name.startswith("y_")]
-    if "y_test" in arrays and "x_train" in arrays:
-        wanted.append("y_train")
-    missing = [names[name] for name in wanted if name not in arrays]
-    if missing or not arrays:
-        what = f"no {missing[0]}" if missing else "no images"
-        raise DataError(what, where=where, expected=", ".join(names.values()))
-    train, test = (
-        as_split(arrays[f"x_{part}"], arrays.get(f"y_{part}"), f"{where}, {part} split")
-        if f"x_{part}" in arrays
-        else None
-        for part in ("train", "test")
-    )
-    return train, test
 
 
 def _as_uint8(

@@ -7,7 +7,7 @@ Learning Algorithms", arXiv:1708.07747; copyright Zalando SE, MIT licence.
 from pathlib import Path
 
 from mnistry.datasets import caches, idx, names
-from mnistry.datasets.dataset import Dataset, as_splits
+from mnistry.datasets.dataset import Dataset, as_split
 from mnistry.errors import DataError
 from mnistry.system import files
 from mnistry.system.downloads import Progress
@@ -34,7 +34,10 @@ def load(progress: Progress | None = None) -> Dataset:
     """
     found = {name: _find_or_download(name, progress) for name in SHA256}
     arrays = {name: idx.read_array(path, idx.NDIM[name[0]]) for name, (path, _) in found.items()}
-    train, test = as_splits(arrays, "fashion-mnist")
+    train, test = (
+        as_split(arrays[f"x_{part}"], arrays[f"y_{part}"], f"fashion-mnist, {part} split")
+        for part in ("train", "test")
+    )
     source = str(found["x_train"][0].parent)
     notices = tuple(notice for _, of_file in found.values() for notice in of_file)
     return Dataset("fashion-mnist", source, "MIT", train, test, CLASSES, notices)

@@ -13,14 +13,14 @@ class Parts(NamedTuple):
 
     Attributes
     ----------
-    kept
+    train
         The images to train on.
-    aside
+    validation
         The held-out images, for validation; None if there are none.
     """
 
-    kept: Split
-    aside: Split | None
+    train: Split
+    validation: Split | None
 
 
 def hold_out(split: Split, part: float, seed: int) -> Parts:
@@ -48,8 +48,8 @@ def hold_out(split: Split, part: float, seed: int) -> Parts:
     Examples
     --------
     >>> split = Split(np.zeros((20, 28, 28), np.uint8), np.repeat(np.arange(2, dtype=np.uint8), 10))
-    >>> kept, aside = hold_out(split, 0.2, seed=0)
-    >>> np.bincount(kept.labels), np.bincount(aside.labels)
+    >>> train, validation = hold_out(split, 0.2, seed=0)
+    >>> np.bincount(train.labels), np.bincount(validation.labels)
     (array([8, 8]), array([2, 2]))
     """
     if not 0 <= part < 1:
@@ -61,7 +61,7 @@ def hold_out(split: Split, part: float, seed: int) -> Parts:
         raise UsageError("images without labels cannot be held out by class")
     generator = np.random.default_rng([seed, 1])
     aside = np.zeros(len(labels), bool)
-    for digit, count in enumerate(_aside_by_class(labels, part)):
+    for digit, count in enumerate(_held_out_by_class(labels, part)):
         aside[generator.permutation(np.flatnonzero(labels == digit))[:count]] = True
     if aside.all() or not aside.any():
         raise UsageError(
@@ -73,10 +73,10 @@ def hold_out(split: Split, part: float, seed: int) -> Parts:
 
 def held_out_count(labels: Labels, part: float) -> int:
     """Return the number of images that `hold_out` holds out."""
-    return sum(_aside_by_class(labels, part))
+    return sum(_held_out_by_class(labels, part))
 
 
-def _aside_by_class(labels: Labels, part: float) -> list[int]:
+def _held_out_by_class(labels: Labels, part: float) -> list[int]:
     # The largest remainder method: the counts add up to `part` of all images, rounded.
     shares = part * np.bincount(labels)
     counts = np.floor(shares).astype(int)

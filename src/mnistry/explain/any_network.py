@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mnistry.datasets.dataset import Split
 from mnistry.explain import gradients, learning
 from mnistry.explain.dense import Floats
-from mnistry.explain.learning import LearningStep, LossCurve, Saliency, WeightChange
+from mnistry.explain.learning import LearningStep, Saliency, WeightChange
 from mnistry.runs.directory import Run
 
 _POINTS = 24  # of the curve: each is a pass of all other images through the network
@@ -116,10 +116,6 @@ def _learn(
     power, longest = learning.too_far(loss_functions[-1], or_almost_zero=others is None)
     table, points = learning.factors(power, longest, _POINTS)
 
-    def curve(multiples: Floats) -> LossCurve:
-        values = (np.array([loss_at(m) for m in multiples.tolist()]) for loss_at in loss_functions)
-        return LossCurve(multiples, *values)
-
     return LearningStep(
         label=label,
         loss=loss,
@@ -132,8 +128,8 @@ def _learn(
         slope=sum(
             float(np.vdot(g, change)) for g, change in zip(gradient, step.changes, strict=True)
         ),
-        table=curve(table),
-        curve=curve(points),
+        table=learning.loss_curve(loss_functions, table),
+        curve=learning.loss_curve(loss_functions, points),
         others=0 if others is None else len(others.images),
         difference=_DIFFERENCE,
         is_dense=False,
@@ -179,16 +175,13 @@ def _largest(
     ):
         if slopes.ndim < 2:
             continue
-        order = np.argsort(-np.abs(slopes), axis=None, kind="stable")[: learning.SHOWN]
-        for place in (np.unravel_index(flat, slopes.shape) for flat in order):
-            if slopes[place] == 0:
-                break
+        for place in learning.steepest(slopes):
             values = []
             for sign in (1, -1):
                 moved = np.array(weights[number])
                 moved[place] += sign * _DIFFERENCE
                 values.append(loss_of([*weights[:number], moved, *weights[number + 1 :]]))
-            *source, unit = (int(axis) for axis in place)
+            *source, unit = place
             chosen.append(
                 WeightChange(
                     variable.path.split("/")[0],

@@ -8,7 +8,7 @@ import dataclasses
 import io
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from mnistry.explain.dense import DenseNetwork, Floats
 from mnistry.explain.gradients import Changes
 from mnistry.runs.directory import Run
 
-SHOWN = 3  # weights of each layer
+_SHOWN = 3  # weights of each layer
 # Multiples of the step in the table: these, and the largest one, halved up to four times.
 _FACTORS, _HALVINGS = (0, 0.01, 0.1, 1), 4
 _GONE = 1 / 1000  # of the loss before the step: a loss below this is almost 0
@@ -232,10 +232,6 @@ def learn(
     splits = [own] if others is None else [own, others]
     loss_functions = [_loss_along(network, step.changes, split, loss) for split in splits]
 
-    def curve(multiples: Floats) -> LossCurve:
-        values = (np.array([loss_at(m) for m in multiples.tolist()]) for loss_at in loss_functions)
-        return LossCurve(multiples, *values)
-
     power, longest = too_far(loss_functions[-1], or_almost_zero=others is None)
     table, points = factors(power, longest, _POINTS)
     return LearningStep(
@@ -251,10 +247,16 @@ def learn(
             float(np.vdot(slopes, changes))
             for slopes, changes in zip(chain(*gradient), chain(*step.changes), strict=True)
         ),
-        table=curve(table),
-        curve=curve(points),
+        table=loss_curve(loss_functions, table),
+        curve=loss_curve(loss_functions, points),
         others=0 if others is None else len(others.images),
     )
+
+
+def loss_curve(loss_functions: Sequence[Callable[[float], float]], multiples: Floats) -> LossCurve:
+    """Return the loss of one image, and of the others if there is a function for them."""
+    values = (np.array([loss_at(m) for m in multiples.tolist()]) for loss_at in loss_functions)
+    return LossCurve(multiples, *values)
 
 
 def factors(power: float, longest: float, points: int) -> tuple[Floats, Floats]:
@@ -405,10 +407,7 @@ def _largest(
     found = []
     for number, layer in enumerate(network.layers):
         slopes, moves = gradient[number][0], changes[number][0]
-        for place in np.argsort(-np.abs(slopes), axis=None, kind="stable")[:SHOWN]:
-            source, unit = (int(i) for i in np.unravel_index(place, slopes.shape))
-            if slopes[source, unit] == 0:
-                break  # the others are 0 too
+        for source, unit in steepest(slopes):
             found.append(
                 WeightChange(
                     layer.name,
@@ -423,3 +422,17 @@ def _largest(
                 )
             )
     return tuple(found)
+
+
+def steepest(slopes: Floats) -> Iterator[tuple[int, ...]]:
+    """Yield the places of the largest gradients that are not 0, of at most three weights.
+
+    Examples
+    --------
+    >>> list(steepest(np.array([[0.5, 0.0], [0.0, -2.0]])))
+    [(1, 1), (0, 0)]
+    """
+    for flat in np.argsort(-np.abs(slopes), axis=None, kind="stable")[:_SHOWN]:
+        place = tuple(int(axis) for axis in np.unravel_index(flat, slopes.shape))
+        if slopes[place] != 0:
+            yield place

@@ -33,7 +33,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class PageInk:
     """A page: where there is ink that is not printed, and where nothing is printed.
 
     ``bool``, shape ``(rows, columns)``, `_SCALE` pixels for each millimetre.
@@ -67,7 +67,7 @@ class Line:
         return bool(cv2.clipLine((tenths[0], tenths[1], tenths[2], tenths[3]), *ends)[0])
 
 
-def see(kept: Grey, blank: Blank) -> Seen:
+def page_ink(kept: Grey, blank: Blank) -> PageInk:
     """Find the ink of a straightened page that is not printed on its blank."""
     size = round(blank.width * _SCALE), round(blank.height * _SCALE)
     seen, print_there = (
@@ -78,17 +78,17 @@ def see(kept: Grey, blank: Blank) -> Seen:
     side = 2 * round(_NEAR_PRINT * _SCALE) + 1
     dark = cv2.dilate((print_there < _BLANK).astype(np.uint8), np.ones((side, side), np.uint8))
     free = dark == 0
-    return Seen((contrast > _LEAST_CONTRAST) & free, free)
+    return PageInk((contrast > _LEAST_CONTRAST) & free, free)
 
 
 def marks(
-    seen: Seen, fields: Sequence[Box], unlike: Sequence[Box], lines: Sequence[Line]
+    page: PageInk, fields: Sequence[Box], unlike: Sequence[Box], lines: Sequence[Line]
 ) -> list[Point]:
     """Return the middles of marks that lie in no field and on no line, in millimetres.
 
     Parameters
     ----------
-    seen
+    page
         The page.
     fields
         Where its fields are.
@@ -97,7 +97,7 @@ def marks(
     lines
         The lines that were found on it.
     """
-    ink = seen.ink.copy()
+    ink = page.ink.copy()
     edge = round(_EDGE * _SCALE)
     ink[:edge], ink[-edge:], ink[:, :edge], ink[:, -edge:] = False, False, False, False
     for boxes, margin in ((fields, _NEAR_FIELD), (unlike, _NEAR_CODE)):
@@ -120,27 +120,27 @@ def marks(
     return found
 
 
-def lines(seen: Seen) -> list[Line]:
+def lines(page: PageInk) -> list[Line]:
     """Find long straight lines that are not printed."""
-    return list(_lines(seen))
+    return list(_lines(page))
 
 
-def _lines(seen: Seen) -> Iterator[Line]:
+def _lines(page: PageInk) -> Iterator[Line]:
     factor = _SCALE // _LINE_SCALE
-    rows, columns = (side // factor for side in seen.ink.shape)
-    small = seen.ink[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
+    rows, columns = (side // factor for side in page.ink.shape)
+    small = page.ink[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
     ink = np.asarray(small.any((1, 3)), np.uint8)
     found = cv2.HoughLinesP(
         ink, 1, np.pi / 360, round(_LEAST_LENGTH * _LINE_SCALE / 2),
         minLineLength=_LEAST_LENGTH * _LINE_SCALE, maxLineGap=_GAP * _LINE_SCALE,
     )  # fmt: skip
-    near = cv2.dilate(seen.ink.view(np.uint8), np.ones((3, 3), np.uint8))
+    near = cv2.dilate(page.ink.view(np.uint8), np.ones((3, 3), np.uint8))
     for ends in np.zeros((0, 4)) if found is None else found.reshape(-1, 4):
         start, stop = (ends.reshape(2, 2) + 0.5) * factor  # OpenCV 5.0 returns no middle axis
         length = float(np.hypot(*(stop - start)))
         x, y = np.linspace(start, stop, int(length) + 1).astype(int).T
         x, y = x.clip(0, near.shape[1] - 1), y.clip(0, near.shape[0] - 1)
-        is_free = seen.free[y, x]
+        is_free = page.free[y, x]
         if is_free.mean() > 0.5 and near[y, x][is_free].mean() >= _UNBROKEN:
             left, top, right, bottom = (float(v) / _SCALE for v in (*start, *stop))
             yield Line((left, top), (right, bottom))

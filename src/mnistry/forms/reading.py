@@ -299,7 +299,7 @@ class FormReader:
             found[key_of(place)] = replace(answer, box=box.edges, page=page.number)
         _doubt_faint(page, inks, found)
         kept = alignment.cut(grey, where, (0, 0, blank.width, blank.height), KEPT_SCALE)
-        seen = outside.see(kept, blank)
+        seen = outside.page_ink(kept, blank)
         lines = outside.lines(seen)
         problems += self._doubt_beside(seen, lines, page, found)
         problems += _doubt_struck(lines, page, found)
@@ -334,7 +334,7 @@ class FormReader:
 
     def _doubt_beside(
         self,
-        seen: outside.Seen,
+        ink: outside.PageInk,
         lines: Sequence[Line],
         page: PageLayout,
         found: dict[Key, Answer],
@@ -345,7 +345,7 @@ class FormReader:
         belongs to no field: boxes that are printed there may be no fields. Changes `found`.
         """
         areas = [around(place.boxes) for place in page.places]
-        marks = outside.marks(seen, areas, _unlike(page), lines)
+        marks = outside.marks(ink, areas, _unlike(page), lines)
         stray = []
         for x, y in marks:
             place = min(page.places, key=lambda p: _away(around(p.boxes), x, y), default=None)

@@ -17,6 +17,7 @@ from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import ModelError
 from mnistry.images.mnist_form import SIDE
 from mnistry.inference import onnx_session
+from mnistry.networks import onnx_wrap
 
 _BATCH = 500
 _PLACES = SIDE * SIDE
@@ -123,7 +124,7 @@ class TeachableOnnx:
         graph.node.extend([*kept, *build.before, *second, *build.after])
         graph.initializer.extend([*stored, *build.weights])
         onnx.checker.check_model(model, full_check=True)
-        return _serialised(model)
+        return onnx_wrap.serialised(model)
 
     def _heads(
         self, name: str, factor: float
@@ -194,7 +195,7 @@ class TeachableOnnx:
         graph.initializer.extend(stored)
         graph.input.extend([image])
         graph.output.extend(outputs)
-        return _serialised(model)
+        return onnx_wrap.serialised(model)
 
 
 class _Nodes:
@@ -264,11 +265,6 @@ def _for_bent(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
                 values[:] = [names.get(name, name) for name in values]
             copies.append(copy)
     return copies
-
-
-def _serialised(model: onnx.ModelProto) -> bytes:
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
 
 
 def _scaled(values: NDArray[np.floating], factor: float) -> NDArray[np.float32]:

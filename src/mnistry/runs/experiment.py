@@ -266,7 +266,7 @@ def check(experiment: Experiment, dataset: Dataset) -> None:
         )  # fmt: skip
     parts = _hold_out(experiment, dataset)
     _check_stopping(recipe, parts)
-    make_optimizer(recipe, _count_steps(recipe, parts.kept))
+    make_optimizer(recipe, _count_steps(recipe, parts.train))
 
 
 def check_resumable(run: Run, dataset: Dataset) -> None:
@@ -327,7 +327,7 @@ def _prepare(experiment: Experiment, dataset: Dataset, parts: Parts | None = Non
     """Make and compile the network, and check everything before anything is written."""
     recipe = experiment.recipe
     parts = parts or _hold_out(experiment, dataset)
-    steps = _count_steps(recipe, parts.kept)
+    steps = _count_steps(recipe, parts.train)
     if recipe.model is None:
         model = zoo.build(
             recipe.network,
@@ -362,13 +362,13 @@ def _own_model(path: str, digest: str | None, dataset: Dataset, parts: Parts) ->
             f"it has {count} classes", where=path, expected=f"{wanted}, as the data has"
         )
     checks.check_input(model)
-    checks.check_output(model, parts.kept.images, needs_probabilities=True)
+    checks.check_output(model, parts.train.images, needs_probabilities=True)
     onnx_graph.to_onnx(model)
     return model
 
 
 def _check_stopping(recipe: Recipe, parts: Parts) -> None:
-    if recipe.early_stopping is not None and parts.aside is None:
+    if recipe.early_stopping is not None and parts.validation is None:
         raise UsageError(
             "early stopping without validation images: the training loss keeps falling while "
             "unseen images are read worse",
@@ -451,7 +451,7 @@ def _fit(
     more = None
     if recipe.styled or recipe.non_digits:
         more = extra.make(  # not from held-out images
-            prepared.parts.kept, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed
+            prepared.parts.train, styled=recipe.styled, non_digits=recipe.non_digits, seed=seed
         )
     return fit.train_parts(
         prepared.model,
@@ -469,7 +469,7 @@ def _stopping(prepared: _Prepared) -> list[keras.callbacks.Callback]:
     patience = prepared.experiment.recipe.early_stopping
     if patience is None:
         return []
-    watched = "loss" if prepared.parts.aside is None else "val_loss"
+    watched = "loss" if prepared.parts.validation is None else "val_loss"
     return [keras.callbacks.EarlyStopping(watched, patience=patience, restore_best_weights=True)]
 
 

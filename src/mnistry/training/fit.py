@@ -160,11 +160,11 @@ def train(
         what = f"on_progress is of type {type(on_progress).__name__}"
         raise UsageError(what, expected="a function, such as mnistry.ProgressBar()")
     parts = hold_out(split, validation, seed)
-    settings.check(len(parts.kept.images))
+    settings.check(len(parts.train.images))
     checks.check_input(model)
     if not model.compiled:
         compile_model(model, optimizer, loss)
-    checks.check_output(model, parts.kept.images, needs_probabilities=False)
+    checks.check_output(model, parts.train.images, needs_probabilities=False)
     return train_parts(
         model,
         parts,
