@@ -15,7 +15,7 @@ from mnistry.augmentation.distort import Distortion, distort
 from mnistry.augmentation.strokes import Pen
 from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.images.mnist_form import formed_box
-from mnistry.reading import Reader, reader
+from mnistry.reading import Reader, built_in
 
 LINES = ("2046", "315")
 
@@ -191,14 +191,14 @@ def test_threads_share_a_reader(read: Reader, page) -> None:
 def test_fault_76_a_flipped_bit_in_a_network_that_ships_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    network: Path = getattr(reader, name)
+    network: Path = getattr(built_in, name)
     content = bytearray(network.read_bytes())
     content[len(content) // 2] ^= 1
     damaged = tmp_path / network.name
     damaged.write_bytes(content)
     card = network.with_suffix(".json").read_bytes()
     damaged.with_suffix(".json").write_bytes(card)
-    monkeypatch.setattr(reader, name, damaged)
+    monkeypatch.setattr(built_in, name, damaged)
     with pytest.raises(ModelError, match="SHA-256"):
         Reader()
 

@@ -19,8 +19,8 @@ from mnistry.images import sources
 from mnistry.images.mnist_form import SIDE, stroke_width
 from mnistry.images.sources import Source
 from mnistry.inference import line_session, onnx_session, run_directory
-from mnistry.reading import combine, result, turn
-from mnistry.reading.built_in import LINES, SHIPPED, THRESHOLD, built_in_judgement, thresholds_of
+from mnistry.reading import built_in, combine, result, turn
+from mnistry.reading.built_in import THRESHOLD, built_in_judgement, thresholds_of
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine, SpelledLine
 from mnistry.reading.components import components
 from mnistry.reading.enclosures import find_enclosures
@@ -149,7 +149,7 @@ class Reader:
             where = os.fspath(model)
             model, classes = run_directory.find_network(model)
         self._session = onnx_session.open_session(
-            SHIPPED if model is None else model, threads=threads
+            built_in.SHIPPED if model is None else model, threads=threads
         )
         count = onnx_session.classes(self._session)
         if count != len(_DIGITS) or classes not in (None, _DIGITS):
@@ -163,7 +163,9 @@ class Reader:
         usual = thresholds_of(model)
         least = usual if threshold is None else (threshold, threshold)
         judgement = built_in_judgement()
-        self._line_session = line_session.open_session(LINES, 1 + len(CHARACTERS), threads=threads)
+        self._line_session = line_session.open_session(
+            built_in.LINES, 1 + len(CHARACTERS), threads=threads
+        )
         self._judgement = judgement if threshold is None else replace(judgement, sure=threshold)
         # The judgement was measured with the built-in network; another one decides alone.
         self._alone = None if model is None else least[0]
@@ -233,6 +235,9 @@ class Reader:
             found = self._marks.read(decoded.grey, find_ink(decoded.grey), decoded.size)
         else:
             found = self._read_page(decoded.grey, decoded.size)
+            if _is_unclear(found):
+                tables = importlib.import_module("mnistry.tables")  # it is built on this package
+                found = tables.with_tables(self, decoded, found)
         if found.reading.lines:
             return found
         is_blank = not (found.ink.strength > _INK).any()
@@ -434,7 +439,7 @@ class Reader:
             )
         )
         if is_settled:
-            rows = [_row(line, scale) for line in read]
+            rows = [row_of(line, scale) for line in read]
         else:
             by_marks = by_marks or self._marks.read(grey, ink, size, marked)
             if not read:
@@ -482,7 +487,7 @@ class Reader:
 
     def _joined(
         self, read: Sequence[ReadLine], by_marks: DetailedReading, scale: float
-    ) -> list["_Row"]:
+    ) -> list["Row"]:
         """Join both: marks vote on what is not sure, and lines that only they find stay."""
         marks = by_marks.reading
         found = []
@@ -490,7 +495,7 @@ class Reader:
             numbers = [k for k, digit in enumerate(marks.digits) if digit.line == i]
             own = [marks.digits[k] for k in numbers]
             found.append(
-                _Row(
+                Row(
                     scale * min(digit.box[1] for digit in own),
                     scale * max(digit.box[1] + digit.box[3] for digit in own),
                     own, by_marks.forms[numbers], by_marks.probabilities[numbers],
@@ -518,13 +523,13 @@ class Reader:
         ]  # fmt: skip
         for line, near in zip(read, beside, strict=True):
             if clear.isdisjoint(near):
-                row = _row(line, scale)
+                row = row_of(line, scale)
                 if not line.is_sure and len(near) == 1:
                     row = self._voted(line, row, found[near[0]], ink, scale)
                 kept.append(row if row.is_mostly_sure else row.unsure())
         return kept
 
-    def _is_clear(self, row: "_Row", read: Sequence[ReadLine], ink: NDArray[np.uint8]) -> bool:
+    def _is_clear(self, row: "Row", read: Sequence[ReadLine], ink: NDArray[np.uint8]) -> bool:
         """Whether marks are better for a line: sure digits, far apart, and no other ink or sign.
 
         Parameters
@@ -547,11 +552,11 @@ class Reader:
     def _voted(
         self,
         line: ReadLine,
-        own: "_Row",
-        row: "_Row",
+        own: "Row",
+        row: "Row",
         ink: NDArray[np.uint8],
         scale: float,
-    ) -> "_Row":
+    ) -> "Row":
         """Let marks vote on a line, if both find digits alone, equally many, and no other ink.
 
         Parameters
@@ -588,7 +593,7 @@ class Reader:
 
 
 @dataclass(frozen=True, eq=False)
-class _Row:
+class Row:
     """A line, its rows in the ink, and for each digit the digit network's input and output."""
 
     top: float
@@ -603,7 +608,7 @@ class _Row:
         texts = [str(mark) for mark in self.marks if str(mark) != " "]
         return 2 * texts.count("?") < len(texts)
 
-    def unsure(self) -> "_Row":
+    def unsure(self) -> "Row":
         """Return it with ``?`` for every mark."""
         marks = [
             replace(mark, digit=None) if isinstance(mark, Digit) else mark for mark in self.marks
@@ -646,7 +651,7 @@ class _Row:
         is_level = away[np.arange(len(strokes)), nearest, 1] <= boxes[nearest, 3]
         return bool(np.all(is_inside | ~is_level))
 
-    def spaced(self) -> "_Row":
+    def spaced(self) -> "Row":
         """Put spaces where two marks are further apart than usual."""
         marks: list[Digit | Sign] = list(self.marks[:1])
         boxes = np.array([mark.box for mark in self.marks])
@@ -710,6 +715,12 @@ def _is_doubtful(found: DetailedReading) -> bool:
     return text.count("?") > _DOUBT * len(text)
 
 
+def _is_unclear(found: DetailedReading) -> bool:
+    """Whether so much is not read that a table may be why."""
+    several = found.reading.text.count("?") >= _SEVERAL
+    return several or _is_doubtful(found) or _SMALL_WRITING in found.reading.notes
+
+
 def _placed(found: DetailedReading, page: Page, notes: Sequence[str]) -> DetailedReading:
     """Say where the page and all that was read on it lie in the picture."""
     reading, corners = found.reading, None
@@ -729,8 +740,11 @@ def _quad(points: NDArray[np.float64]) -> result.Quad:
     return tuple((x, y) for x, y in points.round(1).tolist())
 
 
-def _row(line: ReadLine, scale: float) -> _Row:
-    """Convert a line's characters to digits and signs; the line's number is set later."""
+def row_of(line: ReadLine, scale: float) -> Row:
+    """Convert a line's characters to digits and signs; the line's number is set later.
+
+    The ink that the line lies in has `scale` pixels for each of the boxes'.
+    """
     marks: list[Digit | Sign] = []
     answers = iter(line.probabilities)
     shown = []
@@ -751,7 +765,7 @@ def _row(line: ReadLine, scale: float) -> _Row:
         candidates = tuple(Candidate(other, float(answer[other])) for other in ranked)
         digit = guess if one.is_sure and guess >= 0 else None
         marks.append(Digit(digit, candidates[0].confidence, box, 0, candidates))
-    return _Row(line.top, line.bottom, marks, line.forms[shown], line.probabilities[shown])
+    return Row(line.top, line.bottom, marks, line.forms[shown], line.probabilities[shown])
 
 
 def _check(images: NDArray[np.generic]) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.images.mnist_form import stroke_width
+from mnistry.images.mnist_form import Box, stroke_width
 from mnistry.reading.ink import LONG_SIDE, find_ink
 from mnistry.tables.grids import Grid
 
@@ -285,15 +285,31 @@ def _owners(
     return owner
 
 
-def patches(sheet: Sheet) -> Iterator[tuple[int, Values, list[tuple[int, int, int, int]]]]:
-    """Yield what is written in each cell that is not empty.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Patch:
+    """What is written in a cell that is not empty.
 
-    Yields
-    ------
-    tuple
-        The cell's number, from 0; its ink, ``float32``, as far as the cell and its marks reach;
-        and the boxes of its marks there.
+    Attributes
+    ----------
+    cell
+        The cell's number, from 0, counted along the rows.
+    ink
+        ``float32``, shape ``(height, width)``: as far as the cell and its marks reach.
+    left, top
+        Where it lies on the sheet.
+    boxes
+        The boxes of its marks in `ink`.
     """
+
+    cell: int
+    ink: Values = dataclasses.field(repr=False)
+    left: int
+    top: int
+    boxes: Sequence[Box]
+
+
+def patches(sheet: Sheet) -> Iterator[Patch]:
+    """Yield what is written in each cell that is not empty."""
     order = np.argsort(sheet.owner, axis=None, kind="stable")
     numbers = sheet.owner.ravel()[order]
     starts = np.flatnonzero(np.diff(numbers, prepend=-1))
@@ -320,4 +336,5 @@ def patches(sheet: Sheet) -> Iterator[tuple[int, Values, list[tuple[int, int, in
         near = (others == 0) | (own > 0)
         _, _, stats, _ = cv2.connectedComponentsWithStats(own)
         boxes = [(x, y, w, h) for x, y, w, h, _ in stats[1:].tolist()]
-        yield number - 1, np.asarray(sheet.strength[area] * near, np.float32), boxes
+        ink = np.asarray(sheet.strength[area] * near, np.float32)
+        yield Patch(number - 1, ink, int(left), int(top), boxes)

@@ -17,7 +17,7 @@ from mnistry.reading.line_reader import Character, Strip
 from mnistry.reading.page import Page as Upright
 from mnistry.reading.page import turned
 from mnistry.reading.result import Notation
-from mnistry.tables.cells import Sheet, patches, sheet_of
+from mnistry.tables.cells import Patch, Sheet, patches, sheet_of
 from mnistry.tables.context import numbered, with_hidden_signs, with_usual_decimal_signs
 from mnistry.tables.grids import Grid, find_grids
 
@@ -38,42 +38,90 @@ _POINT_IS_RIGHT = 0.9
 _SEVERAL, _DOUBT, _GAIN = 4, 0.25, 0.3
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Line:
+    """A written line of a cell.
+
+    Attributes
+    ----------
+    patch
+        The cell's ink.
+    strip
+        What the line reader sees of it.
+    band
+        Its first row in the patch, and the row after its last.
+    answer
+        What was read; None if nothing is written.
+    """
+
+    patch: Patch
+    strip: Strip
+    band: tuple[int, int]
+    answer: ReadLine | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetailedTable:
+    """A table, and what was seen on the way to it.
+
+    Attributes
+    ----------
+    table
+        Its boxes are in pixels of the picture.
+    grid, sheet
+        Its ruled lines, and its straightened ink.
+    lines
+        All lines of its cells.
+    page
+        The page that the grid lies in: the picture, or the picture turned by quarter turns.
+    """
+
+    table: Table
+    grid: Grid
+    sheet: Sheet
+    lines: Sequence[Line]
+    page: Upright
+
+
 def read_page(reader: Reader, page: Page) -> list[Table]:
     """Read all tables of a page, in reading order; see `Reader.read_tables`."""
+    return [found.table for found in read_in_detail(reader, page)]
+
+
+def read_in_detail(reader: Reader, page: Page) -> list[DetailedTable]:
+    """Read all tables of a page, with intermediate results."""
     upright = Upright(page.grey, page.size)
-    found, sheets = _read(reader, upright)
+    found = _read(reader, upright)
     if not _is_doubtful(found):
         return found
-    quarters = _quarters(reader, max(sheets, key=lambda sheet: sheet.strength.size))
+    quarters = _quarters(reader, max((one.sheet for one in found), key=lambda it: it.strength.size))
     if not quarters:
         return found
     upright = turned(upright, 90 * quarters)
-    others, _ = _read(reader, upright)
+    others = _read(reader, upright)
     if _sure(others) <= _sure(found):
         return found
-    return [_turned_back(table, upright) for table in others]
+    return [dataclasses.replace(one, table=_turned_back(one.table, upright)) for one in others]
 
 
-def _read(reader: Reader, page: Upright) -> tuple[list[Table], list[Sheet]]:
+def _read(reader: Reader, page: Upright) -> list[DetailedTable]:
     grids = find_grids(page.grey)
     sheets = [sheet_of(page.grey, grid) for grid in grids]
-    scale = max(page.size) / max(page.grey.shape)
-    tables = [_table(reader, grid, sheet, scale) for grid, sheet in zip(grids, sheets, strict=True)]
-    return tables, sheets
+    return [_table(reader, grid, sheet, page) for grid, sheet in zip(grids, sheets, strict=True)]
 
 
-def _texts(tables: Sequence[Table]) -> list[str]:
+def _texts(tables: Sequence[DetailedTable]) -> list[str]:
     """Return what stands in the cells that are not empty."""
-    return [cell.text for table in tables for row in table.rows for cell in row if cell.text]
+    return [cell.text for one in tables for row in one.table.rows for cell in row if cell.text]
 
 
-def _is_doubtful(tables: Sequence[Table]) -> bool:
+def _is_doubtful(tables: Sequence[DetailedTable]) -> bool:
     """Whether several cells, and a large part of all, are unclear: the page may lie sideways."""
     texts = _texts(tables)
     return sum("?" in text for text in texts) > max(_SEVERAL, _DOUBT * len(texts))
 
 
-def _sure(tables: Sequence[Table]) -> int:
+def _sure(tables: Sequence[DetailedTable]) -> int:
     """Return how many cells were read, less those that were not."""
     return sum(-1 if "?" in text else 1 for text in _texts(tables))
 
@@ -88,62 +136,56 @@ def _quarters(reader: Reader, sheet: Sheet) -> int:
 
 def _turned_back(table: Table, page: Upright) -> Table:
     """Give the boxes of a table in the pixels of the picture that its page was turned from."""
-
-    def back(box: Box) -> Box:
-        corners = page.quad(box)
-        (x, y), (right, bottom) = np.rint([corners.min(0), corners.max(0)]).astype(int).tolist()
-        return x, y, right - x, bottom - y
-
     rows = tuple(
-        tuple(dataclasses.replace(cell, box=back(cell.box)) for cell in row) for row in table.rows
+        tuple(dataclasses.replace(cell, box=in_picture(cell.box, page)) for cell in row)
+        for row in table.rows
     )
-    return Table(back(table.box), rows)
+    return Table(in_picture(table.box, page), rows)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Line:
-    """A written line of a cell.
-
-    The cell's number, the strip, the boxes of the cell's marks, and its first row and the row after
-    its last.
-    """
-
-    cell: int
-    strip: Strip
-    boxes: Sequence[Box]
-    band: tuple[int, int]
+def in_picture(box: tuple[float, float, float, float], page: Upright) -> Box:
+    """Return the box, in pixels of the picture, around a box of a page that was turned."""
+    corners = page.quad(box)
+    (x, y), (right, bottom) = np.rint([corners.min(0), corners.max(0)]).astype(int).tolist()
+    return x, y, right - x, bottom - y
 
 
-def _table(reader: Reader, grid: Grid, sheet: Sheet, scale: float) -> Table:
+def _table(reader: Reader, grid: Grid, sheet: Sheet, page: Upright) -> DetailedTable:
+    scale = max(page.size) / max(page.grey.shape)
     written = list(patches(sheet))
     heights = [
-        max(box[1] + box[3] for box in boxes) - min(box[1] for box in boxes)
-        for _, _, boxes in written
+        max(box[1] + box[3] for box in patch.boxes) - min(box[1] for box in patch.boxes)
+        for patch in written
     ]
     usual = float(np.median(heights)) if heights else 0.0
     lines = []
     texts: dict[int, list[str]] = {}
     confidences: dict[int, float] = {}
     spelled: dict[int, str] = {}
-    for number, ink, boxes in written:
-        confidences[number] = 1.0
-        for band in _bands(boxes, usual):
-            strip = line_reader.cut(ink, *band)
+    for patch in written:
+        confidences[patch.cell] = 1.0
+        for band in _bands(patch.boxes, usual):
+            strip = line_reader.cut(patch.ink, *band)
             if strip is None:  # a mark that is too faint to be read
-                texts[number], confidences[number] = ["?"], 0.0
+                texts[patch.cell], confidences[patch.cell] = ["?"], 0.0
             else:
-                lines.append(_Line(number, _padded(strip), boxes, band))
+                lines.append(Line(patch, _padded(strip), band))
     answers = with_usual_decimal_signs(
         reader.read_strips([line.strip for line in lines]),
-        [line.cell % grid.columns for line in lines],
+        [line.patch.cell % grid.columns for line in lines],
         reader.networks.judgement,
     )
-    for line, answer in zip(lines, answers, strict=True):
+    lines = [
+        dataclasses.replace(line, answer=answer)
+        for line, answer in zip(lines, answers, strict=True)
+    ]
+    for line in lines:
+        cell, answer = line.patch.cell, line.answer
         text, confidence = ("?", 0.0) if answer is None else _with_points(line, answer)
-        texts.setdefault(line.cell, []).append(text)
-        confidences[line.cell] *= confidence
+        texts.setdefault(cell, []).append(text)
+        confidences[cell] *= confidence
         if answer is not None:
-            spelled[line.cell] = "".join(one.text for one in answer.spelled)
+            spelled[cell] = "".join(one.text for one in answer.spelled)
     whole = _by_columns(texts, spelled, grid)
     rows = tuple(
         tuple(
@@ -156,7 +198,7 @@ def _table(reader: Reader, grid: Grid, sheet: Sheet, scale: float) -> Table:
         )
         for i in range(grid.rows)
     )  # fmt: skip
-    return Table(_box(grid.points, scale), rows)
+    return DetailedTable(Table(_box(grid.points, scale), rows), grid, sheet, lines, page)
 
 
 def _by_columns(
@@ -173,7 +215,7 @@ def _by_columns(
     return whole
 
 
-def _with_points(line: _Line, answer: ReadLine) -> tuple[str, float]:
+def _with_points(line: Line, answer: ReadLine) -> tuple[str, float]:
     """Return a line's text and confidence, with the decimal points that the network did not read.
 
     A small mark at the foot of two digits, beside neither of them, is a decimal point; if the line
@@ -182,8 +224,8 @@ def _with_points(line: _Line, answer: ReadLine) -> tuple[str, float]:
     characters = list(answer.characters)
     top, bottom = line.band
     height = bottom - top
-    tall = [box for box in line.boxes if box[3] >= _POINT * height]
-    for x, y, width, high in line.boxes:
+    tall = [box for box in line.patch.boxes if box[3] >= _POINT * height]
+    for x, y, width, high in line.patch.boxes:
         foot = (y + high / 2 - top) / height
         beside = any(x < a + w and a < x + width for a, _, w, _ in tall)
         if max(width, high) >= _POINT * height or not _FOOT[0] < foot < _FOOT[1] or beside:
