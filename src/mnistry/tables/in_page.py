@@ -75,12 +75,14 @@ def with_tables(by: Reader, page: Page, found: DetailedReading) -> DetailedReadi
     rows = [row for one in tables for row in _rows(one)]
     rows = sorted([*rows, *outside], key=lambda row: row.top)
     reading = result.reading([row.marks for row in rows], by.notation)
-    each = [f"{len(one.table.rows)} rows and {len(one.table.rows[0])} columns" for one in tables]
-    note = (
-        f"a table of {' and one of '.join(each)} was read by its cells: `--table` keeps them apart"
+    notes = tuple(
+        f"a table of {_counted(len(one.table.rows), 'row')} and "
+        f"{_counted(len(one.table.rows[0]), 'column')} was read by its cells; to keep these apart, "
+        "use --table or read_tables"
+        for one in tables
     )
     return DetailedReading(
-        replace(reading, notes=(note,)), page.size, page.grey,
+        replace(reading, notes=notes), page.size, page.grey,
         found.ink if found.grey is page.grey else find_ink(page.grey),
         np.concatenate([row.forms for row in rows]),
         np.concatenate([row.probabilities for row in rows]),
@@ -98,6 +100,10 @@ def _is_written_in_cells(sheet: Sheet) -> bool:
         depths = np.minimum(walls - first, last - walls)
         crossing |= (depths > _DEEP * side).any(1)
     return int(crossing.sum()) <= _CROSSING * len(boxes)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _sure(texts: Sequence[str]) -> int:
