@@ -22,6 +22,8 @@ from mnistry.tables.reader import DetailedTable, in_picture, read_in_detail
 
 # So many cells, and this part of all with something in them, must be sure.
 _FEW, _LEAST = 4, 0.5
+# More cells are squared paper.
+_MOST = 1500
 # Cells are boxes of single digits if they are at most so many times as long as high, or as high as
 # long.
 _SQUARE = 1.4
@@ -65,7 +67,7 @@ def with_tables(by: Reader, page: Page, found: DetailedReading) -> DetailedReadi
         cells with single digits is one number, as in boxes on a form. What stands beside the tables
         is as it was. If the tables were not read better, `found`.
     """
-    tables = [one for one in read_in_detail(by, page) if _is_written_in_cells(one.sheet)]
+    tables = [one for one in read_in_detail(by, page, _MOST) if _is_written_in_cells(one.sheet)]
     texts = [cell.text for one in tables for row in one.table.rows for cell in row if cell.text]
     boxes = [one.table.box for one in tables]
     inside, outside = _parted(found, boxes)

@@ -88,26 +88,28 @@ def read_page(reader: Reader, page: Page) -> list[Table]:
     return [found.table for found in read_in_detail(reader, page)]
 
 
-def read_in_detail(reader: Reader, page: Page) -> list[DetailedTable]:
-    """Read all tables of a page, with intermediate results."""
+def read_in_detail(reader: Reader, page: Page, most_cells: float = np.inf) -> list[DetailedTable]:
+    """Read the tables of a page that have at most so many cells, with intermediate results."""
     upright = Upright(page.grey, page.size)
-    found = _read(reader, upright)
+    found = _read(reader, upright, most_cells)
     if not _is_doubtful(found):
         return found
     quarters = _quarters(reader, max((one.sheet for one in found), key=lambda it: it.strength.size))
     if not quarters:
         return found
     upright = turned(upright, 90 * quarters)
-    others = _read(reader, upright)
+    others = _read(reader, upright, most_cells)
     if _sure(others) <= _sure(found):
         return found
     return [dataclasses.replace(one, table=_turned_back(one.table, upright)) for one in others]
 
 
-def _read(reader: Reader, page: Upright) -> list[DetailedTable]:
-    grids = find_grids(page.grey)
-    sheets = [sheet_of(page.grey, grid) for grid in grids]
-    return [_table(reader, grid, sheet, page) for grid, sheet in zip(grids, sheets, strict=True)]
+def _read(reader: Reader, page: Upright, most_cells: float) -> list[DetailedTable]:
+    return [
+        _table(reader, grid, sheet_of(page.grey, grid), page)
+        for grid in find_grids(page.grey)
+        if grid.rows * grid.columns <= most_cells
+    ]
 
 
 def _texts(tables: Sequence[DetailedTable]) -> list[str]:
