@@ -12,6 +12,7 @@ from PIL import Image
 
 from mnistry.errors import DataError, Notice
 from mnistry.images.decode import decode_image, open_content, open_file, read_image
+from mnistry.images.sources import one_page
 
 GREYS = np.array([[0, 40, 80], [120, 160, 255]], np.uint8)
 
@@ -135,6 +136,9 @@ def test_separate_planes_of_16_bits_are_read(tmp_path, order, factor):
     plane = (GREYS.astype(int) * factor).astype(f"{order}u2").tobytes()
     (tmp_path / "planes.tif").write_bytes(planar_tiff(order, plane))
     np.testing.assert_array_equal(read_image(tmp_path / "planes.tif"), GREYS)
+    with Image.open(tmp_path / "planes.tif") as image:
+        if factor == 257:  # Pillow keeps the high bytes alone
+            np.testing.assert_array_equal(one_page(image).grey, GREYS)
 
 
 def planar_tiff(order: str, plane: bytes) -> bytes:
