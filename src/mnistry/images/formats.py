@@ -220,12 +220,12 @@ class _PillowPages:
         order = wide_values.byte_order(image)
         raster = raster_of(image, size)
         if order is not None and wide_values.is_faint(image):
-            with contextlib.closing(self._open()) as low:
-                self._seek(low, number)
-                wide_values.find_planes(low)
-                wide_values.take_low_bytes(low, order)
-                low.load()
-                wide_values.add_low_bytes(image, low)
+            low = self._open()
+            self._seek(low, number)
+            wide_values.find_planes(low)
+            wide_values.take_low_bytes(low, order)
+            low.load()
+            image = wide_values.combined(image, low)
         return dataclasses.replace(raster, image=wide_values.unsigned(image))
 
     def _seek(self, image: "Image.Image", number: int) -> None:

@@ -59,20 +59,23 @@ def is_faint(image: "Image.Image") -> bool:
     return min(highest(image)) <= _FAINT
 
 
-def add_low_bytes(image: "Image.Image", low: "Image.Image") -> None:
-    """Scale faint high bytes with their low bytes to 8 bits, in place.
+def combined(image: "Image.Image", low: "Image.Image") -> "Image.Image":
+    """Return 8 bits of faint high bytes and their low bytes; the images may be changed.
 
     Values up to 255 are taken as they are; others up to 4095 are divided by 16.
     """
     from PIL import Image
 
     mosts = highest(image)
+    if max(mosts) == 0:
+        return low
     for top in range(0, image.height, _ROWS):
         box = (0, top, image.width, min(top + _ROWS, image.height))
         pairs = zip(image.crop(box).split(), low.crop(box).split(), mosts, strict=True)
         bands = [_scaled(np.asarray(high), np.asarray(other), most) for high, other, most in pairs]
         strip = Image.merge(image.mode, [Image.fromarray(band) for band in bands])
         image.paste(strip, box)
+    return image
 
 
 def _scaled(high: Any, low: Any, most: int) -> Any:
