@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mnistry.datasets.checks import probable_mistakes
-from mnistry.datasets.dataset import Dataset, Split
+from mnistry.datasets.dataset import Dataset, Origin, Split
 from mnistry.errors import DataError
 
 
@@ -121,6 +121,13 @@ def test_renumbered_labels_are_told_with_the_options_that_mend_it():
     images, labels = sample()
     (notice,) = probable_mistakes(dataset(Split(images, (labels + 1) % 10)))
     assert "give --relabel 0=9 --relabel 1=0 --relabel 2=1" in notice
+
+
+@pytest.mark.parametrize("how", [Origin(labels_from=1), Origin(relabel=("10=0",))])
+def test_labels_that_an_option_renumbered_are_mended_by_leaving_it_out(how):
+    images, labels = sample()
+    (notice,) = probable_mistakes(dataset(Split(images, (labels + 1) % 10)), how)
+    assert notice.endswith(("leave out --labels-from 1", "leave out --relabel 10=0"))
 
 
 def test_images_at_half_strength_and_blank_ones_are_told():

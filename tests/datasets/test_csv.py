@@ -369,3 +369,21 @@ def test_the_quick_way_reads_what_looking_at_each_value_reads(lines):
         for label, fields in zip(labels, wanted, strict=True):
             plain = fields[0].strip(' "')
             assert label == plain or float(label) == float(plain)
+
+
+@pytest.mark.parametrize("names", [[f"label_{i}" for i in range(8)], list("01234567")])
+def test_a_column_of_ones_for_each_class_holds_the_labels(tmp_path, names):
+    header = ",".join(("writer2", *names, *csv.PIXELS))
+    hot = np.eye(8, dtype=int)[LABELS]
+    lines = [row(f"5,{','.join(map(str, h))}", x) for h, x in zip(hot, IMAGES, strict=True)]
+    dataset = csv.read(save(tmp_path / "data.csv", [header, *lines]))
+    assert dataset.train.labels.tolist() == LABELS
+    np.testing.assert_array_equal(dataset.train.images.reshape(-1, 784), IMAGES)
+    assert dataset.extra["train"]["writer2"].tolist() == [5] * 4
+
+
+def test_booleans_are_refused_with_the_numbers_to_write(tmp_path):
+    lines = [HEADER, row(7, (IMAGES[0] > 127).tolist())]
+    path = save(tmp_path / "data.csv", lines)
+    with pytest.raises(DataError, match=r"column pixel0: '(True|False)' .* pixels \* 255"):
+        csv.read(path)

@@ -32,6 +32,16 @@ def test_class_folders_are_a_training_split_in_order(root):
     assert dataset.notices == dataset.failures == ()
 
 
+def test_pictures_whose_names_have_no_ending_are_told_by_their_content(root):
+    for path in sorted(root.rglob("*.png")):
+        path.rename(path.with_suffix(""))
+    (root / "3" / "README").write_text("two threes")
+    dataset = folder.read(root)
+    assert dataset.train.labels.tolist() == [3, 3, 7]
+    assert (len(dataset.notices), dataset.failures) == (1, ())
+    assert "3/README" in dataset.notices[0]
+
+
 def test_train_and_test_folders_are_two_splits(tmp_path):
     save(tmp_path / "train" / "1" / "a.png", 110)
     save(tmp_path / "test" / "2" / "a.png", 120)

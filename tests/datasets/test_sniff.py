@@ -2,6 +2,7 @@
 
 import builtins
 import gzip
+import json
 import shlex
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import scipy.io
 
 from mnistry.datasets import idx, names, sniff
 from mnistry.datasets.dataset import Origin
@@ -252,3 +254,26 @@ def test_16_bits_are_refused_with_code_that_scales_them(tmp_path, white, factor)
     code = str(caught.value).partition("give the 0–255 image, ")[2].partition(";")[0]
     scaled = eval(code, {"images": images, "np": np})  # noqa: S307 (what a user is told)
     assert abs(scaled - forms.IMAGES).max() <= 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_columns_of_pixels_in_json_are_images(tmp_path, whole):
+    """As pandas and polars write a table: an object for each column, or one for each row."""
+    images, labels = forms.IMAGES[:4].reshape(4, 784).tolist(), forms.LABELS[:4].tolist()
+    names_of_columns = ["label", *forms.PIXELS]
+    rows = zip(labels, images, strict=True)
+    table = [dict(zip(names_of_columns, (label, *image), strict=True)) for label, image in rows]
+    if whole:
+        table = {name: {i: row[name] for i, row in enumerate(table)} for name in names_of_columns}
+    (tmp_path / "data.json").write_text(json.dumps(table))
+    train = sniff.read(tmp_path / "data.json").train
+    np.testing.assert_array_equal(train.images, forms.IMAGES[:4])
+    np.testing.assert_array_equal(train.labels, forms.LABELS[:4])
+
+
+def test_compressed_arrays_of_matlab_begin_anywhere(tmp_path):
+    """Compressed, an array ends without the bytes that would fill eight."""
+    for length in range(1, 9):
+        arrays = {"n" * length: np.arange(length), "X": forms.IMAGES[:9], "y": forms.LABELS[:9]}
+        scipy.io.savemat(tmp_path / "data.mat", arrays, do_compression=True)
+        np.testing.assert_array_equal(sniff.read(tmp_path / "data.mat").train.labels, arrays["y"])

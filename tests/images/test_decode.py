@@ -1,15 +1,18 @@
+import struct
 import subprocess
 import sys
 import warnings
 import zlib
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from mnistry.errors import DataError, Notice
 from mnistry.images.decode import decode_image, open_content, open_file, read_image
+from mnistry.images.sources import one_page
 
 GREYS = np.array([[0, 40, 80], [120, 160, 255]], np.uint8)
 
@@ -114,6 +117,58 @@ def test_fault_94_deep_pixels_that_hold_0_to_255_are_not_black(tmp_path, kind):
 def test_fault_94_12_bits_in_16_are_scaled_from_4095(tmp_path):
     path = save(tmp_path / "deep.png", np.array([[0, 2048, 4095]], np.uint16))
     assert read_image(path).tolist() == [[0, 128, 255]]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("alpha", [None, 255, 65535])
+@pytest.mark.parametrize("factor", [1, 16, 257])
+def test_colours_of_16_bits_are_scaled_as_greys_are(tmp_path, suffix, alpha, factor):
+    colours = np.stack([GREYS.astype(np.uint16) * factor] * 3, axis=-1)
+    if alpha is not None:
+        colours = np.dstack([colours, np.full(GREYS.shape, alpha, np.uint16)])
+    cv2.imwrite(str(tmp_path / f"deep{suffix}"), colours)
+    np.testing.assert_allclose(read_image(tmp_path / f"deep{suffix}"), GREYS, atol=1)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("factor", [1, 257])
+def test_separate_planes_of_16_bits_are_read(tmp_path, order, factor):
+    plane = (GREYS.astype(int) * factor).astype(f"{order}u2").tobytes()
+    (tmp_path / "planes.tif").write_bytes(planar_tiff(order, plane))
+    np.testing.assert_array_equal(read_image(tmp_path / "planes.tif"), GREYS)
+    with Image.open(tmp_path / "planes.tif") as image:
+        if factor == 257:  # Pillow keeps the high bytes alone
+            np.testing.assert_array_equal(one_page(image).grey, GREYS)
+
+
+def planar_tiff(order: str, plane: bytes) -> bytes:
+    """Write red, green and blue of `GREYS`, three times the same plane of 16 bits, one by one."""
+    height, width = GREYS.shape
+    entries = [(256, width), (257, height), (258, 16), (259, 1), (262, 2), (277, 3), (278, height)]
+    entries += [(284, 2), (273, 0), (279, 0)]
+    end = 8 + 2 + 12 * len(entries) + 4
+    lists = {258: (16,) * 3, 273: tuple(end + 36 + k * len(plane) for k in range(3))}
+    lists[279] = (len(plane),) * 3
+    head, tail = (
+        struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, len(entries)),
+        b"",
+    )
+    for tag, value in sorted(entries):
+        if tag in lists:
+            head += struct.pack(f"{order}HHII", tag, 4, 3, end + len(tail))
+            tail += struct.pack(f"{order}3I", *lists[tag])
+        else:
+            head += struct.pack(f"{order}HHII", tag, 4, 1, value)
+    return head + bytes(4) + tail + 3 * plane
+
+
+def test_unsigned_32_bits_are_scaled(tmp_path):
+    numbers = GREYS.astype(np.uint32) * 0x01010101
+    path = save(tmp_path / "deep.tiff", numbers.view(np.int32))
+    signed, unsigned = (struct.pack("<HHIHH", 339, 3, 1, kind, 0) for kind in (2, 1))
+    assert signed in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(signed, unsigned))
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.tiff"), GREYS)
 
 
 @pytest.mark.parametrize("value", [-1, 70_000])

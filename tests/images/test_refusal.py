@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -73,6 +74,7 @@ FILES = {
     "mz.txt": (b"mz, ifh and fea1 are three words", "a text file", "mnistry data mz.txt"),
     "a.miff": (b"id=ImageMagick  version=1.0\n", "a rare format", "magick a.miff a.png"),
     "shout.png": (b"<!DocType HTML><HTML>", "a web page", "download the picture"),
+    "a.jls": (b"\xff\xd8\xff\xf7\0\x0b\x08", "a rare format", "magick a.jls a.png"),
     "noise.png": (bytes(range(8, 256)) * 9, "no image of an accepted format", "save it as PNG"),
 }
 
@@ -90,6 +92,18 @@ def test_fault_53_a_file_is_named_with_the_command_that_mends_it(
     assert message.startswith(f"{name}: ")
     assert what in message.partition("; expected PNG, JPEG")[0]
     assert remedy in message.partition(", PDF; ")[2]
+
+
+def test_a_tiff_of_a_rare_kind_is_called_a_tiff(tmp_path) -> None:
+    cv2.imwrite(str(tmp_path / "a.tif"), np.zeros((9, 9), np.float64))
+    with pytest.raises(DataError, match=r"a TIFF that .* rare kind; save it as PNG with 8 bits"):
+        one_page(tmp_path / "a.tif")
+
+
+def test_the_reason_of_a_damaged_heic_ends_with_a_word() -> None:
+    content = (Path(__file__).parent / "heic" / "clear.heic").read_bytes()
+    with pytest.raises(DataError, match=r"[\w)]; copy it again, or save it as PNG"):
+        one_page(content[: len(content) // 2])
 
 
 def test_content_without_a_name_is_told_too() -> None:

@@ -97,7 +97,7 @@ def test_an_image_of_pillow_is_turned_as_its_exif_data_say() -> None:
         (GREYS[:0], ["shape (0, 3)"]),
         (GREYS.astype("U"), ["an array of <U3"]),
         (io.StringIO("text"), ["open as text", 'mode "rb"']),
-        ([[1, 2]], ["a list", "numpy.asarray"]),
+        ([[1, 2]], ["a list", "read_all(*pictures)", "numpy.asarray"]),
         (b"", ["an empty file"]),
     ],
 )

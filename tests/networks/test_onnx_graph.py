@@ -159,7 +159,11 @@ def test_batch_normalization_of_channels_and_of_flat_values():
     )
 
 
-@pytest.mark.parametrize("name", ["linear", "relu", "sigmoid", "tanh", "elu", "softmax"])
+@pytest.mark.parametrize(
+    "name",
+    ["linear", "relu", "sigmoid", "tanh", "elu", "selu", "softplus", "softsign", "softmax",
+     "log_softmax"],
+)  # fmt: skip
 def test_activation_inside_and_as_a_layer_for_flat_values_and_images(name):
     compare(
         branches(

@@ -151,5 +151,5 @@ def _from_path(path: Path, origin: Origin) -> Dataset:
     dataset = mnist.recognised(dataset)
     if dataset.name == "mnist":
         return dataset
-    notices = (*dataset.notices, *checks.probable_mistakes(dataset))
+    notices = (*dataset.notices, *checks.probable_mistakes(dataset, origin))
     return dataclasses.replace(dataset, notices=notices)

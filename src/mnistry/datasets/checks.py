@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets.dataset import DIGITS, Dataset, Images, Labels, Split
+from mnistry.datasets.dataset import AS_IS, DIGITS, Dataset, Images, Labels, Origin, Split
 from mnistry.errors import DataError
 from mnistry.images.polarity import has_light_border
 from mnistry.percent import percent
@@ -24,8 +24,8 @@ _LIES_RIGHT, _LIES_WRONG, _NO_DIGITS = 0.75, 0.5, 0.3
 _CERTAIN = 0.9  # an answer of this probability
 
 
-def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
-    """Return a notice for each probable mistake in a dataset.
+def probable_mistakes(dataset: Dataset, how: Origin = AS_IS) -> tuple[str, ...]:
+    """Return a notice for each probable mistake in a dataset, which was read as `how` says.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def probable_mistakes(dataset: Dataset) -> tuple[str, ...]:
     notices += _rare_classes(dataset)
     labelled = [s for s in dataset.splits().values() if s.labels is not None]
     if labelled and dataset.classes == DIGITS:
-        notices += _not_as_labelled(labelled[0])
+        notices += _not_as_labelled(labelled[0], how)
     return tuple(notices)
 
 
@@ -88,7 +88,7 @@ def _rare_classes(dataset: Dataset) -> list[str]:
     return notices
 
 
-def _not_as_labelled(split: Split) -> list[str]:
+def _not_as_labelled(split: Split, how: Origin) -> list[str]:
     """Return a notice if the built-in network does not read the images as they are labelled."""
     from mnistry.errors import ModelError
     from mnistry.inference import onnx_session
@@ -116,15 +116,15 @@ def _not_as_labelled(split: Split) -> list[str]:
     others = [np.mean(answers(turn(some)).argmax(axis=1) == own) for _, turn, _ in _TURNS]
     best = int(np.argmax(others))
     if others[best] > _LIES_RIGHT:
-        how, _, remedy = _TURNS[best]
+        lie, _, remedy = _TURNS[best]
         return [
-            f"the images seem to {how}: {percent(others[best], places=0)} of {len(some)} are read "
+            f"the images seem to {lie}: {percent(others[best], places=0)} of {len(some)} are read "
             f"as labelled when that is undone, {percent(right, places=0)} as they are; {remedy}"
         ]
     if len(images) < _ENOUGH or len(np.unique(labels)) <= 2:
         return []
     if float(np.mean(given.max(axis=1) > _CERTAIN)) > _LIES_RIGHT:
-        return [_relabelled(given.argmax(axis=1), own, right)]
+        return [_relabelled(given.argmax(axis=1), own, right, how)]
     if max(right, *others) < _NO_DIGITS:
         return [
             f"the built-in network reads {percent(right, places=0)} of {len(some)} images as "
@@ -158,7 +158,7 @@ _TURNS: tuple[tuple[str, Callable[[Images], Images], str], ...] = (
 )
 
 
-def _relabelled(read: NDArray[np.intp], labels: Labels, right: float) -> str:
+def _relabelled(read: NDArray[np.intp], labels: Labels, right: float, how: Origin) -> str:
     """Return a notice: the network is sure of the digits, and they are labelled otherwise."""
     usual = {
         int(label): np.bincount(read[labels == label], minlength=10) for label in np.unique(labels)
@@ -166,6 +166,10 @@ def _relabelled(read: NDArray[np.intp], labels: Labels, right: float) -> str:
     pairs = {label: int(counts.argmax()) for label, counts in usual.items()}
     agree = sum(int(counts.max()) for counts in usual.values()) / len(read)
     if agree > _LIES_RIGHT and len(set(pairs.values())) == len(pairs):
+        given = [f"--relabel {change}" for change in how.relabel]
+        given += [f"--labels-from {how.labels_from}"] * bool(how.labels_from)
+        if given:
+            return f"the labels are other digits' than the images': leave out {' '.join(given)}"
         shown = " ".join(f"--relabel {old}={new}" for old, new in pairs.items() if old != new)
         return f"the labels seem to be renumbered: give {shown}"
     return (

@@ -9,7 +9,8 @@ import csv
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,11 @@ def table_of(
     """Parse the rows of a table whose columns are known, after a number of other lines."""
     blocks = read_blocks(chunks, layout, path, row=before + 1)
     images, others, rows = _collected(blocks, layout, path)
+    hot = [] if how.labels is not None else _one_hot(layout, others)
+    if hot:
+        extra = {layout.columns[i]: values for i, values in others.items() if i not in hot}
+        labels = np.stack([others[place] for place in hot], axis=1).argmax(axis=1)
+        return Table(images, labels, f"{layout.columns[hot[0]]}, …", rows, extra)
     label = _label_column(layout, how, path)
     extra = {
         layout.columns[place] or "index": values
@@ -240,6 +246,22 @@ def table_of(
     if label is None:
         return Table(images, None, "", rows, extra)
     return Table(images, others[label], layout.columns[label], rows, extra)
+
+
+def _one_hot(layout: Layout, others: Mapping[int, NDArray[np.generic]]) -> list[int]:
+    """Return the places of numbered columns of which one is 1 in each row, and the others 0."""
+    groups: dict[str, list[int]] = {}
+    for place in others:
+        name = _place(layout.columns[place])
+        if name is not None and name[1:] == (len(groups.get(name[0], [])), None):
+            groups.setdefault(name[0], []).append(place)
+    for places in groups.values():
+        values = np.stack([others[place] for place in places], axis=1)
+        if 2 <= len(places) <= MAX_CLASSES and values.dtype.kind == "i":
+            is_one = values == 1
+            if (is_one | (values == 0)).all() and (is_one.sum(axis=1) == 1).all():
+                return places
+    return []
 
 
 def read_blocks(
@@ -417,18 +439,20 @@ def _pixel(text: str) -> int | None:
 
 def _no_pixel(text: str, where: str) -> DataError:
     """Return the error for a text that is not a pixel's value."""
-    divided = NUMBER.fullmatch(text) and 0 < float(text) < 1
+    remedy = None
+    if NUMBER.fullmatch(text) and 0 < float(text) < 1:
+        remedy = "if the pixels are divided by 255, multiply them by 255 and round"
+    elif text.lower() in ("true", "false"):
+        remedy = "write 255 for ink and 0 for paper: pixels * 255"
+    elif "\0" in text:
+        remedy = _CUT_OFF
     return DataError(
         f"{text[:20] + '…' * (len(text) > 20)!r} is not a pixel value"
         if text
         else "the field is empty",
         where=where,
         expected="a whole number from 0 to 255",
-        remedy="if the pixels are divided by 255, multiply them by 255 and round"
-        if divided
-        else _CUT_OFF
-        if "\0" in text
-        else None,
+        remedy=remedy,
     )
 
 
@@ -671,7 +695,9 @@ def pixel_columns(names: Sequence[str], path: Path, row: int = 1) -> tuple[int, 
             remedy='call the column of labels "label"',
         )
     places = [_place(name) for name in names]
-    start = next((i for i, place in enumerate(places) if place is not None), None)
+    prefixes = Counter(place[0] for place in places if place is not None)
+    usual = max(prefixes, key=lambda prefix: prefixes[prefix], default=None)
+    start = next((i for i, place in enumerate(places) if place and place[0] == usual), None)
     if start is None:
         raise DataError(
             f"column 1 is {names[0][:20]!r}", where=where, expected=f"784 pixels: {_USUAL}"

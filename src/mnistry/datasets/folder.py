@@ -17,11 +17,12 @@ from mnistry.datasets.dataset import AS_IS, FEW_LEVELS, Dataset, Images, Origin
 from mnistry.errors import DataError
 from mnistry.images.decode import decode_numbers, read_content, read_image
 from mnistry.images.find import ENDINGS
+from mnistry.images.formats import HEAD_BYTES, is_picture
 
 # Endings of other files that often lie beside pictures.
 _JUNK = frozenset(
     (
-        *("", ".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".db", ".ini"),
+        *(".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".db", ".ini"),
         *(".zip", ".gz", ".tar", ".yml", ".yaml", ".py", ".ipynb", ".npz", ".h5", ".mat"),
     )
 )
@@ -328,7 +329,7 @@ class _Scan:
         for path in self.entries(folder):
             if path.is_dir():
                 folders.append(path)
-            elif path.suffix.lower() in ENDINGS or path.suffix.lower() not in _JUNK:
+            elif path.suffix.lower() in ENDINGS or not _is_junk(path):
                 pictures.append(path)
             else:
                 self.others.append(path)
@@ -412,6 +413,17 @@ class _Scan:
             what = "files and folders where no images are expected"
             found.append(f"skipped {len(self.others):,} {what}: {names}{more}")
         return tuple(found)
+
+
+def _is_junk(path: Path) -> bool:
+    """Return whether a file is no picture, by its name's ending, or without one by its content."""
+    if path.suffix:
+        return path.suffix.lower() in _JUNK
+    try:
+        with path.open("rb") as file:
+            return not is_picture(file.read(HEAD_BYTES))
+    except OSError:  # reading it reports the error
+        return False
 
 
 def _read_scaled(path: Path) -> Images:

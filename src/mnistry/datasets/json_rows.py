@@ -5,13 +5,14 @@ keys tell which values are images and labels. Knows nothing of what the labels m
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets import names
+from mnistry.datasets import csv, names
 from mnistry.datasets.assemble import Source
 from mnistry.datasets.dataset import AS_IS, Origin
 from mnistry.datasets.text_files import pieces
@@ -37,9 +38,10 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
     if isinstance(value, dict):
         arrays = {
             str(name): array
-            for name, values in value.items()
-            if isinstance(values, list) and (array := _array(values)) is not None
+            for name, column in value.items()
+            if isinstance(cells := _cells(column), list) and (array := _array(cells)) is not None
         }
+        arrays = _with_pixels_joined(arrays, path)
         chosen, notices = names.choose_arrays({n: a.shape for n, a in arrays.items()}, how, path)
         found = {key: arrays[name] for key, name in chosen.items()}
         return Source(path, found, chosen, names.classes_of(path), notices=notices)
@@ -49,6 +51,25 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
     if table.shape[1:] == (_PIXELS + 1,):
         return _rows(table, path)
     return Source(path, {"x_test": table}, classes=names.classes_of(path))
+
+
+def _cells(column: Any) -> Any:
+    """Return a column's cells; pandas writes an object of them, by the rows' names."""
+    return list(column.values()) if isinstance(column, dict) else column
+
+
+def _with_pixels_joined(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
+    """Return arrays; columns of one pixel each become one array of images."""
+    columns = [name for name, array in arrays.items() if array.ndim == 1]
+    if len(columns) < csv.FEWEST_PIXELS or len({len(arrays[name]) for name in columns}) > 1:
+        return arrays
+    start, stop = csv.pixel_columns(columns, path)
+    pixels = columns[start:stop]
+    side = math.isqrt(len(pixels))
+    rest = {name: array for name, array in arrays.items() if name not in pixels}
+    label, _ = names.label_column(list(rest), path)
+    joined = np.stack([arrays[name] for name in pixels], axis=1).reshape(-1, side, side)
+    return {"images": joined} | ({"labels": rest[label]} if label is not None else {})
 
 
 def _parsed(path: Path) -> Any:

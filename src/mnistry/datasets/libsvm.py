@@ -1,6 +1,6 @@
 """Tables in LIBSVM's format, in which its site publishes MNIST and USPS: ``label index:value …``.
 
-Indices count from 1, and pixels that are 0 are left out.
+Indices count from 1, in scikit-learn's files often from 0, and pixels that are 0 are left out.
 """
 
 from pathlib import Path
@@ -21,7 +21,8 @@ _MOST = 10**9  # the largest index or pixel value that is accepted
 def source(path: Path, _: Origin = AS_IS) -> Source:
     """Read a table of labels and sparse pixels.
 
-    USPS's images have 16x16 pixels from -1 to 1 and labels from 1, where 1 is zero.
+    USPS's images have 16x16 pixels from -1 to 1 and labels from 1, where 1 is zero. Indices count
+    from 0 if one is 0 or a comment before the rows says so, as scikit-learn writes it.
 
     Raises
     ------
@@ -31,7 +32,10 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
     labels: list[float] = []
     rows: list[int] = []
     sparse: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    first = 1
     for number, line in lines(path):
+        if not rows and b"zero-based" in line.partition(b"#")[2]:
+            first = 0
         content = line.partition(b"#")[0].strip()
         if not content:
             continue
@@ -42,9 +46,9 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
             right = all(pair.count(b":") == 1 for pair in pairs) and len(numbers) == 2 * len(pairs)
             if not right or not (abs(numbers) <= _MOST).all():  # NaN counts as wrong
                 raise ValueError
-            if ((places < 1) | (places % 1 > 0)).any():
+            if ((places < 0) | (places % 1 > 0)).any():
                 raise ValueError
-            indices = places.astype(np.int64) - 1
+            indices = places.astype(np.int64)
             if (np.diff(indices) <= 0).any():
                 raise ValueError
             labels.append(float(label))
@@ -52,17 +56,24 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
             raise DataError(
                 f"{content[:30].decode(errors='replace')!r} is not a row",
                 where=f"{path}, row {number}",
-                expected="label index:value index:value …, with ascending indices from 1",
+                expected="label index:value index:value …, with ascending indices",
             ) from None
-        if indices.size and indices[-1] >= _PIXELS:
-            raise DataError(
-                f"index {indices[-1] + 1}", where=f"{path}, row {number}", expected="at most 784"
-            )
+        if indices.size:
+            first = min(first, int(indices[0]))
+            if indices[-1] >= _PIXELS + first:
+                raise DataError(
+                    f"index {indices[-1]}",
+                    where=f"{path}, row {number}",
+                    expected=f"{first} to {_PIXELS - 1 + first}",
+                )
         rows.append(number)
         sparse.append((indices, numbers[1::2].astype(np.float32)))
         if len(rows) > min(MAX_ROWS, MAX_ARRAY_BYTES // 4 // _PIXELS):
             raise DataError("too many rows", where=path, expected="fewer")
-    return as_source(path, _table(labels, rows, sparse))
+    last = max((int(indices[-1]) for indices, _ in sparse if indices.size), default=0)
+    if last >= _PIXELS + first:
+        raise DataError(f"indices 0 and {last}", where=path, expected="0 to 783, or 1 to 784")
+    return as_source(path, _table(labels, rows, [(i - first, values) for i, values in sparse]))
 
 
 def _table(

@@ -145,12 +145,13 @@ def _elements(data: memoryview, order: str, path: Path) -> Iterator[tuple[int, m
     while place + 8 <= len(data):
         kind, size = np.frombuffer(data[place : place + 8], f"{order}u4").tolist()
         start = place + 8
-        if kind >> 16:  # a small element: its size and content are within the eight bytes
+        small = kind >> 16 > 0  # its size and content are within the eight bytes
+        if small:
             kind, size, start = kind & 0xFFFF, kind >> 16, place + 4
             place += 8
         else:
             place = start + size + (0 if kind == _COMPRESSED else -size % 8)
-        if start + size > len(data) or (start % 8 and size > 4):
+        if start + size > len(data) or (small and size > 4):
             raise DataError(
                 f"an element of {size:,} bytes, where {len(data) - start:,} are left", where=path
             )

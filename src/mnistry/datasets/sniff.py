@@ -88,7 +88,7 @@ FORMATS = (
     Format(re.compile(rb"MATLAB 7\.3 MAT-file|\x89HDF\r\n"), (".h5", ".hdf5"), hdf5.source),
     Format(re.compile(rb"(?:\s|%[^\n]*\n)*@relation", re.I), (".arff", ".arff.gz"), arff.source),
     Format(
-        re.compile(rb"[+-]?[0-9.]+ +[0-9]+:[0-9.eE+-]+"),
+        re.compile(rb"(?:#[^\n]*\n)*[+-]?[0-9.]+ +[0-9]+:[0-9.eE+-]+"),
         (".libsvm", ".svm", ".bz2", ".scale"),
         libsvm.source,
     ),

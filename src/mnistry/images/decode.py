@@ -29,6 +29,7 @@ from mnistry.images.formats import (
     too_many_pixels,
 )
 from mnistry.images.pixels import to_grey
+from mnistry.images.wide_values import find_planes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -295,6 +296,7 @@ def page_of_image(image: "Image.Image", where: str) -> Page:
     if image.width * image.height > MAX_PIXELS:
         raise too_many_pixels(where, MAX_PIXELS)
     try:
+        find_planes(image)
         return _upright(raster_of(image), 1, where, luma=False)
     except DataError:
         raise

@@ -123,7 +123,7 @@ def main() -> None:
                 answer, pixels = opened.page(**asked)
                 answer["bytes"] = len(pixels)
         except Exception as error:  # hostile bytes make decoders raise anything
-            answer = {"error": str(error), "refused": isinstance(error, _RefusedError)}
+            answer = {"error": str(error).strip(), "refused": isinstance(error, _RefusedError)}
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.write(pixels)
         sys.stdout.buffer.flush()

@@ -5,6 +5,7 @@ Knows nothing of what a page shows.
 """
 
 import contextlib
+import dataclasses
 import re
 import threading
 import warnings
@@ -18,9 +19,10 @@ import cv2
 import numpy as np
 
 from mnistry.errors import DataError, Notice
-from mnistry.images import isolated
+from mnistry.images import isolated, wide_values
 from mnistry.images.pdf import Pdf
 from mnistry.images.refusal import refusal
+from mnistry.system.file_kinds import kind_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -43,7 +45,8 @@ _MAX_PLAIN_BYTES = 4_000_000
 # through all of them.
 _MAX_COEFFICIENTS, _MAX_PASSED = 150_000_000, 4_000_000_000
 HEAD_BYTES = 1024  # bytes that show a file's format
-_JPEG = b"\xff\xd8\xff"
+_JPEG, _JPEG_LS = b"\xff\xd8\xff", b"\xff\xd8\xff\xf7"
+_AS_PNG = "save it as PNG with 8 bits a pixel"
 
 _ORIENTATION, _SUBFILE = 0x0112, 0x00FE  # tags of EXIF and TIFF
 _REDUCED_OR_MASK = 0b101  # of a TIFF's page: a smaller copy of another, or its transparency
@@ -95,7 +98,7 @@ def open_decoder(source: bytes | Path, head: bytes, where: str) -> Decoder:
     elif _is_heic(head):
         decoder = _Heic(source, where)
     else:
-        decoder = _PillowPages(source, where)
+        decoder = _PillowPages(source, head, where)
     if decoder.count > MAX_PAGES:
         decoder.close()
         raise DataError(
@@ -136,6 +139,8 @@ def is_picture(head: bytes) -> bool:
     if head[4:8] == b"ftyp":
         known = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"}
         return bool(_brands(head) & known)
+    if head.startswith(_JPEG_LS):
+        return False
     return (
         head.startswith((b"\x89PNG\r\n\x1a\n", _JPEG, b"GIF87a", b"GIF89a", b"BM"))
         or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
@@ -147,8 +152,8 @@ def is_picture(head: bytes) -> bool:
 class _PillowPages:
     """The pages of a TIFF, or the one of a picture file of another format."""
 
-    def __init__(self, source: bytes | Path, where: str) -> None:
-        self._where, self._source = where, source
+    def __init__(self, source: bytes | Path, head: bytes, where: str) -> None:
+        self._where, self._source, self._head = where, source, head
         # Given a path, Pillow 13.0 maps the file, and then turns an uncompressed TIFF wrongly.
         self._file = source.open("rb") if isinstance(source, Path) else BytesIO(source)
         try:
@@ -175,6 +180,13 @@ class _PillowPages:
         except UnidentifiedImageError:
             if self._content[4:8] == b"ftyp":  # Pillow recognises only whole AVIF files
                 raise damaged(ValueError("it is incomplete"), self._where) from None
+            if kind_of(self._source) is None:
+                name = "TIFF" if _is_tiff(self._head) else "picture"
+                raise DataError(
+                    f"a {name} that is damaged, or has pixels of a rare kind",
+                    where=self._where,
+                    remedy=_AS_PNG,
+                ) from None
             raise refusal(self._source, self._where, ", ".join(ACCEPTED)) from None
         except Image.DecompressionBombError:
             raise too_many_pixels(self._where, MAX_PIXELS) from None
@@ -195,8 +207,7 @@ class _PillowPages:
         if self._is_decoded and self.count == 1:  # perhaps at another size
             self._image = self._open()
         image, self._is_decoded = self._image, True
-        if self.count > 1 or self._frames != [0]:
-            image.seek(self._frames[number - 1])
+        self._seek(image, number)
         most = MAX_JPEG_PIXELS if self._is_jpeg and side is not None else MAX_PIXELS
         if image.width * image.height > most:
             raise too_many_pixels(self._where, most)
@@ -205,7 +216,21 @@ class _PillowPages:
             self._check_scans()
             image.draft("YCbCr", image.size if side is None else _least(image.size, side))
         self._check_plain()
-        return raster_of(image, size)
+        wide_values.find_planes(image)
+        order = wide_values.byte_order(image)
+        raster = raster_of(image, size)
+        if order is not None and wide_values.is_faint(image):
+            low = self._open()
+            self._seek(low, number)
+            wide_values.find_planes(low)
+            wide_values.take_low_bytes(low, order)
+            low.load()
+            image = wide_values.combined(image, low)
+        return dataclasses.replace(raster, image=wide_values.unsigned(image))
+
+    def _seek(self, image: "Image.Image", number: int) -> None:
+        if self.count > 1 or self._frames != [0]:
+            image.seek(self._frames[number - 1])
 
     @property
     def _content(self) -> bytes:
@@ -400,4 +425,6 @@ def too_large(where: str, most: int, remedy: str) -> DataError:
 
 def damaged(error: Exception, where: str) -> DataError:
     """Return the error about a file that a decoder cannot decode."""
-    return DataError(f"a damaged image: {error}", where=where, remedy="save it again")
+    return DataError(
+        f"a damaged image: {error}", where=where, remedy=f"copy it again, or {_AS_PNG}"
+    )

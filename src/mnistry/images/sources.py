@@ -124,11 +124,17 @@ def _document(source: Source) -> Document | None:
     if isinstance(source, Page | np.ndarray) or _is_pillow(source):
         return None
     if not hasattr(source, "read"):
+        remedy = "give one of these, such as numpy.asarray(image)"
+        if isinstance(source, list | tuple):
+            remedy = (
+                "if it holds pictures: Reader.read_all(*pictures); if it holds numbers: "
+                "numpy.asarray(image)"
+            )
         raise DataError(
             f"a {type(source).__name__}",
             where=_NAME,
             expected="a path, bytes, an open file, an image of Pillow or an array of NumPy",
-            remedy="give one of these, such as numpy.asarray(image)",
+            remedy=remedy,
         )
     return decode.open_content(_content(source), _name(source))
 

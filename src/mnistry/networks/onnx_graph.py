@@ -26,9 +26,13 @@ OPSET, IR_VERSION = 17, 8
 
 _ACTIVATIONS = {
     "elu": "Elu",
+    "log_softmax": "LogSoftmax",
     "relu": "Relu",
+    "selu": "Selu",
     "sigmoid": "Sigmoid",
     "softmax": "Softmax",
+    "softplus": "Softplus",
+    "softsign": "Softsign",
     "tanh": "Tanh",
 }
 
@@ -246,7 +250,7 @@ def _activate(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     for name, operator in _ACTIVATIONS.items():
         if layer.activation is keras.activations.get(name):
             value = graph.settle(value)
-            if name == "softmax":
+            if operator.endswith("Softmax"):
                 return graph.add(operator, value, axis=_channel_axis(value))
             return graph.add(operator, value)
     raise _unsupported(layer, "its activation is not one of linear, " + ", ".join(_ACTIVATIONS))

@@ -78,6 +78,7 @@ _BEGINNINGS = (
     (Kind.GIMP, rb"gimp xcf"),
     (Kind.ICON, rb"\0\0\x01\0.\0|icns"),
     (Kind.OTHER_PICTURE,
+     rb"\xff\xd8\xff\xf7|"
      rb"DDS |/\* XPM|#\?RADIANCE|\x76\x2f\x31\x01|SIMPLE  =|FLIF|BPG\xfb|qoif|P[7Ff][\r\n ]"
      rb"|\x01\xda[\0\x01][\x01\x02]|\x0a[\0-\x05]\x01[\x01\x02\x04\x08]|\x59\xa6\x6a\x95|.{40} EMF"
      rb"|\xd7\xcd\xc6\x9a|#define \w+_width|id=ImageMagick|.{4}ftyp(?:heif|mif2|jxl|vvc)"),
