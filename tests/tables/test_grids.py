@@ -81,3 +81,12 @@ def test_lines_of_numbers_are_no_table(sheet) -> None:
     ruled = np.full((600, 800), 235, np.uint8)
     ruled[60:600:60] = 60
     assert shapes(ruled) == []
+
+
+def test_a_row_that_was_cut_out_between_its_upper_and_lower_line(sheet) -> None:
+    paper = sheet([["12", "3", "45", "6", "78"]])
+    (grid,) = find_grids(paper[42:98])
+    assert (grid.rows, grid.columns) == (1, 5)
+    np.testing.assert_allclose(grid.points[0, :, 0], [40 + 110 * i for i in range(6)], atol=3)
+    np.testing.assert_allclose(grid.points[1, :, 1], 55, atol=1)
+    assert not find_grids(sheet([["1111111", "11"]])[42:98, 42:145])  # ones are no walls

@@ -72,6 +72,10 @@ _LARGE = 0.08
 _CUT_OUT = 0.75
 # Its cells are at most this many times as long as high.
 _LONG = 6.0
+# A row may be cut out without its upper and lower line: then at least so many walls go to both
+# edges but for this part of the height, and each cell has at least this part of the usual width,
+# and at most its inverse.
+_FEW_WALLS, _TO_EDGE, _EVEN = 3, 0.12, 0.6
 # Lines that count as level once the picture is straightened fall or rise by at most this much for
 # each column.
 _SLOPING = 0.09
@@ -128,9 +132,10 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
         small = np.asarray(reduced(grey, (width, height)), np.uint8)
     contrast = _contrast(small)
     move = _rectification(contrast)
-    if move is None:
+    if move is None and max(small.shape) < _ROW * min(small.shape):
         return []
-    matrix, size = move
+    # Walls alone do not tell how a row was photographed.
+    matrix, size = move or (np.eye(3), small.shape[::-1])
     level = np.asarray(
         cv2.warpPerspective(contrast, matrix, size, flags=cv2.INTER_LINEAR), np.float32
     )
@@ -149,6 +154,9 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
         points = _whole(points, 0, ruling.column_borders, grey.shape).swapaxes(0, 1)
         if min(points.shape[:2]) > 2 or _is_cut_out(points, grey.shape):
             found.append(Grid(points))
+    if not found:
+        row = _cut_out_row(down, back, small.shape)
+        found = [] if row is None else [Grid((row + 0.5) / scale - 0.5)]
     found = _apart(found)
     areas = [float(np.prod(np.ptp(grid.points.reshape(-1, 2), axis=0))) for grid in found]
     found = [grid for grid, area in zip(found, areas, strict=True) if area >= _LARGE * max(areas)]
@@ -672,6 +680,48 @@ def _reached(lines: list[_Line], walls: Floats) -> list[_Line]:
         if float((inner[:, place] >= _WHOLE / 2).mean()) < _REACHED:
             return [line for i, line in enumerate(lines) if i != end]
     return lines
+
+
+def _cut_out_row(lines: Sequence[_Line], back: Floats, shape: tuple[int, ...]) -> Floats | None:
+    """Find the crossings of a row of cells whose walls go from edge to edge of a picture.
+
+    Parameters
+    ----------
+    lines
+        Nearly upright lines, in the straightened picture.
+    back
+        The homography from there to the picture.
+    shape
+        The picture's.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        Shape ``(2, columns + 1, 2)``: the picture's edges are the borders.
+    """
+    height, width = shape
+    walls = []
+    for line in lines:
+        ends = np.array([[line.at(y), y] for y in (line.start, line.stop)])
+        (x0, y0), (x1, y1) = mapped(ends, back).tolist()
+        whole = line.drawn(line.start, line.stop) >= _WHOLE
+        if whole and y0 <= _TO_EDGE * height and y1 >= (1 - _TO_EDGE) * height:
+            slope = (x1 - x0) / (y1 - y0)
+            walls.append([x0 - slope * y0, x0 + slope * (height - 1 - y0)])
+    if len(walls) < _FEW_WALLS:
+        return None
+    places = np.array(sorted(walls, key=sum))
+    usual = float(np.median(np.diff(places.mean(1))))
+    edges = np.array([[0.0, 0.0]]), np.array([[width - 1.0, width - 1.0]])
+    if np.abs(edges[0] - places[0]).mean() > _EVEN * usual:
+        places = np.concatenate([edges[0], places])
+    if np.abs(edges[1] - places[-1]).mean() > _EVEN * usual:
+        places = np.concatenate([places, edges[1]])
+    gaps = np.diff(places.mean(1))
+    if gaps.min() < _EVEN * usual or gaps.max() > usual / _EVEN or usual > _LONG * height:
+        return None
+    rows = np.broadcast_to(np.array([[0.0], [height - 1.0]]), places.T.shape)
+    return np.stack([places.T, rows], -1)
 
 
 def _is_cut_out(points: Floats, shape: tuple[int, ...]) -> bool:
