@@ -1,14 +1,18 @@
 """A page with a table is read by the table's cells, and what stands beside it as before."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 
 import mnistry
-from mnistry.reading import Reader
+from mnistry.images import sources
+from mnistry.reading import Reader, result
 from mnistry.reading.result import Digit
 from mnistry.tables import in_page
 from mnistry.tables.cells import Sheet
+from mnistry.tables.reader import read_in_detail
 
 SIDE, MARGIN = 40, 80
 SUDOKU = ["491375268", "576829314", "832164975", "7236 1459"]
@@ -83,6 +87,16 @@ def test_what_stands_beside_a_table_is_kept(reader: Reader) -> None:
     assert found.digits[0].box[1] < MARGIN
 
 
+def test_no_part_of_an_unclear_cell_is_a_number(reader: Reader) -> None:
+    (one,) = read_in_detail(reader, sources.one_page(page(SUDOKU, wide=64), 1600, None))
+    cells = [[result.Cell(text, None, 0.5, (0, 0, 9, 9)) for text in ("5 1/?", "5 1/2")]]
+    table = dataclasses.replace(
+        one, table=result.Table((0, 0, 18, 9), tuple(map(tuple, cells))), lines=()
+    )
+    (row,) = in_page._rows(table)
+    assert "".join(map(str, row.marks)) == "51/? 5 1/2"
+
+
 @pytest.mark.parametrize(("x", "width", "is_table"), [(44, 12, True), (34, 12, False)])
 def test_marks_that_cross_walls_are_no_table_but_written_on_squared_paper(
     x: int, width: int, is_table: bool
@@ -99,7 +113,7 @@ def test_marks_that_cross_walls_are_no_table_but_written_on_squared_paper(
 
 
 def test_characters_without_a_known_place_are_spread_over_their_cell() -> None:
-    cell = in_page.result.Cell("1.?", None, 0.5, (10, 20, 30, 40))
+    cell = result.Cell("1.?", None, 0.5, (10, 20, 30, 40))
     row = in_page._spread(cell)
     assert "".join(map(str, row.marks)) == "1.?"
     assert [mark.box for mark in row.marks] == [(10 + 10 * i, 20, 10, 40) for i in range(3)]

@@ -175,7 +175,9 @@ def _rows(one: DetailedTable) -> Iterator[_Row]:
             if last is not None and not (joined and last == j - 1):
                 marks.append(Sign(" ", 1.0, cell.box))
             found = _marks(one, i, j)
-            marks += found.marks
+            # Of a cell that is unclear, no part is a number by itself.
+            unclear = "?" in cell.text
+            marks += [mark for mark in found.marks if not (unclear and str(mark) == " ")]
             forms.append(found.forms)
             probabilities.append(found.probabilities)
             last = j
