@@ -157,8 +157,8 @@ EXPERIMENTS: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
         lambda seed: train(["--recipe", "mlp-1000", "--epochs", "14"], seed),
     ),
     "mlp-300-100-short": (
-        "300 + 100 hidden units, squared error, 8 passes instead of 20",
-        lambda seed: train(["--recipe", "mlp-300-100", "--epochs", "8"], seed),
+        "300 + 100 hidden units, squared error, 6 passes instead of 20",
+        lambda seed: train(["--recipe", "mlp-300-100", "--epochs", "6"], seed),
     ),
     "lenet-1-smaller": (
         "LeNet-1, digits of 16x16 pixels",
