@@ -114,6 +114,31 @@ def test_several_pictures_have_a_strip_and_a_small_one_is_enlarged(open_view, ph
     expect(page.locator("#photo-numbers input")).to_have_value("9")
 
 
+def test_pages_of_a_pdf_that_the_browser_cannot_show_are_shown(open_view, photo):
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(photo)) as image:
+        image.save(file, "PDF", save_all=True, append_images=[image.crop((0, 0, 900, 230))])
+    page = open_view("photo")
+    drop(page, (file.getvalue(), "scan.pdf"))
+    strip = page.locator("#photo-strip button")
+    expect(strip).to_have_count(2)
+    for index, count in enumerate((2, 1)):
+        strip.nth(index).click()
+        expect(page.locator(".box")).to_have_count(count)
+        expect(page.locator("#photo-hint")).to_be_hidden()
+        drawn = page.evaluate(
+            """() => {
+              const canvas = document.getElementById("photo-canvas");
+              const copy = new OffscreenCanvas(canvas.width, canvas.height);
+              const pen = copy.getContext("2d", { willReadFrequently: true });
+              pen.drawImage(canvas, 0, 0);
+              const { data } = pen.getImageData(0, 0, copy.width, copy.height);
+              return data.filter((value, i) => i % 4 === 0 && value < 128).length / data.length;
+            }"""
+        )
+        assert 0.001 < drawn < 0.2  # ink on light paper
+
+
 def test_a_table_is_shown_cell_by_cell_and_corrected(open_view, tmp_path):
     images, labels = mnistry.load("sample").train
     sheet = np.full((300, 340), 235, np.uint8)

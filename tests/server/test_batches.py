@@ -1,10 +1,12 @@
 """Several pictures and pages in one request."""
 
 import base64
+import io
 import json
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from mnistry import Reader
@@ -74,6 +76,19 @@ def test_an_answer_has_the_fields_that_are_asked_for(client: TestClient, drawing
     assert "image" not in usual["digits"][0]
     (digit,) = client.post("/api/read?fields=details", content=drawing).json()["digits"]
     assert len(digit["image"]) == 28
+    assert "preview" not in client.post("/api/read?fields=all", content=drawing).json()
+
+
+def test_a_preview_of_each_page_is_sent_if_it_is_asked_for(client: TestClient) -> None:
+    answer = client.post("/api/read?fields=all,preview", content=pdf(2)).json()
+    for one in answer["results"]:
+        kind, text = one["preview"].split(",")
+        assert kind == "data:image/jpeg;base64"
+        width, height = one["picture"]
+        with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+            assert max(image.size) <= 1200
+            assert abs(image.width / image.height - width / height) < 0.01
+            assert image.convert("L").getpixel((5, 5)) > 200
 
 
 @pytest.mark.parametrize(

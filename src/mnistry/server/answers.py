@@ -3,11 +3,14 @@
 An answer is JSON in bytes, so that it is written where it is computed.
 """
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mnistry.errors import DataError
 from mnistry.images import decode, sources
@@ -15,13 +18,15 @@ from mnistry.images.decode import Page
 from mnistry.reading import Reader
 from mnistry.reading.ink import LONG_SIDE
 from mnistry.reading.reader import TABLE_SIDE
-from mnistry.server.tasks import DETAILS, FORM, JSON, PNG, Answer, Task
+from mnistry.server.tasks import DETAILS, FORM, JSON, PNG, PREVIEW, Answer, Task
 
 if TYPE_CHECKING:
     from mnistry.forms.reading import FormReader
 
 _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
 _DECIMALS = 6  # of probabilities
+# The long side of a preview, in pixels at most, and its quality as a JPEG.
+_PREVIEW_SIDE, _QUALITY = 1200, 80
 # A scan of a form is decoded with at least this many pixels on its long side, if it has them.
 _FORM_SIDE = 4200
 
@@ -84,6 +89,8 @@ def _reading(reader: Reader, page: Page, fields: tuple[str, ...]) -> dict[str, A
     for digit in found["digits"]:
         for candidate in digit["candidates"]:
             candidate["confidence"] = round(candidate["confidence"], _DECIMALS)
+    if PREVIEW in fields:
+        found[PREVIEW] = _preview(detail.grey if detail.picture is None else detail.picture)
     if DETAILS in fields:
         bits = -np.log2(np.maximum(detail.probabilities, _SMALLEST))
         each = zip(found["digits"], detail.forms, detail.probabilities, bits, strict=True)
@@ -92,6 +99,17 @@ def _reading(reader: Reader, page: Page, fields: tuple[str, ...]) -> dict[str, A
             digit["probabilities"] = probabilities.tolist()
             digit["bits"] = costs.tolist()
     return found
+
+
+def _preview(grey: NDArray[np.uint8]) -> str:
+    """Return a grey picture, reduced, as the data URL of a JPEG."""
+    scale = min(1.0, _PREVIEW_SIDE / max(grey.shape))
+    if scale < 1:
+        grey = np.asarray(
+            cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    content = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+    return "data:image/jpeg;base64," + base64.b64encode(content).decode()
 
 
 def _tables(reader: Reader, page: Page) -> dict[str, Any]:

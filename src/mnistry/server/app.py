@@ -23,7 +23,7 @@ from mnistry.server.bodies import BodyLimits
 from mnistry.server.errors import ApiError
 from mnistry.server.guard import Access, Guard
 from mnistry.server.observe import Observer
-from mnistry.server.tasks import DETAILS, FIELDS, FORM, fields_of
+from mnistry.server.tasks import DETAILS, FIELDS, FORM, PREVIEW, fields_of
 from mnistry.server.work import while_connected
 
 _PREFIX = "/api/"
@@ -177,10 +177,10 @@ def _fields(kind: str, text: str | None) -> tuple[str, ...]:
     """Return the keys that an answer should have, in their order; without details by default."""
     possible = fields_of(kind)
     if text is None:
-        return tuple(name for name in possible if name != DETAILS)
+        return tuple(name for name in possible if name not in (DETAILS, PREVIEW))
     names = {name.strip() for name in text.split(",")}
-    if names == {"all"}:
-        return possible
+    if "all" in names:
+        names = names - {"all"} | set(possible) - {PREVIEW}
     for name in sorted(names - set(possible)):
         raise ApiError(
             400,

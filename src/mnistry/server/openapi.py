@@ -59,6 +59,7 @@ _READING = {
     "turned": {**_INTEGER, "description": "degrees clockwise by which it was turned"},
     "corners": {**_QUAD, "description": "of a sheet that was found in it and brought flat"},
     "notes": _list(_TEXT, "what the user should know of how it was read"),
+    "preview": {**_TEXT, "description": "the grey picture, reduced, as a data URL; if asked for"},
 }
 _SCHEMAS: dict[str, Any] = {
     "Error": _object(

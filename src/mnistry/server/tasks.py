@@ -10,14 +10,15 @@ from dataclasses import dataclass
 SMALL = 200_000  # bytes of a picture that is read in milliseconds
 
 JSON, PNG = "application/json", "image/png"
-# The fields that may be asked for: keys of the answer, and DETAILS, which adds keys to digits.
+# The fields that may be asked for: keys of the answer, and DETAILS, which adds keys to digits. A
+# PREVIEW must be asked for by its name.
 READ_FIELDS = (
     "lines", "text", "digits", "numbers", "width", "height", "picture", "turned", "corners",
-    "notes", "details",
+    "notes", "details", "preview",
 )  # fmt: skip
 TABLE_FIELDS = ("tables", "width", "height")
 FORM_FIELDS = ("form", "form_page", "serial", "turned", "fields", "problems")
-DETAILS = "details"
+DETAILS, PREVIEW = "details", "preview"
 # What is read, and the keys that its answer may have. A form called a is "forms/a".
 FIELDS: Mapping[str, tuple[str, ...]] = {"read": READ_FIELDS, "tables": TABLE_FIELDS, "doctor": ()}
 FORM = "forms/"

@@ -108,14 +108,16 @@ async function take(files) {
 async function pagesOf(file) {
   const name = file.name;
   try {
-    const [answer, bitmap] = await Promise.all([api.ask("read?fields=all", api.picture(file)), decoded(file)]);
+    const bitmap = await decoded(file);
+    const answer = await api.ask(`read?fields=${bitmap ? "all" : "all,preview"}`, api.picture(file));
     const results = answer.results ?? [answer];
-    return results.map((result) => {
+    return await Promise.all(results.map(async (result) => {
       const several = results.length > 1;
       const common = { file, page: result.page ?? 1, several, name: several ? `${name}, page ${result.page}` : name };
       if (result.error) return { ...common, error: new api.ApiError(result.error) };
-      return { ...common, size: result.picture, numbers: numbersOf(result), bitmap: several ? null : bitmap };
-    });
+      const preview = result.preview ? await decoded(bytesOf(result.preview)) : null;
+      return { ...common, size: result.picture, numbers: numbersOf(result), bitmap: preview ?? (several ? null : bitmap) };
+    }));
   } catch (error) {
     return [{ file, name, error }];
   }
@@ -128,6 +130,11 @@ async function decoded(file) {
   } catch {
     return null; // the server may know the format; if not, it says what is wrong
   }
+}
+
+/** The bytes of a data URL. */
+function bytesOf(url) {
+  return new Blob([Uint8Array.from(atob(url.split(",")[1]), (one) => one.charCodeAt(0))]);
 }
 
 /** Show a picture. */
