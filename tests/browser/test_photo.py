@@ -94,6 +94,23 @@ def test_a_number_is_corrected_with_keys_and_saved_as_csv(open_view, photo, tmp_
     ]
 
 
+def test_a_number_that_was_not_read_is_added(open_view, photo, tmp_path):
+    page = open_view("photo")
+    drop(page, (photo, "form.png"))
+    expect(page.locator("#photo-numbers input")).to_have_count(2)
+    page.get_by_role("button", name="Add a number").click()
+    expect(page.locator("#photo-numbers input").nth(2)).to_be_focused()
+    page.keyboard.type("9.5")
+    page.keyboard.press("Enter")
+    expect(page.locator("#photo-said")).to_contain_text("3 numbers")
+    expect(page.locator(".box")).to_have_count(2)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    download.value.save_as(tmp_path / "numbers.csv")
+    *_, last = csv.DictReader(io.StringIO((tmp_path / "numbers.csv").read_text("utf-8")))
+    assert (last["number"], last["confidence"], last["corrected"]) == ("9.5", "", "1")
+
+
 def test_several_pictures_have_a_strip_and_a_small_one_is_enlarged(open_view, photo):
     image, label = mnistry.load("sample").train
     four = np.pad(255 - image[label == 4][0], 4, constant_values=255)

@@ -22,6 +22,12 @@ export function corrected(numbers, index, text) {
   return numbers.with(index, { ...numbers[index], text: text.trim(), by_hand: true });
 }
 
+/** The numbers with one more, which was not read; its text is still empty, and it has no place. */
+export function added(numbers) {
+  const line = numbers.at(-1)?.line ?? 0;
+  return [...numbers, { text: "", read: "", by_hand: true, confidence: null, line, box: null, digits: [] }];
+}
+
 /** "hand", "unsure" or "sure". */
 export function state({ text, by_hand: byHand }) {
   if (byHand) return "hand";

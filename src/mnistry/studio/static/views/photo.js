@@ -6,7 +6,7 @@ import { byId, element, paint, saveTable } from "../dom.js";
 import { ink } from "../pure/colours.js";
 import { toCsv } from "../pure/csv.js";
 import { chance, plural } from "../pure/format.js";
-import { asRows, corrected, corrections, examples, labelPlaces, numbersOf, state, table } from "../pure/numbers.js";
+import { added, asRows, corrected, corrections, examples, labelPlaces, numbersOf, state, table } from "../pure/numbers.js";
 import { place } from "../pure/reading.js";
 import * as form from "./form.js";
 import * as tables from "./table.js";
@@ -35,6 +35,7 @@ export function make(given) {
     const files = [...event.clipboardData.files].filter((one) => one.type.startsWith("image/"));
     if (files.length && !byId("view-photo").hidden) take(files);
   });
+  byId("photo-add").addEventListener("click", add);
   byId("photo-copy").addEventListener("click", copy);
   byId("photo-download").addEventListener("click", () => download(table(read()), "numbers", ".csv"));
   byId("photo-examples").addEventListener("click", () => download(asRows(allExamples()), "digits", "-digits.csv"));
@@ -171,6 +172,7 @@ function showAll() {
   const none = !read().some(({ numbers }) => numbers.length);
   for (const id of ["photo-copy", "photo-download", "photo-examples"]) byId(id).disabled = none;
   for (const button of byId("photo-kinds").querySelectorAll("button")) button.disabled = !shown.numbers;
+  byId("photo-add").disabled = !shown.numbers;
   byId("photo-doctor").disabled = !shown.numbers || shown.several;
   teach.offer(read().reduce((sum, { numbers }) => sum + corrections(numbers), 0));
 }
@@ -213,7 +215,7 @@ function thumbnail({ bitmap }) {
 function showBoxes() {
   const [width, height] = shown.size ?? [1, 1];
   byId("photo-boxes").replaceChildren(...(shown.numbers ?? []).flatMap((number, index) => {
-    if (!number.text) return [];
+    if (!number.text || !number.box) return [];
     const box = element("button", {
       type: "button",
       className: `box ${state(number)}`,
@@ -265,7 +267,7 @@ function showNumbers() {
       spellcheck: false,
       inputMode: "decimal",
       maxLength: 100,
-      "aria-label": `Number ${index + 1}${number.text === number.read ? "" : `, read as ${number.read}`}`,
+      "aria-label": `Number ${index + 1}${number.text === number.read ? "" : `, read as ${number.read || "nothing"}`}`,
       "data-number": String(index),
     });
     input.addEventListener("focus", () => hold(index));
@@ -282,6 +284,7 @@ function showNumbers() {
 
 /** A number's part of the picture. */
 function crop(number) {
+  if (!number.box) return element("span", { className: "quiet" }, "added by hand");
   const [x, y, width, height] = place(number);
   const gap = height / 8;
   const scale = Math.min(CROP[0] / (width + 2 * gap), CROP[1] / (height + 2 * gap));
@@ -296,6 +299,12 @@ function hold(index) {
     box.setAttribute("aria-pressed", String(box.dataset.number === String(index)));
   }
   showDigits();
+}
+
+function add() {
+  shown.numbers = added(shown.numbers);
+  showAll();
+  field(shown.numbers.length - 1).focus();
 }
 
 function correct(index, text) {
