@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,8 +47,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     }
 
 # Most trainings of tests are so short that compiling takes longer. Without LLVM's optimisation the
-# same programs are compiled in half of the processor time. `optimized` processes have it.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# same programs are compiled in half of the processor time. `optimized` tests have it.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 # Several processes share the cores: more threads in each would wait for each other in busy loops.
 for name in ("OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
@@ -90,9 +91,19 @@ def empty_caches(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
-def optimized(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the processes that a test starts compile as for a user: long trainings are quicker."""
-    monkeypatch.delenv("XLA_FLAGS", raising=False)
+def optimized(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compile as for a user, in this process and those that it starts: long trainings are quicker.
+
+    It must come before the test's own trainings: what is compiled stays as it is.
+    """
+    name = "JAX_DISABLE_MOST_OPTIMIZATIONS"
+    before = os.environ[name] == "1"
+    monkeypatch.delenv(name)
+    if jax := sys.modules.get("jax"):
+        jax.config.update(name.lower(), False)
+    yield
+    if jax := sys.modules.get("jax"):
+        jax.config.update(name.lower(), before)
 
 
 @pytest.fixture(autouse=True)

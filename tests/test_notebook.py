@@ -104,7 +104,7 @@ def execute(output: Path, **environment: str) -> nbformat.NotebookNode:
 
 @pytest.mark.slow
 def test_the_notebook_shows_what_it_computes(
-    notebook: nbformat.NotebookNode, mnist_home: Path, tmp_path: Path
+    notebook: nbformat.NotebookNode, mnist_home: Path, optimized: None, tmp_path: Path
 ) -> None:
     found = execute(tmp_path / "executed.ipynb")
     wrong = [

@@ -12,6 +12,7 @@ import collections
 import contextlib
 import dataclasses
 import faulthandler
+import itertools
 import json
 import multiprocessing
 import os
@@ -140,16 +141,22 @@ def try_batch(name: str, number: int, count: int) -> Outcome:
     return outcome
 
 
-def _in_own_process(name: str, number: int, count: int) -> Outcome:
+def _in_own_process(jobs: Sequence[tuple[str, int, int]]) -> list[Outcome]:
+    """Call `try_batch` with each job, all in one process; one that dies is replaced."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        try:
-            return pool.submit(try_batch, name, number, count).result()
-        except BrokenProcessPool:
-            again = f"--only {name} --seed {number} --count {count}"
-            return Outcome(
-                collections.Counter(), wrong=(f"its process died; repeat it with: {again}",)
-            )
+    outcomes = []
+    with contextlib.ExitStack() as stack:
+        pool = None
+        for name, number, count in jobs:
+            pool = pool or stack.enter_context(ProcessPoolExecutor(1, mp_context=context))
+            try:
+                outcomes.append(pool.submit(try_batch, name, number, count).result())
+            except BrokenProcessPool:
+                again = f"--only {name} --seed {number} --count {count}"
+                died = f"its process died; repeat it with: {again}"
+                outcomes.append(Outcome(collections.Counter(), wrong=(died,)))
+                pool = None
+    return outcomes
 
 
 def _try(target: Target, path: Path, outcome: Outcome) -> None:
@@ -219,24 +226,27 @@ def campaign(
     count: int = 200_000, only: Sequence[str] = tuple(TARGETS), seed: int = 0, workers: int = 1
 ) -> dict[str, Any]:
     """Give each target `count` inputs; count the results, and list what is wrong."""
-    result = {}
-    for name in only:
-        began = time.perf_counter()
-        sizes = [min(_A_BATCH, count - start) for start in range(0, count, _A_BATCH)]
-        with ThreadPoolExecutor(workers) as pool:
-            batches = pool.map(
-                _in_own_process, [name] * len(sizes), range(seed, seed + len(sizes)), sizes
-            )
-            whole = sum(batches, Outcome(collections.Counter()))
-        result[name] = {
-            "inputs": sum(whole.counts.values()),
-            "outcomes": dict(whole.counts.most_common()),
-            "slowest, ms": round(1000 * whole.slowest, 1),
-            "largest, MB": round(whole.largest / 1e6, 1),
-            "wrong": list(whole.wrong),
-            "seconds": round(time.perf_counter() - began),
-        }
-        print(name, json.dumps(result[name]), flush=True)
+    sizes = [min(_A_BATCH, count - start) for start in range(0, count, _A_BATCH)]
+    jobs = [(name, seed + number, size) for name in only for number, size in enumerate(sizes)]
+    # Where there are few inputs, most of the time is a process's imports: targets share one.
+    together = max(1, min(_A_BATCH // count, -(-len(jobs) // workers)))
+    result: dict[str, Any] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        found = pool.map(
+            _in_own_process,
+            [jobs[first : first + together] for first in range(0, len(jobs), together)],
+        )
+        each = itertools.chain.from_iterable(found)
+        for name in only:
+            whole = sum(itertools.islice(each, len(sizes)), Outcome(collections.Counter()))
+            result[name] = {
+                "inputs": sum(whole.counts.values()),
+                "outcomes": dict(whole.counts.most_common()),
+                "slowest, ms": round(1000 * whole.slowest, 1),
+                "largest, MB": round(whole.largest / 1e6, 1),
+                "wrong": list(whole.wrong),
+            }
+            print(name, json.dumps(result[name]), flush=True)
     return result
 
 

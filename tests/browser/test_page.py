@@ -247,11 +247,11 @@ def modules(chromium: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("which", ["dense", "built in"])
-def test_a_thousand_test_images_are_answered_as_onnx_runtime_does(
+def test_test_images_are_answered_as_onnx_runtime_does(
     modules: Page, mnist, finished_run: Run, which: str
 ) -> None:
     source = SHIPPED if which == "built in" else finished_run.onnx_path
-    content, images = source.read_bytes(), mnist["x_test"][:1000]
+    content, images = source.read_bytes(), mnist["x_test"][:250]
     network = javascript.translate(content, mnist["x_train"][:100], which)
     found = np.array(
         modules.evaluate(
@@ -274,10 +274,10 @@ def test_a_thousand_test_images_are_answered_as_onnx_runtime_does(
     if network.bits == 16:
         assert (changed, difference < 1e-3) == (0, True)
     else:
-        assert (changed <= 1, difference < 0.03) == (True, True)
+        assert (changed, difference < 0.03) == (0, True)
 
 
-def test_five_hundred_drawings_come_to_the_form_and_answer_that_python_gives(
+def test_drawings_come_to_the_form_and_answer_that_python_gives(
     modules: Page,
 ) -> None:
     pages, forms = (
@@ -295,10 +295,10 @@ def test_five_hundred_drawings_come_to_the_form_and_answer_that_python_gives(
               });
               return [await text(inBytes), await text(inks.map(normalise))];
             }""",
-            strokes.drawings(500, seed=2),
+            strokes.drawings(150, seed=2),
         )
     )
-    pages, found = pages.reshape(500, 240, 320), forms.reshape(500, 28, 28)
+    pages, found = pages.reshape(150, 240, 320), forms.reshape(150, 28, 28)
     expected = np.array([normalise(page.astype(np.float32) / 255) for page in pages])
     near = abs(found.astype(int) - expected) <= 2
     assert near.mean() >= 0.99
@@ -308,4 +308,4 @@ def test_five_hundred_drawings_come_to_the_form_and_answer_that_python_gives(
     ]
     assert (answers[0] == answers[1]).mean() >= 0.99
     # The drawings are digits: most are read as what they are.
-    assert (answers[1] == np.arange(500) % 10).mean() > 0.8
+    assert (answers[1] == np.arange(150) % 10).mean() > 0.8
