@@ -11,7 +11,7 @@ import mnistry
 
 SOURCE = Path(mnistry.__file__).parent
 
-# From the bottom of the house to its roof. A package counts as one floor.
+# The packages and single modules of mnistry, each after all that it imports.
 ORDER = [
     "errors", "percent", "version", "concepts", "system", "images", "inference", "reading",
     "tables", "forms", "datasets", "doctor", "networks", "augmentation", "recipes", "training",
@@ -24,7 +24,7 @@ def modules() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
 
-def floor(path: Path) -> str:
+def package(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
@@ -40,16 +40,16 @@ def imported(path: Path) -> set[str]:
     return parts & set(ORDER)
 
 
-def test_every_module_has_its_floor() -> None:
-    assert {floor(path) for path in modules()} == set(ORDER)
+def test_every_package_is_in_the_order() -> None:
+    assert {package(path) for path in modules()} == set(ORDER)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
-    if floor(path) == "__init__":
-        return  # the front door imports from all floors, but lazily or for type checkers
-    above = ORDER[ORDER.index(floor(path)) + 1 :]
-    assert not imported(path) & set(above)
+def test_a_module_imports_only_from_packages_before_its_own(path: Path) -> None:
+    if package(path) == "__init__":
+        return  # it imports from all packages, but lazily or for type checkers
+    later = ORDER[ORDER.index(package(path)) + 1 :]
+    assert not imported(path) & set(later)
 
 
 def loaded_after(statement: str) -> set[str]:

@@ -1,7 +1,8 @@
 """The error tree: what went wrong, where, what was expected, and the remedy.
 
 Every error that a user can cause is one of these. The command line prints it as one line and ends
-with its exit code. This module knows nothing of where errors are raised or how they are shown.
+with its exit code. Two functions write names and counts in messages. This module knows nothing of
+where errors are raised or how they are shown.
 """
 
 
@@ -14,6 +15,11 @@ def printable(text: str) -> str:
     'a\ufffd[31mb'
     """
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def counted_noun(count: int, noun: str) -> str:
+    """Put a number before a noun: ``1 epoch``, ``2 epochs``."""
+    return f"{count:,} {noun}" + ("s" if count != 1 else "")
 
 
 class MnistryError(Exception):

@@ -25,7 +25,7 @@ def test_every_kind_has_its_share_and_the_shares_add_up_to_1(digits) -> None:
         assert images.shape[1:] == (28, 28)
 
 
-def test_the_same_state_gives_the_same_bytes_and_another_does_not(digits) -> None:
+def test_the_same_seed_gives_the_same_images_and_another_seed_does_not(digits) -> None:
     one, again, other = (non_digits.make(digits, 60, random(seed)) for seed in (1, 1, 2))
     assert all(np.array_equal(one[name], again[name]) for name in one)
     assert not np.array_equal(one["letters"], other["letters"])

@@ -80,8 +80,8 @@ def test_a_request_under_way_is_not_cut_off_by_the_limit_on_its_headers(
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    with serve(slow) as address, httpx2.Client(base_url=address) as asking:
-        assert [asking.get("/").status_code for _ in range(2)] == [204, 204]
+    with serve(slow) as address, httpx2.Client(base_url=address) as client:
+        assert [client.get("/").status_code for _ in range(2)] == [204, 204]
 
 
 def test_a_port_in_use_is_an_error(work: InProcess) -> None:

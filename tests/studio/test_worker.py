@@ -48,11 +48,11 @@ def test_after_the_first_steps_reports_are_limited_but_not_the_end_of_an_epoch(m
     for step in (1, 2, 201, 251, 401):
         report(moment(step))
     report(moment(1000, Epoch(0.5, 0.9, None, None, 1.5)))
-    said = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [(one["event"], one["data"].get("step")) for one in said] == [
+    reports = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(one["event"], one["data"].get("step")) for one in reports] == [
         ("progress", 1), ("progress", 2), ("progress", 201), ("progress", 401), ("progress", 1000),
         ("epoch", None),
     ]  # fmt: skip
     # 200 steps took 0.2 s, and 1,799 are left.
-    assert round(said[2]["data"]["seconds_left"], 6) == 1.799
-    assert said[5]["data"]["seconds"] == 1.5
+    assert round(reports[2]["data"]["seconds_left"], 6) == 1.799
+    assert reports[5]["data"]["seconds"] == 1.5

@@ -164,7 +164,7 @@ def write(
     hand = _Hand.drawn_from(digits, pen, random)
     slope = float(random.normal(0, 0.035) if random.random() < 0.7 else 0)
     places, walls = _places(layout, hand, high, random)
-    margin = high * 1.0
+    margin = high
     last = max(place.x + place.size * place.glyph.width for place in places) if places else high
     fall = slope * last
     top = margin + max(0.0, -fall)
@@ -178,9 +178,9 @@ def write(
         y += random.normal(0, jitter) * high
         hand.draw(canvas, place.glyph, (x, y), place.size, random)
         width = place.glyph.width * place.size
-        tall = (0.0, place.size) if place.is_digit else (0.4 * high, 0.6 * high)
-        box = [min(box[0], x), min(box[1], y + tall[0]),
-               max(box[2], x + width), max(box[3], y + tall[1])]  # fmt: skip
+        upper, lower = (0.0, place.size) if place.is_digit else (0.4 * high, 0.6 * high)
+        box = [min(box[0], x), min(box[1], y + upper),
+               max(box[2], x + width), max(box[3], y + lower)]  # fmt: skip
     if pen.grain:
         canvas = hands.grained(canvas, pen.grain, random)
     edges = tuple(float(wall + margin) for wall in walls)

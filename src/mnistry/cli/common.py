@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnistry.errors import DataError, IncompleteError, Notice, UsageError
+from mnistry.errors import DataError, IncompleteError, Notice, UsageError, counted_noun
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,11 +49,6 @@ def say(text: object, style: str | None = None) -> None:
 def note(text: str) -> None:
     """Print a notice to stderr."""
     say(f"note: {text}", style="yellow")
-
-
-def counted_noun(count: int, noun: str) -> str:
-    """Put a number before a noun: ``1 epoch``, ``2 epochs``."""
-    return f"{count:,} {noun}" + ("s" if count != 1 else "")
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ import click
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
 from mnistry.cli.read import notices, open_reader
-from mnistry.errors import UsageError, printable
+from mnistry.errors import UsageError, counted_noun, printable
 from mnistry.percent import confidence
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _print(path: Path, diagnosis: "Diagnosis") -> None:
     reading = diagnosis.reading
     paper = "light" if diagnosis.ink.paper_is_light else "dark"
     click.echo(f"{printable(str(path))}: {' / '.join(reading.lines) or 'no digit'}")
-    click.echo(f"{common.counted_noun(len(reading.digits), 'digit')} on {paper} paper")
+    click.echo(f"{counted_noun(len(reading.digits), 'digit')} on {paper} paper")
     for note in reading.notes:
         click.echo(f"note: {note}")
     click.echo()

@@ -13,7 +13,7 @@ import click
 from mnistry.cli import common, options
 from mnistry.cli.form_read import open_batch, read_scans
 from mnistry.cli.framework import Command
-from mnistry.errors import DataError, UsageError
+from mnistry.errors import DataError, UsageError, counted_noun
 
 if TYPE_CHECKING:
     from mnistry.forms.definition import Form
@@ -65,12 +65,12 @@ def digits(source: Path, scans: tuple[Path, ...], sheets: str | None, output: Pa
             )  # fmt: skip
         _write(found.digits, output)
     counts = Counter(one.digit for one in found.digits)
-    common.say(f"wrote {output}: {common.counted_noun(len(found.digits), 'digit')}")
+    common.say(f"wrote {output}: {counted_noun(len(found.digits), 'digit')}")
     missing = [digit for digit in "0123456789" if not counts[digit]]
     if missing:
         common.note(f"no examples of {', '.join(missing)}")
     if found.mismatched_fields:
-        fields = common.counted_noun(found.mismatched_fields, "field")
+        fields = counted_noun(found.mismatched_fields, "field")
         common.note(f"{fields} left out: what is written there is not one mark for each character")
     common.say(f"use them: mnistry teach {output} -o RUN")
 

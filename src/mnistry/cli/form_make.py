@@ -6,7 +6,7 @@ import click
 
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
-from mnistry.errors import UsageError
+from mnistry.errors import UsageError, counted_noun
 
 
 @click.command(cls=Command)
@@ -48,7 +48,7 @@ def make(definition: Path, output: Path, copies: int | None, each: Path | None) 
         printed = list(of_copies.numbered(copies))
     content = print_form(form, layout, printed)
     common.write_output(output, content)
-    pages = common.counted_noun(len(layout.pages) * len(printed), "page")
+    pages = counted_noun(len(layout.pages) * len(printed), "page")
     common.say(f"{pages}, version {form.version}; print at 100 %, not fitted to the page")
 
 
@@ -79,9 +79,9 @@ def fields(blank: Path, output: Path, picture: Path | None) -> None:
     common.write_output(output, of_fields.to_toml(found, output).encode())
     if picture is not None and drawn is not None:
         common.write_output(picture, drawn)
-    counts = [common.counted_noun(len(found.fields), "field")]
+    counts = [counted_noun(len(found.fields), "field")]
     if found.tables:
-        counts.append(common.counted_noun(len(found.tables), "table"))
+        counts.append(counted_noun(len(found.tables), "table"))
     common.say(
         f"{' and '.join(counts)} found; correct the names and types, and add what is missing"
     )

@@ -11,7 +11,7 @@ import click
 
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
-from mnistry.errors import DataError, IncompleteError, UsageError, printable
+from mnistry.errors import DataError, IncompleteError, UsageError, counted_noun, printable
 from mnistry.images.find import find_files
 
 if TYPE_CHECKING:
@@ -216,12 +216,12 @@ def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence
     checks = sum(len(one.to_check) for one in found)
     fields = sum(len(one.answers) for one in found)
     common.say(
-        f"{common.counted_noun(len(found), 'sheet')}, {common.counted_noun(fields, 'field')}, "
+        f"{counted_noun(len(found), 'sheet')}, {counted_noun(fields, 'field')}, "
         f"{checks:,} to be checked"
     )
     for one in found:
         if one.problems:  # problems quote values, which do not belong in a log
-            count = common.counted_noun(len(one.problems), "problem")
+            count = counted_noun(len(one.problems), "problem")
             common.note(printable(f"{one.file}, page {one.page}: {count}, see the table"))
     for page in aside:
         common.say(_aside(page))
@@ -294,10 +294,10 @@ def export(folder: Path, output: Path, audit: Path | None) -> None:
                 missing = audit_file.write(form, store, file)
             common.say(f"wrote {audit}")
             if missing:
-                common.note(f"{common.counted_noun(missing, 'field')} without a picture")
+                common.note(f"{counted_noun(missing, 'field')} without a picture")
     checks = sum(len(one.to_check) for one in found)
     if checks:
-        common.note(f"{common.counted_noun(checks, 'field')} still to be checked")
+        common.note(f"{counted_noun(checks, 'field')} still to be checked")
 
 
 @click.command(cls=Command)
@@ -325,8 +325,8 @@ def compare(folder: Path, typed: Path, as_json: bool) -> None:
     for one in found.differences:
         click.echo(printable(str(one)))
     common.say(
-        f"{common.counted_noun(found.fields, 'field')} compared in "
-        f"{common.counted_noun(found.sheets, 'sheet')}: {len(found.differences):,} different, "
+        f"{counted_noun(found.fields, 'field')} compared in "
+        f"{counted_noun(found.sheets, 'sheet')}: {len(found.differences):,} different, "
         f"{found.sure:,} of these read as sure"
     )
 
@@ -347,4 +347,4 @@ def forget(folder: Path) -> None:
     store, _ = open_batch(folder)
     with store:
         count = store.forget()
-    common.say(f"{common.counted_noun(count, 'picture')} deleted; the values stay")
+    common.say(f"{counted_noun(count, 'picture')} deleted; the values stay")

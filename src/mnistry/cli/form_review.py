@@ -9,7 +9,7 @@ import click
 from mnistry.cli import common, options
 from mnistry.cli.form_read import DIR, RISK, open_batch
 from mnistry.cli.framework import Command
-from mnistry.errors import printable
+from mnistry.errors import counted_noun, printable
 
 if TYPE_CHECKING:
     from mnistry.forms.review import Audit
@@ -59,7 +59,7 @@ def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, p
             of_risk.keep(store, asked)
         who = login_name() if reviewer is None else reviewer
         session = Review(form, store, who, second=second)
-        common.say(f"{common.counted_noun(len(session.names()), 'field')} to be looked at")
+        common.say(f"{counted_noun(len(session.names()), 'field')} to be looked at")
         if session.unseen:
             common.note(f"{session.unseen:,} more to be checked, of which there is no picture")
         if session.names():
@@ -93,7 +93,7 @@ def audit(folder: Path, fields: int, reviewer: str | None, port: int, as_json: b
         session.draw(fields)
         left = len(session.names())
         if left:
-            common.say(f"{common.counted_noun(left, 'field')} to be typed")
+            common.say(f"{counted_noun(left, 'field')} to be typed")
         try:
             if left:
                 serve(session, port, on_ready=common.say)

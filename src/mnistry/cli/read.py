@@ -15,7 +15,7 @@ import click
 
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
-from mnistry.errors import DataError, IncompleteError, Notice, UsageError, printable
+from mnistry.errors import DataError, IncompleteError, Notice, UsageError, counted_noun, printable
 from mnistry.images.find import find_files
 from mnistry.images.page_numbers import PageNumbers
 
@@ -168,7 +168,7 @@ def read(
             if found.task.is_last:
                 advance()
     if failures:
-        whole, left = common.counted_noun(count, kind), count - failures
+        whole, left = counted_noun(count, kind), count - failures
         raise IncompleteError(
             f"{failures:,} of {whole} could not be read; the other {left:,} were"
             if left
@@ -218,7 +218,7 @@ def _say_if_few(paths: list[str], address: str) -> None:
     count = sum(len(find_files(Path(p))[0]) if Path(p).is_dir() else 1 for p in paths)
     if count < _WORTH_A_CLUSTER:
         common.note(
-            f"{common.counted_noun(count, 'picture')} would be read sooner without --ray, whose "
+            f"{counted_noun(count, 'picture')} would be read sooner without --ray, whose "
             "start takes some ten seconds: --jobs uses all cores of this machine too"
         )
 

@@ -8,7 +8,7 @@ import click
 
 from mnistry.cli import common, options
 from mnistry.cli.framework import Group
-from mnistry.errors import printable
+from mnistry.errors import counted_noun, printable
 from mnistry.percent import percent
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _origin(run: "Run") -> list[tuple[str, str]]:
             ("taught from", f"{taught.start}, SHA-256 {taught.digest}"),
             (
                 "examples",
-                f"{taught.examples:,}, of {common.counted_noun(taught.writers, 'writer')}",
+                f"{taught.examples:,}, of {counted_noun(taught.writers, 'writer')}",
             ),
             ("wrong before", f"{taught.wrong_before:,} of the examples"),
             ("wrong after", f"{taught.wrong_after:,}, each by a network taught without it"),

@@ -68,7 +68,7 @@ def sweep(
 
     VALUES are separated by commas (32,128,512), or a range (0.1..0.9); :log makes the range
     logarithmic (1e-4..1e-2:log). Trainings that fall behind are stopped early. The test images are
-    not used. The same command again resumes an interrupted sweep.
+    not used. Repeat the command to resume an interrupted sweep.
     """
     from mnistry.cluster import connection, plan
     from mnistry.cluster import sweep as sweeps

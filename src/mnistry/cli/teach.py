@@ -8,7 +8,7 @@ import click
 
 from mnistry.cli import common, options
 from mnistry.cli.framework import Command
-from mnistry.errors import DataError
+from mnistry.errors import DataError, counted_noun
 from mnistry.percent import percent
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _print_notes(lesson: "Lesson", labelled: tuple[Path, ...]) -> None:
     if lesson.writers == 1:
         common.note("all examples count as one writer's: other hands may be read no better")
     if lesson.repeated:
-        again = common.counted_noun(lesson.repeated, "example")
+        again = counted_noun(lesson.repeated, "example")
         common.note(f"{again} left out: the same image came before")
     for doubt in lesson.doubtful[:_SHOWN]:
         common.note(

@@ -13,7 +13,7 @@ import click
 from mnistry import recipes
 from mnistry.cli import advice, common, options, recipe_options
 from mnistry.cli.framework import Command
-from mnistry.errors import DivergedError, ModelError, UsageError
+from mnistry.errors import DivergedError, ModelError, UsageError, counted_noun
 from mnistry.percent import percent
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _with_fitting_batches(experiment: "Experiment", dataset: "Dataset") -> "Expe
     if size == recipe.batch_size:
         return experiment
     common.note(
-        f"{common.counted_noun(count, 'training image')}: batches of {size} instead of "
+        f"{counted_noun(count, 'training image')}: batches of {size} instead of "
         f"{recipe.batch_size}; --batch-size decides otherwise"
     )
     return dataclasses.replace(experiment, recipe=recipe.changed(batch_size=size))
@@ -378,12 +378,12 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     from mnistry.concepts import gradient_descent_kind, steps_per_epoch
     from mnistry.datasets.splits import held_out_count
 
-    labels, noun = dataset.train.labels, common.counted_noun
+    labels = dataset.train.labels
     aside = 0 if labels is None else held_out_count(labels, recipe.validation)
     count = len(dataset.train.images) - aside
     own = None if recipe.validation else dataset.validation
     size = recipe.epoch_size(count)
-    steps = noun(steps_per_epoch(size, recipe.batch_size), "step")
+    steps = counted_noun(steps_per_epoch(size, recipe.batch_size), "step")
     kind = gradient_descent_kind(recipe.batch_size, size)
     test = "no" if dataset.test is None else f"{len(dataset.test.images):,}"
     watched = f", {aside:,} set aside for validation" if aside else ""
@@ -397,8 +397,8 @@ def _announce(recipe: "Recipe", dataset: "Dataset") -> None:
     network = recipe.network if recipe.model is None else recipe.model
     common.say(f"recipe {recipe.name}: network {network}, {recipe.optimizer}{distorted}")
     common.say(
-        f"{noun(recipe.epochs, 'epoch')} of {steps}; {noun(recipe.batch_size, 'image')} per step: "
-        f"{kind} gradient descent"
+        f"{counted_noun(recipe.epochs, 'epoch')} of {steps}; "
+        f"{counted_noun(recipe.batch_size, 'image')} per step: {kind} gradient descent"
     )
 
 

@@ -193,7 +193,7 @@ def _find_results(pictures: Pictures, out: Path) -> _Found:
 
 
 class _Unopened:
-    """Pictures that neither a worker nor this process can open: a mask, and some errors."""
+    """A mask of the pictures that neither a worker nor this process can open, and some errors."""
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures, self._opener = pictures, Opener()

@@ -25,7 +25,7 @@ _CERTAIN = 0.9  # an answer of this probability
 
 
 def probable_mistakes(dataset: Dataset, how: Origin = AS_IS) -> tuple[str, ...]:
-    """Return a notice for each probable mistake in a dataset, which was read as `how` says.
+    """Return a notice for each probable mistake in a dataset that was loaded as `how` says.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def _relabelled(read: NDArray[np.intp], labels: Labels, right: float, how: Origi
         given = [f"--relabel {change}" for change in how.relabel]
         given += [f"--labels-from {how.labels_from}"] * bool(how.labels_from)
         if given:
-            return f"the labels are other digits' than the images': leave out {' '.join(given)}"
+            return f"the labels do not fit the images: leave out {' '.join(given)}"
         shown = " ".join(f"--relabel {old}={new}" for old, new in pairs.items() if old != new)
         return f"the labels seem to be renumbered: give {shown}"
     return (

@@ -425,7 +425,7 @@ def _largest(
 
 
 def steepest(slopes: Floats) -> Iterator[tuple[int, ...]]:
-    """Yield the places of the largest gradients that are not 0, of at most three weights.
+    """Yield the indices of the three largest gradients, the largest first, without those of 0.
 
     Examples
     --------
@@ -433,6 +433,6 @@ def steepest(slopes: Floats) -> Iterator[tuple[int, ...]]:
     [(1, 1), (0, 0)]
     """
     for flat in np.argsort(-np.abs(slopes), axis=None, kind="stable")[:_SHOWN]:
-        place = tuple(int(axis) for axis in np.unravel_index(flat, slopes.shape))
-        if slopes[place] != 0:
-            yield place
+        index = tuple(int(i) for i in np.unravel_index(flat, slopes.shape))
+        if slopes[index] != 0:
+            yield index

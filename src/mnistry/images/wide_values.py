@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 _BITS, _SAMPLES, _PLANES = 0x0102, 0x0153, 0x011C  # TIFF's tags
 _UNSIGNED, _SEPARATE = 1, 2  # a kind of samples, and an arrangement of planes
-# How Pillow names such colours in a tile's arguments, with the order of their bytes.
+# Pillow's raw modes of colours of 16 bits, with the order of their bytes.
 _SIXTEEN_BITS = re.compile(r"((?:RGB|CMYK|[RGBA]\b).*;16)([BLN])")
 _LITTLE = {"L": True, "B": False, "N": sys.byteorder == "little"}
-# High bytes up to this one are of values up to 4095, as scanners store 12 bits.
+# If no high byte is larger, values reach at most 4095: scanners store 12 bits like that.
 _FAINT = 15
-_ROWS = 256
+_ROWS = 256  # combined at once
 
 
 def find_planes(image: "Image.Image") -> None:
@@ -47,11 +47,11 @@ def take_low_bytes(image: "Image.Image", order: str) -> None:
 
 
 def highest(image: "Image.Image") -> list[int]:
-    """Return the highest value of each band, the same for all of a colour's."""
+    """Return the highest value of each band; all bands but alpha get the highest of them all."""
     extrema: Any = image.getextrema()
-    each = [int(high) for _, high in extrema]
-    colours = len(each) - image.mode.endswith("A")
-    return [max(each[:colours])] * colours + each[colours:]
+    values = [int(high) for _, high in extrema]
+    colours = len(values) - image.mode.endswith("A")
+    return [max(values[:colours])] * colours + values[colours:]
 
 
 def is_faint(image: "Image.Image") -> bool:
@@ -60,9 +60,9 @@ def is_faint(image: "Image.Image") -> bool:
 
 
 def combined(image: "Image.Image", low: "Image.Image") -> "Image.Image":
-    """Return 8 bits of faint high bytes and their low bytes; the images may be changed.
+    """Combine an image of faint high bytes with one of low bytes to 8 bits; changes `image`.
 
-    Values up to 255 are taken as they are; others up to 4095 are divided by 16.
+    Bands that reach no higher than 255 are taken as they are; those up to 4095 are divided by 16.
     """
     from PIL import Image
 
@@ -85,7 +85,7 @@ def _scaled(high: Any, low: Any, most: int) -> Any:
 
 
 def unsigned(image: "Image.Image") -> "Image.Image":
-    """Return a loaded image; unsigned numbers of 32 bits beyond the signed ones become 16 bits."""
+    """Keep the upper 16 bits of unsigned numbers of 32 bits if Pillow made one of them negative."""
     tags: Any = getattr(image, "tag_v2", {})
     if image.mode != "I" or tags.get(_BITS) != (32,) or tags.get(_SAMPLES, (1,)) != (_UNSIGNED,):
         return image
@@ -98,12 +98,12 @@ def unsigned(image: "Image.Image") -> "Image.Image":
 
 
 def _raw_mode(tile: Any) -> str:
-    """Return Pillow's name of how a tile's pixels lie in the file."""
+    """Return Pillow's raw mode of a tile: how its pixels lie in the file."""
     return tile.args if isinstance(tile.args, str) else str((tile.args or ("",))[0])
 
 
 def _replace_modes(image: Any, change: Callable[[str], str]) -> None:
-    for place, tile in enumerate(image.tile):
+    for i, tile in enumerate(image.tile):
         mode = change(_raw_mode(tile))
         args = mode if isinstance(tile.args, str) else (mode, *tile.args[1:])
-        image.tile[place] = tile._replace(args=args)
+        image.tile[i] = tile._replace(args=args)

@@ -15,7 +15,6 @@ from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import ModelError
 from mnistry.inference import model_bytes
 from mnistry.networks.form import LITTLE, Form, Trial
-from mnistry.networks.onnx_graph import OPSET
 
 # The newest IR version that every runtime knows; later ones add nothing that digit networks use.
 _IR_VERSION = 10
@@ -42,6 +41,8 @@ def tensors_only(model: onnx.ModelProto) -> onnx.ModelProto:
     scikit-learn's converter gives a label, and a map from each label to its probability; the input
     of the operator ZipMap holds these probabilities as an array.
     """
+    from mnistry.networks.onnx_graph import OPSET  # imports Keras, which teaching does without
+
     graph = model.graph
     made = {name: node for node in graph.node for name in node.output}
     outputs = []

@@ -19,7 +19,7 @@ SHIPPED = Path(__file__).with_name("digits.onnx")
 CARD = SHIPPED.with_suffix(".json")
 # The built-in network for whole lines; its card is beside it too.
 LINES = SHIPPED.with_name("lines.onnx")
-# The threshold of a network that has no card.
+# The threshold of a network that comes with none.
 THRESHOLD = 0.5
 
 
@@ -35,17 +35,18 @@ def built_in_card() -> dict[str, Any]:
 
 
 def thresholds_of(model: str | os.PathLike[str] | bytes | None) -> tuple[float, float]:
-    """Return a network's thresholds: the usual one, and that for unusual pictures of 28x28 pixels.
+    """Return a network's thresholds: the usual one, and that for 28x28 pixels without MNIST's form.
 
     Parameters
     ----------
     model
-        An ``.onnx`` file or its content; a taught network's notes them. None: the built-in one.
+        An ``.onnx`` file or its content. Taught networks have thresholds in their metadata, others
+        get `THRESHOLD`. None: the built-in network.
 
     Raises
     ------
     ModelError
-        If the file cannot be read, or its notes are damaged.
+        If the file cannot be read, or its metadata is damaged.
     """
     if model is None:
         return _thresholds(built_in_card())
@@ -54,7 +55,7 @@ def thresholds_of(model: str | os.PathLike[str] | bytes | None) -> tuple[float, 
 
 
 def card_of(model: Path) -> dict[str, Any]:
-    """Read the card of a network that is shipped, and check the network against it.
+    """Read the card of a built-in network, and check the network's SHA-256 against it.
 
     The digest is checked because ONNX Runtime loads a file with flipped bits without an error.
     """
@@ -70,7 +71,7 @@ def card_of(model: Path) -> dict[str, Any]:
 
 
 def _thresholds(card: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the usual threshold, and that for pictures of MNIST's size not in its form."""
+    """Return the thresholds in the card of the built-in network for digits."""
     try:
         return float(card["threshold"]), float(card["threshold_unformed"])
     except (KeyError, TypeError, ValueError) as error:

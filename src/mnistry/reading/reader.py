@@ -236,7 +236,7 @@ class Reader:
         else:
             found = self._read_page(decoded.grey, decoded.size)
             if _is_unclear(found):
-                tables = importlib.import_module("mnistry.tables")  # it is built on this package
+                tables = importlib.import_module("mnistry.tables")  # tables imports this package
                 found = tables.with_tables(self, decoded, found)
         if found.reading.lines:
             return found
@@ -281,7 +281,7 @@ class Reader:
         >>> Reader().read_tables(np.zeros((100, 100), np.uint8) + 255)
         []
         """
-        tables = importlib.import_module("mnistry.tables")  # it is built on this package
+        tables = importlib.import_module("mnistry.tables")  # tables imports this package
         found: list[Table] = tables.read_page(self, sources.one_page(image, TABLE_SIDE, page))
         return found
 
@@ -594,7 +594,7 @@ class Reader:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A line, its rows in the ink, and for each digit the digit network's input and output."""
+    """A line, its first and last row in the ink, and each digit's network input and output."""
 
     top: float
     bottom: float
@@ -716,7 +716,7 @@ def _is_doubtful(found: DetailedReading) -> bool:
 
 
 def _is_unclear(found: DetailedReading) -> bool:
-    """Whether so much is not read that a table may be why."""
+    """Whether there is so much unclear or small writing that a table may be the reason."""
     several = found.reading.text.count("?") >= _SEVERAL
     return several or _is_doubtful(found) or _SMALL_WRITING in found.reading.notes
 
@@ -741,9 +741,9 @@ def _quad(points: NDArray[np.float64]) -> result.Quad:
 
 
 def row_of(line: ReadLine, scale: float) -> Row:
-    """Convert a line's characters to digits and signs; the line's number is set later.
+    """Convert a line's characters to digits and signs; `result.reading` sets the line's number.
 
-    The ink that the line lies in has `scale` pixels for each of the boxes'.
+    The ink has `scale` times as many pixels in each direction as the picture: see `result.box_of`.
     """
     marks: list[Digit | Sign] = []
     answers = iter(line.probabilities)

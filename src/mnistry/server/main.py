@@ -88,8 +88,8 @@ async def _serve(
         access = guard.Access.listening_on(
             place.host, place.names, place.origins, always=True, root_path=place.root_path
         )
-        made = app.create(workers, access, log, forms)
-        settings = server_loop.config(made, grace=_GRACE, proxies=place.proxies)
+        application = app.create(workers, access, log, forms)
+        settings = server_loop.config(application, grace=_GRACE, proxies=place.proxies)
         with server_loop.listen(place.host, place.port) as listener:
             await workers.start()
             shown = (

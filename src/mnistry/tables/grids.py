@@ -72,9 +72,9 @@ _LARGE = 0.08
 _CUT_OUT = 0.75
 # Its cells are at most this many times as long as high.
 _LONG = 6.0
-# A row may be cut out without its upper and lower line: then at least so many walls go to both
-# edges but for this part of the height, and each cell has at least this part of the usual width,
-# and at most its inverse.
+# A row that was cut out without its upper and lower line has at least this many walls that end
+# within this part of the height from both edges. Its narrowest cell has at least this part of the
+# usual width; the widest has at most the usual width divided by it.
 _FEW_WALLS, _TO_EDGE, _EVEN = 3, 0.12, 0.6
 # Lines that count as level once the picture is straightened fall or rise by at most this much for
 # each column.
@@ -134,7 +134,7 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
     move = _rectification(contrast)
     if move is None and max(small.shape) < _ROW * min(small.shape):
         return []
-    # Walls alone do not tell how a row was photographed.
+    # Without level lines the perspective is unknown: the picture is searched as it is.
     matrix, size = move or (np.eye(3), small.shape[::-1])
     level = np.asarray(
         cv2.warpPerspective(contrast, matrix, size, flags=cv2.INTER_LINEAR), np.float32
@@ -683,7 +683,7 @@ def _reached(lines: list[_Line], walls: Floats) -> list[_Line]:
 
 
 def _cut_out_row(lines: Sequence[_Line], back: Floats, shape: tuple[int, ...]) -> Floats | None:
-    """Find the crossings of a row of cells whose walls go from edge to edge of a picture.
+    """Find a row of cells whose walls go from the upper to the lower edge of a picture.
 
     Parameters
     ----------
@@ -692,12 +692,13 @@ def _cut_out_row(lines: Sequence[_Line], back: Floats, shape: tuple[int, ...]) -
     back
         The homography from there to the picture.
     shape
-        The picture's.
+        Height and width of the picture.
 
     Returns
     -------
     numpy.ndarray or None
-        Shape ``(2, columns + 1, 2)``: the picture's edges are the borders.
+        ``float64``, shape ``(2, columns + 1, 2)``: column and row of each wall's upper and lower
+        end, in pixels of the picture. None if there is no such row.
     """
     height, width = shape
     walls = []

@@ -1,7 +1,7 @@
-"""A page's tables as lines of numbers, beside what else is written on it.
+"""Read the tables of a page by their cells, as lines among the page's other lines.
 
-A page is read by its lines, which ruled lines and walls between cells disturb. Where it holds a
-table, the table's cells are read better each by itself.
+The line reader takes ruled lines for strokes; in a table it is right more often if it sees each
+cell alone.
 """
 
 import dataclasses
@@ -11,28 +11,30 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.errors import counted_noun
 from mnistry.images.decode import Page
 from mnistry.images.mnist_form import SIDE, Box
-from mnistry.reading import Reader, numbers, reader, result
+from mnistry.reading import Reader, numbers, result
 from mnistry.reading.components import components
 from mnistry.reading.ink import find_ink
+from mnistry.reading.reader import row_of
 from mnistry.reading.result import Candidate, DetailedReading, Digit, Sign
 from mnistry.tables.cells import Patch, Sheet
-from mnistry.tables.reader import DetailedTable, in_picture, read_in_detail
+from mnistry.tables.reader import DetailedTable, around, in_picture, read_in_detail
 
-# So many cells, and this part of all with something in them, must be sure.
-_FEW, _LEAST = 4, 0.5
-# More cells are squared paper.
-_MOST = 1500
-# Cells are boxes of single digits if they are at most so many times as long as high, or as high as
-# long.
-_SQUARE = 1.4
-# Of them at most this part may seem to hold more, such as a digit that was taken for two marks.
-_UNUSUAL = 0.1
+# The tables are used only if at least this many cells were read without a `?`, and at least this
+# part of the cells that are not empty.
+_LEAST_CELLS, _LEAST_PART = 4, 0.5
+# A grid of more cells is squared paper.
+_MOST_CELLS = 1500
+# The cells are boxes for single digits if their long side is at most this many times the short one
+# and at most this part of them seem to hold more, such as a digit that was taken for two marks.
+_SQUARE, _UNUSUAL = 1.4, 0.1
 
-# On squared paper more than this part of all marks cross a wall, on each side by this part of a
-# cell's shorter side; marks lower than this part of a row are signs. 95 % of 60 generated tables
-# have less than 0.032 of such marks, squared pages 0.11 to 0.6.
+# On squared paper more than this part of the marks cross a wall. A mark crosses it if it reaches
+# further than this part of a cell's short side on both of the wall's sides. Marks lower than this
+# part of a row are not counted: they are signs. In 95 % of 60 generated tables less than 0.032 of
+# the marks cross a wall, on squared pages 0.11 to 0.6.
 _CROSSING, _DEEP, _SMALL = 0.06, 0.15, 0.2
 
 Mark = Digit | Sign
@@ -40,46 +42,48 @@ Mark = Digit | Sign
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Row:
-    """A line of numbers; and for each of its digits the digit network's input and output."""
+    """A line, where it comes on the page, and each digit's input and output of the network."""
 
-    top: float
+    y: float
     marks: Sequence[Mark]
     forms: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
 
 
-def with_tables(by: Reader, page: Page, found: DetailedReading) -> DetailedReading:
+def with_tables(reader: Reader, page: Page, found: DetailedReading) -> DetailedReading:
     """Read a page's tables by their cells, if that leaves less unclear.
 
     Parameters
     ----------
-    by
-        The reader.
+    reader
+        Reads the cells.
     page
         The page.
     found
-        How it was read by its lines.
+        What was read without looking for tables.
 
     Returns
     -------
     DetailedReading
-        A row of a table is a line. What stands in two cells is two numbers; but a row of square
-        cells with single digits is one number, as in boxes on a form. What stands beside the tables
-        is as it was. If the tables were not read better, `found`.
+        Each row of a table is a line, and each cell a number. Square cells with single digits are
+        boxes of a form: digits in neighbouring cells are one number. Numbers outside the tables are
+        those of `found`. It is `found` itself if the tables' cells were not read better.
     """
-    tables = [one for one in read_in_detail(by, page, _MOST) if _is_written_in_cells(one.sheet)]
+    tables = [
+        one for one in read_in_detail(reader, page, _MOST_CELLS) if _is_written_in_cells(one.sheet)
+    ]
     texts = [cell.text for one in tables for row in one.table.rows for cell in row if cell.text]
     boxes = [one.table.box for one in tables]
-    inside, outside = _parted(found, boxes)
-    sure = _sure(texts)
-    if sure < max(_FEW, _LEAST * len(texts)) or sure <= _sure(inside):
+    inside, outside = _split(found, boxes)
+    sure = _count_sure(texts)
+    if sure < max(_LEAST_CELLS, _LEAST_PART * len(texts)) or sure <= _count_sure(inside):
         return found
     rows = [row for one in tables for row in _rows(one)]
-    rows = sorted([*rows, *outside], key=lambda row: row.top)
-    reading = result.reading([row.marks for row in rows], by.notation)
+    rows = sorted([*rows, *outside], key=lambda row: row.y)
+    reading = result.reading([row.marks for row in rows], reader.notation)
     notes = tuple(
-        f"a table of {_counted(len(one.table.rows), 'row')} and "
-        f"{_counted(len(one.table.rows[0]), 'column')} was read by its cells; to keep these apart, "
+        f"a table of {counted_noun(one.grid.rows, 'row')} and "
+        f"{counted_noun(one.grid.columns, 'column')} was read by its cells; to keep these apart, "
         "use --table or read_tables"
         for one in tables
     )
@@ -104,34 +108,30 @@ def _is_written_in_cells(sheet: Sheet) -> bool:
     return int(crossing.sum()) <= _CROSSING * len(boxes)
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _sure(texts: Sequence[str]) -> int:
-    """Return how many were read with certainty."""
+def _count_sure(texts: Sequence[str]) -> int:
+    """Return how many texts have no ``?``."""
     return sum("?" not in text for text in texts)
 
 
-def _parted(found: DetailedReading, tables: Sequence[Box]) -> tuple[list[str], list[_Row]]:
-    """Return the texts of the numbers that lie in a table, and the lines without these."""
+def _split(found: DetailedReading, tables: Sequence[Box]) -> tuple[list[str], list[_Row]]:
+    """Return the texts of the numbers that lie in a table, and the lines without these numbers."""
     inside: list[str] = []
     outside = []
     digits = enumerate(found.reading.digits)
-    known = iter(found.reading.numbers)
+    all_numbers = iter(found.reading.numbers)
     for text in found.reading.lines:
         marks: list[Mark] = []
-        kept = []
+        kept: list[int] = []
         for token in numbers.split(text):
-            number = next(known)
-            box = _around(number)
+            number = next(all_numbers)
+            box = _box_in_picture(number)
             own: list[Mark] = []
-            places = []
+            indices = []
             for character in token.text:
                 if character in "0123456789?":
-                    place, digit = next(digits)
-                    places.append(place)
-                    own.append(replace(digit, box=_around(digit), quad=None))
+                    index, digit = next(digits)
+                    indices.append(index)
+                    own.append(replace(digit, box=_box_in_picture(digit), quad=None))
                 else:
                     own.append(Sign(character, number.confidence, box))
             if any(_holds(table, box) for table in tables):
@@ -140,31 +140,28 @@ def _parted(found: DetailedReading, tables: Sequence[Box]) -> tuple[list[str], l
             if marks:
                 marks.append(Sign(" ", 1.0, box))
             marks += own
-            kept += places
+            kept += indices
         if marks:
             middle = float(np.mean([mark.box[1] + mark.box[3] / 2 for mark in marks]))
             outside.append(_Row(middle, marks, found.forms[kept], found.probabilities[kept]))
     return inside, outside
 
 
-def _around(one: Digit | result.Number) -> Box:
-    """Return its box in pixels of the picture."""
-    if one.quad is None:
-        return one.box
-    corners = np.array(one.quad)
-    (x, y), (right, bottom) = np.rint([corners.min(0), corners.max(0)]).astype(int).tolist()
-    return x, y, right - x, bottom - y
+def _box_in_picture(one: Digit | result.Number) -> Box:
+    """Return the box of a digit or number in pixels of the picture."""
+    return one.box if one.quad is None else around(np.array(one.quad))
 
 
 def _holds(table: Box, box: Box) -> bool:
-    """Whether a table's box holds the middle of another."""
-    away = [box[i] + box[2 + i] / 2 - table[i] for i in (0, 1)]
-    return all(0 <= distance <= table[2 + i] for i, distance in enumerate(away))
+    """Whether the middle of a box lies in a table's box."""
+    offsets = [box[i] + box[2 + i] / 2 - table[i] for i in (0, 1)]
+    return all(0 <= offset <= table[2 + i] for i, offset in enumerate(offsets))
 
 
 def _rows(one: DetailedTable) -> Iterator[_Row]:
     """Yield the rows of a table in which something is written."""
     joined = _is_of_boxes(one)
+    y = float(one.table.box[1])  # the same for all rows, which keeps them together
     for i, row in enumerate(one.table.rows):
         marks: list[Mark] = []
         forms, probabilities = [], []
@@ -182,12 +179,11 @@ def _rows(one: DetailedTable) -> Iterator[_Row]:
             probabilities.append(found.probabilities)
             last = j
         if marks:
-            top = float(one.table.box[1])
-            yield _Row(top, marks, np.concatenate(forms), np.concatenate(probabilities))
+            yield _Row(y, marks, np.concatenate(forms), np.concatenate(probabilities))
 
 
 def _is_of_boxes(one: DetailedTable) -> bool:
-    """Whether the cells are square boxes, each with a single digit."""
+    """Whether the cells are nearly square, and most hold a single character."""
     lengths = [len(cell.text) for row in one.table.rows for cell in row if cell.text]
     if sum(length > 1 for length in lengths) > _UNUSUAL * len(lengths):
         return False
@@ -199,22 +195,21 @@ def _is_of_boxes(one: DetailedTable) -> bool:
 
 
 def _marks(one: DetailedTable, i: int, j: int) -> _Row:
-    """Return the characters of a cell: as they were read, where its text has not changed since."""
+    """Return the characters of a cell, in their places where its text is as it was read."""
     cell, columns = one.table.rows[i][j], one.grid.columns
     lines = [line for line in one.lines if line.patch.cell == i * columns + j]
-    rows = [reader.row_of(line.answer, 1) for line in lines if line.answer is not None]
+    rows = [row_of(line.answer, 1) for line in lines if line.answer is not None]
     if len(rows) == len(lines):
         marks: list[Mark] = []
         for line, row in zip(lines, rows, strict=True):
             if marks:
                 marks.append(Sign(" ", 1.0, marks[-1].box))
-            own = [
+            marks += [
                 replace(mark, box=_box_of(one, i, j, line.patch, mark.box)) for mark in row.marks
             ]
-            marks += own
         if "".join(map(str, marks)) == cell.text:
             return _Row(
-                0.0, marks,
+                float(cell.box[1]), marks,
                 np.concatenate([row.forms for row in rows]),
                 np.concatenate([row.probabilities for row in rows]),
             )  # fmt: skip
@@ -240,11 +235,11 @@ def _spread(cell: result.Cell) -> _Row:
         marks.append(Digit(digit, float(answer.max()), box, 0, best))
         probabilities.append(answer)
     forms = np.zeros((len(probabilities), SIDE, SIDE), np.uint8)
-    return _Row(0.0, marks, forms, np.array(probabilities, np.float32).reshape(-1, 10))
+    return _Row(float(y), marks, forms, np.array(probabilities, np.float32).reshape(-1, 10))
 
 
 def _box_of(one: DetailedTable, i: int, j: int, patch: Patch, box: Box) -> Box:
-    """Return the box, in pixels of the picture, around a box of a cell's ink."""
+    """Convert a box of a patch's ink to pixels of the picture."""
     x, y, width, height = box
     sheet = one.sheet
     across = np.array([x, x + width]) + patch.left - sheet.columns[j]

@@ -147,7 +147,11 @@ def _turned_back(table: Table, page: Upright) -> Table:
 
 def in_picture(box: tuple[float, float, float, float], page: Upright) -> Box:
     """Return the box, in pixels of the picture, around a box of a page that was turned."""
-    corners = page.quad(box)
+    return around(page.quad(box))
+
+
+def around(corners: NDArray[np.float64]) -> Box:
+    """Return the box around points, shape ``(n, 2)``."""
     (x, y), (right, bottom) = np.rint([corners.min(0), corners.max(0)]).astype(int).tolist()
     return x, y, right - x, bottom - y
 
