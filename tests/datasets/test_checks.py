@@ -56,6 +56,9 @@ def test_fault_109_a_class_that_is_tested_and_not_trained_is_told():
     kept = train.labels != 7
     (notice,) = probable_mistakes(dataset(Split(train.images[kept], train.labels[kept]), test))
     assert notice == "no training image is of class 7; 3 test images are: it cannot be learned"
+    kept &= train.labels != 2
+    (notice,) = probable_mistakes(dataset(Split(train.images[kept], train.labels[kept]), test))
+    assert "of the classes 2, 7; 6 test images are: they cannot be learned" in notice
 
 
 def test_light_paper_is_reported():

@@ -47,7 +47,7 @@ def test_activation_and_dropout_reach_the_layers_that_have_them() -> None:
     for name, settings in (
         ("linear", {"activation": "tanh"}), ("linear", {"dropout": 0.5}),
         ("strided", {"dropout": 0.5}), ("convnet", {"units": 3}), ("dense", {"dropout": 1.0}),
-        ("dense", {"activation": "step"}),
+        ("dense", {"activation": "step"}), ("dense", {"units": "32"}), ("dense", {"depth": 1.5}),
     ):  # fmt: skip
         with pytest.raises(UsageError, match="expected"):
             mnistry.build(name, **settings)

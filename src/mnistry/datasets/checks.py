@@ -80,8 +80,12 @@ def _rare_classes(dataset: Dataset) -> list[str]:
     notices = []
     if missing.size and missing.size < len(counts) - 1:
         shown = ", ".join(dataset.classes[k] for k in missing[:12])
+        several = missing.size > 1
         also = f"; {int(tested[missing].sum()):,} test images are" if tested[missing].any() else ""
-        notices.append(f"no training image is of class {shown}{also}: it cannot be learned")
+        notices.append(
+            f"no training image is of {'the classes' if several else 'class'} {shown}{also}: "
+            f"{'they' if several else 'it'} cannot be learned"
+        )
     if rare.size:
         shown = ", ".join(f"{dataset.classes[k]} ({counts[k]:,})" for k in rare[:12])
         notices.append(f"classes with very few training images: {shown}")

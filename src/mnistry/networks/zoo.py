@@ -8,6 +8,7 @@ the same seed gives the same weights, whatever was built before.
 
 import inspect
 import itertools
+import numbers
 from collections.abc import Callable, Iterator
 
 import keras
@@ -115,8 +116,8 @@ def check(
         raise UsageError(f"activation {activation!r}", expected="one of " + ", ".join(ACTIVATIONS))
     if not 0 <= (dropout or 0) < 1:
         raise UsageError(f"dropout {dropout:g}", expected="0 to below 1")
-    if units < 1 or depth < 1:
-        raise UsageError(f"units {units} and depth {depth}", expected="whole numbers from 1")
+    if not all(isinstance(number, numbers.Integral) and number >= 1 for number in (units, depth)):
+        raise UsageError(f"units {units!r} and depth {depth!r}", expected="whole numbers from 1")
     if not 2 <= classes <= MAX_CLASSES:
         raise UsageError(f"{classes} classes", expected=f"2 to {MAX_CLASSES}")
     parameters = _dense_parameters(units, depth, classes)

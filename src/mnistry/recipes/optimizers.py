@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from mnistry.errors import UsageError
-from mnistry.recipes.recipe import Recipe
+from mnistry.recipes.recipe import OPTIMIZERS, Recipe
 
 
 def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
@@ -39,7 +39,7 @@ def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     except (KeyError, TypeError, ValueError):
         raise UsageError(
             f"optimizer {recipe.optimizer!r}" + (f" with {' and '.join(given)}" if given else ""),
-            expected="a Keras optimizer by name, such as rmsprop, sgd, adam or adamw; "
+            expected=f"a Keras optimizer by name: {', '.join(OPTIMIZERS)}; "
             "momentum goes with rmsprop and sgd",
         ) from None
 
