@@ -40,6 +40,7 @@ def told(call, kind: type[MnistryError], *said: str) -> None:
         ({"epochs": "5"}, "epochs '5'; expected a whole number"),
         ({"batch_size": 32.5}, "batch size 32.5"),
         ({"seed": None}, "seed None"),
+        ({"batch_size": 300}, "with a batch size of 12 an epoch"),
         ({"loss": "crossentropy"}, "loss 'crossentropy'; expected one of categorical_crossentropy"),
         (
             {"optimizer": "adamm"},

@@ -34,15 +34,15 @@ def test_a_sweep_gives_its_results_in_json_and_draws_its_figure(
     mnistry_command, nothing_trains: None, tmp_path: Path
 ) -> None:
     result = mnistry_command(
-        "sweep", "--data", "sample", "--units", "4,8", "--epochs", "2", "--seeds", "2",
+        "sweep", "--data", "sample", "--units", "4,8", "--epochs", "1", "--seeds", "2",
         "-o", tmp_path / "out", "--json",
     )  # fmt: skip
     assert result.code == 0
-    assert result.err == "4 trainings of at most 2 epochs\n"
+    assert result.err == "4 trainings of at most 1 epoch\n"
     found = json.loads(result.out)
     assert found["table"] == str(tmp_path / "out" / "results.csv")
     assert Path(found["figure"]).read_bytes().startswith(b"\x89PNG")
-    assert found["train"] == "mnistry train --data sample --epochs 2 --units 8 --seeds 5"
+    assert found["train"] == "mnistry train --data sample --epochs 1 --units 8 --seeds 5"
     assert [(one["settings"], one["validation_accuracy"]) for one in found["settings"]] == [
         ({"units": 8}, 0.75), ({"units": 4}, 0.625),
     ]  # fmt: skip

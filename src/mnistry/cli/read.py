@@ -198,7 +198,7 @@ def _read_in_bulk(
     ):
         done = bulk_reading.read(paths, output, settings, cores=cores, on_progress=show)
     now = done.pictures - done.before
-    click.echo(f"{now:,} pictures read now, {done.before:,} before: {output}")
+    click.echo(f"{counted_noun(now, 'picture')} read now, {done.before:,} before: {output}")
     for failure in done.failed:
         common.say(failure)
     if done.failures:

@@ -12,7 +12,7 @@ import click
 from mnistry import recipes
 from mnistry.cli import common, options, recipe_options
 from mnistry.cli.framework import Command
-from mnistry.errors import IncompleteError
+from mnistry.errors import IncompleteError, counted_noun
 from mnistry.percent import percent
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def sweep(
     with common.quiet_libraries(), hint, place:
         startup.import_keras()  # after Ray has started its processes: JAX warns otherwise
         sweeps.check(planned, dataset)  # refuses wrong settings before anything is trained
-        common.say(f"{len(planned):,} trainings of at most {chosen.epochs:,} epochs")
+        trainings = counted_noun(len(planned), "training")
+        common.say(f"{trainings} of at most {counted_noun(chosen.epochs, 'epoch')}")
         with counted("training") as show:
             outcome = sweeps.run(planned, dataset, output, here=here, on_progress=show)
     groups = sweeps.by_settings(outcome.results)

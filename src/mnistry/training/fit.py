@@ -208,6 +208,7 @@ class Settings:
             raise UsageError(
                 f"batch size {self.batch_size:,} for {count:,} training images",
                 expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
+                remedy=f"with a batch size of {max(1, count // 16)} an epoch has some 16 steps",
             )
 
 
