@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import mnistry
 from mnistry.datasets import libsvm, sniff
 from mnistry.errors import DataError
 
@@ -42,20 +43,37 @@ def test_indices_count_from_where_the_comment_says(tmp_path, comment, first):
     assert_read(tmp_path / "digits.libsvm", comment, first, images)
 
 
+@pytest.mark.parametrize(("first", "told"), [(0, "from 0"), (1, None)])
+def test_mnists_digits_lie_in_the_middle_whichever_index_was_the_first(tmp_path, first, told):
+    images = mnistry.load("sample").train.images[:60].reshape(-1, 784)
+    assert_read(tmp_path / "digits.libsvm", "", first, images, labels=[5, 3] * 30, told=told)
+
+
+def test_where_indices_begin_is_told_if_it_is_not_certain(tmp_path):
+    images = np.zeros((3, 28, 28), int)
+    images[:, 5:25, 2:9] = 200
+    assert_read(tmp_path / "digits.libsvm", "", 1, images.reshape(3, 784), told="zero_based=False")
+    assert_read(tmp_path / "digits.libsvm", COMMENT.format("one"), 1, images.reshape(3, 784))
+
+
 def test_an_index_of_zero_shows_that_indices_count_from_it(tmp_path):
     images = np.random.default_rng(0).integers(200, 256, (3, 784))
     images[:2, 0] = 0
     assert_read(tmp_path / "digits.libsvm", "", 0, images)
 
 
-def assert_read(path, comment, first, images):
+def assert_read(path, comment, first, images, labels=(0, 1, 2), told=None):
     rows = [
         " ".join([str(label), *(f"{place + first}:{row[place]}" for place in np.flatnonzero(row))])
-        for label, row in enumerate(images)
+        for label, row in zip(labels, images, strict=True)
     ]
     path.write_text(comment + "\n".join(rows) + "\n")
-    (split,) = sniff.read(path).splits().values()
+    dataset = sniff.read(path)
+    (split,) = dataset.splits().values()
     np.testing.assert_array_equal(split.images.reshape(-1, 784), images)
+    notices = [notice for notice in dataset.notices if "indices" in notice]
+    assert len(notices) == (told is not None)
+    assert told is None or told in notices[0]
 
 
 def test_indices_that_count_from_0_and_from_1_are_refused(tmp_path):

@@ -3,7 +3,9 @@
 Indices count from 1, in scikit-learn's files often from 0, and pixels that are 0 are left out.
 """
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from mnistry.datasets.text_files import lines
 from mnistry.errors import DataError
 
 _PIXELS, _USPS = 28 * 28, 16 * 16
+# MNIST's digits have their centre of mass in column 14, on average within this.
+_MIDDLE, _NEAR = 14.0, 0.25
 _MOST = 10**9  # the largest index or pixel value that is accepted
 
 
@@ -22,7 +26,8 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
     """Read a table of labels and sparse pixels.
 
     USPS's images have 16x16 pixels from -1 to 1 and labels from 1, where 1 is zero. Indices count
-    from 0 if one is 0 or a comment before the rows says so, as scikit-learn writes it.
+    from 0 if one is 0, if a comment before the rows says so, as scikit-learn writes it, or if the
+    digits then lie in the middle as MNIST's do; else from 1. A notice says what was not certain.
 
     Raises
     ------
@@ -32,10 +37,12 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
     labels: list[float] = []
     rows: list[int] = []
     sparse: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    first = 1
+    first, is_told = 1, False
     for number, line in lines(path):
-        if not rows and b"zero-based" in line.partition(b"#")[2]:
+        comment = b"" if rows else line.partition(b"#")[2]
+        if b"zero-based" in comment:
             first = 0
+        is_told |= b"-based" in comment
         content = line.partition(b"#")[0].strip()
         if not content:
             continue
@@ -73,7 +80,30 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
     last = max((int(indices[-1]) for indices, _ in sparse if indices.size), default=0)
     if last >= _PIXELS + first:
         raise DataError(f"indices 0 and {last}", where=path, expected="0 to 783, or 1 to 784")
-    return as_source(path, _table(labels, rows, [(i - first, values) for i, values in sparse]))
+    table = _table(labels, rows, [(i - first, values) for i, values in sparse])
+    if is_told or first == 0 or last == _PIXELS:
+        return as_source(path, table)
+    told = ""
+    middle = _middle(table.images)
+    if abs(middle + 1 - _MIDDLE) < _NEAR:
+        table = _table(labels, rows, sparse)
+        told = "indices count from 0: the digits lie in the middle then, as MNIST's do"
+    elif abs(middle - _MIDDLE) >= _NEAR:
+        told = (
+            "indices count from 1, as in LIBSVM's own files; if they count from 0, write them with "
+            "dump_svmlight_file(..., zero_based=False)"
+        )
+    found = as_source(path, table)
+    return dataclasses.replace(found, notices=(*found.notices, told)) if told else found
+
+
+def _middle(images: NDArray[Any]) -> float:
+    """Return the mean column of the ink; that of MNIST if the images have another size."""
+    if images.shape[1] != _PIXELS:
+        return _MIDDLE
+    across = images.reshape(-1, 28, 28).sum(1)
+    across = across[across.sum(1) > 0]
+    return float((across @ np.arange(28) / across.sum(1)).mean()) if len(across) else _MIDDLE
 
 
 def _table(
