@@ -102,7 +102,7 @@ def test_the_test_images_are_looked_at_once_and_after_the_training(
                 (name, split)
                 for argument in arguments
                 for split in ("train", "test")
-                for images in (argument.kept if isinstance(argument, Parts) else [argument])
+                for images in (argument.train if isinstance(argument, Parts) else [argument])
                 if images is getattr(dataset, split).images
             )
             return real(*arguments, **settings)
