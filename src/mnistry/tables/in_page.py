@@ -20,7 +20,7 @@ from mnistry.reading.ink import find_ink
 from mnistry.reading.reader import row_of
 from mnistry.reading.result import Candidate, DetailedReading, Digit, Sign
 from mnistry.tables.cells import Patch, Sheet
-from mnistry.tables.reader import DetailedTable, around, in_picture, read_in_detail
+from mnistry.tables.reader import DetailedTable, Line, around, in_picture, read_in_detail
 
 # The tables are used only if at least this many cells were read without a `?`, and at least this
 # part of the cells that are not empty.
@@ -161,6 +161,9 @@ def _holds(table: Box, box: Box) -> bool:
 def _rows(one: DetailedTable) -> Iterator[_Row]:
     """Yield the rows of a table in which something is written."""
     joined = _is_of_boxes(one)
+    lines: dict[int, list[Line]] = {}
+    for line in one.lines:
+        lines.setdefault(line.patch.cell, []).append(line)
     y = float(one.table.box[1])  # the same for all rows, which keeps them together
     for i, row in enumerate(one.table.rows):
         marks: list[Mark] = []
@@ -171,7 +174,7 @@ def _rows(one: DetailedTable) -> Iterator[_Row]:
                 continue
             if last is not None and not (joined and last == j - 1):
                 marks.append(Sign(" ", 1.0, cell.box))
-            found = _marks(one, i, j)
+            found = _marks(one, i, j, lines.get(i * one.grid.columns + j, []))
             # Of a cell that is unclear, no part is a number by itself.
             unclear = "?" in cell.text
             marks += [mark for mark in found.marks if not (unclear and str(mark) == " ")]
@@ -194,10 +197,9 @@ def _is_of_boxes(one: DetailedTable) -> bool:
     return max(high, wide) <= _SQUARE * min(high, wide)
 
 
-def _marks(one: DetailedTable, i: int, j: int) -> _Row:
+def _marks(one: DetailedTable, i: int, j: int, lines: Sequence[Line]) -> _Row:
     """Return the characters of a cell, in their places where its text is as it was read."""
-    cell, columns = one.table.rows[i][j], one.grid.columns
-    lines = [line for line in one.lines if line.patch.cell == i * columns + j]
+    cell = one.table.rows[i][j]
     rows = [row_of(line.answer, 1) for line in lines if line.answer is not None]
     if len(rows) == len(lines):
         marks: list[Mark] = []
