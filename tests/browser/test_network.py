@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 import mnistry
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
-from mnistry.networks import javascript, onnx_graph
+from mnistry.networks import javascript, onnx_graph, onnx_wrap
 from mnistry.networks.two_views import TeachableOnnx
 from mnistry.reading.built_in import SHIPPED
 from mnistry.training.teach import Bend
@@ -171,8 +171,8 @@ def strange(*nodes: onnx.NodeProto) -> bytes:
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 10])],
         [numpy_helper.from_array(values, name) for name, values in weights.items()],
     )
-    opset = [helper.make_opsetid("", onnx_graph.OPSET)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=onnx_graph.IR_VERSION)
+    opset = [helper.make_opsetid("", onnx_wrap.OPSET)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=onnx_wrap.IR_VERSION)
     return model.SerializeToString()
 
 

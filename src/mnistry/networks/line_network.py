@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from mnistry.networks.onnx_wrap import IR_VERSION, OPSET
 from mnistry.version import __version__
 
 HEIGHT = 48
@@ -27,7 +28,6 @@ _DOWN = (
 _FILTERS = 160
 # Dilation of each layer along the line: together they see 63 steps, which are 252 columns.
 _DILATIONS = (1, 2, 4, 8, 16)
-_OPSET, _IR_VERSION = 17, 8
 
 
 def build(classes: int, *, seed: int = 0) -> keras.Model:
@@ -152,7 +152,7 @@ def to_onnx(model: keras.Model, temperature: float = 1.0) -> onnx.ModelProto:
     )
     return helper.make_model(
         graph, producer_name="mnistry", producer_version=__version__,
-        opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
     )  # fmt: skip
 
 

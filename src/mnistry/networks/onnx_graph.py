@@ -19,10 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from mnistry.errors import ModelError
 from mnistry.networks import keras_files
 from mnistry.networks.fast_layers import borders
+from mnistry.networks.onnx_wrap import IR_VERSION, OPSET
 from mnistry.version import __version__
-
-# Old enough for the runtimes of recent years, new enough for every operator used here.
-OPSET, IR_VERSION = 17, 8
 
 _ACTIVATIONS = {
     "elu": "Elu",

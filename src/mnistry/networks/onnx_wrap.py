@@ -16,8 +16,10 @@ from mnistry.errors import ModelError
 from mnistry.inference import model_bytes
 from mnistry.networks.form import LITTLE, Form, Trial
 
+# What we write: old enough for the runtimes of recent years, new enough for every operator used.
+OPSET, IR_VERSION = 17, 8
 # The newest IR version that every runtime knows; later ones add nothing that digit networks use.
-_IR_VERSION = 10
+_NEWEST_IR_VERSION = 10
 
 
 def parse(content: bytes, where: str) -> onnx.ModelProto:
@@ -41,8 +43,6 @@ def tensors_only(model: onnx.ModelProto) -> onnx.ModelProto:
     scikit-learn's converter gives a label, and a map from each label to its probability; the input
     of the operator ZipMap holds these probabilities as an array.
     """
-    from mnistry.networks.onnx_graph import OPSET  # imports Keras, which teaching does without
-
     graph = model.graph
     made = {name: node for node in graph.node for name in node.output}
     outputs = []
@@ -55,7 +55,7 @@ def tensors_only(model: onnx.ModelProto) -> onnx.ModelProto:
     stored = {tensor.name for tensor in graph.initializer}
     _replace(graph.input, [value for value in graph.input if value.name not in stored])
     _prune(graph, [value.name for value in outputs])
-    model.ir_version = min(max(model.ir_version, 4), _IR_VERSION)
+    model.ir_version = min(max(model.ir_version, 4), _NEWEST_IR_VERSION)
     # A domain may be listed twice, or not used at all; either makes some runtimes refuse the file.
     versions = {_domain(entry.domain): entry.version for entry in model.opset_import}
     used = {"", *(_domain(node.domain) for node in graph.node)}
