@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 from PIL import Image
 
 import mnistry
+from mnistry.cli import read
+from mnistry.images.page_tasks import PageDecoder
 
 MNISTRY = [sys.executable, "-m", "mnistry"]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX pipes and terminals")
@@ -401,6 +404,23 @@ def test_reading_imports_nothing_that_only_training_needs(finished_run, number) 
 
 
 @POSIX
+def test_networks_are_loaded_while_the_first_page_is_decoded(
+    mnistry_command, number, monkeypatch
+) -> None:
+    both_began = threading.Barrier(2, timeout=20)
+
+    def after_both_began(function: Callable[..., object]) -> Callable[..., object]:
+        def call(*given: object, **settings: object) -> object:
+            both_began.wait()
+            return function(*given, **settings)
+
+        return call
+
+    monkeypatch.setattr(read, "open_reader", after_both_began(read.open_reader))
+    monkeypatch.setattr(PageDecoder, "decode", after_both_began(PageDecoder.decode))
+    assert mnistry_command("read", number) == (0, "2046\n315\n", "")
+
+
 def test_each_result_is_printed_before_the_next_picture_arrives(number, tmp_path) -> None:
     later = tmp_path / "later.png"
     os.mkfifo(later)

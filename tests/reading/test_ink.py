@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import mnistry
-from mnistry.reading.ink import LONG_SIDE, find_ink
+from mnistry.images.page_tasks import LINES_SIDE
+from mnistry.reading.ink import find_ink
 
 
 def page(paper: float = 220, ink: float = 40, height: int = 160, width: int = 240) -> np.ndarray:
@@ -89,7 +90,7 @@ def test_digits_that_touch_a_grid_cut_by_the_picture_are_ink() -> None:
 
 def test_a_large_picture_is_reduced_and_says_by_how_much() -> None:
     found = find_ink(np.kron(page(), np.ones((10, 10))).astype(np.uint8))
-    assert max(found.strength.shape) <= LONG_SIDE
+    assert max(found.strength.shape) <= LINES_SIDE
     assert found.scale == pytest.approx(max(found.strength.shape) / 2400, rel=0.01)
     assert found.strength.dtype == np.float32
 

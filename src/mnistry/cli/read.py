@@ -8,6 +8,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,9 @@ from mnistry.images.find import find_files
 from mnistry.images.page_numbers import PageNumbers
 
 if TYPE_CHECKING:
+    from mnistry.images.page_tasks import PageTask
     from mnistry.reading import Reader
-    from mnistry.reading.batch import PageResult, PageTask
+    from mnistry.reading.batch import PageResult
 
 _STDIN = "-"
 _WORTH_A_CLUSTER = 300  # pictures, of about 30 ms each
@@ -141,7 +143,6 @@ def read(
     if paths.count(_STDIN) > 1:
         raise UsageError("standard input can be read only once", remedy="give - once")
     numbers = None if pages is None else PageNumbers.parse(pages)
-    reader = open_reader(model, **settings)
     files = [file for path in paths for file in _files(path)]
     tasks = _tasks(files, numbers)
     first = next(tasks)
@@ -150,7 +151,7 @@ def read(
     if as_table:
         tell = _tables(as_jsonl, sum_row=sum_row, sum_column=sum_column)
     tasks = itertools.chain([first], tasks)
-    results = _read_all(reader, tasks, jobs, model, settings, tables=as_table)
+    results = _read_all(tasks, jobs, model, settings, tables=as_table)
     count = failures = 0
     kind = "picture"
     with _progress(len(files)) as advance:
@@ -233,7 +234,7 @@ def open_reader(model: str | None, **settings: Any) -> "Reader":
 
 def _files(path: str) -> "list[str | PageTask]":
     """Return a file, or those in a folder; an entry that is not opened becomes a failed task."""
-    from mnistry.reading.batch import PageTask
+    from mnistry.images.page_tasks import PageTask
 
     if path == _STDIN or not Path(path).is_dir():
         return [path]
@@ -261,19 +262,18 @@ def _not_opened(path: Path) -> DataError:
 
 def _tasks(files: "Iterable[str | PageTask]", numbers: PageNumbers | None) -> "Iterator[PageTask]":
     """Yield a task for each page of each file; a file is opened when its turn comes."""
+    from mnistry.images import page_tasks
     from mnistry.images.formats import MAX_BYTES
-    from mnistry.reading import batch
 
     for file in files:
         if not isinstance(file, str):
             yield file
             continue
         content = sys.stdin.buffer.read(MAX_BYTES + 1) if file == _STDIN else None
-        yield from batch.tasks_of(file, numbers, content)
+        yield from page_tasks.tasks_of(file, numbers, content)
 
 
 def _read_all(
-    reader: "Reader",
     tasks: "Iterator[PageTask]",
     jobs: int,
     model: str | None,
@@ -282,12 +282,13 @@ def _read_all(
     tables: bool,
 ) -> "Iterator[PageResult]":
     """Yield the result of each page, in order, as soon as it is there."""
-    from mnistry.reading import batch
-
     if jobs > 1:
+        from mnistry.reading import batch
+
+        open_reader(model, **settings)  # refuses a wrong model before processes are started
         results = batch.read_in_processes(tasks, jobs, model, settings, tables=tables)
     else:
-        results = map(batch.PageReader(reader, tables=tables).read, tasks)
+        results = _read_here(tasks, model, settings, tables=tables)
     while True:
         with common.quiet_libraries():
             result = next(results, None)
@@ -296,6 +297,25 @@ def _read_all(
         if result.task.file == _STDIN and result.error is not None:
             result.error.where = (result.error.where or "").replace(_STDIN, "standard input", 1)
         yield result
+
+
+def _read_here(
+    tasks: "Iterator[PageTask]", model: str | None, settings: dict[str, Any], *, tables: bool
+) -> "Iterator[PageResult]":
+    """Read pages in this process, the first one decoded while the networks are loaded."""
+    from mnistry.images.page_tasks import LINES_SIDE, TABLES_SIDE, PageDecoder
+
+    decoder = PageDecoder(TABLES_SIDE if tables else LINES_SIDE)
+    first = next(tasks)
+    with ThreadPoolExecutor(1) as thread:
+        opened = thread.submit(open_reader, model, **settings)
+        decoded = decoder.decode(first)
+        reader = opened.result()
+    from mnistry.reading.batch import read_page
+
+    yield read_page(reader, first, decoded, tables=tables)
+    for task in tasks:
+        yield read_page(reader, task, decoder.decode(task), tables=tables)
 
 
 @contextlib.contextmanager
@@ -330,7 +350,7 @@ def _print_line(found: "PageResult", read: dict[str, Any]) -> None:
 
 def _tables(as_jsonl: bool, *, sum_row: bool, sum_column: bool) -> "Callable[[PageResult], None]":
     """Return a function that prints a page's tables, and notes what does not add up."""
-    from mnistry.reading.batch import place
+    from mnistry.images.page_tasks import place
     from mnistry.system.spreadsheets import spreadsheet_text
     from mnistry.tables import problems
 
@@ -399,7 +419,7 @@ class _Text:
         """Print a page's lines; if there are several pages, each after its file's name."""
         if found.reading is None:
             return
-        from mnistry.reading.batch import place
+        from mnistry.images.page_tasks import place
 
         name = printable(place(found.task))
         for line in found.reading.lines:

@@ -25,7 +25,7 @@ from mnistry.cluster.connection import import_ray, last_line
 from mnistry.cluster.picture_sources import RECORD, Item, Opener, Pictures, unpack
 from mnistry.errors import DataError, Notice, ResourceError, UsageError
 from mnistry.images import sources
-from mnistry.reading.ink import LONG_SIDE
+from mnistry.images.page_tasks import LINES_SIDE
 from mnistry.system import files
 from mnistry.version import __version__
 
@@ -394,7 +394,7 @@ class _Worker:
     def _read(self, item: Item, content: bytes) -> dict[str, Any]:
         try:
             page = sources.only_page(
-                content, item.name, LONG_SIDE, "read it without --ray, with --jobs"
+                content, item.name, LINES_SIDE, "read it without --ray, with --jobs"
             )
             found = self._reader.read(page)
         except DataError as error:

@@ -5,49 +5,23 @@ shown.
 """
 
 import os
-import stat
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from mnistry.errors import DataError, Notice
-from mnistry.images import decode, sources
-from mnistry.images.decode import Document
-from mnistry.images.page_numbers import PageNumbers
-from mnistry.reading.ink import LONG_SIDE
-from mnistry.reading.reader import TABLE_SIDE, Reader
+from mnistry.errors import DataError
+from mnistry.images.page_tasks import (
+    LINES_SIDE,
+    TABLES_SIDE,
+    DecodedPage,
+    PageDecoder,
+    PageTask,
+    place,
+    too_little_memory,
+)
+from mnistry.reading.reader import Reader
 from mnistry.reading.result import Reading, Table
 from mnistry.system import jobs
-
-_OTHER_PAGES = "leave --pages out, or choose others"
-
-
-@dataclass(frozen=True)
-class PageTask:
-    """A page to be read.
-
-    Attributes
-    ----------
-    file
-        The file's name, and its path unless `content` is given.
-    page, pages
-        The page's number, from 1, and the number of pages of its file.
-    is_last
-        Whether no other page of the file follows.
-    content
-        What was read from a pipe.
-    error
-        Why it cannot be read; it has a result nevertheless.
-    """
-
-    file: str
-    page: int = 1
-    pages: int = 1
-    is_last: bool = True
-    content: bytes | None = None
-    error: DataError | None = None
 
 
 @dataclass(frozen=True)
@@ -79,109 +53,36 @@ class PageResult:
     notices: tuple[str, ...] = ()
 
 
-def tasks_of(
-    file: str, numbers: PageNumbers | None = None, content: bytes | None = None
-) -> Iterator[PageTask]:
-    """Yield a task for each chosen page of a file; an error is a task too.
-
-    Parameters
-    ----------
-    file
-        Its path; a name if its content is given.
-    numbers
-        The pages that are chosen; None chooses all.
-    content
-        Its content, if it has been read from a pipe.
-    """
-    try:
-        if content is None and not _is_file(file):
-            content = decode.read_content(Path(file))  # a pipe can be read once
-        if content is None:
-            count = decode.page_count(Path(file))
-        else:
-            with warnings.catch_warnings(), decode.open_content(content, file) as document:
-                warnings.simplefilter("ignore", Notice)  # it comes again when it is read
-                count = document.count
-        chosen = range(1, count + 1) if numbers is None else numbers.among(count)
-        if not chosen:
-            raise DataError(
-                f"it has {_pages(count)}: none is chosen", where=file, remedy=_OTHER_PAGES
-            )
-    except DataError as error:
-        yield PageTask(file, content=content, error=error)
-        return
-    for number in chosen:
-        is_last = number == chosen[-1]
-        missing = None
-        if number > count:
-            missing = DataError(
-                f"there is no page {number}",
-                where=file,
-                expected=f"1 to {count}" if count > 1 else "1, its only page",
-                remedy=_OTHER_PAGES,
-            )
-        yield PageTask(file, number, max(count, number), is_last, content, missing)
-
-
-class PageReader:
-    """Reads one page after the other, and keeps the last document open.
+def read_page(
+    reader: Reader, task: PageTask, decoded: DecodedPage, *, tables: bool = False
+) -> PageResult:
+    """Read a page that is decoded.
 
     Parameters
     ----------
     reader
-        Reads the pages.
+        Reads it.
+    task, decoded
+        The page, and what `PageDecoder` made of it.
     tables
-        Whether to read their tables instead of their lines.
+        Whether to read its tables instead of its lines.
     """
-
-    def __init__(self, reader: Reader, *, tables: bool = False) -> None:
-        self._reader, self._tables = reader, tables
-        self._file: str | None = None
-        self._document: Document | None = None
-
-    def read(self, task: PageTask) -> PageResult:
-        """Read a page."""
-        if task.error is not None:
-            if task.is_last:
-                self._close()
-            return PageResult(task, error=task.error)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", Notice)
-            try:
-                side = TABLE_SIDE if self._tables else LONG_SIDE
-                page = sources.checked_page(self._opened(task), task.page, side)
-                result = PageResult(task, size=page.size, dpi=page.dpi)
-                if self._tables:
-                    result = replace(result, tables=tuple(self._reader.read_tables(page)))
-                else:
-                    found = self._reader.read_in_detail(page)
-                    result = replace(result, reading=found.reading, size=found.size)
-            except DataError as error:
-                result = PageResult(task, error=error)
-            except MemoryError:
-                result = PageResult(task, error=_too_little_memory(task))
-            if task.is_last:
-                self._close()
-        notices = [str(one.message) for one in caught if issubclass(one.category, Notice)]
-        if result.reading is not None:
-            notices += [f"{place(task)}: {note}" for note in result.reading.notes]
-        return replace(result, notices=tuple(notices))
-
-    def _opened(self, task: PageTask) -> Document:
-        if self._document is None or self._file != task.file:
-            self._close()
-            self._document = (
-                decode.open_file(Path(task.file))
-                if task.content is None
-                else decode.open_content(task.content, task.file)
-            )
-            self._file = task.file
-        return self._document
-
-    def _close(self) -> None:
-        if self._document is not None:
-            self._document.close()
-        self._document = None
+    page = decoded.page
+    if page is None:
+        return PageResult(task, error=decoded.error, notices=decoded.notices)
+    result = PageResult(task, size=page.size, dpi=page.dpi, notices=decoded.notices)
+    try:
+        if tables:
+            return replace(result, tables=tuple(reader.read_tables(page)))
+        found = reader.read_in_detail(page)
+    except DataError as error:
+        return PageResult(task, error=error, notices=decoded.notices)
+    except MemoryError:
+        return PageResult(task, error=too_little_memory(task), notices=decoded.notices)
+    notes = tuple(f"{place(task)}: {note}" for note in found.reading.notes)
+    return replace(
+        result, reading=found.reading, size=found.size, notices=(*decoded.notices, *notes)
+    )
 
 
 def read_in_processes(
@@ -203,7 +104,7 @@ def read_in_processes(
     model, settings
         As for `mnistry.Reader`.
     tables
-        As for `PageReader`.
+        As for `read_page`.
     """
     arguments = (model, dict(settings), tables)
     return jobs.in_order(
@@ -211,7 +112,8 @@ def read_in_processes(
     )
 
 
-_page_readers: list[PageReader] = []  # of a process that `_start` has begun: one
+# Of a process that `_start` has begun: one.
+_readers: list[tuple[PageDecoder, Reader, bool]] = []
 
 
 def _start(model: str | os.PathLike[str] | None, settings: dict[str, Any], tables: bool) -> None:
@@ -220,11 +122,13 @@ def _start(model: str | os.PathLike[str] | None, settings: dict[str, Any], table
     cv2.setNumThreads(1)
     # libtiff writes there about damaged files.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    _page_readers.append(PageReader(Reader(model, threads=1, **settings), tables=tables))
+    decoder = PageDecoder(TABLES_SIDE if tables else LINES_SIDE)
+    _readers.append((decoder, Reader(model, threads=1, **settings), tables))
 
 
 def _read(task: PageTask) -> PageResult:
-    return _page_readers[0].read(task)
+    decoder, reader, tables = _readers[0]
+    return read_page(reader, task, decoder.decode(task), tables=tables)
 
 
 def _given_up(task: PageTask) -> PageResult:
@@ -236,30 +140,3 @@ def _given_up(task: PageTask) -> PageResult:
             remedy="save it again, or give fewer jobs if memory is short",
         ),
     )
-
-
-def place(task: PageTask) -> str:
-    """Name a page in messages: with its number if its file has several.
-
-    Examples
-    --------
-    >>> place(PageTask("a.pdf", 2, 3)), place(PageTask("a.png"))
-    ('a.pdf, page 2', 'a.png')
-    """
-    return task.file if task.pages == 1 else f"{task.file}, page {task.page}"
-
-
-def _too_little_memory(task: PageTask) -> DataError:
-    remedy = "save a smaller copy of it, or give fewer jobs"
-    return DataError("not enough memory for it", where=place(task), remedy=remedy)
-
-
-def _pages(count: int) -> str:
-    return f"{count} page" + ("s" if count > 1 else "")
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return not stat.S_ISFIFO(Path(path).stat().st_mode)
-    except OSError:  # opening it will tell why
-        return True

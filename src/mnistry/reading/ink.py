@@ -13,11 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistry.images.page_tasks import LINES_SIDE
 from mnistry.images.pixels import closed_by_square, median, percentile, reduced, sampled
 
-# Larger pictures are reduced to this long side. A digit whose height is a fortieth of it still has
-# 40 pixels, twice as many as MNIST's.
-LONG_SIDE = 1600
 # Pictures whose long side is at most this get a margin, if no ink is found without one.
 _CUT_OUT = 128
 # Long side at which the widths of strokes are measured.
@@ -125,7 +123,7 @@ def _with_margin(grey: NDArray[np.uint8]) -> Ink:
 
 
 def _find(grey: NDArray[np.uint8]) -> Ink:
-    scale = min(1.0, LONG_SIDE / max(grey.shape))
+    scale = min(1.0, LINES_SIDE / max(grey.shape))
     coarse = _reduced(grey, min(1.0, _COARSE_SIDE / max(grey.shape)))
     paper_is_light, widths = _ink_widths(coarse)
     strokes = widths[widths < widths.max()]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.images import sources
 from mnistry.images.mnist_form import SIDE, stroke_width
+from mnistry.images.page_tasks import LINES_SIDE, TABLES_SIDE
 from mnistry.images.sources import Source
 from mnistry.inference import line_session, onnx_session, run_directory
 from mnistry.reading import built_in, combine, result, turn
@@ -24,7 +25,7 @@ from mnistry.reading.built_in import THRESHOLD, built_in_judgement, thresholds_o
 from mnistry.reading.combine import UNUSUAL, Judgement, ReadLine, SpelledLine
 from mnistry.reading.components import components
 from mnistry.reading.enclosures import find_enclosures
-from mnistry.reading.ink import LONG_SIDE, Ink, find_ink
+from mnistry.reading.ink import Ink, find_ink
 from mnistry.reading.line_reader import CHARACTERS, Strip, cut, find_strips
 from mnistry.reading.mark_reader import MarkReader, reject_marks, to_forms
 from mnistry.reading.page import MOST_SHEETS, Page, flattened, levelled, turned
@@ -41,9 +42,6 @@ from mnistry.reading.result import (
 from mnistry.reading.rules import without_rules
 from mnistry.reading.segment import find_broken, find_lines, is_single_mark
 
-# Pictures with tables are decoded with this long side at least, if they have it: their digits are
-# smaller than those of other pages.
-TABLE_SIDE = 2000
 # Ink of this strength is a mark; marks are apart if this part of their height is between them.
 _INK, _GAP = 0.4, 0.3
 # A minus is at least this part of a digit's height wide.
@@ -221,7 +219,7 @@ class Reader:
             At the first page that cannot be decoded; `read` reads any other page by its number.
         """
         for image in images:
-            for page in sources.pages(image, LONG_SIDE):
+            for page in sources.pages(image, LINES_SIDE):
                 yield self.read(page)
 
     def read_in_detail(self, image: Source, *, page: int | None = None) -> DetailedReading:
@@ -230,7 +228,7 @@ class Reader:
         A picture in MNIST's form is read as it is. Another picture of 28x28 pixels is read both as
         it is and by its marks.
         """
-        decoded = sources.one_page(image, LONG_SIDE, page)
+        decoded = sources.one_page(image, LINES_SIDE, page)
         if decoded.grey.shape == (SIDE, SIDE):
             found = self._marks.read(decoded.grey, find_ink(decoded.grey), decoded.size)
         else:
@@ -282,7 +280,7 @@ class Reader:
         []
         """
         tables = importlib.import_module("mnistry.tables")  # tables imports this package
-        found: list[Table] = tables.read_page(self, sources.one_page(image, TABLE_SIDE, page))
+        found: list[Table] = tables.read_page(self, sources.one_page(image, TABLES_SIDE, page))
         return found
 
     @property

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from mnistry.errors import DataError
 from mnistry.images import decode, sources
 from mnistry.images.decode import Page
+from mnistry.images.page_tasks import LINES_SIDE, TABLES_SIDE
 from mnistry.reading import Reader
-from mnistry.reading.ink import LONG_SIDE
-from mnistry.reading.reader import TABLE_SIDE
 from mnistry.server.tasks import DETAILS, FORM, JSON, PNG, PREVIEW, Answer, Task
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def answer(reader: Reader, task: Task, forms: "Mapping[str, FormReader] | None" 
     """
     is_form = task.kind.startswith(FORM)
     form = (forms or {})[task.kind.removeprefix(FORM)] if is_form else None
-    side = TABLE_SIDE if task.kind == "tables" else LONG_SIDE if form is None else _FORM_SIDE
+    side = TABLES_SIDE if task.kind == "tables" else LINES_SIDE if form is None else _FORM_SIDE
     with decode.open_content(task.content, "the image") as document:
         if task.kind == "doctor" and document.count > 1:
             what, remedy = f"{document.count} pages", "send one page at a time"

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.images.mnist_form import Box, stroke_width
-from mnistry.reading.ink import LONG_SIDE, find_ink
+from mnistry.images.page_tasks import LINES_SIDE
+from mnistry.reading.ink import find_ink
 from mnistry.tables.grids import Grid
 
 # The usual row of a straightened grid has at most this many pixels.
@@ -82,7 +83,7 @@ def straighten(
     widths = np.hypot(*np.moveaxis(np.diff(points, axis=1), -1, 0)).mean(0)
     pitch = float(np.median(heights))
     longest = max(heights.sum(), widths.sum()) + 2 * _MARGIN * pitch
-    scale = min(1.0, _PITCH / pitch, (LONG_SIDE - 2) / longest)
+    scale = min(1.0, _PITCH / pitch, (LINES_SIDE - 2) / longest)
     margin = _MARGIN * pitch * scale
     rows = margin + scale * np.concatenate([[0], np.cumsum(heights)])
     columns = margin + scale * np.concatenate([[0], np.cumsum(widths)])
