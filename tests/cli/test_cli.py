@@ -121,6 +121,10 @@ def test_a_bug_shows_its_traceback(monkeypatch) -> None:
     [
         (("nonsense",), "mnistry: no such command 'nonsense'; see mnistry --help"),
         (
+            ("trian",),
+            "mnistry: no such command 'trian'. Did you mean 'train'?; see mnistry --help",
+        ),
+        (
             ("train", "--colour"),
             "mnistry: train: no such option '--colour'; see mnistry train --help",
         ),
