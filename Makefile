@@ -87,7 +87,7 @@ torture: .venv/test.done ## let everything go wrong that can, and write docs/rel
 
 pretrained: .venv/train.done ## train and score the built-in networks anew (three hours on two cores)
 	$(BIN)/python benchmarks/hands_data.py .bench/hands
-	$(BIN)/python benchmarks/pretrained.py
+	$(BIN)/python benchmarks/pretrained.py --hands .bench/hands
 	$(BIN)/python benchmarks/line_reader.py --hands .bench/hands --weights .bench/lines.weights.h5 --steps 4500 --each 20 --learning-rate 0.003
 	$(BIN)/python benchmarks/line_reader.py --hands .bench/hands --weights .bench/lines.weights.h5 --seed 1
 

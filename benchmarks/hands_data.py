@@ -18,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import helper
 
 from mnistry.errors import DownloadError, MnistryError, ResourceError
 from mnistry.system import files
@@ -85,6 +87,15 @@ def semeion(text: str) -> Arrays:
     return {"images": images, "labels": table[:, 256:].argmax(1).astype(np.uint8)}
 
 
+# What the built-in networks are trained on, as they and their cards name it.
+DATA = {
+    "MNIST": "training images, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, "
+    "CC BY-SA 3.0",
+    "pendigits": "writers 1 to 20, by E. Alpaydin and F. Alimoglu, UCI 81, CC BY 4.0",
+    "optdigits": "by E. Alpaydin and C. Kaynak, UCI 80, CC BY 4.0",
+    "semeion": "by Tactile Srl, Brescia, UCI 178, CC BY 4.0",
+}
+LICENCE = "CC BY-SA 3.0"
 # The address, the function that parses it, and the SHA-256 of all its arrays, ordered by name.
 SOURCES: dict[str, tuple[str, Callable[[str], Arrays], str]] = {
     "pendigits": (
@@ -138,6 +149,11 @@ def downloaded(address: str) -> bytes:
             remedy="check the network, and run this again",
         ) from error  # fmt: skip
     return content
+
+
+def name_in(proto: onnx.ModelProto) -> None:
+    """Write into a network what it was trained on, and its licence."""
+    helper.set_model_props(proto, {"data": "; ".join(DATA.values()), "licence": LICENCE})
 
 
 def main() -> None:

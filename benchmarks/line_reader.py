@@ -25,9 +25,9 @@ from typing import Any
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import cv2
+import hands_data
 import keras
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from scipy import optimize
 
@@ -47,15 +47,6 @@ from mnistry.system import files
 
 FOLDER = Path(mnistry.__file__).parent / "reading"
 ONNX, CARD = FOLDER / "lines.onnx", FOLDER / "lines.json"
-
-DATA = {
-    "MNIST": "training images, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, "
-    "CC BY-SA 3.0",
-    "pendigits": "writers 1 to 20, by E. Alpaydin and F. Alimoglu, UCI 81, CC BY 4.0",
-    "optdigits": "by E. Alpaydin and C. Kaynak, UCI 80, CC BY 4.0",
-    "semeion": "by Tactile Srl, Brescia, UCI 178, CC BY 4.0",
-}
-LICENCE = "CC BY-SA 3.0"
 
 # MNIST's training images, in their order, are divided among the three kinds of lines.
 PARTS = {"train": slice(0, 50_000), "choose": slice(50_000, 55_000), "judge": slice(55_000, 60_000)}
@@ -284,8 +275,8 @@ def temperature(found: Lines) -> float:
     return float(np.exp(optimize.minimize_scalar(loss, bounds=(-0.7, 1.1), method="bounded").x))
 
 
-def vote(source: lines.Digits, session: Any, marks: MarkReader, count: int) -> float:
-    """Weigh the line reader's answers for single digits: the least cross-entropy of both."""
+def vote(source: lines.Digits, session: Any, marks: MarkReader, count: int) -> tuple[float, ...]:
+    """Weigh both readers' answers for single digits: the least cross-entropy of both."""
     random = np.random.default_rng([SEEDS["choose"], 1])
     by_line, by_marks, labels = [], [], []
     for number in range(count):
@@ -306,18 +297,20 @@ def vote(source: lines.Digits, session: Any, marks: MarkReader, count: int) -> f
             labels.append(number % 10)
     line, digit = (np.log(np.maximum(np.array(a), 1e-6)) for a in (by_line, by_marks))
 
-    def loss(weight: float) -> float:
-        logs = digit + weight * line
-        logs -= np.logaddexp.reduce(logs, axis=1, keepdims=True)
-        return -float(logs[np.arange(len(labels)), labels].mean())
+    def both(weights: Sequence[float]) -> NDArray[np.float64]:
+        logs = weights[0] * digit + weights[1] * line
+        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
 
-    best = float(optimize.minimize_scalar(loss, bounds=(0, 3), method="bounded").x)
-    right = [np.mean((digit + w * line).argmax(1) == labels) for w in (0, best)]
+    def loss(weights: Sequence[float]) -> float:
+        return -float(both(weights)[np.arange(len(labels)), labels].mean())
+
+    best = optimize.minimize(loss, [1.0, 1.0]).x.tolist()
+    right = [np.mean(both(weights).argmax(1) == labels) for weights in ((1.0, 0.0), best)]
     print(f"{len(labels)} single digits: right {right[0]:.4f} by marks, {right[1]:.4f} by both")
-    return best
+    return tuple(best)
 
 
-def judgement(found: Lines, digit_session: Any, vote: float) -> Judgement:
+def judgement(found: Lines, digit_session: Any, vote: tuple[float, ...]) -> Judgement:
     """Fit, on the choosing lines, how much each reader is trusted."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     answers: list[NDArray[np.float32]] = []
@@ -518,15 +511,15 @@ def calibrated(
     seen = Lines.read(_session(content), found)
     cooled = temperature(seen)
     proto = line_network.to_onnx(model, cooled)
-    onnx.helper.set_model_props(proto, {"data": "; ".join(DATA.values()), "licence": LICENCE})
+    hands_data.name_in(proto)
     content = proto.SerializeToString()
     ONNX.write_bytes(content)
     return {
         "name": "lines",
         "file": {"name": ONNX.name, "bytes": len(content), "sha256": files.sha256(ONNX)},
         "parameters": int(model.count_params()),
-        "data": DATA,
-        "licence": LICENCE,
+        "data": hands_data.DATA,
+        "licence": hands_data.LICENCE,
         "versions": {"mnistry": mnistry.__version__, "keras": keras.__version__},
         "temperature": cooled,
         "judgement": dataclasses.asdict(

@@ -19,7 +19,7 @@ from mnistry.reading.line_reader import CHARACTERS, HEIGHT, Character, Strip
 
 # Where both agree, the line reader's confidence stands; where they differ, hardly anything does.
 JUDGEMENT = Judgement(
-    agreed=(0.0, 1.0, 0.0), opposed=(-10.0, 1.0, 0.0), vote=1.0,
+    agreed=(0.0, 1.0, 0.0), opposed=(-10.0, 1.0, 0.0), vote=(1.0, 1.0),
     signs={"-": (0.0, 1.0)}, other=0.5, hidden=0.5, sure=0.99,
 )  # fmt: skip
 

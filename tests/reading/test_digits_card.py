@@ -51,6 +51,13 @@ def test_it_is_trained_on_mnist_s_training_images_and_names_the_licence(card) ->
     assert set(card["data"]["digests"]) == {"x_train", "y_train"}
 
 
+def test_the_network_names_its_data_and_licence(card) -> None:
+    said = {entry.key: entry.value for entry in onnx.load(built_in.SHIPPED).metadata_props}
+    sources = card["data"]["sources"]
+    assert said == {"data": "; ".join(sources.values()), "licence": card["data"]["licence"]}
+    assert list(sources) == ["MNIST", "pendigits", "optdigits", "semeion"]
+
+
 def test_its_figures_make_sense_and_its_shares_are_their_counts(card) -> None:
     assert 0.3 < card["temperature"] < 3
     assert 0.5 <= card["threshold"] < 1

@@ -214,8 +214,18 @@ def grained(page: NDArray[np.uint8], grain: float, random: Random) -> NDArray[np
     return np.asarray(page * np.clip(1 - grain * (1.6 * noise - 0.2), 0, 1), np.uint8)
 
 
-def as_images(digits: Sequence[PenDigit], random: Random, *, high: int = 56) -> list[Images]:
+def as_images(
+    digits: Sequence[PenDigit], random: Random, *, high: int = 56, bend: float = 0.0
+) -> list[Images]:
     """Draw single digits, each with its own pen and slant.
+
+    Parameters
+    ----------
+    high
+        Their height, in pixels.
+    bend
+        0 leaves the strokes as they are. 1 slants, stretches and bends them about as far as one
+        writer's digits differ from another's.
 
     Returns
     -------
@@ -225,14 +235,31 @@ def as_images(digits: Sequence[PenDigit], random: Random, *, high: int = 56) -> 
     images = []
     for digit in digits:
         pen = Pen.drawn_for(high, random)
-        slant, margin = random.normal(0, 0.12), 8 + int(pen.width + pen.nib)
-        turned = [stroke + slant * (0.5 - stroke[:, 1:]) * [1, 0] for stroke in digit.strokes]
+        slant, margin = random.normal(0, 0.12 + 0.13 * bend), 8 + int(pen.width + pen.nib)
+        strokes = _bent(digit.strokes, bend, random) if bend else digit.strokes
+        turned = [stroke + slant * (0.5 - stroke[:, 1:]) * [1, 0] for stroke in strokes]
         left = min(stroke[:, 0].min() for stroke in turned)
         right = max(stroke[:, 0].max() for stroke in turned)
         page = np.zeros((high + 2 * margin, int((right - left) * high) + 2 * margin), np.uint8)
         draw(page, [(stroke - [left, 0]) * high + margin for stroke in turned], pen, random)
         images.append(grained(page, pen.grain, random) if pen.grain else page)
     return images
+
+
+def _bent(strokes: Sequence[Points], bend: float, random: Random) -> tuple[Points, ...]:
+    """Stretch strokes, and move their points along half a wave and a whole one in each axis."""
+    wide = float(np.exp(random.normal(0, 0.18 * bend)))
+    heights = random.normal(0, 0.04 * bend, (2, 2))
+    phases = random.uniform(0, 2 * np.pi, (2, 2))
+    bent = []
+    for stroke in strokes:
+        moved = stroke * [wide, 1]
+        for axis in (0, 1):
+            for half_waves in (1, 2):
+                at = np.pi * half_waves * stroke[:, 1 - axis] + phases[axis, half_waves - 1]
+                moved[:, axis] += heights[axis, half_waves - 1] * np.sin(at)
+        bent.append(moved.astype(np.float32))
+    return _boxed(bent)
 
 
 def _boxed(strokes: Sequence[Points]) -> tuple[Points, ...]:

@@ -68,8 +68,8 @@ class Judgement:
         For a digit on which both networks agree, or disagree: the bias, the weight of the line
         reader's log odds, and the weight of the digit network's log probability of that digit.
     vote
-        For a mark that both read as one character: the weight of the line reader's log
-        probabilities; those of the digit network have the weight 1.
+        For a mark that both read as one character: the weights of the digit network's log
+        probabilities and of the line reader's.
     signs
         For each sign: the bias and the weight of the line reader's log odds.
     other
@@ -83,7 +83,7 @@ class Judgement:
 
     agreed: tuple[float, ...]
     opposed: tuple[float, ...]
-    vote: float
+    vote: tuple[float, ...]
     signs: dict[str, tuple[float, ...]]
     other: float
     hidden: float
@@ -94,7 +94,7 @@ class Judgement:
         """Make it from the card of the line reader; raise KeyError, TypeError or ValueError."""
         return cls(
             tuple(map(float, value["agreed"])), tuple(map(float, value["opposed"])),
-            float(value["vote"]),
+            tuple(map(float, value["vote"])),
             {sign: tuple(map(float, weights)) for sign, weights in value["signs"].items()},
             float(value["other"]), float(value["hidden"]), float(value["sure"]),
         )  # fmt: skip
@@ -118,7 +118,8 @@ class Judgement:
         self, digits: NDArray[np.floating], line: NDArray[np.floating]
     ) -> NDArray[np.float32]:
         """Return the probabilities of single marks, ``(n, 10)``, from those of both networks."""
-        logs = np.log(np.maximum(digits, _LEAST)) + self.vote * np.log(np.maximum(line, _LEAST))
+        own, lines = self.vote
+        logs = own * np.log(np.maximum(digits, _LEAST)) + lines * np.log(np.maximum(line, _LEAST))
         both = np.exp(logs - logs.max(axis=1, keepdims=True))
         return np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
 

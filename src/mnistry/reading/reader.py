@@ -400,12 +400,13 @@ class Reader:
 
     def _is_upside_down(self, found: DetailedReading) -> bool:
         """Whether its digits are known as well, or better, if they are turned upside down."""
-        forms = found.forms[found.forms.any((1, 2))]
-        if len(forms) < _SEVERAL:
+        written = np.flatnonzero(found.forms.any((1, 2)))
+        if len(written) < _SEVERAL:
             return False
-        chosen = np.linspace(0, len(forms) - 1, min(len(forms), _SAMPLE)).astype(int)
-        both = np.concatenate([forms[chosen], turn.upside_down(forms[chosen])])
-        upright, over = np.split(turn.evidence(self._answer(both).max(1)), 2)
+        places = np.linspace(0, len(written) - 1, min(len(written), _SAMPLE)).astype(int)
+        chosen = written[places]
+        upright = turn.evidence(found.probabilities[chosen].max(1))
+        over = turn.evidence(self._answer(turn.upside_down(found.forms[chosen])).max(1))
         return bool(over.sum() > 0.9 * upright.sum())
 
     def _answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,9 +1,10 @@
 """The built-in network for reading: three runs of this recipe, seeds 0 to 2, logits averaged.
 
-Together they read 99.72 % of MNIST's test images, and 98.84 % of the same images distorted as
-people's own digits are (see `benchmarks/pretrained.py`). They give no confident answer to images
-that show no digit (n = 1 ensemble). The epochs of one run take 11 to 18 minutes on two cores of an
-AMD EPYC. `make pretrained` repeats it.
+Two of them are trained further on digits of other hands (see `benchmarks/pretrained.py`). The card,
+`mnistry/reading/digits.json`, says how well they read MNIST's test images, and the same images
+distorted as people's own digits are. They give no confident answer to images that show no digit
+(n = 1 ensemble). The epochs of one run take 11 to 18 minutes on two cores of an AMD EPYC. `make
+pretrained` repeats it.
 """
 
 from mnistry.augmentation.distort import Distortion

@@ -111,11 +111,11 @@ def of_built_in(dataset: Dataset) -> OneFile:
         built_in.SHIPPED.read_bytes(), aside.images[:_COMPARED], "the built-in network"
     )
     test, licence = card["digits"]["test"]["right"], card["data"]["licence"]
+    data = "; ".join(card["data"]["sources"].values())
     facts = {
         "Made by": f"mnistry: {card['joined']}",
         "Right": _share(test["share"], test["interval"], f"{test['of']:,} test images of mnist"),
     }
-    data = f"mnist; licence: {licence}"
     return _one_file(network, card["threshold"], facts, data, licence)
 
 
