@@ -154,6 +154,19 @@ def test_fault_90_a_page_that_takes_too_long_is_given_up_and_others_are_drawn(
         assert document.page(2).grey.min() == 255
 
 
+def test_a_process_that_was_started_early_opens_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "_idle", [])
+    isolated.prepare("a.png")
+    assert not isolated._idle
+    isolated.prepare("scans/A.PDF")
+    (early,) = isolated._idle
+    with open_content(two_pages(stream(b"")), "it") as document:
+        assert not isolated._idle
+        assert document.page(1).grey.min() == 255
+    assert isolated._idle == [early]
+    early.end()
+
+
 @pytest.mark.slow
 def test_fault_90_a_page_that_takes_too_much_memory_ends_its_own_process_alone() -> None:
     bomb = zlib.compress(b"0 g 0 0 9 9 re f " * 40_000_000, 1)  # 680 MB of operators

@@ -143,6 +143,9 @@ def read(
     if paths.count(_STDIN) > 1:
         raise UsageError("standard input can be read only once", remedy="give - once")
     numbers = None if pages is None else PageNumbers.parse(pages)
+    from mnistry.images import isolated
+
+    isolated.prepare(paths[0])
     files = [file for path in paths for file in _files(path)]
     tasks = _tasks(files, numbers)
     first = next(tasks)

@@ -5,6 +5,7 @@ process, `mnistry.images.decoder_process`. One process is kept for the next file
 """
 
 import atexit
+import contextlib
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ from typing import IO, Any, cast
 
 from mnistry.errors import ResourceError
 
+# The decoders, by the endings of names that promise a file for them.
+_ENDINGS = {".pdf": "pdf", ".heic": "heic", ".heif": "heic"}
 # Seconds for opening a file, and for decoding a page.
 MAX_SECONDS = 20.0
 _PROGRAM = Path(__file__).with_name("decoder_process.py")
@@ -88,7 +91,7 @@ class Opened:
     def close(self) -> None:
         """Leave the process to the next file."""
         if self._process is not None:
-            _keep(self._process)
+            _keep(self._process, {"close": True})
         self._process = None
 
     def _opened(self) -> dict[str, Any]:
@@ -166,6 +169,18 @@ _lock = threading.Lock()
 _idle: list[_Process] = []  # one at most, for the next file
 
 
+def prepare(name: str) -> None:
+    """Start the process before a file is opened, if the file's name says that it will be needed.
+
+    It starts and imports its decoder while the caller does something else. What fails here fails
+    again when the file is opened.
+    """
+    kind = _ENDINGS.get(Path(name).suffix.lower())
+    if kind is not None:
+        with contextlib.suppress(ResourceError):
+            _keep(_start(), {"prepare": kind})
+
+
 def _start() -> _Process:
     """Return an idle process, or a new one."""
     with _lock:
@@ -174,12 +189,12 @@ def _start() -> _Process:
     return _Process()
 
 
-def _keep(process: _Process) -> None:
-    """Keep a process without its file, or end it."""
+def _keep(process: _Process, asked: dict[str, Any]) -> None:
+    """Keep a process for the next file, with a request that has no answer; or end it."""
     with _lock:
         if not _idle and process.owner == os.getpid():
             try:
-                process.tell({"close": True})
+                process.tell(asked)
             except OSError:  # it has died
                 process.end()
             else:
