@@ -260,7 +260,8 @@ def figures(measured: Measured) -> None:
         axes.plot(place, ours, "x", color=results.BLUE, label="re-run" if first else None)
         if first or published.year != found[place - 1][0].year:
             axes.axvline(place - 0.5, color="#dddddd", linewidth=0.8, zorder=0)
-            axes.text(place - 0.35, 16, str(published.year or "–"), fontsize=8)
+            year = str(published.year or "–")
+            axes.text(place - 0.4, 18, year, fontsize=8, rotation=90)
     rows = [row for _, row, _, _ in found]
     axes.legend(frameon=False)
     axes.set_xticks(range(len(rows)), rows, rotation=90, fontsize=8)
@@ -285,7 +286,7 @@ def figures(measured: Measured) -> None:
 
 def _finish(figure: Figure, axes: Any, name: str) -> None:
     axes.set_yscale("log")
-    axes.set_ylim(0.3, 20)
+    axes.set_ylim(0.3, 30)
     axes.set_yticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
     axes.set_yticks([], minor=True)
     axes.set_ylabel("errors of 100 test images")
