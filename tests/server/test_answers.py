@@ -39,7 +39,9 @@ def test_the_image_that_is_shown_is_the_one_that_was_read(
     (digit,) = client.post("/api/read?fields=all", content=drawing).json()["digits"]
     form = np.array([digit["image"]], np.uint8)
     again = work.reader.read_many(form)[0].digits[0]
-    assert again.confidence == pytest.approx(digit["confidence"], abs=1e-5)
+    assert again.digit == digit["digit"]
+    # Both networks read the drawing, but only one of them the image.
+    assert again.confidence == pytest.approx(digit["confidence"], abs=1e-3)
 
 
 @pytest.mark.parametrize("size", [(60, 40), (28, 28), (1, 1), (1, 500)])
