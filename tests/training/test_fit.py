@@ -214,6 +214,20 @@ def test_fault_67_impossible_settings_are_refused(digits, epochs: int, batch_siz
         mnistry.train(mnistry.build("linear"), *digits, epochs=epochs, batch_size=batch_size)
 
 
+@pytest.mark.parametrize(
+    ("count", "remedy"),
+    [
+        (100, "for 100 training images; expected .*; with a batch size of 6 an epoch has 17 steps"),
+        (1, "for 1 training image; expected .*; with a batch size of 1 an epoch has 1 step$"),
+    ],
+)
+def test_a_batch_larger_than_the_data_is_refused_with_one_that_fits(
+    digits, count: int, remedy: str
+) -> None:
+    with pytest.raises(UsageError, match=remedy):
+        mnistry.train(mnistry.build("linear"), *(part[:count] for part in digits))
+
+
 def test_images_divided_already_are_refused_with_the_remedy(digits) -> None:
     with pytest.raises(DataError, match="the network divides by 255 itself"):
         mnistry.train(mnistry.build("linear"), digits[0] / 255, digits[1])

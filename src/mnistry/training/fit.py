@@ -23,7 +23,7 @@ from mnistry.augmentation.extra import ExtraImages
 from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Split, given_split
 from mnistry.datasets.splits import Parts, hold_out
-from mnistry.errors import ResourceError, UsageError
+from mnistry.errors import ResourceError, UsageError, counted_noun
 from mnistry.networks import checks
 from mnistry.recipes.recipe import LOSSES, OPTIMIZERS
 from mnistry.system.cores import divide_processor
@@ -205,10 +205,12 @@ class Settings:
         if self.seed < 0:
             raise UsageError(f"seed {self.seed}", expected="a whole number from 0")
         if not 1 <= self.batch_size <= count:
+            size = max(1, count // 16)
+            steps = counted_noun(steps_per_epoch(count, size), "step")
             raise UsageError(
-                f"batch size {self.batch_size:,} for {count:,} training images",
+                f"batch size {self.batch_size:,} for {counted_noun(count, 'training image')}",
                 expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
-                remedy=f"with a batch size of {max(1, count // 16)} an epoch has some 16 steps",
+                remedy=f"with a batch size of {size} an epoch has {steps}",
             )
 
 
