@@ -67,6 +67,8 @@ def test_random_images_are_others_each_time_and_all_different(mnistry_command) -
     assert len(set(map(tuple, shown))) > 1
     sevens = mnistry_command("show", "--random", 3, "--label", 7, "--data", "sample").out
     assert labels(sevens) == ["7"] * 3
+    few = mnistry_command("show", "--random", "--label", 7, "--data", "sample").out
+    assert labels(few) == ["7"] * 5
 
 
 def test_a_class_is_chosen_by_its_name(mnistry_command, tmp_path) -> None:

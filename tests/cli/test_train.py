@@ -234,7 +234,11 @@ def test_early_stopping_needs_images_to_judge_by(mnistry_command, tmp_path) -> N
     result = mnistry_command(*stopping)
     assert (result.code, list(tmp_path.iterdir())) == (2, [])
     assert "--validation 0.1" in result.err
-    assert mnistry_command(*stopping, "--validation", 0.1).code == 0
+    told = mnistry_command(*stopping, "--validation", 0.1, "--epochs", 12, "--learning-rate", 0.1)
+    losses = [epoch.val_loss for epoch in Run.open(tmp_path / "run").epochs()]
+    best = 1 + losses.index(min(losses))
+    assert best <= len(losses) - 2 < 10
+    assert f"after {len(losses)} of 12 epochs; the weights are those of epoch {best}," in told.out
 
 
 def test_few_images_are_trained_on_in_smaller_batches_and_that_is_said(
@@ -260,6 +264,8 @@ def test_a_training_that_learned_nothing_ends_with_what_to_try(mnistry_command, 
     assert "This network learned nothing" in told
     assert "--optimizer sgd --learning-rate 0.01 --data sample" in told
     assert "mnistry show --random 10 --data sample" in told
+    # The batches are small enough; only more of them are worth a try.
+    assert "  mnistry train --epochs 10 --data sample" in told
     assert "learned nothing" not in mnistry_command("train", *SMALL, "-o", tmp_path / "good").err
 
 

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -118,6 +120,7 @@ def test_shuffled_labels_are_told():
     mixed = np.random.default_rng(0).permutation(labels)
     (notice,) = probable_mistakes(dataset(Split(images, mixed)))
     assert notice.startswith("the labels look shuffled")
+    assert re.search(r"reads \d+\.\d\d % of 200 as labelled", notice)
 
 
 def test_renumbered_labels_are_told_with_the_options_that_mend_it():

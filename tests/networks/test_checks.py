@@ -89,6 +89,15 @@ def test_whatever_may_scale_is_not_warned_of(first) -> None:
         checks.check_input(model(first))
 
 
+def test_ten_outputs_without_an_upper_bound_are_refused_however_small_they_are() -> None:
+    for last in (layers.Activation("relu"), layers.ReLU(), layers.Activation("softplus")):
+        chosen = keras.Sequential(
+            [keras.Input((28, 28)), SCALE, layers.Flatten(), layers.Dense(10, use_bias=False), last]
+        )
+        chosen.layers[-2].set_weights([np.full((784, 10), 1e-6, np.float32)])
+        refused(chosen, "Softmax()")
+
+
 def test_ten_sigmoids_can_be_trained_with_a_warning() -> None:
     chosen = model(SCALE, activation="sigmoid")
     chosen.compile("sgd", "binary_crossentropy")

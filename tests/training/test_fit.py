@@ -11,7 +11,7 @@ import pytest
 import mnistry
 from mnistry.augmentation.distort import Distortion, distort
 from mnistry.augmentation.extra import ExtraImages
-from mnistry.errors import DataError, DivergedError, ResourceError, UsageError
+from mnistry.errors import DataError, DivergedError, Notice, ResourceError, UsageError
 from mnistry.training import batches, callbacks, checkpoints, fit, processes
 from mnistry.training.history import Epoch, Progress
 
@@ -212,6 +212,28 @@ def test_fault_58_a_model_of_nans_is_not_saved_as_the_best(digits, tmp_path: Pat
 def test_fault_67_impossible_settings_are_refused(digits, epochs: int, batch_size: int) -> None:
     with pytest.raises(UsageError):
         mnistry.train(mnistry.build("linear"), *digits, epochs=epochs, batch_size=batch_size)
+
+
+def test_an_optimizer_for_a_compiled_model_is_not_ignored_silently(digits) -> None:
+    model = mnistry.build("linear")
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    with pytest.warns(Notice, match="compiled already.*keeps its optimizer"):
+        mnistry.train(model, *digits, epochs=1, optimizer="sgd")
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+
+
+@pytest.mark.parametrize(
+    ("count", "remedy"),
+    [
+        (100, "for 100 training images; expected .*; with a batch size of 6 an epoch has 17 steps"),
+        (1, "for 1 training image; expected .*; with a batch size of 1 an epoch has 1 step$"),
+    ],
+)
+def test_a_batch_larger_than_the_data_is_refused_with_one_that_fits(
+    digits, count: int, remedy: str
+) -> None:
+    with pytest.raises(UsageError, match=remedy):
+        mnistry.train(mnistry.build("linear"), *(part[:count] for part in digits))
 
 
 def test_images_divided_already_are_refused_with_the_remedy(digits) -> None:

@@ -4,6 +4,7 @@ import math
 import shlex
 from typing import TYPE_CHECKING
 
+from mnistry.errors import counted_noun
 from mnistry.percent import percent
 
 if TYPE_CHECKING:
@@ -55,6 +56,20 @@ def next_commands(run: "Run") -> "Text":
     return Text("\n").join([Text("go on with", "bold"), *lines])
 
 
+def kept_epoch(run: "Run") -> str | None:
+    """Return after how many epochs early stopping ended, and whose weights it kept; else None."""
+    if run.recipe is None or run.recipe.early_stopping is None:
+        return None
+    losses = [epoch.val_loss for epoch in run.epochs() if epoch.val_loss is not None]
+    if not losses:
+        return None
+    best = 1 + losses.index(min(losses))
+    return (
+        f"after {len(losses)} of {counted_noun(run.recipe.epochs, 'epoch')}; "
+        f"the weights are those of epoch {best}, with the smallest validation loss"
+    )
+
+
 def if_nothing_learned(run: "Run") -> str | None:
     """Return what to try if a run is no better than always the commonest answer, else None."""
     card = run.scores().train
@@ -91,8 +106,10 @@ def _to_try(recipe: "Recipe", count: int) -> list[str]:
     elif name in _SLOW:
         found.append("--optimizer adam")
     if recipe.epochs * math.ceil(count / recipe.batch_size) < _FEW_STEPS:
-        epochs = math.ceil(_FEW_STEPS / math.ceil(count / batch_size(128, count)))
-        found.append(f"--batch-size {batch_size(128, count)} --epochs {max(epochs, 5)}")
+        size = min(recipe.batch_size, batch_size(128, count))
+        epochs = max(5, math.ceil(_FEW_STEPS / math.ceil(count / size)))
+        smaller = "" if size == recipe.batch_size else f"--batch-size {size} "
+        found.append(f"{smaller}--epochs {epochs}")
     if recipe.network == "dense" and (recipe.depth > 3 or recipe.units < 8):
         found.append("--units 512 --depth 1")
     if recipe.model is not None:

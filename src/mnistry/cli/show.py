@@ -35,9 +35,11 @@ _FEW = 5  # images of a class
 @click.option(
     "--random",
     "count",
-    metavar="N",
+    metavar="[N]",
     type=click.IntRange(min=1),
-    help="N images drawn at random, of the classes given with --label.",
+    is_flag=False,
+    flag_value=_FEW,
+    help=f"N images, or {_FEW}, drawn at random, of the classes given with --label.",
 )
 @options.DATA
 @click.option(

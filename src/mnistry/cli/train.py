@@ -407,6 +407,8 @@ def _print(run: "Run") -> None:
 
     seconds = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
     rows = [*report.run_scores(run), ("seconds", seconds), ("run", str(run.path))]
+    if kept := advice.kept_epoch(run):
+        rows.insert(-2, ("early stopping", kept))
     console = common.stdout()
     console.print()
     console.print(report.facts(*rows))

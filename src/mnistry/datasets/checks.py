@@ -178,8 +178,8 @@ def _relabelled(read: NDArray[np.intp], labels: Labels, right: float, how: Origi
         return f"the labels seem to be renumbered: give {shown}"
     return (
         f"the labels look shuffled, or belong to other images: the built-in network is sure of the "
-        f"digits, and reads {right:.0%} of {len(read)} as labelled; check that images and labels "
-        "are in the same order"
+        f"digits, and reads {percent(right)} of {len(read)} as labelled; check that images and "
+        "labels are in the same order"
     )
 
 

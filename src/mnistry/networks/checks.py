@@ -19,6 +19,8 @@ _KEEP_SCALE = {
     *("Reshape", "SpatialDropout2D", "ZeroPadding2D"),
 }
 _WEIGHTED = {"Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D"}
+# Activations without an upper bound whose values may happen to lie from 0 to 1 for a few images.
+_UNBOUNDED = {"exponential", "relu", "relu6", "softplus"}
 _PROBED = 8  # images
 
 
@@ -113,7 +115,7 @@ def check_output(model: keras.Model, images: Images, *, needs_probabilities: boo
         raise _no_probabilities("it does not give probabilities", remedy)
     if getattr(model.loss, "from_logits", False):
         return
-    if values.min() < 0 or values.max() > 1:
+    if values.min() < 0 or values.max() > 1 or _ends_unbounded(model):
         raise _no_probabilities(
             "it does not end with softmax, but its loss takes probabilities",
             f"{remedy}, or compile it with a loss that has from_logits=True",
@@ -151,6 +153,12 @@ def _ends_with_softmax(model: keras.Model) -> bool:
     last = model.layers[-1]
     is_softmax = isinstance(last, keras.layers.Softmax) and last.axis == -1
     return is_softmax or getattr(last, "activation", None) is keras.activations.softmax
+
+
+def _ends_unbounded(model: keras.Model) -> bool:
+    last = model.layers[-1]
+    activation = getattr(getattr(last, "activation", None), "__name__", "")
+    return isinstance(last, keras.layers.ReLU) or activation in _UNBOUNDED
 
 
 def _no_probabilities(what: str, remedy: str) -> ModelError:

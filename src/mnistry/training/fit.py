@@ -10,6 +10,7 @@ import logging
 import math
 import numbers
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from mnistry.augmentation.extra import ExtraImages
 from mnistry.concepts import one_hot, steps_per_epoch
 from mnistry.datasets.dataset import Images, Split, given_split
 from mnistry.datasets.splits import Parts, hold_out
-from mnistry.errors import ResourceError, UsageError
+from mnistry.errors import Notice, ResourceError, UsageError, counted_noun
 from mnistry.networks import checks
 from mnistry.recipes.recipe import LOSSES, OPTIMIZERS
 from mnistry.system.cores import divide_processor
@@ -126,8 +127,9 @@ def train(
     Warns
     -----
     Notice
-        If the model does not scale its input, or does not end with softmax but gives numbers from 0
-        to 1, as sigmoid does.
+        If the model is compiled already and another optimizer or loss is given; if it does not
+        scale its input, or does not end with softmax but gives numbers from 0 to 1, as sigmoid
+        does.
 
     Notes
     -----
@@ -164,6 +166,13 @@ def train(
     checks.check_input(model)
     if not model.compiled:
         compile_model(model, optimizer, loss)
+    elif _asks_for_others(model, optimizer, loss):
+        warnings.warn(
+            "the model is compiled already, perhaps by an earlier training: it keeps its optimizer "
+            "and loss; for others, call model.compile(…) first",
+            Notice,
+            stacklevel=2,
+        )
     checks.check_output(model, parts.train.images, needs_probabilities=False)
     return train_parts(
         model,
@@ -174,6 +183,15 @@ def train(
         on_progress=on_progress,
         checkpoint_folder=checkpoint_folder,
     )
+
+
+def _asks_for_others(
+    model: keras.Model, optimizer: str | keras.optimizers.Optimizer, loss: str
+) -> bool:
+    """Return whether arguments of `train` differ from its defaults and from a compiled model's."""
+    name = type(model.optimizer).__name__.lower()
+    usual = optimizer in ("rmsprop", model.optimizer, name)
+    return not usual or loss not in ("categorical_crossentropy", model.loss)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,10 +223,12 @@ class Settings:
         if self.seed < 0:
             raise UsageError(f"seed {self.seed}", expected="a whole number from 0")
         if not 1 <= self.batch_size <= count:
+            size = max(1, count // 16)
+            steps = counted_noun(steps_per_epoch(count, size), "step")
             raise UsageError(
-                f"batch size {self.batch_size:,} for {count:,} training images",
+                f"batch size {self.batch_size:,} for {counted_noun(count, 'training image')}",
                 expected=f"1 (stochastic gradient descent) to {count:,} (batch gradient descent)",
-                remedy=f"with a batch size of {max(1, count // 16)} an epoch has some 16 steps",
+                remedy=f"with a batch size of {size} an epoch has {steps}",
             )
 
 
