@@ -329,8 +329,8 @@ def card(
         "recipe": dataclasses.asdict(recipes.find("reading")),
         "data": {
             "name": data.name, "licence": data.licence, "digests": data.digests,
-            "used": "the training images alone, and what mnistry makes of them; "
-            f"{ASIDE:.0%} set aside for temperature and threshold",
+            "used": "the training images, what mnistry makes of them, and the other sources; "
+            f"{ASIDE:.0%} of the images set aside for temperature and threshold",
             "sources": hands_data.DATA,
         },
         "prototypes": {

@@ -6,7 +6,6 @@ import numpy as np
 import onnx
 import pytest
 
-from mnistry.evaluation.statistics import wilson
 from mnistry.inference import line_session
 from mnistry.reading import built_in
 from mnistry.reading.combine import Judgement
@@ -59,11 +58,15 @@ def test_both_readers_are_better_than_the_marks_alone(card) -> None:
     assert both["sure_and_wrong"] < marks["sure_and_wrong"] / 4
 
 
-def test_the_readers_err_differently(card) -> None:
-    """At most 30 % of one's wrong digits are the other's too, as far as the few can tell."""
-    found = card["mistakes"]
-    assert wilson(found["digit_network_the_same"], found["line_reader_wrong"])[0] <= 0.3
-    assert wilson(found["line_reader_the_same"], found["digit_network_wrong"])[0] <= 0.3
+@pytest.mark.xfail(strict=True, reason="34 % of 167; the digit network before it had 35 %")
+def test_the_digit_network_makes_few_of_the_line_readers_mistakes(card) -> None:
+    mistakes = card["mistakes"]
+    assert mistakes["digit_network_the_same"] <= 0.3 * mistakes["line_reader_wrong"]
+
+
+def test_the_line_reader_makes_few_of_the_digit_networks_mistakes(card) -> None:
+    mistakes = card["mistakes"]
+    assert mistakes["line_reader_the_same"] <= 0.3 * mistakes["digit_network_wrong"]
 
 
 def test_blank_strips_have_no_characters() -> None:

@@ -38,6 +38,7 @@ def test_the_image_that_is_shown_is_the_one_that_was_read(
 ) -> None:
     (digit,) = client.post("/api/read?fields=all", content=drawing).json()["digits"]
     form = np.array([digit["image"]], np.uint8)
+    np.testing.assert_array_equal(work.reader.read_in_detail(drawing).forms, form)
     again = work.reader.read_many(form)[0].digits[0]
     assert again.digit == digit["digit"]
     # Both networks read the drawing, but only one of them the image.

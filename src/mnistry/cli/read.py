@@ -306,9 +306,9 @@ def _read_here(
     tasks: "Iterator[PageTask]", model: str | None, settings: dict[str, Any], *, tables: bool
 ) -> "Iterator[PageResult]":
     """Read pages in this process, the first one decoded while the networks are loaded."""
-    from mnistry.images.page_tasks import LINES_SIDE, TABLES_SIDE, PageDecoder
+    from mnistry.images.page_tasks import PageDecoder
 
-    decoder = PageDecoder(TABLES_SIDE if tables else LINES_SIDE)
+    decoder = PageDecoder(tables=tables)
     first = next(tasks)
     with ThreadPoolExecutor(1) as thread:
         opened = thread.submit(open_reader, model, **settings)

@@ -6,8 +6,8 @@ nothing of mnistry, so that it starts quickly.
 Requests come on stdin, each a line of JSON: ``{"open": "pdf" or "heic", "path": PATH}`` or
 ``{"open": …, "bytes": N}`` and then N bytes; then a page, ``{"page": INDEX, "side": SIDE or null}``
 of a PDF and ``{}`` of a HEIC; ``{"fields": true}`` for the form fields of a PDF. Two have no
-answer: ``{"close": true}``, and ``{"prepare": "pdf" or "heic"}`` before a file is known. Answers go
-to stdout: a line of JSON, and after that as many bytes of pixels as it says. ``{"error": TEXT}``
+answer: ``{"close": true}``, and ``{"import": MODULE}`` before a file is known. Answers go to
+stdout: a line of JSON, and after that as many bytes of pixels as it says. ``{"error": TEXT}``
 answers what failed.
 """
 
@@ -41,8 +41,6 @@ class _RefusedError(Exception):
 
 class _Pdf:
     """An open PDF."""
-
-    library = "pypdfium2"
 
     def __init__(self, source: Any, max_pixels: int) -> None:
         import pypdfium2
@@ -89,8 +87,6 @@ class _Pdf:
 class _Heic:
     """An open HEIC; its main picture is the page."""
 
-    library = "pi_heif"
-
     def __init__(self, source: Any) -> None:
         import pi_heif
 
@@ -109,16 +105,16 @@ def main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
-    kinds: dict[str, Any] = {"pdf": _Pdf, "heic": _Heic}
+    kinds = {"pdf": _Pdf, "heic": _Heic}
     opened: Any = None
     for line in iter(sys.stdin.buffer.readline, b""):
         asked, pixels = json.loads(line), b""
         if asked.get("close"):
             opened = None
             continue
-        if kind := asked.get("prepare"):
+        if module := asked.get("import"):
             with contextlib.suppress(ImportError):  # opening a file says so
-                importlib.import_module(kinds[kind].library)
+                importlib.import_module(module)
             continue
         answer: dict[str, Any]
         try:

@@ -16,8 +16,8 @@ from typing import IO, Any, cast
 
 from mnistry.errors import ResourceError
 
-# The decoders, by the endings of names that promise a file for them.
-_ENDINGS = {".pdf": "pdf", ".heic": "heic", ".heif": "heic"}
+# The modules that decode files, by the endings of the names that promise one.
+_MODULES = {".pdf": "pypdfium2", ".heic": "pi_heif", ".heif": "pi_heif"}
 # Seconds for opening a file, and for decoding a page.
 MAX_SECONDS = 20.0
 _PROGRAM = Path(__file__).with_name("decoder_process.py")
@@ -175,10 +175,10 @@ def prepare(name: str) -> None:
     It starts and imports its decoder while the caller does something else. What fails here fails
     again when the file is opened.
     """
-    kind = _ENDINGS.get(Path(name).suffix.lower())
-    if kind is not None:
+    module = _MODULES.get(Path(name).suffix.lower())
+    if module is not None:
         with contextlib.suppress(ResourceError):
-            _keep(_start(), {"prepare": kind})
+            _keep(_start(), {"import": module})
 
 
 def _start() -> _Process:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mnistry.errors import DataError, Notice
+from mnistry.errors import DataError, Notice, counted_noun
 from mnistry.images import decode, sources
 from mnistry.images.decode import Document, Page
 from mnistry.images.page_numbers import PageNumbers
@@ -93,7 +93,9 @@ def tasks_of(
         chosen = range(1, count + 1) if numbers is None else numbers.among(count)
         if not chosen:
             raise DataError(
-                f"it has {_pages(count)}: none is chosen", where=file, remedy=_OTHER_PAGES
+                f"it has {counted_noun(count, 'page')}: none is chosen",
+                where=file,
+                remedy=_OTHER_PAGES,
             )
     except DataError as error:
         yield PageTask(file, content=content, error=error)
@@ -116,12 +118,12 @@ class PageDecoder:
 
     Parameters
     ----------
-    side
-        As for `mnistry.images.decode.Document.page`.
+    tables
+        Whether their tables are to be read, and not their lines.
     """
 
-    def __init__(self, side: int) -> None:
-        self._side = side
+    def __init__(self, *, tables: bool) -> None:
+        self._side = TABLES_SIDE if tables else LINES_SIDE
         self._file: str | None = None
         self._document: Document | None = None
 
@@ -177,10 +179,6 @@ def too_little_memory(task: PageTask) -> DataError:
     """Return the error for a page that needs more memory than there is."""
     remedy = "save a smaller copy of it, or give fewer jobs"
     return DataError("not enough memory for it", where=place(task), remedy=remedy)
-
-
-def _pages(count: int) -> str:
-    return f"{count} page" + ("s" if count > 1 else "")
 
 
 def _is_file(path: str) -> bool:

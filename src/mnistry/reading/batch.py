@@ -11,8 +11,6 @@ from typing import Any
 
 from mnistry.errors import DataError
 from mnistry.images.page_tasks import (
-    LINES_SIDE,
-    TABLES_SIDE,
     DecodedPage,
     PageDecoder,
     PageTask,
@@ -122,8 +120,8 @@ def _start(model: str | os.PathLike[str] | None, settings: dict[str, Any], table
     cv2.setNumThreads(1)
     # libtiff writes there about damaged files.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    decoder = PageDecoder(TABLES_SIDE if tables else LINES_SIDE)
-    _readers.append((decoder, Reader(model, threads=1, **settings), tables))
+    reader = Reader(model, threads=1, **settings)
+    _readers.append((PageDecoder(tables=tables), reader, tables))
 
 
 def _read(task: PageTask) -> PageResult:
