@@ -166,7 +166,7 @@ def test_every_operation_has_a_description_and_its_errors(client: TestClient) ->
 
 @pytest.mark.slow
 def test_every_answer_matches_the_openapi_description(studio: Studio) -> None:
-    statuses, wrong = api.ask_all(create(studio), 10)
+    statuses, wrong = api.ask_all(create(studio), 4)
     assert wrong == []
-    assert statuses.total() > 200
+    assert statuses.total() > 80
     assert {200, 400, 404} <= set(statuses)
