@@ -48,6 +48,7 @@ def fit_image(grey: NDArray[np.uint8], where: str) -> Images:
     """
     # Imported here because this loads ONNX Runtime, which most datasets do not need.
     from mnistry.reading.ink import find_ink
+    from mnistry.reading.margin import with_margin
     from mnistry.reading.segment import find_lines
 
     if grey.shape == (SIDE, SIDE):
@@ -59,7 +60,7 @@ def fit_image(grey: NDArray[np.uint8], where: str) -> Images:
         factor = -(-_SMALLEST // longer)
         size = (grey.shape[1] * factor, grey.shape[0] * factor)
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    strength = find_ink(grey).strength
+    strength = find_ink(with_margin(grey)[0]).strength
     mask = np.zeros(strength.shape, np.uint8)
     for line in find_lines(strength):
         for piece in line.pieces:

@@ -106,18 +106,20 @@ def find_ink(grey: NDArray[np.uint8]) -> Ink:
     return ink
 
 
-def _with_margin(grey: NDArray[np.uint8]) -> Ink:
-    """Find the ink of a small picture, which may be cut out so tightly that it shows little paper.
-
-    It gets a margin of its edges' usual value, which is taken away again.
-    """
+def padded(grey: NDArray[np.uint8], margin: int) -> NDArray[np.uint8]:
+    """Put a margin of so many pixels round a picture, in the usual grey of its edges."""
     edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return np.asarray(
+        cv2.copyMakeBorder(grey, *[margin] * 4, cv2.BORDER_CONSTANT, value=float(np.median(edges))),
+        np.uint8,
+    )
+
+
+def _with_margin(grey: NDArray[np.uint8]) -> Ink:
+    """Find the ink of a small picture that shows little paper: it gets a margin for that."""
     rows, columns = grey.shape
     margin = max(rows, columns) // 4
-    wide = cv2.copyMakeBorder(
-        grey, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=float(np.median(edges))
-    )
-    ink = _find(np.asarray(wide, np.uint8))
+    ink = _find(padded(grey, margin))
     strength = ink.strength[margin : margin + rows, margin : margin + columns]
     return replace(ink, strength=np.ascontiguousarray(strength))
 

@@ -205,7 +205,10 @@ def are_beside(boxes: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]
     at_edge = (x <= 0) | (y <= 0) | (x + width >= shape[1]) | (y + height >= shape[0])
     if (~at_edge).sum() < _SEVERAL:
         return np.zeros(len(boxes), bool)
-    return np.asarray(at_edge & (height > _FAR_HIGHER * height[~at_edge].max()), bool)
+    far_higher = at_edge & (height > _FAR_HIGHER * height[~at_edge].max())
+    if 2 * far_higher.sum() > (~at_edge).sum():
+        return np.zeros(len(boxes), bool)  # they are the digits; the others are signs
+    return np.asarray(far_higher, bool)
 
 
 def find_sheets(grey: NDArray[np.uint8], small: NDArray[np.uint8] | None = None) -> list[Points]:

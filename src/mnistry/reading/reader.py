@@ -27,6 +27,7 @@ from mnistry.reading.components import components
 from mnistry.reading.enclosures import find_enclosures
 from mnistry.reading.ink import Ink, find_ink
 from mnistry.reading.line_reader import CHARACTERS, Strip, cut, find_strips
+from mnistry.reading.margin import with_margin
 from mnistry.reading.mark_reader import MarkReader, reject_marks, to_forms
 from mnistry.reading.page import MOST_SHEETS, Page, flattened, levelled, turned
 from mnistry.reading.result import (
@@ -315,8 +316,12 @@ class Reader:
         return found
 
     def _read_upright(self, page: Page) -> DetailedReading:
-        found = self._read_both(page.grey, find_ink(page.grey), page.size)
-        return self._as_one_digit(found) or found
+        grey, margin = (page.grey, 0) if page.sheets else with_margin(page.grey)
+        around = round(margin * max(page.size) / max(page.grey.shape))
+        rows, columns = page.size
+        found = self._read_both(grey, find_ink(grey), (rows + 2 * around, columns + 2 * around))
+        found = self._as_one_digit(found) or found
+        return _without_margin(found, page, around) if margin else found
 
     def _as_one_digit(self, found: DetailedReading) -> DetailedReading | None:
         """Read all ink as one digit with gaps, if there is a doubt and both networks are clear."""
@@ -718,6 +723,29 @@ def _is_unclear(found: DetailedReading) -> bool:
     """Whether there is so much unclear or small writing that a table may be the reason."""
     several = found.reading.text.count("?") >= _SEVERAL
     return several or _is_doubtful(found) or _SMALL_WRITING in found.reading.notes
+
+
+def _without_margin(found: DetailedReading, page: Page, margin: int) -> DetailedReading:
+    """Take a margin of so many pixels away again: boxes are where they are on the page."""
+    scale = max(found.ink.strength.shape) / max(found.size)
+    rows, columns = (round(side * scale) for side in page.size)
+    cut = round(margin * scale)
+    strength = found.ink.strength[cut : cut + rows, cut : cut + columns]
+    unsure = tuple((x - cut, y - cut, width, height) for x, y, width, height in found.ink.unsure)
+
+    def moved(box: result.Box) -> result.Box:
+        x, y, width, height = box
+        left, top = max(0, x - margin), max(0, y - margin)
+        right, bottom = min(page.size[1], x - margin + width), min(page.size[0], y - margin + height)
+        return left, top, max(1, right - left), max(1, bottom - top)
+
+    reading = replace(
+        found.reading,
+        digits=tuple(replace(one, box=moved(one.box)) for one in found.reading.digits),
+        numbers=tuple(replace(one, box=moved(one.box)) for one in found.reading.numbers),
+    )
+    ink = replace(found.ink, strength=np.ascontiguousarray(strength), unsure=unsure)
+    return replace(found, reading=reading, size=page.size, grey=page.grey, ink=ink)
 
 
 def _placed(found: DetailedReading, page: Page, notes: Sequence[str]) -> DetailedReading:

@@ -1,0 +1,87 @@
+"""Pictures that were cut out along their writing: they get a margin of paper before they are read.
+
+Without one the stroke of a 1 cannot be told from a wall that goes from edge to edge, a digit from
+what is beside the page, nor paper from ink where there is little paper.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistry.images.pixels import reduced
+from mnistry.reading.components import components
+from mnistry.reading.ink import find_ink, padded
+
+# How far from its edges a picture is looked at, as a part of its shorter side. There is ink if the
+# greys there differ by this part of the whole picture's.
+_NEAR, _CONTRAST = 0.08, 0.4
+# The margin, as a part of the picture's shorter side, and its least width in pixels.
+_MARGIN, _LEAST = 0.5, 8
+# Long side at which a picture with its margin is looked at.
+_SIDE = 384
+# Ink of this strength is a mark.
+_INK = 0.5
+# A mark that is this part of the picture's height or more reaches both edges.
+_HIGH = 0.8
+# It is a digit if it is wider than a wall, as a part of its height, and not filled like a shadow.
+_WALL, _FILLED = 0.2, 0.8
+# Where ink covers more than this part of the edges, there is a frame; so there is where this part of
+# them differs from most of the picture.
+_FRAME, _ALL = 0.5, 0.95
+
+
+def with_margin(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """Give a picture that was cut out along its writing a margin.
+
+    Parameters
+    ----------
+    grey
+        ``uint8``, shape ``(height, width)``, of any polarity.
+
+    Returns
+    -------
+    ndarray, int
+        The picture with the margin, in the usual grey of its edges, and the margin's width in
+        pixels; the picture itself and 0 if it was not cut out so.
+
+    Examples
+    --------
+    >>> seven = np.full((40, 26), 230, np.uint8)
+    >>> seven[:4], seven[4:, 12:16] = 30, 30
+    >>> wide, margin = with_margin(seven)
+    >>> margin, wide.shape
+    (13, (66, 52))
+    """
+    near = max(1, round(_NEAR * min(grey.shape)))
+    sides = grey[:near], grey[-near:], grey[:, :near], grey[:, -near:]
+    lightest, darkest = max(side.max() for side in sides), min(side.min() for side in sides)
+    if int(lightest) - int(darkest) <= _CONTRAST * np.ptp(grey):
+        return grey, 0
+    edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper, middle = float(np.median(edges)), (float(grey.min()) + float(grey.max())) / 2
+    on_edges = (edges > middle) == (paper > middle)
+    if on_edges.mean() > _ALL and (np.median(grey) > middle) != (paper > middle):
+        return grey, 0  # the edges are a frame's
+    margin = max(_LEAST, round(_MARGIN * min(grey.shape)))
+    wide = padded(grey, margin)
+    factor = min(1.0, _SIDE / max(wide.shape))
+    rows, columns = (max(1, round(side * factor)) for side in wide.shape)
+    small = wide if factor == 1 else np.asarray(reduced(wide, (columns, rows)), np.uint8)
+    ink = find_ink(small)
+    cut = max(1, round(margin * len(ink.strength) / len(wide)))
+    mask = ink.strength[cut:-cut, cut:-cut] > _INK
+    return (wide, margin) if _is_cut_out(mask) else (grey, 0)
+
+
+def _is_cut_out(mask: NDArray[np.bool_]) -> bool:
+    """Whether a digit reaches the upper and the lower edge, and ink no more of the edges."""
+    if not mask.any():
+        return False
+    edges = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    if edges.mean() > _FRAME:
+        return False
+    marks = components(mask)
+    width, height = marks.boxes[:, 2:].T
+    reaches = height >= _HIGH * len(mask)
+    is_wide = (width > _WALL * height) & (marks.areas < _FILLED * width * height)
+    alone = len(marks) == 1 and width[0] >= _HIGH * mask.shape[1]
+    return bool((reaches & (is_wide | alone)).any())
