@@ -9,6 +9,7 @@ from mnistry.datasets.fit import fit_image
 from mnistry.images.mnist_form import SIDE
 from mnistry.reading import Reader
 from mnistry.reading.margin import with_margin
+from mnistry.reading.page import are_beside
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,9 @@ def test_an_image_file_that_was_cut_out_along_its_ink_becomes_the_image_it_was_c
         differences.append(np.abs(image.astype(float) - images[number]).mean())
     assert np.median(differences) < 8  # grey levels
     assert max(differences) < 30
+
+
+def test_tall_digits_at_the_edges_are_not_beside_the_page_where_only_signs_are_within() -> None:
+    digits = [(40 * i, 0, 30, 60) for i in range(5)]
+    signs = [(40 * i + 32, 28, 6, 4) for i in range(4)]
+    assert not are_beside(np.array(digits + signs), (60, 200)).any()
