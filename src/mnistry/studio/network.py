@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ModelError
 from mnistry.explain import Explainer
-from mnistry.images.sources import MOST_UNSCALED
+from mnistry.images.levels import MAX_4_BIT
 from mnistry.inference import onnx_session, run_directory
 from mnistry.reading import Reader
 from mnistry.reading.built_in import SHIPPED, thresholds_of
@@ -88,7 +88,7 @@ class Network:
         """
         pixels = np.array(image, np.uint8)
         most = int(pixels.max())
-        if 0 < most <= MOST_UNSCALED:
+        if 0 < most <= MAX_4_BIT:
             raise DataError(
                 f"no value above {most}",
                 where="image",
