@@ -19,7 +19,7 @@ from mnistry.augmentation.hands import Pen, PenDigit
 from mnistry.datasets.dataset import Images, Labels
 
 # Lines are drawn at this multiple of their final resolution.
-FINE = 2
+SUPERSAMPLING = 2
 
 Random = np.random.Generator
 
@@ -100,7 +100,7 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Written:
-    """A written line on a page of its own, at `FINE` times its final resolution.
+    """A written line on a page of its own, at `SUPERSAMPLING` times its final resolution.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ def write(
     pen
         What to write with; None chooses a pen.
     """
-    high = height * FINE
+    high = height * SUPERSAMPLING
     pen = pen or Pen.drawn_for(high, random)
     hand = _Hand.drawn_from(digits, pen, random)
     slope = float(random.normal(0, 0.035) if random.random() < 0.7 else 0)
