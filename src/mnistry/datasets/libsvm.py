@@ -32,7 +32,7 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
     Raises
     ------
     DataError
-        If a line is not in this form; the message names the row.
+        If a line is not in this format; the message names the row.
     """
     labels: list[float] = []
     rows: list[int] = []

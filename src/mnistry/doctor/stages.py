@@ -66,7 +66,7 @@ def naive(picture: Image) -> list[Stage]:
 
 
 def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
-    """Make the stages from one digit in a picture to its form.
+    """Make the stages from one digit in a picture to MNIST's form.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One digit's ink brought to MNIST's form.
+"""One digit's ink brought to MNIST's form: to an image that is prepared as MNIST's images were.
 
 MNIST was made from larger bilevel images of digits: scaled without distortion so that the longer
 side of the ink is 20 pixels, with grey where ink covers a part of a pixel, then placed in 28x28
