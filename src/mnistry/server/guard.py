@@ -216,6 +216,10 @@ class Guard:
         await (early or self._app)(scope, receive, send_with_headers)
 
     def _check(self, scope: Scope, headers: Headers, origin: str) -> Response | None:
+        """Raise `ApiError` for a request to be refused; return an answer to a CORS preflight.
+
+        None lets the request through.
+        """
         if scope["path"] in HEALTH:
             return None
         hosts = headers.getlist("host")

@@ -1,7 +1,7 @@
 /* The geometry of the drawing pad: strokes, from a pointer or from keys.
    A stroke is {width, points}, points are [x, y] in pad units. Knows nothing of canvases. */
 
-import { place } from "./reading.js";
+import { boundingBox } from "./reading.js";
 
 /** The pad's size in its own units. */
 export const PAD = Object.freeze({ width: 640, height: 480 });
@@ -11,7 +11,7 @@ export const PIXELS = 0.5;
 
 /** The reading of that picture, with boxes in pad units. */
 export function inPadUnits(reading) {
-  const digits = reading.digits.map((digit) => ({ ...digit, box: place(digit).map((side) => side / PIXELS) }));
+  const digits = reading.digits.map((digit) => ({ ...digit, box: boundingBox(digit).map((side) => side / PIXELS) }));
   return { ...reading, digits };
 }
 
