@@ -84,7 +84,7 @@ class Network:
         Raises
         ------
         DataError
-            If no value is above 15, but some are above 0: they are not of 0 to 255.
+            If the image is not blank and no value is above 15: they do not go up to 255.
         """
         pixels = np.array(image, np.uint8)
         most = int(pixels.max())
@@ -139,9 +139,9 @@ class Network:
         threshold = thresholds_of(None if self.is_shipped else self.content)[0]
         return schemas.PageNetwork(**network.to_json(), threshold=threshold)
 
-    def probabilities(self, forms: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return each class's probability for images in MNIST's form: shape ``(n, 10)``."""
-        return onnx_session.probabilities(self.session, forms)
+        return onnx_session.probabilities(self.session, images)
 
 
 def _open(name: str, run: str | None, path: Path | None) -> Network:
