@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 
 from mnistry.augmentation import drawing
+from mnistry.images.mnist_form import SUPERSAMPLING
 
 
 def test_strokes_have_their_width_and_place() -> None:
     page = drawing.strokes([np.array([[14, 4], [14, 24]])], 3)
-    row = page[14 * drawing.FINE]
-    assert row.sum() / drawing.FINE == pytest.approx(3, abs=0.3)
-    assert row @ (np.arange(112) + 0.5) / row.sum() / drawing.FINE == pytest.approx(14, abs=0.2)
+    row = page[14 * SUPERSAMPLING]
+    assert row.sum() / SUPERSAMPLING == pytest.approx(3, abs=0.3)
+    assert row @ (np.arange(112) + 0.5) / row.sum() / SUPERSAMPLING == pytest.approx(14, abs=0.2)
 
 
 def test_a_curve_goes_through_its_points() -> None:

@@ -168,7 +168,7 @@ def test_a_network_that_is_refused_leaves_nothing(mnistry_command, tmp_path) -> 
     run = tmp_path / "run"
     result = mnistry_command("adopt", tmp_path / "new.keras", "-o", run, "--data", "sample")
     assert (result.code, result.out) == (5, "")
-    assert "it reads the digits in no form" in result.err
+    assert "it reads the digits in no input format" in result.err
     assert not run.exists()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mnistry.datasets import csv, idx, sniff, text_files
+from mnistry.datasets import csv, csv_rows, decompress, sniff, text_files
 from mnistry.datasets.dataset import Origin
 from mnistry.errors import DataError
 
@@ -88,14 +88,14 @@ def test_spaces_and_signs_that_change_no_value(tmp_path):
 @pytest.mark.parametrize("size", [1, 3000, 5000])
 def test_pieces_of_any_size_give_the_same(tmp_path, monkeypatch, size):
     monkeypatch.setattr(text_files, "BLOCK", size)
-    monkeypatch.setattr(idx, "CHUNK", 1000)
+    monkeypatch.setattr(decompress, "CHUNK", 1000)
     assert_read(save(tmp_path / "train.csv", [HEADER, *rows()]))
 
 
 @pytest.mark.parametrize(("value", "words"), [("x", "column pixel12"), ("1,1", "786 values")])
 def test_fault_105_rows_are_counted_over_all_pieces(tmp_path, monkeypatch, value, words):
     monkeypatch.setattr(text_files, "BLOCK", 3000)
-    monkeypatch.setattr(idx, "CHUNK", 1000)
+    monkeypatch.setattr(decompress, "CHUNK", 1000)
     before = [*rows(), ""] * 10
     path = save(tmp_path / "train.csv", [HEADER, *before, *with_value(value, line=3), *before])
     assert_refused(path, "row 55", words)
@@ -211,7 +211,7 @@ def test_a_column_that_may_be_the_label_is_told(tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("size", [1, 7, 1 << 16])
 def test_other_encodings_of_unicode(tmp_path, monkeypatch, encoding, size):
-    monkeypatch.setattr(idx, "CHUNK", size)
+    monkeypatch.setattr(decompress, "CHUNK", size)
     path = save(tmp_path / "train.csv", [HEADER, *rows()], end="\r\n", encoding=encoding)
     dataset = sniff.read(path)
     np.testing.assert_array_equal(dataset.train.images.reshape(-1, 784), IMAGES)
@@ -356,10 +356,10 @@ def test_damaged_bytes_raise_nothing_but_data_error(tmp_path, data):
 def test_the_quick_way_reads_what_looking_at_each_value_reads(lines):
     """A value is either read as Python's float reads it, or named as wrong."""
     text = "".join(",".join(fields) + "\n" for fields in lines)
-    layout = csv.Layout(("label", "pixel0"), (1, 2))
+    layout = csv_rows.Layout(("label", "pixel0"), (1, 2))
     wanted = [line.split(",") for line in text.splitlines() if line.strip(" ,")]
     try:
-        blocks = list(csv.read_blocks([text.encode()], layout, "x", row=1))
+        blocks = list(csv_rows.read_blocks([text.encode()], layout, "x", row=1))
     except DataError as error:
         assert "x, row" in str(error)
     else:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mnistry.datasets import idx
+from mnistry.datasets import decompress, idx
 from mnistry.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
@@ -173,14 +173,14 @@ def test_fault_19_second_gzip_member(tmp_path):
 
 def test_fault_19_second_gzip_member_at_a_piece_boundary(tmp_path):
     # Stored, not deflated, so that a file can be made whose first member ends where a read ends.
-    for count in range(idx.CHUNK - 100, idx.CHUNK):
+    for count in range(decompress.CHUNK - 100, decompress.CHUNK):
         packed = gzip.compress(encode(np.zeros(count, np.uint8)), compresslevel=0)
-        if len(packed) == idx.CHUNK:
+        if len(packed) == decompress.CHUNK:
             break
     else:
         pytest.fail("no file of that length")
     (tmp_path / "labels.gz").write_bytes(packed + gzip.compress(b""))
-    assert_refused(tmp_path / "labels.gz", 1, f"second gzip member at byte {idx.CHUNK:,}")
+    assert_refused(tmp_path / "labels.gz", 1, f"second gzip member at byte {decompress.CHUNK:,}")
 
 
 def test_fault_20_wrong_gzip_checksum(tmp_path):

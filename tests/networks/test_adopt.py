@@ -21,7 +21,7 @@ from mnistry.datasets import Split
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import adopt, keras_files
-from mnistry.networks.form import Form, Trial
+from mnistry.networks.form import InputFormat, Trial
 
 FLOAT = TensorProto.FLOAT
 ML = "ai.onnx.ml"
@@ -445,7 +445,7 @@ def test_a_saved_model_is_told_how_it_is_converted(digits, tmp_path) -> None:
 def test_fault_112_ten_outputs_that_are_no_digits(regression, digits, tmp_path) -> None:
     kernel, bias = regression
     path = torch_like(tmp_path / "m.onnx", (np.roll(kernel, 1, axis=1), np.roll(bias, 1)))
-    refused(path, digits, "it reads the digits in no form", "of 500 are right")
+    refused(path, digits, "it reads the digits in no input format", "of 500 are right")
 
 
 def test_labels_without_probabilities_are_refused(regression, digits, tmp_path) -> None:
@@ -476,7 +476,7 @@ def test_a_form_of_few_more_right_answers_and_worse_probabilities_is_not_chosen(
     more = np.arange(1000) < 846  # six more and none less: not by chance
     tried = []
     for scale, correct, cost in (("0 to 1", right, loss), ("-1 to 1", more, 0.65)):
-        form = Form(scale, inverted=True, transposed=False, shape=(784,))
+        form = InputFormat(scale, inverted=True, transposed=False, shape=(784,))
         tried.append((Trial(form, "y", "scores", 1000, float(correct.mean()), cost), correct))
     assert adopt._best(tried).form.scale == chosen
 

@@ -38,7 +38,7 @@ def digits() -> Digits:
 def write(text: str, digits: Digits, seed: int) -> np.ndarray:
     layout = Layout((Part(text),))
     written = lines.write(layout, digits, 48, np.random.default_rng([seed, len(text)]))
-    return 255 - written.ink[:: lines.FINE, :: lines.FINE]
+    return 255 - written.ink[:: lines.SUPERSAMPLING, :: lines.SUPERSAMPLING]
 
 
 def test_signs_are_read_as_written_or_not_at_all(reader: Reader, digits: Digits) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.datasets.dataset import Images
-from mnistry.images.mnist_form import SIDE
+from mnistry.images.mnist_form import SIDE, SUPERSAMPLING
 
-# The page has this many pixels for each of MNIST's pixels, along each axis.
-FINE = 4
+# The side of a page, in pixels.
+_PAGE = SUPERSAMPLING * SIDE
 
 Ink = NDArray[np.floating]
 Points = NDArray[np.floating]
@@ -34,11 +34,11 @@ def strokes(curves: Sequence[Points], width: float, page: Ink | None = None) -> 
     """
     import cv2
 
-    page = np.zeros((FINE * SIDE, FINE * SIDE), np.float32) if page is None else page.copy()
+    page = np.zeros((_PAGE, _PAGE), np.float32) if page is None else page.copy()
     # The last four bits of each number are a fraction of a pixel.
-    lines = [np.rint(16 * FINE * np.asarray(points)).astype(np.int32) for points in curves]
+    lines = [np.rint(16 * SUPERSAMPLING * np.asarray(points)).astype(np.int32) for points in curves]
     return np.asarray(
-        cv2.polylines(page, lines, False, 1.0, max(1, round(FINE * width)), cv2.LINE_AA, 4)
+        cv2.polylines(page, lines, False, 1.0, max(1, round(SUPERSAMPLING * width)), cv2.LINE_AA, 4)
     )
 
 
@@ -46,9 +46,8 @@ def enlarged(image: Images) -> Ink:
     """Enlarge an image of MNIST's form, shape ``(28, 28)``, to a page as `strokes` returns it."""
     import cv2
 
-    size = (FINE * SIDE, FINE * SIDE)
     ink = image.astype(np.float32) / 255
-    return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(ink, (_PAGE, _PAGE), interpolation=cv2.INTER_LINEAR))
 
 
 def smooth(points: Points) -> Points:

@@ -19,7 +19,7 @@ from mnistry.augmentation.hands import Pen, PenDigit
 from mnistry.datasets.dataset import Images, Labels
 
 # Lines are drawn at this multiple of their final resolution.
-FINE = 2
+SUPERSAMPLING = 2
 
 Random = np.random.Generator
 
@@ -100,7 +100,7 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Written:
-    """A written line on a page of its own, at `FINE` times its final resolution.
+    """A written line on a page of its own, at `SUPERSAMPLING` times its final resolution.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ def write(
     pen
         What to write with; None chooses a pen.
     """
-    high = height * FINE
+    high = height * SUPERSAMPLING
     pen = pen or Pen.drawn_for(high, random)
     hand = _Hand.drawn_from(digits, pen, random)
     slope = float(random.normal(0, 0.035) if random.random() < 0.7 else 0)
@@ -284,12 +284,13 @@ class _Hand:
         inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
         if not mask.any():
             return
-        own = 4 * float(inside[mask > 0].mean()) - 1
-        shift = float(np.clip((self.pen.width - own) / 2, -0.3 * own, 0.4 * own))
-        deep = np.where(
+        # As in `mnist_form.stroke_width`. The edge moves so far that strokes stay recognisable.
+        stroke = 4 * float(inside[mask > 0].mean()) - 1
+        shift = float(np.clip((self.pen.width - stroke) / 2, -0.3 * stroke, 0.4 * stroke))
+        depths = np.where(
             mask > 0, inside - 0.5, 0.5 - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
         )
-        ink = np.clip(255 * (deep + shift + 0.5), 0, 255).astype(np.uint8)
+        ink = np.clip(255 * (depths + shift + 0.5), 0, 255).astype(np.uint8)
         x, y = int(corner[0]) - margin, int(corner[1]) - margin
         left, top = max(0, x), max(0, y)
         area = canvas[top : y + rows, left : x + width]
@@ -300,13 +301,15 @@ def _places(
     layout: Layout, hand: _Hand, high: float, random: Random
 ) -> tuple[list[_Place], list[float]]:
     """Put characters side by side, or into cells."""
-    close = random.choice([random.uniform(0.0, 0.12), random.uniform(0.1, 0.35)], p=[0.4, 0.6])
+    # Gaps between digits and between numbers, in parts of the digits' height.
+    spacing = random.choice([random.uniform(0.0, 0.12), random.uniform(0.1, 0.35)], p=[0.4, 0.6])
     if random.random() < 0.14:
-        close = random.uniform(-0.16, 0.0)  # digits touch
+        spacing = random.uniform(-0.16, 0.0)  # digits touch
     elif " " not in layout.text and random.random() < (0.3 if layout.text.isdigit() else 0.1):
-        close = random.uniform(0.35, 1.5)  # digits far apart, and yet one number
+        spacing = random.uniform(0.35, 1.5)  # digits far apart, and yet one number
+    # Standard deviations of the gaps and of the digits' heights.
     spread, uneven = random.uniform(0.01, 0.08), random.uniform(0.01, 0.09)
-    apart = random.uniform(0.75, 2.2) if random.random() < 0.85 else random.uniform(2.2, 5)
+    word_gap = random.uniform(0.75, 2.2) if random.random() < 0.85 else random.uniform(2.2, 5)
     pitch = high * random.uniform(1.0, 1.4)
     cell = high * random.uniform(1.9, 3.4)
     x, start = 0.0, 0.0
@@ -317,7 +320,7 @@ def _places(
     cells = layout.cells
 
     def close_cell(width: float) -> float:
-        """Put the characters since the last wall into the middle of a cell."""
+        """Put the characters since the last wall near a cell's middle; return where it ends."""
         nonlocal run
         used = max((p.x + p.glyph.width * p.size for p in run), default=start) - start
         width = max(width, used + 0.12 * high)
@@ -336,12 +339,12 @@ def _places(
                 elif _is_whole_number(part):  # its fraction follows closely
                     x += random.uniform(0.02, 0.7) * high
                 else:
-                    x += apart * high
+                    x += word_gap * high
                 before = ""
                 continue
             size = part.size * high * max(0.7, 1 + random.normal(0, uneven))
             glyph = hand.glyph(character, random)
-            gap = (close + random.normal(0, spread)) * high * part.size
+            gap = (spacing + random.normal(0, spread)) * high * part.size
             if not before:
                 gap = 0.0
             elif character in ".,:" or before in ".,:":

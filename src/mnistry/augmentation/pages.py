@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnistry.augmentation import lines
 from mnistry.augmentation.hands import Pen
-from mnistry.augmentation.lines import FINE, Digits, Layout
+from mnistry.augmentation.lines import SUPERSAMPLING, Digits, Layout
 from mnistry.augmentation.paper import as_jpeg, blurred, light, texture
 
 Random = np.random.Generator
@@ -95,7 +95,7 @@ def _written(digits: Digits, random: Random) -> tuple[Grey, tuple[str, ...]]:
             if column and random.random() < 0.1:
                 continue
             layout = _number(random, digits.judge)
-            one = lines.write(layout, digits, high / FINE, random, pen=pen)
+            one = lines.write(layout, digits, high / SUPERSAMPLING, random, pen=pen)
             if one.box[2] - one.box[0] > wide - 1.2 * high:
                 continue
             x = margin + column * wide - one.box[0]

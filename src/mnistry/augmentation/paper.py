@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.augmentation import hands
-from mnistry.augmentation.lines import FINE, Digits, Layout, Written, lay_out, write
+from mnistry.augmentation.lines import SUPERSAMPLING, Digits, Layout, Written, lay_out, write
 
 Random = np.random.Generator
 Grey = NDArray[np.uint8]
@@ -102,8 +102,8 @@ def photograph(
     x1, y1 = int(min(columns, window[2])), int(min(rows, window[3]))
     seen, ruled = (_coarse(layer[y0:y1, x0:x1]) for layer in (ink, rules))
     grey, is_light = _captured(seen, ruled, pen.strength, random, severity)
-    edges = ((top - y0) / FINE, (bottom - y0) / FINE)
-    return Picture(grey, written.text, edges, written.pen.width / FINE, is_light, kind)
+    edges = ((top - y0) / SUPERSAMPLING, (bottom - y0) / SUPERSAMPLING)
+    return Picture(grey, written.text, edges, written.pen.width / SUPERSAMPLING, is_light, kind)
 
 
 def _kind(layout: Layout, random: Random) -> str:
@@ -306,7 +306,7 @@ def _specks(ink: Grey, written: Written, random: Random) -> None:
 
 
 def _coarse(layer: Grey) -> Floats:
-    rows, columns = (max(8, side // FINE) for side in layer.shape)
+    rows, columns = (max(8, side // SUPERSAMPLING) for side in layer.shape)
     small = cv2.resize(layer, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32) / np.float32(255)
 

@@ -14,7 +14,7 @@ from mnistry.errors import UsageError
 from mnistry.images.mnist_form import SIDE, depth, with_edge_moved
 
 # Strokes are redrawn on a grid that is this many times finer.
-FINE = 2
+_SUPERSAMPLING = 2
 # Columns between two images in a strip; no edge of a stroke moves outwards by more.
 _GAP = 4
 
@@ -113,7 +113,7 @@ def write(images: Images, pen: Pen, random: np.random.Generator) -> Images:
         ink[some], random.uniform(0, pen.cut, len(some)), random.integers(4, size=len(some))
     )
     some = affected()
-    ink[some] = _with_remains(ink[some], ink[some - 1], random)
+    ink[some] = _with_marks_beside(ink[some], ink[some - 1], random)
     some = affected()
     ink[some] = _blurred(ink[some], random.uniform(0, pen.blur, len(some)))
     some = affected()
@@ -137,15 +137,15 @@ def _with_stroke(images: Images, widths: NDArray[np.float64]) -> Floats:
     strip = np.zeros((SIDE, count, SIDE + _GAP), np.uint8)
     strip[:, :, :SIDE] = images.transpose(1, 0, 2)
     coarse = strip.reshape(SIDE, -1)
-    size = (FINE * coarse.shape[1], FINE * SIDE)
+    size = (_SUPERSAMPLING * coarse.shape[1], _SUPERSAMPLING * SIDE)
     mask = (cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR) > 127).astype(np.uint8)
-    by_image = (FINE * SIDE, count, FINE * (SIDE + _GAP))
+    by_image = (_SUPERSAMPLING * SIDE, count, _SUPERSAMPLING * (SIDE + _GAP))
     depths, mask = depth(mask).reshape(by_image), mask.reshape(by_image)
     area = np.maximum(mask.sum((0, 2), np.float32), 1)
     width = 4 * (depths * mask).sum((0, 2)) / area  # as `stroke_width` has it
-    out = (FINE * widths.astype(np.float32) - width) / 2
+    out = (_SUPERSAMPLING * widths.astype(np.float32) - width) / 2
     moved = with_edge_moved(depths, out[:, np.newaxis])
-    soft = moved.reshape(SIDE, FINE, count, SIDE + _GAP, FINE).mean((1, 4))
+    soft = moved.reshape(SIDE, _SUPERSAMPLING, count, SIDE + _GAP, _SUPERSAMPLING).mean((1, 4))
     return np.ascontiguousarray(soft[:, :, :SIDE].transpose(1, 0, 2))
 
 
@@ -164,7 +164,7 @@ def _cut(ink: Floats, part: NDArray[np.float64], side: NDArray[np.integer]) -> F
     return result
 
 
-def _with_remains(ink: Floats, others: Floats, random: np.random.Generator) -> Floats:
+def _with_marks_beside(ink: Floats, others: Floats, random: np.random.Generator) -> Floats:
     """Put a piece of another digit, a speck, or a piece of a line beside each digit."""
     count = len(ink)
     result = ink.copy()

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mnistry.augmentation import hands, paper
 from mnistry.augmentation.hands import Pen
-from mnistry.augmentation.lines import FINE, Digits, Layout, Part, write
+from mnistry.augmentation.lines import SUPERSAMPLING, Digits, Layout, Part, write
 
 Random = np.random.Generator
 Grey = NDArray[np.uint8]
@@ -52,7 +52,7 @@ class TablePicture:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Cell:
-    """The ink of a cell, at `FINE` times its final resolution, and its text."""
+    """The ink of a cell, at `SUPERSAMPLING` times its final resolution, and its text."""
 
     ink: Grey
     text: str
@@ -77,13 +77,16 @@ def picture(
     )  # fmt: skip
     high = random.uniform(20, min(32.0, _LONGEST / 2.2 / rows))
     digits = _one_writer(digits, random)
-    pen = Pen.drawn_for(high * FINE, random)
+    pen = Pen.drawn_for(high * SUPERSAMPLING, random)
     # Points stay visible: a thin pencil would lose them, and nobody could tell.
     pen = dataclasses.replace(
-        pen, width=max(pen.width, 0.065 * high * FINE), skips=0.0, grain=min(pen.grain, 0.3)
+        pen,
+        width=max(pen.width, 0.065 * high * SUPERSAMPLING),
+        skips=0.0,
+        grain=min(pen.grain, 0.3),
     )
     cells = _filled(rows, columns, digits, pen, high, random)
-    pitch = high * FINE * random.uniform(1.35, 2.1)
+    pitch = high * SUPERSAMPLING * random.uniform(1.35, 2.1)
     widths = [
         max(
             max(cells[i][j].ink.shape[1] for i in range(rows)) * random.uniform(1.02, 1.3),
@@ -91,7 +94,7 @@ def picture(
         )
         for j in range(columns)
     ]
-    most = _LONGEST * FINE / 1.25
+    most = _LONGEST * SUPERSAMPLING / 1.25
     widths = [w * min(1.0, most / sum(widths)) for w in widths]
     merged = _merged(rows, columns, random) if hard and random.random() < 0.15 else ()
     ink, rules, pen_strength, kind = _drawn(cells, pitch, widths, merged, random, hard=hard)
@@ -108,9 +111,12 @@ def picture(
 
 def without_table(digits: Digits, random: Random) -> Grey:
     """Take a picture of a page without a table: lines of numbers, words, forms' boxes, shapes."""
-    side = (int(random.uniform(700, 1500)) * FINE, int(random.uniform(600, 1200)) * FINE)
+    side = (
+        int(random.uniform(700, 1500)) * SUPERSAMPLING,
+        int(random.uniform(600, 1200)) * SUPERSAMPLING,
+    )
     ink, rules = np.zeros(side, np.uint8), np.zeros(side, np.uint8)
-    high = random.uniform(22, 40) * FINE
+    high = random.uniform(22, 40) * SUPERSAMPLING
     kind = random.choice(["numbers", "ruled", "print", "form", "shapes"])
     digits = _one_writer(digits, random)
     pen = Pen.drawn_for(high, random)
@@ -135,11 +141,11 @@ def without_table(digits: Digits, random: Random) -> Grey:
                     rules, (int(x), int(level)), (int(x + count * wide), int(level)), 255, rule
                 )
             for i, digit in enumerate(number[:count]):
-                _paste(ink, _written(digit, digits, pen, high / FINE, random).ink,
+                _paste(ink, _written(digit, digits, pen, high / SUPERSAMPLING, random).ink,
                        x + i * wide, y - 0.2 * high)  # fmt: skip
         else:
             while x < side[1] - 5 * high:
-                cell = _written(_number(random), digits, pen, high / FINE, random)
+                cell = _written(_number(random), digits, pen, high / SUPERSAMPLING, random)
                 _paste(ink, cell.ink, x, y)
                 x += cell.ink.shape[1] + high * random.uniform(0.3, 3)
             if kind == "ruled":
@@ -183,9 +189,9 @@ def _filled(
         for j, kind in enumerate(kinds):
             if heading and i == 0:
                 word = str(random.choice(_WORDS))
-                row.append(_Cell(_printed(word, 0.75 * high * FINE), "?"))
+                row.append(_Cell(_printed(word, 0.75 * high * SUPERSAMPLING), "?"))
             elif numbered and j == 0:
-                row.append(_Cell(_printed(str(i), 0.9 * high * FINE), str(i)))
+                row.append(_Cell(_printed(str(i), 0.9 * high * SUPERSAMPLING), str(i)))
             elif random.random() < empty:
                 row.append(nothing)
             elif random.random() < lettered:
@@ -363,7 +369,7 @@ def _warped(
         moved = corners
     angle = np.deg2rad(turn)
     moved = moved @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    moved = (moved - moved.min(0)) / FINE
+    moved = (moved - moved.min(0)) / SUPERSAMPLING
     margin = random.uniform(0.0, 0.06) * moved.max() if edge < 1 else 0.0
     moved += margin
     size = np.ceil(moved.max(0) + margin).astype(int)
@@ -374,6 +380,6 @@ def _warped(
         sheet = np.asarray(
             cv2.remap(sheet, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
         )
-    small = cv2.GaussianBlur(sheet, (0, 0), 0.4 * FINE)  # against aliasing
+    small = cv2.GaussianBlur(sheet, (0, 0), 0.4 * SUPERSAMPLING)  # against aliasing
     seen = cv2.warpPerspective(small, move, tuple(map(int, size)), borderValue=edge)
     return np.asarray(seen, np.float32)

@@ -34,9 +34,9 @@ _OUTPUTS = {
 )
 @options.output("RUN", "The run directory to make.", required=True)
 @options.DATA
-@options.form
+@options.origin
 @options.JSON
-def adopt(model: Path, output: Path, data: str | None, form: "Origin", as_json: bool) -> None:
+def adopt(model: Path, output: Path, data: str | None, origin: "Origin", as_json: bool) -> None:
     """Find out what input somebody else's network wants, and make it an ordinary run.
 
     The network must take images of 28x28 or 32x32 pixels, with 1 or 3 channels, and give ten
@@ -53,7 +53,7 @@ def adopt(model: Path, output: Path, data: str | None, form: "Origin", as_json: 
     from mnistry.runs.adoption import adopt_as_run
 
     network = open_network(model)
-    dataset = common.load_dataset(form.at(data))
+    dataset = common.load_dataset(origin.at(data))
     run, adopted = adopt_as_run(network, dataset, output)
     for notice in adopted.notices:
         common.note(notice)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     required=False,
     help="mnist, fashion-mnist, sample, or a path; without it MNIST, or offline the sample.",
 )
-@options.form
+@options.origin
 @options.JSON
-def data(name: str | None, form: "Origin", as_json: bool) -> None:
+def data(name: str | None, origin: "Origin", as_json: bool) -> None:
     """Print where a dataset came from, its shapes, axes, dtype, range, classes and licence."""
-    dataset = common.load_dataset(form.at(name))
+    dataset = common.load_dataset(origin.at(name))
     if as_json:
         common.print_json(_facts(dataset))
     else:

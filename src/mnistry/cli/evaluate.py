@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @options.RUN
 @options.OWN_DATA
-@options.form
+@options.origin
 @options.JSON
-def evaluate(run_path: Path, data: str | None, form: "Origin", as_json: bool) -> None:
+def evaluate(run_path: Path, data: str | None, origin: "Origin", as_json: bool) -> None:
     """Score a run on its own test images, or on other images with --data."""
     from mnistry.datasets import checks
     from mnistry.runs import scoring
@@ -33,7 +33,7 @@ def evaluate(run_path: Path, data: str | None, form: "Origin", as_json: bool) ->
     if data is None:
         dataset = trained_on = common.load_own_data(run)
     else:
-        dataset = common.load_other_data(run, form.at(data))
+        dataset = common.load_other_data(run, origin.at(data))
         with contextlib.suppress(MnistryError):  # other data can be scored without it
             trained_on = common.load_own_data(run)
     dataset = scoring.with_classes_of(run, dataset)

@@ -114,7 +114,17 @@ def explain(
 
 @dataclasses.dataclass(frozen=True)
 class _Wanted:
-    """Which image of a split to explain: its index, or a mistake, or any; of a class, or of any."""
+    """Which image of a split to explain.
+
+    Attributes
+    ----------
+    index
+        Its index; None chooses one.
+    wrong
+        Whether to choose one that the network got wrong.
+    label
+        The class to choose from, by its name; None chooses from all.
+    """
 
     index: int | None
     wrong: bool

@@ -27,13 +27,13 @@ _ENDINGS = {"onnx": "onnx", "keras": "keras", "int8": "onnx", "html": "html"}
 @options.output("FILE", "The file to write.", required=True)
 @click.option(
     "--format",
-    "form",
+    "file_format",
     type=click.Choice(tuple(_ENDINGS)),
     help="The file's format: for ONNX Runtime, for Keras, for ONNX Runtime in eight bits, smaller "
     "and faster, or as a page for any browser, which draws, reads and explains without a server.",
     show_default="by FILE's ending",
 )
-def export(run_path: Path | None, output: Path, form: str | None) -> None:
+def export(run_path: Path | None, output: Path, file_format: str | None) -> None:
     """Copy a run's network to a file, after checking it against the run's record.
 
     With --format int8 the file is written only if at most one in a thousand held-out training
@@ -44,7 +44,7 @@ def export(run_path: Path | None, output: Path, form: str | None) -> None:
     common.check_output(output)
     ending = output.suffix.lower().removeprefix(".")
     # ONNX Runtime takes any name, but Keras and mnistry go by the ending.
-    endings = [_ENDINGS[form]] if form else ["onnx", "keras", "html"]
+    endings = [_ENDINGS[file_format]] if file_format else ["onnx", "keras", "html"]
     if ending not in endings:
         raise UsageError(
             f"the ending .{ending}" if ending else "a name without an ending",
@@ -52,28 +52,28 @@ def export(run_path: Path | None, output: Path, form: str | None) -> None:
             expected=" or ".join(f".{name}" for name in endings),
         )
     if run_path is None:
-        content = _built_in(ending, form)
+        content = _built_in(ending, file_format)
     elif ending == "keras":
         run = Run.open(run_path)
         content = run.checked(run.keras_path).read_bytes()
     elif ending == "html":
         content = _page(Run.open(run_path))
-    elif form == "int8":
+    elif file_format == "int8":
         content = _int8(Run.open(run_path))
     else:
         content = _with_notes(Run.open(run_path))
     common.write_output(output, content)
 
 
-def _built_in(ending: str, form: str | None) -> bytes:
+def _built_in(ending: str, file_format: str | None) -> bytes:
     """Return the built-in network, which has no Keras model."""
     from mnistry.datasets import Origin
     from mnistry.reading.built_in import SHIPPED, built_in_card
     from mnistry.studio import one_file
 
-    if ending == "keras" or form == "int8":
+    if ending == "keras" or file_format == "int8":
         raise UsageError(
-            f"the built-in network as {form or ending}",
+            f"the built-in network as {file_format or ending}",
             expected="--format onnx or html",
             remedy="name a run directory",
         )

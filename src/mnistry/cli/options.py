@@ -29,7 +29,7 @@ OWN_DATA = click.option(
     show_default="the run's own data",
 )
 TRANSPOSE = click.option("--transpose", is_flag=True, help="Swap each image's rows and columns.")
-_FORM = (
+_ORIGIN = (
     TRANSPOSE,
     click.option(
         "--images", metavar="NAME", help="The array or column that holds the images of a file."
@@ -45,22 +45,24 @@ _FORM = (
         help="The label of the first class, after --relabel.",
     ),
     click.option(
-        "--fit", is_flag=True, help="Bring each image, of any size, to MNIST's form as read does."
+        "--fit",
+        is_flag=True,
+        help="Scale and centre the ink of each image, of any size, as in MNIST.",
     ),
 )
 
 
-def form(function: Function) -> Function:
-    """Add the options that say how to read data; the function gets them as `form`, an `Origin`."""
-    return _with_form(function, "--relabel", "--label")
+def origin(function: Function) -> Function:
+    """Add the options that say how to read data; the function gets an `Origin` as `origin`."""
+    return _with_origin(function, "--relabel", "--label")
 
 
-def form_beside_label(function: Function) -> Function:
+def origin_beside_label(function: Function) -> Function:
     """Add the same options without --label, to a command whose own --label names a class."""
-    return _with_form(function, "--relabel")
+    return _with_origin(function, "--relabel")
 
 
-def _with_form(function: Function, *relabel_names: str) -> Function:
+def _with_origin(function: Function, *relabel_names: str) -> Function:
     relabelled = click.option(
         *relabel_names,
         "relabel",
@@ -70,7 +72,7 @@ def _with_form(function: Function, *relabel_names: str) -> Function:
     )
 
     @functools.wraps(function)
-    def with_form(
+    def with_origin(
         *,
         transpose: bool,
         images: str | None,
@@ -82,11 +84,11 @@ def _with_form(function: Function, *relabel_names: str) -> Function:
     ) -> Any:
         from mnistry.datasets import Origin
 
-        form = Origin(None, transpose, images, labels, relabel, labels_from, fit)
-        return function(form=form, **others)
+        origin = Origin(None, transpose, images, labels, relabel, labels_from, fit)
+        return function(origin=origin, **others)
 
-    decorated: Any = with_form
-    for option in reversed((*_FORM, relabelled)):
+    decorated: Any = with_origin
+    for option in reversed((*_ORIGIN, relabelled)):
         decorated = option(decorated)
     return cast(Function, decorated)
 

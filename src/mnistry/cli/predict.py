@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @options.RUN
 @click.argument("data", metavar="DATA", help="A name or a path, as for mnistry data.")
 @options.output("FILE.csv", "The file to write.", show_default="stdout")
-@options.form
-def predict(run_path: Path, data: str, output: Path | None, form: "Origin") -> None:
+@options.origin
+def predict(run_path: Path, data: str, output: Path | None, origin: "Origin") -> None:
     """Write a label for each image as CSV, with the columns ImageId (from 1) and Label.
 
     For a folder of pictures without classes the columns are file and label. If the data has several
@@ -34,7 +34,7 @@ def predict(run_path: Path, data: str, output: Path | None, form: "Origin") -> N
     if output is not None:
         common.check_output(output)
     run = Run.open(run_path)
-    dataset = common.load_other_data(run, form.at(data))
+    dataset = common.load_other_data(run, origin.at(data))
     split = dataset.test or dataset.train
     if split is None:
         raise DataError("no images", where=dataset.source)

@@ -55,7 +55,7 @@ _FEW = 5  # images of a class
 )
 @click.option("--matrix", is_flag=True, help="Print the numbers instead of pictures.")
 @options.output("FILE", "Write a PNG, SVG or PDF instead.")
-@options.form_beside_label
+@options.origin_beside_label
 def show(
     numbers: tuple[int, ...],
     index: tuple[int, ...],
@@ -66,7 +66,7 @@ def show(
     crop: str | None,
     matrix: bool,
     output: Path | None,
-    form: "Origin",
+    origin: "Origin",
 ) -> None:
     """Show digits as pictures, in the terminal or in a file, or as matrices of numbers.
 
@@ -76,7 +76,7 @@ def show(
 
     # --label 10=0 changes labels, as in other commands.
     changes = tuple(name for name in names if "=" in name)
-    form = dataclasses.replace(form, relabel=(*form.relabel, *changes))
+    origin = dataclasses.replace(origin, relabel=(*origin.relabel, *changes))
     names = tuple(name for name in names if "=" not in name)
     if output is not None:
         common.check_output(output)
@@ -86,7 +86,7 @@ def show(
     given = (*numbers, *index)
     if given and (names or count):
         raise UsageError("an index with --label or --random", remedy="leave out one or the other")
-    dataset = common.load_dataset(form.at(data))
+    dataset = common.load_dataset(origin.at(data))
     chosen = common.choose_split(dataset, split)
     indices = given or _choose(chosen, dataset.classes, names, count)
     images, labels = chosen

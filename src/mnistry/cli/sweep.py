@@ -49,7 +49,7 @@ _SHOWN = 10  # how many settings, and how many reasons for failures, are printed
 )
 @click.option("--ray", metavar="ADDRESS", default="local", help=options.RAY)
 @options.output("OUT", "The folder for runs, table and figure.", default="sweep")
-@options.form
+@options.origin
 @options.JSON
 def sweep(
     data: str | None,
@@ -60,7 +60,7 @@ def sweep(
     seeds: int,
     ray: str,
     output: Path,
-    form: "Origin",
+    origin: "Origin",
     as_json: bool,
     **texts: str | None,
 ) -> None:
@@ -82,7 +82,7 @@ def sweep(
         fixed["epochs"] = epochs
     chosen = dataclasses.replace(recipes.find(recipe or "classic"), **fixed)
     configurations = plan.configurations(varied, trials)
-    experiment = Experiment(chosen, form.at(data))
+    experiment = Experiment(chosen, origin.at(data))
     sweeps.make_trials(experiment, configurations, seeds)  # refuses before anything is downloaded
     dataset = common.load_dataset(experiment.origin)
     planned = sweeps.make_trials(Experiment(chosen, dataset.origin), configurations, seeds)

@@ -97,7 +97,7 @@ _STARTED = time.perf_counter() - time.process_time()
     show_default="none",
 )
 @click.option("--ray", metavar="ADDRESS", help=options.RAY, show_default="local, with --workers")
-@options.form
+@options.origin
 @options.JSON
 def train(
     data: str | None,
@@ -112,7 +112,7 @@ def train(
     resume: Path | None,
     workers: int | None,
     ray: str | None,
-    form: "Origin",
+    origin: "Origin",
     as_json: bool,
     **changes: Any,
 ) -> None:
@@ -132,7 +132,7 @@ def train(
     from mnistry.datasets.dataset import AS_IS
 
     others = (data, output, seed, seeds, recipe)
-    if resume is not None and (changes or form != AS_IS or any(o is not None for o in others)):
+    if resume is not None and (changes or origin != AS_IS or any(o is not None for o in others)):
         what = "--resume uses the run's own settings"
         raise UsageError(what, where=resume, remedy="leave out the other options")
     from mnistry.recipes.experiment import Experiment, share_a_program
@@ -142,7 +142,7 @@ def train(
     run = None if resume is None else Run.open(resume)
     if run is None:
         chosen = recipes.find(recipe or "classic").changed(**changes)
-        wanted = Experiment(chosen, form.at(data), seed or 0)
+        wanted = Experiment(chosen, origin.at(data), seed or 0)
         places = _places(output, wanted.seed, seeds)
     else:
         wanted, places = run.experiment, {}

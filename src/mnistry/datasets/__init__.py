@@ -36,8 +36,8 @@ def load(
     Parameters
     ----------
     data
-        One of `NAMES`, or the path of a file or folder in one of the forms that the page "Train on
-        your own images" lists: ``.npz``, CSV, IDX, Parquet, ``.mat``, folders of pictures, and
+        One of `NAMES`, or the path of a file or folder in a format that the page "Train on your own
+        images" lists: ``.npz``, CSV, IDX, Parquet, ``.mat``, folders of pictures, and
         others. None loads MNIST. If MNIST can be neither found nor downloaded, None loads the
         sample, with a notice that says so; the name ``"mnist"`` never does.
     transpose

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets import csv
+from mnistry.datasets import csv, csv_rows
 from mnistry.datasets.assemble import Source
 from mnistry.datasets.dataset import AS_IS, Origin
 from mnistry.datasets.text_files import Lines
@@ -48,7 +48,7 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
                     expected="@attribute NAME TYPE",
                 )
             columns.append(match[1].strip("'\""))
-    layout = csv.Layout(tuple(columns), csv.pixel_columns(columns, path))
+    layout = csv_rows.Layout(tuple(columns), csv.pixel_columns(columns, path))
     table = csv.table_of(_plain(reader.blocks(), len(columns), path, row), layout, how, path, row)
     return csv.as_source(path, table)
 

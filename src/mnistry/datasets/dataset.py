@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError
+from mnistry.images.levels import LUMA, MAX_4_BIT
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -23,9 +24,6 @@ DIGITS = tuple("0123456789")
 CLASSES = len(DIGITS)
 MAX_ARRAY_BYTES = 2**30  # for one array of a file
 KERAS_NAMES = ("x_train", "y_train", "x_test", "y_test")
-# The largest value of a pixel with 4 bits; a dataset without a larger one is refused.
-FEW_LEVELS = 15
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's
 
 
 class Split(NamedTuple):
@@ -294,7 +292,7 @@ def as_grey(images: NDArray[np.generic]) -> NDArray[np.generic]:
     colours: NDArray[Any] = images
     if (colours[..., :1] == colours).all():
         return np.ascontiguousarray(colours[..., 0])
-    return np.asarray(np.rint(colours @ _LUMA), images.dtype)
+    return np.asarray(np.rint(colours @ LUMA), images.dtype)
 
 
 # The greatest numbers of 10, 12 and 16 bits.
@@ -320,7 +318,7 @@ def check_range(images: NDArray[np.generic], where: str) -> None:
             + ("np.rint(127.5 * (images + 1))" if signed else "np.rint(255.0 * images)")
             + inside,
         )
-    if 0 < highest <= FEW_LEVELS and lowest >= 0:
+    if 0 < highest <= MAX_4_BIT and lowest >= 0:
         raise DataError(
             f"the pixels reach no higher than {highest}",
             where=where,

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from mnistry.datasets import fit, names, text_files
 from mnistry.datasets.assemble import PARTS, Source, assemble
-from mnistry.datasets.dataset import AS_IS, FEW_LEVELS, Dataset, Images, Origin
+from mnistry.datasets.dataset import AS_IS, Dataset, Images, Origin
 from mnistry.errors import DataError
 from mnistry.images.decode import decode_numbers, read_content, read_image
 from mnistry.images.find import ENDINGS
 from mnistry.images.formats import HEAD_BYTES, is_picture
+from mnistry.images.levels import MAX_4_BIT
 
 # Endings of other files that often lie beside pictures.
 _JUNK = frozenset(
@@ -362,7 +363,7 @@ class _Scan:
         try:
             image = read_image(path) if not self.fit else _read_scaled(path)
             if self.fit:
-                if 0 < image.max() <= FEW_LEVELS:  # as `as_images` refuses
+                if 0 < image.max() <= MAX_4_BIT:  # `as_images` would refuse it
                     image = image * np.uint8(255 // image.max())
                 return fit.fit_image(image, str(path))
             if image.shape != (28, 28):

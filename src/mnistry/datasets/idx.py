@@ -7,29 +7,20 @@ Source of the format: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database 
 digits", section "File formats".
 """
 
-import bz2
 import itertools
-import lzma
 import math
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets import names
+from mnistry.datasets import decompress, names
 from mnistry.datasets.assemble import Source, assemble
 from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Dataset, Origin
 from mnistry.errors import DataError
 
-CHUNK = 1 << 16
-_XZ_MEMORY = 1 << 27
-MAX_RATIO = 1032  # the most that deflate can compress: 258 bytes to 2 bits
-GZIP_MAGIC = b"\x1f\x8b"
-BZIP2_MAGIC, XZ_MAGIC = b"BZh", b"\xfd7zXZ\0"
 UNSIGNED_BYTE, INTEGER = 0x08, 0x0C
 _TYPES: dict[int, np.dtype[Any]] = {UNSIGNED_BYTE: np.dtype(np.uint8), INTEGER: np.dtype(">i4")}
 
@@ -117,7 +108,7 @@ def source(path: Path, _how: Origin = AS_IS) -> Source:
 
 def _labels(path: Path) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
     """Read a file of labels: one byte each, or QMNIST's rows of eight integers."""
-    head = next(pieces(path), b"")[:4]
+    head = next(decompress.pieces(path), b"")[:4]
     if head != bytes([0, 0, INTEGER, 2]):
         return read_array(path, 1), {}
     rows = read_array(path, 2, INTEGER)
@@ -151,42 +142,25 @@ def read_array(path: Path, ndim: int, kind: int = UNSIGNED_BYTE) -> NDArray[Any]
     if size == 0:
         raise DataError("the file is empty", where=path, expected="an IDX file")
     with path.open("rb") as file:
-        zipped = file.read(2) == GZIP_MAGIC
+        zipped = file.read(2) == decompress.GZIP_MAGIC
         file.seek(0)
-        chunks = _inflate(file, path) if zipped else iter(lambda: file.read(CHUNK), b"")
+        chunks = decompress.inflate(file, path) if zipped else decompress.raw_pieces(file)
         start = 4 + 4 * ndim
         head = b""
         while len(head) < start and (chunk := next(chunks, b"")):
             head += chunk
         shape = _shape(head[:start], ndim, kind, path)
         count = math.prod(shape) * _TYPES[kind].itemsize
-        if start + count > (size * MAX_RATIO if zipped else size):
+        if start + count > (size * decompress.MAX_RATIO if zipped else size):
             raise _wrong_length(path, shape, start, "the file cannot hold that many")
         if count > MAX_ARRAY_BYTES:
             raise _wrong_length(path, shape, start, f"at most {MAX_ARRAY_BYTES:,} are allowed")
         array = np.empty(count, np.uint8)
-        found = fill(array, itertools.chain([head[start:]], chunks))
+        found = decompress.fill(array, itertools.chain([head[start:]], chunks))
         if found != count:
             fact = "more follow" if found > count else f"only {found:,} follow"
             raise _wrong_length(path, shape, start, fact)
         return np.asarray(array.view(_TYPES[kind]).reshape(shape))
-
-
-def fill(array: NDArray[np.uint8], chunks: Iterable[bytes]) -> int:
-    """Copy chunks of bytes into an array, as many as fit.
-
-    Returns
-    -------
-    int
-        How many bytes came; more than the array holds if a chunk did not fit.
-    """
-    found = 0
-    for chunk in chunks:
-        start, found = found, found + len(chunk)
-        if found > array.size:
-            break
-        array[start:found] = np.frombuffer(chunk, np.uint8)
-    return found
 
 
 def _files(folder: Path) -> dict[tuple[str, str], Path]:
@@ -216,73 +190,6 @@ def _shape(head: bytes, ndim: int, kind: int, path: Path) -> tuple[int, ...]:
             f"it ends at byte {len(head)}", where=path, expected=f"a header of {4 + 4 * ndim} bytes"
         )
     return tuple(int(n) for n in np.frombuffer(head, ">u4", offset=4))
-
-
-def pieces(path: Path) -> Iterator[bytes]:
-    """Yield a file's content in pieces of bounded size, decompressed if it is compressed.
-
-    Several compressed streams, one after the other, are read as one.
-    """
-    with path.open("rb") as file:
-        head = file.read(6)
-        file.seek(0)
-        if head.startswith(GZIP_MAGIC):
-            yield from _inflate(file, path, several=True)
-        elif head.startswith(BZIP2_MAGIC):
-            yield from _expand(bz2.BZ2Decompressor, file, path)
-        elif head.startswith(XZ_MAGIC):
-            yield from _expand(lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY), file, path)
-        else:
-            yield from iter(lambda: file.read(CHUNK), b"")
-
-
-def _expand(
-    make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor], file: IO[bytes], path: Path
-) -> Iterator[bytes]:
-    """Decompress a bzip2 or xz file in pieces of bounded size."""
-    magic, rest = file.read(3), b""
-    file.seek(0)
-    try:
-        while True:
-            decompressor = make()
-            while not decompressor.eof:
-                if decompressor.needs_input and not (rest := rest or file.read(CHUNK)):
-                    raise DataError(f"the stream is cut off at byte {file.tell():,}", where=path)
-                if piece := decompressor.decompress(rest, CHUNK):
-                    yield piece
-                rest = b""
-            rest = decompressor.unused_data + file.read(CHUNK)
-            if not rest.startswith(magic):
-                break
-    except (OSError, ValueError, lzma.LZMAError) as error:
-        raise DataError(f"damaged before byte {file.tell():,}: {error}", where=path) from error
-    if rest:
-        raise DataError("bytes after the end of the stream", where=path)
-
-
-def _inflate(file: IO[bytes], path: Path, *, several: bool = False) -> Iterator[bytes]:
-    """Decompress a gzip file, of a single member or of several, in pieces of bounded size."""
-    rest = b""
-    try:
-        while True:
-            decompressor = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
-            while not decompressor.eof:
-                compressed = decompressor.unconsumed_tail or rest or file.read(CHUNK)
-                rest = b""
-                if not compressed:
-                    what = f"the gzip stream is cut off at byte {file.tell():,}"
-                    raise DataError(what, where=path)
-                if piece := decompressor.decompress(compressed, CHUNK):
-                    yield piece
-            rest = decompressor.unused_data + file.read(CHUNK)
-            if not (several and rest.startswith(GZIP_MAGIC)):
-                break
-    except zlib.error as error:
-        raise DataError(f"damaged gzip before byte {file.tell():,}: {error}", where=path) from error
-    if rest:
-        offset = file.tell() - len(rest)
-        what = "a second gzip member" if rest.startswith(GZIP_MAGIC) else "trailing bytes"
-        raise DataError(f"{what} at byte {offset:,}", where=path, expected="the end of the file")
 
 
 def _wrong_length(path: Path, shape: tuple[int, ...], start: int, fact: str) -> DataError:

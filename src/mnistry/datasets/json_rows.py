@@ -1,4 +1,4 @@
-"""Images and labels in JSON: an array of rows or of objects, an object of arrays, or lines of them.
+"""Images and labels in JSON: an array of rows or of objects, an object of arrays, or JSON Lines.
 
 Rows are as in a CSV file without a header: the pixels, with the label first or last. In objects the
 keys tell which values are images and labels. Knows nothing of what the labels mean.
@@ -19,7 +19,7 @@ from mnistry.datasets.text_files import pieces
 from mnistry.errors import DataError
 
 MAX_BYTES = 400_000_000  # Python's lists take six times as much memory
-_PIXELS = 28 * 28
+
 _EXPECTED = "rows of pixels with a label, or objects with an image and a label"
 
 
@@ -48,8 +48,8 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
     table = _array(value) if isinstance(value, list) else None
     if table is None or table.ndim < 2 or table.dtype.kind not in "iuf":
         raise DataError("unexpected JSON", where=path, expected=_EXPECTED)
-    if table.shape[1:] == (_PIXELS + 1,):
-        return _rows(table, path)
+    if table.shape[1:] == (len(csv.PIXELS) + 1,):
+        return _labelled_rows(table, path)
     return Source(path, {"x_test": table}, classes=names.classes_of(path))
 
 
@@ -118,17 +118,22 @@ def _array(values: list[Any]) -> NDArray[Any] | None:
     return array if array.dtype.kind in "biufU" else None
 
 
-def _rows(table: NDArray[Any], path: Path) -> Source:
-    """Make a source of rows. The label is at the end that is not always 0, as outer pixels are."""
+def _labelled_rows(table: NDArray[Any], path: Path) -> Source:
+    """Make a source of rows with a label before or after the pixels.
+
+    Outer pixels are always 0, so the label is at the end where other numbers stand.
+    """
     ends = [table[:, 0], table[:, -1]]
-    empty = [bool((end == 0).all()) for end in ends]
-    if empty[0] == empty[1]:
+    is_pixel = [bool((end == 0).all()) for end in ends]
+    if is_pixel[0] == is_pixel[1]:
         raise DataError(
             "neither the first nor the last number of the rows is clearly the label",
             where=path,
             expected='objects: {"label": 7, "image": [0, …]}',
         )
-    place = int(empty[0])
-    images = table[:, :-1] if place else table[:, 1:]
-    arrays = {"x_train": images, "y_train": ends[place]}
+    if is_pixel[0]:
+        images, labels = table[:, :-1], ends[1]
+    else:
+        images, labels = table[:, 1:], ends[0]
+    arrays = {"x_train": images, "y_train": labels}
     return Source(path, arrays, classes=names.classes_of(path))

@@ -16,7 +16,7 @@ from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Origin
 from mnistry.datasets.text_files import lines
 from mnistry.errors import DataError
 
-_PIXELS, _USPS = 28 * 28, 16 * 16
+_PIXELS, _USPS = 28 * 28, 16 * 16  # of MNIST's images and USPS's
 # MNIST's digits have their centre of mass in column 14, on average within this.
 _MIDDLE, _NEAR = 14.0, 0.25
 _MOST = 10**9  # the largest index or pixel value that is accepted
@@ -32,17 +32,17 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
     Raises
     ------
     DataError
-        If a line is not in this form; the message names the row.
+        If a line is not in this format; the message names the row.
     """
     labels: list[float] = []
     rows: list[int] = []
     sparse: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    first, is_told = 1, False
+    base, is_stated = 1, False  # the first pixel's index, and whether a comment states it
     for number, line in lines(path):
         comment = b"" if rows else line.partition(b"#")[2]
         if b"zero-based" in comment:
-            first = 0
-        is_told |= b"-based" in comment
+            base = 0
+        is_stated |= b"-based" in comment
         content = line.partition(b"#")[0].strip()
         if not content:
             continue
@@ -50,8 +50,10 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
             label, *pairs = content.split()
             numbers = np.array(b" ".join(pairs).replace(b":", b" ").split(), np.float64)
             places = numbers[::2]
-            right = all(pair.count(b":") == 1 for pair in pairs) and len(numbers) == 2 * len(pairs)
-            if not right or not (abs(numbers) <= _MOST).all():  # NaN counts as wrong
+            are_pairs = all(pair.count(b":") == 1 for pair in pairs)
+            if not are_pairs or len(numbers) != 2 * len(pairs):
+                raise ValueError
+            if not (abs(numbers) <= _MOST).all():  # NaN is not
                 raise ValueError
             if ((places < 0) | (places % 1 > 0)).any():
                 raise ValueError
@@ -66,35 +68,35 @@ def source(path: Path, _: Origin = AS_IS) -> Source:
                 expected="label index:value index:value …, with ascending indices",
             ) from None
         if indices.size:
-            first = min(first, int(indices[0]))
-            if indices[-1] >= _PIXELS + first:
+            base = min(base, int(indices[0]))
+            if indices[-1] >= _PIXELS + base:
                 raise DataError(
                     f"index {indices[-1]}",
                     where=f"{path}, row {number}",
-                    expected=f"{first} to {_PIXELS - 1 + first}",
+                    expected=f"{base} to {_PIXELS - 1 + base}",
                 )
         rows.append(number)
         sparse.append((indices, numbers[1::2].astype(np.float32)))
         if len(rows) > min(MAX_ROWS, MAX_ARRAY_BYTES // 4 // _PIXELS):
             raise DataError("too many rows", where=path, expected="fewer")
     last = max((int(indices[-1]) for indices, _ in sparse if indices.size), default=0)
-    if last >= _PIXELS + first:
+    if last >= _PIXELS + base:  # a later row showed that indices count from 0
         raise DataError(f"indices 0 and {last}", where=path, expected="0 to 783, or 1 to 784")
-    table = _table(labels, rows, [(i - first, values) for i, values in sparse])
-    if is_told or first == 0 or last == _PIXELS:
+    table = _table(labels, rows, [(i - base, values) for i, values in sparse])
+    if is_stated or base == 0 or last == _PIXELS:
         return as_source(path, table)
-    told = ""
+    notice = ""
     middle = _middle(table.images)
     if abs(middle + 1 - _MIDDLE) < _NEAR:
         table = _table(labels, rows, sparse)
-        told = "indices count from 0: the digits lie in the middle then, as MNIST's do"
+        notice = "indices count from 0: the digits lie in the middle then, as MNIST's do"
     elif abs(middle - _MIDDLE) >= _NEAR:
-        told = (
+        notice = (
             "indices count from 1, as in LIBSVM's own files; if they count from 0, write them with "
             "dump_svmlight_file(..., zero_based=False)"
         )
     found = as_source(path, table)
-    return dataclasses.replace(found, notices=(*found.notices, told)) if told else found
+    return dataclasses.replace(found, notices=(*found.notices, notice)) if notice else found
 
 
 def _middle(images: NDArray[Any]) -> float:

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.datasets import idx, names
+from mnistry.datasets import decompress, names
 from mnistry.datasets.assemble import Source, assemble
 from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Dataset, Origin
 from mnistry.errors import DataError
@@ -158,7 +158,7 @@ def _medmnist_classes(
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[np.generic]:
     where = f"{path}, member {info.filename}"
-    possible = min(info.compress_size, path.stat().st_size) * idx.MAX_RATIO
+    possible = min(info.compress_size, path.stat().st_size) * decompress.MAX_RATIO
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError("unknown compression", where=where, expected="stored or deflated")
     if info.file_size > possible:
@@ -181,7 +181,7 @@ def _values(member: IO[bytes], size: int, where: str) -> NDArray[np.generic]:
     dtype, shape, fortran_order = _header(member, where)
     array = aligned.empty(_checked_size(dtype, shape, size, member.tell(), where))
     # Read to the end, so that the checksum is compared too.
-    found = idx.fill(array, iter(lambda: member.read(CHUNK), b""))
+    found = decompress.fill(array, iter(lambda: member.read(CHUNK), b""))
     if found > array.size:
         raise DataError(f"it continues after byte {array.size:,}", where=where)
     if found < array.size:

@@ -8,7 +8,8 @@ import importlib.resources
 
 import numpy as np
 
-from mnistry.datasets.csv import LABEL, PIXELS, Layout, read_blocks
+from mnistry.datasets.csv import LABEL, PIXELS
+from mnistry.datasets.csv_rows import Layout, read_blocks
 from mnistry.datasets.dataset import Dataset, as_split
 from mnistry.errors import UsageError
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from mnistry.datasets import idx
+from mnistry.datasets import decompress
 from mnistry.errors import DataError
 
 BLOCK = 1 << 18  # bytes of whole lines that are parsed at once, in the processor's cache
@@ -36,7 +36,7 @@ def pieces(path: Path) -> Iterator[bytes]:
     DataError
         If it is UTF-16 or UTF-32, and damaged.
     """
-    raw = idx.pieces(path)
+    raw = decompress.pieces(path)
     begin = _begin(raw, _ENOUGH)
     encoding = _encoding(begin)
     every = chain((begin,), raw)
@@ -49,7 +49,7 @@ def pieces(path: Path) -> Iterator[bytes]:
 
 def head(path: Path, count: int) -> bytes:
     """Return a file's first bytes, decompressed, and as UTF-8 if it is a text."""
-    found = _begin(idx.pieces(path), count)[:count]
+    found = _begin(decompress.pieces(path), count)[:count]
     encoding = _encoding(found)
     if encoding is None:
         return found

@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.images.mnist_form import BOX, SIDE, depth, with_edge_moved
+from mnistry.images.mnist_form import BOX, SIDE, SUPERSAMPLING, depth, with_edge_moved
 from mnistry.percent import percent
 
 Image = NDArray[np.uint8]
 
 _PIXELS = 4  # the farthest move: as wide as the paper around MNIST's digits
-_FINE = 4  # strokes are changed at this multiple of the resolution
 _DEGREES = float(np.rad2deg(1 / (BOX // 2)))  # a turn that moves the ends of a digit by a pixel
 
 
@@ -107,13 +106,13 @@ def _slanted(image: Image) -> Iterator[Change]:
 
 def _restroked(image: Image) -> Iterator[Change]:
     """Move the edge of the ink, which makes strokes wider by twice as much."""
-    side = SIDE * _FINE
+    side = SIDE * SUPERSAMPLING
     fine = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
     mask = (fine > 127).astype(np.uint8)
     depths = depth(mask)
     for way, sign in (("thicker", 1), ("thinner", -1)):
         for out in np.arange(0.25, 1.25, 0.25):
-            moved = with_edge_moved(depths, sign * out * _FINE)
+            moved = with_edge_moved(depths, sign * out * SUPERSAMPLING)
             if 2 * moved.sum() < mask.sum():
                 break  # too little is left of its strokes
             changed = cv2.resize(moved, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

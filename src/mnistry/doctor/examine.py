@@ -101,9 +101,9 @@ class Case:
         The last stage that changed the answer, from which on it is what was read; None if no stage
         changed it. In a picture of one digit, the stages of `Diagnosis.naive` count too.
     nearest
-        The prototype most like the form, for each of the digit's candidates.
+        The prototype most like the image that was read, for each of the digit's candidates.
     changes
-        For each other answer, ``?`` included, the smallest change of the form that leads to it.
+        For each other answer, ``?`` included, the smallest change of that image which leads to it.
         The smallest change comes first.
     """
 
@@ -231,9 +231,9 @@ def _what_mattered(way: Sequence[stages.Stage], read: Sequence[Prediction]) -> D
     return None
 
 
-def _other_answers(reader: Reader, form: Prediction) -> tuple[Prediction, ...]:
+def _other_answers(reader: Reader, read: Prediction) -> tuple[Prediction, ...]:
     """Try every small change, and keep the smallest one for each other answer."""
-    tried = small_changes(form.image)
+    tried = small_changes(read.image)
     answers = reader.read_many(np.stack([change.image for change in tried]))
     predictions = [
         Prediction(change.name, answer.digits[0], change.image, change.size)
@@ -243,5 +243,5 @@ def _other_answers(reader: Reader, form: Prediction) -> tuple[Prediction, ...]:
     # By the size of the change, then by confidence, the highest first.
     for prediction in sorted(predictions, key=lambda p: (p.size or 0.0, -p.digit.confidence)):
         found.setdefault(prediction.digit.digit, prediction)
-    found.pop(form.digit.digit, None)
+    found.pop(read.digit.digit, None)
     return tuple(found.values())

@@ -10,7 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.images.mnist_form import BOX, CENTRE, SIDE, THICK, THIN, Box, stroke_width
+from mnistry.images.mnist_form import (
+    BOX,
+    CENTRE,
+    SIDE,
+    SUPERSAMPLING,
+    THICK,
+    THIN,
+    Box,
+    stroke_width,
+)
 from mnistry.images.polarity import has_light_border
 from mnistry.reading.ink import Ink
 
@@ -19,7 +28,6 @@ Image = NDArray[np.uint8]
 _MARGIN = SIDE / BOX  # side of MNIST's images divided by that of their digits
 _NOTICEABLE = 1.5  # pixels
 _GREY, _INK = 12, 100  # paper of at least this level is not black; marks are at least this dark
-_FINE = 4  # strokes are measured at this multiple of the resolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +66,7 @@ def naive(picture: Image) -> list[Stage]:
 
 
 def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
-    """Make the stages from one digit in a picture to its form.
+    """Make the stages from one digit in a picture to MNIST's form.
 
     Parameters
     ----------
@@ -74,7 +82,7 @@ def of_digit(picture: Image, ink: Ink, box: Box, form: Image) -> list[Stage]:
     dark_paper = 255 - picture if ink.paper_is_light else picture
     inked, ink_box = 255 * _strength_inside(ink, box), scaled(box, ink.scale)
     cut, alone = _squared(dark_paper, box), _squared(inked, ink_box)
-    width = stroke_width(_squared(inked, ink_box, _FINE * SIDE) > 127) / _FINE
+    width = stroke_width(_squared(inked, ink_box, SUPERSAMPLING * SIDE) > 127) / SUPERSAMPLING
     down, right = _off_centre(alone)
     centred = np.roll(alone, (-down, -right), (0, 1))
     return [

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from mnistry.errors import UsageError
 
-_LEVEL = 0.05
+_LEVEL = 0.05  # of significance; intervals cover the rest, 95 %
 _Z = statistics.NormalDist().inv_cdf(1 - _LEVEL / 2)  # 1.96
 
 
 class Interval(NamedTuple):
-    """Lower and upper end of a 95 % interval for a proportion, each from 0 to 1."""
+    """Lower and upper end of a 95 % confidence interval; of a proportion, from 0 to 1."""
 
     low: float
     high: float
@@ -51,7 +51,7 @@ def wilson(correct: int, count: int) -> Interval:
     """
     if not 0 <= correct <= count or count < 1:
         raise UsageError(
-            f"{correct} of {count} is not a proportion", expected="0 to count, of at least 1"
+            f"{correct} of {count} is not a proportion", expected="0 to the count, which is above 0"
         )
     share = correct / count
     centre = (correct + _Z**2 / 2) / (count + _Z**2)
@@ -89,7 +89,8 @@ def exact(count: int, of: int) -> Interval:
     0.0000 to 0.00399
     """
     if not 0 <= count <= of or of < 1:
-        raise UsageError(f"{count} of {of} is not a proportion", expected="0 to all, of at least 1")
+        what = f"{count} of {of} is not a proportion"
+        raise UsageError(what, expected="0 to the number of all, which is above 0")
     tail = _LEVEL if count in (0, of) else _LEVEL / 2
     low = 0.0 if count == 0 else 1 - _limit(of - count, of, tail)
     high = 1.0 if count == of else _limit(count, of, tail)
@@ -97,17 +98,17 @@ def exact(count: int, of: int) -> Interval:
 
 
 def _limit(count: int, of: int, tail: float) -> float:
-    """Return the proportion at which `count` or fewer have the probability `tail`; by bisection."""
+    """Find by bisection the p for which P(X <= count) = tail, X being binomial with `of` trials."""
     low, high = count / of, 1.0
     while high - low > 1e-9:
         middle = (low + high) / 2
-        odds = math.log(middle) - math.log1p(-middle)
+        log_odds = math.log(middle) - math.log1p(-middle)
         at_most = sum(
             math.exp(
-                math.lgamma(of + 1) - math.lgamma(one + 1) - math.lgamma(of - one + 1)
-                + one * odds + of * math.log1p(-middle)
+                math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
+                + k * log_odds + of * math.log1p(-middle)
             )
-            for one in range(count + 1)
+            for k in range(count + 1)
         )  # fmt: skip
         low, high = (middle, high) if at_most > tail else (low, middle)
     return high

@@ -1,1 +1,1 @@
-"""Picture files -> arrays, and digits -> MNIST's form."""
+"""Picture files -> arrays, and digits -> 28x28 pixels, as MNIST was made."""

@@ -34,9 +34,10 @@ from mnistry.images.wide_values import find_planes
 if TYPE_CHECKING:
     from PIL import Image
 
-# Pixels are oblong if one side is longer by the first factor; by the second, the file is wrong.
+# A picture whose resolutions across and down differ by a factor between these is stretched until
+# its pixels are square. A larger factor is taken for an error in the file.
 _OBLONG, _MISTAKEN = 1.1, 4.0
-_DPI = (10.0, 10_000.0)  # resolutions that are believed
+_DPI = (10.0, 10_000.0)  # other resolutions are taken for errors too
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +52,9 @@ class Page:
         ``uint8``, shape ``(height, width)``, 0 for black to 255 for white; a reduced copy if it
         was asked for.
     size
-        Its height and width before it was reduced.
+        Height and width in pixels before `grey` was reduced.
     dpi
-        Its dots per inch, of `size`; None if they are not known.
+        Dots per inch before `grey` was reduced; None if unknown.
     """
 
     number: int

@@ -3,12 +3,17 @@
 It can be killed at any time, and a file that crashes its decoder ends only this process. It imports
 nothing of mnistry, so that it starts quickly.
 
-Requests come on stdin, each a line of JSON: ``{"open": "pdf" or "heic", "path": PATH}`` or
-``{"open": …, "bytes": N}`` and then N bytes; then a page, ``{"page": INDEX, "side": SIDE or null}``
-of a PDF and ``{}`` of a HEIC; ``{"fields": true}`` for the form fields of a PDF. Two have no
-answer: ``{"close": true}``, and ``{"import": MODULE}`` before a file is known. Answers go to
-stdout: a line of JSON, and after that as many bytes of pixels as it says. ``{"error": TEXT}``
-answers what failed.
+Requests come on stdin, each a line of JSON:
+
+- ``{"open": "pdf" or "heic", "path": PATH}``, or ``"bytes": N`` in place of the path: then N bytes
+  follow the line.
+- ``{"page": INDEX, "side": SIDE or null}`` draws a page of a PDF, ``{}`` decodes a HEIC.
+- ``{"fields": true}`` lists the form fields of a PDF.
+- ``{"close": true}`` closes the file, and ``{"import": MODULE}`` prepares for one. These two have
+  no answer.
+
+Answers go to stdout: a line of JSON, and after that as many bytes of pixels as it says. If a
+request fails, the answer is ``{"error": TEXT, "refused": true or false}``.
 """
 
 import contextlib
@@ -22,7 +27,7 @@ from typing import Any
 
 # Bytes of memory, where the system can limit them.
 _MAX_MEMORY = 1_600_000_000
-# Dots per inch of a page that is not a scan; and the most that are taken from a scan.
+# Dots per inch: of a page that is not a scan, and the most of a scan.
 _DPI, _MOST_DPI = 300.0, 1200.0
 _POINTS = 72.0  # per inch
 # A scan covers at least this part of its page, and other pictures on it at least this part.
@@ -32,11 +37,11 @@ _MAX_SIDE = 32_000  # pixels
 _MOST_OBJECTS, _DEPTH = 5000, 4
 # Form fields of a document, options of one, and characters of a text.
 _MOST_FIELDS, _MOST_OPTIONS, _MOST_CHARACTERS = 2000, 50, 300
-_FINE = 100  # PDFium gives places on a page in whole numbers: parts of a point
+_PARTS = 100  # of a point: PDFium gives places on a page in whole numbers
 
 
 class _RefusedError(Exception):
-    """A page that is not drawn, and why."""
+    """Why a page is not drawn."""
 
 
 class _Pdf:
@@ -94,7 +99,7 @@ class _Heic:
         self.facts = {"size": self._file.size, "count": len(self._file)}
 
     def page(self) -> tuple[dict[str, Any], Any]:
-        """Decode it: as many rows as its size says, of `stride` bytes each."""
+        """Decode the picture to rows of `stride` bytes."""
         pixels, stride = self._file.data, self._file.stride
         return {"mode": self._file.mode, "stride": stride, "size": self._file.size}, pixels
 
@@ -113,7 +118,7 @@ def main() -> None:
             opened = None
             continue
         if module := asked.get("import"):
-            with contextlib.suppress(ImportError):  # opening a file says so
+            with contextlib.suppress(ImportError):  # opening a file reports it
                 importlib.import_module(module)
             continue
         answer: dict[str, Any]
@@ -224,9 +229,9 @@ def _on_page(page: Any, x: float, y: float) -> tuple[float, float]:
     import pypdfium2.raw as pdfium
 
     across, down = ctypes.c_int(), ctypes.c_int()
-    size = (round(_FINE * page.get_width()), round(_FINE * page.get_height()))
+    size = (round(_PARTS * page.get_width()), round(_PARTS * page.get_height()))
     pdfium.FPDF_PageToDevice(page.raw, 0, 0, *size, 0, x, y, across, down)
-    return across.value / _FINE, down.value / _FINE
+    return across.value / _PARTS, down.value / _PARTS
 
 
 def _text(get: Any, *arguments: Any) -> str:

@@ -1,4 +1,4 @@
-"""One digit's ink brought to MNIST's form.
+"""One digit's ink brought to MNIST's form: to an image that is prepared as MNIST's images were.
 
 MNIST was made from larger bilevel images of digits: scaled without distortion so that the longer
 side of the ink is 20 pixels, with grey where ink covers a part of a pixel, then placed in 28x28
@@ -23,7 +23,7 @@ THINNEST, THICKEST = 1.1, 7.8
 # The mean strength of the ink is below this in one of 5,000 of MNIST's images.
 _FULLNESS = 0.65
 # Strokes are measured and redrawn at this multiple of the result's resolution.
-_FINE = 4
+SUPERSAMPLING = 4
 # Least width of a stroke at that resolution; a thinner one might be lost between two pixels.
 _LEAST = 2
 # Weaker ink than this is ignored: resampling with a sharpening filter leaves it around strokes.
@@ -67,10 +67,10 @@ def normalise(strength: Strength) -> NDArray[np.uint8]:
     if box is None:
         return _to_bytes(_centred(form))
     strength, box = _bold_enough(strength, box)
-    fine = _scaled(strength, box, BOX * _FINE / max(box[2:]))
+    fine = _scaled(strength, box, BOX * SUPERSAMPLING / max(box[2:]))
     longer = max(stop - start for start, stop in extents)
     stroke = stroke_width(fine > 0.5)
-    if longer >= BOX - 1 and _looks_like_mnist(form, stroke / _FINE):
+    if longer >= BOX - 1 and _looks_like_mnist(form, stroke / SUPERSAMPLING):
         return _to_bytes(_centred(form))
     return _to_bytes(_redrawn(fine, stroke))
 
@@ -259,15 +259,15 @@ def _looks_like_mnist(form: Strength, stroke: float) -> bool:
 
 def _redrawn(fine: Strength, stroke: float) -> Strength:
     """Redraw ink at full strength with strokes in MNIST's middle range, centred exactly."""
-    canvas = np.zeros((SIDE * _FINE, SIDE * _FINE), np.float32)
-    middle = CENTRE * _FINE + (_FINE - 1) / 2
+    canvas = np.zeros((SIDE * SUPERSAMPLING, SIDE * SUPERSAMPLING), np.float32)
+    middle = CENTRE * SUPERSAMPLING + (SUPERSAMPLING - 1) / 2
     _lay(_with_stroke(fine, stroke), canvas, middle)
     return np.asarray(cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _bold_enough(strength: Strength, box: Box) -> tuple[Strength, Box]:
     """Thicken strokes that would vanish when a large digit is reduced; return its box too."""
-    least = _LEAST * max(box[2:]) / (BOX * _FINE)
+    least = _LEAST * max(box[2:]) / (BOX * SUPERSAMPLING)
     if least <= 1:
         return strength, box
     mask = strength > 0.5
@@ -310,7 +310,7 @@ def _with_stroke(fine: Strength, width: float) -> Strength:
     out = (wanted * longer - width) / (2 * (1 - wanted))
     moved = _redrawn_by(mask, out)
     box = bounds(moved > 0.5)
-    return fine if box is None else _scaled(moved, box, BOX * _FINE / max(box[2:]))
+    return fine if box is None else _scaled(moved, box, BOX * SUPERSAMPLING / max(box[2:]))
 
 
 def _redrawn_by(mask: NDArray[np.bool_], out: float) -> Strength:

@@ -36,7 +36,7 @@ class PageNumbers:
         Raises
         ------
         UsageError
-            If it has another form.
+            If it is not such a text.
         """
         ranges = []
         for part in text.replace(" ", "").split(","):

@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError
+from mnistry.images.levels import LUMA
 
 if TYPE_CHECKING:
     from PIL import Image
+
 
 # Pixels that are converted at once, so that little memory is needed besides picture and result.
 _AT_ONCE = 1 << 20
 # The largest values of pixels with 8, 12 and 16 bits. Scanners and microscopes store 8 and 12 bits
 # in 16; the largest value in the picture shows it.
 _WHITES = (255, 4095, 65535)
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601
+
 # Windows of at least this side are not left to OpenCV.
 _WIDE = 32
 # The long side at which colours are judged, and the width of a stroke's surroundings there.
@@ -151,7 +153,7 @@ def _from_deep(image: "Image.Image", where: str) -> NDArray[np.uint8]:
 def _from_transparent(image: "Image.Image") -> NDArray[np.uint8]:
     """Convert a picture with transparent pixels, on a background that its ink stands out from."""
     small = _sample(image, "RGBA")
-    grey = small[..., :3] @ _LUMA
+    grey = small[..., :3] @ LUMA
     visible = small[..., 3] >= min(_OPAQUE, max(1, small[..., 3].max()))
     background = _background(grey[visible], 1 - visible.mean())
     from PIL import Image
@@ -215,7 +217,7 @@ def _contrast_axis(colours: NDArray[np.uint8]) -> tuple[NDArray[np.float64], flo
     residuals = (values - cv2.blur(values, (_NEAR, _NEAR))).reshape(-1, 3).astype(np.float64)
     covariance = residuals.T @ residuals / len(residuals)
     powers, directions = np.linalg.eigh(covariance)
-    by_luma = float(_LUMA @ covariance @ _LUMA / (_LUMA @ _LUMA))
+    by_luma = float(LUMA @ covariance @ LUMA / (LUMA @ LUMA))
     if powers[-1] < _FLAT**2 or by_luma > _LUMA_SHARE * powers[-1]:
         return None
     weights = directions[:, -1]

@@ -18,6 +18,7 @@ from mnistry.errors import DataError, Notice
 from mnistry.images import decode
 from mnistry.images.decode import Document, Page
 from mnistry.images.formats import MAX_BYTES
+from mnistry.images.levels import MAX_4_BIT
 from mnistry.images.pixels import scaled, white_of
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ Source: TypeAlias = (
 )
 
 _NAME = "the image"
-# An array without a greater number does not hold pixels of 8 bits.
-MOST_UNSCALED = 15
 
 
 def pages(source: Source, side: int | None = None) -> Iterator[Page]:
@@ -213,7 +212,7 @@ def _bytes_of(array: NDArray[Any], what: str) -> NDArray[np.uint8]:
     if array.dtype.kind not in "iu":
         raise DataError(what, expected="uint8, 0 to 255", remedy=_as_bytes(array))
     most = int(array.max())
-    if 0 < most <= MOST_UNSCALED:
+    if 0 < most <= MAX_4_BIT:
         raise DataError(
             f"{what}, with no value above {most}",
             expected="0 to 255",

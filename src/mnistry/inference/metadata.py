@@ -54,12 +54,13 @@ def thresholds(usual: float, unformed: float) -> dict[str, str]:
 
 
 def read_thresholds(content: bytes, where: str = "the ONNX model") -> tuple[float, float] | None:
-    """Return a model's thresholds: the usual one, and that for 28x28 pixels without MNIST's form.
+    """Return a model's two thresholds.
 
     Returns
     -------
     tuple of float, or None
-        None if it notes none.
+        The usual threshold, and that for an image of 28x28 pixels that is not prepared as MNIST's
+        images are; None if the model has none.
 
     Raises
     ------

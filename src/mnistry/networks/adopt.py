@@ -29,7 +29,7 @@ from mnistry.networks.form import (
     LAYOUTS,
     SCALES,
     Floats,
-    Form,
+    InputFormat,
     Trial,
     kind_of,
     probabilities,
@@ -37,10 +37,10 @@ from mnistry.networks.form import (
 from mnistry.percent import percent
 from mnistry.system import files
 
-FIRST, MOST = 500, 5000  # images for each form, and for the forms nearly as good as the best
+FIRST, MOST = 500, 5000  # images for each input format, and for those nearly as good as the best
 NEARLY = 0.1  # of accuracy
-A_LITTLE = 0.01  # of accuracy: what a form that it was not trained in may gain
-CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two forms apart
+A_LITTLE = 0.01  # of accuracy: what a format that it was not trained with may gain
+CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two formats apart
 LEAST_ACCURACY = 0.5  # chance is 0.1, and a digit network with the wrong scale often above 0.5
 TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
 _BATCH = 500
@@ -93,7 +93,8 @@ class Network(NamedTuple):
     outputs
         The shapes of its outputs, for messages.
     answers
-        A function from images in a form to every output with ten values for each image, by name.
+        A function from images in an input format to every output with ten values for each image,
+        by name.
     wrap
         A function from the chosen trial to our ONNX model, and a Keras model if there is one.
     batches_may_matter
@@ -152,7 +153,7 @@ def adopt(network: Network, labelled: Split) -> Adopted:
     Raises
     ------
     ModelError
-        If it does not read half of the images in any form, or cannot be wrapped.
+        If it does not read half of the images in any input format, or cannot be wrapped.
     """
     with _located(network.path):
         trials = _try_all(network, labelled)
@@ -182,9 +183,9 @@ def _located(path: Path) -> Iterator[None]:
 
 
 def _try_all(network: Network, labelled: Split) -> list[Trial]:
-    """Try every form on a few images, and the best ones on more; return the best one first."""
+    """Try every input format on a few images, the best ones on more; return the best one first."""
     forms = [
-        Form(scale, inverted, transposed, shape)
+        InputFormat(scale, inverted, transposed, shape)
         for shape, scale, inverted, transposed in itertools.product(
             network.shapes, SCALES, (False, True), (False, True)
         )
@@ -205,7 +206,7 @@ def _try_all(network: Network, labelled: Split) -> list[Trial]:
     if best < LEAST_ACCURACY:
         (trial, _) = max(tried, key=lambda one: one[0].accuracy)
         raise ModelError(
-            f"it reads the digits in no form: at best {percent(best, places=1)} of "
+            f"it reads the digits in no input format: at best {percent(best, places=1)} of "
             f"{trial.count} are right ({trial.form})",
             expected="a trained network whose ten outputs are the digits 0 to 9",
             remedy="bring its outputs into this order; if it was trained on other handwriting than "
@@ -224,8 +225,10 @@ def _try_all(network: Network, labelled: Split) -> list[Trial]:
     return [chosen, *sorted(others, key=lambda trial: (-trial.accuracy, trial.loss))]
 
 
-def _try(network: Network, form: Form, labelled: Split) -> list[tuple[Trial, NDArray[np.bool_]]]:
-    """Give images to a network in one form; return a trial and which are right, per output."""
+def _try(
+    network: Network, form: InputFormat, labelled: Split
+) -> list[tuple[Trial, NDArray[np.bool_]]]:
+    """Try one input format; return a trial and which images were right, for each output."""
     found = []
     for name, values in network.answers(_cast(form.apply(labelled.images), network)).items():
         labels, count = np.asarray(labelled.labels), len(values)
@@ -245,11 +248,11 @@ def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
 
     A trial comes close if chance may explain the difference, or if it is only a little less
     accurate and has a smaller loss. A network that was trained for a short time may read more
-    images in a form that it was not trained in, but then its probabilities fit less well.
+    images in a format that it was not trained with, but then its probabilities fit less well.
 
     A ReLU network without biases gives the same answers to images of 0 to 1 and of 0 to 255, but
     only in one of them are its probabilities those that it was trained to give. The loss tells
-    them apart by a factor; where it hardly differs, the form that comes first in `SCALES` is taken.
+    them apart by a factor; where it hardly differs, the one that comes first in `SCALES` is taken.
     """
     most, best = max(tried, key=lambda one: one[0].accuracy)
 

@@ -1,4 +1,4 @@
-"""The ways of giving images to a network from elsewhere, and of understanding what it gives.
+"""The input formats of networks from elsewhere, and the kinds of their outputs.
 
 Knows nothing of files or of any program's networks.
 """
@@ -40,7 +40,7 @@ _TOLERANCE = 1e-3  # rounding of a probability near 1
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
+class InputFormat:
     """One way of giving an image to a network.
 
     Attributes
@@ -56,7 +56,7 @@ class Form:
 
     Examples
     --------
-    >>> form = Form("0 to 1", inverted=True, transposed=False, shape=(784,))
+    >>> form = InputFormat("0 to 1", inverted=True, transposed=False, shape=(784,))
     >>> form.apply(np.full((1, 28, 28), 255, np.uint8)).shape
     (1, 784)
     >>> print(form)
@@ -109,12 +109,12 @@ class Form:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """How well a network reads labelled digits that are given to it in one form.
+    """How well a network reads labelled digits that are given to it in one input format.
 
     Attributes
     ----------
     form
-        The form.
+        The input format.
     output
         The name of the output that was read.
     kind
@@ -124,7 +124,7 @@ class Trial:
         Images, the part of them that was read right, and the mean cross-entropy in nats.
     """
 
-    form: Form
+    form: InputFormat
     output: str
     kind: str
     count: int

@@ -115,7 +115,7 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
         return _Value(name, value.shape if shape is None else shape, factor)
 
-    def settle(self, value: _Value) -> _Value:
+    def apply_factor(self, value: _Value) -> _Value:
         """Multiply by the factor that is still missing."""
         if value.factor == 1:
             return value
@@ -128,7 +128,7 @@ class _Graph:
         return self.add("Transpose", value, perm=[0, 2, 3, 1], factor=value.factor)
 
     def finish(self, value: _Value) -> onnx.ModelProto:
-        result, classes = self.settle(value).name, value.shape[-1]
+        result, classes = self.apply_factor(value).name, value.shape[-1]
         for node in self.nodes:
             for names in (node.input, node.output):
                 names[:] = ["probabilities" if name == result else name for name in names]
@@ -210,7 +210,7 @@ def _rescaling(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     value = dataclasses.replace(value, factor=value.factor * layer.scale)
     if layer.offset == 0:
         return value
-    return graph.add("Add", graph.settle(value), np.array(layer.offset, np.float32))
+    return graph.add("Add", graph.apply_factor(value), np.array(layer.offset, np.float32))
 
 
 def _reshape(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
@@ -247,7 +247,7 @@ def _activate(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
         return value
     for name, operator in _ACTIVATIONS.items():
         if layer.activation is keras.activations.get(name):
-            value = graph.settle(value)
+            value = graph.apply_factor(value)
             if operator.endswith("Softmax"):
                 return graph.add(operator, value, axis=_channel_axis(value))
             return graph.add(operator, value)
@@ -313,7 +313,7 @@ def _pool(operator: str, graph: _Graph, layer: keras.Layer, value: _Value) -> _V
     _check_channels_last(layer)
     return graph.add(
         operator,
-        graph.settle(value),
+        graph.apply_factor(value),
         shape=layer.compute_output_shape((None, *value.shape))[1:],
         kernel_shape=layer.pool_size,
         strides=layer.strides,
@@ -324,7 +324,7 @@ def _pool(operator: str, graph: _Graph, layer: keras.Layer, value: _Value) -> _V
 def _global_average_pooling(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     _check_channels_last(layer)
     channels = value.shape[-1]
-    pooled = graph.add("GlobalAveragePool", graph.settle(value), shape=(1, 1, channels))
+    pooled = graph.add("GlobalAveragePool", graph.apply_factor(value), shape=(1, 1, channels))
     return pooled if layer.keepdims else graph.add("Flatten", pooled, shape=(channels,), axis=1)
 
 
@@ -335,7 +335,7 @@ def _batch_normalization(graph: _Graph, layer: keras.Layer, value: _Value) -> _V
     mean, variance = _weights(layer.moving_mean), _weights(layer.moving_variance)
     return graph.add(
         "BatchNormalization",
-        graph.settle(value),
+        graph.apply_factor(value),
         _weights(layer.gamma) if layer.scale else np.ones_like(mean),
         _weights(layer.beta) if layer.center else np.zeros_like(mean),
         mean,
@@ -347,19 +347,19 @@ def _batch_normalization(graph: _Graph, layer: keras.Layer, value: _Value) -> _V
 def _relu(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     if layer.max_value is not None or layer.negative_slope or layer.threshold:
         raise _unsupported(layer, "max_value, negative_slope or threshold is set")
-    return graph.add("Relu", graph.settle(value))
+    return graph.add("Relu", graph.apply_factor(value))
 
 
 def _softmax(graph: _Graph, layer: keras.Layer, value: _Value) -> _Value:
     if layer.axis != -1:
         raise _unsupported(layer, f"axis is {layer.axis}, not -1")
-    return graph.add("Softmax", graph.settle(value), axis=_channel_axis(value))
+    return graph.add("Softmax", graph.apply_factor(value), axis=_channel_axis(value))
 
 
 def _add(graph: _Graph, layer: keras.Layer, *values: _Value) -> _Value:
     if len({value.shape for value in values}) != 1:
         raise _unsupported(layer, "it adds different shapes")
-    first, *others = (graph.settle(value) for value in values)
+    first, *others = (graph.apply_factor(value) for value in values)
     return graph.add("Sum", first, *others)
 
 
@@ -368,7 +368,7 @@ def _concatenate(graph: _Graph, layer: keras.Layer, *values: _Value) -> _Value:
     axis = layer.axis % (axes + 1)
     if axes == 3:  # the channels are the first axis in ONNX
         axis = {1: 2, 2: 3, 3: 1}[axis]
-    first, *others = (graph.settle(value) for value in values)
+    first, *others = (graph.apply_factor(value) for value in values)
     shape = layer.compute_output_shape([(None, *value.shape) for value in values])[1:]
     return graph.add("Concat", first, *others, shape=shape, axis=axis)
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from mnistry.datasets.dataset import CLASSES
 from mnistry.errors import ModelError
 from mnistry.inference import model_bytes
-from mnistry.networks.form import LITTLE, Form, Trial
+from mnistry.networks.form import LITTLE, InputFormat, Trial
 
 # What we write: old enough for the runtimes of recent years, new enough for every operator used.
 OPSET, IR_VERSION = 17, 8
@@ -101,7 +101,7 @@ def wrap(
     source
         The name of its input.
     trial
-        The form in which it wants images, and the name and kind of its output.
+        The network's input format, and the name and kind of its output.
     dtype
         The type of its input.
     fixed
@@ -150,9 +150,9 @@ def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
 
 
 def _input_nodes(
-    form: Form, dtype: np.dtype[Any], source: str, operator_set: int
+    form: InputFormat, dtype: np.dtype[Any], source: str, operator_set: int
 ) -> Iterator[onnx.NodeProto]:
-    """Yield the operators that turn ``image`` into the value `source`, as `Form.apply` does."""
+    """Yield the operators that make ``image`` the value `source`, as `InputFormat.apply` does."""
     factor, offset = form.affine
     # Before operator set 11, Pad takes its widths as an attribute, and pads only floats.
     has_old_pad = operator_set < 11

@@ -51,6 +51,7 @@ def _named(recipe: Recipe, settings: dict[str, Any]) -> keras.optimizers.Optimiz
 def _one_cycle(
     peak: float, warmup: float, steps: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the schedule that `Recipe.warmup` describes."""
     return keras.optimizers.schedules.CosineDecay(
         peak / 25,
         decay_steps=(1 - warmup) * steps,

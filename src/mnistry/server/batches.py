@@ -101,7 +101,7 @@ async def read(backend: Backend, request: ReadRequest, upload: Upload) -> Answer
 
 
 class _PageReader:
-    """Reads pages, so many at once."""
+    """Reads pages, at most `Backend.at_once` at the same time."""
 
     def __init__(self, backend: Backend, request: ReadRequest) -> None:
         self._backend, self._request = backend, request
@@ -139,7 +139,7 @@ class _PageReader:
 
 
 async def _gather(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """Return the results in order; cancelled, it cancels them all."""
+    """Run all at once, and return their results in order. If this is cancelled, all are."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one) for one in work]
     return [task.result() for task in tasks]

@@ -1,4 +1,4 @@
-"""Read a page of a form, for `mnistry.server.answers`; the names of the forms that are served."""
+"""Load the forms that the server reads, and read a page of one, for `mnistry.server.answers`."""
 
 import json
 import re
@@ -17,19 +17,19 @@ from mnistry.reading import Reader
 
 
 def load(paths: Iterable[str], reader: Reader) -> dict[str, FormReader]:
-    """Load forms, by the names of their files without the ending.
+    """Load forms; return their readers by the files' names without the ending.
 
     Raises
     ------
     DataError
         If one is wrong.
     UsageError
-        If two have the same name, or one a name that cannot stand in an address.
+        If two have the same name, or a name cannot be part of a URL.
     """
     readers: dict[str, FormReader] = {}
     for path in map(Path, paths):
         if not re.fullmatch(r"[\w.-]+", path.stem):
-            what, expected = "the form's name cannot stand in an address", "letters, digits, _ - ."
+            what, expected = "the form's name cannot be part of a URL", "letters, digits, _ - ."
             raise UsageError(what, where=path, expected=expected, remedy="rename the file")
         if path.stem in readers:
             what, remedy = f"two forms are called {path.stem}", "rename one of the files"
@@ -56,12 +56,13 @@ def read(reader: FormReader, page: Page) -> dict[str, Any]:
         )
     with Store(None) as store:
         new = NewPage(
-            1, found.page, found.serial, found.turned, found.answers, None, found.problems,
-            found.pattern, None,
+            number=1, page=found.page, serial=found.serial, turned=found.turned,
+            answers=found.answers, problem=None, problems=found.problems, pattern=found.pattern,
+            picture=None,
         )  # fmt: skip
         store.add_page(store.add_file("", ""), new)
         (sheet,) = risk.sheets(form, store)
-        result = output.result(form, sheet, {found.page})  # the others are answers of their own
+        result = output.result(form, sheet, {found.page})  # each other page has its own answer
     assert result is not None  # noqa: S101 (for the type checker: its page is known)
     content: dict[str, Any] = json.loads(next(output.json_lines(form, [result])))
     return {

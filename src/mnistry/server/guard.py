@@ -27,7 +27,7 @@ COOKIE = "mnistry"
 # They say whether the server is up, to anyone.
 HEALTH = frozenset({"/healthz", "/readyz"})
 
-# In ASGI's form. They are added to every answer; no route sets any of them itself.
+# As ASGI has headers. They are added to every answer; no route sets any of them itself.
 _HEADERS = [
     (name.encode(), value.encode())
     for name, value in {
@@ -101,7 +101,7 @@ class Access:
         Raises
         ------
         UsageError
-            If a name or an origin has another form, or the token is too short.
+            If a name or an origin is malformed, or the token is too short.
         """
         known = frozenset(_name(name) for name in names)
         sites = frozenset(_origin(origin) for origin in origins)
@@ -216,6 +216,10 @@ class Guard:
         await (early or self._app)(scope, receive, send_with_headers)
 
     def _check(self, scope: Scope, headers: Headers, origin: str) -> Response | None:
+        """Raise `ApiError` for a request to be refused; return an answer to a CORS preflight.
+
+        None lets the request through.
+        """
         if scope["path"] in HEALTH:
             return None
         hosts = headers.getlist("host")

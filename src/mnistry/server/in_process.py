@@ -15,18 +15,18 @@ from mnistry.server.work import WorkQueue
 if TYPE_CHECKING:
     from mnistry.forms.reading import FormReader
 
-_QUEUE = 32  # quick computations that may wait: about a tenth of a second of work
+_QUEUE = 32  # quick tasks that may wait: about a tenth of a second of work
 _PAUSE = 0.02  # seconds until the queue is looked at again
 
 
 class InProcess:
-    """The reader in use, and the queues of computations: a `mnistry.server.batches.Backend`.
+    """The reader in use, and the queues of tasks: a `mnistry.server.batches.Backend`.
 
     The reader may be replaced at any time; a running request keeps the reader it started with.
     """
 
-    at_once = ready = 1
-    waiting = restarts = 0
+    at_once = ready = 1  # this process
+    waiting = restarts = 0  # no other process is waited for, or replaced
 
     def __init__(self, reader: Reader, forms: "Mapping[str, FormReader] | None" = None) -> None:
         cv2.setNumThreads(1)  # requests run in parallel already
@@ -50,7 +50,7 @@ class InProcess:
         return await queue.submit(answers.answer, self.reader, task, self._forms)
 
     async def close(self) -> None:
-        """Cancel the waiting computations."""
+        """Cancel the waiting tasks."""
         self.quick.close()
         self.slow.close()
 

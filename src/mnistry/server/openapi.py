@@ -52,7 +52,7 @@ _READING = {
     "lines": _list(_TEXT, "each written line: digits, signs, ? for a mark that is not certain"),
     "text": {**_TEXT, "description": "the lines, joined by line feeds"},
     "digits": _list(_ref("Digit"), "the digits in reading order"),
-    "numbers": _list(_ref("Number"), "what stands between two gaps of a line, in reading order"),
+    "numbers": _list(_ref("Number"), "the numbers of all lines, in reading order"),
     "width": {**_INTEGER, "description": "of the upright page"},
     "height": {**_INTEGER, "description": "of the upright page"},
     "picture": _list(_INTEGER, "width and height of the picture in which the page was found"),
@@ -128,7 +128,8 @@ _BODY = {
         "text/plain": {"schema": _TEXT},
     },
 }
-_WORDS = {
+# What each route does, and the schema of its answer; without a schema it answers a PNG.
+_ROUTES = {
     "read": (
         "Read the digits and numbers in pictures: photos, scans, drawings and PDFs.",
         "Reading",
@@ -145,7 +146,7 @@ _SEVERAL = (
 
 
 def describe(forms: Sequence[str], root_path: str) -> dict[str, Any]:
-    """Return the description of an application at this path, which reads these forms."""
+    """Return the description of a server at this path that reads the forms with these names."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -164,18 +165,18 @@ def describe(forms: Sequence[str], root_path: str) -> dict[str, Any]:
 
 
 def schemas() -> dict[str, Any]:
-    """Return the types of the routes."""
+    """Return the JSON schemas of requests and answers, by name."""
     return _SCHEMAS
 
 
 def paths(forms: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the routes."""
+    """Return the description of each route, by its path."""
     kinds = [*FIELDS, *(FORM + name for name in forms)]
     return {f"/api/{kind}": {"post": _operation(kind)} for kind in kinds}
 
 
 def _operation(kind: str) -> dict[str, Any]:
-    summary, answer = _WORDS["forms" if kind.startswith(FORM) else kind]
+    summary, answer = _ROUTES["forms" if kind.startswith(FORM) else kind]
     errors = {"application/json": {"schema": _ref("ErrorBody")}}
     return {
         "summary": summary,

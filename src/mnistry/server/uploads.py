@@ -1,4 +1,4 @@
-"""The pictures in a request: the body itself, the parts of a form, or base64 in JSON.
+"""The pictures in a request: the body itself, the parts of an HTML form, or base64 in JSON.
 
 Knows nothing of what is read in them.
 """
@@ -51,7 +51,7 @@ async def receive(request: Request) -> Upload:
     Raises
     ------
     ApiError
-        400 if there is none, if there are more than `MAX_PICTURES`, or if a form or JSON is
+        400 if there is none, if there are more than `MAX_PICTURES`, or if an HTML form or JSON is
         malformed.
     """
     kind = media_type(request.headers)
@@ -67,7 +67,7 @@ async def receive(request: Request) -> Upload:
 
 
 async def _form(request: Request) -> Upload:
-    """Return the files of a form, and the texts that hold pictures, whatever their names are."""
+    """Return an HTML form's files and the texts that hold pictures, whatever their names are."""
     parser = _MemoryFormParser(
         request.headers,
         request.stream(),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ModelError
 from mnistry.explain import Explainer
-from mnistry.images.sources import MOST_UNSCALED
+from mnistry.images.levels import MAX_4_BIT
 from mnistry.inference import onnx_session, run_directory
 from mnistry.reading import Reader
 from mnistry.reading.built_in import SHIPPED, thresholds_of
@@ -84,11 +84,11 @@ class Network:
         Raises
         ------
         DataError
-            If no value is above 15, but some are above 0: they are not of 0 to 255.
+            If the image is not blank and no value is above 15: they do not go up to 255.
         """
         pixels = np.array(image, np.uint8)
         most = int(pixels.max())
-        if 0 < most <= MOST_UNSCALED:
+        if 0 < most <= MAX_4_BIT:
             raise DataError(
                 f"no value above {most}",
                 where="image",
@@ -139,9 +139,9 @@ class Network:
         threshold = thresholds_of(None if self.is_shipped else self.content)[0]
         return schemas.PageNetwork(**network.to_json(), threshold=threshold)
 
-    def probabilities(self, forms: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return each class's probability for images in MNIST's form: shape ``(n, 10)``."""
-        return onnx_session.probabilities(self.session, forms)
+        return onnx_session.probabilities(self.session, images)
 
 
 def _open(name: str, run: str | None, path: Path | None) -> Network:

@@ -206,8 +206,9 @@ class Selection(BaseModel):
     """Which images of the dataset to list.
 
     `digit` lists images with this label; `mistakes` those that the network in use predicts wrongly;
-    `disputed` those whose label is disputed. They are in the dataset's `order`, or those first of
-    which the network is surest, or least sure. `offset` and `limit` choose a part of the list.
+    `disputed` those whose label is disputed. `order` is the dataset's (`index`), or by the
+    network's confidence: the highest first (`surest`) or the lowest (`unsurest`). `offset` and
+    `limit` choose a part of the list.
     """
 
     data: DataName | None = None
@@ -223,7 +224,7 @@ class Selection(BaseModel):
 class Item(Answer):
     """An image of the dataset, and the prediction of the network in use.
 
-    Both are null if the dataset's classes are not digits.
+    `guess` and `confidence` are null if the dataset's classes are not digits.
     """
 
     index: int

@@ -1,7 +1,8 @@
 """Tables of numbers: a picture becomes rows and columns.
 
-`grids` finds the ruled lines, `cells` straightens them and gives each mark to its cell, `reader`
-reads all cells at once, `in_page` puts them among the lines of a page, `sums` checks totals.
+`grids` finds the ruled lines (by `rectify`, `ruled_lines` and `ruling`), `cells` straightens them
+and gives each mark to its cell, `reader` reads all cells at once, `in_page` puts them among the
+lines of a page, `sums` checks totals.
 Nothing here imports Keras.
 """
 

@@ -1,8 +1,8 @@
 """Find the grids of tables in a picture, turned or photographed at an angle.
 
-The directions of thin dark lines tell how the picture is turned and how it was taken, so that the
-lines can be made level and upright. Lines that cross each other form a grid, whose other lines
-`mnistry.tables.ruling` finds. Knows nothing of what stands in the cells.
+`rectify` makes the lines level and upright, and `ruled_lines` finds the clear ones. Lines that
+cross each other form a grid, whose other lines `ruling` finds. Knows nothing of what stands in the
+cells.
 """
 
 import dataclasses
@@ -15,23 +15,16 @@ from numpy.typing import NDArray
 
 from mnistry.images.pixels import reduced, sampled
 from mnistry.reading.page import mapped
-from mnistry.tables.ruling import QUARTILE, Known, Ruling, find_ruling, ridge
+from mnistry.tables.rectify import rectification
+from mnistry.tables.ruled_lines import RuledLine, find_ruled_lines, trimmed
+from mnistry.tables.ruling import Known, Ruling, find_ruling
 
 # Grids are looked for in a copy with this long side, in pixels.
 _SIDE = 1280
 # Lines are narrower than this part of the long side.
 _THICKEST = 1 / 90
-# A line differs from the paper by this many standard deviations of the noise, and by this fraction
-# of the paper's light.
-_NOISE, _FAINTEST = 3.5, 0.02
 # Paper has at least this part of the light of the lightest paper.
 _DIM = 0.4
-# Directions are measured where the structure tensor's coherence is at least this.
-_COHERENT = 0.85
-# Fewer than twice this many places are measured.
-_SAMPLES = 30_000
-# The ratio of scales between the middle and the sides of a picture is at most 1 + this.
-_MOST_PERSPECTIVE = 0.35
 # Pieces of lines are at least this part of the long side.
 _PIECE = 1 / 36
 # A wall between two cells is whole if this part of it is drawn. At least this part of a line has
@@ -46,14 +39,6 @@ _SMALLEST, _DENSE, _MANY = 0.85, 0.5, 14
 _NARROWEST = 4.0
 # The least extent of a grid, in pieces of lines.
 _LEAST = 3.0
-# Pieces of a line differ in contrast at most by this factor.
-_ALIKE = 2.2
-# A line is drawn where it has at least this part of its usual contrast.
-_AS_DARK = 0.4
-# A piece at the end of a line belongs to it if the gap is at most this multiple of its length.
-_APART = 3.0
-# Noise is measured in blocks with sides of about this many pixels.
-_BLOCK = 64
 # Lines shorter than this part of the longest but one are strokes of digits.
 _SHORT = 0.3
 # At least this part of the lines that cross a grid reach its border; where fewer than this part
@@ -76,11 +61,6 @@ _LONG = 6.0
 # within this part of the height from both edges. Its narrowest cell has at least this part of the
 # usual width; the widest has at most the usual width divided by it.
 _FEW_WALLS, _TO_EDGE, _EVEN = 3, 0.12, 0.6
-# Lines that count as level once the picture is straightened fall or rise by at most this much for
-# each column.
-_SLOPING = 0.09
-# At most this many lines are found in each direction.
-_MOST_LINES = 400
 
 Floats = NDArray[np.float64]
 
@@ -131,7 +111,7 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
         height, width = (max(1, round(side * scale)) for side in grey.shape)
         small = np.asarray(reduced(grey, (width, height)), np.uint8)
     contrast = _contrast(small)
-    move = _rectification(contrast)
+    move = rectification(contrast)
     if move is None and max(small.shape) < _ROW * min(small.shape):
         return []
     # Without level lines the perspective is unknown: the picture is searched as it is.
@@ -141,8 +121,8 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
     )
     back = np.asarray(np.linalg.inv(matrix), np.float64)
     reach = _PIECE * _extent(small.shape)
-    across = _lines(level, reach)
-    down = _lines(np.ascontiguousarray(level.T), reach)
+    across = find_ruled_lines(level, reach)
+    down = find_ruled_lines(np.ascontiguousarray(level.T), reach)
     found = []
     for rows, columns, are_whole in _tables(across, down, reach):
         ruling = find_ruling(level, _known(rows), _known(columns), reach, are_whole=are_whole)
@@ -224,303 +204,9 @@ def _contrast(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(contrast, np.float32)
 
 
-def _rectification(contrast: NDArray[np.float32]) -> tuple[Floats, tuple[int, int]] | None:
-    """Return a homography that makes the lines level and upright, and the size of its result."""
-    rows, columns = contrast.shape
-    middle, half = np.array([columns / 2, rows / 2]), np.hypot(rows, columns) / 2
-    places, angles = _directions(contrast)
-    if len(angles) < 100:
-        return None
-    first = _main_direction(angles)
-    places = (places - middle) / half
-    level = _vanishing_point(places, angles, first)
-    upright = _vanishing_point(places, angles, first + np.pi / 2)
-    horizon = np.cross(level, upright)
-    if abs(horizon[2]) < 1e-6:
-        return None
-    horizon = horizon / horizon[2]
-    if np.abs(horizon[:2]).max() > _MOST_PERSPECTIVE:
-        return None
-    straight = np.array([[1, 0, 0], [0, 1, 0], horizon])
-    x, y = (straight @ level)[:2], (straight @ upright)[:2]
-    axes = np.stack([x / np.hypot(*x), y / np.hypot(*y)], 1)
-    if axes[0, 0] < 0:
-        axes[:, 0] *= -1
-    if axes[1, 1] < 0:
-        axes[:, 1] *= -1
-    affine = np.eye(3)
-    affine[:2, :2] = np.linalg.inv(axes)
-    normalised = np.array([[1, 0, -middle[0]], [0, 1, -middle[1]], [0, 0, half]]) / half
-    matrix = np.diag([half, half, 1]) @ affine @ straight @ normalised
-    corners = mapped(np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], float), matrix)
-    low, high = corners.min(0), corners.max(0)
-    if (high - low).max() > 3 * max(rows, columns):
-        return None
-    matrix = np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]]) @ matrix
-    width, height = np.ceil(high - low).astype(int).tolist()
-    return matrix, (width, height)
-
-
-def _directions(contrast: NDArray[np.float32]) -> tuple[Floats, Floats]:
-    """Return places on thin lines, ``(n, 2)``, and the direction of the line at each, in radians.
-
-    The direction is that of the structure tensor (W. Förstner and E. Gülch, 1987).
-    """
-    soft = np.asarray(cv2.GaussianBlur(contrast, (0, 0), 1.0), np.float32)
-    gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    xx, yy, xy = (cv2.blur(one, (11, 11)) for one in (gx * gx, gy * gy, gx * gy))
-    # The difference of the tensor's eigenvalues; their sum is xx + yy.
-    difference = cv2.magnitude(xx - yy, 2 * xy)
-    on_line = (soft > max(_FAINTEST, 3 * _deviation(soft))) & (difference > _COHERENT * (xx + yy))
-    y, x = np.nonzero(on_line)
-    step = max(1, len(y) // _SAMPLES)
-    y, x = y[::step], x[::step]
-    angles = 0.5 * np.arctan2(2 * xy[y, x], xx[y, x] - yy[y, x]) + np.pi / 2
-    return np.stack([x, y], 1).astype(np.float64), angles.astype(np.float64)
-
-
-def _deviation(values: NDArray[np.float32]) -> float:
-    """Estimate the standard deviation of the noise."""
-    part = sampled(values)
-    return 1.4826 * float(np.median(np.abs(part - np.median(part))))
-
-
-def _main_direction(angles: Floats) -> float:
-    """Return the direction that most lines have or are perpendicular to, within 45° of level."""
-    bins = np.floor(np.rad2deg(angles)).astype(int) % 180
-    counts = np.bincount(bins, minlength=180).astype(np.float64)
-    window = np.array([1, 2, 3, 4, 3, 2, 1]) / 16
-    counts = np.convolve(np.concatenate([counts[-3:], counts, counts[:3]]), window, "valid")
-    both = np.sqrt(counts * np.roll(counts, 90))[:90]
-    best = int(both.argmax())
-    return float(np.deg2rad(best + 0.5 if best < 45 else best + 0.5 - 90))
-
-
-def _vanishing_point(places: Floats, angles: Floats, first: float) -> Floats:
-    """Fit the point at which lines of about one direction meet, in homogeneous coordinates.
-
-    By iteratively reweighted least squares with Geman and McClure's weights.
-
-    Parameters
-    ----------
-    places
-        Points on the lines, ``(n, 2)``, within the unit circle.
-    angles
-        The lines' directions, in radians.
-    first
-        The direction near which theirs are, in radians.
-    """
-    off = (angles - first + np.pi / 2) % np.pi - np.pi / 2
-    near = np.abs(off) < np.deg2rad(14)
-    point = np.array([np.cos(first), np.sin(first), 0])
-    if near.sum() < 30:
-        return point
-    x, y = places[near].T
-    cos, sin = np.cos(angles[near]), np.sin(angles[near])
-    lines = np.stack([-sin, cos, x * sin - y * cos], 1)
-    for width in np.deg2rad([8, 6, 4, 3, 2, 2, 1, 1, 1, 1, 1]):
-        weights = 1 / (1 + (lines @ point / width) ** 2) ** 2
-        moments = (lines * weights[:, None]).T @ lines / weights.sum()
-        # A prior of no perspective decides where few lines tell of any.
-        moments[2, 2] += 1e-4
-        point = np.linalg.eigh(moments)[1][:, 0]
-        point = point * np.sign(point[0] * np.cos(first) + point[1] * np.sin(first))
-        point = point / np.hypot(point[0], point[1])
-    return np.asarray(point, np.float64)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Line:
-    """A nearly level line.
-
-    Attributes
-    ----------
-    curve
-        The row as a function of the column, a parabola: the coefficients of 1, x and x squared.
-    start, stop
-        Its first column, and the column after its last.
-    seen
-        For each column of the picture, in how many columns before it the line is drawn.
-    """
-
-    curve: Floats
-    start: float
-    stop: float
-    seen: NDArray[np.int64]
-
-    @property
-    def length(self) -> float:
-        """How much of it is drawn."""
-        return self.drawn(self.start, self.stop) * (self.stop - self.start)
-
-    @property
-    def place(self) -> float:
-        """The row of its middle."""
-        return self.at((self.start + self.stop) / 2)
-
-    def at(self, column: float) -> float:
-        """Return its row in a column."""
-        a, b, c = self.curve.tolist()
-        return float(a + column * (b + column * c))
-
-    def drawn(self, start: float, stop: float) -> float:
-        """Return the fraction that is drawn between two columns."""
-        a, b = (int(np.clip(round(v), 0, len(self.seen) - 1)) for v in (start, stop))
-        return float((self.seen[b] - self.seen[a]) / max(b - a, 1))
-
-
-def _lines(contrast: NDArray[np.float32], reach: float) -> list[_Line]:
-    """Find nearly level lines.
-
-    Parameters
-    ----------
-    contrast
-        See `_contrast`.
-    reach
-        Least length of a piece, in pixels.
-    """
-    ridges = ridge(contrast, reach)
-    least = np.maximum(_NOISE * _noise(ridges), _FAINTEST)
-    mask = (ridges > least).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
-    mask = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # lines that climb by a pixel stay whole
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, round(reach)), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    if count == 1:
-        return []
-    y, x = np.nonzero(mask)
-    own = labels[y, x]
-    order = np.argsort(own, kind="stable")
-    y, x = y[order], x[order]
-    weights = np.maximum(ridges[y, x], 0.0) + 1e-4
-    starts = np.searchsorted(own[order], np.arange(1, count + 1))
-    longest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_WIDTH], kind="stable")[: 4 * _MOST_LINES]
-    pieces = []
-    for i in longest.tolist():
-        part = slice(starts[i - 1], starts[i] if i < count else None)
-        left, width = int(stats[i, 0]), int(stats[i, 2])
-        total = np.bincount(x[part] - left, weights[part], width)
-        dark = float(np.median(total[total > 0]))
-        rows = np.bincount(x[part] - left, weights[part] * y[part], width)
-        columns = np.flatnonzero(total > 0)
-        step = max(1, len(columns) // 40)
-        columns = columns[::step]
-        pieces.append(
-            (
-                np.asarray(columns + float(left), np.float64),
-                rows[columns] / total[columns],
-                left + width,
-                dark,
-            )
-        )
-    return [
-        _trimmed(_Line(curve, start, stop, _seen(curve, start, stop, ridges, least)))
-        for curve, start, stop in _linked(pieces, reach)
-    ]
-
-
-def _noise(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Estimate the standard deviation of the noise around each pixel."""
-    rows, columns = (max(1, side // _BLOCK) for side in values.shape)
-    height, width = values.shape[0] // rows, values.shape[1] // columns
-    blocks = np.abs(values[: rows * height, : columns * width])
-    blocks = blocks.reshape(rows, height, columns, width).swapaxes(1, 2)
-    # Where much is written, only the smallest values are noise.
-    least = np.quantile(blocks.reshape(rows, columns, -1)[..., ::3], 0.25, axis=2) / QUARTILE
-    # The desk under the paper is noisier.
-    least = np.asarray(cv2.erode(least, np.ones((3, 3), np.uint8)), np.float64)
-    size = values.shape[1], values.shape[0]
-    smooth = cv2.resize(least.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(smooth, np.float32)
-
-
-def _trimmed(line: _Line) -> _Line:
-    """Leave out pieces at the ends that are far from the rest, such as strokes of a title."""
-    start, stop = int(max(line.start, 0)), int(line.stop)
-    drawn = np.diff(line.seen)[start:stop]
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], drawn, [0]])))
-    runs = start + edges.reshape(-1, 2)
-    if not len(runs):
-        return line
-    lengths = runs[:, 1] - runs[:, 0]
-    first = last = int(lengths.argmax())
-    while first and runs[first, 0] - runs[first - 1, 1] <= _APART * lengths[first - 1]:
-        first -= 1
-    while last + 1 < len(runs) and runs[last + 1, 0] - runs[last, 1] <= _APART * lengths[last + 1]:
-        last += 1
-    return dataclasses.replace(line, start=float(runs[first, 0]), stop=float(runs[last, 1]))
-
-
-def _seen(
-    curve: Floats,
-    start: float,
-    stop: float,
-    ridges: NDArray[np.float32],
-    least: NDArray[np.float32],
-) -> NDArray[np.int64]:
-    """Measure where a line is drawn, now that its course is known; see `_Line.seen`.
-
-    It is drawn where it is about as dark as usual: strokes of digits are much darker or lighter.
-    """
-    columns = np.arange(ridges.shape[1])
-    rows = np.rint(curve @ [columns**0, columns, columns**2]).astype(int)
-    near = np.clip(rows + np.arange(-1, 2)[:, None], 0, len(ridges) - 1)
-    dark = ridges[near, columns].max(0)
-    least = least[near[1], columns] / 2
-    usual = float(np.median(dark[int(max(start, 0)) : int(stop)]))
-    seen = (dark > np.maximum(least, _AS_DARK * usual)).astype(np.uint8)
-    seen[(rows < 0) | (rows >= len(ridges))] = 0
-    for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
-        seen = cv2.morphologyEx(seen[None], way, np.ones((1, 7), np.uint8))[0]
-    return np.concatenate([[0], np.cumsum(seen, dtype=np.int64)])
-
-
-def _linked(
-    pieces: Sequence[tuple[Floats, Floats, int, float]], reach: float
-) -> list[tuple[Floats, float, float]]:
-    """Join pieces, the longest first, that continue each other: to curves, starts and stops."""
-    curves, ends = np.zeros((_MOST_LINES, 3)), np.zeros((_MOST_LINES, 2))
-    darkness = np.zeros(_MOST_LINES)
-    members: list[list[tuple[Floats, Floats, int, float]]] = []
-    for piece in pieces:
-        columns, rows, stop, dark = piece
-        start, count = columns[0], len(members)
-        curve = _fitted(columns, rows, reach)
-        if abs(curve[1] + 2 * curve[2] * columns.mean()) > _SLOPING:
-            continue
-        ahead = np.maximum(ends[:count, 0] - stop, start - ends[:count, 1])
-        gap = np.maximum(ahead, 0)
-        places = np.linspace(start, stop, 3)[:, None] ** [0, 1, 2]
-        off = np.abs(curves[:count] @ places.T - curve @ places.T).mean(1)
-        ratio = darkness[:count] / dark
-        fits = (gap <= 12 * reach) & (off < 0.07 * reach + 0.008 * gap)
-        fits &= (ratio > 1 / _ALIKE) & (ratio < _ALIKE)
-        if fits.any():
-            best = int(np.where(fits, off, np.inf).argmin())
-            members[best].append(piece)
-            ends[best] = min(ends[best, 0], start), max(ends[best, 1], stop)
-            xs = np.concatenate([one[0] for one in members[best]])
-            curves[best] = _fitted(xs, np.concatenate([one[1] for one in members[best]]), reach)
-        elif count < _MOST_LINES:
-            members.append([piece])
-            curves[count], ends[count], darkness[count] = curve, (start, stop), dark
-    found = zip(curves[: len(members)], ends.tolist(), strict=False)
-    return [(curve, start, stop) for curve, (start, stop) in found]
-
-
-def _fitted(columns: Floats, rows: Floats, reach: float) -> Floats:
-    """Fit a straight line; a parabola if it is long."""
-    middle = float(columns.mean())
-    if len(columns) < 3:
-        return np.array([float(rows.mean()), 0.0, 0.0])
-    degree = 2 if np.ptp(columns) > 8 * reach else 1
-    a, b, c = [*np.polynomial.polynomial.polyfit(columns - middle, rows, degree), 0.0][:3]
-    return np.array([a - b * middle + c * middle * middle, b - 2 * c * middle, c])
-
-
 def _tables(
-    across: Sequence[_Line], down: Sequence[_Line], reach: float
-) -> list[tuple[list[_Line], list[_Line], bool]]:
+    across: Sequence[RuledLine], down: Sequence[RuledLine], reach: float
+) -> list[tuple[list[RuledLine], list[RuledLine], bool]]:
     """Group lines that cross: rows, columns, and whether they were seen whole."""
     if not across or not down:
         return []
@@ -530,7 +216,7 @@ def _tables(
     column_ends = np.array([[line.start - slack, line.stop + slack] for line in down])[None]
     crosses = (row_ends[..., 0] <= x) & (x <= row_ends[..., 1])
     crosses &= (column_ends[..., 0] <= y) & (y <= column_ends[..., 1])
-    found: list[tuple[list[_Line], list[_Line], bool]] = []
+    found: list[tuple[list[RuledLine], list[RuledLine], bool]] = []
     for rows, columns in _connected(crosses):
         lines = _long([across[i] for i in rows]), _long([down[j] for j in columns])
         whole = _as_tables(*lines, reach)
@@ -540,7 +226,9 @@ def _tables(
     return found
 
 
-def _crossing_points(rows: Sequence[_Line], columns: Sequence[_Line]) -> tuple[Floats, Floats]:
+def _crossing_points(
+    rows: Sequence[RuledLine], columns: Sequence[RuledLine]
+) -> tuple[Floats, Floats]:
     """Return the column and the row where each row's line crosses each column's."""
     a, b = (np.stack([line.curve for line in lines]) for lines in (rows, columns))
     y = np.array([[line.at((line.start + line.stop) / 2)] for line in rows])
@@ -568,8 +256,8 @@ def _connected(crosses: NDArray[np.bool_]) -> list[tuple[list[int], list[int]]]:
 
 
 def _as_tables(
-    rows: list[_Line], columns: list[_Line], reach: float
-) -> list[tuple[list[_Line], list[_Line]]]:
+    rows: list[RuledLine], columns: list[RuledLine], reach: float
+) -> list[tuple[list[RuledLine], list[RuledLine]]]:
     """Keep the lines of grids, in order."""
     while True:
         if len(rows) < 1 or len(columns) < 1 or len(rows) + len(columns) < 4:
@@ -602,23 +290,23 @@ def _as_tables(
     return [(rows, columns)]
 
 
-def _long(lines: list[_Line]) -> list[_Line]:
+def _long(lines: list[RuledLine]) -> list[RuledLine]:
     """Leave out lines that are much shorter than others: strokes of digits."""
     lengths = np.array([line.stop - line.start for line in lines])
     least = _SHORT * max(sorted(lengths)[-2:][:1], default=0.0)
     return [line for line, length in zip(lines, lengths, strict=True) if length >= least]
 
 
-def _known(lines: Sequence[_Line]) -> Known:
+def _known(lines: Sequence[RuledLine]) -> Known:
     starts, stops = np.array([(line.start, line.stop) for line in lines]).T
     return Known(np.stack([line.curve for line in lines]), starts, stops)
 
 
-def _cut(line: _Line, at: float) -> tuple[_Line, _Line]:
+def _cut(line: RuledLine, at: float) -> tuple[RuledLine, RuledLine]:
     """Return a line's part before a column, and that from there on."""
     before = dataclasses.replace(line, stop=max(line.start + 1, min(line.stop, at)))
     after = dataclasses.replace(line, start=min(line.stop - 1, max(line.start, at)))
-    return _trimmed(before), _trimmed(after)
+    return trimmed(before), trimmed(after)
 
 
 def _gaps(walls: Floats) -> list[int]:
@@ -645,7 +333,7 @@ def _is_grid(ruling: Ruling, reach: float) -> bool:
     return pitch > (_SMALLEST if few else _DENSE) * reach
 
 
-def _walls(lines: Sequence[_Line], places: Floats) -> Floats:
+def _walls(lines: Sequence[RuledLine], places: Floats) -> Floats:
     """Return for each line the fraction that is drawn between each two places."""
     return np.array(
         [
@@ -663,7 +351,7 @@ def _solid(walls: Floats, places: Floats) -> Floats:
     return np.asarray((lengths * (walls >= _WHOLE)).sum(1) / np.maximum(lengths.sum(1), 1))
 
 
-def _reached(lines: list[_Line], walls: Floats) -> list[_Line]:
+def _reached(lines: list[RuledLine], walls: Floats) -> list[RuledLine]:
     """Drop the first or the last line if few others reach it, such as the edge of the paper.
 
     Parameters
@@ -682,7 +370,7 @@ def _reached(lines: list[_Line], walls: Floats) -> list[_Line]:
     return lines
 
 
-def _cut_out_row(lines: Sequence[_Line], back: Floats, shape: tuple[int, ...]) -> Floats | None:
+def _cut_out_row(lines: Sequence[RuledLine], back: Floats, shape: tuple[int, ...]) -> Floats | None:
     """Find a row of cells whose walls go from the upper to the lower edge of a picture.
 
     Parameters

@@ -26,7 +26,7 @@ from mnistry.datasets.dataset import Images, Split, given_split
 from mnistry.datasets.splits import Parts, hold_out
 from mnistry.errors import Notice, ResourceError, UsageError, counted_noun
 from mnistry.networks import checks
-from mnistry.recipes.recipe import LOSSES, OPTIMIZERS
+from mnistry.recipes.recipe import LOSSES, OPTIMIZERS, Recipe
 from mnistry.system.cores import divide_processor
 from mnistry.training import checkpoints, processes
 from mnistry.training.batches import EVALUATION_BATCH, Batches, epoch_images
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 # Short enough for a smooth progress bar, long enough to cost nothing.
 SECONDS_A_PIECE = 0.1
+_CLASSIC = Recipe()
 
 
 def train(
@@ -48,10 +49,10 @@ def train(
     images: NDArray[Any],
     labels: NDArray[Any],
     *,
-    optimizer: str | keras.optimizers.Optimizer = "rmsprop",
-    loss: str = "categorical_crossentropy",
-    epochs: int = 5,
-    batch_size: int = 128,
+    optimizer: str | keras.optimizers.Optimizer = _CLASSIC.optimizer,
+    loss: str = _CLASSIC.loss,
+    epochs: int = _CLASSIC.epochs,
+    batch_size: int = _CLASSIC.batch_size,
     distortion: Distortion | None = None,
     plain_epochs: int = 0,
     extra: ExtraImages | None = None,
@@ -61,7 +62,7 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint_folder: Path | None = None,
 ) -> History:
-    """Compile a network and fit it; the defaults are the classic experiment's.
+    """Compile a network and fit it; the defaults are the classic experiment's, as in `Recipe`.
 
     Parameters
     ----------
@@ -190,8 +191,8 @@ def _asks_for_others(
 ) -> bool:
     """Return whether arguments of `train` differ from its defaults and from a compiled model's."""
     name = type(model.optimizer).__name__.lower()
-    usual = optimizer in ("rmsprop", model.optimizer, name)
-    return not usual or loss not in ("categorical_crossentropy", model.loss)
+    is_other_optimizer = optimizer not in (_CLASSIC.optimizer, model.optimizer, name)
+    return is_other_optimizer or loss not in (_CLASSIC.loss, model.loss)
 
 
 @dataclasses.dataclass(frozen=True)

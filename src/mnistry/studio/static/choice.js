@@ -9,9 +9,9 @@ export function makeChoice(group) {
   session.addEventListener("read", () => {
     const digits = session.reading?.digits ?? [];
     group.hidden = digits.length < 2;
-    const held = [...group.children].indexOf(document.activeElement);
+    const focused = [...group.children].indexOf(document.activeElement);
     group.replaceChildren(...digits.map(button));
-    if (held >= 0) group.children[held]?.focus();
+    if (focused >= 0) group.children[focused]?.focus();
   });
 }
 

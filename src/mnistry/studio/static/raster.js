@@ -21,7 +21,7 @@ export function trace(context, strokes, colour) {
 
 /** The drawing as a PNG, black on white. */
 export function raster(strokes) {
-  const context = smaller();
+  const context = newContext();
   context.fillStyle = "#fff";
   context.fillRect(0, 0, PAD.width, PAD.height);
   trace(context, strokes, "#000");
@@ -30,7 +30,7 @@ export function raster(strokes) {
 
 /** The drawing's ink, 0 to 1 in each pixel: {width, height, data}. */
 export function ink(strokes) {
-  const context = smaller({ willReadFrequently: true });
+  const context = newContext({ willReadFrequently: true });
   trace(context, strokes, "#000");
   const { width, height } = context.canvas;
   const { data } = context.getImageData(0, 0, width, height);
@@ -39,8 +39,8 @@ export function ink(strokes) {
   return { width, height, data: strengths };
 }
 
-/** A canvas that the whole pad fits into, with fewer pixels than the pad has units. */
-function smaller(settings) {
+/** The context of a new canvas for the whole pad: drawn on in pad units, of which a pixel holds several. */
+function newContext(settings) {
   const canvas = document.createElement("canvas");
   canvas.width = PAD.width * PIXELS;
   canvas.height = PAD.height * PIXELS;

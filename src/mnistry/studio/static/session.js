@@ -8,16 +8,16 @@ import { digitText } from "./pure/reading.js";
 import * as strokes from "./pure/strokes.js";
 import { ink, raster } from "./raster.js";
 
-// Milliseconds after the last point before the drawing is sent to be read; and if it is a stroke that is
-// no digit yet, as the bar that a 7 begins with.
-const [PAUSE, PATIENCE] = [15, 300];
+// Milliseconds from the last point until the drawing is sent to the server. A single stroke that is not yet
+// a digit waits longer: it may be the bar that a 7 begins with.
+const [PAUSE, PAUSE_AFTER_PART] = [15, 300];
 
 class Session extends Drawing {
   truth = null;
   test = null; // an image of the dataset to show instead of the drawing
 
   #local = null; // {network, threshold}: reads one digit in the page
-  #waits = false; // whether that happens before the next frame
+  #isScheduled = false; // whether the page will read the drawing before the next frame
 
   #reader = new Newest(
     async (drawing) => strokes.inPadUnits(await api.ask("read?fields=all", api.picture(await raster(drawing)))),
@@ -26,7 +26,7 @@ class Session extends Drawing {
     PAUSE,
   );
 
-  /** Read one digit in the page from now on, with the network in use; what cannot be read so, the server reads. */
+  /** From now on read single digits in the page, with the network in use; the server reads all else. */
   async useNetwork() {
     this.#local = null;
     const found = await api.ask("network/javascript");
@@ -38,10 +38,10 @@ class Session extends Drawing {
   #want() {
     if (this.#isLone()) {
       this.#reader.forget();
-      if (!this.#waits) requestAnimationFrame(() => this.#readAlone());
-      this.#waits = true;
+      if (!this.#isScheduled) requestAnimationFrame(() => this.#readInPage());
+      this.#isScheduled = true;
     } else {
-      this.#reader.want(this.strokes, this.#local && this.strokes.length === 1 ? PATIENCE : PAUSE);
+      this.#reader.want(this.strokes, this.#local && this.strokes.length === 1 ? PAUSE_AFTER_PART : PAUSE);
     }
   }
 
@@ -49,8 +49,8 @@ class Session extends Drawing {
     return this.#local && this.strokes.length > 0 && strokes.isLone(this.strokes);
   }
 
-  #readAlone() {
-    this.#waits = false;
+  #readInPage() {
+    this.#isScheduled = false;
     if (!this.#isLone()) return; // it has changed since
     const { network, threshold } = this.#local;
     const { digit } = read(network, threshold, ink(this.strokes));
@@ -81,7 +81,7 @@ class Session extends Drawing {
 
   /** Show an image of the dataset.
       @param {{image, label, name}} test */
-  look(test) {
+  showTest(test) {
     this.test = test;
     this.tell("subject");
   }

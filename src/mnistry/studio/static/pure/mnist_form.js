@@ -8,7 +8,7 @@ const CENTRE = 14; // MNIST's centre of mass, from the middle of the first pixel
 const [THIN, THICK] = [2.08, 2.97]; // MNIST's stroke widths: the quartiles,
 const [THINNEST, THICKEST] = [1.1, 7.8]; // and the range
 const FULLNESS = 0.65;
-const FINE = 4; // strokes are redrawn at this multiple of the result's resolution,
+const SUPERSAMPLING = 4; // strokes are redrawn at this multiple of the result's resolution,
 const LEAST = 2; // where none may be thinner than this
 const FAINT = 0.06;
 
@@ -26,7 +26,7 @@ export function normalise(drawing) {
   const fine = scaled(bold, itsBox);
   const stroke = strokeWidth(fine);
   const longer = Math.max(...ends.map(([start, stop]) => stop - start));
-  const isMnists = longer >= BOX - 1 && mayBeMnists(form, stroke / FINE);
+  const isMnists = longer >= BOX - 1 && mayBeMnists(form, stroke / SUPERSAMPLING);
   return bytes(isMnists ? centred(form) : redrawn(fine, stroke));
 }
 
@@ -116,7 +116,7 @@ function mayBeMnists({ data }, stroke) {
 
 /** Thicken strokes that would vanish when a large digit is reduced; return its box too. */
 function boldEnough(ink, box) {
-  const least = (LEAST * Math.max(box.width, box.height)) / (BOX * FINE);
+  const least = (LEAST * Math.max(box.width, box.height)) / (BOX * SUPERSAMPLING);
   const mask = asMask(ink);
   if (least <= 1 || isBold(mask, 2 * least)) return [ink, box];
   const out = (least - strokeWidth(ink)) / 2;
@@ -138,7 +138,7 @@ function isBold({ width, data }, wide) {
 
 /** Cut out a box with a margin for its soft edge, and scale it to the fine resolution. */
 function scaled(ink, box) {
-  const factor = (BOX * FINE) / Math.max(box.width, box.height);
+  const factor = (BOX * SUPERSAMPLING) / Math.max(box.width, box.height);
   const part = cut(ink, box, 2 + Math.ceil(1 / factor));
   const side = (length) => Math.max(1, Math.round(length * factor));
   const large = resized(part, side(part.width), side(part.height), factor < 1);
@@ -147,8 +147,8 @@ function scaled(ink, box) {
 
 /** Redraw a digit at full strength with strokes in MNIST's middle range, centred exactly. */
 function redrawn(fine, stroke) {
-  const middle = CENTRE * FINE + (FINE - 1) / 2;
-  return resized(laid(withStroke(fine, stroke), SIDE * FINE, middle), SIDE, SIDE, true);
+  const middle = CENTRE * SUPERSAMPLING + (SUPERSAMPLING - 1) / 2;
+  return resized(laid(withStroke(fine, stroke), SIDE * SUPERSAMPLING, middle), SIDE, SIDE, true);
 }
 
 /** Thicken or thin strokes to MNIST's width once the digit is 20 pixels long. */

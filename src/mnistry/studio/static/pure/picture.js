@@ -52,7 +52,9 @@ export function weighted({ width, data }, down, across) {
   });
 }
 
-/** The weights that average `side` numbers over windows, which may end within a number's place. */
+/** The mean of `side` numbers over each window, as weights: the first number that it covers, and a weight for
+    this and each next one. A number that it covers in part weighs less.
+    @returns {[number, Float64Array][]}  as `weighted` takes them */
 export function means(starts, window, side) {
   return starts.map((start) => {
     const first = Math.min(Math.max(Math.floor(start), 0), side - 1);
@@ -62,7 +64,8 @@ export function means(starts, window, side) {
   });
 }
 
-/** Resize: by areas if the picture becomes smaller, else by cubic curves (INTER_AREA, INTER_CUBIC). */
+/** Resize a picture as OpenCV does.
+    @param {boolean} smaller  whether to average areas (INTER_AREA) or to interpolate by cubics (INTER_CUBIC) */
 export function resized(given, width, height, smaller) {
   const along = (from, to) => {
     const scale = from / to;
@@ -73,11 +76,12 @@ export function resized(given, width, height, smaller) {
   return weighted(given, along(given.height, height), along(given.width, width));
 }
 
-/** The weights of the four numbers around a place; outside of the picture its border is repeated. */
+/** Cubic convolution (R. Keys, 1981): the weights of the four numbers around a place; outside of the picture its
+    border is repeated. */
 function cubic(place, side) {
   const left = Math.floor(place);
   const part = place - left;
-  const a = -0.75;
+  const a = -0.75; // as in OpenCV
   const near = (x) => ((a + 2) * x - (a + 3)) * x * x + 1;
   const far = (x) => ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
   const weights = [far(1 + part), near(part), near(1 - part), far(2 - part)];

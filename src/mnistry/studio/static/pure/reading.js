@@ -10,8 +10,9 @@ export function uncertain(reading) {
   return reading.digits.filter((digit) => digit.digit === null).length;
 }
 
-/** The box of a digit or number in the picture: the page on it may be turned, or seen aslant. */
-export function place({ quad, box }) {
+/** The bounding box [x, y, width, height] of a digit or number in the picture. `box` is in pixels of the page, so it
+    holds only if the page was neither turned nor flattened; else there is a `quad`: four corners in the picture. */
+export function boundingBox({ quad, box }) {
   if (!quad) return box;
   const [x, y] = [0, 1].map((axis) => quad.map((point) => point[axis]));
   const [left, top] = [Math.min(...x), Math.min(...y)];

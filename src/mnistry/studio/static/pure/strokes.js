@@ -1,17 +1,17 @@
 /* The geometry of the drawing pad: strokes, from a pointer or from keys.
    A stroke is {width, points}, points are [x, y] in pad units. Knows nothing of canvases. */
 
-import { place } from "./reading.js";
+import { boundingBox } from "./reading.js";
 
 /** The pad's size in its own units. */
 export const PAD = Object.freeze({ width: 640, height: 480 });
 
-/** Pixels per unit of the picture that is read: more would only take longer. */
+/** Pixels per pad unit of the picture that is read: more would only take longer. */
 export const PIXELS = 0.5;
 
 /** The reading of that picture, with boxes in pad units. */
 export function inPadUnits(reading) {
-  const digits = reading.digits.map((digit) => ({ ...digit, box: place(digit).map((side) => side / PIXELS) }));
+  const digits = reading.digits.map((digit) => ({ ...digit, box: boundingBox(digit).map((side) => side / PIXELS) }));
   return { ...reading, digits };
 }
 
@@ -24,11 +24,12 @@ export function toPad(clientX, clientY, box) {
   ];
 }
 
-// Shares of a drawing's height: the narrowest and widest digit's width, the widest gap between strokes
-// above each other, and how high a stroke is of which a digit has but one. Pad units: the least height.
-const [WIDEST, GAP, TALL, LEAST] = [1.2, 1 / 6, 0.75, 40];
+// In parts of a drawing's height: the width of the widest digit, the largest gap between a digit's strokes
+// one above the other, and the height of a tall stroke, of which a digit has at most one.
+const [WIDEST, GAP, TALL] = [1.2, 1 / 6, 0.75];
+const LEAST_HEIGHT = 40; // of a digit, in pad units
 
-/** Whether strokes are surely one digit: of its shape, and none beside or below the others. */
+/** Whether strokes are surely one digit: they have its proportions, and none stands beside or far below the others. */
 export function isLone(strokes) {
   const [across, down] = [0, 1].map((axis) => strokes.map(({ width, points }) => {
     const places = points.map((point) => point[axis]);
@@ -37,7 +38,7 @@ export function isLone(strokes) {
   const [width, height] = [across, down].map((sides) => Math.max(...sides.map((side) => side[1])) - Math.min(...sides.map((side) => side[0])));
   const tall = down.filter(([top, bottom]) => bottom - top >= TALL * height).length;
   return (
-    height >= LEAST && width <= WIDEST * height && tall <= 1 && widestGap(across) <= 0 && widestGap(down) <= GAP * height
+    height >= LEAST_HEIGHT && width <= WIDEST * height && tall <= 1 && widestGap(across) <= 0 && widestGap(down) <= GAP * height
   );
 }
 

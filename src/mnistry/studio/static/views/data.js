@@ -37,7 +37,7 @@ export function make(given) {
   byId("data-after").addEventListener("click", () => turn(PAGE));
   byId("data-inside").addEventListener("click", () => {
     const { split, item, image } = chosen;
-    session.look({ image, label: item.label, name: `${split} image ${count(item.index)}` });
+    session.showTest({ image, label: item.label, name: `${split} image ${count(item.index)}` });
     studio.go("inside");
   });
 }

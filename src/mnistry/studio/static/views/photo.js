@@ -7,7 +7,7 @@ import { ink } from "../pure/colours.js";
 import { toCsv } from "../pure/csv.js";
 import { chance, plural } from "../pure/format.js";
 import { added, asRows, corrected, corrections, examples, labelPlaces, numbersOf, state, table } from "../pure/numbers.js";
-import { place } from "../pure/reading.js";
+import { boundingBox } from "../pure/reading.js";
 import * as form from "./form.js";
 import * as tables from "./table.js";
 import * as teach from "./teach.js";
@@ -223,7 +223,7 @@ function showBoxes() {
       "aria-pressed": String(index === held),
       "data-number": String(index),
     });
-    const [x, y, wide, high] = place(number);
+    const [x, y, wide, high] = boundingBox(number);
     // A twelfth of the height more on each side, so that the frame is not on the ink.
     const gap = high / 12;
     box.style.left = `${((x - gap) / width) * 100}%`;
@@ -285,7 +285,7 @@ function showNumbers() {
 /** A number's part of the picture. */
 function crop(number) {
   if (!number.box) return element("span", { className: "quiet" }, "added by hand");
-  const [x, y, width, height] = place(number);
+  const [x, y, width, height] = boundingBox(number);
   const gap = height / 8;
   const scale = Math.min(CROP[0] / (width + 2 * gap), CROP[1] / (height + 2 * gap));
   const seen = element("canvas", { width: Math.ceil((width + 2 * gap) * scale), height: Math.ceil((height + 2 * gap) * scale), "aria-hidden": "true" });
