@@ -48,7 +48,7 @@ def test_forms_have_the_names_of_their_files(form: Path, reader: Reader) -> None
     assert list(form_answers.load([str(form)], reader)) == ["FORM"]
     with pytest.raises(UsageError, match="two forms are called FORM"):
         form_answers.load([str(form), str(form)], reader)
-    with pytest.raises(UsageError, match="cannot stand in an address"):
+    with pytest.raises(UsageError, match="cannot be part of a URL"):
         form_answers.load([str(form.rename(form.with_name("a {b}.toml")))], reader)
 
 

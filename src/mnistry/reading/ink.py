@@ -109,10 +109,11 @@ def find_ink(grey: NDArray[np.uint8]) -> Ink:
 def padded(grey: NDArray[np.uint8], margin: int) -> NDArray[np.uint8]:
     """Put a margin of so many pixels round a picture, in the usual grey of its edges."""
     edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return np.asarray(
-        cv2.copyMakeBorder(grey, *[margin] * 4, cv2.BORDER_CONSTANT, value=float(np.median(edges))),
-        np.uint8,
+    paper = float(np.median(edges))
+    wide = cv2.copyMakeBorder(
+        grey, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=paper
     )
+    return np.asarray(wide, np.uint8)
 
 
 def _with_margin(grey: NDArray[np.uint8]) -> Ink:

@@ -24,8 +24,8 @@ _INK = 0.5
 _HIGH = 0.8
 # It is a digit if it is wider than a wall, as a part of its height, and not filled like a shadow.
 _WALL, _FILLED = 0.2, 0.8
-# Where ink covers more than this part of the edges, there is a frame; so there is where this part of
-# them differs from most of the picture.
+# There is a frame where ink covers more than this part of the edges, or where this part of them
+# differs from most of the picture.
 _FRAME, _ALL = 0.5, 0.95
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ModelError, UsageError
 from mnistry.images import sources
-from mnistry.images.mnist_form import SIDE, stroke_width
+from mnistry.images.mnist_form import SIDE, Box, stroke_width
 from mnistry.images.page_tasks import LINES_SIDE, TABLES_SIDE
 from mnistry.images.sources import Source
 from mnistry.inference import line_session, onnx_session, run_directory
@@ -728,15 +728,16 @@ def _is_unclear(found: DetailedReading) -> bool:
 def _without_margin(found: DetailedReading, page: Page, margin: int) -> DetailedReading:
     """Take a margin of so many pixels away again: boxes are where they are on the page."""
     scale = max(found.ink.strength.shape) / max(found.size)
-    rows, columns = (round(side * scale) for side in page.size)
     cut = round(margin * scale)
-    strength = found.ink.strength[cut : cut + rows, cut : cut + columns]
+    rows, columns = page.size
+    down, across = (slice(cut, cut + round(side * scale)) for side in page.size)
+    strength = found.ink.strength[down, across]
     unsure = tuple((x - cut, y - cut, width, height) for x, y, width, height in found.ink.unsure)
 
-    def moved(box: result.Box) -> result.Box:
+    def moved(box: Box) -> Box:
         x, y, width, height = box
+        right, bottom = min(columns, x + width - margin), min(rows, y + height - margin)
         left, top = max(0, x - margin), max(0, y - margin)
-        right, bottom = min(page.size[1], x - margin + width), min(page.size[0], y - margin + height)
         return left, top, max(1, right - left), max(1, bottom - top)
 
     reading = replace(
