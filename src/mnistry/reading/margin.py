@@ -22,8 +22,12 @@ _SIDE = 384
 _INK = 0.5
 # A mark that is this part of the picture's height or more reaches both edges.
 _HIGH = 0.8
-# It is a digit if it is wider than a wall, as a part of its height, and not filled like a shadow.
-_WALL, _FILLED = 0.2, 0.8
+# It is a digit if its width is between these parts of its height, wider than a wall and narrower
+# than a row of a table, and if ink fills no more than this part of its box, as a shadow would.
+_WALL, _ROW, _FILLED = 0.25, 1.6, 0.7
+# A line is this much wider than high. It has a rule if this part of its upper or lower quarter's columns
+# have ink: there are gaps between digits.
+_LINE, _RULE = 1.5, 0.93
 # There is a frame where ink covers more than this part of the edges, or where this part of them
 # differs from most of the picture.
 _FRAME, _ALL = 0.5, 0.95
@@ -77,11 +81,19 @@ def _is_cut_out(mask: NDArray[np.bool_]) -> bool:
     if not mask.any():
         return False
     edges = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
-    if edges.mean() > _FRAME:
+    if edges.mean() > _FRAME or _has_rule(mask):
         return False
     marks = components(mask)
     width, height = marks.boxes[:, 2:].T
     reaches = height >= _HIGH * len(mask)
-    is_wide = (width > _WALL * height) & (marks.areas < _FILLED * width * height)
+    is_digit = (width > _WALL * height) & (width < _ROW * height)
+    is_digit &= marks.areas < _FILLED * width * height
     alone = len(marks) == 1 and width[0] >= _HIGH * mask.shape[1]
-    return bool((reaches & (is_wide | alone)).any())
+    return bool((reaches & (is_digit | alone)).any())
+
+
+def _has_rule(mask: NDArray[np.bool_]) -> bool:
+    """Whether there is ink all along a written line, above or below."""
+    rows, columns = mask.shape
+    quarters = mask[: rows // 4 + 1], mask[-rows // 4 - 1 :]
+    return columns > _LINE * rows and any(one.any(0).mean() > _RULE for one in quarters)
