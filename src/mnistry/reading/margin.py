@@ -25,8 +25,8 @@ _HIGH = 0.8
 # It is a digit if its width is between these parts of its height, wider than a wall and narrower
 # than a row of a table, and if ink fills no more than this part of its box, as a shadow would.
 _WALL, _ROW, _FILLED = 0.25, 1.6, 0.7
-# A line is this much wider than high. It has a rule if this part of its upper or lower quarter's columns
-# have ink: there are gaps between digits.
+# A line is this much wider than high. It has a rule if so many columns of its upper or lower quarter
+# have ink, as a part of all: between digits there are gaps.
 _LINE, _RULE = 1.5, 0.93
 # There is a frame where ink covers more than this part of the edges, or where this part of them
 # differs from most of the picture.
