@@ -59,9 +59,11 @@ def test_walls_frames_and_what_has_a_margin_are_left_as_they_are() -> None:
     boxes[:2] = boxes[-2:] = boxes[:, -2:] = 30
     boxes[4:36, 12:14] = 30
     digit, _ = cut_out(4, 3)
+    cell = np.pad(digit, 20, constant_values=255)
+    cell[:3] = cell[:, :2] = 10
     desk = np.full((200, 300), 230, np.uint8)
     desk[:, :70] = 60
-    for picture in (walls, boxes, np.pad(digit, 20, constant_values=255), desk):
+    for picture in (walls, boxes, cell, np.pad(digit, 20, constant_values=255), desk):
         assert with_margin(picture)[1] == 0
     assert with_margin(digit)[1] > 0
     assert with_margin(255 - digit)[1] > 0

@@ -25,12 +25,11 @@ _HIGH = 0.8
 # It is a digit if its width is between these parts of its height, wider than a wall and narrower
 # than a row of a table, and if ink fills no more than this part of its box, as a shadow would.
 _WALL, _ROW, _FILLED = 0.25, 1.6, 0.7
-# A line is this much wider than high. It has a rule if so many columns of its upper or lower quarter
-# have ink, as a part of all: between digits there are gaps.
+# A line is this much wider than high. It has a rule if this part of its columns has ink in the upper
+# or the lower quarter: between digits there are gaps.
 _LINE, _RULE = 1.5, 0.93
-# There is a frame where ink covers more than this part of the edges, or where this part of them
-# differs from most of the picture.
-_FRAME, _ALL = 0.5, 0.95
+# There is a frame where ink covers more than this part of all edges, or that part of two of them.
+_FRAME, _ALL = 0.5, 0.97
 
 
 def with_margin(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -58,13 +57,8 @@ def with_margin(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     near = max(1, round(_NEAR * min(grey.shape)))
     sides = grey[:near], grey[-near:], grey[:, :near], grey[:, -near:]
     lightest, darkest = max(side.max() for side in sides), min(side.min() for side in sides)
-    if int(lightest) - int(darkest) <= _CONTRAST * np.ptp(grey):
+    if int(lightest) - int(darkest) <= _CONTRAST * np.ptp(grey) or _is_framed(grey):
         return grey, 0
-    edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper, middle = float(np.median(edges)), (float(grey.min()) + float(grey.max())) / 2
-    on_edges = (edges > middle) == (paper > middle)
-    if on_edges.mean() > _ALL and (np.median(grey) > middle) != (paper > middle):
-        return grey, 0  # the edges are a frame's
     margin = max(_LEAST, round(_MARGIN * min(grey.shape)))
     wide = padded(grey, margin)
     factor = min(1.0, _SIDE / max(wide.shape))
@@ -74,6 +68,17 @@ def with_margin(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     cut = max(1, round(margin * len(ink.strength) / len(wide)))
     mask = ink.strength[cut:-cut, cut:-cut] > _INK
     return (wide, margin) if _is_cut_out(mask) else (grey, 0)
+
+
+def _is_framed(grey: NDArray[np.uint8]) -> bool:
+    """Whether lines go all along two of the edges."""
+    middle = (float(grey.min()) + float(grey.max())) / 2
+    is_light = np.median(grey) > middle
+    whole = [
+        ((side > middle) != is_light).mean() > _ALL
+        for side in (grey[0], grey[-1], grey[:, 0], grey[:, -1])
+    ]
+    return sum(whole) > 1
 
 
 def _is_cut_out(mask: NDArray[np.bool_]) -> bool:
