@@ -25,8 +25,8 @@ _HIGH = 0.8
 # It is a digit if its width is between these parts of its height, wider than a wall and narrower
 # than a row of a table, and if ink fills no more than this part of its box, as a shadow would.
 _WALL, _ROW, _FILLED = 0.25, 1.6, 0.7
-# A line is this much wider than high. It has a rule if this part of its columns has ink in the upper
-# or the lower quarter: between digits there are gaps.
+# A line is this much wider than high. There is a rule if this part of its columns has ink in the
+# upper or the lower quarter: between digits there are gaps.
 _LINE, _RULE = 1.5, 0.93
 # There is a frame where ink covers more than this part of all edges, or that part of two of them.
 _FRAME, _ALL = 0.5, 0.97
