@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from mnistry.errors import DataError, Notice
 from mnistry.forms import loading
 from mnistry.forms.definition import Form
+from mnistry.forms.placement import Placement
 from mnistry.forms.reading import FormReader, PageReading
 from mnistry.forms.store import NewPage, Store
 from mnistry.images import decode, sources
@@ -48,6 +51,8 @@ class Task:
         Which page of the file it is, from 1, and how many pages the file has.
     is_last
         Whether it is the last of the file's pages to be read.
+    placement
+        What a person said of it, if it was set aside before.
     """
 
     file: int
@@ -55,6 +60,7 @@ class Task:
     number: int
     pages: int
     is_last: bool = True
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,9 @@ def read(
         What could not be opened, and other messages.
     """
     version = version_of(form, reader.model)
+    if not isinstance(reader.model, bytes):  # for pages that a person places later
+        model = "" if reader.model is None else Path(reader.model).absolute()
+        store.set_meta("model", files.path_text(model))
     outcome = Outcome([], [])
     given = [*_known(store, version, outcome), *paths]
     tasks = _tasks(store, given, version, outcome)
@@ -125,7 +134,8 @@ def read(
         progress(_name(task))
         if page.lines:
             lines.append(page.lines)
-        store.add_page(task.file, page)
+        if store.placement(task.file, task.number) == task.placement:  # else placed meanwhile
+            store.add_page(task.file, page)
         if task.is_last:
             store.finish_file(task.file, task.pages, version)
     outcome.notes.extend(_dirt(lines))
@@ -247,11 +257,51 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
         if not numbers:
             store.finish_file(file, count, version)
         for number in numbers:
-            yield Task(file, str(path), number, count, number == numbers[-1])
+            said = store.placement(file, number)
+            yield Task(file, str(path), number, count, number == numbers[-1], said)
 
 
 def _name(task: Task) -> str:
     return task.path if task.pages == 1 else f"{task.path}, page {task.number}"
+
+
+def read_page(
+    reader: FormReader, path: Path, number: int, placement: Placement | None = None
+) -> NewPage:
+    """Read a page of a file; with a `problem` if that cannot be done.
+
+    Parameters
+    ----------
+    reader
+        Reads it.
+    path, number
+        The file, and which page of it, from 1.
+    placement
+        What a person says of the page; None: it is found by what is printed on it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        try:
+            grey = scan(path, number)
+            found = reader.read(grey) if placement is None else reader.read_placed(grey, placement)
+        except DataError as error:
+            found = PageReading(problem=error.what)
+        except MemoryError:
+            found = PageReading(problem="not enough memory for it")
+    picture = None
+    if found.picture is not None:
+        flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+        picture = cv2.imencode(".jpg", found.picture, flags)[1].tobytes()
+    return NewPage(
+        number, found.page, found.serial, found.turned, found.answers, found.problem,
+        found.problems, found.pattern, picture, found.lines,
+    )  # fmt: skip
+
+
+def scan(path: Path, number: int) -> NDArray[np.uint8]:
+    """Decode a page of a file as it is read: ``uint8``, 0 for black to 255 for white."""
+    with decode.open_file(path) as document:
+        return sources.checked_page(document, number, _SIDE).grey
 
 
 class _Worker:
@@ -261,24 +311,7 @@ class _Worker:
         self._reader = FormReader(form, reader)
 
     def read(self, task: Task) -> tuple[Task, NewPage]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Notice)
-            try:
-                with decode.open_file(Path(task.path)) as document:
-                    page = sources.checked_page(document, task.number, _SIDE)
-                found = self._reader.read(page.grey)
-            except DataError as error:
-                found = PageReading(problem=error.what)
-            except MemoryError:
-                found = PageReading(problem="not enough memory for it")
-        picture = None
-        if found.picture is not None:
-            flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-            picture = cv2.imencode(".jpg", found.picture, flags)[1].tobytes()
-        return task, NewPage(
-            task.number, found.page, found.serial, found.turned, found.answers, found.problem,
-            found.problems, found.pattern, picture, found.lines,
-        )  # fmt: skip
+        return task, read_page(self._reader, Path(task.path), task.number, task.placement)
 
 
 _workers: list[_Worker] = []  # the one worker of this process, after `_start`

@@ -19,6 +19,7 @@ from mnistry.forms.definition import Box, Form
 from mnistry.forms.ink import FieldInk, Print, field_ink, print_in
 from mnistry.forms.layout import PageLayout, Place
 from mnistry.forms.outside import Line
+from mnistry.forms.placement import Placement
 from mnistry.forms.rules import Key
 from mnistry.images import decode
 from mnistry.reading.reader import Reader
@@ -42,6 +43,8 @@ _LEAST_TEXT = 0.002
 _QUIET, _CODE_SCALES, _CODE_SIDE = 2.5, (8, 12), 2400
 # Cells across and down of the pattern by which two scans of the same sheet are recognised.
 _PATTERN = 24, 6
+# Why fields are to be checked on a page that was placed by hand alone.
+NOT_FOUND = "its page was placed by hand, and what is printed was not found there"
 
 Grey = NDArray[np.uint8]
 
@@ -177,6 +180,54 @@ class FormReader:
             else:
                 serial = code.serial or None
         return replace(self._fields(grey, page, blank, where, problems), serial=serial)
+
+    def read_placed(self, grey: Grey, placement: Placement) -> PageReading:
+        """Read a page that a person placed.
+
+        Where what is printed is not found near the points that the person pointed at, all fields
+        are to be checked: then they lie only roughly where they are looked for.
+
+        Parameters
+        ----------
+        grey
+            As for `read`.
+        placement
+            Which page it is, and where.
+
+        Returns
+        -------
+        PageReading
+            What was read; with a `problem` and nothing else if the person says that it is no page
+            of the form, or if what they say cannot be.
+        """
+        if placement.page is None:
+            return PageReading(problem=placement.foreign)
+        if placement.paper != self.form.paper:
+            return PageReading(problem=f"{placement.by_hand} for another version of FORM.toml")
+        page, blank = self.layout.pages[placement.page - 1], self.blanks[placement.page - 1]
+        rough = placement.rough(grey.shape, self.layout)
+        if rough is None:
+            return PageReading(problem="these points do not lie so on a flat page")
+        where = alignment.refine(grey, blank, rough, alignment.BY_HAND)
+        code = self._code(grey, where or rough, page)
+        problem = self._foreign(code)
+        if code is not None and not problem:
+            said = Code(code.form, code.version, placement.page, placement.serial or code.serial)
+            if code != said:
+                problem = f"its code says page {code.page}, serial {code.serial}"
+        if problem:
+            return PageReading(problem=problem)
+        found = self._fields(
+            grey, page, blank, where or rough, [f"page {page.number} was {placement.by_hand}"]
+        )
+        if where is None:
+            found = replace(
+                found,
+                answers={at: one.doubted(NOT_FOUND) for at, one in found.answers.items()},
+                pattern=None,
+            )
+        serial = placement.serial if code is None else code.serial or None
+        return replace(found, serial=serial)
 
     def ink_in(self, kept: Grey, page: int, place: Place) -> FieldInk:
         """Return the ink written in a place of a page whose straightened picture was kept.
