@@ -12,8 +12,9 @@ import pytest
 
 from mnistry.forms import risk
 from mnistry.forms.loading import load
+from mnistry.forms.placement import Placement
 from mnistry.forms.rules import key
-from mnistry.forms.store import Store
+from mnistry.forms.store import NewPage, Store
 from tests.forms import filled
 
 
@@ -76,6 +77,15 @@ def test_pages_that_are_not_placed_are_named_with_exit_code_8(mnistry_command, s
     assert f"{other}, page 1: it is not a page of this form" in read.err
     assert str(scans / "note.txt") in read.err
     assert len(read.out.splitlines()) == 3
+    (scans / "note.txt").unlink()
+    folder = scans.parent / "batch"
+    read = mnistry_command("form", "read", scans.parent / "FORM.toml", scans, "--batch", folder)
+    assert f"place them by hand in mnistry form review {folder}" in read.err
+    with Store(folder) as store:  # as if a person said that it is none
+        page = NewPage(1, None, None, 0, {}, "it is none", (), None, None)
+        store.add_page(store.unplaced()[0].file, page, Placement(None))
+    read = mnistry_command("form", "read", scans.parent / "FORM.toml", "--batch", folder)
+    assert (read.code, "it is none" in read.err) == (0, True)
 
 
 def test_what_cannot_be_done_is_refused(mnistry_command, scans: Path, tmp_path: Path) -> None:

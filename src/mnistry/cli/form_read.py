@@ -86,8 +86,8 @@ def read(
     """Read filled forms: scans and photos, in any order and turned in any way.
 
     A field that is uncertain, or breaks a rule of the form, has a ? in its cell
-    and is named in the column problems. Pages that are not
-    recognised are named, and the exit code is then 8.
+    and is named in the column problems. Pages that are not recognised are
+    named, and the exit code is then 8; mnistry form review lets you place them.
     """
     from mnistry.cli.read import open_reader
     from mnistry.forms import copies, loading
@@ -131,7 +131,7 @@ def read(
             for table in results.tables(form, found)[:1]:
                 click.echo(results.write_csv(table).decode(), nl=False)
         _tell_missing(printed, found)
-        _finish(found, aside, outcome.failed)
+        _finish(found, aside, outcome.failed, batch)
 
 
 def read_scans(
@@ -211,7 +211,9 @@ def _tell_missing(printed: "Sequence[Copy]", found: "Sequence[Result]") -> None:
         common.note(f"serial {serial} is not on the list")
 
 
-def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence[str]) -> None:
+def _finish(
+    found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence[str], batch: Path | None
+) -> None:
     """Say what is to be done, and raise `IncompleteError` if pages could not be placed."""
     checks = sum(len(one.to_check) for one in found)
     fields = sum(len(one.answers) for one in found)
@@ -225,11 +227,13 @@ def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence
             common.note(printable(f"{one.file}, page {one.page}: {count}, see the table"))
     for page in aside:
         common.say(_aside(page))
-    lost = len(failed) + sum(not page.is_double for page in aside)
+    lost = len(failed) + sum(not (page.is_double or page.is_foreign) for page in aside)
     if lost:
         raise IncompleteError(
             f"{lost:,} of the files and pages could not be read",
-            remedy="scan them again, or give another FORM.toml for other forms",
+            remedy="scan them again, place them by hand in mnistry form review "
+            f"{'DIR, after --batch DIR' if batch is None else batch}, or give another FORM.toml "
+            "for other forms",
         )
 
 
