@@ -70,6 +70,14 @@ DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch
     type=options.PATH,
     help="The list that the copies were printed for: say which of them did not come back.",
 )
+@click.option(
+    "--also",
+    metavar="OLD.toml",
+    type=options.PATH,
+    multiple=True,
+    help="An older version of the form, whose sheets are read too. A batch remembers it, and those "
+    "that it was read with before.",
+)
 @options.output("OUT", "Write a table: .csv, .parquet or .xlsx.", show_default="CSV to stdout")
 def read(
     form_path: Path,
@@ -81,6 +89,7 @@ def read(
     model: str | None,
     risk: str | None,
     each: Path | None,
+    also: tuple[Path, ...],
     output: Path | None,
 ) -> None:
     """Read filled forms: scans and photos, in any order and turned in any way.
@@ -90,7 +99,7 @@ def read(
     named, and the exit code is then 8; mnistry form review lets you place them.
     """
     from mnistry.cli.read import open_reader
-    from mnistry.forms import copies, loading
+    from mnistry.forms import copies, loading, versions
     from mnistry.forms import output as results
     from mnistry.forms import risk as of_risk
     from mnistry.forms.store import Store
@@ -106,6 +115,7 @@ def read(
     asked = None if risk is None else of_risk.parse(risk)
     printed = () if each is None else copies.of_list(each)
     form = loading.load(form_path)
+    older = [_older(path, form) for path in also]
     if output is not None:
         common.check_output(output, form_path, *paths)
         results.files(form, [], output)  # refuses a wrong ending before anything is read
@@ -115,6 +125,8 @@ def read(
     with Store(batch) as store:
         if risk is not None:
             of_risk.keep(store, asked)
+        for one in older:
+            versions.remember(store, one)
         outcome = read_scans(form, store, paths, reader, jobs)
         if watch is not None:
             _watch(form, reader, store, watch)
@@ -134,14 +146,38 @@ def read(
         _finish(found, aside, outcome.failed, batch)
 
 
+def _older(path: Path, form: "Form") -> "Form":
+    """Load an older version of a form.
+
+    Raises
+    ------
+    UsageError
+        If its sheets could not be told from the form's, or have another title.
+    """
+    from mnistry.forms import loading
+
+    older = loading.load(path)
+    if older.template is not None:
+        raise UsageError(
+            "it has a template, so its sheets do not say their version", where=path,
+            expected="a form that was printed by mnistry form make",
+        )  # fmt: skip
+    if older.identity != form.identity:
+        raise UsageError(
+            "another form", where=path, expected=f"a form with the title {form.title!r}",
+            remedy="read its sheets into a batch of their own",
+        )  # fmt: skip
+    return older
+
+
 def read_scans(
     form: "Form", store: "Store", paths: Sequence[Path], reader: "Reader", jobs: int = 1
 ) -> "Outcome":
     """Read files, and those in folders, into a batch; say what could not be read."""
     from mnistry.forms import batch as batches
-    from mnistry.forms import form_json
+    from mnistry.forms import versions
 
-    store.set_meta("form", form_json.dumps(form))
+    versions.keep(store, form)
     with _progress() as progress, common.quiet_libraries():
         files, unread = _files(paths)
         outcome = batches.read(form, reader, store, files, processes=jobs, progress=progress)

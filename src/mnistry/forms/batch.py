@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.errors import DataError, Notice
-from mnistry.forms import loading
+from mnistry.forms import loading, versions
 from mnistry.forms.definition import Form
 from mnistry.forms.placement import Placement
 from mnistry.forms.reading import FormReader, PageReading
@@ -71,15 +71,22 @@ class Outcome:
     notes: list[str]
 
 
-def version_of(form: Form, model: str | os.PathLike[str] | bytes | None = None) -> str:
+def version_of(
+    form: Form,
+    model: str | os.PathLike[str] | bytes | None = None,
+    older: Iterable[str] = (),
+) -> str:
     """Return a digest of all that decides how sheets are read.
 
-    That is FORM.toml, its template and its lists, and the network: `mnistry.Reader.model`.
+    That is FORM.toml, its template and its lists, the network: `mnistry.Reader.model`, and which
+    older versions of the form are known.
     """
     digest = hashlib.sha256(f"{_READER_VERSION} {form.template_digest}".encode())
     digest.update(form.path.read_bytes())
     for entry in form.entries().values():
         digest.update(repr(entry.listed).encode())
+    for version in sorted(older):
+        digest.update(version.encode())
     if model is not None:
         if not isinstance(model, bytes):
             model, _ = run_directory.find_network(model)
@@ -118,7 +125,8 @@ def read(
     Outcome
         What could not be opened, and other messages.
     """
-    version = version_of(form, reader.model)
+    older = versions.older(store, form)
+    version = version_of(form, reader.model, older)
     if not isinstance(reader.model, bytes):  # for pages that a person places later
         model = "" if reader.model is None else Path(reader.model).absolute()
         store.set_meta("model", files.path_text(model))
@@ -127,8 +135,8 @@ def read(
     tasks = _tasks(store, given, version, outcome)
     done = jobs.in_order(
         _work, tasks, processes, given_up=_given_up, start=_start,
-        arguments=(form.path, reader.model),
-    ) if processes > 1 else map(_Worker(form, reader).read, tasks)  # fmt: skip
+        arguments=(form.path, reader.model, older),
+    ) if processes > 1 else map(_Worker(form, reader, older).read, tasks)  # fmt: skip
     lines: list[tuple[tuple[bool, float], ...]] = []
     for task, page in done:
         progress(_name(task))
@@ -294,7 +302,7 @@ def read_page(
         picture = cv2.imencode(".jpg", found.picture, flags)[1].tobytes()
     return NewPage(
         number, found.page, found.serial, found.turned, found.answers, found.problem,
-        found.problems, found.pattern, picture, found.lines,
+        found.problems, found.pattern, picture, found.lines, found.paper,
     )  # fmt: skip
 
 
@@ -307,8 +315,8 @@ def scan(path: Path, number: int) -> NDArray[np.uint8]:
 class _Worker:
     """Reads one page after the other."""
 
-    def __init__(self, form: Form, reader: Reader) -> None:
-        self._reader = FormReader(form, reader)
+    def __init__(self, form: Form, reader: Reader, older: Mapping[str, Form]) -> None:
+        self._reader = FormReader(form, reader, older)
 
     def read(self, task: Task) -> tuple[Task, NewPage]:
         return task, read_page(self._reader, Path(task.path), task.number, task.placement)
@@ -317,10 +325,12 @@ class _Worker:
 _workers: list[_Worker] = []  # the one worker of this process, after `_start`
 
 
-def _start(path: Path, model: str | os.PathLike[str] | bytes | None) -> None:
+def _start(
+    path: Path, model: str | os.PathLike[str] | bytes | None, older: Mapping[str, Form]
+) -> None:
     cv2.setNumThreads(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes there about damaged files
-    _workers.append(_Worker(loading.load(path), Reader(model, threads=1)))
+    _workers.append(_Worker(loading.load(path), Reader(model, threads=1), older))
 
 
 def _work(task: Task) -> tuple[Task, NewPage]:

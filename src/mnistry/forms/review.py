@@ -21,7 +21,7 @@ from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
 from mnistry.forms.placing import Placing, Pointed
 from mnistry.forms.reading import KEPT_SCALE, NOT_FOUND
-from mnistry.forms.rules import Key, name_of, value_text
+from mnistry.forms.rules import Key, keys_of, name_of, value_text
 from mnistry.forms.store import (
     SECOND,
     Decision,
@@ -181,7 +181,7 @@ class _Batch:
     def __init__(self, form: Form, store: Store) -> None:
         self.form, self.store = form, store
         self.entries = form.entries()
-        self.keys = output.keys_of(form)
+        self.keys = keys_of(form)
         self._pages_of_form = output.pages_of(form)
         self._version = -1
         self._pictures: dict[str, crops.Picture] = {}

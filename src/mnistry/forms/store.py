@@ -49,7 +49,8 @@ CREATE TABLE IF NOT EXISTS sheets (id INTEGER PRIMARY KEY, serial INTEGER);
 CREATE TABLE IF NOT EXISTS pages (
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files, number INTEGER NOT NULL,
     sheet INTEGER REFERENCES sheets, page INTEGER, turned INTEGER, same_as INTEGER,
-    problem TEXT, problems TEXT NOT NULL, pattern BLOB, picture TEXT, UNIQUE (file, number));
+    problem TEXT, problems TEXT NOT NULL, pattern BLOB, picture TEXT, paper TEXT,
+    UNIQUE (file, number));
 CREATE TABLE IF NOT EXISTS fields (
     sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL, row INTEGER NOT NULL,
     name TEXT NOT NULL, text TEXT NOT NULL, value TEXT NOT NULL, confidence REAL NOT NULL,
@@ -143,10 +144,13 @@ class Page:
         Degrees clockwise by which the scan was turned: 0, 90, 180 or 270.
     is_double
         Whether it is another scan of a page that the batch has already.
-    is_foreign
-        Whether a person says that it is no page of the form.
     picture
         The name of its picture in the batch; None if there is none.
+    is_foreign
+        Whether a person says that it is no page of the form.
+    paper
+        `mnistry.forms.definition.Form.paper` of the form that it was read by; None if that is not
+        known.
     """
 
     file: str
@@ -158,6 +162,7 @@ class Page:
     is_double: bool
     picture: str | None
     is_foreign: bool = False
+    paper: str | None = None
 
 
 @dataclass(frozen=True)
@@ -239,6 +244,25 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class OlderVersion:
+    """What is known of a sheet's form, if it is an older version; see `mnistry.forms.versions`.
+
+    Attributes
+    ----------
+    version
+        Its version.
+    pages
+        The numbers of its pages that have fields.
+    lacks
+        The names of fields that it lacks, and of columns as ``table.column``.
+    """
+
+    version: str
+    pages: frozenset[int]
+    lacks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Sheet:
     """A sheet: its pages, what the machine read, and the latest decision about each field.
 
@@ -251,6 +275,8 @@ class Sheet:
         decides.
     deciders
         Who decided about each field; of one in `differing`, both persons.
+    older
+        Its version, if that is an older one.
     """
 
     id: int
@@ -261,6 +287,12 @@ class Sheet:
     disputed: frozenset[Key] = frozenset()
     differing: frozenset[Key] = frozenset()
     deciders: dict[Key, frozenset[str]] = field(default_factory=dict)
+    older: OlderVersion | None = None
+
+    @property
+    def paper(self) -> str | None:
+        """What it is printed on; see `Page.paper`."""
+        return next((page.paper for page in self.pages if page.paper is not None), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,6 +309,7 @@ class NewPage:
     pattern: NDArray[np.uint8] | None
     picture: bytes | None
     lines: tuple[tuple[bool, float], ...] = ()
+    paper: str | None = None
 
 
 class Store:
@@ -317,6 +350,9 @@ class Store:
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
                     self._database.execute(statement)
+                columns = self._database.execute("PRAGMA table_info(pages)")
+                if "paper" not in {name for _, name, *_ in columns}:  # made by an earlier build
+                    self._database.execute("ALTER TABLE pages ADD COLUMN paper TEXT")
                 self._database.execute(
                     "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),)
                 )
@@ -355,6 +391,12 @@ class Store:
         """Note something under a name."""
         with self._transaction():
             self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    @_reads
+    def metas(self, beginning: str) -> list[str]:
+        """Return what was noted under names with this beginning, in the order of noting."""
+        rows = self._database.execute("SELECT name, value FROM meta ORDER BY rowid")
+        return [str(value) for name, value in rows if name.startswith(beginning)]
 
     def add_file(self, path: str | Path, sha256: str) -> int:
         """Return the number of a file, which is added if its content is new."""
@@ -434,11 +476,12 @@ class Store:
                 sheet, same_as = self._place(file, new, problems)
             self._database.execute(
                 "INSERT INTO pages (id, file, number, sheet, page, turned, same_as, problem,"
-                " problems, pattern, picture) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " problems, pattern, picture, paper)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     None if row is None else row[0], file, new.number, sheet, new.page,
                     new.turned, same_as, new.problem, json.dumps(problems),
-                    None if new.pattern is None else new.pattern.tobytes(), picture,
+                    None if new.pattern is None else new.pattern.tobytes(), picture, new.paper,
                 ),
             )  # fmt: skip
             if sheet is not None:
@@ -502,23 +545,31 @@ class Store:
     def _place(self, file: int, new: NewPage, problems: list[str]) -> tuple[int | None, int | None]:
         """Return the sheet that a page belongs to; or None, and the page that it is a copy of."""
         others = self._database.execute(
-            "SELECT pages.id, pages.pattern, pages.sheet, sheets.serial FROM pages JOIN sheets"
-            " ON pages.sheet = sheets.id WHERE pages.page = ?",
+            "SELECT pages.id, pages.pattern, pages.sheet, sheets.serial, pages.paper FROM pages"
+            " JOIN sheets ON pages.sheet = sheets.id WHERE pages.page = ?",
             (new.page,),
         ).fetchall()
-        for page, pattern, sheet, serial in others:
-            looks_the_same = serial == new.serial and _is_same(pattern, new.pattern)
+        for page, pattern, sheet, serial, paper in others:
+            looks_the_same = (
+                serial == new.serial
+                and not (paper and new.paper and paper != new.paper)
+                and _is_same(pattern, new.pattern)
+            )
             if looks_the_same and self._says_the_same(sheet, new):
                 return None, page
         if new.serial:
-            taken = [sheet for _, _, sheet, serial in others if serial == new.serial]
+            taken = [sheet for _, _, sheet, serial, _ in others if serial == new.serial]
             rows = self._database.execute(
                 "SELECT id FROM sheets WHERE serial = ? ORDER BY id", (new.serial,)
             ).fetchall()
-            free = [sheet for (sheet,) in rows if sheet not in taken]
+            free = [
+                sheet
+                for (sheet,) in rows
+                if sheet not in taken and not self._is_other_paper(sheet, new)
+            ]
             if free:
                 return free[0], None
-            if taken:
+            if rows:
                 problems.append(f"the serial {new.serial} is on another sheet too")
         else:
             row = self._database.execute(
@@ -530,12 +581,19 @@ class Store:
                 present = self._database.execute(
                     "SELECT 1 FROM pages WHERE sheet = ? AND page = ?", (row[0], new.page)
                 ).fetchone()
-                if present is None:
+                if present is None and not self._is_other_paper(row[0], new):
                     return int(row[0]), None
         added = self._database.execute(
             "INSERT INTO sheets (serial) VALUES (?)", (new.serial or None,)
         )
         return added.lastrowid, None
+
+    def _is_other_paper(self, sheet: int, new: NewPage) -> bool:
+        """Whether a sheet is of another version of the form than a page."""
+        other = self._database.execute(
+            "SELECT 1 FROM pages WHERE sheet = ? AND paper <> ?", (sheet, new.paper)
+        )
+        return other.fetchone() is not None
 
     def _says_the_same(self, sheet: int, new: NewPage) -> bool:
         """Whether fields that are sure both in a sheet and on a new page have the same values."""
@@ -740,7 +798,8 @@ class Store:
             " pages.problems, pages.turned, pages.same_as, pages.picture, other_files.path,"
             " other.number, EXISTS (SELECT 1 FROM placements WHERE undone IS NULL"
             " AND placements.file = pages.file AND placements.number = pages.number"
-            " AND placements.page IS NULL) FROM pages JOIN files ON pages.file = files.id"
+            " AND placements.page IS NULL), pages.paper"
+            " FROM pages JOIN files ON pages.file = files.id"
             " LEFT JOIN pages AS other ON pages.same_as = other.id"
             " LEFT JOIN files AS other_files ON other.file = other_files.id"
             " ORDER BY pages.file, pages.number"
@@ -750,7 +809,7 @@ class Store:
                 problem = f"the same page as {row[9]}, page {row[10]}"
             yield row[0], Page(
                 row[1], row[2], row[3], problem, tuple(json.loads(row[5])), row[6],
-                row[7] is not None, row[8], bool(row[11]),
+                row[7] is not None, row[8], bool(row[11]), row[12],
             )  # fmt: skip
 
     def picture(self, page: Page) -> bytes | None:
