@@ -156,7 +156,8 @@ def _is_of_type(entry: Field, value: Any) -> bool:
     if entry.type == "tick":
         return isinstance(value, bool)
     if entry.type in ("integer", "decimal"):
-        return isinstance(value, int | Decimal) and not isinstance(value, bool)
+        kinds = int if entry.type == "integer" else int | float | Decimal
+        return isinstance(value, kinds) and not isinstance(value, bool)
     if entry.type == "choice":
         return value in entry.options
     if entry.type == "date":

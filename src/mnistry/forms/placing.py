@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mnistry.errors import DataError, UsageError
 from mnistry.forms import batch, layout, placement
@@ -180,27 +181,26 @@ class Placing:
             If the file has changed, or cannot be decoded.
         """
         one = self.find(name)
-        said = Placement(None, who=self._who)
-        if page is not None:
-            if not 1 <= page <= len(self._layout.pages):
-                raise UsageError(f"the form has no page {page}")
-            if len(points) != POINTS:
-                raise UsageError(f"{len(points)} points", expected=f"{POINTS} points")
-            if serial is not None and not 1 <= serial <= MAX_SERIAL:
-                raise UsageError(f"the serial number {serial}", expected=f"1 to {MAX_SERIAL}")
-            if files.sha256(one.path) != one.sha256:
-                raise DataError(
-                    "it has changed since it was read", where=one.path,
-                    remedy="read it again: mnistry form read",
-                )  # fmt: skip
-            said = Placement(page, serial, tuple(points), self._form.paper, self._who)
-        new = (
-            NewPage(one.page.number, None, None, 0, {}, said.foreign, (), None, None)
-            if page is None
-            else batch.read_page(self._reader, one.path, one.page.number, said)
-        )
-        if page is not None and new.problem is not None:
-            raise UsageError(new.problem, remedy="point at the four places again")
+        if page is None:
+            said = Placement(None, who=self._who)
+            return one, said, NewPage(
+                one.page.number, None, None, 0, {}, said.foreign, (), None, None
+            )  # fmt: skip
+        if not 1 <= page <= len(self._layout.pages):
+            raise UsageError(f"the form has no page {page}")
+        if len(points) != POINTS:
+            raise UsageError(f"{len(points)} points", expected=f"{POINTS} points")
+        if serial is not None and not 1 <= serial <= MAX_SERIAL:
+            raise UsageError(f"the serial number {serial}", expected=f"1 to {MAX_SERIAL}")
+        if files.sha256(one.path) != one.sha256:
+            raise DataError(
+                "it has changed since it was read", where=one.path,
+                remedy="read it again: mnistry form read",
+            )  # fmt: skip
+        said = Placement(page, serial, tuple(points), self._form.paper, self._who)
+        new = batch.read_page(self._reader, one.path, one.page.number, said)
+        if new.problem is not None:
+            raise UsageError(new.problem)
         return one, said, new
 
     @functools.cached_property
@@ -208,7 +208,7 @@ class Placing:
         return FormReader(self._form, Reader(self._store.meta("model") or None, threads=1))
 
 
-def _jpeg(grey: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> bytes:
+def _jpeg(grey: NDArray[np.uint8]) -> bytes:
     factor = min(1.0, _SIDE / max(grey.shape))
     small = cv2.resize(
         np.ascontiguousarray(grey), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA

@@ -234,7 +234,7 @@ class FormReader:
         page, blank = self.layout.pages[placement.page - 1], self.blanks[placement.page - 1]
         rough = placement.rough(grey.shape, self.layout)
         if rough is None:
-            return PageReading(problem="these points do not lie so on a flat page")
+            return PageReading(problem="these four points cannot lie so on a flat page")
         where = alignment.refine(grey, blank, rough, alignment.BY_HAND)
         code = self._code(grey, where or rough, page)
         foreign = self._foreign(code)
