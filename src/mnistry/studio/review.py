@@ -32,7 +32,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 
 
 class Start(Answer):
-    """The fields to be looked at, in their order; and what an audit has found."""
+    """The pages and fields to be looked at, in their order; and what an audit has found."""
 
     kind: str
     title: str
