@@ -7,15 +7,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from mnistry.forms import form_json, loading
 from mnistry.forms.review import Review
-from mnistry.forms.store import Store
+from mnistry.forms.store import NewPage, Store
 from mnistry.studio.review import create
+from mnistry.system import files
 from tests import serving
 from tests.forms import batches
+from tests.forms.test_placing import photo, pointed
+from tests.forms.test_reading import PRINTED
 
 pytestmark = pytest.mark.slow
 
@@ -206,6 +211,55 @@ def test_a_server_that_is_gone_at_the_end_is_reported(page) -> None:
     page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError()); }")
     page.keyboard.press("Enter")
     expect(page.locator("#trouble")).to_contain_text("the server does not answer")
+
+
+def test_a_page_is_placed_by_four_clicks_in_its_turned_scan_and_taken_back(
+    chromium, tmp_path: Path
+) -> None:
+    (tmp_path / "FORM.toml").write_text(PRINTED, "utf-8")
+    form, scan = loading.load(tmp_path / "FORM.toml"), tmp_path / "scan.png"
+    cv2.imwrite(str(scan), np.rot90(photo(form), 2))
+    with Store(tmp_path / "batch") as store:
+        aside = NewPage(1, None, None, 0, {}, "it is too steep", (), None, None)
+        store.add_page(store.add_file(scan, files.sha256(scan)), aside)
+        with serving.serve(create(Review(form, store, "eva"))) as address:
+            page = chromium.new_page(viewport={"width": 390, "height": 800})
+            page.goto(address)
+            expect(page.locator("#page-why")).to_have_text("it is too steep")
+            for width in (390, 900):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+                found = axe_playwright.Axe().run(page)
+                assert not found.violations_count, (width, found.generate_report())
+            for quarters in (1, 2):
+                page.click("#turn")
+                expect(page.locator(f"#scan img[src$='quarters={quarters}']")).to_be_visible()
+            page.click("#put")
+            expect(page.locator("#page-asks")).to_have_text("All four points are needed.")
+            points = [point[2:] for point in pointed(form)]
+            for across, down in [points[0], points[1], points[2], (0.5, 0.5)]:
+                click(page, "#scan img", across, down)
+            page.keyboard.press("Enter")
+            expect(page.locator("#page-asks")).to_contain_text("What is printed was not found")
+            assert store.sheets() == []
+            click(page, "#scan img", *points[3])
+            page.fill("#serial", "17")
+            page.keyboard.press("Enter")
+            expect(page.locator("#said")).to_contain_text("placed as page 1, 6 fields")
+            assert [sheet.serial for sheet in store.sheets()] == [17]
+            page.keyboard.press("Control+z")
+            expect(page.locator("#page-why")).to_have_text("it is too steep")
+            page.click("#foreign")
+            expect(page.locator("#finished-title")).to_be_visible()
+            assert [one.is_foreign for one in store.set_aside()] == [True]
+            page.close()
+
+
+def click(page, picture: str, across: float, down: float) -> None:
+    """Click in a picture, at shares of its width and height."""
+    box = page.locator(picture).bounding_box()
+    where = {"x": across * box["width"], "y": down * box["height"]}
+    page.locator(picture).click(position=where)
 
 
 def test_the_command_serves_an_audit_and_ends_with_its_report(chromium, folder) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from mnistry.forms import risk
 from mnistry.forms.loading import load
+from mnistry.forms.placement import Placement
 from mnistry.forms.rules import key
-from mnistry.forms.store import Store
+from mnistry.forms.store import NewPage, Store
 from tests.forms import filled
 
 
@@ -76,6 +77,42 @@ def test_pages_that_are_not_placed_are_named_with_exit_code_8(mnistry_command, s
     assert f"{other}, page 1: it is not a page of this form" in read.err
     assert str(scans / "note.txt") in read.err
     assert len(read.out.splitlines()) == 3
+    (scans / "note.txt").unlink()
+    folder = scans.parent / "batch"
+    read = mnistry_command("form", "read", scans.parent / "FORM.toml", scans, "--batch", folder)
+    assert f"place them by hand in mnistry form review {folder}" in read.err
+    with Store(folder) as store:  # as if a person said that it is none
+        page = NewPage(1, None, None, 0, {}, "it is none", (), None, None)
+        store.add_page(store.unplaced()[0].file, page, Placement(None))
+    read = mnistry_command("form", "read", scans.parent / "FORM.toml", "--batch", folder)
+    assert (read.code, "it is none" in read.err) == (0, True)
+
+
+def test_a_sheet_of_an_older_version_is_read_if_that_is_given_or_remembered(
+    mnistry_command, tmp_path: Path
+) -> None:
+    new, old, scan = tmp_path / "FORM.toml", tmp_path / "OLD.toml", tmp_path / "scan.png"
+    text = 'title = "t"\n[[field]]\nname = "a"\ntype = "digits"\nlength = 3\n'
+    old.write_text(text)
+    new.write_text(text + '[[field]]\nname = "b"\ntype = "tick"\n')
+    (page,) = filled.printed(load(old), {key("a"): "049"}, serial=3)
+    cv2.imwrite(str(scan), filled.scan(page, scale=0.8))
+    read = mnistry_command("form", "read", new, scan, "--batch", tmp_path / "batch")
+    assert read.code == 8
+    assert "mnistry form read --also OLD.toml reads both" in read.err
+    read = mnistry_command("form", "read", new, "--batch", tmp_path / "batch", "--also", old)
+    assert read.code == 0, read.err
+    table = tmp_path / "out.csv"
+    read = mnistry_command("form", "read", new, "--batch", tmp_path / "batch", "-o", table)
+    (row,) = csv.DictReader(table.read_text().splitlines())
+    version = load(old).version
+    assert (row["a"], row["b"], row["serial"]) == ("049", "", "3")
+    assert row["problems"] == f"it is of version {version}, which lacks b"
+    old.write_text(text.replace('"t"', '"u"'))
+    other = mnistry_command("form", "read", new, scan, "--also", old)
+    assert (other.code, "a form with the title 't'" in other.err) == (2, True)
+    template = mnistry_command("form", "read", new, scan, "--also", filled.write_form(tmp_path))
+    assert (template.code, "it has a template" in template.err) == (2, True)
 
 
 def test_what_cannot_be_done_is_refused(mnistry_command, scans: Path, tmp_path: Path) -> None:

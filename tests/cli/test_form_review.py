@@ -9,7 +9,7 @@ import uvicorn
 
 from mnistry.forms import form_json
 from mnistry.forms.answers import Answer
-from mnistry.forms.store import Decision, Store
+from mnistry.forms.store import Decision, NewPage, Store
 from tests.forms import batches
 
 
@@ -46,6 +46,23 @@ def test_fields_without_a_picture_are_told(mnistry_command, tmp_path: Path) -> N
         store.forget()
     told = mnistry_command("form", "review", folder)
     assert "1 more to be checked, of which there is no picture" in told.err
+
+
+def test_pages_to_be_placed_are_told_and_those_whose_files_are_gone(
+    mnistry_command, tmp_path: Path
+) -> None:
+    folder = batch(tmp_path)
+    (tmp_path / "a.png").touch()
+    with Store(folder) as store:
+        for name in ("a.png", "b.png"):
+            page = NewPage(1, None, None, 0, {}, "it is blank", (), None, None)
+            store.add_page(store.add_file(tmp_path / name, name), page)
+    told = mnistry_command("form", "review", folder, "--port", 0)
+    assert "1 page to be placed\n0 fields to be looked at\n" in told.err
+    assert "1 page set aside cannot be placed: the files are not where they were" in told.err
+    assert "/?token=" in told.out
+    second = mnistry_command("form", "review", folder, "--second")
+    assert (second.out, second.err) == ("", "0 fields to be looked at\n")
 
 
 def test_an_audit_that_is_done_prints_its_figures(mnistry_command, tmp_path: Path) -> None:

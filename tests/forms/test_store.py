@@ -10,6 +10,7 @@ import pytest
 
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.forms.answers import CHECK, OK, Answer
+from mnistry.forms.placement import Placement
 from mnistry.forms.rules import key
 from mnistry.forms.store import Decision, NewPage, Store
 
@@ -19,7 +20,11 @@ def page(
 ) -> NewPage:
     """A page of a form; pages with the same `ink` show the same handwriting."""
     pattern = np.random.default_rng([ink, of]).integers(0, 255, (4, 3, 12)).astype(np.uint8)
-    answers = {key(f"field{of}"): Answer(value, Decimal(value), 0.9, CHECK, "why", ((value, 0.9),))}
+    answers = {
+        key(f"field{of}"): Answer(
+            value, Decimal(value), 0.9, CHECK, "why", ((value, 0.9),), page=of
+        )
+    }
     return NewPage(number, of, serial, 0, answers, None, (), pattern, b"picture")
 
 
@@ -62,6 +67,68 @@ def test_fault_124_a_killed_process_leaves_the_page_whole_or_not_at_all(
         assert not again.has_page(file, 2)
         again.add_page(file, page(2, ink=2))
         assert len(again.sheets()) == 2
+
+
+def aside(number: int = 1) -> NewPage:
+    """A page that was not found."""
+    return NewPage(number, None, None, 0, {}, "it is blank", (), None, None)
+
+
+def test_fault_124_a_process_killed_while_a_page_is_placed_leaves_it_aside_or_placed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Placement(1, 7, ((0.0, 1.0, 0.1, 0.2),) * 4, "paper", "eva")
+    store = Store(tmp_path / "batch")
+    file = store.add_file("a.pdf", "aa")
+    store.add_page(file, aside())
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mnistry.forms.store._row", dies)
+    with pytest.raises(KeyboardInterrupt):
+        store.add_page(file, page(serial=7), said)
+    monkeypatch.undo()
+    with Store(tmp_path / "batch") as again:
+        assert (again.placement(file, 1), len(again.unplaced())) == (None, 1)
+        again.add_page(file, page(serial=7), said)
+        assert (again.placement(file, 1), again.unplaced(), again.set_aside()) == (said, [], [])
+        assert [sheet.serial for sheet in again.sheets()] == [7]
+
+
+def test_fault_125_a_page_that_two_people_place_is_placed_once() -> None:
+    with Store(None) as store:
+        file = store.add_file("a.pdf", "aa")
+        store.add_page(file, aside())
+        store.add_page(file, page(serial=7), Placement(1, 7, who="eva"))
+        for late in (Placement(1, 8, who="ben"), Placement(None, who="ben")):
+            with pytest.raises(UsageError, match="meanwhile"):
+                store.add_page(file, page(serial=late.serial), late)
+        assert [sheet.serial for sheet in store.sheets()] == [7]
+
+
+def test_what_was_placed_last_is_taken_back_first_and_only_if_nothing_rests_on_it() -> None:
+    with Store(None) as store:
+        file = store.add_file("a.pdf", "aa")
+        store.add_page(file, page(1, of=1, serial=7))
+        store.add_page(file, aside(2))
+        (unplaced,) = store.unplaced()
+        store.decide(1, key("field1"), Decision("12", Decimal(12), who="eva"))
+        store.add_page(file, page(2, of=2, serial=7), Placement(2, 7, who="eva"))
+        store.decide(1, key("field2"), Decision("13", Decimal(13), who="ben"))
+        with pytest.raises(UsageError, match="somebody has decided"):
+            store.undo("eva")
+        assert store.undo("ben") == (1, key("field2"))
+        assert store.undo("eva") == unplaced.id
+        assert [one.page.problem for one in store.unplaced()] == ["it is blank"]
+        (sheet,) = store.sheets()
+        assert set(sheet.answers) == set(sheet.decisions) == {key("field1")}
+        assert store.undo("eva") == (1, key("field1"))
+        store.add_page(file, page(2, of=2, serial=7), Placement(2, 7, who="eva"))
+        store.draw([(1, key("field2"), Decimal(12))])
+        store.audit(store.drawn()[0].id, Decision("12", Decimal(12), who="ben"))
+        with pytest.raises(UsageError, match="somebody has decided"):
+            store.undo("eva")
 
 
 def test_fault_119_the_same_paper_scanned_twice_is_told(tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from fastapi.testclient import TestClient
 
 from mnistry.forms.definition import Form
 from mnistry.forms.review import Audit, Report, Review
-from mnistry.forms.store import Store
+from mnistry.forms.store import NewPage, Store
 from mnistry.server.guard import Access
 from mnistry.studio import app as studio
 from mnistry.studio.app import Studio
 from mnistry.studio.app import create as create_studio
 from mnistry.studio.network import Network
 from mnistry.studio.review import create, summary
+from mnistry.system import files
 from tests.forms import batches
 
 BASE = "http://127.0.0.1:8000"
@@ -67,10 +68,36 @@ def test_a_contested_reading_is_not_in_the_answer(client: TestClient) -> None:
     assert "17" not in found.text
 
 
+def test_a_page_that_was_set_aside_is_shown_and_said_to_be_none(
+    form: Form, store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.png"
+    cv2.imwrite(str(path), np.full((300, 200), 240, np.uint8))
+    aside = NewPage(1, None, None, 0, {}, "it is blank", (), None, None)
+    store.add_page(store.add_file(path, files.sha256(path)), aside)
+    with TestClient(create(Review(form, store, "eva")), base_url=BASE) as asking:
+        name = asking.get("/api/review").json()["names"][0]
+        view = asking.get("/api/review/page", params={"name": name}).json()
+        assert (view["why"], view["has_serial"]) == ("it is blank", True)
+        assert view["pages"][0]["points"] == [[10, 10], [200, 10], [200, 287], [10, 287]]
+        for path, given in (("scan", {"name": name, "quarters": 1}), ("blank", {"page": 1})):
+            shown = asking.get(f"/api/review/{path}.jpg", params=given)
+            assert shown.headers["content-type"] == "image/jpeg"
+        points = [[*point, 0.5, 0.5] for point in view["pages"][0]["points"]]
+        for wrong in ({"page": 1, "points": points}, {"page": 9, "points": points}, {}):
+            assert asking.post("/api/review/pages", json={"name": name, **wrong}).status_code == 400
+        step = asking.post("/api/review/pages", json={"name": name, "page": None}).json()
+        assert (step["about"], step["removed"]) == (name, [name])
+        assert store.unplaced() == []
+        assert asking.post("/api/review/undo", json={}).json()["added"] == [name]
+    with TestClient(create(Audit(form, store, "eva")), base_url=BASE) as asking:
+        assert asking.get("/api/review/page", params={"name": name}).status_code == 400
+
+
 def test_the_page_and_its_parts_are_served(client: TestClient) -> None:
     page = client.get("/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
-    for part in ("review.js", "review.css", "pure/review.js", "studio.css"):
+    for part in ("review.js", "placing.js", "review.css", "pure/review.js", "studio.css"):
         assert client.get(f"/static/{part}").status_code == 200
 
 

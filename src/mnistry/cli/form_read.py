@@ -70,6 +70,14 @@ DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch
     type=options.PATH,
     help="The list that the copies were printed for: say which of them did not come back.",
 )
+@click.option(
+    "--also",
+    metavar="OLD.toml",
+    type=options.PATH,
+    multiple=True,
+    help="An older version of the form, whose sheets are read too. A batch remembers it, and those "
+    "that it was read with before.",
+)
 @options.output("OUT", "Write a table: .csv, .parquet or .xlsx.", show_default="CSV to stdout")
 def read(
     form_path: Path,
@@ -81,16 +89,17 @@ def read(
     model: str | None,
     risk: str | None,
     each: Path | None,
+    also: tuple[Path, ...],
     output: Path | None,
 ) -> None:
     """Read filled forms: scans and photos, in any order and turned in any way.
 
     A field that is uncertain, or breaks a rule of the form, has a ? in its cell
-    and is named in the column problems. Pages that are not
-    recognised are named, and the exit code is then 8.
+    and is named in the column problems. Pages that are not recognised are
+    named, and the exit code is then 8; mnistry form review lets you place them.
     """
     from mnistry.cli.read import open_reader
-    from mnistry.forms import copies, loading
+    from mnistry.forms import copies, loading, versions
     from mnistry.forms import output as results
     from mnistry.forms import risk as of_risk
     from mnistry.forms.store import Store
@@ -106,6 +115,7 @@ def read(
     asked = None if risk is None else of_risk.parse(risk)
     printed = () if each is None else copies.of_list(each)
     form = loading.load(form_path)
+    older = [_older(path, form) for path in also]
     if output is not None:
         common.check_output(output, form_path, *paths)
         results.files(form, [], output)  # refuses a wrong ending before anything is read
@@ -115,6 +125,8 @@ def read(
     with Store(batch) as store:
         if risk is not None:
             of_risk.keep(store, asked)
+        for one in older:
+            versions.remember(store, one)
         outcome = read_scans(form, store, paths, reader, jobs)
         if watch is not None:
             _watch(form, reader, store, watch)
@@ -131,7 +143,31 @@ def read(
             for table in results.tables(form, found)[:1]:
                 click.echo(results.write_csv(table).decode(), nl=False)
         _tell_missing(printed, found)
-        _finish(found, aside, outcome.failed)
+        _finish(found, aside, outcome.failed, batch)
+
+
+def _older(path: Path, form: "Form") -> "Form":
+    """Load an older version of a form.
+
+    Raises
+    ------
+    UsageError
+        If its sheets could not be told from the form's, or have another title.
+    """
+    from mnistry.forms import loading
+
+    older = loading.load(path)
+    if older.template is not None:
+        raise UsageError(
+            "it has a template, so its sheets do not say their version", where=path,
+            expected="a form that was printed by mnistry form make",
+        )  # fmt: skip
+    if older.identity != form.identity:
+        raise UsageError(
+            "another form", where=path, expected=f"a form with the title {form.title!r}",
+            remedy="read its sheets into a batch of their own",
+        )  # fmt: skip
+    return older
 
 
 def read_scans(
@@ -139,9 +175,9 @@ def read_scans(
 ) -> "Outcome":
     """Read files, and those in folders, into a batch; say what could not be read."""
     from mnistry.forms import batch as batches
-    from mnistry.forms import form_json
+    from mnistry.forms import versions
 
-    store.set_meta("form", form_json.dumps(form))
+    versions.keep(store, form)
     with _progress() as progress, common.quiet_libraries():
         files, unread = _files(paths)
         outcome = batches.read(form, reader, store, files, processes=jobs, progress=progress)
@@ -211,7 +247,9 @@ def _tell_missing(printed: "Sequence[Copy]", found: "Sequence[Result]") -> None:
         common.note(f"serial {serial} is not on the list")
 
 
-def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence[str]) -> None:
+def _finish(
+    found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence[str], batch: Path | None
+) -> None:
     """Say what is to be done, and raise `IncompleteError` if pages could not be placed."""
     checks = sum(len(one.to_check) for one in found)
     fields = sum(len(one.answers) for one in found)
@@ -225,11 +263,13 @@ def _finish(found: "Sequence[Result]", aside: "Sequence[Page]", failed: Sequence
             common.note(printable(f"{one.file}, page {one.page}: {count}, see the table"))
     for page in aside:
         common.say(_aside(page))
-    lost = len(failed) + sum(not page.is_double for page in aside)
+    lost = len(failed) + sum(not (page.is_double or page.is_foreign) for page in aside)
     if lost:
         raise IncompleteError(
             f"{lost:,} of the files and pages could not be read",
-            remedy="scan them again, or give another FORM.toml for other forms",
+            remedy="scan them again, place them by hand in mnistry form review "
+            f"{'DIR, after --batch DIR' if batch is None else batch}, or give another FORM.toml "
+            "for other forms",
         )
 
 

@@ -44,9 +44,11 @@ def login_name() -> str:
 def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, port: int) -> None:
     """Look at the fields that are to be checked, in the browser, until Ctrl-C.
 
-    Each is shown as a picture. Enter confirms what was read; where the readings
-    disagree or a rule is broken, type what is written. Each decision is kept
-    before the next field is shown, and is never changed by reading again.
+    Pages that were not recognised come first: you say which page of the form
+    each of them is, and click on four of its points. Then each field is shown
+    as a picture. Enter confirms what was read; where the readings disagree or a
+    rule is broken, type what is written. Each decision is kept before the next
+    field is shown, and is never changed by reading again.
     """
     from mnistry.forms import risk as of_risk
     from mnistry.forms.review import Review
@@ -59,10 +61,16 @@ def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, p
             of_risk.keep(store, asked)
         who = login_name() if reviewer is None else reviewer
         session = Review(form, store, who, second=second)
-        common.say(f"{counted_noun(len(session.names()), 'field')} to be looked at")
+        pages, fields = session.counts
+        if pages:
+            common.say(f"{counted_noun(pages, 'page')} to be placed")
+        common.say(f"{counted_noun(fields, 'field')} to be looked at")
         if session.unseen:
             common.note(f"{session.unseen:,} more to be checked, of which there is no picture")
-        if session.names():
+        if session.unseen_pages:
+            files = counted_noun(session.unseen_pages, "page")
+            common.note(f"{files} set aside cannot be placed: the files are not where they were")
+        if pages or fields:
             serve(session, port, on_ready=click.echo)
 
 

@@ -31,6 +31,10 @@ _MARKER_SIDE, _LEAST_MARKERS, _MARKERS_OFF = 1800, 2, 3.0
 _CORNERS, _APART = 120, 6.0
 # Half of the side of a patch round a corner, and how far from its expected place it may lie, in mm.
 _PATCH, _REACH = 2.0, 1.5
+# How far a corner may lie from where four points that a person pointed at place it, in mm.
+BY_HAND = 5.0
+# The least area of a triangle of these points, as a share of the square of their extent.
+_SLIM = 0.005
 # A corner whose patch correlates less than this was not found.
 _FOUND = 0.5
 # The share of the corners that must be found, and the least median correlation of all corners: a
@@ -261,6 +265,37 @@ def by_markers(
     return where if off.max() < _MARKERS_OFF * where.scale else None
 
 
+def by_points(on_page: Points, in_scan: Points, size: tuple[float, float]) -> Alignment | None:
+    """Return where a page lies, from four of its points that a person pointed at.
+
+    Return None if they cannot be points of one flat page: because two were swapped, or because
+    three of them lie nearly in a line.
+
+    Parameters
+    ----------
+    on_page
+        ``float64``, shape ``(4, 2)``: x and y in millimetres.
+    in_scan
+        Where the same points are in the scan, in pixels.
+    size
+        The page's width and height in millimetres.
+    """
+    if not (spread(on_page) and spread(in_scan)):
+        return None
+    homography = np.asarray(
+        cv2.getPerspectiveTransform(on_page.astype(np.float32), in_scan.astype(np.float32)),
+        np.float64,
+    )
+    return Alignment(homography, _UNBENT, size) if _is_plausible(homography, on_page) else None
+
+
+def spread(points: Points) -> bool:
+    """Whether no three of four points lie nearly in a line."""
+    triangles = [np.delete(points, left_out, axis=0) for left_out in range(4)]
+    least = min(abs(np.linalg.det(one[1:] - one[0])) / 2 for one in triangles)
+    return bool(least > _SLIM * np.ptp(points, axis=0).max() ** 2)
+
+
 def _features(grey: Grey, scale: float) -> tuple[Points, NDArray[np.float32]]:
     """Find features of a picture that is reduced by `scale`; their places in its own pixels."""
     rows, columns = (max(1, round(side * scale)) for side in grey.shape)
@@ -304,7 +339,7 @@ def _is_plausible(homography: NDArray[np.float64], points: Points) -> bool:
     return bool(np.linalg.det(homography) * depths[0] > 0 and (depths * depths[0] > 0).all())
 
 
-def refine(scan: Grey, blank: Blank, rough: Alignment) -> Alignment | None:
+def refine(scan: Grey, blank: Blank, rough: Alignment, reach: float = _REACH) -> Alignment | None:
     """Improve an alignment that is right to a millimetre or two; None if the page is not there.
 
     Parameters
@@ -315,12 +350,14 @@ def refine(scan: Grey, blank: Blank, rough: Alignment) -> Alignment | None:
         The page.
     rough
         Where it lies, roughly.
+    reach
+        How far it may be wrong, in millimetres.
     """
     if len(blank.corners) < _AGREEING:
         return None
     found, scores = rough, np.zeros(len(blank.corners))
     for number in range(_ROUNDS):
-        shifts, scores = _shifts(scan, blank, found, _REACH if number == 0 else _REACH / 2)
+        shifts, scores = _shifts(scan, blank, found, reach if number == 0 else _REACH / 2)
         is_found = scores > _FOUND
         if is_found.sum() < max(_AGREEING, _ENOUGH * len(scores)):
             return None

@@ -7,15 +7,18 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from mnistry.errors import DataError, Notice
-from mnistry.forms import loading
+from mnistry.forms import loading, versions
 from mnistry.forms.definition import Form
+from mnistry.forms.placement import Placement
 from mnistry.forms.reading import FormReader, PageReading
 from mnistry.forms.store import NewPage, Store
 from mnistry.images import decode, sources
@@ -48,6 +51,8 @@ class Task:
         Which page of the file it is, from 1, and how many pages the file has.
     is_last
         Whether it is the last of the file's pages to be read.
+    placement
+        What a person said of it, if it was set aside before.
     """
 
     file: int
@@ -55,6 +60,7 @@ class Task:
     number: int
     pages: int
     is_last: bool = True
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,22 @@ class Outcome:
     notes: list[str]
 
 
-def version_of(form: Form, model: str | os.PathLike[str] | bytes | None = None) -> str:
+def version_of(
+    form: Form,
+    model: str | os.PathLike[str] | bytes | None = None,
+    older: Iterable[str] = (),
+) -> str:
     """Return a digest of all that decides how sheets are read.
 
-    That is FORM.toml, its template and its lists, and the network: `mnistry.Reader.model`.
+    That is FORM.toml, its template and its lists, the network: `mnistry.Reader.model`, and which
+    older versions of the form are known.
     """
     digest = hashlib.sha256(f"{_READER_VERSION} {form.template_digest}".encode())
     digest.update(form.path.read_bytes())
     for entry in form.entries().values():
         digest.update(repr(entry.listed).encode())
+    for version in sorted(older):
+        digest.update(version.encode())
     if model is not None:
         if not isinstance(model, bytes):
             model, _ = run_directory.find_network(model)
@@ -112,20 +125,25 @@ def read(
     Outcome
         What could not be opened, and other messages.
     """
-    version = version_of(form, reader.model)
+    older = versions.older(store, form)
+    version = version_of(form, reader.model, older)
+    if not isinstance(reader.model, bytes):  # for pages that a person places later
+        model = "" if reader.model is None else Path(reader.model).absolute()
+        store.set_meta("model", files.path_text(model))
     outcome = Outcome([], [])
     given = [*_known(store, version, outcome), *paths]
     tasks = _tasks(store, given, version, outcome)
     done = jobs.in_order(
         _work, tasks, processes, given_up=_given_up, start=_start,
-        arguments=(form.path, reader.model),
-    ) if processes > 1 else map(_Worker(form, reader).read, tasks)  # fmt: skip
+        arguments=(form.path, reader.model, older),
+    ) if processes > 1 else map(_Worker(form, reader, older).read, tasks)  # fmt: skip
     lines: list[tuple[tuple[bool, float], ...]] = []
     for task, page in done:
         progress(_name(task))
         if page.lines:
             lines.append(page.lines)
-        store.add_page(task.file, page)
+        if store.placement(task.file, task.number) == task.placement:  # else placed meanwhile
+            store.add_page(task.file, page)
         if task.is_last:
             store.finish_file(task.file, task.pages, version)
     outcome.notes.extend(_dirt(lines))
@@ -247,47 +265,72 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
         if not numbers:
             store.finish_file(file, count, version)
         for number in numbers:
-            yield Task(file, str(path), number, count, number == numbers[-1])
+            said = store.placement(file, number)
+            yield Task(file, str(path), number, count, number == numbers[-1], said)
 
 
 def _name(task: Task) -> str:
     return task.path if task.pages == 1 else f"{task.path}, page {task.number}"
 
 
+def read_page(
+    reader: FormReader, path: Path, number: int, placement: Placement | None = None
+) -> NewPage:
+    """Read a page of a file; with a `problem` if that cannot be done.
+
+    Parameters
+    ----------
+    reader
+        Reads it.
+    path, number
+        The file, and which page of it, from 1.
+    placement
+        What a person says of the page; None: it is found by what is printed on it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        try:
+            grey = scan(path, number)
+            found = reader.read(grey) if placement is None else reader.read_placed(grey, placement)
+        except DataError as error:
+            found = PageReading(problem=error.what)
+        except MemoryError:
+            found = PageReading(problem="not enough memory for it")
+    picture = None
+    if found.picture is not None:
+        flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+        picture = cv2.imencode(".jpg", found.picture, flags)[1].tobytes()
+    return NewPage(
+        number, found.page, found.serial, found.turned, found.answers, found.problem,
+        found.problems, found.pattern, picture, found.lines, found.paper,
+    )  # fmt: skip
+
+
+def scan(path: Path, number: int) -> NDArray[np.uint8]:
+    """Decode a page of a file as it is read: ``uint8``, 0 for black to 255 for white."""
+    with decode.open_file(path) as document:
+        return sources.checked_page(document, number, _SIDE).grey
+
+
 class _Worker:
     """Reads one page after the other."""
 
-    def __init__(self, form: Form, reader: Reader) -> None:
-        self._reader = FormReader(form, reader)
+    def __init__(self, form: Form, reader: Reader, older: Mapping[str, Form]) -> None:
+        self._reader = FormReader(form, reader, older)
 
     def read(self, task: Task) -> tuple[Task, NewPage]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Notice)
-            try:
-                with decode.open_file(Path(task.path)) as document:
-                    page = sources.checked_page(document, task.number, _SIDE)
-                found = self._reader.read(page.grey)
-            except DataError as error:
-                found = PageReading(problem=error.what)
-            except MemoryError:
-                found = PageReading(problem="not enough memory for it")
-        picture = None
-        if found.picture is not None:
-            flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-            picture = cv2.imencode(".jpg", found.picture, flags)[1].tobytes()
-        return task, NewPage(
-            task.number, found.page, found.serial, found.turned, found.answers, found.problem,
-            found.problems, found.pattern, picture, found.lines,
-        )  # fmt: skip
+        return task, read_page(self._reader, Path(task.path), task.number, task.placement)
 
 
 _workers: list[_Worker] = []  # the one worker of this process, after `_start`
 
 
-def _start(path: Path, model: str | os.PathLike[str] | bytes | None) -> None:
+def _start(
+    path: Path, model: str | os.PathLike[str] | bytes | None, older: Mapping[str, Form]
+) -> None:
     cv2.setNumThreads(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes there about damaged files
-    _workers.append(_Worker(loading.load(path), Reader(model, threads=1)))
+    _workers.append(_Worker(loading.load(path), Reader(model, threads=1), older))
 
 
 def _work(task: Task) -> tuple[Task, NewPage]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnistry.forms import layout
 from mnistry.forms.definition import Box, Form
 from mnistry.forms.reading import KEPT_SCALE, around, key_of
-from mnistry.forms.rules import Key
+from mnistry.forms.rules import Key, keys_of
 from mnistry.forms.store import Page, Sheet, Store
 
 # Millimetres round a private field that are hidden, because people write over the edges of boxes.
@@ -32,18 +32,30 @@ class PrivateFields:
         ]
         self._places = places
         self._keys = {at for _, at, _ in places}
+        self._known, self._paper = set(keys_of(form)), form.paper
 
     def __contains__(self, at: Key) -> bool:
         """Whether a field is private."""
         return at in self._keys
 
     def boxes(self, sheet: Sheet, page: int, *, other_than: Key) -> list[Box]:
-        """Return where other private fields are on a page: by the form, and as they were read."""
-        found = [box for number, at, box in self._places if number == page and at != other_than]
+        """Return where other private fields are on a page: by the form, and as they were read.
+
+        On a sheet of an older version they are where they were read, and so are the fields that the
+        form no longer has: they may have been private.
+        """
+        is_older = sheet.paper not in (None, self._paper)
+        found = [
+            box
+            for number, at, box in self._places
+            if number == page and at != other_than and not is_older
+        ]
         return found + [
             Box(*answer.box)
             for at, answer in sheet.answers.items()
-            if answer.page == page and at != other_than and at in self
+            if answer.page == page
+            and at != other_than
+            and (at in self or (is_older and at not in self._known))
         ]
 
 

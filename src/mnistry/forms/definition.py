@@ -313,6 +313,11 @@ class Form:
         return _digest(json.dumps((_LAYOUT, page, fields, tables)))[:8]
 
     @property
+    def paper(self) -> str:
+        """What is the same as long as a page's print stays where it is, whatever is read on it."""
+        return self.template_digest or self.version
+
+    @property
     def identity(self) -> str:
         """Six hex digits of the title, the same for all versions of a form."""
         return _digest(self.title)[:6]

@@ -74,6 +74,8 @@ def labelled(
     for sheet in store.sheets():
         if serials is not None and sheet.serial not in serials:
             continue
+        if sheet.paper not in (None, form_reader.form.paper):  # of a version with other places
+            continue
         # What was decided in a review counts more than what was typed in an audit.
         texts = {
             key: _text(place.field, sheet.decisions.get(key) or typed.get((sheet.id, key)))

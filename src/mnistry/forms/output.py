@@ -9,6 +9,7 @@ import csv
 import datetime
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -19,8 +20,8 @@ from mnistry.errors import UsageError
 from mnistry.forms import layout, risk, rules
 from mnistry.forms.answers import CHECK, EMPTY, OK, Answer, rule_broken
 from mnistry.forms.definition import Field, Form
-from mnistry.forms.rules import Key, key
-from mnistry.forms.store import Decision, Page, Sheet, Store
+from mnistry.forms.rules import Key, key, keys_of
+from mnistry.forms.store import Decision, OlderVersion, Page, Sheet, Store
 from mnistry.system.spreadsheets import spreadsheet_text
 
 _KEYS = ("file", "page", "serial")
@@ -89,18 +90,28 @@ def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
         )
     for at in sheet.differing & answers.keys():
         answers[at] = replace(answers[at].doubted("two reviewers differ"), is_contested=True)
+    entries = form.entries()
+    for at, decision in sheet.decisions.items():
+        if at in answers and not _is_of_type(entries[rules.name_of(at)], decision.value):
+            answers[at] = answers[at].doubted("it was decided when the field was of another type")
     decided = {
         at: _decided(answers[at], decision)
         for at, decision in sheet.decisions.items()
-        if at in answers and at not in sheet.differing
+        if at in answers
+        and at not in sheet.differing
+        and _is_of_type(entries[rules.name_of(at)], decision.value)
     }
     answers.update(decided)
-    checked = rules.check(form, answers)
-    missing = sorted(pages - {page.page for page in placed if page.page is not None})
+    older = sheet.older
+    checked = rules.check(form if older is None else _applicable(form, older), answers)
+    expected = pages if older is None else older.pages
+    missing = sorted(expected - {page.page for page in placed if page.page is not None})
     problems = [f"page {number} is missing" for number in missing]
+    if older is not None:
+        lacks = f", which lacks {', '.join(older.lacks)}" if older.lacks else ""
+        problems.append(f"it is of version {older.version}{lacks}")
     problems += [problem for page in placed for problem in page.problems]
     problems += checked.problems
-    entries = form.entries()
     for at, answer in decided.items():
         broken = _broken(entries[rules.name_of(at)], answer)
         if broken:
@@ -110,6 +121,16 @@ def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
         sheet.id, first.file, first.number, sheet.serial, checked.answers | decided,
         tuple(problems), frozenset(decided),
     )  # fmt: skip
+
+
+def _applicable(form: Form, older: OlderVersion) -> Form:
+    """Return a form with only the rules between fields that an older version has too."""
+    rules = (
+        rule
+        for rule in form.rules
+        if not {*rule.names, *([rule.equals] if rule.equals else [])} & set(older.lacks)
+    )
+    return replace(form, rules=tuple(rules))
 
 
 def _not_given() -> Answer:
@@ -128,20 +149,29 @@ def _decided(answer: Answer, decision: Decision) -> Answer:
     )  # fmt: skip
 
 
+def _is_of_type(entry: Field, value: Any) -> bool:
+    """Whether a field may have a decided value: its type may have changed since."""
+    if value is None:
+        return True
+    if entry.type == "tick":
+        return isinstance(value, bool)
+    if entry.type in ("integer", "decimal"):
+        kinds = int if entry.type == "integer" else int | float | Decimal
+        return isinstance(value, kinds) and not isinstance(value, bool)
+    if entry.type == "choice":
+        return value in entry.options
+    if entry.type == "date":
+        return (
+            isinstance(value, str)
+            and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None
+        )
+    return isinstance(value, str)
+
+
 def _broken(entry: Field, answer: Answer) -> str | None:
     """Return which rule of its field a decided answer breaks, if it has a value."""
     has_value = entry.is_read and answer.status == OK
     return rule_broken(entry, answer.value) if has_value else None
-
-
-def keys_of(form: Form) -> list[Key]:
-    """Return the keys of all fields, then those of all cells of tables, in the form's order."""
-    found = [key(entry.name) for entry in form.fields]
-    for table in form.tables:
-        found += [
-            (table.name, row, column.name) for row in range(table.rows) for column in table.columns
-        ]
-    return found
 
 
 def unique(form: Form, found: list[Result]) -> list[Result]:

@@ -1,7 +1,7 @@
 """Read the pages of a form: find out which page a scan shows, and what its fields say."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -19,6 +19,7 @@ from mnistry.forms.definition import Box, Form
 from mnistry.forms.ink import FieldInk, Print, field_ink, print_in
 from mnistry.forms.layout import PageLayout, Place
 from mnistry.forms.outside import Line
+from mnistry.forms.placement import Placement
 from mnistry.forms.rules import Key
 from mnistry.images import decode
 from mnistry.reading.reader import Reader
@@ -42,6 +43,8 @@ _LEAST_TEXT = 0.002
 _QUIET, _CODE_SCALES, _CODE_SIDE = 2.5, (8, 12), 2400
 # Cells across and down of the pattern by which two scans of the same sheet are recognised.
 _PATTERN = 24, 6
+# Why fields are to be checked on a page that was placed by hand alone.
+NOT_FOUND = "its page was placed by hand, and what is printed was not found there"
 
 Grey = NDArray[np.uint8]
 
@@ -72,6 +75,10 @@ class PageReading:
     lines
         For each long line that is not printed: whether it runs down the scan, and how far across
         the scan it lies, 0 to 1.
+    paper
+        `mnistry.forms.definition.Form.paper` of the form that it was read by.
+    other_version
+        Its version, if it could not be placed because it is of another version of the form.
     """
 
     page: int | None = None
@@ -83,6 +90,8 @@ class PageReading:
     picture: Grey | None = field(default=None, repr=False)
     pattern: NDArray[np.uint8] | None = field(default=None, repr=False)
     lines: tuple[tuple[bool, float], ...] = ()
+    paper: str | None = None
+    other_version: str | None = None
 
 
 class FormReader:
@@ -94,10 +103,15 @@ class FormReader:
         The form.
     reader
         Provides the networks.
+    older
+        Other versions of it, by their `Form.version`, whose pages are read too: as they were
+        printed, with the fields that they have.
     """
 
-    def __init__(self, form: Form, reader: Reader) -> None:
+    def __init__(self, form: Form, reader: Reader, older: Mapping[str, Form] | None = None) -> None:
         self.form = form
+        self._reader, self._older = reader, dict(older or {})
+        self._others: dict[str, FormReader] = {}
         self.layout = layout.place(form)
         self._networks = reader.networks
         self._altered = AlteredDigits()
@@ -149,25 +163,38 @@ class FormReader:
         PageReading
             What was read; with a `problem` and nothing else if the page could not be placed.
         """
+        found = self._read(grey)
+        other = self._other(found.other_version)
+        return found if other is None else other.read(grey)
+
+    def _other(self, version: str | None) -> "FormReader | None":
+        """Return the reader of another version; None if it is not known."""
+        if version is None or version not in self._older:
+            return None
+        if version not in self._others:
+            self._others[version] = FormReader(self._older[version], self._reader)
+        return self._others[version]
+
+    def _read(self, grey: Grey) -> PageReading:
         rough = self._by_markers(grey)
         if rough is not None:
             code = self._code(grey, rough[1], self.layout.pages[rough[0]])
-            problem = self._foreign(code)
-            if problem:
-                return PageReading(problem=problem)
+            foreign = self._foreign(code)
+            if foreign is not None:
+                return foreign
             if code is not None:
                 rough = code.page - 1, rough[1]
         index, where = self._refined(grey, rough)
         if where is None:
-            return PageReading(problem=self._unknown(grey))
+            return self._unknown(grey)
         page, blank = self.layout.pages[index], self.blanks[index]
         problems = []
         serial = None
         if page.codes:
             code = self._code(grey, where, page)
-            problem = self._foreign(code)
-            if problem:
-                return PageReading(problem=problem)
+            foreign = self._foreign(code)
+            if foreign is not None:
+                return foreign
             if code is None:
                 problems.append("its code cannot be read: it was placed by what is printed on it")
             elif code.page != page.number:
@@ -177,6 +204,57 @@ class FormReader:
             else:
                 serial = code.serial or None
         return replace(self._fields(grey, page, blank, where, problems), serial=serial)
+
+    def read_placed(self, grey: Grey, placement: Placement) -> PageReading:
+        """Read a page that a person placed.
+
+        Where what is printed is not found near the points that the person pointed at, all fields
+        are to be checked: then they lie only roughly where they are looked for.
+
+        Parameters
+        ----------
+        grey
+            As for `read`.
+        placement
+            Which page it is, and where.
+
+        Returns
+        -------
+        PageReading
+            What was read; with a `problem` and nothing else if the person says that it is no page
+            of the form, or if what they say cannot be.
+        """
+        if placement.page is None:
+            return PageReading(problem=placement.foreign)
+        other = self._other(placement.paper)
+        if other is not None:
+            return other.read_placed(grey, placement)
+        if placement.paper != self.form.paper:
+            return PageReading(problem=f"{placement.by_hand} for another version of FORM.toml")
+        page, blank = self.layout.pages[placement.page - 1], self.blanks[placement.page - 1]
+        rough = placement.rough(grey.shape, self.layout)
+        if rough is None:
+            return PageReading(problem="these four points cannot lie so on a flat page")
+        where = alignment.refine(grey, blank, rough, alignment.BY_HAND)
+        code = self._code(grey, where or rough, page)
+        foreign = self._foreign(code)
+        if foreign is not None:
+            return foreign
+        if code is not None:
+            said = Code(code.form, code.version, placement.page, placement.serial or code.serial)
+            if code != said:
+                return PageReading(problem=f"its code says page {code.page}, serial {code.serial}")
+        found = self._fields(
+            grey, page, blank, where or rough, [f"page {page.number} was {placement.by_hand}"]
+        )
+        if where is None:
+            found = replace(
+                found,
+                answers={at: one.doubted(NOT_FOUND) for at, one in found.answers.items()},
+                pattern=None,
+            )
+        serial = placement.serial if code is None else code.serial or None
+        return replace(found, serial=serial)
 
     def ink_in(self, kept: Grey, page: int, place: Place) -> FieldInk:
         """Return the ink written in a place of a page whose straightened picture was kept.
@@ -242,31 +320,34 @@ class FormReader:
                     return code
         return None
 
-    def _foreign(self, code: Code | None) -> str | None:
+    def _foreign(self, code: Code | None) -> PageReading | None:
         """Return why a page with this code is not one of this form; None if it is."""
         if code is None:
             return None
         if code.form != self.form.identity:
-            return "a page of another form"
+            return PageReading(problem="a page of another form")
         if code.version != self.form.version:
-            return (
-                f"a page of version {code.version}, but FORM.toml is version {self.form.version}: "
-                "read it with the FORM.toml that it was printed from, into a batch of its own"
+            return PageReading(
+                problem=f"a page of version {code.version}, but FORM.toml is version "
+                f"{self.form.version}: mnistry form read --also OLD.toml reads both",
+                other_version=code.version,
             )
         if not 1 <= code.page <= len(self.layout.pages):
-            return f"its code says page {code.page}, and the form has {len(self.layout.pages)}"
+            return PageReading(
+                problem=f"its code says page {code.page}, and the form has {len(self.layout.pages)}"
+            )
         return None
 
-    def _unknown(self, grey: Grey) -> str:
+    def _unknown(self, grey: Grey) -> PageReading:
         """Say why a page was not recognised: perhaps its code is another form's."""
         factor = min(1.0, _CODE_SIDE / max(grey.shape))
         small = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         _, texts, *_ = cv2.QRCodeDetector().detectAndDecodeMulti(small)
         for text in texts:
-            problem = self._foreign(parse_code(text))
-            if problem:
-                return problem
-        return "it is not a page of this form, or too little of it is seen"
+            foreign = self._foreign(parse_code(text))
+            if foreign is not None:
+                return foreign
+        return PageReading(problem="it is not a page of this form, or too little of it is seen")
 
     @property
     def _size(self) -> tuple[float, float]:
@@ -311,6 +392,7 @@ class FormReader:
             picture=kept,
             pattern=_pattern(inks),
             lines=tuple(_in_scan(line, where, grey) for line in lines),
+            paper=self.form.paper,
         )
 
     def _answer(

@@ -1,25 +1,37 @@
 """What a person looks at: fields to be checked, and a blind sample of those that were sure.
 
-A `Review` goes through the fields that are to be checked, an `Audit` through fields drawn at random
-from all that are ``ok``. Both show a field as a picture of its surroundings, take what a person
-types, and keep it in the store before they go on. Knows nothing of HTTP.
+A `Review` goes through the pages that were set aside and the fields that are to be checked, an
+`Audit` through fields drawn at random from all that are ``ok``. Both show a field as a picture of
+its surroundings, take what a person types, and keep it in the store before they go on. Knows
+nothing of HTTP.
 """
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
-from mnistry.errors import DataError, UsageError
+from mnistry.errors import DataError, UsageError, counted_noun
 from mnistry.forms import crops, output, risk
 from mnistry.forms.answers import OK, Answer, Value, parse, rule_broken
 from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
-from mnistry.forms.reading import KEPT_SCALE
-from mnistry.forms.rules import Key, name_of, value_text
-from mnistry.forms.store import SECOND, Decision, Drawn, Sheet, Store, with_decisions
+from mnistry.forms.placing import Placing, Pointed
+from mnistry.forms.reading import KEPT_SCALE, NOT_FOUND
+from mnistry.forms.rules import Key, keys_of, name_of, value_text
+from mnistry.forms.store import (
+    SECOND,
+    Decision,
+    Drawn,
+    NewPage,
+    Sheet,
+    Store,
+    Unplaced,
+    with_decisions,
+)
 
 TYPED, CONFIRMED = "typed", "confirmed"
 _AROUND = (28.0, 9.0)  # millimetres round a field that are shown, across and down
@@ -79,9 +91,11 @@ class Step:
     asks
         Why it should be confirmed once more; then nothing was kept.
     about
-        The field that was decided, or whose decision was taken back; None if there was none.
+        The field that was decided, or whose decision was taken back, or the page that was placed or
+        set aside again; None if there was none.
     added, removed, changed
-        Fields that are now to be looked at, that no longer are, and that are to be shown again.
+        Fields and pages that are now to be looked at, that no longer are, and that are to be shown
+        again.
     said
         A message: what was kept, and what was read.
     """
@@ -167,7 +181,7 @@ class _Batch:
     def __init__(self, form: Form, store: Store) -> None:
         self.form, self.store = form, store
         self.entries = form.entries()
-        self.keys = output.keys_of(form)
+        self.keys = keys_of(form)
         self._pages_of_form = output.pages_of(form)
         self._version = -1
         self._pictures: dict[str, crops.Picture] = {}
@@ -180,6 +194,10 @@ class _Batch:
         if version == self._version:
             return
         self._version = version
+        self.reload()
+
+    def reload(self) -> None:
+        """Load everything."""
         self.sheets = {sheet.id: sheet for sheet in risk.sheets(self.form, self.store)}
         self._alone: dict[int, Result] = {}
         for sheet in self.sheets.values():
@@ -353,6 +371,8 @@ class _Session:
 class Review(_Session):
     """The fields of a batch that are to be checked, and what a person decides about them.
 
+    Before them come the pages that were set aside, unless it is a second review.
+
     Parameters
     ----------
     form, store, who
@@ -368,6 +388,7 @@ class Review(_Session):
         super().__init__(form, store, who)
         self._is_second = second
         self._by_sheet: dict[int, tuple[Result, dict[str, Answer]]] = {}
+        self._placing = None if second else Placing(form, store, who)
         self._known = self._open()
 
     @property
@@ -380,14 +401,31 @@ class Review(_Session):
             if at not in one.decided
         )
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many pages are to be placed, and how many fields to be looked at."""
+        names = self.names()
+        pages = 0 if self._placing is None else len(self._placing.reasons)
+        return pages, len(names) - pages
+
+    @property
+    def unseen_pages(self) -> int:
+        """The number of pages that were set aside and whose files are gone."""
+        return 0 if self._placing is None else self._placing.unseen
+
     def names(self) -> list[str]:
-        """Return the fields to be looked at, sheet by sheet."""
+        """Return the pages to be placed, then the fields to be looked at, sheet by sheet."""
         self._batch.refresh()
+        if self._placing is not None:
+            self._placing.refresh()
         self._known = self._open()
         return list(self._known)
 
-    def _open(self) -> dict[str, Answer]:
-        found: dict[str, Answer] = {}
+    def _open(self) -> dict[str, Answer | str]:
+        """Return what is to be looked at; of a page, why it was set aside."""
+        found: dict[str, Answer | str] = {}
+        if self._placing is not None:
+            found.update(self._placing.reasons)
         for one in self._batch.results.values():
             before = self._by_sheet.get(one.id)
             if before is None or before[0] is not one:
@@ -473,12 +511,66 @@ class Review(_Session):
         said = f"{batch.view(name).label}: {decision.text or 'empty'}{read}"
         return replace(self._step(), about=name, said=said)
 
+    @property
+    def placing(self) -> Placing:
+        """The pages that were set aside.
+
+        Raises
+        ------
+        UsageError
+            If it is a second review.
+        """
+        if self._placing is None:
+            raise UsageError("a second review places no pages")
+        return self._placing
+
+    def place(
+        self, name: str, page: int | None, serial: int | None, points: Sequence[Pointed], *,
+        insists: bool = False,
+    ) -> Step:  # fmt: skip
+        """Read a page that was set aside where a person says that it lies, and store that.
+
+        Parameters
+        ----------
+        name, page, serial, points
+            As in `Placing.read`.
+        insists
+            Whether the person keeps it although what is printed was not found there.
+        """
+        read, placement, new = self.placing.read(name, page, serial, points)
+        rough = sum(NOT_FOUND in (answer.why or "") for answer in new.answers.values())
+        if rough and not insists:
+            return Step(asks="what is printed was not found there")
+        self._batch.store.add_page(read.file, new, placement)
+        self._reload()
+        step = self._step()
+        said = f"{read.page.file}, page {read.page.number}: {self._said(read, new, step)}"
+        return replace(step, about=name, said=said)
+
+    def _said(self, read: Unplaced, new: NewPage, step: Step) -> str:
+        """Say what became of a page."""
+        for page in self._batch.store.set_aside():
+            if (page.file, page.number) == (read.page.file, read.page.number):
+                return page.problem or ""
+        return (
+            f"placed as page {new.page}, {counted_noun(len(new.answers), 'field')}, "
+            f"{len(step.added):,} more to be looked at"
+        )
+
+    def _reload(self) -> None:
+        """Load all sheets and pages."""
+        self._batch.reload()
+        self.placing.refresh()
+
     def undo(self) -> Step:
-        """Take back this person's last decision."""
+        """Take back this person's last decision, also if that placed a page."""
         self._batch.refresh()
         found = self._batch.store.undo(self._who)
         if found is None:
             return Step()
+        if isinstance(found, int):
+            self._reload()
+            return replace(self._step(), about=f"page/{found}", said="taken back")
         self._batch.reload_decisions(*found)
         return replace(self._step(), about=id_of(*found), said="taken back")
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from mnistry.errors import UsageError
+from mnistry.forms import versions
 from mnistry.forms.answers import CHECK, OK, UNSURE, Answer
 from mnistry.forms.definition import Form
 from mnistry.forms.rules import name_of
@@ -71,8 +72,11 @@ def keep(store: Store, risk: float | None) -> None:
 
 
 def sheets(form: Form, store: Store) -> list[Sheet]:
-    """Return all sheets of a batch; their fields are ok if they are sure enough for its risk."""
-    found = store.sheets()
+    """Return all sheets of a batch, with the fields of this form.
+
+    Fields are ok if they are sure enough for the batch's risk.
+    """
+    found = versions.as_newest(form, store, store.sheets())
     kept = store.meta(_META)
     if kept is None or kept == USUAL:
         return found

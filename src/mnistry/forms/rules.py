@@ -39,6 +39,16 @@ def key(name: str) -> Key:
     return "", -1, name
 
 
+def keys_of(form: Form) -> list[Key]:
+    """Return the keys of all fields, then those of all cells of tables, in the form's order."""
+    found = [key(entry.name) for entry in form.fields]
+    for table in form.tables:
+        found += [
+            (table.name, row, column.name) for row in range(table.rows) for column in table.columns
+        ]
+    return found
+
+
 def name_of(at: Key) -> str:
     """Return the name by which `Form.entries` and rules know a field.
 

@@ -6,7 +6,8 @@ was read is never changed by a person's decision, nor the other way round: decis
 their own, each on disk before `Store.decide` returns.
 
 Tables: ``files``, ``pages`` (one for each page given, placed or not), ``sheets``, ``fields`` (one
-row for each field as the machine read it), ``decisions`` and ``audits``.
+row for each field as the machine read it), ``decisions``, ``audits``, and ``placements`` (what
+people say of pages that were set aside).
 """
 
 import functools
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.forms.answers import OK, Answer, Value
+from mnistry.forms.placement import Placement
 from mnistry.forms.rules import Key
 from mnistry.system import files
 
@@ -47,7 +49,8 @@ CREATE TABLE IF NOT EXISTS sheets (id INTEGER PRIMARY KEY, serial INTEGER);
 CREATE TABLE IF NOT EXISTS pages (
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files, number INTEGER NOT NULL,
     sheet INTEGER REFERENCES sheets, page INTEGER, turned INTEGER, same_as INTEGER,
-    problem TEXT, problems TEXT NOT NULL, pattern BLOB, picture TEXT, UNIQUE (file, number));
+    problem TEXT, problems TEXT NOT NULL, pattern BLOB, picture TEXT, paper TEXT,
+    UNIQUE (file, number));
 CREATE TABLE IF NOT EXISTS fields (
     sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL, row INTEGER NOT NULL,
     name TEXT NOT NULL, text TEXT NOT NULL, value TEXT NOT NULL, confidence REAL NOT NULL,
@@ -61,6 +64,10 @@ CREATE TABLE IF NOT EXISTS audits (
     id INTEGER PRIMARY KEY, sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL,
     row INTEGER NOT NULL, name TEXT NOT NULL, read TEXT NOT NULL, text TEXT, value TEXT,
     problem TEXT, who TEXT, at REAL, UNIQUE (sheet, tbl, row, name));
+CREATE TABLE IF NOT EXISTS placements (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files, number INTEGER NOT NULL,
+    page INTEGER, serial INTEGER, points TEXT NOT NULL, paper TEXT NOT NULL, before TEXT,
+    who TEXT NOT NULL, at REAL NOT NULL, undone REAL);
 """
 
 
@@ -139,6 +146,11 @@ class Page:
         Whether it is another scan of a page that the batch has already.
     picture
         The name of its picture in the batch; None if there is none.
+    is_foreign
+        Whether a person says that it is no page of the form.
+    paper
+        `mnistry.forms.definition.Form.paper` of the form that it was read by; None if that is not
+        known.
     """
 
     file: str
@@ -149,6 +161,31 @@ class Page:
     turned: int
     is_double: bool
     picture: str | None
+    is_foreign: bool = False
+    paper: str | None = None
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """A page in no sheet, of which no person has said anything yet.
+
+    Attributes
+    ----------
+    id
+        Its number in the batch.
+    file, sha256
+        The file's number, and its digest.
+    path
+        The file's path.
+    page
+        The page.
+    """
+
+    id: int
+    file: int
+    sha256: str
+    path: Path
+    page: Page
 
 
 @dataclass(frozen=True)
@@ -207,6 +244,25 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class OlderVersion:
+    """What is known of a sheet's form, if it is an older version; see `mnistry.forms.versions`.
+
+    Attributes
+    ----------
+    version
+        Its version.
+    pages
+        The numbers of its pages that have fields.
+    lacks
+        The names of fields that it lacks, and of columns as ``table.column``.
+    """
+
+    version: str
+    pages: frozenset[int]
+    lacks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Sheet:
     """A sheet: its pages, what the machine read, and the latest decision about each field.
 
@@ -219,6 +275,8 @@ class Sheet:
         decides.
     deciders
         Who decided about each field; of one in `differing`, both persons.
+    older
+        Its version, if that is an older one.
     """
 
     id: int
@@ -229,6 +287,12 @@ class Sheet:
     disputed: frozenset[Key] = frozenset()
     differing: frozenset[Key] = frozenset()
     deciders: dict[Key, frozenset[str]] = field(default_factory=dict)
+    older: OlderVersion | None = None
+
+    @property
+    def paper(self) -> str | None:
+        """What it is printed on; see `Page.paper`."""
+        return next((page.paper for page in self.pages if page.paper is not None), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,6 +309,7 @@ class NewPage:
     pattern: NDArray[np.uint8] | None
     picture: bytes | None
     lines: tuple[tuple[bool, float], ...] = ()
+    paper: str | None = None
 
 
 class Store:
@@ -285,6 +350,9 @@ class Store:
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
                     self._database.execute(statement)
+                columns = self._database.execute("PRAGMA table_info(pages)")
+                if "paper" not in {name for _, name, *_ in columns}:  # made by an earlier build
+                    self._database.execute("ALTER TABLE pages ADD COLUMN paper TEXT")
                 self._database.execute(
                     "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),)
                 )
@@ -323,6 +391,12 @@ class Store:
         """Note something under a name."""
         with self._transaction():
             self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    @_reads
+    def metas(self, beginning: str) -> list[str]:
+        """Return what was noted under names with this beginning, in the order of noting."""
+        rows = self._database.execute("SELECT name, value FROM meta ORDER BY rowid")
+        return [str(value) for name, value in rows if name.startswith(beginning)]
 
     def add_file(self, path: str | Path, sha256: str) -> int:
         """Return the number of a file, which is added if its content is new."""
@@ -373,14 +447,26 @@ class Store:
         )
         return found.fetchone() is not None
 
-    def add_page(self, file: int, new: NewPage) -> None:
-        """Add a page to the sheet that it belongs to; or replace what was read on it before."""
+    def add_page(self, file: int, new: NewPage, placement: Placement | None = None) -> None:
+        """Add a page to the sheet that it belongs to; or replace what was read on it before.
+
+        With a `placement`, what a person says of a page that was set aside is kept with it.
+
+        Raises
+        ------
+        UsageError
+            If the page that a person places was placed meanwhile.
+        """
         picture = self._write_picture(new.picture)
         with self._transaction():
             row = self._database.execute(
-                "SELECT id, sheet, picture FROM pages WHERE file = ? AND number = ?",
+                "SELECT id, sheet, picture, problem FROM pages WHERE file = ? AND number = ?",
                 (file, new.number),
             ).fetchone()
+            if placement is not None:
+                if row is None or row[1] is not None or self._placement(file, new.number):
+                    raise UsageError("somebody else has placed this page meanwhile")
+                self._add_placement(file, new.number, placement, row[3])
             sheet = same_as = None
             if row is not None:
                 sheet = row[1]
@@ -390,11 +476,12 @@ class Store:
                 sheet, same_as = self._place(file, new, problems)
             self._database.execute(
                 "INSERT INTO pages (id, file, number, sheet, page, turned, same_as, problem,"
-                " problems, pattern, picture) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " problems, pattern, picture, paper)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     None if row is None else row[0], file, new.number, sheet, new.page,
                     new.turned, same_as, new.problem, json.dumps(problems),
-                    None if new.pattern is None else new.pattern.tobytes(), picture,
+                    None if new.pattern is None else new.pattern.tobytes(), picture, new.paper,
                 ),
             )  # fmt: skip
             if sheet is not None:
@@ -409,26 +496,80 @@ class Store:
         if row is not None and row[2] is not None and self.folder is not None:
             (self.folder / _PICTURES / row[2]).unlink(missing_ok=True)
 
+    def _add_placement(
+        self, file: int, number: int, placement: Placement, before: str | None
+    ) -> None:
+        self._database.execute(
+            "INSERT INTO placements (file, number, page, serial, points, paper, before, who, at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                file, number, placement.page, placement.serial, json.dumps(placement.points),
+                placement.paper, before, placement.who, time.time(),
+            ),
+        )  # fmt: skip
+
+    @_reads
+    def placement(self, file: int, number: int) -> Placement | None:
+        """Return what a person says of a page that was set aside; None if nobody said anything."""
+        return self._placement(file, number)
+
+    def _placement(self, file: int, number: int) -> Placement | None:
+        row = self._database.execute(
+            "SELECT page, serial, points, paper, who FROM placements WHERE undone IS NULL"
+            " AND file = ? AND number = ?",
+            (file, number),
+        ).fetchone()
+        if row is None:
+            return None
+        page, serial, points, *rest = row
+        return Placement(page, serial, tuple(map(tuple, json.loads(points))), *rest)
+
+    @_reads
+    def unplaced(self) -> list[Unplaced]:
+        """Return the pages that a person may place."""
+        rows = self._database.execute(
+            "SELECT pages.id, pages.file, files.sha256, files.path, pages.number, pages.problem"
+            " FROM pages JOIN files ON pages.file = files.id WHERE sheet IS NULL"
+            " AND same_as IS NULL AND NOT EXISTS (SELECT 1 FROM placements WHERE undone IS NULL"
+            " AND placements.file = pages.file AND placements.number = pages.number)"
+            " ORDER BY pages.file, pages.number"
+        )
+        return [
+            Unplaced(
+                row[0], row[1], row[2], Path(os.fsdecode(row[3].encode())),
+                Page(row[3], row[4], None, row[5], (), 0, False, None),
+            )
+            for row in rows
+        ]  # fmt: skip
+
     def _place(self, file: int, new: NewPage, problems: list[str]) -> tuple[int | None, int | None]:
         """Return the sheet that a page belongs to; or None, and the page that it is a copy of."""
         others = self._database.execute(
-            "SELECT pages.id, pages.pattern, pages.sheet, sheets.serial FROM pages JOIN sheets"
-            " ON pages.sheet = sheets.id WHERE pages.page = ?",
+            "SELECT pages.id, pages.pattern, pages.sheet, sheets.serial, pages.paper FROM pages"
+            " JOIN sheets ON pages.sheet = sheets.id WHERE pages.page = ?",
             (new.page,),
         ).fetchall()
-        for page, pattern, sheet, serial in others:
-            looks_the_same = serial == new.serial and _is_same(pattern, new.pattern)
+        for page, pattern, sheet, serial, paper in others:
+            looks_the_same = (
+                serial == new.serial
+                and not (paper and new.paper and paper != new.paper)
+                and _is_same(pattern, new.pattern)
+            )
             if looks_the_same and self._says_the_same(sheet, new):
                 return None, page
         if new.serial:
-            taken = [sheet for _, _, sheet, serial in others if serial == new.serial]
+            taken = [sheet for _, _, sheet, serial, _ in others if serial == new.serial]
             rows = self._database.execute(
                 "SELECT id FROM sheets WHERE serial = ? ORDER BY id", (new.serial,)
             ).fetchall()
-            free = [sheet for (sheet,) in rows if sheet not in taken]
+            free = [
+                sheet
+                for (sheet,) in rows
+                if sheet not in taken and not self._is_other_paper(sheet, new)
+            ]
             if free:
                 return free[0], None
-            if taken:
+            if rows:
                 problems.append(f"the serial {new.serial} is on another sheet too")
         else:
             row = self._database.execute(
@@ -440,12 +581,19 @@ class Store:
                 present = self._database.execute(
                     "SELECT 1 FROM pages WHERE sheet = ? AND page = ?", (row[0], new.page)
                 ).fetchone()
-                if present is None:
+                if present is None and not self._is_other_paper(row[0], new):
                     return int(row[0]), None
         added = self._database.execute(
             "INSERT INTO sheets (serial) VALUES (?)", (new.serial or None,)
         )
         return added.lastrowid, None
+
+    def _is_other_paper(self, sheet: int, new: NewPage) -> bool:
+        """Whether a sheet is of another version of the form than a page."""
+        other = self._database.execute(
+            "SELECT 1 FROM pages WHERE sheet = ? AND paper <> ?", (sheet, new.paper)
+        )
+        return other.fetchone() is not None
 
     def _says_the_same(self, sheet: int, new: NewPage) -> bool:
         """Whether fields that are sure both in a sheet and on a new page have the same values."""
@@ -492,20 +640,74 @@ class Store:
                 ),
             )  # fmt: skip
 
-    def undo(self, who: str) -> tuple[int, Key] | None:
-        """Take back a person's last decision; return its sheet and field, None if there is none."""
+    def undo(self, who: str) -> tuple[int, Key] | int | None:
+        """Take back what a person last decided about a field, or said of a page.
+
+        Returns
+        -------
+        tuple, int or None
+            The sheet and the field; or the number of the page, which is set aside again; None if
+            there is nothing to take back.
+
+        Raises
+        ------
+        UsageError
+            If somebody has decided about fields of that page since.
+        """
+        picture = None
         with self._transaction():
-            row = self._database.execute(
-                "SELECT id, sheet, tbl, row, name FROM decisions WHERE who = ? AND undone IS NULL"
-                " ORDER BY id DESC LIMIT 1",
+            decided = self._database.execute(
+                "SELECT at, id, sheet, tbl, row, name FROM decisions WHERE who = ? AND undone IS"
+                " NULL ORDER BY id DESC LIMIT 1",
                 (who,),
             ).fetchone()
-            if row is None:
+            placed = self._database.execute(
+                "SELECT at, id, file, number, page, before FROM placements WHERE who = ?"
+                " AND undone IS NULL ORDER BY id DESC LIMIT 1",
+                (who,),
+            ).fetchone()
+            if decided is None and placed is None:
                 return None
-            self._database.execute(
-                "UPDATE decisions SET undone = ? WHERE id = ?", (time.time(), row[0])
+            is_page = decided is None or (placed is not None and placed[0] > decided[0])
+            if is_page:
+                page, picture = self._set_aside_again(*placed[2:])
+                statement = "UPDATE placements SET undone = ? WHERE id = ?"
+            else:
+                statement = "UPDATE decisions SET undone = ? WHERE id = ?"
+            last = placed if is_page else decided
+            self._database.execute(statement, (time.time(), last[1]))
+        if picture is not None and self.folder is not None:
+            (self.folder / _PICTURES / picture).unlink(missing_ok=True)
+        return page if is_page else (decided[2], tuple(decided[3:]))
+
+    def _set_aside_again(
+        self, file: int, number: int, of_form: int | None, problem: str | None
+    ) -> tuple[int, str | None]:
+        """Take a page out of its sheet; return its number, and the name of its picture."""
+        page, sheet, picture = self._database.execute(
+            "SELECT id, sheet, picture FROM pages WHERE file = ? AND number = ?",
+            (file, number),
+        ).fetchone()
+        used = self._database.execute(
+            "SELECT 1 FROM (SELECT sheet, tbl, row, name FROM decisions WHERE undone IS NULL"
+            " UNION ALL SELECT sheet, tbl, row, name FROM audits WHERE text IS NOT NULL) AS used"
+            " WHERE used.sheet = ? AND NOT EXISTS (SELECT 1 FROM fields WHERE fields.page <> ?"
+            " AND (fields.sheet, fields.tbl, fields.row, fields.name)"
+            " = (used.sheet, used.tbl, used.row, used.name))",
+            (sheet, of_form),
+        ).fetchone()
+        if used is not None:
+            raise UsageError(
+                "somebody has decided about fields of this page",
+                remedy="whoever did takes that back first",
             )
-        return row[1], (row[2], row[3], row[4])
+        self._database.execute("DELETE FROM fields WHERE sheet = ? AND page = ?", (sheet, of_form))
+        self._database.execute(
+            "UPDATE pages SET sheet = NULL, page = NULL, same_as = NULL, turned = 0, problem = ?,"
+            " problems = '[]', pattern = NULL, picture = NULL WHERE id = ?",
+            (problem, page),
+        )
+        return page, picture
 
     @_reads
     def decisions(self, sheet: int, key: Key) -> list[Decision]:
@@ -594,7 +796,10 @@ class Store:
         for row in self._database.execute(
             "SELECT pages.sheet, files.path, pages.number, pages.page, pages.problem,"
             " pages.problems, pages.turned, pages.same_as, pages.picture, other_files.path,"
-            " other.number FROM pages JOIN files ON pages.file = files.id"
+            " other.number, EXISTS (SELECT 1 FROM placements WHERE undone IS NULL"
+            " AND placements.file = pages.file AND placements.number = pages.number"
+            " AND placements.page IS NULL), pages.paper"
+            " FROM pages JOIN files ON pages.file = files.id"
             " LEFT JOIN pages AS other ON pages.same_as = other.id"
             " LEFT JOIN files AS other_files ON other.file = other_files.id"
             " ORDER BY pages.file, pages.number"
@@ -604,7 +809,7 @@ class Store:
                 problem = f"the same page as {row[9]}, page {row[10]}"
             yield row[0], Page(
                 row[1], row[2], row[3], problem, tuple(json.loads(row[5])), row[6],
-                row[7] is not None, row[8],
+                row[7] is not None, row[8], bool(row[11]), row[12],
             )  # fmt: skip
 
     def picture(self, page: Page) -> bytes | None:

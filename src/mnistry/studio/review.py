@@ -1,5 +1,7 @@
 """The page on which a person reviews or audits a batch of forms, and its routes.
 
+In a review that is also where a person places the pages that were set aside.
+
 Knows nothing of forms: `mnistry.forms.review` decides what is shown and keeps what is typed. All
 routes run in the server's event loop, one after the other, as the batch demands.
 """
@@ -14,7 +16,9 @@ from pydantic import Field
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from mnistry.errors import UsageError
 from mnistry.evaluation.statistics import exact
+from mnistry.forms.placing import POINTS, PageView
 from mnistry.forms.review import Audit, Report, Review, Step, View
 from mnistry.server import serve as server_loop
 from mnistry.server.guard import Access
@@ -28,7 +32,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 
 
 class Start(Answer):
-    """The fields to be looked at, in their order; and what an audit has found."""
+    """The pages and fields to be looked at, in their order; and what an audit has found."""
 
     kind: str
     title: str
@@ -42,6 +46,22 @@ class DecisionBody(RequestBody):
     name: Annotated[str, Field(max_length=300)]
     text: Annotated[str, Field(max_length=500)]
     confirmed: bool = False
+    insists: bool = False
+
+
+Place = Annotated[float, Field(ge=-1e4, le=1e4, allow_inf_nan=False)]
+
+
+class PlacingBody(RequestBody):
+    """Where a page lies, or that it is none of the form.
+
+    See `mnistry.forms.review.Review.place`.
+    """
+
+    name: Annotated[str, Field(max_length=300)]
+    page: int | None
+    serial: int | None = None
+    points: Annotated[tuple[tuple[Place, Place, Place, Place], ...], Field(max_length=POINTS)] = ()
     insists: bool = False
 
 
@@ -101,8 +121,15 @@ def _session(request: Request) -> Review | Audit:
     return cast("Review | Audit", request.app.state.session)
 
 
+Quarters = Annotated[int, Field(ge=0, le=3)]
 TheSession = Annotated[Review | Audit, Depends(_session)]
 _api = APIRouter(prefix="/api/review")
+
+
+def _review(session: Review | Audit) -> Review:
+    if isinstance(session, Audit):
+        raise UsageError("an audit places no pages")
+    return session
 
 
 async def _page() -> FileResponse:
@@ -132,6 +159,32 @@ async def crop(session: TheSession, name: str) -> Response:
 async def decide(session: TheSession, body: DecisionBody) -> Step:
     """Keep what a person says that stands in a field; it is on disk before the answer."""
     return session.decide(body.name, body.text, confirmed=body.confirmed, insists=body.insists)
+
+
+@_api.get("/page")
+async def page(session: TheSession, name: str) -> PageView:
+    """Return a page that was set aside, and the pages of the form."""
+    return _review(session).placing.view(name)
+
+
+@_api.get("/scan.jpg", response_class=Response, responses=_JPEG)
+async def scan(session: TheSession, name: str, quarters: Quarters = 0) -> Response:
+    """Draw the scan of a page that was set aside."""
+    return Response(_review(session).placing.scan(name, quarters), media_type="image/jpeg")
+
+
+@_api.get("/blank.jpg", response_class=Response, responses=_JPEG)
+async def blank(session: TheSession, page: int) -> Response:
+    """Draw a page of the form."""
+    return Response(_review(session).placing.blank(page), media_type="image/jpeg")
+
+
+@_api.post("/pages")
+async def place(session: TheSession, body: PlacingBody) -> Step:
+    """Read a page where a person says that it lies; that is on disk before the answer."""
+    return _review(session).place(
+        body.name, body.page, body.serial, body.points, insists=body.insists
+    )
 
 
 @_api.post("/undo")

@@ -14,6 +14,7 @@ const node = await import(`${STATIC}/node.js`);
 const numbers = await import(`${STATIC}/numbers.js`);
 const { members, stages } = await import(`${STATIC}/stages.js`);
 const { beside, done, nextOpen, queue, stepped } = await import(`${STATIC}/review.js`);
+const { nextPoint, snapped, turned, unturned } = await import(`${STATIC}/placing.js`);
 const strokes = await import(`${STATIC}/strokes.js`);
 const tables = await import(`${STATIC}/table.js`);
 const training = await import(`${STATIC}/training.js`);
@@ -365,6 +366,25 @@ test("fields that a decision brings up come next, and one that was taken back is
   const back = stepped(fields, { added: ["a"], removed: [] });
   assert.deepEqual(back.names, ["a", "x", "y", "b"]);
   assert.equal(done(back), 0);
+});
+
+test("a point of a scan is found again however the scan is turned", () => {
+  assert.deepEqual(turned([0, 0.25], 1), [0.75, 0]); // the upper left corner goes to the upper right
+  for (const quarters of [0, 1, 2, 3]) {
+    assert.deepEqual(unturned(turned([0.25, 0.5], quarters), quarters), [0.25, 0.5]);
+  }
+});
+
+test("a click near a corner of the form means the corner", () => {
+  const corners = [[10, 10], [20, 10]];
+  assert.deepEqual(snapped([18, 11], corners, 6), [20, 10]);
+  assert.deepEqual(snapped([18, 30], corners, 6), [18, 30]);
+});
+
+test("the next point is one that is not shown yet", () => {
+  assert.equal(nextPoint([null, [0, 0], null, null], 1), 2);
+  assert.equal(nextPoint([null, [0, 0], [0, 0], [0, 0]], 3), 0);
+  assert.equal(nextPoint([[0, 0], [0, 0]], 0), -1);
 });
 
 test("arrows end at the first and the last field", () => {

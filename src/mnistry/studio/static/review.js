@@ -1,4 +1,5 @@
-/* Review and audit: shows one field after the other, and sends what a person types.
+/* Review and audit: shows one field after the other, and sends what a person types. In a review,
+   pages that were set aside come before the fields; placing.js shows them.
 
    A decision is answered only when it is on disk; the next field is shown after that. Fields that
    come next are loaded before they are needed. */
@@ -6,6 +7,7 @@
 import * as api from "./api.js";
 import { byId, element } from "./dom.js";
 import { count, percent } from "./pure/format.js";
+import * as placing from "./placing.js";
 import { beside, done, nextOpen, queue, stepped } from "./pure/review.js";
 
 const AHEAD = 2; // fields loaded beforehand
@@ -26,8 +28,12 @@ function report(error) {
   if (!(error instanceof api.ApiError)) throw error; // a bug: report it on the console too
 }
 
+/** Whether a name is that of a page, not of a field. */
+const isPage = (name) => name.startsWith("page/");
+
 function load(name, image = picture(name)) {
-  const loading = Promise.all([api.ask(`review/field?name=${encodeURIComponent(name)}`), image]);
+  const what = isPage(name) ? "page" : "field";
+  const loading = Promise.all([api.ask(`review/${what}?name=${encodeURIComponent(name)}`), image]);
   loading.catch(() => loaded.delete(name)); // reported when the field is shown
   loaded.set(name, loading);
   return loading;
@@ -39,12 +45,15 @@ function renew(name) {
 }
 
 async function picture(name) {
-  const image = element("img", { alt: "The field, framed, and what is round it" });
-  image.src = `api/review/crop.jpg?name=${encodeURIComponent(name)}`;
+  const [file, alt] = isPage(name)
+    ? ["scan", "The scan of the page"]
+    : ["crop", "The field, framed, and what is round it"];
+  const image = element("img", { alt });
+  image.src = `api/review/${file}.jpg?name=${encodeURIComponent(name)}`;
   try {
     await image.decode();
   } catch {
-    image.alt = "The picture of this field cannot be shown";
+    image.alt = "It cannot be shown";
   }
   return image;
 }
@@ -71,7 +80,13 @@ async function showAt(at) {
   try {
     const name = fields.names[at];
     const [found, image] = await (loaded.get(name) ?? load(name));
-    if (fields.at === at) show(found, image);
+    if (fields.at !== at) return;
+    byId("finished").hidden = true;
+    byId("look").hidden = isPage(name);
+    byId("place").hidden = !isPage(name);
+    showProgress();
+    if (isPage(name)) placing.show(found, image);
+    else show(found, image);
   } catch (error) {
     report(error);
   } finally {
@@ -83,8 +98,6 @@ async function showAt(at) {
 function show(found, image) {
   view = found;
   clear();
-  byId("finished").hidden = true;
-  byId("look").hidden = false;
   byId("label").textContent = view.label;
   byId("where").textContent = view.where;
   byId("crop").replaceChildren(image);
@@ -97,7 +110,6 @@ function show(found, image) {
   byId("keys").replaceChildren(
     ...view.keys.map(([key, option]) => element("li", {}, element("kbd", {}, key), option)),
   );
-  showProgress();
   typed.focus({ preventScroll: true });
 }
 
@@ -179,14 +191,18 @@ async function send(path, value) {
     const step = await api.tell("POST", path, value);
     byId("trouble").hidden = true;
     if (step.asks) {
-      warnedText = value.text;
-      byId("asks").textContent = `${step.asks}. Press Enter again if that is what is written.`;
+      if (path === "review/pages") {
+        placing.warn(step.asks);
+      } else {
+        warnedText = value.text;
+        byId("asks").textContent = `${step.asks}. Press Enter again if that is what is written.`;
+      }
       return;
     }
     fields = stepped(fields, step);
     for (const name of [step.about, ...step.changed, ...step.added]) renew(name);
     byId("said").textContent = step.about ? step.said : "there is nothing to take back";
-    if (path === "review/decisions") await showNext();
+    if (path !== "review/undo") await showNext();
     else if (step.about) await showField(step.about);
   } catch (error) {
     report(error);
@@ -209,7 +225,7 @@ async function showField(name) {
 function finish() {
   clear(); // or Ctrl-Z would take back what was typed last, not the decision
   showProgress();
-  byId("look").hidden = true;
+  byId("look").hidden = byId("place").hidden = true;
   byId("finished").hidden = false;
   summarise().catch(report); // not waited for: a decision can be taken back meanwhile
 }
@@ -228,8 +244,14 @@ function undo() {
   if (!busy) send("review/undo", {});
 }
 
+async function put(said) {
+  if (busy || !said) return;
+  byId("page-asks").textContent = "";
+  await send("review/pages", said);
+}
+
 function move(by) {
-  if (busy || byId("look").hidden) return;
+  if (busy || !byId("finished").hidden) return;
   const at = beside(fields, by);
   if (at !== fields.at) showAt(at);
 }
@@ -242,13 +264,15 @@ function pressed(event) {
   } else if (event.isComposing || event.altKey || event.metaKey || (event.ctrlKey && key !== "z")) {
     // left to the browser
   } else if (event.ctrlKey) {
-    if (typed.value) return; // takes back what is typed
+    if (event.target instanceof HTMLInputElement && event.target.value) return; // takes back what is typed
     event.preventDefault();
     undo();
   } else if (busy) {
     event.preventDefault(); // what is typed now was not meant for the field that comes
   } else if (key in moves) {
-    if (typed.value && key !== "ArrowUp" && key !== "ArrowDown") return; // moves within the text
+    if (event.target instanceof HTMLSelectElement) return; // chooses
+    const text = byId("place").hidden ? typed.value : event.target.value;
+    if (text && key !== "ArrowUp" && key !== "ArrowDown") return; // moves within the text
     event.preventDefault();
     move(moves[key]);
   } else if (key === "Escape") {
@@ -257,7 +281,8 @@ function pressed(event) {
     // presses the button
   } else if (key === "Enter") {
     event.preventDefault();
-    keep();
+    if (byId("place").hidden) keep();
+    else put(placing.said());
   } else if (key === " " && !typed.value && !byId("look").hidden) {
     event.preventDefault();
     sayEmpty();
@@ -267,7 +292,12 @@ function pressed(event) {
 }
 
 function make() {
-  const buttons = { keep, empty: sayEmpty, undo, back: () => move(-1), forth: () => move(1) };
+  const [back, forth] = [() => move(-1), () => move(1)];
+  const buttons = {
+    keep, empty: sayEmpty, undo, back, forth, "page-back": back, "page-forth": forth,
+    put: () => put(placing.said()), foreign: () => put(placing.saidForeign()),
+  };
+  placing.make(report);
   for (const [id, act] of Object.entries(buttons)) byId(id).addEventListener("click", act);
   byId("unreadable").addEventListener("click", () => {
     clear();
