@@ -74,11 +74,8 @@ def _is_framed(grey: NDArray[np.uint8]) -> bool:
     """Whether lines go all along two of the edges."""
     middle = (float(grey.min()) + float(grey.max())) / 2
     is_light = np.median(grey) > middle
-    whole = [
-        ((side > middle) != is_light).mean() > _ALL
-        for side in (grey[0], grey[-1], grey[:, 0], grey[:, -1])
-    ]
-    return sum(whole) > 1
+    sides = grey[0], grey[-1], grey[:, 0], grey[:, -1]
+    return sum(bool(((side > middle) != is_light).mean() > _ALL) for side in sides) > 1
 
 
 def _is_cut_out(mask: NDArray[np.bool_]) -> bool:
@@ -101,4 +98,4 @@ def _has_rule(mask: NDArray[np.bool_]) -> bool:
     """Whether there is ink all along a written line, above or below."""
     rows, columns = mask.shape
     quarters = mask[: rows // 4 + 1], mask[-rows // 4 - 1 :]
-    return columns > _LINE * rows and any(one.any(0).mean() > _RULE for one in quarters)
+    return bool(columns > _LINE * rows and max(one.any(0).mean() for one in quarters) > _RULE)
