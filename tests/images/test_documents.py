@@ -167,6 +167,18 @@ def test_a_process_that_was_started_early_opens_the_file(monkeypatch: pytest.Mon
     early.end()
 
 
+def test_pages_do_not_pile_up_in_the_process_that_draws_them() -> None:
+    content = drawn(b"0 g 0 50 100 50 re f", (595, 842))
+    taken = []
+    for _ in range(6):
+        opened = isolated.Opened("pdf", content, max_pixels=100_000_000)
+        opened.ask(page=0, side=None)  # 2480 x 3508 pixels are 26 MB
+        status = Path(f"/proc/{opened._process._process.pid}/status").read_text()
+        taken.append(int(re.search(r"VmData:\s+(\d+) kB", status)[1]) / 1000)  # MB
+        opened.close()
+    assert taken[-1] - taken[0] < 30
+
+
 @pytest.mark.slow
 def test_fault_90_a_page_that_takes_too_much_memory_ends_its_own_process_alone() -> None:
     bomb = zlib.compress(b"0 g 0 0 9 9 re f " * 40_000_000, 1)  # 680 MB of operators

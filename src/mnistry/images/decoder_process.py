@@ -133,6 +133,8 @@ def main() -> None:
             else:
                 answer, pixels = opened.page(**asked)
                 answer["bytes"] = len(pixels)
+        except MemoryError:
+            answer = {"error": "it takes too much memory", "refused": True}
         except Exception as error:  # hostile bytes make decoders raise anything
             answer = {"error": str(error).strip(), "refused": isinstance(error, _RefusedError)}
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
@@ -177,8 +179,9 @@ def _drawn(page: Any, forms: Any, columns: int, rows: int) -> Any:
 
     pixels = (ctypes.c_ubyte * (3 * columns * rows))()
     ctypes.memset(pixels, 255, len(pixels))
+    # Not ctypes.cast(pixels, …): it makes a reference cycle, so that pages pile up in memory.
     bitmap = pdfium.FPDFBitmap_CreateEx(
-        columns, rows, pdfium.FPDFBitmap_BGR, ctypes.cast(pixels, ctypes.c_void_p), 3 * columns
+        columns, rows, pdfium.FPDFBitmap_BGR, ctypes.c_void_p(ctypes.addressof(pixels)), 3 * columns
     )
     # Red comes first. Annotations are drawn too: the pens of tablets write them.
     flags = pdfium.FPDF_REVERSE_BYTE_ORDER | pdfium.FPDF_ANNOT
