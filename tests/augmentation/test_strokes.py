@@ -100,9 +100,9 @@ def test_faint_ink_and_noise_are_as_strong_as_the_limits_say() -> None:
     assert median == pytest.approx(0.1 / np.sqrt(2 * np.pi), rel=0.1)
 
 
-def test_remains_add_ink_beside_the_digit_and_never_take_any(digits) -> None:
+def test_marks_add_ink_beside_the_digit_and_never_take_any(digits) -> None:
     ink = digits.astype(np.float32) / 255
-    more = strokes._with_remains(ink, np.roll(ink, 1, axis=0), random())
+    more = strokes._with_marks_beside(ink, np.roll(ink, 1, axis=0), random())
     assert (more >= ink).all()
     assert (more > ink).any((1, 2)).mean() > 0.6
 
