@@ -11,7 +11,7 @@ from mnistry.images.pixels import reduced
 from mnistry.reading.components import components
 from mnistry.reading.ink import find_ink, padded
 
-# These were chosen on MNIST's training images and on drawn boxes and walls: `benchmarks/cut_out.py`.
+# Chosen on MNIST's training images, and on drawn boxes and walls; see `benchmarks/cut_out.py`.
 # How far from its edges a picture is looked at, as a part of its shorter side. There is ink if the
 # greys there differ by this part of the whole picture's.
 _NEAR, _CONTRAST = 0.08, 0.4
