@@ -7,7 +7,7 @@ what is beside the page, nor paper from ink where there is little paper.
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.images.pixels import reduced
+from mnistry.images.pixels import reduced, sampled
 from mnistry.reading.components import components
 from mnistry.reading.ink import find_ink, padded
 
@@ -61,20 +61,20 @@ def with_margin(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     if int(lightest) - int(darkest) <= _CONTRAST * np.ptp(grey) or _is_framed(grey):
         return grey, 0
     margin = max(_LEAST, round(_MARGIN * min(grey.shape)))
-    wide = padded(grey, margin)
-    factor = min(1.0, _SIDE / max(wide.shape))
-    rows, columns = (max(1, round(side * factor)) for side in wide.shape)
-    small = wide if factor == 1 else np.asarray(reduced(wide, (columns, rows)), np.uint8)
-    ink = find_ink(small)
-    cut = max(1, round(margin * len(ink.strength) / len(wide)))
-    mask = ink.strength[cut:-cut, cut:-cut] > _INK
-    return (wide, margin) if _is_cut_out(mask) else (grey, 0)
+    factor = min(1.0, _SIDE / (max(grey.shape) + 2 * margin))
+    rows, columns = (max(1, round(side * factor)) for side in grey.shape)
+    small = grey if factor == 1 else np.asarray(reduced(grey, (columns, rows)), np.uint8)
+    around = max(1, round(margin * factor))
+    ink = find_ink(padded(small, around))
+    cut = max(1, round(around * len(ink.strength) / (rows + 2 * around)))
+    is_cut_out = _is_cut_out(ink.strength[cut:-cut, cut:-cut] > _INK)
+    return (padded(grey, margin), margin) if is_cut_out else (grey, 0)
 
 
 def _is_framed(grey: NDArray[np.uint8]) -> bool:
     """Whether lines go all along two of the edges."""
     middle = (float(grey.min()) + float(grey.max())) / 2
-    is_light = np.median(grey) > middle
+    is_light = np.median(sampled(grey)) > middle
     sides = grey[0], grey[-1], grey[:, 0], grey[:, -1]
     return sum(bool(((side > middle) != is_light).mean() > _ALL) for side in sides) > 1
 
