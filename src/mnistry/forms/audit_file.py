@@ -10,11 +10,10 @@ import io
 import zipfile
 from typing import IO
 
-import cv2
-
 from mnistry.forms import crops, output
 from mnistry.forms.definition import Form
 from mnistry.forms.store import Store
+from mnistry.images.pixels import jpeg
 from mnistry.system.spreadsheets import spreadsheet_text
 
 _COLUMNS = (
@@ -56,9 +55,8 @@ def write(form: Form, store: Store, target: IO[bytes]) -> int:
                     missing += 1
                 else:
                     part = crops.of_field(seen, sheet, at, private)
-                    flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
                     picture = f"pictures/{output.file_name(sheet.id, at)}.jpg"
-                    archive.writestr(picture, cv2.imencode(".jpg", part, flags)[1].tobytes())
+                    archive.writestr(picture, jpeg(part, _QUALITY))
                 machine, decision = sheet.answers.get(at), sheet.decisions.get(at)
                 decided = (
                     ("", "", "") if decision is None

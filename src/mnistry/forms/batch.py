@@ -22,6 +22,7 @@ from mnistry.forms.placement import Placement
 from mnistry.forms.reading import FormReader, PageReading
 from mnistry.forms.store import NewPage, Store
 from mnistry.images import decode, sources
+from mnistry.images.pixels import jpeg
 from mnistry.inference import model_bytes, run_directory
 from mnistry.reading.reader import Reader
 from mnistry.system import files, jobs
@@ -296,10 +297,7 @@ def read_page(
             found = PageReading(problem=error.what)
         except MemoryError:
             found = PageReading(problem="not enough memory for it")
-    picture = None
-    if found.picture is not None:
-        flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-        picture = cv2.imencode(".jpg", found.picture, flags)[1].tobytes()
+    picture = None if found.picture is None else jpeg(found.picture, _QUALITY)
     return NewPage(
         number, found.page, found.serial, found.turned, found.answers, found.problem,
         found.problems, found.pattern, picture, found.lines, found.paper,

@@ -32,7 +32,7 @@ class PrivateFields:
         ]
         self._places = places
         self._keys = {at for _, at, _ in places}
-        self._known, self._paper = set(keys_of(form)), form.paper
+        self._form, self._known = form, set(keys_of(form))
 
     def __contains__(self, at: Key) -> bool:
         """Whether a field is private."""
@@ -44,7 +44,7 @@ class PrivateFields:
         On a sheet of an older version they are where they were read, and so are the fields that the
         form no longer has: they may have been private.
         """
-        is_older = sheet.paper not in (None, self._paper)
+        is_older = not sheet.is_printed_as(self._form)
         found = [
             box
             for number, at, box in self._places

@@ -74,7 +74,7 @@ def labelled(
     for sheet in store.sheets():
         if serials is not None and sheet.serial not in serials:
             continue
-        if sheet.paper not in (None, form_reader.form.paper):  # of a version with other places
+        if not sheet.is_printed_as(form_reader.form):
             continue
         # What was decided in a review counts more than what was typed in an audit.
         texts = {

@@ -30,7 +30,7 @@ class Placement:
         The sheet's printed number; None if it has none.
     points
         Four points: x and y on the page in millimetres, then across and down the scan, each as a
-        share of its width or height, 0 to 1. None if it is no page of the form.
+        share of its width or height, 0 to 1. Empty if it is no page of the form.
     paper
         `mnistry.forms.definition.Form.paper` of the form that it is a page of.
     who

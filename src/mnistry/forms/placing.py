@@ -7,9 +7,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mnistry.errors import DataError, UsageError
 from mnistry.forms import batch, layout, placement
@@ -18,6 +16,7 @@ from mnistry.forms.definition import Form
 from mnistry.forms.placement import Placement
 from mnistry.forms.reading import FormReader
 from mnistry.forms.store import NewPage, Store, Unplaced
+from mnistry.images.pixels import jpeg
 from mnistry.reading.reader import Reader
 from mnistry.system import files
 
@@ -149,13 +148,13 @@ class Placing:
         """
         one = self.find(name)
         grey = batch.scan(one.path, one.page.number)
-        return _jpeg(np.rot90(grey, -quarters))
+        return jpeg(np.rot90(grey, -quarters), _QUALITY, side=_SIDE)
 
     def blank(self, number: int) -> bytes:
         """Return a page of the form without handwriting, as JPEG."""
         if not 1 <= number <= len(self._layout.pages):
             raise UsageError(f"the form has no page {number}")
-        return _jpeg(self._reader.blanks[number - 1].grey)
+        return jpeg(self._reader.blanks[number - 1].grey, _QUALITY, side=_SIDE)
 
     def read(
         self, name: str, page: int | None, serial: int | None, points: Sequence[Pointed]
@@ -206,12 +205,3 @@ class Placing:
     @functools.cached_property
     def _reader(self) -> FormReader:
         return FormReader(self._form, Reader(self._store.meta("model") or None, threads=1))
-
-
-def _jpeg(grey: NDArray[np.uint8]) -> bytes:
-    factor = min(1.0, _SIDE / max(grey.shape))
-    small = cv2.resize(
-        np.ascontiguousarray(grey), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA
-    )
-    flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-    return bytes(cv2.imencode(".jpg", small, flags)[1].tobytes())

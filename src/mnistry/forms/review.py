@@ -32,6 +32,7 @@ from mnistry.forms.store import (
     Unplaced,
     with_decisions,
 )
+from mnistry.images.pixels import jpeg
 
 TYPED, CONFIRMED = "typed", "confirmed"
 _AROUND = (28.0, 9.0)  # millimetres round a field that are shown, across and down
@@ -276,8 +277,7 @@ class _Batch:
             round((v + 0.8) * KEPT_SCALE) for v in (own.right - seen.x, own.bottom - seen.y)
         )
         cv2.rectangle(shown, (left, top), (right, bottom), _FRAME, 2)
-        flags = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-        return bytes(cv2.imencode(".jpg", shown, flags)[1].tobytes())
+        return jpeg(np.asarray(shown, np.uint8), _QUALITY)
 
     def _page(self, sheet: int, at: Key) -> crops.Picture:
         """Return a copy of the page that a field is on."""

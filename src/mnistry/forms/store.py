@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.forms.answers import OK, Answer, Value
+from mnistry.forms.definition import Form
 from mnistry.forms.placement import Placement
 from mnistry.forms.rules import Key
 from mnistry.system import files
@@ -69,7 +70,6 @@ CREATE TABLE IF NOT EXISTS placements (
     page INTEGER, serial INTEGER, points TEXT NOT NULL, paper TEXT NOT NULL, before TEXT,
     who TEXT NOT NULL, at REAL NOT NULL, undone REAL);
 """
-
 
 # SQLite's errors that do not mean that the batch is damaged, and what to do about each.
 _HINDERED = {
@@ -293,6 +293,10 @@ class Sheet:
     def paper(self) -> str | None:
         """What it is printed on; see `Page.paper`."""
         return next((page.paper for page in self.pages if page.paper is not None), None)
+
+    def is_printed_as(self, form: Form) -> bool:
+        """Whether its boxes are where this version of the form has them."""
+        return self.paper in (None, form.paper)
 
 
 @dataclass(frozen=True, eq=False)

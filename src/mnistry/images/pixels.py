@@ -264,6 +264,32 @@ def reduced(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
+def jpeg(picture: NDArray[np.uint8], quality: int, *, side: int | None = None) -> bytes:
+    """Encode a picture as JPEG.
+
+    Parameters
+    ----------
+    picture
+        ``uint8``, grey, or blue, green and red.
+    quality
+        0 to 100.
+    side
+        It is reduced first if its longer side has more pixels than this.
+
+    Examples
+    --------
+    >>> jpeg(np.zeros((8, 8), np.uint8), 80)[:2].hex()
+    'ffd8'
+    """
+    picture = np.ascontiguousarray(picture)
+    factor = 1.0 if side is None else side / max(picture.shape[:2])
+    if factor < 1:
+        picture = np.asarray(
+            cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
 def sampled(image: NDArray[Any]) -> NDArray[Any]:
     """Sample 256 to 511 rows and columns, or take all of a smaller image: enough for a median.
 

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from mnistry.errors import DataError
 from mnistry.images import decode, sources
 from mnistry.images.decode import Page
 from mnistry.images.page_tasks import LINES_SIDE, TABLES_SIDE
+from mnistry.images.pixels import jpeg
 from mnistry.reading import Reader
 from mnistry.server.tasks import DETAILS, FORM, JSON, PNG, PREVIEW, Answer, Task
 
@@ -102,12 +102,7 @@ def _reading(reader: Reader, page: Page, fields: tuple[str, ...]) -> dict[str, A
 
 def _preview(grey: NDArray[np.uint8]) -> str:
     """Return a grey picture, reduced, as the data URL of a JPEG."""
-    scale = min(1.0, _PREVIEW_SIDE / max(grey.shape))
-    if scale < 1:
-        grey = np.asarray(
-            cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-        )
-    content = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+    content = jpeg(grey, _QUALITY, side=_PREVIEW_SIDE)
     return "data:image/jpeg;base64," + base64.b64encode(content).decode()
 
 
