@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# uv (https://docs.astral.sh/uv/) installs in a tenth of the time that pip takes, where it is found.
+INSTALL := $(if $(shell command -v uv),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
 .PHONY: help train test test-all cluster-test runtimes-test container-test lint lock audit sbom floors bench bench-recipes bench-cluster torture pretrained notebook docs clean
 
@@ -35,7 +37,7 @@ lint: .venv/test.done ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Needs uv (https://docs.astral.sh/uv/). One resolution serves Python 3.11 to 3.14 and every
+# Needs uv. One resolution serves Python 3.11 to 3.14 and every
 # platform; the test tools are resolved on top of the versions for training.
 HASHED := uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy requires-python \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
@@ -107,8 +109,8 @@ clean: ## remove what make has made
 
 # pip refuses hashes for a folder, so the project itself follows without its dependencies.
 .venv/%.done: requirements/%.txt pyproject.toml .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL) --require-hashes -r $<
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q src
 	touch $@
 
