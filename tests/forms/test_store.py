@@ -286,3 +286,22 @@ def test_a_sure_answer_keeps_its_types() -> None:
         store.add_page(store.add_file("a.png", "aa"), new)
         (sheet,) = store.sheets()
         assert [answer.value for answer in sheet.answers.values()] == values
+
+
+def test_adding_a_page_with_a_serial_costs_the_same_in_a_large_batch() -> None:
+    def cost(store: Store, number: int) -> int:
+        """Return how many hundreds of SQLite's instructions a page takes."""
+        done = 0
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+
+        store._database.set_progress_handler(count, 100)
+        store.add_page(store.add_file(f"{number}.png", str(number)), page(serial=number))
+        store._database.set_progress_handler(None, 0)
+        return done
+
+    with Store(None) as store:
+        costs = [cost(store, number) for number in range(1, 301)]
+    assert sum(costs[-50:]) <= 3 * sum(costs[:50])

@@ -37,9 +37,11 @@ SECOND = "second"  # how a decision of a second review was made
 _FILE, _PICTURES, DIFFERENCES = "batch.sqlite", "pictures", "differences"
 # Seconds to wait for another process that writes.
 _WAIT = 60.0
-# Two scans show the same sheet if their ink correlates at least this much where either has more
-# than the second value; and the least sum of ink at which that says anything: that of three digits.
-_SAME, _INKED, _SOME_INK = 0.8, 0.05, 15.0
+# Two scans show the same sheet if their ink, of more than the second value in 255, correlates at
+# least this much; and the least sum of ink at which that says anything: that of three digits.
+_SAME, _INKED, _SOME_INK = 0.8, 12, 15.0
+# How many pages are compared at once.
+_AT_ONCE = 16
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -69,6 +71,8 @@ CREATE TABLE IF NOT EXISTS placements (
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files, number INTEGER NOT NULL,
     page INTEGER, serial INTEGER, points TEXT NOT NULL, paper TEXT NOT NULL, before TEXT,
     who TEXT NOT NULL, at REAL NOT NULL, undone REAL);
+CREATE INDEX IF NOT EXISTS sheets_by_serial ON sheets (serial);
+CREATE INDEX IF NOT EXISTS pages_by_sheet ON pages (sheet);
 """
 
 # SQLite's errors that do not mean that the batch is damaged, and what to do about each.
@@ -548,28 +552,19 @@ class Store:
 
     def _place(self, file: int, new: NewPage, problems: list[str]) -> tuple[int | None, int | None]:
         """Return the sheet that a page belongs to; or None, and the page that it is a copy of."""
-        others = self._database.execute(
-            "SELECT pages.id, pages.pattern, pages.sheet, sheets.serial, pages.paper FROM pages"
-            " JOIN sheets ON pages.sheet = sheets.id WHERE pages.page = ?",
-            (new.page,),
-        ).fetchall()
-        for page, pattern, sheet, serial, paper in others:
-            looks_the_same = (
-                serial == new.serial
-                and not (paper and new.paper and paper != new.paper)
-                and _is_same(pattern, new.pattern)
-            )
-            if looks_the_same and self._says_the_same(sheet, new):
+        for page, sheet in self._look_the_same(new):
+            if self._says_the_same(sheet, new):
                 return None, page
-        if new.serial:
-            taken = [sheet for _, _, sheet, serial, _ in others if serial == new.serial]
+        if new.serial is not None:
             rows = self._database.execute(
-                "SELECT id FROM sheets WHERE serial = ? ORDER BY id", (new.serial,)
+                "SELECT id, EXISTS (SELECT 1 FROM pages WHERE sheet = sheets.id AND page = ?)"
+                " FROM sheets WHERE serial = ? ORDER BY id",
+                (new.page, new.serial),
             ).fetchall()
             free = [
                 sheet
-                for (sheet,) in rows
-                if sheet not in taken and not self._is_other_paper(sheet, new)
+                for sheet, has_page in rows
+                if not has_page and not self._is_other_paper(sheet, new)
             ]
             if free:
                 return free[0], None
@@ -587,10 +582,26 @@ class Store:
                 ).fetchone()
                 if present is None and not self._is_other_paper(row[0], new):
                     return int(row[0]), None
-        added = self._database.execute(
-            "INSERT INTO sheets (serial) VALUES (?)", (new.serial or None,)
-        )
+        added = self._database.execute("INSERT INTO sheets (serial) VALUES (?)", (new.serial,))
         return added.lastrowid, None
+
+    def _look_the_same(self, new: NewPage) -> Iterator[tuple[int, int]]:
+        """Yield the pages, with their sheets, whose ink is that of a new page."""
+        if new.pattern is None:
+            return
+        others = self._database.execute(
+            "SELECT pages.id, pages.sheet, pages.pattern FROM pages"
+            " JOIN sheets ON pages.sheet = sheets.id WHERE pages.page = ? AND sheets.serial IS ?"
+            " AND (pages.paper = ? OR ifnull(pages.paper, ?) IS NULL)"
+            " AND length(pages.pattern) = ?",
+            (new.page, new.serial, new.paper, new.paper, new.pattern.size),
+        )
+        while some := others.fetchmany(_AT_ONCE):
+            patterns = np.frombuffer(b"".join(row[2] for row in some), np.uint8)
+            is_same = _is_same(patterns.reshape(len(some), -1), new.pattern.ravel())
+            yield from (
+                (page, sheet) for (page, sheet, _), same in zip(some, is_same, strict=True) if same
+            )
 
     def _is_other_paper(self, sheet: int, new: NewPage) -> bool:
         """Whether a sheet is of another version of the form than a page."""
@@ -891,18 +902,26 @@ def _prepare(folder: Path, *, must_exist: bool) -> None:
     folder.chmod(0o700)
 
 
-def _is_same(pattern: bytes | None, other: NDArray[np.uint8] | None) -> bool:
-    """Whether two scans show the same sheet, by their ink."""
-    if pattern is None or other is None:
-        return False
+def _is_same(patterns: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether scans show the same sheet as another, by their ink; shapes (n, cells) and (cells,).
+
+    The correlation of the ink counts. What both leave blank says nothing.
+    """
     known, given = (
-        values.astype(np.float64) / 255
-        for values in (np.frombuffer(pattern, np.uint8), other.ravel())
+        np.where(values > _INKED, values, 0).astype(np.float32) / 255
+        for values in (patterns, other)
     )
-    if len(known) != len(given) or min(known.sum(), given.sum()) < _SOME_INK:
-        return False
-    inked = np.maximum(known, given) > _INKED  # what both leave blank says nothing
-    return bool(np.corrcoef(known[inked], given[inked])[0, 1] >= _SAME)
+    cells = np.count_nonzero((known > 0) | (given > 0), axis=1)
+    ink, others_ink = known.sum(1), given.sum()
+    shared = cells * (known @ given) - ink * others_ink
+    spread = cells * np.square(known).sum(1) - ink**2
+    others_spread = cells * np.square(given).sum() - others_ink**2
+    is_same = (
+        (np.minimum(ink, others_ink) >= _SOME_INK)
+        & (spread * others_spread > 0)
+        & (shared >= _SAME * np.sqrt(np.maximum(spread * others_spread, 0)))
+    )
+    return np.asarray(is_same, bool)
 
 
 def _row(sheet: int, key: Key, answer: Answer) -> tuple[Any, ...]:
