@@ -334,8 +334,9 @@ def _batch() -> Target:
     """Return a form's batch, which is opened and made a table of."""
     from mnistry.cli.form_read import open_batch
     from mnistry.forms import form_json, output
+    from mnistry.forms.records import Decision
     from mnistry.forms.rules import key
-    from mnistry.forms.store import Decision, Store
+    from mnistry.forms.store import Store
     from tests.forms import batches
 
     with tempfile.TemporaryDirectory() as name:

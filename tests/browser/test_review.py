@@ -13,8 +13,9 @@ import pytest
 from playwright.sync_api import expect
 
 from mnistry.forms import form_json, loading
+from mnistry.forms.records import NewPage
 from mnistry.forms.review import Review
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import Store
 from mnistry.studio.review import create
 from mnistry.system import files
 from tests import serving

@@ -13,8 +13,9 @@ import pytest
 from mnistry.forms import risk
 from mnistry.forms.loading import load
 from mnistry.forms.placement import Placement
+from mnistry.forms.records import NewPage
 from mnistry.forms.rules import key
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import Store
 from tests.forms import filled
 
 

@@ -9,7 +9,8 @@ import uvicorn
 
 from mnistry.forms import form_json
 from mnistry.forms.answers import Answer
-from mnistry.forms.store import Decision, NewPage, Store
+from mnistry.forms.records import Decision, NewPage
+from mnistry.forms.store import Store
 from tests.forms import batches
 
 

@@ -17,8 +17,9 @@ import numpy as np
 
 import mnistry
 from mnistry.forms.loading import load
+from mnistry.forms.records import Decision
 from mnistry.forms.rules import key
-from mnistry.forms.store import Decision, Store
+from mnistry.forms.store import Store
 from tests.compat.make import MADE as RUNS
 from tests.compat.make import mnistry as command
 from tests.forms import filled

@@ -11,8 +11,9 @@ from mnistry.forms.answers import CHECK, OK, Answer
 from mnistry.forms.definition import Form
 from mnistry.forms.loading import load
 from mnistry.forms.reading import KEPT_SCALE, around, key_of
+from mnistry.forms.records import NewPage
 from mnistry.forms.rules import key
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import Store
 
 TOML = """\
 title = "Catch"

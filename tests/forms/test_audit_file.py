@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from mnistry.forms import audit_file
+from mnistry.forms.records import Decision
 from mnistry.forms.rules import key
-from mnistry.forms.store import Decision, Store
+from mnistry.forms.store import Store
 from tests.forms import batches
 
 

@@ -11,8 +11,9 @@ import pytest
 from mnistry import Reader
 from mnistry.forms import batch, output
 from mnistry.forms.loading import load
+from mnistry.forms.records import Decision
 from mnistry.forms.rules import key
-from mnistry.forms.store import Decision, Store
+from mnistry.forms.store import Store
 from mnistry.reading.built_in import SHIPPED
 from tests.forms import filled
 

@@ -13,8 +13,9 @@ from mnistry.forms.definition import Form
 from mnistry.forms.labelled import LabelledDigit, labelled
 from mnistry.forms.loading import load
 from mnistry.forms.reading import FormReader
+from mnistry.forms.records import Decision
 from mnistry.forms.rules import key
-from mnistry.forms.store import Decision, Store
+from mnistry.forms.store import Store
 from tests.forms import filled
 
 TOML = """\

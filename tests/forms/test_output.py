@@ -17,8 +17,9 @@ from mnistry.errors import DataError, UsageError
 from mnistry.forms import comparison, form_json, output
 from mnistry.forms.answers import CHECK, EMPTY, OK, Answer
 from mnistry.forms.definition import Form
+from mnistry.forms.records import Decision, NewPage
 from mnistry.forms.rules import key
-from mnistry.forms.store import Decision, NewPage, Store
+from mnistry.forms.store import Store
 
 TOML = """
 title = "Water"

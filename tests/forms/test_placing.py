@@ -18,9 +18,10 @@ from mnistry.forms.loading import load
 from mnistry.forms.placement import suggested
 from mnistry.forms.placing import Pointed
 from mnistry.forms.reading import FormReader
+from mnistry.forms.records import NewPage
 from mnistry.forms.review import Review
 from mnistry.forms.rules import key
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import Store
 from mnistry.reading.page import mapped
 from tests.forms import filled
 from tests.forms.test_reading import PRINTED, READ, VALUES

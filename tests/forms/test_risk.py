@@ -10,9 +10,10 @@ from mnistry.errors import UsageError
 from mnistry.forms import output, risk
 from mnistry.forms.answers import CHECK, OK, Answer
 from mnistry.forms.definition import Form
+from mnistry.forms.records import Decision
 from mnistry.forms.review import Review
 from mnistry.forms.rules import key
-from mnistry.forms.store import Decision, Store
+from mnistry.forms.store import Store
 from tests.forms import batches
 from tests.forms.batches import CONTESTED, UNSURE
 

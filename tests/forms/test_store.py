@@ -11,8 +11,9 @@ import pytest
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.forms.answers import CHECK, OK, Answer
 from mnistry.forms.placement import Placement
+from mnistry.forms.records import Decision, NewPage
 from mnistry.forms.rules import key
-from mnistry.forms.store import Decision, NewPage, Store
+from mnistry.forms.store import Store
 
 
 def page(

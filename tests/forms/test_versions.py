@@ -15,9 +15,10 @@ from mnistry.forms.definition import Form
 from mnistry.forms.loading import load
 from mnistry.forms.placement import Placement
 from mnistry.forms.reading import FormReader
+from mnistry.forms.records import Decision, NewPage
 from mnistry.forms.review import Review
 from mnistry.forms.rules import key
-from mnistry.forms.store import Decision, NewPage, Store
+from mnistry.forms.store import Store
 from mnistry.reading.page import mapped
 from tests.forms import filled
 

@@ -9,8 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from mnistry.forms.definition import Form
+from mnistry.forms.records import NewPage
 from mnistry.forms.review import Audit, Report, Review
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import Store
 from mnistry.server.guard import Access
 from mnistry.studio import app as studio
 from mnistry.studio.app import Studio

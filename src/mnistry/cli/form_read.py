@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mnistry.forms.copies import Copy
     from mnistry.forms.definition import Form
     from mnistry.forms.output import Result
-    from mnistry.forms.store import Page, Store
+    from mnistry.forms.records import Page
+    from mnistry.forms.store import Store
     from mnistry.reading import Reader
 
 _MAX_TYPED = 50_000_000  # bytes

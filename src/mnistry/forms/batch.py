@@ -20,7 +20,8 @@ from mnistry.forms import loading, versions
 from mnistry.forms.definition import Form
 from mnistry.forms.placement import Placement
 from mnistry.forms.reading import FormReader, PageReading
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.records import NewPage
+from mnistry.forms.store import Store
 from mnistry.images import decode, sources
 from mnistry.images.pixels import jpeg
 from mnistry.inference import model_bytes, run_directory

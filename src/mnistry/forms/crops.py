@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from mnistry.forms import layout
 from mnistry.forms.definition import Box, Form
 from mnistry.forms.reading import KEPT_SCALE, around, key_of
+from mnistry.forms.records import Page, Sheet
 from mnistry.forms.rules import Key, keys_of
-from mnistry.forms.store import Page, Sheet, Store
+from mnistry.forms.store import Store
 
 # Millimetres round a private field that are hidden, because people write over the edges of boxes.
 _HIDDEN = 3.0

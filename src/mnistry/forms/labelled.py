@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from mnistry.forms import crops
 from mnistry.forms.definition import Field
 from mnistry.forms.reading import FormReader, around
+from mnistry.forms.records import Decision, Sheet
 from mnistry.forms.rules import Key
-from mnistry.forms.store import Decision, Sheet, Store
+from mnistry.forms.store import Store
 
 Image = NDArray[np.uint8]
 

@@ -20,8 +20,9 @@ from mnistry.errors import UsageError
 from mnistry.forms import layout, risk, rules
 from mnistry.forms.answers import CHECK, EMPTY, OK, Answer, rule_broken
 from mnistry.forms.definition import Field, Form
+from mnistry.forms.records import Decision, OlderVersion, Page, Sheet
 from mnistry.forms.rules import Key, key, keys_of
-from mnistry.forms.store import Decision, OlderVersion, Page, Sheet, Store
+from mnistry.forms.store import Store
 from mnistry.system.spreadsheets import spreadsheet_text
 
 _KEYS = ("file", "page", "serial")

@@ -15,7 +15,8 @@ from mnistry.forms.code import MAX_SERIAL
 from mnistry.forms.definition import Form
 from mnistry.forms.placement import Placement
 from mnistry.forms.reading import FormReader
-from mnistry.forms.store import NewPage, Store, Unplaced
+from mnistry.forms.records import NewPage, Unplaced
+from mnistry.forms.store import Store
 from mnistry.images.pixels import jpeg
 from mnistry.reading.reader import Reader
 from mnistry.system import files

@@ -21,17 +21,9 @@ from mnistry.forms.definition import Box, Field, Form
 from mnistry.forms.output import Result
 from mnistry.forms.placing import Placing, Pointed
 from mnistry.forms.reading import KEPT_SCALE, NOT_FOUND
+from mnistry.forms.records import SECOND, Decision, Drawn, NewPage, Sheet, Unplaced, with_decisions
 from mnistry.forms.rules import Key, keys_of, name_of, value_text
-from mnistry.forms.store import (
-    SECOND,
-    Decision,
-    Drawn,
-    NewPage,
-    Sheet,
-    Store,
-    Unplaced,
-    with_decisions,
-)
+from mnistry.forms.store import Store
 from mnistry.images.pixels import jpeg
 
 TYPED, CONFIRMED = "typed", "confirmed"

@@ -15,8 +15,9 @@ from mnistry.errors import UsageError
 from mnistry.forms import versions
 from mnistry.forms.answers import CHECK, OK, UNSURE, Answer
 from mnistry.forms.definition import Form
+from mnistry.forms.records import Sheet
 from mnistry.forms.rules import name_of
-from mnistry.forms.store import Sheet, Store
+from mnistry.forms.store import Store
 
 _META = "risk"
 USUAL = "usual"

@@ -11,8 +11,9 @@ from mnistry.errors import DataError
 from mnistry.forms import form_json, layout
 from mnistry.forms.answers import EMPTY, Answer
 from mnistry.forms.definition import Field, Form
+from mnistry.forms.records import OlderVersion, Sheet
 from mnistry.forms.rules import Key, keys_of, name_of
-from mnistry.forms.store import OlderVersion, Sheet, Store
+from mnistry.forms.store import Store
 
 _FORM, _REMEMBERED = "form", "form "
 _RULES = ("minimum", "maximum", "pattern", "required", "check", "listed", "none", "private")

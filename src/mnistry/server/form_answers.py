@@ -10,8 +10,9 @@ from mnistry.errors import DataError, UsageError
 from mnistry.forms import loading, output, risk
 from mnistry.forms.definition import Form
 from mnistry.forms.reading import FormReader
+from mnistry.forms.records import NewPage
 from mnistry.forms.rules import key
-from mnistry.forms.store import NewPage, Store
+from mnistry.forms.store import Store
 from mnistry.images.decode import Page
 from mnistry.reading import Reader
 
