@@ -40,7 +40,7 @@ from mnistry.forms.rules import Key
 from mnistry.images import decode
 from mnistry.images.mnist_form import normalise
 from mnistry.reading import line_reader
-from mnistry.reading.reader import Networks
+from mnistry.reading.ink_reader import Networks
 
 # Pixels of the drawn sheet for each millimetre.
 SCALE = 12

@@ -16,8 +16,8 @@ from mnistry.forms.altered import AlteredDigits
 from mnistry.forms.ink import FINE, MARGIN, FieldInk
 from mnistry.images.mnist_form import SIDE, bounds, normalise
 from mnistry.reading import combine, line_reader
+from mnistry.reading.ink_reader import Networks
 from mnistry.reading.line_reader import Strip
-from mnistry.reading.reader import Networks
 
 # Ink of this strength belongs to a mark.
 MARK = 0.3

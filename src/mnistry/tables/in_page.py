@@ -17,8 +17,8 @@ from mnistry.images.mnist_form import SIDE, Box
 from mnistry.reading import Reader, numbers, result
 from mnistry.reading.components import components
 from mnistry.reading.ink import find_ink
-from mnistry.reading.reader import row_of
 from mnistry.reading.result import Candidate, DetailedReading, Digit, Sign
+from mnistry.reading.rows import row_of
 from mnistry.tables.cells import Patch, Sheet
 from mnistry.tables.reader import DetailedTable, Line, around, in_picture, read_in_detail
 

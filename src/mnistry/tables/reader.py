@@ -177,7 +177,7 @@ def _table(reader: Reader, grid: Grid, sheet: Sheet, page: Upright) -> DetailedT
             else:
                 lines.append(Line(patch, _padded(strip), band))
     answers = with_usual_decimal_signs(
-        reader.read_strips([line.strip for line in lines]),
+        reader.networks.read_strips([line.strip for line in lines]),
         [line.patch.cell % grid.columns for line in lines],
         reader.networks.judgement,
     )
