@@ -45,7 +45,7 @@ def test_a_stroke_across_the_frame_is_mended(page: alignment.Blank) -> None:
     marks = (found.strength > 0.4).astype(np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(marks)
     assert count == 2  # paper, and one stroke
-    assert stats[1, cv2.CC_STAT_HEIGHT] > 5.5 * ink.FINE
+    assert stats[1, cv2.CC_STAT_HEIGHT] > 5.5 * ink.PIXELS_PER_MM
 
 
 def test_a_stroke_along_the_frame_is_said_to_be_hidden(page: alignment.Blank) -> None:

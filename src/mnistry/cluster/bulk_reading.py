@@ -141,9 +141,9 @@ def read(
             parts = divide(np.flatnonzero(missing & ~unopened.mask), most, cores)
             done = len(pictures) - sum(map(len, parts))
             packs = [pictures.pack(part) for part in parts]
-            for number, denied, host in _run(packs, out, settings, cores):
-                if denied:
-                    unopened.add(parts[number][denied], host)
+            for number, not_opened, host in _run(packs, out, settings, cores):
+                if not_opened:
+                    unopened.add(parts[number][not_opened], host)
                 done += len(parts[number])
                 if on_progress is not None:
                     on_progress(done, len(pictures))
@@ -291,7 +291,7 @@ def _run(
     for row in done.iter_rows():
         if row["fault"]:
             raise _worker_failed(row["fault"])
-        yield row["number"], json.loads(row["denied"]), row["host"]
+        yield row["number"], json.loads(row["not_opened"]), row["host"]
 
 
 def _try_a_worker(out: Path, settings: Settings) -> None:
@@ -331,10 +331,15 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
 
             make_once, *arguments = cloudpickle.loads(packed)
             positions = make_once(*arguments).read_part(batch["part"][0], batch["driver"][0])
-            denied, fault = json.dumps(positions), ""
+            not_opened, fault = json.dumps(positions), ""
         except Exception as error:  # the worker is at fault: `read_part` handles pictures' errors
-            denied, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
-        return {"number": batch["number"], "denied": [denied], "fault": [fault], "host": [host]}
+            not_opened, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
+        return {
+            "number": batch["number"],
+            "not_opened": [not_opened],
+            "fault": [fault],
+            "host": [host],
+        }
 
     return work
 
@@ -368,7 +373,7 @@ class _Worker:
         """
         import pyarrow
 
-        items, tables, denied = unpack(part), [], []
+        items, tables, not_opened = unpack(part), [], []
         for start in range(0, len(items), _AT_ONCE):
             rows = []
             for position, item in enumerate(items[start : start + _AT_ONCE], start):
@@ -377,7 +382,7 @@ class _Worker:
                 except DataError as error:
                     error.where = item.name
                     if isinstance(error.__cause__, OSError):
-                        denied.append(position)
+                        not_opened.append(position)
                     else:
                         rows.append(_row(item, None, str(error)))
                 else:
@@ -385,11 +390,11 @@ class _Worker:
             tables.append(_table(rows))
         if not self._out.is_dir():
             raise ResourceError("there is no such folder", where=self._out)
-        if len(items) > len(denied):
+        if len(items) > len(not_opened):
             if (self._out / _DRIVER).read_text() != driver:
                 raise ResourceError("another reading has started there", where=self._out)
             _write(self._out, items, pyarrow.concat_tables(tables))
-        return denied
+        return not_opened
 
     def _read(self, item: Item, content: bytes) -> dict[str, Any]:
         try:

@@ -16,7 +16,7 @@ from typing import Any
 from mnistry.errors import ResourceError, UsageError
 
 LOCAL = "local"
-_PATIENCE = 5.0  # seconds to wait until the head of a cluster answers
+_SECONDS_TO_ANSWER = 5.0  # seconds to wait until the head of a cluster answers
 # Ray reads these when it is first imported. Most of them turn off output that is not for our users.
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
@@ -124,7 +124,7 @@ def _check_listening(address: str) -> None:
     """Raise OSError at once if no server listens at the address; Ray would try for minutes."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdigit():
-        socket.create_connection((host, int(port)), _PATIENCE).close()
+        socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
 
 
 def import_ray() -> Any:

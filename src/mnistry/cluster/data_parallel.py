@@ -30,7 +30,7 @@ _TRIES = 3  # for a training whose workers die
 _STARTS = 10  # attempts to place the workers; Ray Train waits a minute each time
 _POLL = 0.2  # seconds between two progress requests
 _SCORING_LIMIT = 3600  # seconds for the main worker to score the network while the others wait
-_PATIENCE = 30.0  # seconds for stopped workers to release the run
+_SECONDS_TO_RELEASE = 30.0  # seconds for stopped workers to release the run
 
 
 def train(
@@ -141,7 +141,7 @@ def _status_on_failure(experiment: Experiment, path: Path) -> Iterator[None]:
         # Only the first error is raised.
         with contextlib.suppress(MnistryError, OSError):
             if Run.open(path).experiment == experiment:
-                directory.note_end(path, status, wait=_PATIENCE)
+                directory.note_end(path, status, wait=_SECONDS_TO_RELEASE)
         raise
 
 

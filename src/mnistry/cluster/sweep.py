@@ -39,7 +39,7 @@ _RATES = ("learning_rate", "momentum")
 _REDUCTION = 4  # ASHA's reduction factor: of so many trainings, one goes on
 _TOGETHER = 40  # trainings in one program, at most
 _TRIES = 3  # for a trial whose worker dies
-_PATIENCE = 30.0  # seconds for a stopped worker to release its run
+_SECONDS_TO_RELEASE = 30.0  # seconds for a stopped worker to release its run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,7 +206,7 @@ def run(
                 failed = trial.name in results.failures
                 status = Status.FAILED if failed else Status.INTERRUPTED
                 with contextlib.suppress(MnistryError, OSError):
-                    directory.note_end(folder / trial.name, status, wait=_PATIENCE)
+                    directory.note_end(folder / trial.name, status, wait=_SECONDS_TO_RELEASE)
         for trial in results.left:
             results.failures.setdefault(trial.name, "it was not started: a worker was lost")
         if not results.by_name:

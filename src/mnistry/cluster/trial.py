@@ -29,7 +29,7 @@ from mnistry.version import __version__
 EPOCH, SCORE, END, WHY = "epoch", "val_accuracy", "end", "why"
 DONE, DIVERGED, FAILED, UNFIT = "done", "diverged", "failed", "unfit"
 _REMEMBERED = 20  # trainings whose compiled programs stay in memory, about 10 MB for each network
-_PATIENCE = 60.0  # seconds for a stopped training to save its state
+_SECONDS_TO_SAVE = 60.0  # seconds for a stopped training to save its state
 _started = itertools.count(1)
 _training: list[threading.Thread] = []  # the newest of this process
 
@@ -84,7 +84,7 @@ def train(config: Mapping[str, Any]) -> None:
 
     # How long Tune waits for a stopped training to end. With the default of two seconds, it would
     # count the next trial as lost too.
-    os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", str(int(_PATIENCE)))
+    os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", str(int(_SECONDS_TO_SAVE)))
     _training[:] = [threading.current_thread()]
     trial, place = config["trial"], config["place"]
     stopped = False
@@ -128,7 +128,7 @@ def reason(error: Exception) -> str:
 def _let_it_save() -> None:
     """Let a stopped training save its state before the process ends."""
     for thread in _training:
-        thread.join(_PATIENCE)
+        thread.join(_SECONDS_TO_SAVE)
 
 
 def _load(origin: Origin, place: Place) -> Dataset:
@@ -172,7 +172,7 @@ def run_or_resume(
     from mnistry.training import checkpoints
 
     if path.exists():
-        with directory.hold(path, wait=_PATIENCE):  # wait for a stopped worker to release it
+        with directory.hold(path, wait=_SECONDS_TO_SAVE):  # wait for a stopped worker to release it
             pass
     if not Run.exists(path):
         return experiment.run_experiment(

@@ -20,7 +20,7 @@ OK, CHECK, EMPTY = "ok", "check", "empty"
 # Why a field is to be checked if nothing but its characters is in doubt: one of them, or more.
 UNSURE = "a character is not sure", "characters are not sure"
 
-# Below this probability a mark may be no digit at all: no rule may decide what it is.
+# Below this probability a mark may be no digit at all: no rule of the form may decide what it is.
 _LEGIBLE = 0.3
 # The most texts that a field may have, for rules to choose from.
 MOST_CANDIDATES = 64
@@ -72,7 +72,7 @@ class Answer:
     def doubted(self, why: str) -> "Answer":
         """Return a copy with the status ``check``; earlier reasons come before the new one.
 
-        It has no candidates: from now on no rule may decide what it is.
+        It has no candidates: from now on no rule of the form may decide what it is.
         """
         whole = f"{self.why}; {why}" if self.why and self.status == CHECK else why
         return replace(self, status=CHECK, why=whole, candidates=())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistry.forms.altered import AlteredDigits
-from mnistry.forms.ink import FINE, MARGIN, FieldInk
+from mnistry.forms.ink import MARGIN, PIXELS_PER_MM, FieldInk
 from mnistry.images.mnist_form import SIDE, bounds, normalise
 from mnistry.reading import combine, line_reader
 from mnistry.reading.ink_reader import Networks
@@ -140,7 +140,7 @@ def own_ink(ink: FieldInk) -> tuple[Strength, bool]:
     is_unclear = (inside > _UNCLEAR) & ~is_own
     is_own[0] = is_unclear[0] = False
     near = cv2.dilate(is_own[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    large = bool((all_of[is_unclear] > 0.5 * FINE**2).any())
+    large = bool((all_of[is_unclear] > 0.5 * PIXELS_PER_MM**2).any())
     return np.asarray(ink.strength * near, np.float32), large
 
 
@@ -327,13 +327,13 @@ def divide(comb: Cells) -> DividedComb:
     count, labels, stats, _ = cv2.connectedComponentsWithStats((strength > MARK).astype(np.uint8))
     columns = np.arange(strength.shape[1])
     starts = np.array([MARGIN + left for left, _ in comb.edges] + [MARGIN + comb.edges[-1][1]])
-    walls = (starts[1:-1] + [MARGIN + right for _, right in comb.edges[:-1]]) / 2 * FINE
+    walls = (starts[1:-1] + [MARGIN + right for _, right in comb.edges[:-1]]) / 2 * PIXELS_PER_MM
     cell_of = np.searchsorted(walls, columns, side="right")
     many = len(comb.edges)
     areas = np.bincount((labels * many + cell_of).ravel(), minlength=count * many)
     shares = areas.reshape(count, many).astype(np.float64)
     shares /= np.maximum(shares.sum(1, keepdims=True), 1)
-    width = FINE * float(np.mean([right - left for left, right in comb.edges]))
+    width = PIXELS_PER_MM * float(np.mean([right - left for left, right in comb.edges]))
     owner_of = np.full(count, -1, np.intp)
     strokes = 0
     split: list[int] = []
@@ -356,7 +356,7 @@ def divide(comb: Cells) -> DividedComb:
         is_alone = not (owner >= 0).any()
         doubts.append("a line is drawn across cells")
         return DividedComb((None,) * len(comb.edges), tuple(doubts), is_alone)
-    tall = FINE * _TALL
+    tall = PIXELS_PER_MM * _TALL
     for cell in range(len(comb.edges)):
         own = np.flatnonzero(np.bincount(labels[owner == cell].ravel(), minlength=count))
         if own.size and stats[own, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max() < tall:
@@ -408,8 +408,8 @@ def _slashes(owner: NDArray[np.intp], comb: Cells) -> list[str]:
         if box is None:
             continue
         _, _, wide, tall = box
-        thin = (owner == cell).sum() < _THIN * FINE * np.hypot(wide, tall)
-        if thin and tall > _SLASH * high and wide > _SLASH_WIDTH * (right - left) * FINE:
+        thin = (owner == cell).sum() < _THIN * PIXELS_PER_MM * np.hypot(wide, tall)
+        if thin and tall > _SLASH * high and wide > _SLASH_WIDTH * (right - left) * PIXELS_PER_MM:
             return ["a stroke goes through a whole box"]
     return []
 

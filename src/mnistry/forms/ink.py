@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mnistry.forms.alignment import Alignment, Blank, cut, peak
 
-# Pixels for each millimetre: about 300 dpi.
-FINE = 12
+# Of the ink that is looked at: about 300 dpi.
+PIXELS_PER_MM = 12
 # Millimetres round a box that are looked at: digits reach over their frame.
 MARGIN = 3.0
 # How far a field may lie from where the page's alignment puts it, in millimetres.
@@ -57,7 +57,7 @@ class FieldInk:
     Attributes
     ----------
     strength
-        ``float32``, shape ``(rows, columns)``, `FINE` pixels for each millimetre: 0 for paper to 1
+        ``float32``, shape ``(rows, columns)``, at `PIXELS_PER_MM`: 0 for paper to 1
         for full ink. It reaches `MARGIN` over the box on each side.
     printed
         ``bool``: where something is printed, with a margin; ink there is a guess.
@@ -74,7 +74,7 @@ class FieldInk:
 
     def inside(self) -> tuple[slice, slice]:
         """Return the rows and columns of the box itself."""
-        edge = round(MARGIN * FINE)
+        edge = round(MARGIN * PIXELS_PER_MM)
         rows, columns = self.strength.shape
         return slice(edge, rows - edge), slice(edge, columns - edge)
 
@@ -88,7 +88,7 @@ class Print:
     box
         Left, top, width and height in millimetres, with the margin.
     mask
-        ``bool``: where something is printed, with a margin; `FINE` pixels for each millimetre.
+        ``bool``: where something is printed, with a margin; at `PIXELS_PER_MM`.
     dark
         ``float32``: the share of the light that the darkest print nearby absorbs.
     small
@@ -108,10 +108,10 @@ def print_in(blank: Blank, box: Sequence[float]) -> Print:
     """Return what is printed in a box of a blank page, given in millimetres, and round it."""
     x, y, width, height = box
     wide = (x - MARGIN, y - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
-    there = cut(blank.grey, blank.own_alignment, wide, FINE)
+    there = cut(blank.grey, blank.own_alignment, wide, PIXELS_PER_MM)
     small = cv2.resize(there, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     is_dark = (small < 0.9 * float(np.percentile(small, 90))).astype(np.uint8)
-    side = 2 * round(_HALO * FINE) + 1
+    side = 2 * round(_HALO * PIXELS_PER_MM) + 1
     near = cv2.dilate(is_dark, np.ones((side, side), np.uint8)).astype(np.float32)
     dark = _darkest(there)
     return Print(
@@ -123,7 +123,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     """Return the handwriting in a box of a page that lies `where` in a scan."""
     shift = _shift(scan, where, there)
     x, y, width, height = there.box
-    grey = cut(scan, where, (x + shift[0], y + shift[1], width, height), FINE)
+    grey = cut(scan, where, (x + shift[0], y + shift[1], width, height), PIXELS_PER_MM)
     printed = there.mask
     contrast, plain, grain = _contrast(grey, printed)
     floor = max(_FAINTEST, _GRAIN * grain)
@@ -150,7 +150,7 @@ def _shift(scan: Grey, where: Alignment, there: Print) -> tuple[float, float]:
     """Find how far the print of a field lies from its place, by correlation near print."""
     if there.near is None:
         return 0.0, 0.0
-    scale = FINE / 2
+    scale = PIXELS_PER_MM / 2
     reach = round(_SHIFT * scale) / scale
     x, y, _, _ = there.box
     width, height = (side / scale + 2 * reach for side in there.small.shape[::-1])
@@ -168,7 +168,7 @@ def _darkest(print_there: Grey) -> Strength:
     """Return the share of the light that the darkest print close by absorbs."""
     values = print_there.astype(np.float32)
     paper = max(float(np.percentile(values, 95)), 1.0)
-    side = 2 * round(_HALO * FINE) + 1
+    side = 2 * round(_HALO * PIXELS_PER_MM) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     return np.asarray(cv2.dilate(np.maximum(1 - values / paper, 0), disc), np.float32)
 
@@ -180,11 +180,11 @@ def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength, float]:
     """
     # Averages over unprinted pixels only: print is ten times as dark as faint pencil.
     clear = (~printed).astype(np.float32)
-    soft = _averages(grey * clear, clear, _SOFT * FINE)
+    soft = _averages(grey * clear, clear, _SOFT * PIXELS_PER_MM)
     few_values, few = (_quarter(one) for one in (grey * clear, clear))
     is_clear = (few > 0.5).astype(np.float32)
     small = few_values / np.maximum(few, 0.5) * is_clear
-    side = 2 * round(_WINDOW * FINE / 8) + 1
+    side = 2 * round(_WINDOW * PIXELS_PER_MM / 8) + 1
     # Closing: dark marks that are narrower than the window are filled with the paper beside them.
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     paper = _averages(np.asarray(closed * is_clear, np.float32), is_clear, 2)
@@ -194,7 +194,9 @@ def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength, float]:
     values = contrast[~printed]
     # The paper's values are in the lighter half of all; the darker half has the ink.
     light_paper, middle = np.percentile(values, (10, 50)) if values.size else (0.0, 0.0)
-    plain = np.asarray(1 - cv2.GaussianBlur(grey, (0, 0), _SOFT * FINE) / np.maximum(light, 1))
+    plain = np.asarray(
+        1 - cv2.GaussianBlur(grey, (0, 0), _SOFT * PIXELS_PER_MM) / np.maximum(light, 1)
+    )
     grain = float(middle - light_paper) / 1.28
     offset = np.float32(middle)
     return contrast - offset, np.asarray(plain, np.float32) - offset, grain
@@ -210,8 +212,11 @@ def _is_stroke(lost: Mask) -> bool:
     """Whether ink that was left out as the edge of print may be a stroke of a digit."""
     count, _, stats, _ = cv2.connectedComponentsWithStats(lost.astype(np.uint8))
     long = stats[1:count, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max(initial=0)
-    wide = stats[1:count, cv2.CC_STAT_AREA].max(initial=0) > _STROKE * FINE * _STROKE_WIDTH * FINE
-    return bool(long > _STROKE * FINE and wide)
+    wide = (
+        stats[1:count, cv2.CC_STAT_AREA].max(initial=0)
+        > _STROKE * PIXELS_PER_MM * _STROKE_WIDTH * PIXELS_PER_MM
+    )
+    return bool(long > _STROKE * PIXELS_PER_MM and wide)
 
 
 def _averages(values: Strength, weights: Strength, sigma: float) -> Strength:
@@ -226,13 +231,13 @@ def _marks(ink: Mask, printed: Mask) -> Mask:
     What lies close to print counts only near ink that is further away.
     """
     away = cv2.distanceTransform((~printed).astype(np.uint8), cv2.DIST_L2, 3)
-    side = 2 * round(_EDGE * FINE) + 1
+    side = 2 * round(_EDGE * PIXELS_PER_MM) + 1
     clear = cv2.dilate(
-        (ink & (away > _EDGE * FINE)).astype(np.uint8), np.ones((side, side), np.uint8)
+        (ink & (away > _EDGE * PIXELS_PER_MM)).astype(np.uint8), np.ones((side, side), np.uint8)
     )
     ink = ink & (clear > 0)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
-    is_mark = stats[:, cv2.CC_STAT_AREA] >= _SPECK * FINE**2
+    is_mark = stats[:, cv2.CC_STAT_AREA] >= _SPECK * PIXELS_PER_MM**2
     is_mark[0] = False
     return np.asarray(is_mark[labels] if count > 1 else ink, bool)
 
@@ -244,7 +249,11 @@ def _mended(strength: Strength, printed: Mask) -> Strength:
     # The thickness of printed lines: twice the largest distance to unprinted paper, if it is small.
     depth = cv2.distanceTransform(printed.astype(np.uint8), cv2.DIST_L2, 3)
     length = (
-        2 * round(min(float(np.percentile(depth[printed], 95)) if printed.any() else 0, FINE)) + 5
+        2
+        * round(
+            min(float(np.percentile(depth[printed], 95)) if printed.any() else 0, PIXELS_PER_MM)
+        )
+        + 5
     )
     filled = np.zeros_like(strength)
     for angle in _ANGLES:

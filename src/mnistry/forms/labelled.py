@@ -104,10 +104,10 @@ def labelled(
                 seen = picture.copy()
                 hidden = private.boxes(sheet, page.page, other_than=key)
                 crops.hide(seen, hidden, around(place.boxes))
-                forms = form_reader.digits_in(form_reader.ink_in(seen, page.page, place), place)
+                images = form_reader.digits_in(form_reader.ink_in(seen, page.page, place), place)
                 if place.boxes[1:]:  # points and separators are printed between the boxes
                     text = re.sub("[^0-9*-]", "", text)
-                pairs = _paired(forms, text)
+                pairs = _paired(images, text)
                 mismatched_fields += pairs is None
                 found += [
                     LabelledDigit(image, digit, sheet, key, number)
@@ -130,17 +130,17 @@ def _text(entry: Field, decision: Decision | None) -> str | None:
     return "".join(decision.text.split())
 
 
-def _paired(forms: Sequence[Image | None], text: str) -> list[tuple[int, Image, str]] | None:
+def _paired(images: Sequence[Image | None], text: str) -> list[tuple[int, Image, str]] | None:
     """Pair marks with the digits of a text: the mark's number from 1, its image and the digit.
 
     Return None if the numbers of marks and characters differ.
     """
     if text.endswith("*"):
-        text = text[0] * len(forms)
-    if len(text) != len(forms):
+        text = text[0] * len(images)
+    if len(text) != len(images):
         return None
     return [
         (number, image, digit)
-        for number, (image, digit) in enumerate(zip(forms, text, strict=True), 1)
+        for number, (image, digit) in enumerate(zip(images, text, strict=True), 1)
         if image is not None and digit.isdigit()
     ]

@@ -68,7 +68,8 @@ def _wide(level: Mask, mask: Mask) -> Mask | None:
     is_rule = _is_wide(strokes, marks)
     if not is_rule.any():
         return None
-    # A rule's pieces are dashes, or rules themselves; those of joined feet are neither.
+    # Digits whose feet touch look like a rule. But a rule is made of dashes, or of pieces as wide
+    # as a rule; their feet are neither.
     pieces, own = components(level & mask), components(mask)
     stroke, widths = _containing(pieces, strokes), pieces.boxes[:, 2]
     in_rules = np.bincount(stroke, widths * _is_wide(pieces, own), len(strokes))

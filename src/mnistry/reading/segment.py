@@ -38,8 +38,8 @@ _AS_DARK = 0.8
 _WIDE = 0.8
 # A piece wider than this multiple of its height is a stroke, not touching digits.
 _FLAT = 12.0
-# The narrowest pieces are cut first, until the cuts make so many runs of neighbouring parts; a run
-# that may be a digit has at most that many parts.
+# Cuts make parts, and any few neighbouring parts may be one digit: so many such runs are looked at,
+# each of at most so many parts. The narrowest pieces are cut first, until the runs are too many.
 _MOST_RUNS, _LONGEST_RUN = 600, 9
 # A digit with gaps has at most this many parts. Each is longer than `_DOT` of the digit's height,
 # no gap between rows is larger than `_BREAK` of it, and the width is at least `_SLIM` of it: two

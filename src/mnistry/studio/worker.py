@@ -27,7 +27,7 @@ INTERRUPTED = 130
 TRAIN, RESUME, FINISH = "train", "resume", "finish"
 _PAUSE = 0.1  # seconds between two reports,
 _FIRST_STEPS = 128  # after these steps of the training
-_PATIENCE = 3.0  # seconds after which a stopped training is interrupted, report or not
+_SECONDS_TO_STOP = 3.0  # seconds after which a stopped training is interrupted, report or not
 
 
 class Reporter:
@@ -103,7 +103,7 @@ def main() -> int:
 def _wait_for_end(stops: threading.Event) -> None:
     sys.stdin.read()
     stops.set()
-    time.sleep(_PATIENCE)
+    time.sleep(_SECONDS_TO_STOP)
     _thread.interrupt_main()  # it compiles, or a step takes long
 
 
