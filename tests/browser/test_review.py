@@ -214,7 +214,7 @@ def test_a_server_that_is_gone_at_the_end_is_reported(page) -> None:
     expect(page.locator("#trouble")).to_contain_text("the server does not answer")
 
 
-def test_a_page_is_placed_by_four_clicks_in_its_turned_scan_and_taken_back(
+def test_a_page_is_placed_by_clicks_and_keys_in_its_turned_scan_and_taken_back(
     chromium, tmp_path: Path
 ) -> None:
     (tmp_path / "FORM.toml").write_text(PRINTED, "utf-8")
@@ -243,7 +243,12 @@ def test_a_page_is_placed_by_four_clicks_in_its_turned_scan_and_taken_back(
             page.keyboard.press("Enter")
             expect(page.locator("#page-asks")).to_contain_text("What is printed was not found")
             assert store.sheets() == []
-            click(page, "#scan img", *points[3])
+            wanted = points[3]
+            page.locator("#points button").nth(3).focus()
+            for axis, back, forth in ((0, "ArrowLeft", "ArrowRight"), (1, "ArrowUp", "ArrowDown")):
+                hundredths = round(100 * (wanted[axis] - 0.5))
+                for _ in range(abs(hundredths)):
+                    page.keyboard.press(forth if hundredths > 0 else back)
             page.fill("#serial", "17")
             page.keyboard.press("Enter")
             expect(page.locator("#said")).to_contain_text("placed as page 1, 6 fields")

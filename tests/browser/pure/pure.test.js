@@ -14,7 +14,7 @@ const node = await import(`${STATIC}/node.js`);
 const numbers = await import(`${STATIC}/numbers.js`);
 const { members, stages } = await import(`${STATIC}/stages.js`);
 const { beside, done, nextOpen, queue, stepped } = await import(`${STATIC}/review.js`);
-const { nextPoint, snapped, turned, unturned } = await import(`${STATIC}/placing.js`);
+const { moved, nextPoint, snapped, turned, unturned } = await import(`${STATIC}/placing.js`);
 const strokes = await import(`${STATIC}/strokes.js`);
 const tables = await import(`${STATIC}/table.js`);
 const training = await import(`${STATIC}/training.js`);
@@ -32,6 +32,13 @@ test("the boxes of digits in the smaller picture are converted to the pad's unit
   const quad = [[12, 20], [42, 22], [40, 62], [10, 60]];
   const leaning = { digits: [{ ...reading.digits[0], quad }] };
   assert.deepEqual(strokes.inPadUnits(leaning).digits[0].box, [20, 40, 64, 84]);
+});
+
+test("arrow keys move a point, and not out of the sheet", () => {
+  assert.deepEqual(moved([0.5, 0.25], "ArrowRight", false), [0.51, 0.25]);
+  assert.deepEqual(moved([0.5, 0.25], "ArrowUp", true), [0.5, 0.249]);
+  assert.deepEqual(moved([0, 0.995], "ArrowDown", false), [0, 1]);
+  assert.deepEqual(moved([0, 0.5], "ArrowLeft", false), [0, 0.5]);
 });
 
 test("drawing more changes no earlier drawing, so that undo can restore it", () => {

@@ -1,7 +1,7 @@
 /* A page that was set aside: the person shows four of its points on the form and in the scan. */
 
 import { byId, element } from "./dom.js";
-import { nextPoint, snapped, turned, unturned } from "./pure/placing.js";
+import { moved, nextPoint, snapped, turned, unturned } from "./pure/placing.js";
 
 const REACH = 6; // millimetres within which a click on the form means a corner
 const POINTS = 4;
@@ -62,7 +62,7 @@ function draw() {
   );
   byId("point-say").textContent = isDone
     ? "All four points are shown. Click again to correct the chosen one, or place the page."
-    : `Click in the scan where point ${at + 1} of the form lies. If it cannot be seen there, first click on another point of the form.`;
+    : `Click in the scan where point ${at + 1} of the form lies; or move it there with the arrow keys on its number, with Shift by little. If it cannot be seen there, first click on another point of the form.`;
   mark("blank", onForm.map(([x, y]) => [x / page.width, y / page.height]));
   mark("scan", inScan.map((point) => point && turned(point, quarters)));
 }
@@ -109,6 +109,18 @@ function clickScan(event) {
   draw();
 }
 
+/** Move a point from where it lies, or is to be expected, with the arrow keys on its number. */
+function moveWithKeys(event) {
+  const i = [...byId("points").children].indexOf(event.target);
+  if (i < 0 || !event.key.startsWith("Arrow")) return;
+  event.preventDefault();
+  event.stopPropagation(); // elsewhere these keys go to another page
+  const [x, y] = onForm[i];
+  const from = inScan[i] ? turned(inScan[i], quarters) : [x / page.width, y / page.height];
+  inScan[i] = unturned(moved(from, event.key, event.shiftKey), quarters);
+  choose(i);
+}
+
 async function turn() {
   const scan = element("img", { alt: byId("scan").querySelector("img").alt });
   quarters = (quarters + 1) % 4;
@@ -153,6 +165,7 @@ export function warn(why) {
 export function make(report) {
   byId("blank").addEventListener("click", clickForm);
   byId("scan").addEventListener("click", clickScan);
+  byId("points").addEventListener("keydown", moveWithKeys);
   byId("page-number").addEventListener("change", choosePage);
   byId("turn").addEventListener("click", () => turn().catch(report));
   byId("serial").addEventListener("input", () => {

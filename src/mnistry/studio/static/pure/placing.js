@@ -17,6 +17,14 @@ export function snapped([x, y], corners, reach) {
   return away(nearest) < reach ? nearest : [x, y];
 }
 
+/** Where a point lies once an arrow key has moved it by a hundredth of the sheet, or a thousandth. */
+export function moved([across, down], key, isFine) {
+  const by = isFine ? 0.001 : 0.01;
+  const right = (key === "ArrowRight") - (key === "ArrowLeft");
+  const lower = (key === "ArrowDown") - (key === "ArrowUp");
+  return [across + by * right, down + by * lower].map((share) => Math.min(1, Math.max(0, share)));
+}
+
 /** The first of the points that is not shown yet, after the present one or else from the start. */
 export function nextPoint(shown, at) {
   const after = shown.findIndex((point, i) => i > at && !point);
