@@ -15,7 +15,7 @@ from mnistry.errors import DataError, IncompleteError, UsageError, counted_noun,
 from mnistry.images.find import find_files
 
 if TYPE_CHECKING:
-    from mnistry.forms.batch import Outcome
+    from mnistry.forms.batch import Elsewhere, Outcome
     from mnistry.forms.copies import Copy
     from mnistry.forms.definition import Form
     from mnistry.forms.output import Result
@@ -28,8 +28,7 @@ RISK = click.option(
     "--risk",
     metavar="PART",
     help="How many of the fields called ok may be wrong, such as 4/10000: the fewer, the more are "
-    "to be checked. Kept with the batch.",
-    show_default="usual, some 30/10000",
+    "to be checked. Kept with the batch; without it some 30/10000.",
 )
 DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch's folder.")
 
@@ -62,6 +61,12 @@ DIR = click.argument("folder", metavar="DIR", type=options.PATH, help="The batch
     default=1,
     help="Read with N processes of this machine. Each takes 300 to 500 MB.",
 )
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Read on all cores of the Ray cluster at ADDRESS, whose machines find the scans under the "
+    "same paths; local starts one on this machine.",
+)
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object for each sheet.")
 @options.MODEL
 @RISK
@@ -86,6 +91,7 @@ def read(
     batch: Path | None,
     watch: Path | None,
     jobs: int,
+    ray: str | None,
     as_jsonl: bool,
     model: str | None,
     risk: str | None,
@@ -113,6 +119,10 @@ def read(
         raise UsageError("--watch prints no table", remedy="use mnistry form export afterwards")
     if as_jsonl and output is not None:
         raise UsageError("--jsonl and -o exclude each other", remedy="choose one")
+    if ray is not None and jobs > 1:
+        raise UsageError("--ray uses all cores of its cluster", remedy="leave out --jobs")
+    if ray is not None and watch is not None:
+        raise UsageError("--watch reads on this machine", remedy="leave out --ray")
     asked = None if risk is None else of_risk.parse(risk)
     printed = () if each is None else copies.of_list(each)
     form = loading.load(form_path)
@@ -128,7 +138,8 @@ def read(
             of_risk.keep(store, asked)
         for one in older:
             versions.remember(store, one)
-        outcome = read_scans(form, store, paths, reader, jobs)
+        with _cluster(ray, form, model) as elsewhere:
+            outcome = read_scans(form, store, paths, reader, jobs, elsewhere)
         if watch is not None:
             _watch(form, reader, store, watch)
         found = results.results(form, store)
@@ -145,6 +156,21 @@ def read(
                 click.echo(results.write_csv(table).decode(), nl=False)
         _tell_missing(printed, found)
         _finish(found, aside, outcome.failed, batch)
+
+
+@contextlib.contextmanager
+def _cluster(address: str | None, form: "Form", model: str | None) -> "Iterator[Elsewhere | None]":
+    """Connect to a Ray cluster, which then reads pages; with None this machine does."""
+    if address is None:
+        yield None
+        return
+    from mnistry.cluster import connection
+    from mnistry.cluster.form_reading import Cluster
+    from mnistry.inference import run_directory
+
+    content = None if model is None else run_directory.find_network(model).file.read_bytes()
+    with connection.connected(address) as cores:
+        yield Cluster(form, content, cores).read
 
 
 def _older(path: Path, form: "Form") -> "Form":
@@ -172,7 +198,12 @@ def _older(path: Path, form: "Form") -> "Form":
 
 
 def read_scans(
-    form: "Form", store: "Store", paths: Sequence[Path], reader: "Reader", jobs: int = 1
+    form: "Form",
+    store: "Store",
+    paths: Sequence[Path],
+    reader: "Reader",
+    jobs: int = 1,
+    elsewhere: "Elsewhere | None" = None,
 ) -> "Outcome":
     """Read files, and those in folders, into a batch; say what could not be read."""
     from mnistry.forms import batch as batches
@@ -181,7 +212,9 @@ def read_scans(
     versions.keep(store, form)
     with _progress() as progress, common.quiet_libraries():
         files, unread = _files(paths)
-        outcome = batches.read(form, reader, store, files, processes=jobs, progress=progress)
+        outcome = batches.read(
+            form, reader, store, files, processes=jobs, elsewhere=elsewhere, progress=progress
+        )
         outcome.failed.extend(unread)
     _tell(outcome)
     return outcome

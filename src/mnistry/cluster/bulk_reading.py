@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.cluster.connection import import_ray, last_line
+from mnistry.cluster.connection import import_ray, last_line, worker_failed
 from mnistry.cluster.picture_sources import RECORD, Item, Opener, Pictures, unpack
 from mnistry.errors import DataError, Notice, ResourceError, UsageError
 from mnistry.images import sources
@@ -210,7 +210,7 @@ class _Unopened:
                     error.where = item.name
                     self.errors += [str(error)][: _SHOWN - len(self.errors)]
                     continue
-            raise _worker_failed(f"{item.name} can be opened here, but not on {host}")
+            raise worker_failed(f"{item.name} can be opened here, but not on {host}")
         self.mask[numbers] = True
 
 
@@ -290,7 +290,7 @@ def _run(
         )
     for row in done.iter_rows():
         if row["fault"]:
-            raise _worker_failed(row["fault"])
+            raise worker_failed(row["fault"])
         yield row["number"], json.loads(row["not_opened"]), row["host"]
 
 
@@ -301,17 +301,9 @@ def _try_a_worker(out: Path, settings: Settings) -> None:
     try:
         done = ray.get(ray.remote(_work(out, settings)).remote(nothing))
     except ray.exceptions.RayError as error:
-        raise _worker_failed(last_line(str(error))) from error
+        raise worker_failed(last_line(str(error))) from error
     if done["fault"][0]:
-        raise _worker_failed(done["fault"][0])
-
-
-def _worker_failed(why: str) -> ResourceError:
-    return ResourceError(
-        f"a worker cannot work: {why}",
-        expected=f"mnistry {__version__} on all machines, and the same paths to the same files",
-        remedy="fix it, and repeat the command: finished pictures are kept",
-    )
+        raise worker_failed(done["fault"][0])
 
 
 def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str, Any]]:

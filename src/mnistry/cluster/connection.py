@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mnistry.errors import ResourceError, UsageError
+from mnistry.version import __version__
 
 LOCAL = "local"
 _SECONDS_TO_ANSWER = 5.0  # seconds to wait until the head of a cluster answers
@@ -118,6 +119,15 @@ def last_line(text: str) -> str:
     'ValueError: why'
     """
     return text.strip().rpartition("\n")[2].strip()
+
+
+def worker_failed(why: str) -> ResourceError:
+    """Return the error for a worker that cannot work."""
+    return ResourceError(
+        f"a worker cannot work: {why}",
+        expected=f"mnistry {__version__} on all machines, and the same paths to the same files",
+        remedy="fix it, and repeat the command: finished work is kept",
+    )
 
 
 def _check_listening(address: str) -> None:

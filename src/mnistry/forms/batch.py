@@ -73,6 +73,10 @@ class Outcome:
     notes: list[str]
 
 
+# Reads pages, given the older versions of the form; yields each task with its page, in order.
+Elsewhere = Callable[[Iterator[Task], Mapping[str, Form]], Iterator[tuple[Task, NewPage]]]
+
+
 def version_of(
     form: Form,
     model: str | os.PathLike[str] | bytes | None = None,
@@ -103,6 +107,7 @@ def read(
     paths: Iterable[Path],
     *,
     processes: int = 1,
+    elsewhere: Elsewhere | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Read files into a store: new ones, and those read with another FORM.toml or network.
@@ -119,6 +124,8 @@ def read(
         Pictures and PDFs, in any order.
     processes
         Processes that share the work.
+    elsewhere
+        Reads the pages instead; see `mnistry.cluster.form_reading`.
     progress
         Called with each page's name before it is added.
 
@@ -135,10 +142,16 @@ def read(
     outcome = Outcome([], [])
     given = [*_known(store, version, outcome), *paths]
     tasks = _tasks(store, given, version, outcome)
-    done = jobs.in_order(
-        _work, tasks, processes, given_up=_given_up, start=_start,
-        arguments=(form.path, reader.model, older),
-    ) if processes > 1 else map(_Worker(form, reader, older).read, tasks)  # fmt: skip
+    if elsewhere is not None:
+        done = elsewhere(tasks, older)
+    elif processes > 1:
+        done = jobs.in_order(
+            _work, tasks, processes, given_up=given_up, start=_start,
+            arguments=(form.path, reader.model, older),
+        )  # fmt: skip
+    else:
+        form_reader = FormReader(form, reader, older)
+        done = ((task, read_task(form_reader, task)) for task in tasks)
     lines: list[tuple[tuple[bool, float], ...]] = []
     for task, page in done:
         progress(_name(task))
@@ -305,37 +318,40 @@ def read_page(
     )  # fmt: skip
 
 
+def read_task(reader: FormReader, task: Task) -> NewPage:
+    """Read the page of a task; see `read_page`."""
+    return read_page(reader, Path(task.path), task.number, task.placement)
+
+
 def scan(path: Path, number: int) -> NDArray[np.uint8]:
     """Decode a page of a file as it is read: ``uint8``, 0 for black to 255 for white."""
     with decode.open_file(path) as document:
         return sources.checked_page(document, number, _SIDE).grey
 
 
-class _Worker:
-    """Reads one page after the other."""
-
-    def __init__(self, form: Form, reader: Reader, older: Mapping[str, Form]) -> None:
-        self._reader = FormReader(form, reader, older)
-
-    def read(self, task: Task) -> tuple[Task, NewPage]:
-        return task, read_page(self._reader, Path(task.path), task.number, task.placement)
-
-
-_workers: list[_Worker] = []  # the one worker of this process, after `_start`
+_readers: list[FormReader] = []  # the one reader of this process, after `_start`
 
 
 def _start(
     path: Path, model: str | os.PathLike[str] | bytes | None, older: Mapping[str, Form]
 ) -> None:
-    cv2.setNumThreads(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes there about damaged files
-    _workers.append(_Worker(loading.load(path), Reader(model, threads=1), older))
+    _readers.append(form_reader(loading.load(path), model, older))
+
+
+def form_reader(
+    form: Form, model: str | os.PathLike[str] | bytes | None, older: Mapping[str, Form]
+) -> FormReader:
+    """Make the reader of a process that shares the cores with others."""
+    cv2.setNumThreads(1)
+    return FormReader(form, Reader(model, threads=1), older)
 
 
 def _work(task: Task) -> tuple[Task, NewPage]:
-    return _workers[0].read(task)
+    return task, read_task(_readers[0], task)
 
 
-def _given_up(task: Task) -> tuple[Task, NewPage]:
+def given_up(task: Task) -> tuple[Task, NewPage]:
+    """Return a task with the page of one that cannot be read, as the processes die that read it."""
     problem = "the process that read it died, twice"
     return task, NewPage(task.number, None, None, 0, {}, problem, (), None, None)
