@@ -139,13 +139,14 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(
     state, _ = checkpoints.newest(run.checkpoint_folder)
     assert state is not None
     assert len(state.epochs) == 1
+    assert run.epochs() == state.epochs
     shutil.copytree(run.path, tmp_path / "copy")
     ended = experiment.finish(Run.open(tmp_path / "copy"), dataset)
     assert (ended.status, ended.epochs()) == ("done", state.epochs)
     weights = dict(enumerate(ended.model().weights))
     assert all((weights[i].numpy() == state.arrays[f"variable_{i}"]).all() for i in weights)
     done = experiment.resume(run, dataset)
-    assert done.status == "done"
+    assert (done.status, len(done.epochs())) == ("done", finished_run.recipe.epochs)
     assert done.digests["model.onnx"] == finished_run.digests["model.onnx"]
     with pytest.raises(UsageError, match="this run is done"):
         experiment.resume(done, dataset)

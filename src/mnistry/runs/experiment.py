@@ -418,9 +418,28 @@ def _train(
     on_progress: Callable[[history.Progress], None] | None,
     start_seconds: float,
 ) -> Run:
+    def told(progress: history.Progress) -> None:
+        _keep_history(run, progress)
+        if on_progress is not None:
+            on_progress(progress)
+
     with _status_on_failure(run):
-        result = _fit(prepared, run.checkpoint_folder, callbacks, on_progress)
+        result = _fit(prepared, run.checkpoint_folder, callbacks, told)
         return _finish(run, prepared, result, start_seconds)
+
+
+def _keep_history(run: Run, progress: history.Progress) -> None:
+    """Write the figures of an epoch that is done: a training that is stopped later shows them."""
+    if progress.finished is None:
+        return
+    before: tuple[history.Epoch, ...] = ()
+    if progress.epoch > 1:
+        try:
+            before = run.epochs()[: progress.epoch - 1]
+        except ModelError:  # it was begun by a build that wrote them at the end
+            return
+    if len(before) == progress.epoch - 1:
+        run.write_history((*before, progress.finished))
 
 
 def _finish(run: Run, prepared: _Prepared, result: history.History, start_seconds: float) -> Run:
