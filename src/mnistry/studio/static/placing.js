@@ -62,7 +62,7 @@ function draw() {
   );
   byId("point-say").textContent = isDone
     ? "All four points are shown. Click again to correct the chosen one, or place the page."
-    : `Click in the scan where point ${at + 1} of the form lies; or move it there with the arrow keys on its number, with Shift by little. If it cannot be seen there, first click on another point of the form.`;
+    : `Click in the scan where point ${at + 1} of the form lies; or move it there with the arrow keys on its number (in small steps with Shift). If it cannot be seen there, first click on another point of the form.`;
   mark("blank", onForm.map(([x, y]) => [x / page.width, y / page.height]));
   mark("scan", inScan.map((point) => point && turned(point, quarters)));
 }
