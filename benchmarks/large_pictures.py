@@ -1,8 +1,8 @@
 """Measure reading a photo of 48 megapixels and an A4 page at 600 dpi in a PDF: time and memory.
 
-Each is read by `mnistry read` in a process of its own. The pictures are made here, as those of
-`benchmarks/reading.py`. The PDF's page is a picture: a scan; another process
-draws it, and the memory is that of the larger of both.
+Each is read by `mnistry read` in a process of its own. The pictures are made here, like those of
+`benchmarks/reading.py`. The PDF's page is a scan. Another process draws that page; the memory shown
+is that of the larger of the two processes.
 
     python benchmarks/large_pictures.py --rounds 5
 """

@@ -2,9 +2,10 @@
 
 Three networks are trained by the recipe "reading" on MNIST's training images. Two of them are then
 trained further on the same images and on digits of other hands, and all three are joined into an
-ensemble. Images and writers that were set aside decide its temperature, images its thresholds; only
-the finished network reads the test images. An answer below the threshold is rejected, which the
-card calls unsaid. The prototypes of `mnistry doctor` are chosen from the training images too.
+ensemble. Its temperature is fitted on images and writers that were set aside, and its thresholds on
+images that were set aside; only the finished network reads the test images. An answer below the
+threshold is rejected, which the card calls unsaid. The prototypes of `mnistry doctor` are chosen
+from the training images too.
 
     python benchmarks/hands_data.py HANDS
     python benchmarks/pretrained.py --hands HANDS
@@ -50,10 +51,10 @@ MEMBERS = 3  # networks, with seeds from 0 on
 FURTHER = 2  # of them are trained further, on other hands too
 FURTHER_STAGES: tuple[dict[str, Any], ...] = (
     {"learning_rate": 0.002, "warmup": 0.15, "epochs": 10},
-    # Other hands make it accept more of what is no digit; more of such images mend that.
+    # Other hands make it accept more non-digits; training on more non-digits corrects that.
     {"learning_rate": 0.001, "warmup": 0.1, "epochs": 3, "non_digits": 20_000},
 )
-DRAWN = 3  # times that each pen digit is drawn for that, with other pens and bends
+DRAWN = 3  # times that each pen digit is drawn for this training, with other pens and bends
 ASIDE = 0.1  # the part of the training images for temperature and threshold
 FOLDER = Path(mnistry.__file__).parent / "reading"
 ONNX, CARD = FOLDER / "digits.onnx", FOLDER / "digits.json"
@@ -66,11 +67,11 @@ SEVERITY = Distortion(
     pen=Pen(thinnest=1.4, thickest=4.5, faintest=0.4, blur=1, noise=0.15, cut=0.12, chance=0.3),
 )  # fmt: skip
 # A threshold rejects some of the distorted digits that are read correctly. The card lists the
-# thresholds that reject these shares; the last line says which one is used.
+# thresholds that reject these shares; CHOSEN is the share whose threshold is used.
 UNSAID = (0.005, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03)
 CHOSEN = 0.0125  # the largest at which 99.4 % of undistorted images are answered correctly
-# The same for pictures of MNIST's size without its form. They have been altered: one in eighty
-# is misread, but of those with MNIST's form only one in three hundred.
+# The same for pictures of MNIST's size that are not in its form. These have been altered: one in
+# eighty is misread, but only one in three hundred of those in MNIST's form.
 UNSAID_UNFORMED = 0.025
 # Fonts that no network is trained on; they come with matplotlib.
 FONTS = [
@@ -140,7 +141,7 @@ def distorted(split: Split, *seeds: int) -> Split:
 
 
 def temperature(probabilities: Floats, labels: NDArray[Any]) -> float:
-    """Find the temperature: divided by it, the logits have the least cross-entropy.
+    """Find the temperature: the divisor of the logits at which the cross-entropy is least.
 
     C. Guo, G. Pleiss, Y. Sun, K. Weinberger: On Calibration of Modern Neural Networks, 2017,
     section 4.2.
@@ -165,7 +166,7 @@ class Choice:
     undistorted_right: float
 
     @classmethod
-    def leaving(cls, part: float, bent: Split, plain: Split) -> "Choice":
+    def rejecting(cls, part: float, bent: Split, plain: Split) -> "Choice":
         """Choose the threshold that rejects this share of the right answers to distorted digits."""
         (right, wrong), (plain_right, _) = (_confidences(split) for split in (bent, plain))
         at = float(np.quantile(right, part))
@@ -225,11 +226,11 @@ class DigitScores:
     unsaid_of_wrong: Share
 
     @classmethod
-    def of(cls, split: Split, sure: float) -> "DigitScores":
+    def of(cls, split: Split, threshold: float) -> "DigitScores":
         """Read digits with the network that ships."""
         answers = read(split.images)
         card = score_split(split, answers, DIGITS)
-        right, unsaid = answers.argmax(1) == split.labels, answers.max(1) < sure
+        right, unsaid = answers.argmax(1) == split.labels, answers.max(1) < threshold
         return cls(
             Share.of_all(right), card.loss, card.calibration_error,
             Share.of_all(unsaid[right]), Share.of_all(unsaid[~right]),
@@ -241,7 +242,7 @@ def read(images: NDArray[np.uint8], path: Path = ONNX) -> Floats:
     return onnx_session.probabilities(onnx_session.open_session(path), images)
 
 
-def strict(bent: Split) -> float:
+def unformed_threshold(bent: Split) -> float:
     """Choose the threshold for pictures of MNIST's size without its form."""
     reader = Reader(ONNX, threshold=0)
     right = []
@@ -275,12 +276,12 @@ class PictureScores:
         )
 
 
-def scores(test: Split, sure: float) -> dict[str, DigitScores]:
+def scores(test: Split, threshold: float) -> dict[str, DigitScores]:
     """Score the test images as they are, distorted, and in styles that MNIST lacks."""
     labels = np.asarray(test.labels)
     more = styles.make(test.images, labels, 1500, np.random.default_rng([SEED, 5]))
     sets = {"test": test, "distorted": distorted(test, 0), "styled": more}
-    return {name: DigitScores.of(split, sure) for name, split in sets.items()}
+    return {name: DigitScores.of(split, threshold) for name, split in sets.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -294,23 +295,23 @@ class FileScores:
     def of(cls, test: Split) -> "FileScores":
         """Read each image as a PNG file. Neither `?` nor an answer of two digits is right."""
         reader = Reader()
-        guesses, said = [], []
+        guesses, answered = [], []
         for image, label in zip(test.images, np.asarray(test.labels), strict=True):
             file = io.BytesIO()
             Image.fromarray(image).save(file, "PNG")
             reading = reader.read(file.getvalue())
             guesses.append([digit.candidates[0].digit for digit in reading.digits] == [label])
-            said.append(reading.text == str(label))
-        return cls(Share.of_all(np.array(guesses)), Share.of_all(np.array(said)))
+            answered.append(reading.text == str(label))
+        return cls(Share.of_all(np.array(guesses)), Share.of_all(np.array(answered)))
 
 
-def unsaid(test: Split, sure: float) -> dict[str, Share]:
+def unsaid(test: Split, threshold: float) -> dict[str, Share]:
     """Return how many images of each kind without a digit are rejected."""
     digits = non_digits.Digits(test.images, np.asarray(test.labels))
     kinds = non_digits.make(digits, 10_000, np.random.default_rng([SEED, 6]))
     letters = [non_digits.glyph(font, letter) for font in FONTS for letter in non_digits.LETTERS]
     kinds["letters of other fonts"] = np.array(letters)
-    return {name: Share.of_all(read(images).max(1) < sure) for name, images in kinds.items()}
+    return {name: Share.of_all(read(images).max(1) < threshold) for name, images in kinds.items()}
 
 
 def card(
@@ -351,14 +352,14 @@ def card(
     }  # fmt: skip
 
 
-def results(test: Split, sure: float) -> dict[str, Any]:
+def results(test: Split, threshold: float) -> dict[str, Any]:
     """Score the finished network, with its card, on the test images."""
     return {
         "intervals": "Wilson's, of 95 %",
-        "digits": {name: dataclasses.asdict(one) for name, one in scores(test, sure).items()},
+        "digits": {name: dataclasses.asdict(one) for name, one in scores(test, threshold).items()},
         "image_files": dataclasses.asdict(FileScores.of(test)),
         "distorted_pictures": dataclasses.asdict(PictureScores.of(distorted(test, 0))),
-        "unsaid": {name: dataclasses.asdict(one) for name, one in unsaid(test, sure).items()},
+        "unsaid": {name: dataclasses.asdict(one) for name, one in unsaid(test, threshold).items()},
     }
 
 
@@ -393,10 +394,11 @@ def main() -> None:
         hands_data.name_in(named)
         ONNX.write_bytes(named.SerializeToString())
         bent = distorted(aside, 3, 4, 5, 6)
-        choices = [Choice.leaving(part, bent, aside) for part in UNSAID]
-        said = card(members, cooled, choices, strict(distorted(aside, 3)), dataset)
-        files.write_json(CARD, said)
-        files.write_json(CARD, said | results(dataset.test, said["threshold"]))
+        choices = [Choice.rejecting(part, bent, aside) for part in UNSAID]
+        described = card(members, cooled, choices, unformed_threshold(distorted(aside, 3)), dataset)
+        # Scoring reads the card, so it is written without the scores first.
+        files.write_json(CARD, described)
+        files.write_json(CARD, described | results(dataset.test, described["threshold"]))
     print(CARD.read_text())
 
 

@@ -71,8 +71,8 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         from mnistry.errors import MissingAttributeError, MissingImportError
 
-        # For ``from mnistry import name`` Python calls hasattr, and replaces an AttributeError by
-        # an ImportError of its own, without the remedy.
+        # For ``from mnistry import name`` Python calls hasattr, and replaces an AttributeError
+        # with an ImportError of its own, without the remedy.
         imported = sys._getframe(1).f_code.co_name == "_handle_fromlist"
         raise (MissingImportError if imported else MissingAttributeError)(
             f"mnistry.{name} needs {error.name}, which is not installed",

@@ -519,7 +519,7 @@ def test_a_page_that_is_asked_for_by_number_and_missing_is_told(mnistry_command,
     assert "1 of 2 pages could not be read; the other 1 were" in result.err
 
 
-@pytest.mark.parametrize("pages", ["0", "3-1", "a", "1,,2", "-2", "1-2-3", "٣"])
+@pytest.mark.parametrize("pages", ["0", "3-1", "a", "1,,2", "-2", "1-2-3", "1 2", "٣"])
 def test_what_names_no_pages_is_a_usage_error(mnistry_command, scan, pages) -> None:
     result = mnistry_command("read", scan, f"--pages={pages}")
     assert (result.code, result.out) == (2, "")

@@ -142,6 +142,13 @@ def test_workers_end_with_the_server_even_if_it_is_killed() -> None:
         time.sleep(0.01)
 
 
+def test_a_host_that_is_no_name_ends_the_start(mnistry_command) -> None:
+    result = mnistry_command("serve", "--host", "a..b")
+    assert (result.code, result.out) == (2, "")
+    assert "a..b" in result.err
+    assert "no such host" in result.err
+
+
 def test_a_model_that_cannot_be_used_ends_the_start(tmp_path: Path, mnistry_command) -> None:
     (tmp_path / "model.onnx").write_bytes(b"<html>")
     for model in (tmp_path / "none.onnx", tmp_path / "model.onnx"):

@@ -58,7 +58,7 @@ def test_units_and_depth_shape_the_dense_network() -> None:
     assert mnistry.build("dense", units=32, depth=2).count_params() == 25_120 + 1_056 + 330
 
 
-@pytest.mark.parametrize(("units", "depth"), [(65_536, 2), (8_192, 2), (85_000, 1)])
+@pytest.mark.parametrize(("units", "depth"), [(65_536, 2), (8_192, 2), (85_000, 1), (1, 10**12)])
 def test_fault_116_a_network_too_large_to_be_saved_is_not_built(units: int, depth: int) -> None:
     with pytest.raises(UsageError, match=r"too large to be saved.*fewer units"):
         zoo.check("dense", units, depth)

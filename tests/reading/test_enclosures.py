@@ -66,6 +66,19 @@ def test_what_touches_its_ring_is_never_sure(read: Reader) -> None:
         assert read.read(picture(page)).text in ("?", "??", str(digit))
 
 
+def test_a_pale_ring_that_a_dark_digit_touches_is_not_read(read: Reader) -> None:
+    for digits, axes, strength in (
+        ((2, 1, 6), (30, 34), 0.25),
+        ((2, 1, 8), (29, 35), 0.25),
+        ((2, 1, 2), (33, 43), 0.3),
+    ):
+        page = paper(160, 360)
+        cv2.ellipse(page, (180, 80), axes, 0, 0, 360, strength, 3, cv2.LINE_AA)
+        for place, digit in enumerate(digits):
+            write(page, digit, 90 + 90 * place, 80)
+        assert read.read(picture(page)).text == "".join(map(str, digits))
+
+
 def test_a_zero_with_a_stroke_or_a_dot_in_it_stays() -> None:
     zero = cv2.ellipse(paper(120, 100), (50, 60), (26, 40), 0, 0, 360, 1, 4, cv2.LINE_AA)
     through = cv2.line(zero.copy(), (32, 84), (68, 36), 1, 4, cv2.LINE_AA)

@@ -81,10 +81,10 @@ def load(
             expected="a name or a path",
             remedy=f"give the path: {name!r}"
             if isinstance(name, str)
-            else "give arrays to mnistry.train and mnistry.evaluate themselves",
+            else "give the arrays directly to mnistry.train and mnistry.evaluate",
         )
     given = None if data is None else os.fspath(data)
-    if not isinstance(data, str) and given in NAMES:
+    if not isinstance(data, str) and given in NAMES:  # a Path is never the name of a dataset
         given = f"./{given}"
     origin = Origin(given, transpose, images, labels, tuple(relabel), labels_from, fit)
     dataset = load_origin(origin, progress=progress)
@@ -107,7 +107,7 @@ def load_origin(origin: Origin, *, progress: Progress | None = None) -> Dataset:
         dataset, data = _from_path(path, origin), str(path.resolve())
     elif dataclasses.replace(origin, data=None) != Origin():
         raise UsageError(
-            "only data given by a path can be transposed, fitted or relabelled",
+            "only data given by a path takes transpose, images, labels, relabel, labels_from, fit",
             where=data or "mnist",
         )
     elif data == "sample":

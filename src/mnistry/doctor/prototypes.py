@@ -78,7 +78,7 @@ def _shipped() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32
 
 
 def _placed(image: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Yield an image in several slants and places, as it is first."""
+    """Yield an image, first unchanged, then at several slants and places."""
     for slope in _SLOPES:
         matrix = np.array([[1, slope, -slope * CENTRE], [0, 1, 0]], np.float32)
         leant = cv2.warpAffine(image, matrix, (SIDE, SIDE)) if slope else image

@@ -39,8 +39,8 @@ class PageNumbers:
             If it is not such a text.
         """
         ranges = []
-        for part in text.replace(" ", "").split(","):
-            match = _PART.fullmatch(part)
+        for part in text.split(","):
+            match = _PART.fullmatch(part.strip())
             first, dash, last = match.groups() if match else ("0", None, None)
             ranges.append((int(first), int(last) if last else None if dash else int(first)))
         if any(first == 0 or (last is not None and last < first) for first, last in ranges):
@@ -54,7 +54,7 @@ class PageNumbers:
     def among(self, count: int) -> list[int]:
         """Return the chosen numbers in a document of `count` pages, ascending, each once.
 
-        A range ends with the last page; a single number stays, even if there is no such page.
+        A range ends with the last page; a page asked for by its number stays, if missing or not.
         """
         numbers: set[int] = set()
         for first, last in self.ranges:

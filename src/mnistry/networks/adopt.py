@@ -3,7 +3,7 @@
 A tutorial's network takes floats, flat or with a channel, divided by 255 or not, and often gives
 logits. `open_network` opens and checks its file. `adopt` tries every usual way of giving it
 labelled digits, takes the one in which it reads them best, and writes an ONNX model of our contract
-around it. Knows nothing of runs.
+around it: ``uint8`` images to probabilities; see `onnx_wrap.wrap`. Knows nothing of runs.
 
 The file may come from anywhere: `mnistry.networks.keras_files` and `mnistry.inference.onnx_wire`
 say what is refused.
@@ -41,7 +41,7 @@ FIRST, MOST = 500, 5000  # images for each input format, and for those nearly as
 NEARLY = 0.1  # of accuracy
 A_LITTLE = 0.01  # of accuracy: what a format that it was not trained with may gain
 CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two formats apart
-LEAST_ACCURACY = 0.5  # chance is 0.1, and a digit network with the wrong scale often above 0.5
+LEAST_ACCURACY = 0.5  # chance is 0.1; a digit network with the wrong scale often exceeds 0.5
 TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
 _BATCH = 500
 _NO_FILE = "the ONNX model"  # an error's `where` if `onnx_session` was given bytes
@@ -93,8 +93,8 @@ class Network(NamedTuple):
     outputs
         The shapes of its outputs, for messages.
     answers
-        A function from images in an input format to every output with ten values for each image,
-        by name.
+        A function that takes images in an input format. It returns, by name, every output that has
+        ten values for each image.
     wrap
         A function from the chosen trial to our ONNX model, and a Keras model if there is one.
     batches_may_matter
@@ -122,7 +122,7 @@ def open_network(path: str | os.PathLike[str]) -> Network:
     Raises
     ------
     ModelError
-        If it is another file or refused, or the network has another input or output.
+        If it is not such a file or is refused, or if its input or output is a different one.
     """
     path = Path(path)
     kinds = {".onnx": _open_onnx} | dict.fromkeys((".keras", ".h5", ".hdf5"), _open_keras)
@@ -244,7 +244,7 @@ def _try(
 
 
 def _best(tried: Sequence[tuple[Trial, NDArray[np.bool_]]]) -> Trial:
-    """Return the most accurate trial, or among those that come close to it one with a small loss.
+    """Return the most accurate trial, or one with a small loss among those that come close to it.
 
     A trial comes close if chance may explain the difference, or if it is only a little less
     accurate and has a smaller loss. A network that was trained for a short time may read more
@@ -375,6 +375,7 @@ def _wrap_keras(model: keras.Model, trial: Trial) -> keras.Model:
     if form.margin:
         value = keras.layers.Reshape((28, 28, 1), name="mnistry_channel")(value)
         value = keras.layers.ZeroPadding2D(form.margin, name="mnistry_paper")(value)
+    # Rescaling also turns bytes into floats.
     if model.inputs[0].dtype != "uint8" or (factor, offset) != (1, 0):
         value = keras.layers.Rescaling(factor, offset, name="mnistry_scale")(value)
     if form.one_channel != tuple(value.shape[1:]):
@@ -441,7 +442,7 @@ def _open_onnx(path: Path) -> Network:
 
     def wrap(trial: Trial) -> tuple[bytes, None]:
         if _is_ours(session, trial):
-            del model.metadata_props[:]  # of another run
+            del model.metadata_props[:]  # they describe another run
             return onnx_wrap.serialised(model), None
         return onnx_wrap.wrap(model, source.name, trial, dtype, fixed), None
 
@@ -518,6 +519,6 @@ def _wrong_output(shapes: str) -> ModelError:
     return ModelError(
         f"its output is {shapes}",
         expected="ten floats for each image, one for each digit",
-        remedy="only networks that tell the ten digits apart can be adopted; export what it gives "
-        "before the answer is chosen",
+        remedy="only networks that tell the ten digits apart can be adopted; export the outputs "
+        "before the argmax",
     )

@@ -118,8 +118,8 @@ class Trial:
     output
         The name of the output that was read.
     kind
-        ``"probabilities"``, ``"shares"`` (none negative, but their sum is not 1) or ``"scores"``
-        (logits or logarithms of probabilities).
+        ``"probabilities"``, ``"shares"`` (from 0 to 1, but their sum is not 1) or ``"scores"``
+        (everything else: logits or logarithms of probabilities).
     count, accuracy, loss
         Images, the part of them that was read right, and the mean cross-entropy in nats.
     """

@@ -1,7 +1,6 @@
 """Initial weights made by NumPy: the numbers that Keras draws on JAX, without compiling a program.
 
-Compiling the programs that draw them takes a sixth of the first training on a machine. Knows
-nothing of networks.
+Compiling the programs that draw them takes a sixth of the time of the first training on a machine.
 """
 
 import math
@@ -52,7 +51,7 @@ def uniform(shape: tuple[int, ...], limit: float, seed: int) -> NDArray[np.float
     """
     count = math.prod(shape)
     first, second = _threefry(np.uint32(seed), np.uint32(0), np.arange(count, dtype=np.uint32))
-    # 23 random bits of a number from 1 to below 2.
+    # 23 random bits are the mantissa of a number from 1 to below 2.
     unit = ((first ^ second) >> 9 | np.uint32(0x3F800000)).view(np.float32) - np.float32(1)
     low, high = np.float32(-limit), np.float32(limit)
     # XLA multiplies and adds with one rounding.

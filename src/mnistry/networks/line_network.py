@@ -1,7 +1,8 @@
 """The network that reads written lines: convolutions down to one row, then dilated ones along it.
 
-Input: strips of ink, ``uint8 [N, 48, W]``, W a multiple of 16. Output: for every fourth column the
-log probability of each class, blank first, as connectionist temporal classification requires.
+Input: strips of ink, ``uint8 [N, 48, W]``; W is a multiple of 4, and the reader uses multiples of
+16. Output: for every fourth column the log probability of each class, blank first, as connectionist
+temporal classification requires.
 There are only convolutions: on the CPU a recurrent layer is ten times slower. Knows nothing of
 training.
 """

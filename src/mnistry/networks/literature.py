@@ -1,7 +1,8 @@
-"""Networks of the literature on MNIST, each as its paper describes it; see `recipes/literature`.
+"""Networks of the literature on MNIST, as their papers describe them; see `recipes/literature`.
 
-Like those of `zoo`: from images scaled to 0–1 to probabilities, of stock Keras layers, with a seed
-for every initializer. Every network ends with softmax, so that its answers are probabilities.
+Like those of `zoo`, each takes images scaled to 0–1, consists of stock Keras layers and gives every
+initializer a seed. Each ends with softmax, whatever its paper has, so its answers are
+probabilities.
 """
 
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from mnistry.datasets.dataset import CLASSES
 from mnistry.networks import initial
 
-# Table I of LeCun and others 1998: the maps of S2 that each of the 16 maps of C3 sees. All
-# together would make the maps alike; different inputs force them to find different features.
+# Table I of LeCun and others 1998: the maps of S2 that each of the 16 maps of C3 sees. If each saw
+# all of them, the maps would become alike; different inputs force them to find different features.
 C3_SEES = (
     *((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5)),
     *((0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5)),
@@ -29,7 +30,7 @@ def lenet_1(
     """LeNet-1: two convolutions of 4 and 12 maps, each subsampled; no hidden dense layer.
 
     In the paper the digits were made smaller, into 16x16 pixels in the middle of 28x28; here they
-    stay as they are. A map of the second convolution sees all four maps of the first, not some.
+    stay as they are. A map of the second convolution sees all four of the first, not only some.
     """
     values = _squashed(_convolution(_normalized(scaled), 4, seeds, "C1"), "C1")
     values = _subsampled(values, "S2")
@@ -41,9 +42,9 @@ def lenet_1(
 def lenet_5(
     scaled: keras.KerasTensor, seeds: Iterator[int], classes: int = CLASSES
 ) -> keras.KerasTensor:
-    """LeNet-5: LeCun and others 1998, section II.B, with softmax in the place of its RBF units.
+    """LeNet-5: LeCun and others 1998, section II.B, with softmax in place of its RBF units.
 
-    The weights that table I of the paper leaves out stay 0 while the network is trained; the layer
+    The connections that table I of the paper leaves out keep the weight 0 in training; the layer
     C3 itself is an ordinary convolution, so the saved network opens in plain Keras.
     """
     values = layers.Reshape((28, 28, 1), name="channel")(scaled)
@@ -122,9 +123,9 @@ def sigmoid_normalized(
     """Three hidden layers of 100 sigmoids with batch normalisation: Ioffe and Szegedy 2015, 4.1."""
     values = layers.Flatten(name="flatten")(scaled)
     for number in (1, 2, 3):
-        initial = keras.initializers.RandomNormal(stddev=0.1, seed=next(seeds))
+        initializer = keras.initializers.RandomNormal(stddev=0.1, seed=next(seeds))
         values = layers.Dense(
-            100, use_bias=False, kernel_initializer=initial, name=f"hidden_{number}"
+            100, use_bias=False, kernel_initializer=initializer, name=f"hidden_{number}"
         )(values)
         values = layers.BatchNormalization(name=f"normalization_{number}")(values)
         values = layers.Activation("sigmoid", name=f"sigmoid_{number}")(values)
@@ -151,7 +152,7 @@ def _normalized(values: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _squashed(values: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Apply 1.7159 tanh(2x / 3), which is 1 at 1 and -1 at -1: appendix A of the paper."""
+    """Apply 1.7159 tanh(2x / 3), 1 at 1 and -1 at -1: LeCun and others 1998, appendix A."""
     values = layers.Rescaling(2 / 3, name=f"{name}_slope")(values)
     values = layers.Activation("tanh", name=f"{name}_tanh")(values)
     return layers.Rescaling(1.7159, name=f"{name}_amplitude")(values)
@@ -177,7 +178,7 @@ def _convolution(
     if sees is not None:
         mask = connections(sees, layer.kernel.shape[2])
         layer.kernel.assign(keras.ops.convert_to_numpy(layer.kernel) * mask)
-        # Of the variable, not of the layer, whose file must name stock constraints only.
+        # Set on the variable, not on the layer: a saved layer may name stock constraints only.
         layer.kernel.constraint = lambda kernel: kernel * mask
     return values
 
@@ -203,6 +204,6 @@ def _answer(values: keras.KerasTensor, seeds: Iterator[int], classes: int) -> ke
 
 
 def _glorot(seeds: Iterator[int]) -> keras.initializers.Initializer:
-    # Glorot & Bengio 2010, equation 16. The papers' own (uniform up to 2.4 / inputs in 1998) suit
-    # their small steps.
+    # Glorot & Bengio 2010, equation 16. The papers' own weights (1998: uniform up to 2.4 / inputs)
+    # suit their small steps.
     return initial.GlorotUniform(next(seeds))

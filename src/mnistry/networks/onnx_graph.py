@@ -62,7 +62,7 @@ def to_onnx(model: keras.Model) -> onnx.ModelProto:
         graph.layer = name
         result = LAYERS[kind](graph, layers.get(name), *(values[source] for source in sources))
         values[name] = result
-    # All others lead to the one output, so its layer comes last.
+    # Every other layer leads to the one output, so the output's layer comes last.
     return graph.finish(result)
 
 

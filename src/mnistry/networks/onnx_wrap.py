@@ -38,7 +38,7 @@ def serialised(model: onnx.ModelProto) -> bytes:
 
 
 def tensors_only(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model without operators that only make labels or maps, and with a usual IR version.
+    """Remove operators that only make labels or maps, and set a usual IR version; in place.
 
     scikit-learn's converter gives a label, and a map from each label to its probability; the input
     of the operator ZipMap holds these probabilities as an array.
@@ -77,7 +77,7 @@ def _replace(field: Any, values: Sequence[Any]) -> None:
 
 
 def _prune(graph: onnx.GraphProto, wanted: Sequence[str]) -> None:
-    """Remove operators, weights and notes on values that the wanted values do not need."""
+    """Remove operators and weights that the wanted values do not need, and all recorded shapes."""
     needed = set(wanted)
     nodes = []
     for node in reversed(graph.node):
@@ -152,7 +152,7 @@ def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
 def _input_nodes(
     form: InputFormat, dtype: np.dtype[Any], source: str, operator_set: int
 ) -> Iterator[onnx.NodeProto]:
-    """Yield the operators that make ``image`` the value `source`, as `InputFormat.apply` does."""
+    """Yield the operators that turn ``image`` into `source`, as `InputFormat.apply` does."""
     factor, offset = form.affine
     # Before operator set 11, Pad takes its widths as an attribute, and pads only floats.
     has_old_pad = operator_set < 11

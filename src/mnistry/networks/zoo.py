@@ -7,7 +7,6 @@ the same seed gives the same weights, whatever was built before.
 """
 
 import inspect
-import itertools
 import numbers
 from collections.abc import Callable, Iterator
 
@@ -45,11 +44,12 @@ def build(
     units, depth
         For ``"dense"``: nodes in each hidden layer, and how many hidden layers.
     activation
-        The activation function of the hidden layers: ``"relu"``, ``"tanh"`` or ``"sigmoid"``.
+        The activation function of the hidden layers of ``"dense"``, ``"convnet"`` and
+        ``"strided"`` (and ``"strided-large"``): ``"relu"``, ``"tanh"`` or ``"sigmoid"``.
     dropout
         The share of values, 0 to below 1, that each step of training sets to 0: after every hidden
-        layer of ``"dense"``, before the last layer of the others. None leaves it to the network:
-        0.5 for ``"convnet"``, 0.3 for ``"strided-large"``, none for the others.
+        layer of ``"dense"``, before the last layer of ``"convnet"`` and ``"strided-large"``; no
+        other network has this setting. None means 0, 0.5 and 0.3.
     classes
         The number of classes: 2 to 62.
 
@@ -131,8 +131,8 @@ def check(
 
 def _dense_parameters(units: int, depth: int, classes: int) -> int:
     """Count the weights and biases of the dense network."""
-    sizes = [28 * 28, *[units] * depth, classes]
-    return sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(sizes))
+    first, last = (28 * 28 + 1) * units, (units + 1) * classes
+    return first + (depth - 1) * (units + 1) * units + last
 
 
 def dense(
@@ -189,7 +189,7 @@ def strided(
     activation: str = "relu",
     classes: int = CLASSES,
 ) -> keras.KerasTensor:
-    """Three small convolutions with strides in the place of pooling, and batch normalisation.
+    """Three small convolutions with strides in place of pooling, and batch normalisation.
 
     J. Springenberg and others: Striving for Simplicity: The All Convolutional Net, 2015.
     """
@@ -243,7 +243,7 @@ def _convolutions(
             use_bias=False,  # the normalisation has one
             kernel_initializer=_glorot(next(seeds)), name=f"convolution_{number}",
         )(values)  # fmt: skip
-        # Averages that keep up with the weights in a training of a few hundred steps.
+        # Moving averages that keep up with the weights in a training of a few hundred steps.
         values = layers.BatchNormalization(momentum=0.9, name=f"normalization_{number}")(values)
         name = f"{activation}_{number}"
         is_relu = activation == "relu"  # ReLU is a layer of its own: earlier runs have it

@@ -2,8 +2,8 @@
 
 An enclosure is one mark that surrounds others, and is a line all round: closed or nearly so, with
 nothing of its own inside. It is taken out of the ink. A ring that a digit touches cannot be told
-from it; its place is returned, and what is read there is not sure. It knows of digits only the zero
-with a stroke through it.
+from it; its place is returned, and what is read there is uncertain. Knows only one digit's shape:
+the zero with a stroke through it.
 """
 
 from dataclasses import dataclass, field
@@ -24,25 +24,25 @@ Box = tuple[int, int, int, int]
 _LEVELS, _EDGE = (0.2, 0.4), 3
 # Marks that are examined, the largest ones; the least height of an enclosure, in pixels.
 _MOST, _LOWEST = 300, 16
-# A mark is surrounded if the other is seen from it in this part of all directions, and it has at
-# least this part of the other's height or width: the dot in a zero has not. _TINY is _TALL for the
-# marks that `_is_comb` counts.
+# A mark is surrounded by another that is seen from it in this part of all directions, and of whose
+# height or width it has at least this part; the dot in a zero has less. `_is_comb` takes `_TINY`
+# for `_TALL`.
 _AROUND, _DIRECTIONS, _TALL = 0.8, 64, 0.28
 _TINY = 0.1
-# Deeper in a ring than this part of its shorter side, or so many strokes, its own ink extends over
-# less than _OWN of its width and height.
+# A mark is a ring if its own ink further in than this part of its shorter side (and than this many
+# stroke widths) extends over less than `_OWN` of its width and height.
 _DEEP, _DEEP_IN_STROKES, _OWN = 0.14, 1.6, 0.35
-# This part of a box is straight lines; the size of empty boxes differs by at most that part from
-# that of filled ones.
+# At least this part of a box's ink is straight lines. An empty box is as large as a filled one if
+# their sides differ by at most `_ALIKE`.
 _STRAIGHT, _ALIKE = 0.8, 0.15
-# What is left of a box without its lines has less than this part of the height of what is in it.
+# A box's ink without its lines is lower than this part of the tallest mark in it; a cell is higher.
 _LEFT = 0.4
-# A ring that something within it touches: its outline is this convex, it fills at most that part
-# of it, and the ink within it, so many stroke widths deep, has this part of its side. Of 5,000 of
-# MNIST's training digits one is so, a zero with a stroke through it.
+# A ring that something inside touches: its area is at least `_CONVEX` of its convex hull's, its ink
+# fills at most `_FULL` of it, and the ink `_DEEP_IN_STROKES` inside has more than `_TOUCHING` of
+# its width or height. Of 5,000 of MNIST's training digits one is such: a zero with a stroke.
 _CONVEX, _FULL, _TOUCHING = 0.85, 0.8, 0.45
-# The stroke through a zero is at most this part of its length wide, rises by so many degrees, and
-# goes through this part of the zero's width.
+# The stroke through a zero: its width is at most this part of its length; it rises by so many
+# degrees, and spans this part of the zero's width.
 _NARROW, _FLATTEST, _STEEPEST, _SPAN = 0.3, 15.0, 65.0, 0.45
 
 
@@ -83,7 +83,7 @@ def find_enclosures(strength: NDArray[np.float32]) -> Enclosures:
     """
     whole = strength
     unsure: tuple[Box, ...] = ()
-    for level in _LEVELS:
+    for level in _LEVELS:  # a pale ring round a dark digit that touches it goes with the first
         strength, unsure = _without(strength, level)
     return Enclosures(strength, whole - strength, unsure)
 
@@ -91,14 +91,14 @@ def find_enclosures(strength: NDArray[np.float32]) -> Enclosures:
 def _without(
     strength: NDArray[np.float32], level: float
 ) -> tuple[NDArray[np.float32], tuple[Box, ...]]:
-    """Take out the enclosures of this strength; return also what is unsure."""
+    """Take out the enclosures seen at this strength; also return the boxes of unsure rings."""
     mask = (strength > level).view(np.uint8)
     marks = components(mask)
     every = np.argsort(-marks.boxes[:, 2] * marks.boxes[:, 3], kind="stable")[:_MOST]
     order = every[marks.boxes[every, 3] >= _LOWEST]
     taken: list[int] = []
     boxes: list[int] = []
-    unsure: list[Box] = []
+    unsure: list[int] = []
     for outer in order.tolist():
         inside = _surrounded(marks, outer, order) if len(order) > 1 else []
         one = _mask(marks, outer)
@@ -111,18 +111,29 @@ def _without(
         ):
             taken.append(outer)
         elif _is_touched_ring(one):
-            unsure.append(_box(marks, outer))
+            unsure.append(outer)
     taken += boxes
     taken += _empty_boxes(marks, boxes, [i for i in order.tolist() if i not in taken])
-    if not taken:
-        return strength, tuple(unsure)
+    boxes_of_unsure = tuple(_box(marks, number) for number in unsure)
+    if not taken and not unsure:
+        return strength, ()
+    own, doubtful = _chosen(marks, taken), _chosen(marks, unsure)
+    doubtful[_dilated((strength > _LEVELS[-1]).view(np.uint8), _EDGE) > 0] = 0  # the dark ink in it
+    own |= doubtful
+    others = _dilated(mask - own, 1) > 0
+    is_taken = ((_dilated(own, _EDGE) > 0) & ~others) | (own > 0)
+    return np.where(is_taken, np.float32(0), strength), boxes_of_unsure
+
+
+def _chosen(marks: Components, numbers: list[int]) -> Mask:
+    """Return 1 where some of the marks are."""
     wanted = np.zeros(len(marks) + 1, np.uint8)
-    wanted[1 + np.array(taken)] = 1
-    own = wanted[marks.labels]
-    others = cv2.dilate(mask - own, np.ones((3, 3), np.uint8)) > 0
-    near = cv2.dilate(own, np.ones((2 * _EDGE + 1,) * 2, np.uint8)) > 0
-    is_taken = (near & ~others) | (own > 0)
-    return np.where(is_taken, np.float32(0), strength), tuple(unsure)
+    wanted[1 + np.array(numbers, np.intp)] = 1
+    return np.asarray(wanted[marks.labels])
+
+
+def _dilated(mask: Mask, by: int) -> Mask:
+    return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1,) * 2, np.uint8)), np.uint8)
 
 
 def _box(marks: Components, number: int) -> Box:
@@ -159,7 +170,7 @@ def _surrounded(
 
 
 def _is_comb(one: Mask, boxes: NDArray[np.intp]) -> bool:
-    """Whether a mark is a box, or a row of cells, with one of the marks inside in each cell.
+    """Whether a mark is a box, or a row of cells, with at most as many marks inside as cells.
 
     The cells of a table, and boxes with whole numbers, stay: the line reader knows them.
     """

@@ -22,8 +22,8 @@ from mnistry.reading.reject import accepted
 from mnistry.reading.result import CANDIDATES, Candidate, DetailedReading, Digit, Notation, Reading
 from mnistry.reading.segment import Line, Piece, find_lines
 
-# The boxes of all spans are measured at this many pixels at most: larger ones are reduced to an
-# equal share.
+# All spans together are read from at most this many pixels. If they have more, each box larger than
+# an equal share is reduced to it.
 _MOST_PIXELS = 1 << 21
 
 
@@ -36,7 +36,7 @@ class _Predictions:
     probabilities: NDArray[np.float32]
 
     def settled(self, line: Line) -> "_Predictions":
-        """Keep the spans that are surely more probable than with any cut."""
+        """Keep the spans that are surely more probable uncut than with any cut."""
         kept = [
             lattice.is_best(line, piece, answer)
             for piece, answer in zip(self.spans.values(), self.probabilities, strict=True)
@@ -290,7 +290,7 @@ def _form(piece: Piece, strength: NDArray[np.float32], most: int | None) -> NDAr
 def _reduced_ink(
     own: NDArray[np.uint8], part: NDArray[np.float32], factor: float
 ) -> NDArray[np.float32]:
-    """Reduce a piece's ink; thin strokes, which averaging pales, get their full strength back."""
+    """Reduce a piece's ink; thin strokes, made pale by averaging, get their full strength back."""
     rows, columns = (max(1, round(side * factor)) for side in part.shape)
     share = cv2.resize(255 * own, (columns, rows), interpolation=cv2.INTER_AREA)
     soft = cv2.dilate((share > 0).view(np.uint8), np.ones((3, 3), np.uint8))

@@ -1,7 +1,8 @@
 """Convert written numbers to values, if the value is certain.
 
 A comma separates thousands in one country and decimals in another; a date is not a number; a number
-with a ``?`` is unknown. All these keep their text and have no value. Knows nothing of pictures.
+with a ``?`` is unknown. Where the value is in doubt, the text is kept without a value. Knows
+nothing of pictures.
 """
 
 import functools

@@ -104,7 +104,7 @@ class Reading:
     numbers
         The numbers in reading order.
     turned
-        Degrees clockwise by which the picture was turned: 0, 90, 180 or 270.
+        Degrees clockwise by which the picture was turned to be upright: 0, 90, 180 or 270.
     corners
         The corners of the page in pixels of the picture, from the page's upper left one clockwise,
         if a sheet was found in it and brought flat; else None.
@@ -187,7 +187,7 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class DetailedReading:
-    """A reading, with what was seen on the way to it.
+    """A reading, with the intermediate results that led to it.
 
     Attributes
     ----------
@@ -205,7 +205,8 @@ class DetailedReading:
     probabilities
         ``float32``, shape ``(digits, 10)``: the network's output for each digit.
     picture, picture_size
-        As grey and size, of the picture in which the page was found; None if it is the page.
+        Like `grey` and `size`, but of the whole picture that a sheet was found in; None if there
+        was none.
     """
 
     reading: Reading

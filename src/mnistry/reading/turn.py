@@ -1,8 +1,8 @@
 """Tell from a page's marks how it is turned: by a slope, or by quarter turns.
 
 The middles of the digits of a written line lie on a straight line, which gives the slope. The digit
-network knows a digit best when it is the right way up, which gives the quarter turns. Knows nothing
-of lines or sheets; what a page is turned by is for `mnistry.reading.reader` to decide.
+network knows a digit best when it is the right way up, which gives the quarter turns.
+`mnistry.reading.reader` decides what a page is turned by. Knows nothing of lines or sheets.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ _SMALL, _LARGE, _LONG = 0.4, 2.5, 2.2
 _MOST = 64
 # Middles are on one line if they are at most this part of a digit's size apart across it.
 _ON_LINE = 0.18
-# A slope is at least so many degrees and at most that many, and puts this many times as many marks
-# on lines as no slope.
+# A slope counts if it is between these degrees, and if it puts at least this many times as many
+# pairs of marks on one line as a level page would.
 _LEVEL, _STEEPEST, _CLEARER = 4, 32, 1.15
 # Fewer marks than this tell no slope.
 FEW = 6
@@ -117,7 +117,7 @@ def slope(boxes: NDArray[Any], size: float) -> float:
 def evidence_of_turns(
     marks: Marks, answer: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 ) -> NDArray[np.float64]:
-    """Say how well the digit network knows each mark in each of four directions.
+    """Return how sure the digit network is of each mark in each of four directions.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from mnistry.server.tasks import JSON, SMALL
 
 MAX_BYTES = 10_000_000  # of a picture
 MAX_TEXT = 14_000_000  # of a picture as base64, with its line ends
-MAX_MANY = 30_000_000  # of a form or of JSON with several pictures
+MAX_MANY = 30_000_000  # of a multipart form or of JSON, with several pictures
 SECONDS = 30.0  # for a whole body: 10 MB over a mobile phone's uplink
 MAX_REQUESTS = 256
 MAX_JSON = 1 << 16  # of a request without pictures

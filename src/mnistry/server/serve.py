@@ -185,6 +185,8 @@ def listen(host: str, port: int) -> socket.socket:
                 "another program listens on this port", where=where, remedy="choose another --port"
             ) from error
         raise UsageError(f"cannot listen on this address: {error.strerror}", where=where) from error
+    except UnicodeError as error:  # a part of the name is empty, or too long
+        raise UsageError("no such host", where=where) from error
     return listener
 
 

@@ -49,7 +49,7 @@ class WorkQueue:
     async def run(
         self, request: Request, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function for a request, as `submit` does, `while_connected`."""
+        """Run a function as `submit` does; cancel it if the client of the request disconnects."""
         return await while_connected(request, self.submit(function, *args, **kwargs))
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """A process that reads pictures for the server: ``python -m mnistry.server.worker``.
 
-`mnistry.server.workers` starts it. Each message is a line of JSON, followed by as many bytes as its
-``bytes`` says. The first on stdin has the settings of a `mnistry.Reader`, and the paths of forms;
-its answer is ``{}``, or an error that prevents the start. Each other one is a `Task`, and is
-answered by an `Answer` or an error. The process ends when stdin is closed. No picture is kept.
+`mnistry.server.workers` starts it. A message is a line of JSON. The first on stdin has the settings
+of a `mnistry.Reader`, and the paths of forms; its answer is ``{}``, or an error that prevents the
+start. Every later one is a `Task`, and every answer to it an `Answer` or an error; as many bytes
+follow their lines as ``bytes`` says. The process ends when stdin is closed. No picture is kept.
 """
 
 import functools
@@ -33,7 +33,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     warnings.simplefilter("ignore", Notice)
     cv2.setNumThreads(1)  # each core has a worker
-    # Nothing but answers goes to stdout. Libraries write to stderr about damaged files.
+    # Only answers go to stdout. What libraries write to stdout or stderr, of damaged files, is
+    # dropped.
     out, log = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(2), "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):

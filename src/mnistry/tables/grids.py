@@ -25,29 +25,29 @@ _SIDE = 1280
 _THICKEST = 1 / 90
 # Paper has at least this part of the light of the lightest paper.
 _DIM = 0.4
-# Pieces of lines are at least this part of the long side.
+# Pieces of lines are at least this part of the long side: the reach, a unit for other sizes.
 _PIECE = 1 / 36
 # A wall between two cells is whole if this part of it is drawn. At least this part of a line has
 # whole walls: merged cells have none.
 _WHOLE, _DRAWN = 0.8, 0.5
 # At least this part of all walls of a grid is drawn.
 _WALLS = 0.8
-# The least usual height and width of cells, in pieces of lines: of a grid with fewer than `_MANY`
+# The least usual height and width of cells, in reaches: of a grid with fewer than `_MANY`
 # lines in each direction, and of one with more.
 _SMALLEST, _DENSE, _MANY = 0.85, 0.5, 14
 # No cell is narrower than this, in pixels.
 _NARROWEST = 4.0
-# The least extent of a grid, in pieces of lines.
+# The least extent of a grid, in reaches.
 _LEAST = 3.0
-# Lines shorter than this part of the longest but one are strokes of digits.
+# Lines shorter than this part of the second longest are strokes of digits.
 _SHORT = 0.3
-# At least this part of the lines that cross a grid reach its border; where fewer than this part
-# cross, there are two grids.
+# A grid's outermost line is kept if at least this part of the lines that cross the grid reach it. A
+# gap that less than this part of the lines cross divides two grids.
 _REACHED, _CROSSED = 0.5, 0.2
 # The long side of a picture counts for at most so many times the short one.
 _ROW = 4
-# A row is cut off if it is lower than this part of the highest other one, and its outer line is as
-# near to the picture's edge as this part.
+# An outer row is cut off if its height is less than this part of the highest other row's, and its
+# undrawn outer line is nearer to the picture's edge than this part of that height.
 _CUT_OFF, _AT_EDGE = 0.6, 0.12
 # Two grids are one if this part of the smaller one lies within the other.
 _COVERED = 0.4
@@ -57,9 +57,9 @@ _LARGE = 0.08
 _CUT_OUT = 0.75
 # Its cells are at most this many times as long as high.
 _LONG = 6.0
-# A row that was cut out without its upper and lower line has at least this many walls that end
-# within this part of the height from both edges. Its narrowest cell has at least this part of the
-# usual width; the widest has at most the usual width divided by it.
+# A row that was cut out without its upper and lower line has at least this many walls. Each goes to
+# within this part of the height from both edges. The narrowest cell has at least `_EVEN` of the
+# usual width; the widest has at most the usual width divided by `_EVEN`.
 _FEW_WALLS, _TO_EDGE, _EVEN = 3, 0.12, 0.6
 
 Floats = NDArray[np.float64]
@@ -130,8 +130,8 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
             continue
         points = ruling.points
         points = (mapped(points.reshape(-1, 2), back).reshape(points.shape) + 0.5) / scale - 0.5
-        points = _whole(points, 1, ruling.row_borders, grey.shape).swapaxes(0, 1)
-        points = _whole(points, 0, ruling.column_borders, grey.shape).swapaxes(0, 1)
+        points = _without_cut_off(points, 1, ruling.row_borders, grey.shape).swapaxes(0, 1)
+        points = _without_cut_off(points, 0, ruling.column_borders, grey.shape).swapaxes(0, 1)
         if min(points.shape[:2]) > 2 or _is_cut_out(points, grey.shape):
             found.append(Grid(points))
     if not found:
@@ -148,7 +148,9 @@ def _extent(shape: tuple[int, ...]) -> float:
     return float(min(max(shape), _ROW * min(shape)))
 
 
-def _whole(points: Floats, axis: int, borders: tuple[bool, bool], shape: tuple[int, ...]) -> Floats:
+def _without_cut_off(
+    points: Floats, axis: int, borders: tuple[bool, bool], shape: tuple[int, ...]
+) -> Floats:
     """Leave out a first or last row that the picture's edge cuts off.
 
     Parameters
@@ -174,7 +176,7 @@ def _whole(points: Floats, axis: int, borders: tuple[bool, bool], shape: tuple[i
 
 
 def _apart(grids: Sequence[Grid]) -> list[Grid]:
-    """Keep one of several grids that cover each other, the one with most cells."""
+    """Keep one of several grids that cover each other: the one with the most cells."""
     kept: list[Grid] = []
     for grid in sorted(grids, key=lambda grid: -grid.rows * grid.columns):
         corners = grid.points.reshape(-1, 2)
@@ -219,7 +221,7 @@ def _tables(
     found: list[tuple[list[RuledLine], list[RuledLine], bool]] = []
     for rows, columns in _connected(crosses):
         lines = _long([across[i] for i in rows]), _long([down[j] for j in columns])
-        whole = _as_tables(*lines, reach)
+        whole = _as_tables(*lines)
         found += [(*one, True) for one in whole]
         if not whole and min(map(len, lines)) > 1:  # they are too faint to be seen one by one
             found.append((*lines, False))
@@ -256,9 +258,9 @@ def _connected(crosses: NDArray[np.bool_]) -> list[tuple[list[int], list[int]]]:
 
 
 def _as_tables(
-    rows: list[RuledLine], columns: list[RuledLine], reach: float
+    rows: list[RuledLine], columns: list[RuledLine]
 ) -> list[tuple[list[RuledLine], list[RuledLine]]]:
-    """Keep the lines of grids, in order."""
+    """Divide lines that cross into grids, leaving out lines that belong to none; each in order."""
     while True:
         if len(rows) < 1 or len(columns) < 1 or len(rows) + len(columns) < 4:
             return []
@@ -273,19 +275,21 @@ def _as_tables(
             if len(kept) == len(rows) and len(also) == len(columns):
                 break
         rows, columns = kept, also
-    for i in _gaps(down):  # two grids, one below the other
+    if gaps := _gaps(down):  # two grids, one below the other
+        i = gaps[0]
         middle = (rows[i].place + rows[i + 1].place) / 2
         upper, lower = zip(*(_cut(line, middle) for line in columns), strict=True)
         return [
-            *_as_tables(rows[: i + 1], list(upper), reach),
-            *_as_tables(rows[i + 1 :], list(lower), reach),
+            *_as_tables(rows[: i + 1], list(upper)),
+            *_as_tables(rows[i + 1 :], list(lower)),
         ]
-    for j in _gaps(across):
+    if gaps := _gaps(across):
+        j = gaps[0]
         middle = (columns[j].place + columns[j + 1].place) / 2
         left, right = zip(*(_cut(line, middle) for line in rows), strict=True)
         return [
-            *_as_tables(list(left), columns[: j + 1], reach),
-            *_as_tables(list(right), columns[j + 1 :], reach),
+            *_as_tables(list(left), columns[: j + 1]),
+            *_as_tables(list(right), columns[j + 1 :]),
         ]
     return [(rows, columns)]
 
@@ -293,7 +297,7 @@ def _as_tables(
 def _long(lines: list[RuledLine]) -> list[RuledLine]:
     """Leave out lines that are much shorter than others: strokes of digits."""
     lengths = np.array([line.stop - line.start for line in lines])
-    least = _SHORT * max(sorted(lengths)[-2:][:1], default=0.0)
+    least = _SHORT * (sorted(lengths)[-2] if len(lengths) > 1 else 0.0)
     return [line for line, length in zip(lines, lengths, strict=True) if length >= least]
 
 

@@ -28,7 +28,7 @@ from mnistry.images.mnist_form import SIDE
 
 Floats = NDArray[np.float32]
 
-PARTS = 4  # of the examples, for the cross-validation
+FOLDS = 4  # of the examples, for the cross-validation
 # How far examples are distorted: less than one writer's digits differ from each other.
 _DISTORTION = Distortion(rotation=7, scale=0.07, shear=0.08, shift=0.7, elastic=0.6)
 # The maximum number of images after distorted copies are added: of all examples, and of each one;
@@ -42,9 +42,9 @@ _RANK, _BLUR = 20, 1.0  # of a class's subspace; pixels
 _DESCRIBED = 250  # images that a subspace is made from
 # The last layer: what the examples weigh against the others, and what a change of a weight costs.
 _WEIGHT, _COST, _ITERATIONS = 0.2, 3e-4, 30
-# Afterwards the odds of "in this hand" are halved: summed over five hands, the 6,000 training
-# images that the built-in network had not seen then had 4 errors fewer than before teaching,
-# instead of 3 more; of the hands' own digits 36 were misread instead of 34.
+# Afterwards the odds of "in this hand" are halved. Summed over five hands, 4 fewer of the 6,000
+# training images that the built-in network had not seen were misread than before teaching; without
+# this it was 3 more. Of the hands' own digits 36 were misread instead of 34.
 _CAUTION = np.float32(np.log(2))
 
 
@@ -75,7 +75,7 @@ class Bend:
 
     @classmethod
     def of(cls, columns: Floats, rows: Floats) -> "Bend":
-        """Make a bend of the column and row, shape ``(784,)``, that each pixel is taken from."""
+        """Make a bend from the columns and rows, ``(784,)``, that pixels are taken from."""
         left, top = np.floor(columns).astype(np.int64), np.floor(rows).astype(np.int64)
         right_part, lower_part = columns - left, rows - top
         places, shares = [], []
@@ -208,7 +208,7 @@ def cross_validate(
     seed: int = 0,
     threads: int = 1,
 ) -> Floats:
-    """Read each example by a network that was taught without it.
+    """Read each example with a network that was taught without it.
 
     The examples are divided into four parts with the same share of every digit; `threads` of them
     are computed at once.
@@ -220,7 +220,7 @@ def cross_validate(
     """
     labels = np.asarray(examples.labels)
     found = np.empty((len(labels), CLASSES), np.float32)
-    part = _parts(labels, seed)
+    part = _folds(labels, seed)
 
     def read_part(number: int) -> None:
         aside, kept = part == number, part != number
@@ -229,16 +229,16 @@ def cross_validate(
         found[aside] = taught.probabilities(views)
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(read_part, range(PARTS)))  # raises what a part raises
+        list(pool.map(read_part, range(FOLDS)))  # raises what a part raises
     return found
 
 
-def _parts(labels: NDArray[Any], seed: int) -> NDArray[np.int64]:
+def _folds(labels: NDArray[Any], seed: int) -> NDArray[np.int64]:
     """Return the part of each example, from 0."""
     mixed = np.random.default_rng([seed, 3]).permutation(len(labels))
     ordered = mixed[np.argsort(labels[mixed], kind="stable")]
     part = np.empty(len(labels), np.int64)
-    part[ordered] = np.arange(len(labels)) % PARTS
+    part[ordered] = np.arange(len(labels)) % FOLDS
     return part
 
 
@@ -271,13 +271,13 @@ def find_bend(
     degrees = np.array([i + j for i, j in _POWERS])
     degrees = np.concatenate([degrees, degrees])
     # A shift costs hardly anything: MNIST's form has taken it away already.
-    cost = _STIFFNESS * (degrees**2 + 0.1) / np.sqrt(count) + np.zeros(len(degrees))
+    cost = _STIFFNESS * (degrees**2 + 0.1) / np.sqrt(count)
     terms = len(_POWERS)
-    pulls = np.zeros(2 * terms, np.float32)
+    coefficients = np.zeros(2 * terms, np.float32)
     for degree, steps in enumerate(_STEPS, start=1):
         free = np.flatnonzero(degrees <= degree)
         for _ in range(steps):
-            bend = _bend(pulls)
+            bend = _bend(coefficients)
             values, downs, acrosses = (
                 bend.apply(part).reshape(count, -1) for part in (blurred, down, across)
             )
@@ -297,10 +297,10 @@ def find_bend(
                     squares += sign * (rows @ rows.T)
                 slope += np.einsum("ntp,np->t", moved, missing)
             hessian = squares / count + np.diag(cost + 1e-3)
-            gradient = slope / count + cost * pulls
+            gradient = slope / count + cost * coefficients
             step = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
-            pulls[free] -= step.clip(-1, 1).astype(np.float32)
-    return _bend(pulls)
+            coefficients[free] -= step.clip(-1, 1).astype(np.float32)
+    return _bend(coefficients)
 
 
 # x to the power i times y to the power j, from -1.35 to 1.35 over the image.
@@ -315,8 +315,8 @@ _TERMS = np.array(
 )
 
 
-def _bend(pulls: Floats) -> Bend:
-    columns, rows = pulls.reshape(2, -1) @ _TERMS
+def _bend(coefficients: Floats) -> Bend:
+    columns, rows = coefficients.reshape(2, -1) @ _TERMS
     return Bend.of(_COLUMNS + columns, _ROWS + rows)
 
 

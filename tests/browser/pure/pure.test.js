@@ -193,6 +193,7 @@ test("examples are the certain digits, and those of numbers corrected with as ma
   assert.deepEqual(labels(numbers.corrected(found, 0, "-12.5")), [7, 1, 3]); // which digit is which?
   assert.equal(numbers.corrections(found), 0);
   assert.equal(numbers.corrections(numbers.corrected(found, 2, "4/5")), 2);
+  assert.equal(numbers.corrections(numbers.corrected(found, 2, "?/5")), 1); // a "?" teaches nothing
   const [names, row] = numbers.asRows(numbers.examples(found));
   assert.deepEqual([names.length, names[784], row[0], row[29]], [785, "pixel783", 2, 1]);
 });

@@ -10,7 +10,8 @@ export function byId(id) {
   return found;
 }
 
-/** Make an element: properties as JavaScript names them, except `data-`, `aria-` and `role`. */
+/** Make an element: properties as JavaScript names them; `data-`, `aria-`, `role`, `scope` and
+    `for` are attributes. */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -21,7 +22,7 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-/** Save rows as a CSV file that is named after a picture, or else `other`; return its name. */
+/** Save rows as a CSV file, named after a picture or, without a name, `other`; return the name. */
 export function saveTable(rows, picture, other, ending) {
   const address = URL.createObjectURL(new Blob([toCsv(rows)], { type: "text/csv" }));
   const file = (picture.replace(/\.[^.]*$/, "") || other) + ending;

@@ -17,12 +17,12 @@ export function numbersOf({ numbers, digits }) {
   });
 }
 
-/** The numbers with another text of one; an empty text: it is no number. */
+/** The numbers, with the text of one replaced; an empty text means that it is not a number. */
 export function corrected(numbers, index, text) {
   return numbers.with(index, { ...numbers[index], text: text.trim(), by_hand: true });
 }
 
-/** The numbers with one more, which was not read; its text is still empty, and it has no place. */
+/** The numbers and a new one that was not read: its text is still empty, and it has no box. */
 export function added(numbers) {
   const line = numbers.at(-1)?.line ?? 0;
   return [...numbers, { text: "", read: "", by_hand: true, confidence: null, line, box: null, digits: [] }];
@@ -34,8 +34,8 @@ export function state({ text, by_hand: byHand }) {
   return text.includes("?") ? "unsure" : "sure";
 }
 
-/** Each digit that is known, as {label, image}: of numbers corrected with as many digits as were
-    read, and of the others those that are certain. */
+/** Each digit whose label is known, as {label, image}. A number corrected to another count of
+    digits gives none; neither does a digit that is still "?". */
 export function examples(numbers) {
   return numbers.flatMap(({ text, digits }) => {
     const labels = text.match(DIGIT) ?? [];
@@ -44,12 +44,12 @@ export function examples(numbers) {
   });
 }
 
-/** How many digits a person has corrected. */
+/** How many digits a person has corrected to another digit. */
 export function corrections(numbers) {
   return numbers.reduce((sum, { text, read, digits }) => {
     const [labels, before] = [text, read].map((one) => one.match(DIGIT) ?? []);
     if (labels.length !== digits.length) return sum;
-    return sum + labels.filter((label, i) => label !== before[i]).length;
+    return sum + labels.filter((label, i) => label !== "?" && label !== before[i]).length;
   }, 0);
 }
 

@@ -75,7 +75,7 @@ function sureness(reading) {
   if (doubts) {
     const best = digits.filter((digit) => digit.digit === null).map((digit) => digit.candidates[0]);
     const guesses = best.map((one) => `${one.digit} at ${chance(one.confidence)}`).join(", ");
-    return `? means uncertain; the best guess: ${guesses}.`;
+    return `? means uncertain; the best ${best.length > 1 ? "guesses" : "guess"}: ${guesses}.`;
   }
   if (digits.length === 1) return `Confidence ${chance(digits[0].confidence)}`;
   const least = Math.min(...digits.map((digit) => digit.confidence));
