@@ -184,16 +184,16 @@ def test_what_was_typed_is_compared(form: Form) -> None:
         {"serial": "1", "station": "049", "depth": "3,5", "done": "yes", "day": "2024-02-29"},
         {"serial": "2", "station": "149", "depth": "4.26", "done": "1", "day": ""},
     ]
-    found = comparison.compare(form, store, typed, "typed.csv")
+    found = comparison.compare(form, store, list(enumerate(typed, 2)), "typed.csv")
     assert (found.sheets, found.fields, found.sure) == (2, 8, 2)
     assert [str(one) for one in found.differences] == [
         "serial 2, depth: read 4.25, typed 4.26, read as sure",
         "serial 2, day: read 2024-02-29, typed empty, read as sure",
     ]
     with pytest.raises(DataError, match=r"typed.csv, line 2: serial 9 is no sheet"):
-        comparison.compare(form, store, [{"serial": "9", "station": "1"}], "typed.csv")
+        comparison.compare(form, store, [(2, {"serial": "9", "station": "1"})], "typed.csv")
     with pytest.raises(DataError, match="columns"):
-        comparison.compare(form, store, [{"station": "1"}], "typed.csv")
+        comparison.compare(form, store, [(2, {"station": "1"})], "typed.csv")
 
 
 def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
@@ -202,7 +202,7 @@ def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
         {"serial": "1", "row": "1", "count": "-7"},
         {"serial": "2", "row": "2", "count": "12"},
     ]
-    found = comparison.compare(form, store, typed, "typed.csv")
+    found = comparison.compare(form, store, list(enumerate(typed, 2)), "typed.csv")
     assert (found.sheets, found.fields) == (2, 4)
     assert [str(one) for one in found.differences] == [
         "serial 2, catch, row 1, count: read -7, typed empty, read as sure",
@@ -216,4 +216,4 @@ def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
         ([{"serial": "1", "row": "1", "mass": "1"}], "columns"),
     ):
         with pytest.raises(DataError, match=message):
-            comparison.compare(form, store, wrong, "typed.csv")
+            comparison.compare(form, store, list(enumerate(wrong, 2)), "typed.csv")

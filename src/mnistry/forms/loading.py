@@ -1,11 +1,9 @@
 """Read FORM.toml, and report its mistakes with their lines."""
 
-import csv
 import dataclasses
 import datetime
 import difflib
 import hashlib
-import io
 import itertools
 import unicodedata
 from collections import Counter
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from mnistry.errors import DataError
-from mnistry.forms import checks, keys, toml_lines
+from mnistry.forms import checks, csv_file, keys, toml_lines
 from mnistry.forms.definition import CELL, INCH, PAGES, Bound, Box, Field, Form, Rule, Table
 from mnistry.images import decode
 
@@ -603,18 +601,14 @@ def _column(path: Path, name: str) -> list[tuple[int, str]]:
     It is the column `name`, or the first if there is none of this name. The first row is a heading
     if it has the name, or if its first cell has other characters than digits.
     """
-    reader = csv.reader(io.StringIO(read_text(path, MAX_LIST_BYTES)))
-    try:
-        rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise DataError(f"not CSV: {error}", where=path) from None
+    rows = csv_file.rows(read_text(path, MAX_LIST_BYTES), path)
     if not rows:
         raise DataError("an empty list", where=path)
-    heading = [cell.strip() for cell in rows[0][1]]
+    heading = rows[0][1]
     at = heading.index(name) if name in heading else 0
     if name in heading or not heading[0].isdigit():
         del rows[0]
-    values = [(line, row[at].strip() if at < len(row) else "") for line, row in rows]
+    values = [(line, row[at] if at < len(row) else "") for line, row in rows]
     return [(line, unicodedata.normalize("NFKC", value)) for line, value in values]
 
 
