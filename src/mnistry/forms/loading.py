@@ -24,6 +24,7 @@ MAX_BOXES = 20_000  # of all pages together
 _LEAST_HEIGHT = 5.0
 # Columns that the result has besides the fields.
 RESERVED = ("error", "file", "form", "page", "problems", "row", "serial")
+_KEYS_OF_ROWS = ("file", "page", "row", "serial")  # those that a table's rows have
 _ORDERS = {
     "date": (Counter(["YYYY", "MM", "DD"]), Counter(["YY", "MM", "DD"])),
     "time": (Counter(["HH", "MM"]), Counter(["HH", "MM", "SS"])),
@@ -396,9 +397,15 @@ class _Loader:
             page=values.get("page", 1),
             box=_box(values.get("box")),
         )
-        twice = _twice([column.name for column in columns])
+        twice = _twice([_folded(column.name) for column in columns])
         if twice is not None:
             raise _FieldError((*at, "columns"), f'two columns have the name "{twice}"')
+        for number, column in enumerate(columns):
+            if _folded(column.name) in _KEYS_OF_ROWS:
+                what = f'"{column.name}" is a column that the rows of every table have'
+                raise _FieldError(
+                    (*at, "columns", number, "name"), what, None, "choose another one"
+                )
         if table.box is not None:
             self._check_widths(at, table, table.box)
         return table
@@ -430,15 +437,18 @@ class _Loader:
         known: set[str] = set()
         places = [*_places("field", form.fields), *_places("table", form.tables)]
         for at, one in places:
-            if one.name.lower() in known:
+            if _folded(one.name) in known:
                 what = f'the name "{one.name}" is used before'
                 self._note((*at, "name"), what, None, "choose another one")
-            if one.name in RESERVED:
+            if _folded(one.name) in RESERVED:
                 reserved = ", ".join(RESERVED)
                 what = f'"{one.name}" is a column that every result has'
                 remedy = f"choose another name; these are taken: {reserved}"
                 self._note((*at, "name"), what, None, remedy)
-            known.add(one.name.lower())
+            if isinstance(one, Table) and _folded(one.name) == "codebook":
+                what = f'"{one.name}" is a table that every result has'
+                self._note((*at, "name"), what, None, "choose another one")
+            known.add(_folded(one.name))
         if not places:
             self._note((), "a form without fields", None, "add one, beginning with [[field]]")
 
@@ -529,6 +539,11 @@ class _Loader:
 
 def _places(key: str, entries: tuple[Any, ...]) -> list[tuple[Where, Any]]:
     return [((key, number), one) for number, one in enumerate(entries)]
+
+
+def _folded(name: str) -> str:
+    """Return a name in the form in which names that look the same are the same."""
+    return unicodedata.normalize("NFC", name.casefold())
 
 
 def _twice(names: Iterable[str]) -> str | None:
