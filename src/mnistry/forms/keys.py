@@ -17,7 +17,7 @@ from mnistry.forms.definition import PAGES
 from mnistry.forms.toml_lines import Path
 
 TYPES = ("digits", "integer", "decimal", "date", "time", "choice", "tick", "text")
-MAX_CELLS = 40
+MAX_CELLS, MAX_OPTIONS = 40, 30
 MAX_ROWS, MAX_COLUMNS = 500, 30  # of a table
 MAX_FIELDS, MAX_PAGES = 1000, 50
 _MOST = 10**MAX_CELLS
@@ -63,7 +63,7 @@ _ENTRY: dict[str, Schema] = {
     "type": {"enum": list(TYPES), "description": "What is written there."},
     "length": _whole("The number of boxes, including decimals.", 1, MAX_CELLS),
     "decimals": _whole("Boxes after the printed decimal point.", 1, 10),
-    "options": _list(_text("An answer."), "The answers of a choice.", 2, 30),
+    "options": _list(_text("An answer."), "The answers of a choice.", 2, MAX_OPTIONS),
     "cells": _whole("With a template: equal boxes side by side; 0: written freely.", 0, MAX_CELLS),
     "min": _bound("The least value"),
     "max": _bound("The greatest value"),
