@@ -295,7 +295,9 @@ def _finish(
             common.note(printable(f"{one.file}, page {one.page}: {count}, see the table"))
     for page in aside:
         common.say(_aside(page))
-    lost = len(failed) + sum(not (page.is_double or page.is_foreign) for page in aside)
+    lost = len(failed) + sum(
+        not (page.is_double or page.is_foreign or page.is_blank) for page in aside
+    )
     if lost:
         raise IncompleteError(
             f"{lost:,} of the files and pages could not be read",
