@@ -70,12 +70,16 @@ def test_a_batch_is_exported_compared_and_forgotten(
 
 def test_pages_that_are_not_placed_are_named_with_exit_code_8(mnistry_command, scans: Path) -> None:
     other = scans / "other.png"
-    cv2.imwrite(str(other), np.full((800, 600), 240, np.uint8))
+    page = np.full((800, 600), 240, np.uint8)
+    cv2.imwrite(str(scans / "back.png"), page)
+    page[300:400, 200:400] = 20
+    cv2.imwrite(str(other), page)
     (scans / "note.txt").write_text("no picture")
     read = mnistry_command("form", "read", scans.parent / "FORM.toml", scans)
     assert read.code == 8
     assert "2 of the files and pages could not be read" in read.err
     assert f"{other}, page 1: it is not a page of this form" in read.err
+    assert f"{scans / 'back.png'}, page 1: the page is blank" in read.err
     assert str(scans / "note.txt") in read.err
     assert len(read.out.splitlines()) == 3
     (scans / "note.txt").unlink()
@@ -84,7 +88,8 @@ def test_pages_that_are_not_placed_are_named_with_exit_code_8(mnistry_command, s
     assert f"place them by hand in mnistry form review {folder}" in read.err
     with Store(folder) as store:  # as if a person said that it is none
         page = NewPage(1, None, None, 0, {}, "it is none", (), None, None)
-        store.add_page(store.unplaced()[0].file, page, Placement(None))
+        (unplaced,) = store.unplaced()  # nobody is asked about the blank back
+        store.add_page(unplaced.file, page, Placement(None))
     read = mnistry_command("form", "read", scans.parent / "FORM.toml", "--batch", folder)
     assert (read.code, "it is none" in read.err) == (0, True)
 

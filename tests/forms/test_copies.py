@@ -24,6 +24,16 @@ def test_a_row_gives_a_copy(tmp_path: Path) -> None:
     assert of(path, "\ufeffSerial,Name\n40,Ada\n7,Emmy\n") == (Copy(40, "Ada"), Copy(7, "Emmy"))
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_list_of_any_spreadsheet_gives_its_serial_numbers(separator, newline, tmp_path) -> None:
+    rows = [("serial", '"name; first, last"'), ("40", '"Lovelace, Ada"'), ("", ""), ("7", "Emmy")]
+    text = newline.join(separator.join(row) for row in rows)
+    (tmp_path / "LIST.csv").write_text(text, "utf-8", newline="")
+    found = copies.of_list(tmp_path / "LIST.csv")
+    assert found == (Copy(40, "Lovelace, Ada"), Copy(7, "Emmy"))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -35,6 +45,9 @@ def test_a_row_gives_a_copy(tmp_path: Path) -> None:
         ("serial\n99999999999\n", ", line 2: serial"),
         ("name\nLovelace, Ada\n", ", line 2: 2 values under 1 headings"),
         (f"name\n{'a' * 121}\n", ", line 2: a row that cannot be printed"),
+        ("name,name\nAda,Berg\n", ', line 1: two columns have the heading "name"'),
+        ("1,Ada\n2,Emmy\n", ", line 1: a number among the headings"),
+        ("name,\nAda,3b\n", ", line 2: 2 values under 1 headings"),
         ('name\n"a\nb"\n', ", line 3: a row that cannot be printed"),
         ("name\n" + "a\n" * 10_001, ", line 10002: too many rows; expected at most 10,000"),
     ],

@@ -84,6 +84,22 @@ def test_the_places_of_a_page_that_is_turned_are_those_that_one_sees(tmp_path: P
     assert [box.x, box.y, box.width, box.height] == pytest.approx(expected, abs=0.02)
 
 
+def test_a_draft_of_any_pdf_can_be_loaded(tmp_path: Path) -> None:
+    boxes = [
+        widget("Btn", 20 + 15 * n, 700, 30 + 15 * n, 690, "/T(score)" + state(f"s{n}"))
+        for n in range(31)
+    ]
+    name = "".join(f"{ord(one):04X}" for one in "\ufeffहिन्दी")
+    hidden = widget("Tx", 20, 600, 90, 580, "/T(hidden)/F 2")
+    beside = widget("Tx", 600, 600, 690, 580, "/T(beside)")
+    hindi = widget("Tx", 20, 500, 90, 480, f"/T<{name}>")
+    blank = tmp_path / f"{'long name ' * 9}.pdf"
+    blank.write_bytes(pdf_of(*boxes, hidden, beside, hindi))
+    form = loaded(fields.find(blank), tmp_path)
+    assert [one.type for one in form.fields] == ["tick"] * 31 + ["text"]
+    assert form.fields[-1].name == "हिन्दी"
+
+
 def test_boxes_of_one_name_are_a_choice(tmp_path: Path) -> None:
     blank = tmp_path / "blank.pdf"
     kids = [

@@ -106,7 +106,23 @@ MISTAKES = [
     (FIELD + 'type = "choice"', 2, '"options" is missing'),
     (FIELD + 'type = "choice"\noptions = ["1", "1"]', 5, '"1" occurs twice'),
     (FIELD + 'type = "tick"\n[[field]]\nname = "A"\ntype = "tick"', 6, "used before"),
+    (FIELD + 'type = "tick"\n[[field]]\nname = "\u00e9"\ntype = "tick"\n[[field]]\n'
+     'name = "e\u0301"\ntype = "tick"', 9, "used before"),
     (FIELD.replace('"a"', '"file"') + 'type = "tick"', 3, "a column that every result has"),
+    (FIELD.replace('"a"', '"Serial"') + 'type = "tick"', 3, "a column that every result has"),
+    (FIELD.replace("[[field]]", "[field]") + 'type = "tick"', 2, r"\[field\].*; write \[\[field"),
+    (
+        'title = "t"\n[[table]]\nname = "Codebook"\nrows = 2\n'
+        'columns = [{name = "a", type = "tick"}]',
+        3,
+        "a table that every result has",
+    ),
+    (
+        'title = "t"\n[[table]]\nname = "t"\nrows = 2\ncolumns = [\n{name = "a", type = "tick"},\n'
+        '{name = "row", type = "tick"}]',
+        7,
+        "a column that the rows of every table have",
+    ),
     (FIELD.replace('"a"', '"=1+1"') + 'type = "tick"', 3, "letters, digits, _ and -"),
     (
         'title = "t"\n[[table]]\nname = "t"\nrows = 2\ncolumns = [\n{name = "a", type = "tick"},\n'
@@ -173,6 +189,11 @@ def test_fault_117_a_mistake_is_told_with_its_line(
     where = re.escape(f"{tmp_path / 'FORM.toml'}, line {line}: ")
     assert re.match(f"{where}.*{words}", str(error.value)), error.value
     assert error.value.exit_code == 3
+
+
+def test_a_name_may_have_combining_marks(form_of) -> None:
+    (one,) = form_of(FIELD.replace('"a"', '"हिन्दी"') + 'type = "tick"').fields
+    assert one.name == "हिन्दी"
 
 
 def test_the_lines_of_other_mistakes_are_told_too(form_of) -> None:

@@ -1,6 +1,7 @@
 """Batches become tables in which a doubtful value never looks like a sure one."""
 
 import csv
+import datetime
 import io
 import json
 import re
@@ -16,7 +17,7 @@ import pytest
 from mnistry.errors import DataError, UsageError
 from mnistry.forms import comparison, form_json, output
 from mnistry.forms.answers import CHECK, EMPTY, OK, Answer
-from mnistry.forms.definition import Form
+from mnistry.forms.definition import Field, Form
 from mnistry.forms.records import Decision, NewPage
 from mnistry.forms.rules import key
 from mnistry.forms.store import Store
@@ -169,6 +170,46 @@ def test_fault_119_a_missing_page_is_told(form_of: Callable[[str], Form]) -> Non
     assert found.answers[key("text59")].status == CHECK
 
 
+def test_no_format_rounds_a_number_or_moves_a_date() -> None:
+    values = (12345678901234567890, Decimal("1234567890123456.78"), "1899-12-31")
+    kinds = ("integer", "decimal", "date")
+    table = output.Table(
+        "",
+        (*((kind, Field(kind, kind, kind)) for kind in kinds), ("problems", None)),
+        ((*(Answer(str(value), value, 1.0, OK) for value in values), "x" * 40_000),),
+    )
+    (row,) = pq.read_table(io.BytesIO(output.write_parquet(table))).to_pylist()
+    assert row["integer"] == "12345678901234567890"
+    assert row["decimal"] == "1234567890123456.78"
+    assert row["date"] == datetime.date(1899, 12, 31)
+    book = output.write_xlsx([table], output.Table("codebook", (("name", None),), ()))
+    with zipfile.ZipFile(io.BytesIO(book)) as files:
+        texts = files.read("xl/sharedStrings.xml").decode()
+    for value in (*map(str, values), "x" * 30_000):
+        assert value in texts
+
+
+def test_a_workbook_has_a_sheet_for_each_table_of_any_name() -> None:
+    names = [
+        "",
+        "sheets",
+        "history",
+        "Samples_of_the_northern_rivers_a",
+        "samples_of_the_northern_rivers_b",
+    ]
+    every = [output.Table(name, (("page", None),), ()) for name in names]
+    book = output.write_xlsx(every, output.Table("codebook", (("name", None),), ()))
+    with zipfile.ZipFile(io.BytesIO(book)) as files:
+        assert sum("worksheets/sheet" in name for name in files.namelist()) == len(names) + 1
+
+
+def test_a_workbook_with_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_MOST_ROWS", 2)
+    table = output.Table("", (("page", None),), ((1,), (2,), (3,)))
+    with pytest.raises(UsageError, match=r"a table of 3 rows; .*write \.csv or \.parquet"):
+        output.write_xlsx([table], output.Table("codebook", (("name", None),), ()))
+
+
 def test_another_ending_is_refused(form: Form, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="xlsx"):
         output.files(form, [], tmp_path / "out.doc")
@@ -184,16 +225,16 @@ def test_what_was_typed_is_compared(form: Form) -> None:
         {"serial": "1", "station": "049", "depth": "3,5", "done": "yes", "day": "2024-02-29"},
         {"serial": "2", "station": "149", "depth": "4.26", "done": "1", "day": ""},
     ]
-    found = comparison.compare(form, store, typed, "typed.csv")
+    found = comparison.compare(form, store, list(enumerate(typed, 2)), "typed.csv")
     assert (found.sheets, found.fields, found.sure) == (2, 8, 2)
     assert [str(one) for one in found.differences] == [
         "serial 2, depth: read 4.25, typed 4.26, read as sure",
         "serial 2, day: read 2024-02-29, typed empty, read as sure",
     ]
     with pytest.raises(DataError, match=r"typed.csv, line 2: serial 9 is no sheet"):
-        comparison.compare(form, store, [{"serial": "9", "station": "1"}], "typed.csv")
+        comparison.compare(form, store, [(2, {"serial": "9", "station": "1"})], "typed.csv")
     with pytest.raises(DataError, match="columns"):
-        comparison.compare(form, store, [{"station": "1"}], "typed.csv")
+        comparison.compare(form, store, [(2, {"station": "1"})], "typed.csv")
 
 
 def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
@@ -202,7 +243,7 @@ def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
         {"serial": "1", "row": "1", "count": "-7"},
         {"serial": "2", "row": "2", "count": "12"},
     ]
-    found = comparison.compare(form, store, typed, "typed.csv")
+    found = comparison.compare(form, store, list(enumerate(typed, 2)), "typed.csv")
     assert (found.sheets, found.fields) == (2, 4)
     assert [str(one) for one in found.differences] == [
         "serial 2, catch, row 1, count: read -7, typed empty, read as sure",
@@ -216,4 +257,4 @@ def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
         ([{"serial": "1", "row": "1", "mass": "1"}], "columns"),
     ):
         with pytest.raises(DataError, match=message):
-            comparison.compare(form, store, wrong, "typed.csv")
+            comparison.compare(form, store, list(enumerate(wrong, 2)), "typed.csv")

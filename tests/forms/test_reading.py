@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mnistry import Reader
 from mnistry.forms.answers import CHECK, EMPTY, OK
 from mnistry.forms.definition import Form
 from mnistry.forms.loading import load
 from mnistry.forms.reading import FormReader
+from mnistry.forms.records import BLANK
 from mnistry.forms.rules import key
 from tests.forms import filled
 from tests.forms.filled import BOXES, SCALE
@@ -159,7 +162,27 @@ def test_a_picture_of_something_else_is_set_aside(
     noise = np.random.default_rng(0).integers(0, 255, (900, 700)).astype(np.uint8)
     for form_reader in (on_print, on_template):
         assert form_reader.read(noise).page is None
-        assert form_reader.read(np.full((900, 700), 250, np.uint8)).problem
+        assert form_reader.read(np.full((900, 700), 10, np.uint8)).problem not in (None, BLANK)
+
+
+def test_a_blank_back_is_told_from_a_page_that_was_not_recognised(on_print: FormReader) -> None:
+    light = np.linspace(200, 250, 1240, dtype=np.float32)
+    grain = np.random.default_rng(0).normal(0, 3, (1754, 1240))
+    back = np.clip(light + grain, 0, 255).astype(np.uint8)
+    assert on_print.read(back).problem == BLANK
+    back[800:860, 600:606] = 150  # somebody wrote a 1
+    assert on_print.read(back).problem not in (None, BLANK)
+
+
+def test_a_template_may_have_a_page_with_nothing_on_it(reader: Reader, tmp_path: Path) -> None:
+    form = load(filled.write_form(tmp_path))
+    Image.fromarray(filled.blank()).save(
+        tmp_path / "blank.pdf", save_all=True, resolution=8 * 25.4,
+        append_images=[Image.new("L", (210 * 8, 297 * 8), 255)],
+    )  # fmt: skip
+    form = replace(form, template=tmp_path / "blank.pdf", template_pages=2)
+    found = FormReader(form, reader).read(filled.scan(filled.fill({"station": "049"})))
+    assert (found.page, found.answers[key("station")].value) == (1, "049")
 
 
 Map = Callable[[float, float], tuple[int, int]]

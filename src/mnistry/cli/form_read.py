@@ -1,8 +1,6 @@
 """``mnistry form read``, ``export``, ``compare`` and ``forget``: filled forms become tables."""
 
 import contextlib
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -297,7 +295,9 @@ def _finish(
             common.note(printable(f"{one.file}, page {one.page}: {count}, see the table"))
     for page in aside:
         common.say(_aside(page))
-    lost = len(failed) + sum(not (page.is_double or page.is_foreign) for page in aside)
+    lost = len(failed) + sum(
+        not (page.is_double or page.is_foreign or page.is_blank) for page in aside
+    )
     if lost:
         raise IncompleteError(
             f"{lost:,} of the files and pages could not be read",
@@ -386,11 +386,12 @@ def compare(folder: Path, typed: Path, as_json: bool) -> None:
     named row, it is compared with a table of the form. Pictures of the fields
     that differ are written to DIR/differences.
     """
-    from mnistry.forms import comparison
+    from mnistry.forms import comparison, csv_file
+    from mnistry.forms.loading import read_text
 
     store, form = open_batch(folder)
     with store:
-        rows = _typed(typed)
+        rows = csv_file.records(read_text(typed, _MAX_TYPED), typed)
         found = comparison.compare(form, store, rows, str(typed))
         comparison.write_pictures(form, store, found.differences)
     if as_json:
@@ -403,15 +404,6 @@ def compare(folder: Path, typed: Path, as_json: bool) -> None:
         f"{counted_noun(found.sheets, 'sheet')}: {len(found.differences):,} different, "
         f"{found.sure:,} of these read as sure"
     )
-
-
-def _typed(path: Path) -> list[dict[str, str]]:
-    from mnistry.forms.loading import read_text
-
-    text = read_text(path, _MAX_TYPED)
-    head = text.split("\n", 1)[0]
-    rows = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",")
-    return [{(k or ""): (v or "") for k, v in row.items()} for row in rows]
 
 
 @click.command(cls=Command)

@@ -442,6 +442,8 @@ def _patches(scan: Grey, where: Alignment, middles: Points, half: float) -> Grey
         + down[:, None, None] * steps[:, None, None]
     )
     x, y = (places[..., i].reshape(-1, side).astype(np.float32) for i in (0, 1))
+    if not len(middles):  # OpenCV refuses an empty map
+        return np.zeros((0, side, side), np.uint8)
     return sample(scan, x, y).reshape(-1, side, side)
 
 

@@ -15,6 +15,7 @@ from mnistry.forms.definition import Field, Form, Table
 from mnistry.forms.output import Result
 from mnistry.forms.rules import Key
 from mnistry.forms.store import DIFFERENCES, Store
+from mnistry.system.spreadsheets import spreadsheet_text
 
 _YES = frozenset({"true", "1", "x", "yes", "ja", "oui", "si", "sí"})
 _NO = frozenset({"false", "0", "", "no", "nein", "non"})
@@ -85,7 +86,9 @@ class Comparison:
         }
 
 
-def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: str) -> Comparison:
+def compare(
+    form: Form, store: Store, rows: Sequence[tuple[int, Mapping[str, str]]], where: str
+) -> Comparison:
     """Compare a batch with rows that were typed.
 
     Parameters
@@ -93,7 +96,8 @@ def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: 
     form, store
         The batch.
     rows
-        A dict for each typed row, with the form's names and ``serial``, or ``file`` and ``page``.
+        For each typed row its line in the file, and a dict with the form's names and ``serial``,
+        or ``file`` and ``page``.
         A dict with ``row``, from 1, is a row of one of the form's tables. On a sheet with at least
         one typed row, the other rows of the table count as empty.
     where
@@ -107,7 +111,7 @@ def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: 
         a field.
     """
     found = output.results(form, store)
-    columns = set(rows[0]) if rows else set()
+    columns = set(rows[0][1]) if rows else set()
     table = _table_of(form, columns, where) if "row" in columns else None
     every = form.fields if table is None else table.columns
     entries = [entry for entry in every if entry.name in columns and entry.type != "text"]
@@ -119,7 +123,7 @@ def compare(form: Form, store: Store, rows: Sequence[Mapping[str, str]], where: 
         )  # fmt: skip
     typed: dict[int, dict[int, Mapping[str, str]]] = {}
     sheets = {one.id: one for one in found}
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         line = f"{where}, line {number}"
         sheet = _sheet_of(found, row, line).id
         place = -1 if table is None else _row_of(table, row, line)
@@ -198,7 +202,7 @@ def _agrees(entry: Field, answer: Answer, typed: str) -> bool:
             return Decimal(typed.replace(",", ".")) == Decimal(str(value))
         except InvalidOperation:
             return False
-    if typed == str(value):
+    if typed in (str(value), spreadsheet_text(str(value))):
         return True
     return entry.type in ("date", "time") and parse(entry, typed)[0] == value
 

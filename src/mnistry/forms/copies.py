@@ -1,11 +1,10 @@
 """The copies of a form: numbered, or one for each row of a list."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from mnistry.errors import DataError, UsageError
+from mnistry.forms import csv_file
 from mnistry.forms.code import MAX_SERIAL
 from mnistry.forms.loading import MAX_LIST_BYTES, read_text
 
@@ -52,41 +51,24 @@ def of_list(path: Path) -> tuple[Copy, ...]:
         If the file cannot be read, has too many rows, or a serial number that is not valid or
         occurs twice; with the line.
     """
-    reader = csv.reader(io.StringIO(read_text(path, MAX_LIST_BYTES), newline=""))
     copies: list[Copy] = []
     lines: dict[int, int] = {}
-    try:
-        headings = [cell.strip().lower() for cell in next(reader, [])]
-        for row in reader:
-            if not any(map(str.strip, row)):
-                continue
-            where = f"{path}, line {reader.line_num}"
-            if len(copies) == MAX_COPIES:
-                raise DataError("too many rows", where=where, expected=f"at most {MAX_COPIES:,}")
-            copy = _copy(headings, row, len(copies) + 1, where)
-            if copy.serial in lines:
-                what = f"serial {copy.serial} is on line {lines[copy.serial]} too"
-                raise DataError(what, where=where, remedy="give each row a number of its own")
-            lines[copy.serial] = reader.line_num
-            copies.append(copy)
-    except csv.Error as error:
-        raise DataError(f"not CSV: {error}", where=f"{path}, line {reader.line_num}") from None
-    if not copies:
-        raise DataError(
-            "no rows", where=path, expected="a line of headings, and a row for each copy"
-        )
+    for line, values in csv_file.records(read_text(path, MAX_LIST_BYTES), path):
+        where = f"{path}, line {line}"
+        if len(copies) == MAX_COPIES:
+            raise DataError("too many rows", where=where, expected=f"at most {MAX_COPIES:,}")
+        copy = _copy(values, len(copies) + 1, where)
+        if copy.serial in lines:
+            what = f"serial {copy.serial} is on line {lines[copy.serial]} too"
+            raise DataError(what, where=where, remedy="give each row a number of its own")
+        lines[copy.serial] = line
+        copies.append(copy)
     return tuple(copies)
 
 
-def _copy(headings: list[str], row: list[str], number: int, where: str) -> Copy:
-    if len(row) > len(headings):
-        raise DataError(
-            f"{len(row)} values under {len(headings)} headings",
-            where=where,
-            remedy="put a value with a comma in quotes",
-        )
-    values = {heading: value.strip() for heading, value in zip(headings, row, strict=False)}
-    serial = values.pop(_SERIAL, str(number))
+def _copy(values: dict[str, str], number: int, where: str) -> Copy:
+    column = next((heading for heading in values if heading.lower() == _SERIAL), None)
+    serial = str(number) if column is None else values.pop(column)
     if not (serial.isascii() and serial.isdigit() and 1 <= int(serial[:9]) <= MAX_SERIAL):
         raise DataError(
             f'serial "{serial}"', where=where, expected=f"a whole number from 1 to {MAX_SERIAL:,}"

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError
 from mnistry.forms.definition import PAGES, POINT, Box, Field, Table
-from mnistry.forms.keys import MAX_CELLS, MAX_COLUMNS, MAX_FIELDS, MAX_PAGES
+from mnistry.forms.keys import MAX_CELLS, MAX_COLUMNS, MAX_FIELDS, MAX_OPTIONS, MAX_PAGES, MAX_TITLE
 from mnistry.forms.loading import RESERVED, SHAPE_TOLERANCE, UNKNOWN_SIZE, size_of
 from mnistry.images import decode
 from mnistry.images.formats import HEAD_BYTES, MAX_PIXELS, is_pdf
@@ -125,7 +125,8 @@ def to_toml(found: Found, output: Path) -> str:
         template = Path(os.path.relpath(found.path, output.parent))
     except ValueError:  # on another drive of Windows
         template = found.path.absolute()
-    lines = [f"title = {_quoted(found.path.stem)}", f"template = {_quoted(template.as_posix())}"]
+    title = "".join(filter(str.isprintable, found.path.stem))[:MAX_TITLE].strip() or "Form"
+    lines = [f"title = {_quoted(title)}", f"template = {_quoted(template.as_posix())}"]
     if found.paper is not None:
         lines.append(f"page = {_quoted(found.paper)}  # the picture does not say: is it right?")
     if found.landscape:
@@ -224,7 +225,10 @@ def _of_pdf(blank: Path) -> Found | None:
         groups.setdefault(key, []).append(one)
     taken: set[str] = set()
     fields, options = [], []
-    for widgets in groups.values():
+    every = groups.values()
+    # More boxes than a choice may have are ticks.
+    alone = ([[one] for one in some] if len(some) > MAX_OPTIONS else [some] for some in every)
+    for widgets in itertools.chain.from_iterable(alone):
         name = _name(widgets[0]["name"], taken)
         fields.append(_of_widgets(name, widgets))
         if widgets[0]["options"]:
@@ -255,7 +259,10 @@ def _of_widgets(name: str, widgets: list[dict[str, Any]]) -> Field:
 def _name(text: str, taken: set[str]) -> str:
     """Make a unique name for a column: letters, digits and underscores."""
     last = re.sub(r"\[\d+\]", "", unicodedata.normalize("NFKC", text)).split(".")[-1]
-    name = re.sub(r"\W+", "_", last).strip("_")[:60] or "field"
+    letters = (one if one.isalnum() or unicodedata.category(one)[0] == "M" else "_" for one in last)
+    name = re.sub("_+", "_", "".join(letters)).strip("_")[:60]
+    if not re.match(r"\w", name):
+        name = f"field{name}"
     whole, number = name, 1
     while whole.lower() in {*taken, *RESERVED}:
         number += 1

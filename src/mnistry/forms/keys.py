@@ -7,6 +7,7 @@ file by it. `mnistry.forms.loading` checks whether the values make sense togethe
 import datetime
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +17,7 @@ from mnistry.forms.definition import PAGES
 from mnistry.forms.toml_lines import Path
 
 TYPES = ("digits", "integer", "decimal", "date", "time", "choice", "tick", "text")
-MAX_CELLS = 40
+MAX_CELLS, MAX_OPTIONS = 40, 30
 MAX_ROWS, MAX_COLUMNS = 500, 30  # of a table
 MAX_FIELDS, MAX_PAGES = 1000, 50
 _MOST = 10**MAX_CELLS
@@ -62,7 +63,7 @@ _ENTRY: dict[str, Schema] = {
     "type": {"enum": list(TYPES), "description": "What is written there."},
     "length": _whole("The number of boxes, including decimals.", 1, MAX_CELLS),
     "decimals": _whole("Boxes after the printed decimal point.", 1, 10),
-    "options": _list(_text("An answer."), "The answers of a choice.", 2, 30),
+    "options": _list(_text("An answer."), "The answers of a choice.", 2, MAX_OPTIONS),
     "cells": _whole("With a template: equal boxes side by side; 0: written freely.", 0, MAX_CELLS),
     "min": _bound("The least value"),
     "max": _bound("The greatest value"),
@@ -179,7 +180,10 @@ def mistakes(value: Any, wanted: Schema, at: Path = ()) -> Iterator[Mistake]:
             yield from mistakes(item, wanted["items"], (*at, number))
     elif not _fits(value, wanted):
         key = next((one for one in reversed(at) if isinstance(one, str)), "FORM.toml")
-        yield Mistake(at, f"{key} = {_shown(value)}", _expected(wanted))
+        if isinstance(value, dict) and wanted.get("items", {}).get("type") == "object":
+            yield Mistake(at, f"[{key}] occurs once or more", None, f"write [[{key}]]")
+        else:
+            yield Mistake(at, f"{key} = {_shown(value)}", _expected(wanted))
 
 
 def _mistakes_of_table(values: dict[str, Any], wanted: Schema, at: Path) -> Iterator[Mistake]:
@@ -206,7 +210,7 @@ def _fits(value: Any, wanted: Schema) -> bool:
         return (
             fitting
             and wanted["minLength"] <= len(value) <= wanted["maxLength"]
-            and re.search(wanted.get("pattern", ""), value) is not None
+            and re.search(wanted.get("pattern", ""), _without_marks(value)) is not None
         )
     if kind == "boolean":
         return isinstance(value, bool)
@@ -219,6 +223,11 @@ def _fits(value: Any, wanted: Schema) -> bool:
         is_kind = is_number and (kind == "number" or isinstance(value, int))
         return is_kind and wanted["minimum"] <= value <= wanted["maximum"]
     return False
+
+
+def _without_marks(text: str) -> str:
+    r"""Return a text without combining marks: a pattern's \w is a letter, with them or without."""
+    return "".join(one for one in text if unicodedata.category(one)[0] != "M")
 
 
 def _has_length(value: list[Any], wanted: Schema) -> bool:

@@ -1,11 +1,9 @@
 """Read FORM.toml, and report its mistakes with their lines."""
 
-import csv
 import dataclasses
 import datetime
 import difflib
 import hashlib
-import io
 import itertools
 import unicodedata
 from collections import Counter
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from mnistry.errors import DataError
-from mnistry.forms import checks, keys, toml_lines
+from mnistry.forms import checks, csv_file, keys, toml_lines
 from mnistry.forms.definition import CELL, INCH, PAGES, Bound, Box, Field, Form, Rule, Table
 from mnistry.images import decode
 
@@ -26,6 +24,7 @@ MAX_BOXES = 20_000  # of all pages together
 _LEAST_HEIGHT = 5.0
 # Columns that the result has besides the fields.
 RESERVED = ("error", "file", "form", "page", "problems", "row", "serial")
+_KEYS_OF_ROWS = ("file", "page", "row", "serial")  # those that a table's rows have
 _ORDERS = {
     "date": (Counter(["YYYY", "MM", "DD"]), Counter(["YY", "MM", "DD"])),
     "time": (Counter(["HH", "MM"]), Counter(["HH", "MM", "SS"])),
@@ -398,9 +397,15 @@ class _Loader:
             page=values.get("page", 1),
             box=_box(values.get("box")),
         )
-        twice = _twice([column.name for column in columns])
+        twice = _twice([_folded(column.name) for column in columns])
         if twice is not None:
             raise _FieldError((*at, "columns"), f'two columns have the name "{twice}"')
+        for number, column in enumerate(columns):
+            if _folded(column.name) in _KEYS_OF_ROWS:
+                what = f'"{column.name}" is a column that the rows of every table have'
+                raise _FieldError(
+                    (*at, "columns", number, "name"), what, None, "choose another one"
+                )
         if table.box is not None:
             self._check_widths(at, table, table.box)
         return table
@@ -432,15 +437,18 @@ class _Loader:
         known: set[str] = set()
         places = [*_places("field", form.fields), *_places("table", form.tables)]
         for at, one in places:
-            if one.name.lower() in known:
+            if _folded(one.name) in known:
                 what = f'the name "{one.name}" is used before'
                 self._note((*at, "name"), what, None, "choose another one")
-            if one.name in RESERVED:
+            if _folded(one.name) in RESERVED:
                 reserved = ", ".join(RESERVED)
                 what = f'"{one.name}" is a column that every result has'
                 remedy = f"choose another name; these are taken: {reserved}"
                 self._note((*at, "name"), what, None, remedy)
-            known.add(one.name.lower())
+            if isinstance(one, Table) and _folded(one.name) == "codebook":
+                what = f'"{one.name}" is a table that every result has'
+                self._note((*at, "name"), what, None, "choose another one")
+            known.add(_folded(one.name))
         if not places:
             self._note((), "a form without fields", None, "add one, beginning with [[field]]")
 
@@ -533,6 +541,11 @@ def _places(key: str, entries: tuple[Any, ...]) -> list[tuple[Where, Any]]:
     return [((key, number), one) for number, one in enumerate(entries)]
 
 
+def _folded(name: str) -> str:
+    """Return a name in the form in which names that look the same are the same."""
+    return unicodedata.normalize("NFC", name.casefold())
+
+
 def _twice(names: Iterable[str]) -> str | None:
     """Return a name that occurs more than once; None if there is none."""
     return next((name for name, count in Counter(names).items() if count > 1), None)
@@ -603,18 +616,14 @@ def _column(path: Path, name: str) -> list[tuple[int, str]]:
     It is the column `name`, or the first if there is none of this name. The first row is a heading
     if it has the name, or if its first cell has other characters than digits.
     """
-    reader = csv.reader(io.StringIO(read_text(path, MAX_LIST_BYTES)))
-    try:
-        rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise DataError(f"not CSV: {error}", where=path) from None
+    rows = csv_file.rows(read_text(path, MAX_LIST_BYTES), path)
     if not rows:
         raise DataError("an empty list", where=path)
-    heading = [cell.strip() for cell in rows[0][1]]
+    heading = rows[0][1]
     at = heading.index(name) if name in heading else 0
     if name in heading or not heading[0].isdigit():
         del rows[0]
-    values = [(line, row[at].strip() if at < len(row) else "") for line, row in rows]
+    values = [(line, row[at] if at < len(row) else "") for line, row in rows]
     return [(line, unicodedata.normalize("NFKC", value)) for line, value in values]
 
 

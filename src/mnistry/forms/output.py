@@ -27,6 +27,9 @@ from mnistry.system.spreadsheets import spreadsheet_text
 
 _KEYS = ("file", "page", "serial")
 FORMATS = (".csv", ".parquet", ".xlsx")
+_MOST_DIGITS, _MOST_OF_INTEGER = 15, 18  # of a number that a double, or 64 bits, keeps exactly
+_FIRST_DATE = "1900-03-01"  # before it Excel's days are wrong, or none
+_MOST_OF_SHEET_NAME, _MOST_ROWS, _MOST_CHARACTERS = 31, 1_000_000, 32_000  # below Excel's limits
 
 
 @dataclass(frozen=True)
@@ -356,8 +359,17 @@ def _plain(value: Any) -> Any:
     return None if value.status == CHECK else value.value
 
 
+def _is_long(value: Any, most: int) -> bool:
+    """Whether a value is a number of more than `most` digits."""
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return is_number and len(Decimal(value).as_tuple().digits) > most
+
+
 def write_parquet(table: Table) -> bytes:
-    """Write a table as Parquet: decimals as doubles, dates as dates."""
+    """Write a table as Parquet: decimals as doubles, dates as dates.
+
+    A column of numbers that have too many digits for their type is one of texts.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -371,7 +383,12 @@ def write_parquet(table: Table) -> bytes:
             kind = pa.int64() if name in ("page", "serial", "row") else pa.string()
         else:
             kind = kinds.get(entry.type, pa.string())
-        if entry is not None and entry.type == "decimal":
+        if any(
+            _is_long(value, _MOST_OF_INTEGER if kind == pa.int64() else _MOST_DIGITS)
+            for value in values
+        ):
+            kind, values = pa.string(), [None if value is None else str(value) for value in values]
+        elif entry is not None and entry.type == "decimal":
             values = [None if value is None else float(value) for value in values]
         if entry is not None and entry.type == "date":
             values = [
@@ -385,7 +402,15 @@ def write_parquet(table: Table) -> bytes:
 
 
 def write_xlsx(every: Sequence[Table], codebook: Table) -> bytes:
-    """Write tables as sheets of a workbook: numbers as numbers, and no formula ever."""
+    """Write tables as sheets of a workbook: numbers as numbers, and no formula ever.
+
+    What Excel cannot keep is a text: a number of more than 15 digits, a date before March 1900.
+
+    Raises
+    ------
+    UsageError
+        If a table has too many rows.
+    """
     import xlsxwriter
 
     target = io.BytesIO()
@@ -396,8 +421,14 @@ def write_xlsx(every: Sequence[Table], codebook: Table) -> bytes:
     with xlsxwriter.Workbook(target, options) as book:
         date = book.add_format({"num_format": "yyyy-mm-dd"})
         text = book.add_format({"num_format": "@"})
+        taken = {"history"}  # Excel keeps this name for itself
         for table in (*every, codebook):
-            sheet = book.add_worksheet((table.name or "sheets")[:31])
+            if len(table.rows) > _MOST_ROWS:
+                raise UsageError(
+                    f"a table of {len(table.rows):,} rows", expected=f"at most {_MOST_ROWS:,}",
+                    remedy="write .csv or .parquet",
+                )  # fmt: skip
+            sheet = book.add_worksheet(_sheet_name(table.name or "sheets", taken))
             for column, (name, _) in enumerate(table.columns):
                 sheet.write_string(0, column, name)
             for number, row in enumerate(table.rows, 1):
@@ -405,6 +436,16 @@ def write_xlsx(every: Sequence[Table], codebook: Table) -> bytes:
                     _write_cell(sheet, number, column, cell, table.columns[column][1], date, text)
             sheet.freeze_panes(1, 0)
     return target.getvalue()
+
+
+def _sheet_name(name: str, taken: set[str]) -> str:
+    """Return a name of a sheet, unlike those that are taken, and add it to them in lower case."""
+    made, number = name[:_MOST_OF_SHEET_NAME], 1
+    while made.lower() in taken:
+        number += 1
+        made = f"{name[: _MOST_OF_SHEET_NAME - 4]}_{number}"
+    taken.add(made.lower())
+    return made
 
 
 def _write_cell(
@@ -415,12 +456,15 @@ def _write_cell(
         return
     if isinstance(value, bool):
         sheet.write_boolean(row, column, value)
-    elif isinstance(value, int | Decimal):
+    elif isinstance(value, int | Decimal) and not _is_long(value, _MOST_DIGITS):
         sheet.write_number(row, column, float(value))
-    elif entry is not None and entry.type == "date":
+    elif entry is not None and entry.type == "date" and value >= _FIRST_DATE:
         sheet.write_datetime(row, column, datetime.datetime.fromisoformat(value), date)
     else:
-        sheet.write_string(row, column, str(value), text)
+        kept = str(value)
+        if len(kept) > _MOST_CHARACTERS:
+            kept = f"{kept[: _MOST_CHARACTERS - 1]}…"
+        sheet.write_string(row, column, kept, text)
 
 
 def codebook(form: Form) -> Table:

@@ -20,6 +20,7 @@ from mnistry.forms.ink import FieldInk, Print, field_ink, print_in
 from mnistry.forms.layout import PageLayout, Place
 from mnistry.forms.outside import Line
 from mnistry.forms.placement import Placement
+from mnistry.forms.records import BLANK
 from mnistry.forms.rules import Key
 from mnistry.images import decode
 from mnistry.reading.reader import Reader
@@ -34,6 +35,12 @@ _SEVERAL, _FAINT = 3, 0.35
 # A scan is in black and white if more than this share of its pixels are nearly so: less than
 # `_NEARLY` levels of 0 to 255 away from black or white.
 _BILEVEL, _NEARLY = 0.97, 16
+# A page is blank if at most this share of it, without its edges, is darker than the paper by
+# these grey levels; it is seen with so many pixels along its longer side.
+_BLANK_SHARE, _BLANK_DARK, _BLANK_EDGE, _BLANK_SEEN = 0.0002, 25, 0.05, 1200
+# It is light, and no part of it has less than this share of its median.
+_BLANK_EVEN = 0.7
+_BLANK_LEAST = 200  # pixels along the shorter side of what may be called blank
 # Ink nearer to a field than this, in millimetres, may belong to it.
 _BELONGS = 7.0
 # A box for text is empty if the share of its unprinted pixels that have ink is less than this.
@@ -340,6 +347,8 @@ class FormReader:
 
     def _unknown(self, grey: Grey) -> PageReading:
         """Say why a page was not recognised: perhaps its code is another form's."""
+        if _is_blank(grey):
+            return PageReading(problem=BLANK)
         factor = min(1.0, _CODE_SIDE / max(grey.shape))
         small = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         _, texts, *_ = cv2.QRCodeDetector().detectAndDecodeMulti(small)
@@ -461,6 +470,22 @@ def _doubt_faint(
     for key, level in levels:
         if level < _FAINT * usual and found[key].status != answers.EMPTY:
             found[key] = found[key].doubted("its ink is much fainter than that of other fields")
+
+
+def _is_blank(grey: Grey) -> bool:
+    """Whether a page is light and has nothing on it, but perhaps at its edges."""
+    height, width = grey.shape
+    if min(height, width) < _BLANK_LEAST:
+        return False
+    factor = min(1.0, _BLANK_SEEN / max(height, width))
+    small = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    edge = round(_BLANK_EDGE * min(small.shape))
+    inner = small[edge:-edge, edge:-edge]
+    paper = cv2.morphologyEx(inner, cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
+    middle = np.median(inner)
+    # Closing hides areas that are larger than its window.
+    dark = (cv2.subtract(paper, inner) > _BLANK_DARK) | (inner < _BLANK_EVEN * middle)
+    return bool(middle >= 128 and dark.mean() < _BLANK_SHARE)
 
 
 def _is_bilevel(grey: Grey) -> bool:

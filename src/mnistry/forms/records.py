@@ -11,6 +11,7 @@ from mnistry.forms.answers import Answer, Value
 from mnistry.forms.definition import Form
 from mnistry.forms.rules import Key
 
+BLANK = "the page is blank"  # why it was not placed: nobody needs to look at it
 SECOND = "second"  # how a decision of a second review was made
 
 
@@ -51,6 +52,11 @@ class Page:
     picture: str | None
     is_foreign: bool = False
     paper: str | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing is on it, as on the back of a sheet."""
+        return self.problem == BLANK
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,16 @@ from numpy.typing import NDArray
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.forms.answers import OK, Answer, Value
 from mnistry.forms.placement import Placement
-from mnistry.forms.records import Decision, Drawn, NewPage, Page, Sheet, Unplaced, with_decisions
+from mnistry.forms.records import (
+    BLANK,
+    Decision,
+    Drawn,
+    NewPage,
+    Page,
+    Sheet,
+    Unplaced,
+    with_decisions,
+)
 from mnistry.forms.rules import Key
 from mnistry.system import files
 
@@ -342,13 +351,14 @@ class Store:
 
     @_reads
     def unplaced(self) -> list[Unplaced]:
-        """Return the pages that a person may place."""
+        """Return the pages that a person may place: not those that are blank."""
         rows = self._database.execute(
             "SELECT pages.id, pages.file, files.sha256, files.path, pages.number, pages.problem"
             " FROM pages JOIN files ON pages.file = files.id WHERE sheet IS NULL"
             " AND same_as IS NULL AND NOT EXISTS (SELECT 1 FROM placements WHERE undone IS NULL"
             " AND placements.file = pages.file AND placements.number = pages.number)"
-            " ORDER BY pages.file, pages.number"
+            " AND pages.problem IS NOT ? ORDER BY pages.file, pages.number",
+            (BLANK,),
         )
         return [
             Unplaced(

@@ -193,7 +193,10 @@ def _drawn(page: Any, forms: Any, columns: int, rows: int) -> Any:
 
 
 def _field(forms: Any, page: Any, annotation: Any) -> dict[str, Any] | None:
-    """Describe a form field; return None for buttons, signatures and other annotations."""
+    """Describe a form field; return None for buttons, signatures and other annotations.
+
+    Also for fields that are hidden or beside the page.
+    """
     import pypdfium2.raw as pdfium
 
     kinds = {
@@ -209,6 +212,9 @@ def _field(forms: Any, page: Any, annotation: Any) -> dict[str, Any] | None:
         return None
     corners = [_on_page(page, edges.left, edges.top), _on_page(page, edges.right, edges.bottom)]
     (left, right), (top, bottom) = (sorted(side) for side in zip(*corners, strict=True))
+    is_beside = left > page.get_width() or top > page.get_height() or min(right, bottom) < 0
+    if is_beside or pdfium.FPDFAnnot_GetFlags(annotation) & pdfium.FPDF_ANNOT_FLAG_HIDDEN:
+        return None
     length = ctypes.c_float()
     pdfium.FPDFAnnot_GetNumberValue(annotation, b"MaxLen", length)
     options = min(pdfium.FPDFAnnot_GetOptionCount(forms, annotation), _MOST_OPTIONS)
