@@ -256,9 +256,16 @@ def interrupt_a_training(path: Path) -> None:
 
 
 def teach_with_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a hand be taught with a sixteenth of the images of MNIST and of other marks."""
+    """Let a hand be taught and judged with a sixteenth of the images of MNIST and other marks."""
+    from mnistry.datasets.dataset import Split
     from mnistry.runs import teaching
 
+    def fewer(dataset: mnistry.Dataset) -> tuple[Split, Split]:
+        train, test = digits(dataset)
+        return train, Split(test.images[::16], test.labels[::16])
+
+    digits = teaching._digits
+    monkeypatch.setattr(teaching, "_digits", fewer)
     monkeypatch.setattr(teaching, "_REHEARSED", teaching._REHEARSED // 16)
     monkeypatch.setattr(teaching, "_NON_DIGITS", teaching._NON_DIGITS // 16)
     monkeypatch.setattr(teaching, "_JUDGED", teaching._JUDGED // 16)
