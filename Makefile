@@ -97,7 +97,7 @@ notebook: .venv/test.done ## run the notebook and keep what its cells show
 	$(BIN)/python examples/execute.py
 
 docs: .venv/docs.done ## build the site of the documentation: site/index.html
-	OPENBLAS_NUM_THREADS=1 $(BIN)/sphinx-build --quiet --fail-on-warning docs site
+	OPENBLAS_NUM_THREADS=1 JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/sphinx-build --quiet --fail-on-warning docs site
 
 clean: ## remove what make has made
 	rm -rf .venv .runtimes .floors .bench site sbom.json .mypy_cache .pytest_cache .ruff_cache

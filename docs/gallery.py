@@ -11,6 +11,9 @@ import io
 import runpy
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 FOLDER = Path(__file__).parents[1] / "examples" / "gallery"
 # In the order of the page.
 NAMES = (
@@ -39,10 +42,15 @@ def read(name: str) -> Example:
 
 
 def picture(name: str) -> bytes:
-    """Run an example, and return its figure as a PNG."""
+    """Run an example, and return its figure as a PNG; raise `ValueError` if it shows nothing."""
     figure = runpy.run_path(str(FOLDER / f"{name}.py"))["figure"]
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110)
+    with Image.open(file) as shown:
+        pixels = np.asarray(shown.convert("L"))
+    dark = (pixels < 128).mean()
+    if min(pixels.shape) <= 150 or not 0.005 < dark < 0.6:
+        raise ValueError(f"{name}: a picture of shape {pixels.shape}, {dark:.1%} of it dark")
     return file.getvalue()
 
 

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 import mnistry  # chooses Keras's backend before anything imports Keras; JAX and NumPy come later
 from mnistry.system.files import cache_dir
+from tests import compiling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,19 +91,10 @@ def empty_caches(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
-def optimized(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Compile as for a user, in this process and those that it starts: long trainings are quicker.
-
-    It must come before the test's own trainings: what is compiled stays as it is.
-    """
-    name = "JAX_DISABLE_MOST_OPTIMIZATIONS"
-    before = os.environ[name] == "1"
-    monkeypatch.delenv(name)
-    if jax := sys.modules.get("jax"):
-        jax.config.update(name.lower(), False)
-    yield
-    if jax := sys.modules.get("jax"):
-        jax.config.update(name.lower(), before)
+def optimized() -> Iterator[None]:
+    """Compile as for a user. It must come before the test's own trainings."""
+    with compiling.optimized():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +23,7 @@ from mnistry import cli
 from mnistry.datasets import Origin
 from mnistry.forms import layout, loading, printing
 from mnistry.recipes.experiment import Experiment
+from tests.compiling import optimized
 from tests.forms import filled
 from tests.scripts import load
 
@@ -40,8 +42,8 @@ SLOW = (
 )
 # The training whose run the examples of other pages use.
 FIRST = "train -o runs/first"
-# The page with a long training; on the others, compiling takes longer than training.
-LONG = "howto/recipes.md"
+# The long trainings; for the others, compiling takes longer than training.
+LONG = (FIRST, "train --recipe fast -o runs/fast")
 WIDTH = "80"
 CLASS_ROW = re.compile(r"\d [\d,]+ ")  # of an evaluation: a class and its images
 
@@ -133,7 +135,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     def call(arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["mnistry", *arguments.split()])
         capsys.readouterr()
-        with pytest.raises(SystemExit):
+        with optimized() if arguments in LONG else nullcontext(), pytest.raises(SystemExit):
             cli.main()
         out, err = capsys.readouterr()
         return (err + out).replace(os.sep, "/")
@@ -254,9 +256,16 @@ def interrupt_a_training(path: Path) -> None:
 
 
 def teach_with_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a hand be taught with a sixteenth of the images of MNIST and of other marks."""
+    """Let a hand be taught and judged with a sixteenth of the images of MNIST and other marks."""
+    from mnistry.datasets.dataset import Split
     from mnistry.runs import teaching
 
+    def fewer(dataset: mnistry.Dataset) -> tuple[Split, Split]:
+        train, test = digits(dataset)
+        return train, Split(test.images[::16], test.labels[::16])
+
+    digits = teaching._digits
+    monkeypatch.setattr(teaching, "_digits", fewer)
     monkeypatch.setattr(teaching, "_REHEARSED", teaching._REHEARSED // 16)
     monkeypatch.setattr(teaching, "_NON_DIGITS", teaching._NON_DIGITS // 16)
     monkeypatch.setattr(teaching, "_JUDGED", teaching._JUDGED // 16)
@@ -277,8 +286,6 @@ def test_the_examples_of_a_page_do_what_it_says(
 ) -> None:
     text = PAGES[page]
     uses_first = PROMPT in text or "runs/first" in text
-    if page == LONG or (uses_first and not first.printed):
-        request.getfixturevalue("optimized")
     if uses_first:
         request.getfixturevalue("workplace")
     if "runs/long" in text:

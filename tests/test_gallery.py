@@ -1,10 +1,8 @@
-"""Every example of the gallery runs, and makes a picture in which something is to be seen."""
+"""The gallery's examples are on its page; `make docs` runs each, and fails if it shows nothing."""
 
-import io
+from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.test_docs import module
 
@@ -22,13 +20,17 @@ def test_an_example_says_what_it_shows_in_few_lines(name: str) -> None:
     assert 10 < len(example.text.split()) < 60
     assert len(example.code.splitlines()) <= 36
     assert "import mnistry" in example.code
+    assert f'alt="{example.title}"' in gallery.markdown(example, b"")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", gallery.NAMES)
-def test_an_example_makes_its_picture(name: str) -> None:
-    with Image.open(io.BytesIO(gallery.picture(name))) as shown:
-        pixels = np.asarray(shown.convert("L"))
-    assert min(pixels.shape) > 150
-    assert 0.005 < (pixels < 128).mean() < 0.6
-    assert f'alt="{gallery.read(name).title}"' in gallery.markdown(gallery.read(name), b"")
+def test_an_example_makes_its_picture() -> None:
+    assert gallery.picture("distortions").startswith(b"\x89PNG")
+
+
+def test_an_example_whose_picture_is_empty_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.py").write_text("from matplotlib.figure import Figure\nfigure = Figure()\n")
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="empty: a picture of shape"):
+        gallery.picture("empty")
