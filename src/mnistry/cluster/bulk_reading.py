@@ -32,8 +32,8 @@ from mnistry.version import __version__
 if TYPE_CHECKING:
     import pyarrow
 
-# The maximum number of pictures in a part, on the first, second and last try. Ray Data takes about
-# 0.15 s to start a part; a large part takes ten seconds or more.
+# The maximum number of pictures in a part, on the first, second and last try. A large part takes
+# ten seconds or more.
 _PARTS = (4000, 25, 1)
 _LEAST = 100  # pictures in a part; parts become smaller so that all workers finish together
 _MOST_PARTS = 10_000  # each takes some memory on the cluster's head node
@@ -271,39 +271,39 @@ def _run(
     if not parts:
         return
     ray = import_ray()
-    context = ray.data.DataContext.get_current()
-    context.max_errored_blocks = -1  # no limit: missing rows show which parts failed
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
     driver = secrets.token_hex(8)
     files.write_bytes(out / _DRIVER, driver.encode())
-    rows = [{"number": number, "part": part, "driver": driver} for number, part in enumerate(parts)]
-    with warnings.catch_warnings():
-        # Ray 2.60 deprecates max_retries, but has no replacement yet.
-        warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
-        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _work(out, settings),
-            batch_size=1,
-            num_cpus=1,
-            compute=ray.data.TaskPoolStrategy(size=min(cores, len(parts))),
-            max_retries=_TRIES - 1,
-        )
-    for row in done.iter_rows():
-        if row["fault"]:
-            raise _worker_failed(row["fault"])
-        yield row["number"], json.loads(row["denied"]), row["host"]
+    work = ray.remote(num_cpus=1, max_retries=_TRIES - 1)(_work(out, settings))
+    waiting = list(enumerate(parts))[::-1]
+    running: dict[Any, int] = {}  # the number of the part that each task reads
+    try:
+        while waiting or running:
+            while waiting and len(running) < cores:
+                number, part = waiting.pop()
+                running[work.remote(part, driver)] = number
+            (ended,), _ = ray.wait(list(running))
+            number = running.pop(ended)
+            try:
+                denied, fault, host = ray.get(ended)
+            except ray.exceptions.RayError:  # missing rows show which parts failed
+                continue
+            if fault:
+                raise _worker_failed(fault)
+            yield number, denied, host
+    finally:
+        for task in running:
+            ray.cancel(task, force=True)
 
 
 def _try_a_worker(out: Path, settings: Settings) -> None:
     """Let one worker read an empty part, to find faults that are not due to pictures."""
     ray = import_ray()
-    nothing = {"number": [0], "part": ["[]"], "driver": [""]}
     try:
-        done = ray.get(ray.remote(_work(out, settings)).remote(nothing))
+        _, fault, _ = ray.get(ray.remote(_work(out, settings)).remote("[]", ""))
     except ray.exceptions.RayError as error:
         raise _worker_failed(last_line(str(error))) from error
-    if done["fault"][0]:
-        raise _worker_failed(done["fault"][0])
+    if fault:
+        raise _worker_failed(fault)
 
 
 def _worker_failed(why: str) -> ResourceError:
@@ -314,14 +314,13 @@ def _worker_failed(why: str) -> ResourceError:
     )
 
 
-def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _work(out: Path, settings: Settings) -> Callable[[str, str], tuple[list[int], str, str]]:
     """Return a task that reads one part; it reports an error if its node has no mnistry."""
     from ray import cloudpickle
 
     packed = cloudpickle.dumps((_make_once, _Worker, str(out.resolve()), settings, __version__))
 
-    def work(batch):  # type: ignore[no-untyped-def]  # types would be pickled too
-        import json
+    def work(part, driver):  # type: ignore[no-untyped-def]  # types would be pickled too
         import socket
 
         host = socket.gethostname()
@@ -330,11 +329,9 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
             from ray import cloudpickle
 
             make_once, *arguments = cloudpickle.loads(packed)
-            positions = make_once(*arguments).read_part(batch["part"][0], batch["driver"][0])
-            denied, fault = json.dumps(positions), ""
+            return make_once(*arguments).read_part(part, driver), "", host
         except Exception as error:  # the worker is at fault: `read_part` handles pictures' errors
-            denied, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
-        return {"number": batch["number"], "denied": [denied], "fault": [fault], "host": [host]}
+            return [], f"{type(error).__name__}: {error} (on {host})", host
 
     return work
 

@@ -5,6 +5,7 @@ Anybody who can connect to a Ray cluster can run any code on it, so a token is r
 """
 
 import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -21,8 +22,6 @@ _PATIENCE = 5.0  # seconds to wait until the head of a cluster answers
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_DATA_LOG_LEVEL": "ERROR",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ENABLE_AUTO_CONNECT": "0",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process more, for notices that we do not use
@@ -128,8 +127,8 @@ def _check_listening(address: str) -> None:
         socket.create_connection((host, int(port)), _PATIENCE).close()
 
 
-def import_ray() -> Any:
-    """Import Ray with our settings; those in the environment take precedence.
+def import_ray(*parts: str) -> Any:
+    """Import Ray, and parts of it, with our settings; those in the environment take precedence.
 
     Raises
     ------
@@ -139,8 +138,11 @@ def import_ray() -> Any:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
+        import pyarrow  # noqa: F401
         import ray
-        import ray.data
+
+        for part in parts:
+            importlib.import_module(f"ray.{part}")
     except ModuleNotFoundError as error:
         raise UsageError(
             f"a cluster needs the package {error.name}", remedy="pip install 'mnistry[ray]'"
