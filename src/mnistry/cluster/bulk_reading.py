@@ -198,17 +198,23 @@ class _Unopened:
     def __init__(self, pictures: Pictures) -> None:
         self._pictures, self._opener = pictures, Opener()
         self.mask = np.zeros(len(pictures), bool)
-        self.errors: list[str] = []
+        self._errors: dict[int, str] = {}
+
+    @property
+    def errors(self) -> list[str]:
+        """In the order of the pictures; parts end in any order."""
+        return [self._errors[number] for number in sorted(self._errors)]
 
     def add(self, numbers: NDArray[np.intp], host: str) -> None:
         """Add pictures that a worker could not open; raise if this process can open one."""
-        for item in unpack(self._pictures.pack(numbers)):
+        for number, item in zip(numbers, unpack(self._pictures.pack(numbers)), strict=True):
             try:
                 self._opener.content(item)
             except DataError as error:
                 if isinstance(error.__cause__, OSError):
                     error.where = item.name
-                    self.errors += [str(error)][: _SHOWN - len(self.errors)]
+                    if len(self._errors) < _SHOWN:
+                        self._errors[int(number)] = str(error)
                     continue
             raise _worker_failed(f"{item.name} can be opened here, but not on {host}")
         self.mask[numbers] = True
