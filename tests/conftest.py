@@ -61,6 +61,17 @@ gc.set_threshold(50_000)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each of pytest's workers import Keras as our commands do, in a quarter of the time.
+
+    Collecting all tests would import it with packages that few tests need.
+    """
+    if hasattr(config, "workerinput"):
+        from mnistry.training import startup
+
+        startup.import_keras()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that uses a Ray cluster as slow, and run files with slow tests first.

@@ -10,6 +10,7 @@ says. After the power was cut at any change, no decision may be lost that was sa
 
 import argparse
 import collections
+import functools
 import json
 import random
 import shutil
@@ -22,6 +23,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import cv2
 
@@ -30,8 +32,9 @@ from mnistry.errors import MnistryError
 from mnistry.forms import batch, form_json, output
 from mnistry.forms.definition import Form
 from mnistry.forms.loading import load
+from mnistry.forms.reading import FormReader
 from mnistry.forms.rules import name_of
-from mnistry.forms.store import Store
+from mnistry.forms.store import NewPage, Store
 from tests.forms import filled
 from torture import disk
 from torture.child import HOWS
@@ -56,6 +59,9 @@ class Trials:
         self.form: Form = load(filled.write_form(place))
         self.scans = [place / f"{station}.png" for station in STATIONS]
         self._reader = Reader(threads=1)
+        self._form_reader = FormReader(self.form, self._reader)
+        # In this process each scan is read once, since nothing here changes it.
+        self._read_page = functools.cache(batch.read_page)
         for scan, station in zip(self.scans, STATIONS, strict=True):
             sheet = filled.fill({"station": station, "count": " 12 ", "depth": "26"})
             for name in ("station", "depth"):  # struck out
@@ -69,7 +75,11 @@ class Trials:
         folder.mkdir(exist_ok=True)
         with Store(folder / "batch") as store:
             store.set_meta("form", form_json.dumps(self.form))
-            batch.read(self.form, self._reader, store, self.scans)
+            with mock.patch.object(batch, "read_page", self._page):
+                batch.read(self.form, self._reader, store, self.scans)
+
+    def _page(self, _: FormReader, *page: Any) -> NewPage:
+        return self._read_page(self._form_reader, *page)
 
     def reading(self, folder: Path) -> list[object]:
         """Return the command that reads them."""

@@ -14,20 +14,27 @@ from mnistry.cluster.connection import connected, import_ray
 def cluster(request: pytest.FixtureRequest) -> Iterator[object]:
     """The cluster, to which this process is connected; its methods add and remove nodes.
 
-    The long tests do so, and have a cluster each; the other tests of a module share one.
+    The long tests do so, and have a cluster each. The other tests of a module share a cluster and
+    their connection to it, and so the workers that Ray starts for a connection.
     """
-    own = request.node.get_closest_marker("long") is not None
+    ray = import_ray()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray leaves sockets and files open
-        nodes = started() if own else contextlib.nullcontext(request.getfixturevalue("shared"))
-        with nodes as made, connected(made.address):
+        if request.node.get_closest_marker("long"):
+            ray.shutdown()  # the tests before may have left theirs
+            with started() as made, connected(made.address):
+                yield made
+        else:
+            made, connection = request.getfixturevalue("shared")
+            if not ray.is_initialized():
+                connection.enter_context(connected(made.address))
             yield made
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[object]:
-    with started() as made:
-        yield made
+def shared() -> Iterator[tuple[object, contextlib.ExitStack]]:
+    with started() as made, contextlib.ExitStack() as connection:
+        yield made, connection
 
 
 @contextlib.contextmanager

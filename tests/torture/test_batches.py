@@ -54,7 +54,8 @@ def test_a_program_is_killed_at_the_change_that_was_chosen(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_slow_pictures_are_looked_for() -> None:
+def test_slow_pictures_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slowest, "SIDE", 500)
     result = slowest.campaign(steps=2)
     assert (result["steps"], result["wrong"]) == (2, [])
     assert 0 < result["median, s"] <= result["slowest, s"]

@@ -1,7 +1,11 @@
+import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +14,13 @@ from mnistry.training import startup
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(autouse=True)
-def no_shared_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def no_shared_programs() -> Iterator[None]:
     """Take away the folder of compiled programs that the other tests share."""
-    for name in [name for name in os.environ if name.startswith(("JAX_COMPIL", "JAX_PERSIST"))]:
-        monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("JAX_COMPIL", "JAX_PERSIST"))]:
+            patch.delenv(name)
+        yield
 
 
 # Compile one function with the cache on; a warning is an error.
@@ -28,10 +34,31 @@ with startup.compiled_programs():
 """
 
 
-def compile_in_a_process() -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def compiled(no_shared_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a cache folder, in which a process has compiled a program, and of its copy."""
+    place = tmp_path_factory.mktemp("compiled")
+    compile_in_a_process(MNISTRY_HOME=str(place / "home"))
+    shutil.copytree(place / "home", place / "copy")
+    return place
+
+
+@pytest.fixture
+def programs_of_another(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the cache folder be the one in which another process has compiled a program.
+
+    For JAX, a program in a folder of another name would be another program.
+    """
+    shutil.rmtree(compiled / "home")
+    shutil.copytree(compiled / "copy", compiled / "home")
+    monkeypatch.setenv("MNISTRY_HOME", str(compiled / "home"))
+
+
+def compile_in_a_process(**environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", COMPILE], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", COMPILE], env=os.environ | environment,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
 
 
 def programs() -> list[Path]:
@@ -42,16 +69,14 @@ def contents() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in programs()}
 
 
-def test_a_second_process_finds_the_programs_of_the_first() -> None:
-    compile_in_a_process()
+def test_a_second_process_finds_the_programs_of_the_first(programs_of_another: None) -> None:
     first = {path: path.stat().st_mtime_ns for path in programs()}
     assert first
     assert compile_in_a_process().stderr == ""
     assert first == {path: path.stat().st_mtime_ns for path in programs()}
 
 
-def test_truncated_programs_are_written_anew_in_silence() -> None:
-    compile_in_a_process()
+def test_truncated_programs_are_written_anew_in_silence(programs_of_another: None) -> None:
     whole = contents()
     for path in programs():
         path.write_bytes(path.read_bytes()[:10])
@@ -65,9 +90,10 @@ def test_truncated_programs_are_written_anew_in_silence() -> None:
 
 
 @pytest.mark.parametrize("companion", ["-atime", "-sha256"])
-def test_a_program_without_one_of_its_companions_is_dropped(companion: str) -> None:
+def test_a_program_without_one_of_its_companions_is_dropped(
+    programs_of_another: None, companion: str
+) -> None:
     # JAX cannot evict what has no time of use; a process may be killed before it writes digests.
-    compile_in_a_process()
     for path in programs():
         path.with_name(path.name.removesuffix("-cache") + companion).unlink()
     folder = programs()[0].parent
@@ -110,6 +136,9 @@ def test_a_cache_that_cannot_be_written_is_no_error(
 def test_a_training_in_python_finds_the_compiled_programs_and_leaves_jax_as_it_was() -> None:
     code = (
         "import mnistry, numpy as np, jax, sys\n"
+        "from mnistry.training import startup\n"
+        # As if they were not installed: that is quicker.
+        "sys.modules |= dict.fromkeys({*startup._EXTRAS} - {'cv2'})\n"
         "before = {n: getattr(jax.config, n) for n in dir(jax.config) if 'cache' in n}\n"
         "x, y = np.zeros((64, 28, 28), np.uint8) + 90, np.arange(64) % 10\n"
         "mnistry.train(mnistry.build('linear'), x, y, epochs=1, batch_size=32)\n"
@@ -125,47 +154,61 @@ def test_a_training_in_python_finds_the_compiled_programs_and_leaves_jax_as_it_w
     assert times == {path: path.stat().st_mtime_ns for path in programs()}
 
 
-def test_keras_is_imported_without_its_extras_which_stay_importable() -> None:
-    code = (
-        "import sys; from mnistry.training import startup; startup.import_keras()\n"
-        "assert 'keras' in sys.modules\n"
-        "assert not {'matplotlib', 'pandas', 'sklearn'} & set(sys.modules)\n"
-        "import matplotlib.figure, pandas, sklearn"
+# One process imports Keras, and says what the tests below look at.
+IMPORT = """
+import gc, json, sys
+from mnistry.training import startup
+startup.import_keras()
+loaded = sorted(sys.modules)
+frozen = [gc.get_freeze_count()]
+kept = [[] for _ in range(1000)]
+startup.import_keras()
+frozen.append(gc.get_freeze_count())
+from keras.src.backend.jax import nn
+mask = nn.splash_attention_mask.CausalMask((2, 2))[:2, :2].tolist()
+import jax.numpy as jnp
+from jax.experimental import sparse
+two = sparse.BCSR.fromdense(2 * jnp.eye(3))
+solved = sparse.linalg.spsolve(two.data, two.indices, two.indptr, jnp.ones(3)).tolist()
+import matplotlib.figure
+print(json.dumps([loaded, frozen, gc.isenabled(), mask, solved]))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> list[Any]:
+    """The modules loaded, the objects frozen by a first and a second import, and more."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, text=True, check=True
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    return json.loads(done.stdout)
 
 
-def test_parts_for_sparse_matrices_and_tpus_are_imported_when_something_in_them_is_used() -> None:
-    code = (
-        "import sys; from mnistry.training import startup; startup.import_keras()\n"
-        "assert not {'scipy.sparse', 'jax.experimental.pallas'} & set(sys.modules)\n"
-        "from keras.src.backend.jax import nn\n"
-        "assert nn.splash_attention_mask.CausalMask((2, 2))[:2, :2].tolist() == [[1, 0], [1, 1]]\n"
-        "import jax.numpy as jnp\n"
-        "from jax.experimental import sparse\n"
-        "two = sparse.BCSR.fromdense(2 * jnp.eye(3))\n"
-        "solved = sparse.linalg.spsolve(two.data, two.indices, two.indptr, jnp.ones(3))\n"
-        "assert solved.tolist() == [0.5, 0.5, 0.5]\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_keras_is_imported_without_its_extras_which_stay_importable(imported: list[Any]) -> None:
+    assert "keras" in imported[0]
+    assert not {*startup._EXTRAS} & set(imported[0])
 
 
-def test_what_is_imported_is_not_searched_for_garbage_what_comes_later_is() -> None:
-    code = (
-        "import gc; from mnistry.training import startup; startup.import_keras()\n"
-        "assert gc.get_freeze_count() > 100_000\n"
-        "assert gc.isenabled()"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_parts_for_sparse_matrices_and_tpus_are_imported_when_something_in_them_is_used(
+    imported: list[Any],
+) -> None:
+    loaded, _, _, mask, solved = imported
+    assert not {"scipy.sparse", "jax.experimental.pallas"} & set(loaded)
+    assert mask == [[1, 0], [1, 1]]
+    assert solved == [0.5, 0.5, 0.5]
 
 
-def test_a_second_call_freezes_no_more_objects() -> None:
-    code = (
-        "import gc; from mnistry.training import startup; startup.import_keras()\n"
-        "before = gc.get_freeze_count(); kept = [[] for _ in range(1000)]\n"
-        "startup.import_keras(); assert gc.get_freeze_count() <= before"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_what_is_imported_is_not_searched_for_garbage_what_comes_later_is(
+    imported: list[Any],
+) -> None:
+    _, frozen, is_enabled, *_ = imported
+    assert frozen[0] > 100_000
+    assert is_enabled
+
+
+def test_a_second_call_freezes_no_more_objects(imported: list[Any]) -> None:
+    first, second = imported[1]
+    assert second <= first
 
 
 def test_a_backend_that_keras_does_not_know_is_refused_in_one_line() -> None:

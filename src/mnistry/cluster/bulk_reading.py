@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.cluster.connection import import_ray, last_line, worker_failed
+from mnistry.cluster.connection import import_ray, last_line, worker_deaths, worker_failed
 from mnistry.cluster.picture_sources import RECORD, Item, Opener, Pictures, unpack
 from mnistry.errors import DataError, Notice, ResourceError, UsageError
 from mnistry.images import sources
@@ -32,8 +32,8 @@ from mnistry.version import __version__
 if TYPE_CHECKING:
     import pyarrow
 
-# The maximum number of pictures in a part, on the first, second and last try. Ray Data takes about
-# 0.15 s to start a part; a large part takes ten seconds or more.
+# The maximum number of pictures in a part, on the first, second and last try. A large part takes
+# ten seconds or more.
 _PARTS = (4000, 25, 1)
 _LEAST = 100  # pictures in a part; parts become smaller so that all workers finish together
 _MOST_PARTS = 10_000  # each takes some memory on the cluster's head node
@@ -198,17 +198,23 @@ class _Unopened:
     def __init__(self, pictures: Pictures) -> None:
         self._pictures, self._opener = pictures, Opener()
         self.mask = np.zeros(len(pictures), bool)
-        self.errors: list[str] = []
+        self._errors: dict[int, str] = {}
+
+    @property
+    def errors(self) -> list[str]:
+        """In the order of the pictures; parts end in any order."""
+        return [self._errors[number] for number in sorted(self._errors)]
 
     def add(self, numbers: NDArray[np.intp], host: str) -> None:
         """Add pictures that a worker could not open; raise if this process can open one."""
-        for item in unpack(self._pictures.pack(numbers)):
+        for number, item in zip(numbers, unpack(self._pictures.pack(numbers)), strict=True):
             try:
                 self._opener.content(item)
             except DataError as error:
                 if isinstance(error.__cause__, OSError):
                     error.where = item.name
-                    self.errors += [str(error)][: _SHOWN - len(self.errors)]
+                    if len(self._errors) < _SHOWN:
+                        self._errors[int(number)] = str(error)
                     continue
             raise worker_failed(f"{item.name} can be opened here, but not on {host}")
         self.mask[numbers] = True
@@ -271,49 +277,48 @@ def _run(
     if not parts:
         return
     ray = import_ray()
-    context = ray.data.DataContext.get_current()
-    context.max_errored_blocks = -1  # no limit: missing rows show which parts failed
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
     driver = secrets.token_hex(8)
     files.write_bytes(out / _DRIVER, driver.encode())
-    rows = [{"number": number, "part": part, "driver": driver} for number, part in enumerate(parts)]
-    with warnings.catch_warnings():
-        # Ray 2.60 deprecates max_retries, but has no replacement yet.
-        warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
-        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _work(out, settings),
-            batch_size=1,
-            num_cpus=1,
-            compute=ray.data.TaskPoolStrategy(size=min(cores, len(parts))),
-            max_retries=_TRIES - 1,
-        )
-    for row in done.iter_rows():
-        if row["fault"]:
-            raise worker_failed(row["fault"])
-        yield row["number"], json.loads(row["not_opened"]), row["host"]
+    work = ray.remote(num_cpus=1, max_retries=_TRIES - 1)(_work(out, settings))
+    waiting = list(enumerate(parts))[::-1]
+    running: dict[Any, int] = {}  # the number of the part that each task reads
+    try:
+        while waiting or running:
+            while waiting and len(running) < cores:
+                number, part = waiting.pop()
+                running[work.remote(part, driver)] = number
+            (ended,), _ = ray.wait(list(running))
+            number = running.pop(ended)
+            try:
+                not_opened, fault, host = ray.get(ended)
+            except worker_deaths():  # missing rows show which parts failed
+                continue
+            if fault:
+                raise worker_failed(fault)
+            yield number, not_opened, host
+    finally:
+        for task in running:
+            ray.cancel(task, force=True)
 
 
 def _try_a_worker(out: Path, settings: Settings) -> None:
     """Let one worker read an empty part, to find faults that are not due to pictures."""
     ray = import_ray()
-    nothing = {"number": [0], "part": ["[]"], "driver": [""]}
     try:
-        done = ray.get(ray.remote(_work(out, settings)).remote(nothing))
+        _, fault, _ = ray.get(ray.remote(_work(out, settings)).remote("[]", ""))
     except ray.exceptions.RayError as error:
         raise worker_failed(last_line(str(error))) from error
-    if done["fault"][0]:
-        raise worker_failed(done["fault"][0])
+    if fault:
+        raise worker_failed(fault)
 
 
-def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _work(out: Path, settings: Settings) -> Callable[[str, str], tuple[list[int], str, str]]:
     """Return a task that reads one part; it reports an error if its node has no mnistry."""
     from ray import cloudpickle
 
     packed = cloudpickle.dumps((_make_once, _Worker, str(out.resolve()), settings, __version__))
 
-    def work(batch):  # type: ignore[no-untyped-def]  # types would be pickled too
-        import json
+    def work(part, driver):  # type: ignore[no-untyped-def]  # types would be pickled too
         import socket
 
         host = socket.gethostname()
@@ -322,16 +327,9 @@ def _work(out: Path, settings: Settings) -> Callable[[dict[str, Any]], dict[str,
             from ray import cloudpickle
 
             make_once, *arguments = cloudpickle.loads(packed)
-            positions = make_once(*arguments).read_part(batch["part"][0], batch["driver"][0])
-            not_opened, fault = json.dumps(positions), ""
+            return make_once(*arguments).read_part(part, driver), "", host
         except Exception as error:  # the worker is at fault: `read_part` handles pictures' errors
-            not_opened, fault = "[]", f"{type(error).__name__}: {error} (on {host})"
-        return {
-            "number": batch["number"],
-            "not_opened": [not_opened],
-            "fault": [fault],
-            "host": [host],
-        }
+            return [], f"{type(error).__name__}: {error} (on {host})", host
 
     return work
 

@@ -5,6 +5,7 @@ Anybody who can connect to a Ray cluster can run any code on it, so a token is r
 """
 
 import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -22,10 +23,9 @@ _SECONDS_TO_ANSWER = 5.0  # seconds to wait until the head of a cluster answers
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_DATA_LOG_LEVEL": "ERROR",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ENABLE_AUTO_CONNECT": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process more, for notices that we do not use
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -121,6 +121,15 @@ def last_line(text: str) -> str:
     return text.strip().rpartition("\n")[2].strip()
 
 
+def worker_deaths() -> tuple[type[Exception], ...]:
+    """Return the errors of a task whose worker, or its machine, died at each try."""
+    errors = import_ray().exceptions
+    return (
+        errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError,
+        errors.LocalRayletDiedError,
+    )  # fmt: skip
+
+
 def worker_failed(why: str) -> ResourceError:
     """Return the error for a worker that cannot work."""
     return ResourceError(
@@ -137,8 +146,8 @@ def _check_listening(address: str) -> None:
         socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
 
 
-def import_ray() -> Any:
-    """Import Ray with our settings; those in the environment take precedence.
+def import_ray(*parts: str) -> Any:
+    """Import Ray, and parts of it, with our settings; those in the environment take precedence.
 
     Raises
     ------
@@ -148,8 +157,11 @@ def import_ray() -> Any:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
+        import pyarrow  # noqa: F401
         import ray
-        import ray.data
+
+        for part in parts:
+            importlib.import_module(f"ray.{part}")
     except ModuleNotFoundError as error:
         raise UsageError(
             f"a cluster needs the package {error.name}", remedy="pip install 'mnistry[ray]'"

@@ -65,7 +65,7 @@ def train(
     MnistryError
         Any error that the training itself raises.
     """
-    ray = import_ray()
+    ray = import_ray("train")
     import keras
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.jax import JaxTrainer

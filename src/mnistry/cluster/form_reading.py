@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mnistry.cluster.connection import import_ray, last_line, worker_failed
+from mnistry.cluster.connection import import_ray, last_line, worker_deaths, worker_failed
 from mnistry.errors import ResourceError
 from mnistry.forms import batch
 from mnistry.forms.batch import Task
@@ -69,7 +69,7 @@ def _result(task: Task, page: object) -> tuple[Task, NewPage]:
     ray = import_ray()
     try:
         return task, ray.get(page)
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
+    except worker_deaths():
         return batch.given_up(task)
     except ray.exceptions.RayTaskError as error:
         raise worker_failed(last_line(str(error))) from error

@@ -439,7 +439,7 @@ def _add_run(results: _Results, trial: Trial, path: Path, why: str) -> None:
 
 def _tune(results: _Results, place: Place) -> None:
     """Train the remaining trials with Ray Tune."""
-    import_ray()
+    import_ray("tune")
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
