@@ -456,7 +456,7 @@ def test_labels_without_probabilities_are_refused(regression, digits, tmp_path) 
         helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"])
     )
     onnx.save(model, path)
-    refused(path, digits, "its output is [N] of tensor(int64)", "before the answer is chosen")
+    refused(path, digits, "its output is [N] of tensor(int64)", "before the argmax")
 
 
 def test_an_input_of_a_single_image_is_shown_as_it_is(regression, digits, tmp_path) -> None:
