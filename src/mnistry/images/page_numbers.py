@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mnistry.errors import UsageError
 
-_PART = re.compile(r"([1-9][0-9]{0,5})(-([1-9][0-9]{0,5})?)?")
+_PART = re.compile(r"([1-9][0-9]{0,5})( *- *([1-9][0-9]{0,5})?)?")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class PageNumbers:
     [1, 7]
     >>> PageNumbers.parse("2-9").among(3)
     [2, 3]
+    >>> PageNumbers.parse("1 - 2, 4").among(5)
+    [1, 2, 4]
     """
 
     ranges: tuple[tuple[int, int | None], ...]
@@ -54,7 +56,7 @@ class PageNumbers:
     def among(self, count: int) -> list[int]:
         """Return the chosen numbers in a document of `count` pages, ascending, each once.
 
-        A range ends with the last page; a page asked for by its number stays, if missing or not.
+        A range ends with the last page; a page asked for by its number stays, even a missing one.
         """
         numbers: set[int] = set()
         for first, last in self.ranges:
