@@ -37,8 +37,8 @@ lint: .venv/test.done ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Needs uv. One resolution serves Python 3.11 to 3.14 and every
-# platform; the test tools are resolved on top of the versions for training.
+# Needs uv. One resolution serves Python 3.11 to 3.14 and every platform; the test tools are
+# resolved on top of the versions for training.
 HASHED := uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy requires-python \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 COMPILE := $(HASHED) pyproject.toml --extra train

@@ -114,15 +114,18 @@ def _without(
             unsure.append(outer)
     taken += boxes
     taken += _empty_boxes(marks, boxes, [i for i in order.tolist() if i not in taken])
-    boxes_of_unsure = tuple(_box(marks, number) for number in unsure)
     if not taken and not unsure:
         return strength, ()
-    own, doubtful = _chosen(marks, taken), _chosen(marks, unsure)
-    doubtful[_dilated((strength > _LEVELS[-1]).view(np.uint8), _EDGE) > 0] = 0  # the dark ink in it
-    own |= doubtful
+    unsure_boxes = tuple(_box(marks, number) for number in unsure)
+    own = _chosen(marks, taken)
+    if unsure and level < _LEVELS[-1]:  # what is pale in them, away from their dark ink
+        dark = _dilated((strength > _LEVELS[-1]).view(np.uint8), _EDGE)
+        own |= _chosen(marks, unsure) & (1 - dark)
+    if not own.any():
+        return strength, unsure_boxes
     others = _dilated(mask - own, 1) > 0
     is_taken = ((_dilated(own, _EDGE) > 0) & ~others) | (own > 0)
-    return np.where(is_taken, np.float32(0), strength), boxes_of_unsure
+    return np.where(is_taken, np.float32(0), strength), unsure_boxes
 
 
 def _chosen(marks: Components, numbers: list[int]) -> Mask:
