@@ -8,11 +8,12 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.doctest import DoctestModule
 
 import mnistry  # chooses Keras's backend before anything imports Keras; JAX and NumPy come later
 from mnistry.system.files import cache_dir
@@ -70,6 +71,26 @@ def pytest_configure(config: pytest.Config) -> None:
         from mnistry.training import startup
 
         startup.import_keras()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for no examples in tests' docstrings: there are none, and each worker would look."""
+    found = yield
+    return [one for one in found if not isinstance(one, DoctestModule)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give one of pytest's workers all files that share a Ray cluster, and other files whole."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByCluster(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder = "tests/cluster/"
+            return folder if nodeid.startswith(folder) else super()._split_scope(nodeid)
+
+    return ByCluster(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

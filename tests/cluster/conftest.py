@@ -4,41 +4,53 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from mnistry.cluster.connection import connected, import_ray
+
+# Starting Ray takes ten seconds: the tests of this folder share a cluster and, as each connection
+# has workers of its own, the connection to it.
+_shared: dict[str, Any] = {}
+_ends = contextlib.ExitStack()
 
 
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest) -> Iterator[object]:
     """The cluster, to which this process is connected; its methods add and remove nodes.
 
-    The long tests do so, and have a cluster each. The other tests of a module share a cluster and
-    their connection to it, and so the workers that Ray starts for a connection.
+    The long tests do so, and have a cluster each.
     """
-    ray = import_ray()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray leaves sockets and files open
         if request.node.get_closest_marker("long"):
-            ray.shutdown()  # the tests before may have left theirs
+            _end_shared()
             with started() as made, connected(made.address):
                 yield made
         else:
-            made, connection = request.getfixturevalue("shared")
-            if not ray.is_initialized():
-                connection.enter_context(connected(made.address))
-            yield made
+            if not _shared:
+                _shared["cluster"] = _ends.enter_context(started())
+            if not import_ray().is_initialized():
+                _ends.enter_context(connected(_shared["cluster"].address))
+            yield _shared["cluster"]
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[object, contextlib.ExitStack]]:
-    with started() as made, contextlib.ExitStack() as connection:
-        yield made, connection
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the cluster after the last test of this folder: even idle, it takes processor time."""
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        _end_shared()
+
+
+def _end_shared() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _ends.close()
+    _shared.clear()
 
 
 @contextlib.contextmanager
-def started() -> Iterator[object]:
+def started() -> Iterator[Any]:
     """Start a cluster for the block."""
     import_ray()
     from ray.cluster_utils import Cluster

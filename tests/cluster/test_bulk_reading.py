@@ -1,7 +1,9 @@
+import contextlib
 import dataclasses
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,10 +17,13 @@ import pytest
 from PIL import Image
 
 import mnistry
-from mnistry.cluster import bulk_reading
+from mnistry.cluster import bulk_reading, connection
 from mnistry.cluster.picture_sources import Opener, Pictures, unpack
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.reading import Reader
+from tests.cli.conftest import mnistry_command
+
+__all__ = ["mnistry_command"]
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of Ray and pandas
 
@@ -293,3 +298,51 @@ def test_fault_88_a_picture_that_kills_its_worker_is_set_aside(
     assert [row["file"] for row in found] == [str(path) for path in sorted(pictures.iterdir())]
     assert [row["file"][-6:] for row in found if "died" in (row["error"] or "")] == ["33.png"]
     assert 1 < len(tries.read_text()) <= 4
+
+
+@pytest.fixture
+def asked(cluster, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let commands use the cluster of these tests, and note the addresses that they ask for."""
+    asked: list[str] = []
+
+    def connected(address: str) -> contextlib.AbstractContextManager[int]:
+        asked.append(address)
+        return contextlib.nullcontext(2)
+
+    monkeypatch.setattr(connection, "connected", connected)
+    return asked
+
+
+@pytest.mark.slow
+def test_pictures_in_bulk_become_tables(mnistry_command, asked: list[str], tmp_path: Path) -> None:
+    (images, _), _ = mnistry.load("sample")
+    (tmp_path / "in").mkdir()
+    for number, image in enumerate(images[:5]):
+        Image.fromarray(255 - np.kron(image, np.ones((2, 2), np.uint8))).save(
+            tmp_path / "in" / f"{number}.png"
+        )
+    (tmp_path / "in" / "bad.png").write_bytes(b"nonsense")
+    out = tmp_path / "out"
+    result = mnistry_command("read", "--ray", "local", tmp_path / "in", "-o", out)
+    assert result.code == 8
+    assert result.out == f"6 pictures read now, 0 before: {out}\n"
+    assert re.fullmatch(
+        r"note: 6 pictures would be read sooner without --ray.*\n"
+        r".*/bad\.png: a text file.*\nmnistry: .*1 of 6 pictures.*\n",
+        result.err,
+    )
+    assert pyarrow.parquet.read_table(out).num_rows == 6
+    again = mnistry_command("read", "--ray", "local", tmp_path / "in", "-o", out)
+    assert again == (8, f"0 pictures read now, 6 before: {out}\n", result.err)
+    (tmp_path / "empty").mkdir()
+    others = (tmp_path / "gone.png", tmp_path / "in" / "0.png", tmp_path / "empty")
+    result = mnistry_command("read", "--ray", "local", *others, "-o", out)
+    assert result.code == 8
+    assert re.fullmatch(
+        r"note: .*\n.*/gone\.png: .*No such file.*\n.*/empty: no pictures\n"
+        r"mnistry: .*2 of 3 pictures.*\n",
+        result.err,
+    )
+    result = mnistry_command("read", "--ray", "local", tmp_path / "gone.png", "-o", out)
+    assert (result.code, result.out) == (3, "")
+    assert asked == ["local"] * 4

@@ -1,5 +1,5 @@
 import os
-import signal
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,32 +31,42 @@ def test_a_client_with_another_token_is_refused(cluster) -> None:
     assert "token" in refused
 
 
-def test_a_token_is_made_for_a_local_cluster_if_there_is_none(tmp_path: Path) -> None:
-    code = "from mnistry.cluster.connection import connected as c\nwith c('local') as n: print(n)"
+LOCAL = """
+import signal
+from mnistry.cluster.connection import connected
+from mnistry.errors import ResourceError
+
+def handlers():
+    return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+before = handlers()
+try:
+    with connected("local", cores=1) as cores:
+        import ray
+
+        page = ray._private.worker.global_worker.node.webui_url
+        print(cores, handlers() == before, bool(page))
+        raise ray.exceptions.RaySystemError("its head died")
+except ResourceError as error:
+    print(error)
+print(ray.is_initialized())
+"""
+
+
+def test_a_local_cluster_has_a_token_and_the_given_cores_keeps_signal_handlers_and_ends(
+    tmp_path: Path,
+) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_TOKEN"}
     made = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", LOCAL],
         env={**environment, "HOME": str(tmp_path)},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert int(made.stdout) >= 1
+    inside, *failure, after = made.stdout.splitlines()
+    assert inside.split() == ["1", "True", "False"]
+    assert re.match(r"local: the cluster failed.*its head died", " ".join(failure))
+    assert after == "False"
     assert (tmp_path / ".ray" / "auth_token").stat().st_size >= 32
-
-
-def test_a_local_cluster_has_the_given_cores_keeps_signal_handlers_and_ends() -> None:
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in numbers]
-    with (
-        pytest.raises(ResourceError, match=r"local: the cluster failed.*its head died"),
-        connected("local", cores=1) as cores,
-    ):
-        import ray
-
-        assert cores == 1
-        assert [signal.getsignal(number) for number in numbers] == before
-        assert not ray._private.worker.global_worker.node.webui_url
-        raise ray.exceptions.RaySystemError("its head died")
-    assert not ray.is_initialized()
 
 
 def test_an_address_where_nobody_listens_is_refused_at_once(
