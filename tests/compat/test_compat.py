@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import onnxruntime
 import pytest
 
 import mnistry
+from mnistry.cluster import connection
 from tests.cli.conftest import mnistry_command
 
 __all__ = ["mnistry_command"]
@@ -81,14 +80,15 @@ def test_a_training_cut_off_in_an_epoch_by_the_build_before_goes_on_where_it_was
     assert mnistry.Run.open(run).status == "done"
 
 
-@pytest.mark.slow
-def test_a_sweep_of_the_build_before_trains_nothing_twice(tmp_path: Path) -> None:
+def test_a_sweep_of_the_build_before_trains_nothing_twice(
+    mnistry_command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "connected", lambda _: pytest.fail("nothing needs a cluster"))
     out = Path(shutil.copytree(MADE / "sweep", tmp_path / "sweep"))
     ended, table = ((out / name).read_text() for name in ("ended.jsonl", "results.csv"))
     settings = ("--data", "sample", "--units", "2,4", "--epochs", "1", "--batch-size", "400")
-    # In a process of its own: Ray forks, and JAX runs threads in this one.
-    command = [sys.executable, "-m", "mnistry", "sweep", *settings, "-o", str(out)]
-    subprocess.run(command, check=True, timeout=300)
+    result = mnistry_command("sweep", *settings, "-o", out)
+    assert result.code == 0, result.err
     assert (out / "ended.jsonl").read_text() == ended
     assert (out / "results.csv").read_text() == table
     assert not list((out / "runs").iterdir())

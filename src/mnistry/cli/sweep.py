@@ -87,7 +87,9 @@ def sweep(
     dataset = common.load_dataset(experiment.origin)
     planned = sweeps.make_trials(Experiment(chosen, dataset.origin), configurations, seeds)
     hint = common.hint_if_interrupted(output, "repeat the command to resume")
-    here = ray == connection.LOCAL and sweeps.can_run_here(planned)
+    here = ray == connection.LOCAL and (
+        sweeps.is_finished(planned, output) or sweeps.can_run_here(planned)
+    )
     place = startup.compiled_programs() if here else connection.connected(ray)
     with common.quiet_libraries(), hint, place:
         startup.import_keras()  # after Ray has started its processes: JAX warns otherwise

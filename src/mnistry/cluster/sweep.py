@@ -137,6 +137,14 @@ def can_run_here(trials: Sequence[Trial]) -> bool:
     )
 
 
+def is_finished(trials: Sequence[Trial], out: Path) -> bool:
+    """Return whether the sweep in a folder has the result of each trial, so that none is left."""
+    by_name = {trial.name: trial for trial in trials}
+    with contextlib.suppress(UsageError):  # `run` refuses what cannot be read
+        return len({result.trial.name for result in _read(out / _ENDED, by_name)}) == len(by_name)
+    return False
+
+
 def _groups(trials: Sequence[Trial]) -> list[list[Trial]]:
     """Group trials that differ only in their learning rate."""
     groups: dict[str, list[Trial]] = {}
@@ -167,8 +175,8 @@ def run(
     out
         A folder for the runs, which every worker must find.
     here
-        Whether to train in this process, for which `can_run_here` must hold, instead of on the Ray
-        cluster to which it is connected.
+        Whether to train in this process, for which `can_run_here` or `is_finished` must hold,
+        instead of on the Ray cluster to which it is connected.
     on_progress
         Called with the number of trials that have ended, and the total number.
 
@@ -268,7 +276,7 @@ class _Results:
         self._on_progress = on_progress
         self.failures: dict[str, str] = {}
         self.fault: Exception | None = None
-        self.by_name = {result.trial.name: result for result in self._read()}
+        self.by_name = {result.trial.name: result for result in _read(path, self._trials)}
         lines = map(self._line, self.by_name.values())
         files.write_bytes(path, "".join(lines).encode())  # without an incomplete last line
 
@@ -331,18 +339,20 @@ class _Results:
         value = dataclasses.asdict(result) | {"trial": result.trial.name}
         return json.dumps(value) + "\n"
 
-    def _read(self) -> list[Result]:
-        if not self._path.exists():
-            return []
-        # The part after the last line end is an incomplete line.
-        whole, _, _ = self._path.read_bytes().rpartition(b"\n")
-        try:
-            values = [json.loads(line) for line in whole.decode().splitlines()]
-            return [Result(**one | {"trial": self._trials[one["trial"]]}) for one in values]
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise UsageError(
-                f"cannot be read: {error!r}", where=self._path, remedy="choose another -o"
-            ) from error
+
+def _read(path: Path, trials: Mapping[str, Trial]) -> list[Result]:
+    """Read the results of trials, which are given by name."""
+    if not path.exists():
+        return []
+    # The part after the last line end is an incomplete line.
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    try:
+        values = [json.loads(line) for line in whole.decode().splitlines()]
+        return [Result(**one | {"trial": trials[one["trial"]]}) for one in values]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise UsageError(
+            f"cannot be read: {error!r}", where=path, remedy="choose another -o"
+        ) from error
 
 
 def _train_here(results: _Results, dataset: Dataset, folder: Path) -> None:
