@@ -120,7 +120,7 @@ def _wrong_end(trial: Trial, process: subprocess.CompletedProcess[str]) -> list[
 def campaign(
     hows: Iterable[str] = HOWS, every: int = 1, seed: int = 0, workers: int = 1
 ) -> dict[str, Any]:
-    """Try each change in each way, or a random part, one in `every`; list what is wrong."""
+    """Try each change in each way, or at random one in `every`; list what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         whole = train(
@@ -129,13 +129,14 @@ def campaign(
         if whole.returncode:
             raise SystemExit(whole.stderr)
         expected, names = outcome(work / "whole/run"), changes(work / "whole.jsonl")
-        trials = [
-            Trial(at, name, how)
-            for how in hows
-            for at, name in enumerate(names, 1)
-            if how not in ("torn", "short") or name.startswith("write ")
-        ]
-        chosen = random.Random(seed).sample(trials, len(trials) // every)
+        chosen, choose = [], random.Random(seed)
+        for how in hows:
+            trials = [
+                Trial(at, name, how)
+                for at, name in enumerate(names, 1)
+                if how not in ("torn", "short") or name.startswith("write ")
+            ]
+            chosen += choose.sample(trials, -(-len(trials) // every))
         with ThreadPoolExecutor(workers) as pool:
             found = list(pool.map(lambda trial: try_one(trial, work, expected), chosen))
     wrong = {

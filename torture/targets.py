@@ -170,7 +170,9 @@ def _run() -> Path:
     from mnistry import Recipe, datasets
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.experiment import run_experiment
+    from mnistry.training import startup
 
+    startup.import_keras()  # in a quarter of the time
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with warnings.catch_warnings():
