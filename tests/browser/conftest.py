@@ -99,15 +99,17 @@ def fits_and_is_accessible() -> Callable[["sync_api.Page", tuple[int, ...]], Non
     """Assert that a page fits these widths, and that axe finds no fault.
 
     Nothing is wider than the page or than a region that can be scrolled. Axe looks at the first
-    width in light and dark, and at the last in dark.
+    width in light, and at the last in dark: widths change no colours.
     """
     axe_playwright = pytest.importorskip(
         "axe_playwright_python.sync_playwright",
         reason="the browser's tests need: pip install axe-playwright-python",
     )
 
+    alike = "#data-matrix tr:not(:nth-child(4n))"  # of an image's 784 pixels, a quarter is enough
+
     def check(page: "sync_api.Page", widths: tuple[int, ...]) -> None:
-        schemes = {widths[-1]: ("dark",), widths[0]: ("light", "dark")}
+        schemes = {widths[0]: "light", widths[-1]: "dark"}
         for width in widths:
             page.set_viewport_size({"width": width, "height": 900})
             too_wide = page.evaluate(
@@ -116,10 +118,10 @@ def fits_and_is_accessible() -> Callable[["sync_api.Page", tuple[int, ...]], Non
                   .map((one) => `${one.tagName} ${one.id}`)"""
             )
             assert not too_wide, width
-            for scheme in schemes.get(width, ()):
+            if scheme := schemes.get(width):
                 page.emulate_media(color_scheme=scheme)
                 # Chromium runs axe for the tests whatever the page's policy.
-                found = axe_playwright.Axe().run(page)
+                found = axe_playwright.Axe().run(page, {"exclude": [alike]})
                 assert not found.violations_count, (width, scheme, found.generate_report())
 
     return check

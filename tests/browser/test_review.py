@@ -25,11 +25,6 @@ from tests.forms.test_reading import PRINTED
 
 pytestmark = pytest.mark.slow
 
-axe_playwright = pytest.importorskip(
-    "axe_playwright_python.sync_playwright",
-    reason="the browser's tests need: pip install axe-playwright-python",
-)
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -153,14 +148,8 @@ def test_the_next_field_has_been_loaded_before_it_is_needed(page) -> None:
     assert not [url for url in asked if "weather" in url and "name=1" in url]
 
 
-def test_the_page_fits_and_is_accessible_and_ends(page) -> None:
-    for width in (390, 1280):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found = axe_playwright.Axe().run(page)
-            assert not found.violations_count, (width, scheme, found.generate_report())
+def test_the_page_fits_and_is_accessible_and_ends(page, fits_and_is_accessible) -> None:
+    fits_and_is_accessible(page, (390, 1280))
     for number in range(3):
         page.keyboard.press("Enter")
         expect(page.locator("h1").first).to_have_text("weather")
@@ -215,7 +204,7 @@ def test_a_server_that_is_gone_at_the_end_is_reported(page) -> None:
 
 
 def test_a_page_is_placed_by_clicks_and_keys_in_its_turned_scan_and_taken_back(
-    chromium, tmp_path: Path
+    chromium, fits_and_is_accessible, tmp_path: Path
 ) -> None:
     (tmp_path / "FORM.toml").write_text(PRINTED, "utf-8")
     form, scan = loading.load(tmp_path / "FORM.toml"), tmp_path / "scan.png"
@@ -227,11 +216,7 @@ def test_a_page_is_placed_by_clicks_and_keys_in_its_turned_scan_and_taken_back(
             page = chromium.new_page(viewport={"width": 390, "height": 800})
             page.goto(address)
             expect(page.locator("#page-why")).to_have_text("it is too steep")
-            for width in (390, 900):
-                page.set_viewport_size({"width": width, "height": 800})
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
-                found = axe_playwright.Axe().run(page)
-                assert not found.violations_count, (width, found.generate_report())
+            fits_and_is_accessible(page, (390, 900))
             for quarters in (1, 2):
                 page.click("#turn")
                 expect(page.locator(f"#scan img[src$='quarters={quarters}']")).to_be_visible()
