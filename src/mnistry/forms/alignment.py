@@ -6,6 +6,7 @@ homography and, for paper that is curled, a smooth correction. Positions on the 
 millimetres from its upper left corner. Knows nothing of fields and of handwriting.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -71,9 +72,8 @@ class Blank:
     patches
         ``uint8``, shape ``(n, side, side)``: the page round each of them, `SCALE` pixels for each
         millimetre.
-    features, descriptors
-        The SIFT features' places in millimetres, ``float64``, shape ``(m, 2)``, and descriptors,
-        ``float32``, shape ``(m, 128)``.
+    holes
+        Boxes in millimetres of print that differs from sheet to sheet.
     """
 
     grey: Grey = field(repr=False)
@@ -81,8 +81,19 @@ class Blank:
     height: float
     corners: Points = field(repr=False)
     patches: Grey = field(repr=False)
-    features: Points = field(repr=False)
-    descriptors: NDArray[np.float32] = field(repr=False)
+    holes: Sequence[Sequence[float]] = field(repr=False)
+
+    @functools.cached_property
+    def features(self) -> tuple[Points, NDArray[np.float32]]:
+        """The SIFT features: places in millimetres, ``(m, 2)``, and descriptors, ``(m, 128)``.
+
+        A page that is found by its markers does not need them.
+        """
+        page = _resized(self.grey, self.width, self.height)
+        places, descriptors = _features(page, _ROUGH_SCALE / SCALE)
+        allowed = _outside(page, self.holes)
+        is_allowed = np.array([_inside(allowed, place) for place in places], bool)
+        return places[is_allowed] / SCALE, descriptors[is_allowed]
 
     @property
     def own_alignment(self) -> "Alignment":
@@ -148,27 +159,33 @@ def prepare(
         Boxes in millimetres of print that differs from sheet to sheet, such as a code. No corners
         or features are taken from them.
     """
+    page = _resized(grey, width, height)
+    soft = cv2.GaussianBlur(page, (5, 5), 0)
+    found = cv2.goodFeaturesToTrack(
+        soft, _CORNERS, 0.02, _APART * SCALE, mask=_outside(page, holes), blockSize=SCALE
+    )
+    corners = np.zeros((0, 2)) if found is None else found.reshape(-1, 2) / SCALE
+    patches = _patches(page, flat(page, width, height), corners, _PATCH)
+    return Blank(grey, width, height, corners, patches, holes)
+
+
+def _resized(grey: Grey, width: float, height: float) -> Grey:
+    """Bring a blank page to `SCALE` pixels for each millimetre."""
     size = round(width * SCALE), round(height * SCALE)
     is_larger = grey.shape[1] > size[0]
     interpolation = cv2.INTER_AREA if is_larger else cv2.INTER_CUBIC
-    page = np.asarray(cv2.resize(grey, size, interpolation=interpolation), np.uint8)
+    return np.asarray(cv2.resize(grey, size, interpolation=interpolation), np.uint8)
+
+
+def _outside(page: Grey, holes: Sequence[Sequence[float]]) -> Grey:
+    """Return 255 where corners and features may be: not in a hole, nor at the page's edge."""
     allowed = np.full(page.shape, 255, np.uint8)
     for x, y, wide, high in holes:
         left, top = (max(0, round(v * SCALE)) for v in (x, y))
         allowed[top : round((y + high) * SCALE), left : round((x + wide) * SCALE)] = 0
     edge = round(_PATCH * SCALE)
     allowed[:edge], allowed[-edge:], allowed[:, :edge], allowed[:, -edge:] = 0, 0, 0, 0
-    soft = cv2.GaussianBlur(page, (5, 5), 0)
-    found = cv2.goodFeaturesToTrack(
-        soft, _CORNERS, 0.02, _APART * SCALE, mask=allowed, blockSize=SCALE
-    )
-    corners = np.zeros((0, 2)) if found is None else found.reshape(-1, 2) / SCALE
-    patches = _patches(page, flat(page, width, height), corners, _PATCH)
-    places, descriptors = _features(page, _ROUGH_SCALE / SCALE)
-    is_allowed = np.array([_inside(allowed, place) for place in places], bool)
-    return Blank(
-        grey, width, height, corners, patches, places[is_allowed] / SCALE, descriptors[is_allowed]
-    )
+    return allowed
 
 
 def flat(grey: Grey, width: float, height: float) -> Alignment:
@@ -311,13 +328,14 @@ def _by_features(
     blank: Blank, places: Points, descriptors: NDArray[np.float32]
 ) -> Alignment | None:
     """Find a homography on which the features of a scan agree."""
-    if min(len(descriptors), len(blank.descriptors)) < _AGREEING:
+    own_places, own = blank.features
+    if min(len(descriptors), len(own)) < _AGREEING:
         return None
-    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(blank.descriptors, descriptors, k=2)
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(own, descriptors, k=2)
     good = [pair[0] for pair in pairs if pair[0].distance < _RATIO * pair[1].distance]
     if len(good) < _AGREEING:
         return None
-    on_page = blank.features[[match.queryIdx for match in good]]
+    on_page = own_places[[match.queryIdx for match in good]]
     in_scan = places[[match.trainIdx for match in good]]
     # From the scan to the page: so the tolerance is in millimetres.
     back, mask = cv2.findHomography(
