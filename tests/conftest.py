@@ -2,13 +2,14 @@
 
 import atexit
 import gc
+import hashlib
 import itertools
 import os
 import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,6 +139,32 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "127.0.0.1")
     monkeypatch.setattr(datasets.mnist, "ORIGINS", ("http://127.0.0.1:9/mnist.npz",))
     monkeypatch.setattr(datasets.fashion, "ORIGINS", ("http://127.0.0.1:9/",))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def each_page_prepared_once() -> Iterator[None]:
+    """Prepare a blank page of a form, and find a picture's features, once: tests share pages."""
+    from mnistry.forms import alignment
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("prepare", "_features"):
+            patch.setattr(alignment, name, _once(getattr(alignment, name)))
+        yield
+
+
+def _once(function: Callable[..., object]) -> Callable[..., object]:
+    """Keep the last results of a function of a picture."""
+    kept: dict[tuple[bytes, str], object] = {}
+
+    def call(grey: "np.ndarray", *rest: object, **named: object) -> object:
+        key = hashlib.sha256(grey.tobytes()).digest(), repr((grey.shape, rest, named))
+        if key not in kept:
+            if len(kept) == 24:
+                del kept[next(iter(kept))]
+            kept[key] = function(grey, *rest, **named)
+        return kept[key]
+
+    return call
 
 
 @pytest.fixture(autouse=True, scope="session")

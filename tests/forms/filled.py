@@ -167,19 +167,29 @@ def printed(form: Form, values: Mapping[Key, str], *, serial: int = 0) -> list[G
         Its pages, with `SCALE` pixels for each millimetre.
     """
     where = layout.place(form)
+    pages = []
+    for page, paper in zip(where.pages, _paper(form, serial), strict=True):
+        ink = np.zeros(paper.shape, np.float32)
+        for place in page.places:
+            for character, box in zip(values.get(key_of(place), ""), place.boxes, strict=False):
+                _mark(ink, character, box)
+        pages.append(np.asarray(np.rint(paper * (1 - 0.8 * ink)), np.uint8))
+    return pages
+
+
+@functools.lru_cache(8)
+def _paper(form: Form, serial: int) -> list[Grey]:
+    """Print a form, and draw its pages."""
+    where = layout.place(form)
     content = printing.print_form(form, where, [Copy(serial)])
     size = round(where.width * SCALE), round(where.height * SCALE)
-    pages = []
     with decode.open_content(content, "form.pdf") as document:
-        for page in where.pages:
-            drawn = document.page(page.number, luma=True).grey
-            paper = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
-            ink = np.zeros(paper.shape, np.float32)
-            for place in page.places:
-                for character, box in zip(values.get(key_of(place), ""), place.boxes, strict=False):
-                    _mark(ink, character, box)
-            pages.append(np.asarray(np.rint(paper * (1 - 0.8 * ink)), np.uint8))
-    return pages
+        return [
+            cv2.resize(
+                document.page(page.number, luma=True).grey, size, interpolation=cv2.INTER_AREA
+            )
+            for page in where.pages
+        ]
 
 
 def _mark(ink: NDArray[np.float32], character: str, box: Box) -> None:
