@@ -214,3 +214,10 @@ def test_the_folder_of_the_model_is_never_searched(tmp_path, monkeypatch):
     assert Path("w").exists()
     with pytest.raises(ModelError, match="external data"):
         onnx_session.open_session((tmp_path / "m.onnx").read_bytes())
+
+
+def test_threads_do_not_wait_in_a_busy_loop(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(make_model().SerializeToString())
+    options = onnx_session.open_session(path).get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

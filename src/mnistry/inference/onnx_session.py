@@ -89,6 +89,9 @@ def start_session(content: bytes, where: str, threads: int | None) -> onnxruntim
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 4  # errors are raised; the library never prints
+    # Between two runs its threads would wait in a busy loop, and take the core on which the next
+    # picture's marks are found.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # ONNX Runtime would also load its own format, which `onnx_wire` does not inspect.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
