@@ -34,16 +34,11 @@ PAGES = {
 }
 EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ mnistry "
-TEACHING = "howto/teach.md"  # the page with a teaching's figures
-# Pages with the longest trainings, and one that waits for Ray's processes.
-SLOW = (
-    *("concepts/overfitting.md", "howto/hand-round.md", "howto/recipes.md", "howto/sweep.md"),
-    *("forms.md", "literature.md", TEACHING),
-)
-# The training whose run the examples of other pages use.
+# Pages that take longest.
+SLOW = ("concepts/overfitting.md", "forms.md", "howto/hand-round.md", "howto/teach.md", "literature.md")
+# The training whose run the examples of other pages use. It is long; for the others, compiling
+# takes longer than training.
 FIRST = "train -o runs/first"
-# The long trainings; for the others, compiling takes longer than training.
-LONG = (FIRST, "train --recipe fast -o runs/fast")
 WIDTH = "80"
 CLASS_ROW = re.compile(r"\d [\d,]+ ")  # of an evaluation: a class and its images
 
@@ -135,7 +130,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     def call(arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["mnistry", *arguments.split()])
         capsys.readouterr()
-        with optimized() if arguments in LONG else nullcontext(), pytest.raises(SystemExit):
+        with optimized() if arguments == FIRST else nullcontext(), pytest.raises(SystemExit):
             cli.main()
         out, err = capsys.readouterr()
         return (err + out).replace(os.sep, "/")
@@ -290,7 +285,7 @@ def test_the_examples_of_a_page_do_what_it_says(
         request.getfixturevalue("workplace")
     if "runs/long" in text:
         interrupt_a_training(Path("runs/long"))
-    if f"{PROMPT}teach" in text and page != TEACHING:
+    if f"{PROMPT}teach" in text:
         teach_with_less(request.getfixturevalue("monkeypatch"))
     command: Command = request.getfixturevalue("command")
     names: dict[str, object] = {}
