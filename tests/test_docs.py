@@ -34,10 +34,11 @@ PAGES = {
 }
 EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ mnistry "
+TUTORIAL = "tutorial.md"
 # Pages that take longest.
-SLOW = ("concepts/overfitting.md", "forms.md", "howto/hand-round.md", "howto/teach.md", "literature.md")
-# The training whose run the examples of other pages use. It is long; for the others, compiling
-# takes longer than training.
+SLOW = ("concepts/overfitting.md", "forms.md", "howto/hand-round.md", "howto/teach.md", TUTORIAL)
+# The training whose run the examples of other pages use. It is long, as is the tutorial's in
+# Python; for the others, compiling takes longer than training.
 FIRST = "train -o runs/first"
 WIDTH = "80"
 CLASS_ROW = re.compile(r"\d [\d,]+ ")  # of an evaluation: a class and its images
@@ -291,7 +292,8 @@ def test_the_examples_of_a_page_do_what_it_says(
     names: dict[str, object] = {}
     for kind, example in examples(text):
         if kind == "pycon":
-            run_session(example, names, page)
+            with optimized() if page == TUTORIAL else nullcontext():
+                run_session(example, names, page)
             continue
         line, _, expected = example.partition("\n")
         arguments = line.removeprefix(PROMPT)
