@@ -19,6 +19,7 @@ from mnistry.recipes.experiment import Experiment
 from mnistry.runs import experiment
 from mnistry.runs.directory import Run
 from mnistry.training import checkpoints, fit
+from tests.scripts import PLAIN_KERAS
 
 SMALL = Recipe("small", units=32, epochs=2)
 
@@ -55,7 +56,7 @@ def test_images_set_aside_are_scored_apart_from_those_trained_on(finished_run: R
 
 def test_the_keras_file_opens_with_nothing_of_ours(finished_run: Run) -> None:
     code = (
-        "import sys, keras; model = keras.models.load_model(sys.argv[1]); "
+        f"{PLAIN_KERAS}; import sys; model = keras.models.load_model(sys.argv[1]); "
         "assert 'mnistry' not in sys.modules; print(model.count_params())"
     )
     result = subprocess.run(
