@@ -223,12 +223,14 @@ def filled_forms(place: Path) -> None:
             ("catch", 0, "adults"): "12 ", ("catch", 0, "young"): "4  ",
         }  # fmt: skip
         (sheet,) = filled.printed(form, values, serial=serial)
-        Image.fromarray(filled.scan(sheet, serial)).save(place / "scans" / f"{serial}.png")
+        Image.fromarray(filled.scan(sheet, serial)).save(
+            place / "scans" / f"{serial}.png", compress_level=1
+        )
     (place / "class-scans").mkdir()
     rows = load_form(place / "class-sheet.toml")
     written = {key(one.name): 10 * one.label for one in rows.fields}
     (sheet,) = filled.printed(rows, written, serial=1)
-    Image.fromarray(filled.scan(sheet)).save(place / "class-scans" / "1.png")
+    Image.fromarray(filled.scan(sheet)).save(place / "class-scans" / "1.png", compress_level=1)
     (place / "typed.csv").write_text("serial,station,animals\n1,049,16\n2,117,15\n")
 
 
@@ -252,9 +254,10 @@ def interrupt_a_training(path: Path) -> None:
 
 
 def teach_with_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a hand be taught and judged with a sixteenth of the images of MNIST and other marks."""
+    """Let a hand be taught and judged with a sixteenth of the images besides its own digits."""
     from mnistry.datasets.dataset import Split
     from mnistry.runs import teaching
+    from mnistry.training import teach
 
     def fewer(dataset: mnistry.Dataset) -> tuple[Split, Split]:
         train, test = digits(dataset)
@@ -265,6 +268,7 @@ def teach_with_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teaching, "_REHEARSED", teaching._REHEARSED // 16)
     monkeypatch.setattr(teaching, "_NON_DIGITS", teaching._NON_DIGITS // 16)
     monkeypatch.setattr(teaching, "_JUDGED", teaching._JUDGED // 16)
+    monkeypatch.setattr(teach, "_COPIES", teach._COPIES // 16)
 
 
 # Ray starts its processes by a fork, and other tests have loaded JAX here; the command has not.
