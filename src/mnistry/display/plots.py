@@ -217,7 +217,7 @@ def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
     captions = [f"unit {unit}" for unit in chosen]
     foot = 0.9
     figure = _tiles(
-        weights, captions, columns, pitch=1.1, title=title, foot=foot,
+        list(weights), captions, columns, pitch=1.1, title=title, foot=foot,
         cmap="RdBu_r", vmin=-limit, vmax=limit,
     )  # fmt: skip
     height = figure.get_figheight()
