@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import shutil
 import subprocess
 import sys
@@ -59,9 +60,11 @@ def test_the_keras_file_opens_with_nothing_of_ours(finished_run: Run) -> None:
         f"{PLAIN_KERAS}; import sys; model = keras.models.load_model(sys.argv[1]); "
         "assert 'mnistry' not in sys.modules; print(model.count_params())"
     )
+    quick = {name: value for name, value in os.environ.items() if name.startswith(("JAX", "XLA"))}
     result = subprocess.run(
         [sys.executable, "-c", code, str(finished_run.keras_path)],
-        capture_output=True, text=True, check=True, env={"KERAS_BACKEND": "jax", "PATH": ""},
+        env=quick | {"KERAS_BACKEND": "jax", "PATH": ""},
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert result.stdout.split()[-1] == str(784 * 32 + 32 + 32 * 10 + 10)
 
