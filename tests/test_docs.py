@@ -34,16 +34,12 @@ PAGES = {
 }
 EXAMPLE = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ mnistry "
-TEACHING = "howto/teach.md"  # the page with a teaching's figures
-# Pages with the longest trainings, and one that waits for Ray's processes.
-SLOW = (
-    *("concepts/overfitting.md", "howto/hand-round.md", "howto/recipes.md", "howto/sweep.md"),
-    *("forms.md", "literature.md", TEACHING),
-)
-# The training whose run the examples of other pages use.
+TUTORIAL = "tutorial.md"
+# Pages that take longest.
+SLOW = ("concepts/overfitting.md", "forms.md", "howto/hand-round.md", "howto/teach.md", TUTORIAL)
+# The training whose run the examples of other pages use. It is long, as is the tutorial's in
+# Python; for the others, compiling takes longer than training.
 FIRST = "train -o runs/first"
-# The long trainings; for the others, compiling takes longer than training.
-LONG = (FIRST, "train --recipe fast -o runs/fast")
 WIDTH = "80"
 CLASS_ROW = re.compile(r"\d [\d,]+ ")  # of an evaluation: a class and its images
 
@@ -135,7 +131,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     def call(arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["mnistry", *arguments.split()])
         capsys.readouterr()
-        with optimized() if arguments in LONG else nullcontext(), pytest.raises(SystemExit):
+        with optimized() if arguments == FIRST else nullcontext(), pytest.raises(SystemExit):
             cli.main()
         out, err = capsys.readouterr()
         return (err + out).replace(os.sep, "/")
@@ -227,12 +223,14 @@ def filled_forms(place: Path) -> None:
             ("catch", 0, "adults"): "12 ", ("catch", 0, "young"): "4  ",
         }  # fmt: skip
         (sheet,) = filled.printed(form, values, serial=serial)
-        Image.fromarray(filled.scan(sheet, serial)).save(place / "scans" / f"{serial}.png")
+        Image.fromarray(filled.scan(sheet, serial)).save(
+            place / "scans" / f"{serial}.png", compress_level=1
+        )
     (place / "class-scans").mkdir()
     rows = load_form(place / "class-sheet.toml")
     written = {key(one.name): 10 * one.label for one in rows.fields}
     (sheet,) = filled.printed(rows, written, serial=1)
-    Image.fromarray(filled.scan(sheet)).save(place / "class-scans" / "1.png")
+    Image.fromarray(filled.scan(sheet)).save(place / "class-scans" / "1.png", compress_level=1)
     (place / "typed.csv").write_text("serial,station,animals\n1,049,16\n2,117,15\n")
 
 
@@ -256,9 +254,10 @@ def interrupt_a_training(path: Path) -> None:
 
 
 def teach_with_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a hand be taught and judged with a sixteenth of the images of MNIST and other marks."""
+    """Let a hand be taught and judged with a sixteenth of the images besides its own digits."""
     from mnistry.datasets.dataset import Split
     from mnistry.runs import teaching
+    from mnistry.training import teach
 
     def fewer(dataset: mnistry.Dataset) -> tuple[Split, Split]:
         train, test = digits(dataset)
@@ -269,6 +268,7 @@ def teach_with_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teaching, "_REHEARSED", teaching._REHEARSED // 16)
     monkeypatch.setattr(teaching, "_NON_DIGITS", teaching._NON_DIGITS // 16)
     monkeypatch.setattr(teaching, "_JUDGED", teaching._JUDGED // 16)
+    monkeypatch.setattr(teach, "_COPIES", teach._COPIES // 16)
 
 
 # Ray starts its processes by a fork, and other tests have loaded JAX here; the command has not.
@@ -290,13 +290,14 @@ def test_the_examples_of_a_page_do_what_it_says(
         request.getfixturevalue("workplace")
     if "runs/long" in text:
         interrupt_a_training(Path("runs/long"))
-    if f"{PROMPT}teach" in text and page != TEACHING:
+    if f"{PROMPT}teach" in text:
         teach_with_less(request.getfixturevalue("monkeypatch"))
     command: Command = request.getfixturevalue("command")
     names: dict[str, object] = {}
     for kind, example in examples(text):
         if kind == "pycon":
-            run_session(example, names, page)
+            with optimized() if page == TUTORIAL else nullcontext():
+                run_session(example, names, page)
             continue
         line, _, expected = example.partition("\n")
         arguments = line.removeprefix(PROMPT)

@@ -11,9 +11,14 @@ from mnistry.runs.directory import Run
 
 
 @pytest.mark.slow
-def test_every_figure_of_a_run_is_a_picture(finished_run: Run, tmp_path: Path) -> None:
+def test_every_figure_of_a_run_is_a_picture_in_it(
+    mnistry_command, finished_run: Run, tmp_path: Path
+) -> None:
     shutil.copytree(finished_run.path, tmp_path / "run")
-    paths = draw(Run.open(tmp_path / "run"), mnistry.load("sample"))
+    result = mnistry_command("plot", tmp_path / "run")
+    assert result.code == 0
+    paths = {Path(line) for line in result.out.splitlines()}
+    assert paths == set((tmp_path / "run" / "figures").iterdir())
     assert {path.name for path in paths} == {
         "curves.png", "ledger.png", "confusion.png", "mistakes.png", "reliability.png",
         "first_layer.png",

@@ -143,15 +143,6 @@ def test_fault_29_unlabelled_images_are_neither_trained_on_nor_scored(
     assert mnistry_command("evaluate", finished_run.path, "--data", unlabelled).code == 3
 
 
-def test_plot_draws_into_the_run(mnistry_command, finished_run, tmp_path) -> None:
-    shutil.copytree(finished_run.path, tmp_path / "run")
-    result = mnistry_command("plot", tmp_path / "run")
-    assert result.code == 0
-    paths = {Path(line) for line in result.out.splitlines()}
-    assert paths
-    assert paths == set((tmp_path / "run" / "figures").iterdir())
-
-
 def test_export_copies_a_model_that_works(mnistry_command, finished_run, tmp_path) -> None:
     assert mnistry_command("export", finished_run.path, "-o", tmp_path / "net.onnx").code == 0
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")

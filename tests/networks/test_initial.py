@@ -13,7 +13,10 @@ SEEDS = (0, 2**31 - 1)
 SHAPES = ((784, 512), (512, 10), (5, 5, 1, 16), (3, 3, 64, 128), (7, 3))
 
 DRAW = f"""
-import sys, mnistry, keras, numpy as np
+import sys, numpy as np
+from mnistry.training import startup
+startup.import_keras()
+import keras
 drawn = [keras.initializers.GlorotUniform(n)(shape) for n in {SEEDS} for shape in {SHAPES}]
 np.savez(sys.argv[1], *map(np.asarray, drawn))
 """
@@ -23,7 +26,7 @@ np.savez(sys.argv[1], *map(np.asarray, drawn))
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
     """What Keras draws in a process that compiles as for a user: the last bits depend on it."""
     path = tmp_path_factory.mktemp("drawn") / "weights.npz"
-    environment = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
+    environment = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0", "XLA_FLAGS": ""}
     subprocess.run([sys.executable, "-c", DRAW, path], env=environment, check=True)
     with np.load(path) as arrays:
         return [arrays[f"arr_{k}"] for k in range(len(SEEDS) * len(SHAPES))]

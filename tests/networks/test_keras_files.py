@@ -17,6 +17,7 @@ from keras import layers
 
 from mnistry.errors import DataError, ModelError
 from mnistry.networks import keras_files
+from tests.scripts import PLAIN_KERAS
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (37, 28, 28), np.uint8)
 
@@ -111,8 +112,9 @@ def test_a_loaded_model_describes_itself_as_it_did(saved):
 
 def test_a_saved_file_opens_in_plain_keras(model, saved):
     expected = keras_files.predict(model, IMAGES[:2])
-    code = """
-import sys, keras, numpy
+    code = f"""
+{PLAIN_KERAS}
+import sys, numpy
 model = keras.models.load_model(sys.argv[1])
 print(model.predict(numpy.load(sys.argv[2]), verbose=0).tolist())
 assert not [name for name in sys.modules if name.startswith("mnistry")]
