@@ -36,7 +36,7 @@ from mnistry.version import __version__
 BUILT_IN = "the built-in network"
 LEAST, MOST = 5, 2000  # examples
 LOST = 0.001  # the most that may be lost of the accuracy on the test images
-_REHEARSED, _NON_DIGITS = 4000, 400  # images that the network is taught with besides the examples
+_REHEARSED, _NON_DIGITS = 3000, 400  # images that the network is taught with besides the examples
 _JUDGED = 500  # other non-digits
 _CHECKED = 200  # images on which ONNX Runtime's answers are compared
 _TOLERANCE = 1e-4
@@ -182,7 +182,7 @@ def teach_as_run(
     read = teach.cross_validate(network, examples, rehearsal, seed=seed, threads=threads)
     taught = teach.teach(network, examples, rehearsal, seed=seed)
     content = network.with_bent_view(
-        taught.bend.places, taught.bend.shares, taught.kernel, taught.bias
+        taught.bend.places, taught.bend.shares, taught.kernel, taught.bias, teach.DOUBT
     )
     _verify(content, network, taught, rehearsed.images[:_CHECKED])
     judged = [test.images, others, examples.images]
