@@ -36,7 +36,7 @@ from mnistry.version import __version__
 BUILT_IN = "the built-in network"
 LEAST, MOST = 5, 2000  # examples
 LOST = 0.001  # the most that may be lost of the accuracy on the test images
-_REHEARSED, _NON_DIGITS = 3000, 400  # images that the network is taught with besides the examples
+_REHEARSED, _NON_DIGITS = 4000, 400  # images that the network is taught with besides the examples
 _JUDGED = 500  # other non-digits
 _CHECKED = 200  # images on which ONNX Runtime's answers are compared
 _TOLERANCE = 1e-4
