@@ -121,28 +121,43 @@ def read(start: TeachableOnnx, features: Floats) -> Floats:
     return softmax(features @ start.kernel + start.bias).astype(np.float32)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Known:
+    """Labelled digits with the start's features of them."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[Any]
+    features: Floats
+
+    @classmethod
+    def of(cls, start: TeachableOnnx, digits: Split) -> "Known":
+        """Compute the features."""
+        features = start.features(digits.images.astype(np.float32))
+        return cls(digits.images, np.asarray(digits.labels), features)
+
+    def part(self, chosen: NDArray[np.int64]) -> "Known":
+        """Return some of the digits."""
+        return Known(self.images[chosen], self.labels[chosen], self.features[chosen])
+
+
 def measure(
-    start: TeachableOnnx, hand: Split, size: int, draws: int, rehearsal: teach.Rehearsal,
-    remembered: Split, sums: tuple[Sum, Sum],
+    start: TeachableOnnx, hand: Known, size: int, draw: int, rehearsal: teach.Rehearsal,
+    remembered: Known, sums: tuple[Sum, Sum],
 ) -> None:  # fmt: skip
-    """Teach with some digits of a hand, again and again, and add up how the others are read."""
-    labels = np.asarray(hand.labels)
-    for draw in range(draws):
-        mixed = np.random.default_rng([size, draw]).permutation(len(labels))
-        chosen, others = mixed[:size], mixed[size : size + _JUDGED]
-        examples = Split(hand.images[chosen], labels[chosen])
-        taught = teach.teach(start, examples, rehearsal, seed=draw)
-        judged = [Split(hand.images[others], labels[others])]
-        if draw < _FORGETFUL:
-            judged.append(remembered)
-        for split, found in zip(judged, sums, strict=False):
-            views = taught.views(start, split.images.astype(np.float32))
-            before = read(start, views[:, : len(start.kernel)])
-            found.add(np.asarray(split.labels), before, taught.probabilities(views))
+    """Teach with some digits of a hand, and add up how the others are read."""
+    mixed = np.random.default_rng([size, draw]).permutation(len(hand.labels))
+    examples = hand.part(mixed[:size])
+    taught = teach.teach(start, Split(examples.images, examples.labels), rehearsal, seed=draw)
+    judged = [hand.part(mixed[size : size + _JUDGED])]
+    if draw < _FORGETFUL:
+        judged.append(remembered)
+    for one, found in zip(judged, sums, strict=False):
+        views = taught.views(start, one.images.astype(np.float32), one.features)
+        found.add(one.labels, read(start, one.features), taught.probabilities(views))
 
 
 def main() -> None:
-    """Make the hands, teach, and print a line for each kind and size."""
+    """Make the hands, teach, and print a line for each kind and size after every draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("hands", type=Path)
     parser.add_argument("--draws", type=int, default=20)
@@ -160,16 +175,17 @@ def main() -> None:
     began = time.perf_counter()
     made = {"bent": [bent_hand(start, digits, seed) for seed in seeds]}
     made["written"] = [written_hand(arguments.hands, writer) for writer in writers]
-    for kind, all_hands in made.items():
-        for size in SIZES:
-            sums = Sum(), Sum()
-            for hand in all_hands:
-                measure(start, hand, size, arguments.draws, rehearsal, remembered, sums)
-            lost = (sums[1].wrong[1] - sums[1].wrong[0]) / sums[1].count
-            figures = sums[0].to_json() | {"mnist_points_lost": 100 * lost}
-            seconds = time.perf_counter() - began
-            line = {"hands": kind, "examples": size, **figures, "seconds": round(seconds)}
-            print(json.dumps(line), flush=True)
+    known = {kind: [Known.of(start, hand) for hand in some] for kind, some in made.items()}
+    before = Known.of(start, remembered)
+    sums = {(kind, size): (Sum(), Sum()) for kind in known for size in SIZES}
+    for draw in range(arguments.draws):
+        for (kind, size), found in sums.items():
+            for hand in known[kind]:
+                measure(start, hand, size, draw, rehearsal, before, found)
+            lost = (found[1].wrong[1] - found[1].wrong[0]) / found[1].count
+            line = {"draws": draw + 1, "hands": kind, "examples": size, **found[0].to_json()}
+            line |= {"mnist_points_lost": 100 * lost}
+            print(json.dumps(line | {"seconds": round(time.perf_counter() - began)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ def taught(content: bytes) -> bytes:
     bend = Bend.of(columns + 0.2 * (rows - 13.5), rows + 0.1 * (columns - 13.5))
     random, size = np.random.default_rng(0), len(start.kernel)
     kernel = random.normal(0, 0.05, (2 * size, 20)).astype(np.float32)
-    return start.with_bent_view(bend.places, bend.shares, kernel, np.zeros(20, np.float32))
+    return start.with_bent_view(
+        bend.places, bend.shares, kernel, np.zeros(20, np.float32), doubt=0.1
+    )
 
 
 def every_layer() -> object:

@@ -11,7 +11,7 @@ from mnistry.inference import onnx_session
 from mnistry.networks import onnx_graph, onnx_wrap, two_views
 from mnistry.networks.two_views import TeachableOnnx
 from mnistry.reading.built_in import SHIPPED
-from mnistry.training.teach import Bend, Taught
+from mnistry.training.teach import DOUBT, Bend, Taught
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_graph_with_two_views_answers_as_computed_and_shares_the_weights(
     kernel = random.normal(0, 0.05, (2 * size, 20)).astype(np.float32)
     bias = random.normal(0, 1, 20).astype(np.float32)
     taught = Taught(bend, kernel, bias)
-    made = start.with_bent_view(bend.places, bend.shares, kernel, bias)
+    made = start.with_bent_view(bend.places, bend.shares, kernel, bias, DOUBT)
     found = onnx_session.probabilities(onnx_session.open_session(made), images)
     expected = taught.probabilities(taught.views(start, images.astype(np.float32)))
     assert abs(found - expected).max() < 1e-5
@@ -74,7 +74,7 @@ def test_a_network_that_was_taught_already_cannot_be_a_start() -> None:
     rows, columns = (axis.ravel().astype(np.float32) for axis in np.mgrid[:28, :28])
     bend = Bend.of(columns, rows)
     kernel, bias = np.zeros((2 * len(start.kernel), 20), np.float32), np.zeros(20, np.float32)
-    taught = start.with_bent_view(bend.places, bend.shares, kernel, bias)
+    taught = start.with_bent_view(bend.places, bend.shares, kernel, bias, DOUBT)
     with pytest.raises(ModelError, match=r"taught already.*with all examples together"):
         TeachableOnnx(taught, "a run")
 

@@ -111,6 +111,26 @@ def test_a_hand_is_learned_and_the_digits_before_are_not_forgotten(
     assert wrong(read(plain), labels) < wrong(start.read(plain), labels) + 0.01
 
 
+def test_no_digit_is_thought_impossible(digits: Split, start: Linear, rehearsal: Rehearsal) -> None:
+    taught = teach.teach(start, some(digits, 20), rehearsal)
+    views = taught.views(start, digits.images[:200].astype(np.float32))
+    found = taught.probabilities(100 * views)  # as sure as can be
+    assert found.sum(1) == pytest.approx(np.ones(200), abs=1e-5)
+    assert found.min() >= 0.999 * teach.DOUBT / 10
+    assert found.max() > 0.99
+
+
+def test_principal_components_are_orthonormal_even_if_features_are_dead(
+    digits: Split, start: Linear
+) -> None:
+    features = start.features(digits.images[:300].astype(np.float32))
+    assert (features == 0).all(0).any()
+    basis = teach.Rehearsal.of(start, some(digits, 300), np.zeros((9, 28, 28), np.uint8)).basis
+    assert basis.T @ basis == pytest.approx(np.eye(basis.shape[1]), abs=1e-4)
+    kept = (features @ basis) @ basis.T
+    assert np.square(features - kept).sum() < 1e-3 * np.square(features).sum()
+
+
 def test_no_example_is_read_by_a_network_that_was_taught_with_it(
     digits: Split, start: Linear, rehearsal: Rehearsal
 ) -> None:

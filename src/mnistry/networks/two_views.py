@@ -96,6 +96,7 @@ class TeachableOnnx:
         shares: NDArray[np.float32],
         kernel: NDArray[np.float32],
         bias: NDArray[np.float32],
+        doubt: float,
     ) -> bytes:
         """Return an ONNX model of ours that sees each image twice, as it is and bent.
 
@@ -107,6 +108,8 @@ class TeachableOnnx:
         kernel, bias
             Shapes ``(2 d, 20)`` and ``(20,)``. A digit's logit is the logarithm of the sum of the
             exponentials of two outputs, ten apart.
+        doubt
+            The part of each answer that is shared by all digits equally; more than 0, less than 1.
         """
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
@@ -119,7 +122,7 @@ class TeachableOnnx:
         build = _Nodes()
         build.bend(places, shares)
         views = [*self._outputs, *(f"mnistry/{name}" for name in self._outputs)]
-        build.join(views, kernel, bias)
+        build.join(views, kernel, bias, doubt)
         del graph.node[:], graph.initializer[:], graph.value_info[:]
         graph.node.extend([*kept, *build.before, *second, *build.after])
         graph.initializer.extend([*stored, *build.weights])
@@ -228,10 +231,19 @@ class _Nodes:
         nodes.append(helper.make_node("Reshape", ["mnistry/sum", square], ["mnistry/bent"]))
 
     def join(
-        self, views: Sequence[str], kernel: NDArray[np.float32], bias: NDArray[np.float32]
+        self,
+        views: Sequence[str],
+        kernel: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        doubt: float,
     ) -> None:
         """Make ``probabilities`` of the features of both views."""
-        twice = self._stored("twice", np.array([0, 2, len(bias) // 2]))
+        column = self._stored("column", np.array([0, len(bias), 1]))
+        spread = self._stored("spread", np.ones((1, CLASSES), np.float32))
+        share = np.full(CLASSES, np.log(doubt / (1 - doubt) / CLASSES), np.float32)
+        three = self._stored("three", np.array([0, 3, CLASSES]))
+        # A third way to write each digit, with the same part of the total for all: so the last
+        # operator stays a softmax, and needs no operator that `javascript` does not know.
         self.after += [
             helper.make_node("Concat", list(views), ["mnistry/features"], axis=1),
             helper.make_node(
@@ -239,12 +251,21 @@ class _Nodes:
                 ["mnistry/features", self._stored("kernel", kernel), self._stored("bias", bias)],
                 ["mnistry/both"],
             ),
-            helper.make_node("Reshape", ["mnistry/both", twice], ["mnistry/ways"]),
+            helper.make_node("Reshape", ["mnistry/both", column], ["mnistry/column_of_both"]),
+            helper.make_node(
+                "ReduceLogSumExp", ["mnistry/column_of_both"], ["mnistry/total"],
+                axes=[1], keepdims=0,
+            ),
+            helper.make_node(
+                "Gemm", ["mnistry/total", spread, self._stored("share", share)], ["mnistry/any"]
+            ),
+            helper.make_node("Concat", ["mnistry/both", "mnistry/any"], ["mnistry/all"], axis=1),
+            helper.make_node("Reshape", ["mnistry/all", three], ["mnistry/ways"]),
             helper.make_node(
                 "ReduceLogSumExp", ["mnistry/ways"], ["mnistry/logits"], axes=[1], keepdims=0
             ),
             helper.make_node("Softmax", ["mnistry/logits"], ["probabilities"], axis=1),
-        ]
+        ]  # fmt: skip
 
     def _stored(self, name: str, values: NDArray[np.generic]) -> str:
         self.weights.append(numpy_helper.from_array(values, f"mnistry/{name}"))

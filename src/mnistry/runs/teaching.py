@@ -182,7 +182,7 @@ def teach_as_run(
     read = teach.cross_validate(network, examples, rehearsal, seed=seed, threads=threads)
     taught = teach.teach(network, examples, rehearsal, seed=seed)
     content = network.with_bent_view(
-        taught.bend.places, taught.bend.shares, taught.kernel, taught.bias
+        taught.bend.places, taught.bend.shares, taught.kernel, taught.bias, teach.DOUBT
     )
     _verify(content, network, taught, rehearsed.images[:_CHECKED])
     judged = [test.images, others, examples.images]

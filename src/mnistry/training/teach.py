@@ -5,7 +5,8 @@ hand's digits into digits as MNIST's writers wrote them: some twenty numbers, wh
 can determine. Then the network sees each image twice, as it is and bent, and gives each digit two
 logits, "as before" and "in this hand". Only the second ten are trained, together with MNIST's own
 images and with marks that are no digit, so that nothing is forgotten. The rest of the network stays
-as it is.
+as it is. Last, each answer is mixed with a little of "any digit": a network that was trained on
+other hands is surer than it may be.
 
 Registering images to a class's principal components follows B. Moghaddam, A. Pentland:
 Probabilistic Visual Learning for Object Representation, 1997; for the Gauss-Newton method see
@@ -30,10 +31,12 @@ Floats = NDArray[np.float32]
 
 FOLDS = 4  # of the examples, for the cross-validation
 # How far examples are distorted: less than one writer's digits differ from each other.
-_DISTORTION = Distortion(rotation=7, scale=0.07, shear=0.08, shift=0.7, elastic=0.6)
+# Twice as much is better for digits that people wrote; but more digits that were all bent in one
+# way are misread, and more of MNIST is forgotten.
+_DISTORTION = Distortion(rotation=9, scale=0.09, shear=0.1, shift=0.9, elastic=0.8)
 # The maximum number of images after distorted copies are added: of all examples, and of each one;
 # the originals are included.
-_COPIES, _MOST_COPIES = 600, 6
+_COPIES, _MOST_COPIES = 600, 12
 # The bend: polynomials of this degree, and how much a strong bend costs.
 _DEGREE, _STIFFNESS = 3, 0.005
 _STEPS = (4, 4, 6)  # Gauss-Newton's steps with polynomials of degree 1, 2 and 3
@@ -41,11 +44,19 @@ _BENT_BY = 300  # the most examples that the bend is found from
 _RANK, _BLUR = 20, 1.0  # of a class's subspace; pixels
 _DESCRIBED = 250  # images that a subspace is made from
 # The last layer: what the examples weigh against the others, and what a change of a weight costs.
-_WEIGHT, _COST, _ITERATIONS = 0.2, 3e-4, 30
-# Afterwards the odds of "in this hand" are halved. Summed over five hands, 4 fewer of the 6,000
-# training images that the built-in network had not seen were misread than before teaching; without
-# this it was 3 more. Of the hands' own digits 36 were misread instead of 34.
+_WEIGHT, _COST, _ITERATIONS = 1.0, 3e-4, 30
+# The principal components of the start's features that the last layer's change may use. With 160 of
+# 1,536, learning takes a tenth of the time, and is no worse.
+_COMPONENTS = 160
+# Afterwards the odds of "in this hand" are halved. Over four hands, taught with 20 and with 100
+# digits, 7 more of 12,000 readings of training images that the built-in network had not seen were
+# wrong than before teaching; without this 15 more. Of the hands' own digits 31 were misread in both
+# ways.
 _CAUTION = np.float32(np.log(2))
+# The part of each answer that says "any digit": one digit in 500 is not what it looks like. Where
+# the built-in network is surely wrong, it is sure beyond 10,000 to 1. This part makes its loss
+# smaller on unseen hands, and by a seventh on training images of MNIST that it had not seen.
+DOUBT = 0.002
 
 
 class TeachableNetwork(Protocol):
@@ -110,6 +121,8 @@ class Rehearsal:
         ``float32``, shape ``(n, 10)``: the probabilities to keep.
     features
         The start's features of them, shape ``(n, d)``.
+    basis
+        Principal components of the features, as orthonormal columns, shape ``(d, r)``.
     subspaces
         The mean and the principal components of each digit's blurred images.
     """
@@ -117,6 +130,7 @@ class Rehearsal:
     pixels: Floats
     targets: Floats
     features: Floats
+    basis: Floats
     subspaces: Mapping[int, tuple[Floats, Floats]]
 
     @classmethod
@@ -131,7 +145,14 @@ class Rehearsal:
             int(digit): _subspace(_blurred(digits.images[labels == digit][:_DESCRIBED]))
             for digit in np.unique(labels)
         }
-        return cls(pixels, np.concatenate([known, nothing]).astype(np.float32), features, subspaces)
+        targets = np.concatenate([known, nothing]).astype(np.float32)
+        return cls(pixels, targets, features, _basis(features), subspaces)
+
+    def half(self) -> "Rehearsal":
+        """Return every second image."""
+        return dataclasses.replace(
+            self, pixels=self.pixels[::2], targets=self.targets[::2], features=self.features[::2]
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -161,7 +182,8 @@ class Taught:
     def probabilities(self, views: Floats) -> Floats:
         """Return each digit's probability, shape ``(n, 10)``."""
         both = softmax(views @ self.kernel + self.bias).astype(np.float32)
-        return both[:, :CLASSES] + both[:, CLASSES:]
+        digits = both[:, :CLASSES] + both[:, CLASSES:]
+        return digits * np.float32(1 - DOUBT) + np.float32(DOUBT / CLASSES)
 
 
 def teach(
@@ -194,8 +216,8 @@ def teach(
         np.concatenate([of_examples, of_others]),
         np.concatenate([np.tile(one_hot(labels), (copies, 1)), rehearsal.targets]),
         np.repeat(np.array([_WEIGHT / counts[0], 1 / counts[1]], np.float32), counts),
-        new.kernel,
-        new.bias,
+        new,
+        rehearsal.basis,
     )
     return Taught(bend, kernel, bias)
 
@@ -211,7 +233,8 @@ def cross_validate(
     """Read each example with a network that was taught without it.
 
     The examples are divided into four parts with the same share of every digit; `threads` of them
-    are computed at once.
+    are computed at once. Half of the rehearsal is enough here: with 1,500 or 4,000 images nearly as
+    many digits of a hand are misread; the others are needed to forget less.
 
     Returns
     -------
@@ -221,10 +244,11 @@ def cross_validate(
     labels = np.asarray(examples.labels)
     found = np.empty((len(labels), CLASSES), np.float32)
     part = _folds(labels, seed)
+    half = rehearsal.half()
 
     def read_part(number: int) -> None:
         aside, kept = part == number, part != number
-        taught = teach(start, Split(examples.images[kept], labels[kept]), rehearsal, seed=seed)
+        taught = teach(start, Split(examples.images[kept], labels[kept]), half, seed=seed)
         views = taught.views(start, examples.images[aside].astype(np.float32))
         found[aside] = taught.probabilities(views)
 
@@ -349,34 +373,45 @@ def _both_views(start: TeachableNetwork) -> tuple[Floats, Floats]:
     return kernel, np.concatenate([start.bias, start.bias])
 
 
+def _basis(features: Floats) -> Floats:
+    """Return about the first principal components of features, by subspace iteration."""
+    basis = np.linalg.qr(features[:_COMPONENTS].T)[0]
+    for _ in range(2):
+        basis = np.linalg.qr(features.T @ (features @ basis))[0]
+    return np.ascontiguousarray(basis, np.float32)
+
+
 def _fit(
-    views: Floats, targets: Floats, weights: Floats, kernel: Floats, bias: Floats
+    views: Floats, targets: Floats, weights: Floats, new: Taught, basis: Floats
 ) -> tuple[Floats, Floats]:
     """Change the second ten outputs so that the cross-entropy falls, at a cost for each change.
 
-    A digit's probability is the sum over both ways to write it.
+    A digit's probability is the sum over both ways to write it. The kernel changes only along the
+    columns of `basis`.
     """
     from scipy import optimize
 
-    first = views @ kernel + bias
-    shape = (len(kernel) + 1, CLASSES)
+    first = views @ new.kernel + new.bias
+    own, of_bent = np.split(views, 2, axis=1)
+    seen = np.concatenate([own @ basis, of_bent @ basis], axis=1)
+    shape = (seen.shape[1] + 1, CLASSES)
 
     def objective(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         change = values.reshape(shape).astype(np.float32)
-        second = first[:, CLASSES:] + views @ change[:-1] + change[-1]
+        second = first[:, CLASSES:] + seen @ change[:-1] + change[-1]
         both = softmax(np.concatenate([first[:, :CLASSES], second], axis=1)).astype(np.float32)
         digits = np.maximum(both[:, :CLASSES] + both[:, CLASSES:], 1e-9)
         loss = -(weights * (targets * np.log(digits)).sum(axis=1)).sum()
         loss += _COST / 2 * (change[:-1] ** 2).sum()
         slope = weights[:, None] * both[:, CLASSES:] * (1 - targets / digits)
-        gradient = np.concatenate([views.T @ slope + _COST * change[:-1], [slope.sum(axis=0)]])
+        gradient = np.concatenate([seen.T @ slope + _COST * change[:-1], [slope.sum(axis=0)]])
         return float(loss), gradient.ravel().astype(np.float64)
 
     found = optimize.minimize(
         objective, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B",
         options={"maxiter": _ITERATIONS},
     ).x.reshape(shape).astype(np.float32)  # fmt: skip
-    same = np.zeros_like(found)
-    change = np.concatenate([same, found], axis=1)
-    change[-1, CLASSES:] -= _CAUTION
-    return kernel + change[:-1], bias + change[-1]
+    kernel, bias = new.kernel.copy(), new.bias.copy()
+    kernel[:, CLASSES:] += np.concatenate([basis @ part for part in np.split(found[:-1], 2)])
+    bias[CLASSES:] += found[-1] - _CAUTION
+    return kernel, bias
