@@ -31,7 +31,7 @@ _OFF = 0.14
 # A second line runs along a line of at least so many walls, nowhere more pixels further off or
 # nearer than usual, and is at least this part as dark.
 _SEVERAL_WALLS, _BENT, _AS_DARK = 3, 1, 0.5
-# Where a line is not where it is expected, at most this part of its length may be missing.
+# Of a line further off than `_OFF`, at most this part of each wall may be missing.
 _GAPS = 0.2
 # A wall is missing if its strength is less than this part of its line's usual strength.
 _MISSING = 0.3
@@ -205,23 +205,20 @@ def _bands(
 def _middles(
     walls: Sequence[Values], profiles: Sequence[Values], expected: int, off: int
 ) -> list[int]:
-    """Return the place of a line at each wall.
+    """Return the place of a line at each wall: the darkest one near where it is expected.
 
-    It is the darkest one near where it is expected. Where there is none at some walls only, it is
-    further off if it runs along the whole wall there, as no digit does.
+    It may be further off if it runs along the whole wall there, as no digit's stroke does.
     """
     away = np.abs(np.arange(len(profiles[0])) - expected)
-    found = [
-        _darkest(p, int(np.where(away <= off, p - 0.01 * away, -1).argmax())) for p in profiles
-    ]
-    dark = [float(profile[place]) for profile, place in zip(profiles, found, strict=True)]
-    if np.median(dark) < _LINE:
-        return found
-    for j, wall in enumerate(walls):
-        if dark[j] < _LINE:
-            whole = np.quantile(wall, _GAPS, axis=1)
-            if whole.max() >= _LINE:
-                found[j] = int(whole.argmax())
+    found = []
+    for wall, profile in zip(walls, profiles, strict=True):
+        near = np.where(away <= off, profile - 0.01 * away, -1)
+        place = _darkest(profile, int(near.argmax()))
+        if away[place] > off and np.quantile(wall[place], _GAPS) < _LINE:
+            around = np.concatenate([[np.inf], profile, [np.inf]])
+            is_peak = (profile >= around[:-2]) & (profile >= around[2:]) & (away <= off)
+            place = int(np.where(is_peak, near, -1).argmax()) if is_peak.any() else expected
+        found.append(place)
     return found
 
 
