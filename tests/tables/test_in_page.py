@@ -123,7 +123,7 @@ def test_characters_without_a_known_place_are_spread_over_their_cell() -> None:
 
 
 def test_print_in_cells_does_not_hide_a_table_of_numbers(reader: Reader) -> None:
-    paper = page(["491", "576", "832"], wide=64)[:, MARGIN - 2 :]
+    paper = page(["495", "576", "832"], wide=64)[:, MARGIN - 2 :]
     labels = np.full((len(paper), 402), 235, np.uint8)
     for y in range(MARGIN, MARGIN + 121, SIDE):
         labels[y - 2 : y + 2, 20:] = 60
@@ -134,6 +134,6 @@ def test_print_in_cells_does_not_hide_a_table_of_numbers(reader: Reader) -> None
             where = (x, MARGIN + SIDE * i + 27)
             cv2.putText(labels, "Sample", where, cv2.FONT_HERSHEY_SIMPLEX, 0.7, 40, 2)
     found = reader.read(np.hstack([labels, paper]))
-    for line, row in zip(found.lines, ("4 9 1", "5 7 6", "8 3 2"), strict=True):
+    for line, row in zip(found.lines, ("4 9 5", "5 7 6", "8 3 2"), strict=True):
         assert all(a in ("?", b) for a, b in zip(line[-5:], row, strict=True))
     assert sum("?" not in number.text for number in found.numbers) >= 8
