@@ -120,3 +120,20 @@ def test_characters_without_a_known_place_are_spread_over_their_cell() -> None:
     digits = [mark for mark in row.marks if isinstance(mark, Digit)]
     assert [digit.confidence for digit in digits] == [0.5, 0.0]
     assert row.forms.shape == (2, 28, 28)
+
+
+def test_print_in_cells_does_not_hide_a_table_of_numbers(reader: Reader) -> None:
+    paper = page(["495", "576", "832"], wide=64)[:, MARGIN - 2 :]
+    labels = np.full((len(paper), 402), 235, np.uint8)
+    for y in range(MARGIN, MARGIN + 121, SIDE):
+        labels[y - 2 : y + 2, 20:] = 60
+    for x in range(20, 400, 95):
+        labels[MARGIN : MARGIN + 120, x : x + 4] = 60
+    for i in range(3):
+        for x in range(27, 330, 95):
+            where = (x, MARGIN + SIDE * i + 27)
+            cv2.putText(labels, "Sample", where, cv2.FONT_HERSHEY_SIMPLEX, 0.7, 40, 2)
+    found = reader.read(np.hstack([labels, paper]))
+    for line, row in zip(found.lines, ("4 9 5", "5 7 6", "8 3 2"), strict=True):
+        assert all(a in ("?", b) for a, b in zip(line[-5:], row, strict=True))
+    assert sum("?" not in number.text for number in found.numbers) >= 8

@@ -28,6 +28,11 @@ _FAINT = 0.22
 _DARK = 0.55
 # A line lies within this part of a row from where it was found.
 _OFF = 0.14
+# A second line runs along a line of at least so many walls, nowhere more pixels further off or
+# nearer than usual, and is at least this part as dark.
+_SEVERAL_WALLS, _BENT, _AS_DARK = 3, 1, 0.5
+# Of a line further off than `_OFF`, at most this part of each wall may be missing.
+_GAPS = 0.2
 # A wall is missing if its strength is less than this part of its line's usual strength.
 _MISSING = 0.3
 # Lines are thinner than this part of a row.
@@ -164,35 +169,110 @@ def _bands(
     band = np.zeros(strength.shape, bool)
     peaks = np.zeros((len(rows), len(columns) - 1))
     for i, row in enumerate(rows):
-        top, bottom = max(0, row - off), min(len(strength), row + off + 1)
-        for j, (left, right) in enumerate(pairwise(columns)):
+        # A line may bend further than it is off elsewhere, and a second one may run along it.
+        top, bottom = max(0, row - 2 * off), min(len(strength), row + 2 * off + 1)
+        walls = []
+        for left, right in pairwise(columns):
             inset = min(4, (right - left) // 6)
-            profile = np.median(strength[top:bottom, left + inset : right - inset], axis=1)
-            middle = int((profile - 0.01 * np.abs(np.arange(top, bottom) - row)).argmax())
-            peak = float(profile[middle])
+            walls.append(strength[top:bottom, left + inset : right - inset])
+        profiles = [np.median(wall, axis=1) for wall in walls]
+        middles = _middles(walls, profiles, row - top, off)
+        places = _with_double(profiles, middles, thickest)
+        for j, (left, right) in enumerate(pairwise(columns)):
+            profile = profiles[j]
+            peak = float(profile[middles[j]])
             peaks[i, j] = peak
             if peak < _LINE:
                 continue
-            least = max(0.08, 0.15 * peak)
-            first = last = middle
-            while first > max(0, middle - thickest) and profile[first - 1] > least:
-                first -= 1
-            while last + 1 < min(len(profile), middle + thickest + 1) and profile[last + 1] > least:
-                last += 1
             reach = 5
             a, b = max(0, left - reach), min(strength.shape[1], right + reach)
             if j == 0:
                 a = 0
             if j == len(columns) - 2:
                 b = strength.shape[1]
-            high = slice(max(0, top + first - 1), top + last + 2)
-            inner = slice(left + reach, max(left + reach, right - reach))
-            ink = strength[high, inner] > (1 + peak) / 2
-            band[high, a:b] = True
-            if peak < _DARK:  # ink on the line is darker
-                band[high, inner] = ~ink
+            for place in places[j]:
+                first, last = _thickness(profile, place, thickest)
+                high = slice(max(0, top + first - 1), top + last + 2)
+                inner = slice(left + reach, max(left + reach, right - reach))
+                ink = strength[high, inner] > (1 + peak) / 2
+                band[high, a:b] = True
+                if peak < _DARK:  # ink on the line is darker
+                    band[high, inner] = ~ink
     usual = np.median(peaks, axis=1, keepdims=True)
     return band, peaks / np.maximum(usual, 1e-3)
+
+
+def _middles(
+    walls: Sequence[Values], profiles: Sequence[Values], expected: int, off: int
+) -> list[int]:
+    """Return the place of a line at each wall: the darkest one near where it is expected.
+
+    It may be further off if it runs along the whole wall there, as no digit's stroke does.
+    """
+    away = np.abs(np.arange(len(profiles[0])) - expected)
+    found = []
+    for wall, profile in zip(walls, profiles, strict=True):
+        near = np.where(away <= off, profile - 0.01 * away, -1)
+        place = _darkest(profile, int(near.argmax()))
+        if away[place] > off and np.quantile(wall[place], _GAPS) < _LINE:
+            around = np.concatenate([[np.inf], profile, [np.inf]])
+            is_peak = (profile >= around[:-2]) & (profile >= around[2:]) & (away <= off)
+            place = int(np.where(is_peak, near, -1).argmax()) if is_peak.any() else expected
+        found.append(place)
+    return found
+
+
+def _darkest(profile: Values, place: int) -> int:
+    """Go from a place to the darkest one of the same line."""
+    while place > 0 and profile[place - 1] > profile[place]:
+        place -= 1
+    while place + 1 < len(profile) and profile[place + 1] > profile[place]:
+        place += 1
+    return place
+
+
+def _with_double(
+    profiles: Sequence[Values], middles: Sequence[int], thickest: int
+) -> list[list[int]]:
+    """Return for each wall the places of its line, and of others that run along it everywhere.
+
+    A double rule is such a pair: at most walls both lines are equally far apart.
+
+    Parameters
+    ----------
+    profiles, middles
+        For each wall the strength from above the line to below it, and the line's place in it.
+    thickest
+        What is no further away than this belongs to the line itself.
+    """
+    places = [[middle] for middle in middles]
+    if len(profiles) < _SEVERAL_WALLS:
+        return places
+    far = len(profiles[0])
+    aligned = np.zeros((len(profiles), 2 * far + 1))
+    for values, profile, middle in zip(aligned, profiles, middles, strict=True):
+        values[far - middle : 2 * far - middle] = profile
+    usual = np.median(aligned, axis=0)
+    is_dark = usual > max(_LINE, _AS_DARK * usual[far])
+    is_dark[far - thickest : far + thickest + 1] = False
+    is_peak = (usual >= np.roll(usual, 1)) & (usual > np.roll(usual, -1))
+    for own, profile, middle in zip(places, profiles, middles, strict=True):
+        for place in (np.flatnonzero(is_dark & is_peak) - far + middle).tolist():
+            near = np.arange(max(0, place - _BENT), min(far, place + _BENT + 1))
+            if len(near) and profile[near].max() >= _LINE:
+                own.append(int(near[profile[near].argmax()]))
+    return places
+
+
+def _thickness(profile: Values, middle: int, thickest: int) -> tuple[int, int]:
+    """Return the first and the last row of the line in whose middle this row is."""
+    least = max(0.08, 0.15 * float(profile[middle]))
+    first = last = middle
+    while first > max(0, middle - thickest) and profile[first - 1] > least:
+        first -= 1
+    while last + 1 < min(len(profile), middle + thickest + 1) and profile[last + 1] > least:
+        last += 1
+    return first, last
 
 
 def _without(strength: Values, across: NDArray[np.bool_], down: NDArray[np.bool_]) -> Values:

@@ -5,7 +5,7 @@ cell alone.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,16 +20,29 @@ from mnistry.reading.ink import find_ink
 from mnistry.reading.result import Candidate, DetailedReading, Digit, Sign
 from mnistry.reading.rows import row_of
 from mnistry.tables.cells import Patch, Sheet
-from mnistry.tables.reader import DetailedTable, Line, around, in_picture, read_in_detail
+from mnistry.tables.grids import Grid
+from mnistry.tables.reader import (
+    DetailedTable,
+    Line,
+    around,
+    cell_texts,
+    in_picture,
+    read_in_detail,
+)
 
-# The tables are used only if at least this many cells were read without a `?`, and at least this
-# part of the cells that are not empty.
-_LEAST_CELLS, _LEAST_PART = 4, 0.5
+# A cell is square if its long side is at most this many times the short one.
+_SQUARE = 1.4
+# The tables are used only if at least this many cells were read without a `?`, at least this part
+# of those that are not empty, and more than this many times as many digits as without the tables.
+# Square cells may be squared paper, which divides numbers; of others many may hold print.
+_LEAST_CELLS = 4
+_LEAST_OF_SQUARES, _MORE_OF_SQUARES = 0.5, 1.0
+_LEAST_OF_OTHERS, _MORE_OF_OTHERS = 0.25, 0.9
 # A grid of more cells is squared paper.
 _MOST_CELLS = 1500
-# The cells are boxes for single digits if their long side is at most this many times the short one
-# and at most this part of them seem to hold more, such as a digit that was taken for two marks.
-_SQUARE, _UNUSUAL = 1.4, 0.1
+# Square cells are boxes for single digits if at most this part of them seem to hold more, such as a
+# digit that was taken for two marks.
+_UNUSUAL = 0.1
 
 # On squared paper more than this part of the marks cross a wall. A mark crosses it if it reaches
 # further than this part of a cell's short side on both of the wall's sides. Marks lower than this
@@ -70,13 +83,17 @@ def with_tables(reader: Reader, page: Page, found: DetailedReading) -> DetailedR
         those of `found`. It is `found` itself if the tables' cells were not read better.
     """
     tables = [
-        one for one in read_in_detail(reader, page, _MOST_CELLS) if _is_written_in_cells(one.sheet)
-    ]
-    texts = [cell.text for one in tables for row in one.table.rows for cell in row if cell.text]
-    boxes = [one.table.box for one in tables]
-    inside, outside = _split(found, boxes)
-    sure = _count_sure(texts)
-    if sure < max(_LEAST_CELLS, _LEAST_PART * len(texts)) or sure <= _count_sure(inside):
+        one for one in read_in_detail(reader, page, _MOST_CELLS)
+        if not _is_square(one.grid) or _is_written_in_cells(one.sheet)
+    ]  # fmt: skip
+    texts = cell_texts(tables)
+    inside, outside = _split(found, [one.table.box for one in tables])
+    least, more = _LEAST_OF_OTHERS, _MORE_OF_OTHERS
+    if any(_is_square(one.grid) for one in tables):
+        least, more = _LEAST_OF_SQUARES, _MORE_OF_SQUARES
+    sure, sure_without = ([text for text in some if "?" not in text] for some in (texts, inside))
+    is_better = _count_digits(sure) > more * _count_digits(sure_without)
+    if len(sure) < max(_LEAST_CELLS, least * len(texts)) or not is_better:
         return found
     rows = [row for one in tables for row in _rows(one)]
     rows = sorted([*rows, *outside], key=lambda row: row.y)
@@ -108,9 +125,9 @@ def _is_written_in_cells(sheet: Sheet) -> bool:
     return int(crossing.sum()) <= _CROSSING * len(boxes)
 
 
-def _count_sure(texts: Sequence[str]) -> int:
-    """Return how many texts have no ``?``."""
-    return sum("?" not in text for text in texts)
+def _count_digits(texts: Iterable[str]) -> int:
+    """Return how many digits there are, however they are divided into numbers."""
+    return sum(character.isdigit() for text in texts for character in text)
 
 
 def _split(found: DetailedReading, tables: Sequence[Box]) -> tuple[list[str], list[_Row]]:
@@ -185,16 +202,20 @@ def _rows(one: DetailedTable) -> Iterator[_Row]:
             yield _Row(y, marks, np.concatenate(forms), np.concatenate(probabilities))
 
 
-def _is_of_boxes(one: DetailedTable) -> bool:
-    """Whether the cells are nearly square, and most hold a single character."""
-    lengths = [len(cell.text) for row in one.table.rows for cell in row if cell.text]
-    if sum(length > 1 for length in lengths) > _UNUSUAL * len(lengths):
-        return False
+def _is_square(grid: Grid) -> bool:
+    """Whether the cells are nearly square."""
     high, wide = (
-        float(np.median(np.hypot(*np.moveaxis(np.diff(one.grid.points, axis=axis), -1, 0))))
+        float(np.median(np.hypot(*np.moveaxis(np.diff(grid.points, axis=axis), -1, 0))))
         for axis in (0, 1)
     )
     return max(high, wide) <= _SQUARE * min(high, wide)
+
+
+def _is_of_boxes(one: DetailedTable) -> bool:
+    """Whether the cells are nearly square, and most hold a single character."""
+    lengths = [len(text) for text in cell_texts([one])]
+    several = sum(length > 1 for length in lengths)
+    return several <= _UNUSUAL * len(lengths) and _is_square(one.grid)
 
 
 def _marks(one: DetailedTable, i: int, j: int, lines: Sequence[Line]) -> _Row:

@@ -112,20 +112,20 @@ def _read(reader: Reader, page: Upright, most_cells: float) -> list[DetailedTabl
     ]
 
 
-def _texts(tables: Sequence[DetailedTable]) -> list[str]:
+def cell_texts(tables: Sequence[DetailedTable]) -> list[str]:
     """Return what stands in the cells that are not empty."""
     return [cell.text for one in tables for row in one.table.rows for cell in row if cell.text]
 
 
 def _is_doubtful(tables: Sequence[DetailedTable]) -> bool:
     """Whether several cells, and a large part of all, are unclear: the page may lie sideways."""
-    texts = _texts(tables)
+    texts = cell_texts(tables)
     return sum("?" in text for text in texts) > max(_SEVERAL, _DOUBT * len(texts))
 
 
 def _sure(tables: Sequence[DetailedTable]) -> int:
     """Return how many cells were read, less those that were not."""
-    return sum(-1 if "?" in text else 1 for text in _texts(tables))
+    return sum(-1 if "?" in text else 1 for text in cell_texts(tables))
 
 
 def _quarters(reader: Reader, sheet: Sheet) -> int:
