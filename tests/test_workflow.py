@@ -28,12 +28,12 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_train_evaluate_and_predict_on_real_mnist(
     mnist: dict[str, np.ndarray], mnist_home: Path, optimized: None, tmp_path: Path
 ) -> None:
-    trained = run("train", "--epochs", 1, "--seed", 1, "--json", cwd=tmp_path)
+    trained = run("train", "--epochs", 2, "--seed", 1, "--json", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     value = json.loads(trained.stdout)
     assert value["data"]["name"] == "mnist"
     assert re.fullmatch(r"runs/\d{8}-\d{6}-custom-s1", value["run"])
-    assert value["test_accuracy"] > 0.94
+    assert value["test_accuracy"] > 0.96
     assert "469 steps" in trained.stderr
     evaluated = run("evaluate", value["run"], "--json", cwd=tmp_path)
     assert json.loads(evaluated.stdout)["accuracy"] == value["test_accuracy"]

@@ -667,7 +667,7 @@ FORMS = {
                           folders("{part}/{label}/{i}.png", train="training", test="Testing")),
     "folder_below": Form("… with the splits inside each class", "`0/train/ …`, `0/test/ …`",
                          folders("{label}/{part}/{i}.png")),
-    "folder_nested": Form("… inside another folder, as of archives", "`mnist_png/train/0/ …`",
+    "folder_nested": Form("… inside another folder, as in archives", "`mnist_png/train/0/ …`",
                           folders("mnist_png/{part}/{label}/{i}.png")),
     "folder_words": Form("… named with a word and a number", "`digit_3/`, `class3/`, `03/`",
                          folders("{label}/{i}.png", lambda k: f"digit_{k}", train=""), parts=ONE),

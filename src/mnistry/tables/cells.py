@@ -28,10 +28,10 @@ _FAINT = 0.22
 _DARK = 0.55
 # A line lies within this part of a row from where it was found.
 _OFF = 0.14
-# A second line runs along a line of at least so many walls, nowhere more pixels further off or
-# nearer than usual, and is at least this part as dark.
+# The second line of a double rule is looked for where a line has at least so many walls. Their
+# distance varies by at most so many pixels, and the second is at least this part as dark.
 _SEVERAL_WALLS, _BENT, _AS_DARK = 3, 1, 0.5
-# Of a line further off than `_OFF`, at most this part of each wall may be missing.
+# A line may be further off than `_OFF` if at most this part of the wall is missing there.
 _GAPS = 0.2
 # A wall is missing if its strength is less than this part of its line's usual strength.
 _MISSING = 0.3
@@ -177,7 +177,7 @@ def _bands(
             walls.append(strength[top:bottom, left + inset : right - inset])
         profiles = [np.median(wall, axis=1) for wall in walls]
         middles = _middles(walls, profiles, row - top, off)
-        places = _with_double(profiles, middles, thickest)
+        places = _line_places(profiles, middles, thickest)
         for j, (left, right) in enumerate(pairwise(columns)):
             profile = profiles[j]
             peak = float(profile[middles[j]])
@@ -231,12 +231,12 @@ def _darkest(profile: Values, place: int) -> int:
     return place
 
 
-def _with_double(
+def _line_places(
     profiles: Sequence[Values], middles: Sequence[int], thickest: int
 ) -> list[list[int]]:
-    """Return for each wall the places of its line, and of others that run along it everywhere.
+    """Return for each wall the place of its line, and then of the second line of a double rule.
 
-    A double rule is such a pair: at most walls both lines are equally far apart.
+    The lines of a double rule are equally far apart at most walls.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def _with_double(
 
 
 def _thickness(profile: Values, middle: int, thickest: int) -> tuple[int, int]:
-    """Return the first and the last row of the line in whose middle this row is."""
+    """Return the first and the last row of the line around this row."""
     least = max(0.08, 0.15 * float(profile[middle]))
     first = last = middle
     while first > max(0, middle - thickest) and profile[first - 1] > least:

@@ -5,7 +5,7 @@ cell alone.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -125,7 +125,7 @@ def _is_written_in_cells(sheet: Sheet) -> bool:
     return int(crossing.sum()) <= _CROSSING * len(boxes)
 
 
-def _count_digits(texts: Iterable[str]) -> int:
+def _count_digits(texts: Sequence[str]) -> int:
     """Return how many digits there are, however they are divided into numbers."""
     return sum(character.isdigit() for text in texts for character in text)
 
