@@ -86,7 +86,7 @@ def test_a_task_that_takes_too_long_is_given_up_once_and_its_worker_replaced(
 def test_a_request_that_would_wait_too_long_is_refused_with_the_seconds_to_wait(
     drawing: bytes,
 ) -> None:
-    photo = Task("tables", drawing, 1, ("tables",))
+    photo = Task("read", drawing.ljust(90_000, b"\0"), 1, FIELDS)
 
     async def work(made: Workers) -> None:
         made.check_room(photo)
@@ -96,7 +96,7 @@ def test_a_request_that_would_wait_too_long_is_refused_with_the_seconds_to_wait(
             made.check_room(photo)
         assert caught.value.status_code == 503
         headers = caught.value.headers or {}
-        assert headers["Retry-After"] == "4"  # 100 of 0.05 s for one worker, of which 1 s may wait
+        assert headers["Retry-After"] == "5"  # 100 of 0.05 s; 0.7 s may wait
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
