@@ -22,6 +22,9 @@ from mnistry.version import __version__ as __version__
 # Keras writes one by itself, with another backend in it.
 if "keras" not in sys.modules:
     os.environ.setdefault("KERAS_BACKEND", "jax")
+# Otherwise ONNX Runtime keeps telemetry in the user's home, with names of programs and models, to
+# send it. It must be set before its import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from mnistry.augmentation.distort import Distortion

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +224,14 @@ def test_threads_do_not_wait_in_a_busy_loop(tmp_path: Path) -> None:
     path.write_bytes(make_model().SerializeToString())
     options = onnx_session.open_session(path).get_session_options()
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_onnx_runtime_notes_nothing_in_the_home_and_so_has_nothing_to_send(tmp_path: Path) -> None:
+    ours = ("ORT_DISABLE_TELEMETRY", "GITHUB_ACTIONS", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    subprocess.run(
+        [sys.executable, "-c", "from mnistry.reading.built_in import SHIPPED\n"
+         "from mnistry.inference.onnx_session import open_session\nopen_session(SHIPPED)"],
+        env={**environment, "HOME": str(tmp_path)}, check=True,
+    )  # fmt: skip
+    assert not list(tmp_path.rglob("*onnxruntime*"))
