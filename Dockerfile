@@ -3,7 +3,10 @@ FROM python:3.13-slim AS packages
 COPY requirements/container/serve.txt /
 RUN pip install --no-cache-dir --require-hashes --target /packages --requirement serve.txt
 COPY src/mnistry /packages/mnistry
-RUN python -m compileall -q -j 0 /packages
+# Without the packages' tests, and ONNX Runtime's library for C: the one for Python has all of it.
+RUN find /packages -type d -name tests -prune -exec rm -r {} + \
+    && rm /packages/onnxruntime/capi/libonnxruntime.so.* \
+    && python -m compileall -q -j 0 /packages
 
 FROM python:3.13-slim
 COPY --from=packages /packages /packages

@@ -69,7 +69,7 @@ def test_it_reads_a_picture_without_root_and_without_writing(container: str) -> 
 
 def test_it_has_no_more_than_it_needs(container: str) -> None:
     with subprocess.Popen(["docker", "save", TAG], stdout=subprocess.PIPE) as saving:  # noqa: S607
-        compress = zlib.compressobj(1)
+        compress = zlib.compressobj()
         assert saving.stdout is not None
         blocks = iter(functools.partial(saving.stdout.read, 1 << 20), b"")
         size = sum(len(compress.compress(block)) for block in blocks)
