@@ -16,7 +16,7 @@ from mnistry.runs import experiment
 from mnistry.runs.directory import Run, Status
 
 COMMAND = [sys.executable, "-m", "mnistry"]
-LONG = ["train", "--data", "sample", "--units", "16", "--epochs", "100"]
+LONG = ["train", "--data", "sample", "--units", "16", "--epochs", "50"]
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,7 @@ def interrupted(signal_: int, epoch: int, *arguments: object, cwd: Path) -> tupl
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith(f"epoch {epoch:3}/100"):
+            if line.startswith(f"epoch {epoch:2}/50"):
                 process.send_signal(signal_)
                 break
         rest = process.stderr.read()
@@ -60,7 +60,7 @@ def test_fault_64_an_interrupted_training_is_saved_and_goes_on(tmp_path: Path) -
     run = tmp_path / "run"
     for signal_, code, epoch, arguments in (
         (signal.SIGINT, 130, 3, (*LONG, "-o", "run")),
-        (signal.SIGTERM, 143, 50, ("train", "--resume", "run")),
+        (signal.SIGTERM, 143, 25, ("train", "--resume", "run")),
     ):
         ended, said = interrupted(signal_, epoch, *arguments, cwd=tmp_path)
         assert ended == code
@@ -77,7 +77,7 @@ def test_fault_64_an_interrupted_training_is_saved_and_goes_on(tmp_path: Path) -
         *(([epoch.loss for epoch in run.epochs()], run.onnx_path.read_bytes()) for run in runs),
         strict=True,
     )
-    assert len(losses[0]) == 100
+    assert len(losses[0]) == 50
     assert losses[0] == losses[1]
     assert networks[0] == networks[1]
 
