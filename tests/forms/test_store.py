@@ -298,9 +298,9 @@ def test_adding_a_page_with_a_serial_costs_the_same_in_a_large_batch() -> None:
             nonlocal done
             done += 1
 
-        store._database.set_progress_handler(count, 100)
+        store._database._connection.set_progress_handler(count, 100)
         store.add_page(store.add_file(f"{number}.png", str(number)), page(serial=number))
-        store._database.set_progress_handler(None, 0)
+        store._database._connection.set_progress_handler(None, 0)
         return done
 
     with Store(None) as store:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from mnistry.errors import DataError, ResourceError, UsageError
 from mnistry.forms.answers import OK, Answer, Value
+from mnistry.forms.database import Database, reads
 from mnistry.forms.placement import Placement
 from mnistry.forms.records import (
     BLANK,
@@ -40,47 +41,12 @@ from mnistry.forms.records import (
 from mnistry.forms.rules import Key
 from mnistry.system import files
 
-FORMAT = 2
-_FILE, _PICTURES, DIFFERENCES = "batch.sqlite", "pictures", "differences"
-# Seconds to wait for another process that writes.
-_WAIT = 60.0
+_PICTURES, DIFFERENCES = "pictures", "differences"
 # Two scans show the same sheet if their ink, of more than the second value in 255, correlates at
 # least this much; and the least sum of ink at which that says anything: that of three digits.
 _SAME, _INKED, _SOME_INK = 0.8, 12, 15.0
 # How many pages are compared at once.
 _AT_ONCE = 16
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS files (
-    id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE,
-    pages INTEGER, version TEXT);
-CREATE TABLE IF NOT EXISTS sheets (id INTEGER PRIMARY KEY, serial INTEGER);
-CREATE TABLE IF NOT EXISTS pages (
-    id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files, number INTEGER NOT NULL,
-    sheet INTEGER REFERENCES sheets, page INTEGER, turned INTEGER, same_as INTEGER,
-    problem TEXT, problems TEXT NOT NULL, pattern BLOB, picture TEXT, paper TEXT,
-    UNIQUE (file, number));
-CREATE TABLE IF NOT EXISTS fields (
-    sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL, row INTEGER NOT NULL,
-    name TEXT NOT NULL, text TEXT NOT NULL, value TEXT NOT NULL, confidence REAL NOT NULL,
-    status TEXT NOT NULL, why TEXT, candidates TEXT NOT NULL, box TEXT NOT NULL,
-    page INTEGER NOT NULL, is_contested INTEGER NOT NULL, PRIMARY KEY (sheet, tbl, row, name));
-CREATE TABLE IF NOT EXISTS decisions (
-    id INTEGER PRIMARY KEY, sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL,
-    row INTEGER NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL, value TEXT NOT NULL,
-    problem TEXT, how TEXT NOT NULL, who TEXT NOT NULL, at REAL NOT NULL, undone REAL);
-CREATE TABLE IF NOT EXISTS audits (
-    id INTEGER PRIMARY KEY, sheet INTEGER NOT NULL REFERENCES sheets, tbl TEXT NOT NULL,
-    row INTEGER NOT NULL, name TEXT NOT NULL, read TEXT NOT NULL, text TEXT, value TEXT,
-    problem TEXT, who TEXT, at REAL, UNIQUE (sheet, tbl, row, name));
-CREATE TABLE IF NOT EXISTS placements (
-    id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files, number INTEGER NOT NULL,
-    page INTEGER, serial INTEGER, points TEXT NOT NULL, paper TEXT NOT NULL, before TEXT,
-    who TEXT NOT NULL, at REAL NOT NULL, undone REAL);
-CREATE INDEX IF NOT EXISTS sheets_by_serial ON sheets (serial);
-CREATE INDEX IF NOT EXISTS pages_by_sheet ON pages (sheet);
-"""
 
 # SQLite's errors that do not mean that the batch is damaged, and what to do about each.
 _HINDERED = {
@@ -158,35 +124,7 @@ class Store:
 
     def __init__(self, folder: Path | None, *, must_exist: bool = False) -> None:
         self.folder = folder
-        if folder is not None:
-            _prepare(folder, must_exist=must_exist)
-        where: str | Path = ":memory:" if folder is None else folder / _FILE
-        with _our_errors(folder):
-            self._database = sqlite3.connect(
-                where, timeout=_WAIT, isolation_level=None, check_same_thread=False
-            )
-            if folder is not None:
-                (folder / _FILE).chmod(0o600)
-            self._database.execute("PRAGMA secure_delete = ON")
-            self._database.execute("PRAGMA foreign_keys = ON")
-            # EXTRA also flushes the folder from which the journal was removed: with FULL a power
-            # cut may bring it back, and so undo the last transaction.
-            self._database.execute("PRAGMA synchronous = EXTRA")
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._database.execute(statement)
-                columns = self._database.execute("PRAGMA table_info(pages)")
-                if "paper" not in {name for _, name, *_ in columns}:  # made by an earlier build
-                    self._database.execute("ALTER TABLE pages ADD COLUMN paper TEXT")
-                self._database.execute(
-                    "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),)
-                )
-            known = self.meta("format")
-        if known != str(FORMAT):
-            raise DataError(
-                f"a batch of format {known}", where=folder, expected=f"format {FORMAT}",
-                remedy="use the mnistry that made it, or read the scans into a new folder",
-            )  # fmt: skip
+        self._database = Database(folder, must_exist=must_exist)
 
     def __enter__(self) -> Self:
         return self
@@ -194,19 +132,7 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with _our_errors(self.folder):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:  # SQLite ends it by itself if the disk is full
-                    self._database.execute("ROLLBACK")
-                raise
-
-    @_reads
+    @reads
     def meta(self, name: str) -> str | None:
         """Return what was noted under a name; None if nothing was."""
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
@@ -214,10 +140,10 @@ class Store:
 
     def set_meta(self, name: str, value: str) -> None:
         """Note something under a name."""
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
-    @_reads
+    @reads
     def metas(self, beginning: str) -> list[str]:
         """Return what was noted under names with this beginning, in the order of noting."""
         rows = self._database.execute("SELECT name, value FROM meta ORDER BY rowid")
@@ -225,7 +151,7 @@ class Store:
 
     def add_file(self, path: str | Path, sha256: str) -> int:
         """Return the number of a file, which is added if its content is new."""
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute(
                 "INSERT OR IGNORE INTO files (path, sha256) VALUES (?, ?)",
                 (files.path_text(path), sha256),
@@ -233,25 +159,25 @@ class Store:
         row = self._database.execute("SELECT id FROM files WHERE sha256 = ?", (sha256,)).fetchone()
         return int(row[0])
 
-    @_reads
+    @reads
     def path_of(self, file: int) -> str:
         """Return the path under which a file was first given, as `files.path_text` writes it."""
         row = self._database.execute("SELECT path FROM files WHERE id = ?", (file,)).fetchone()
         return str(row[0])
 
-    @_reads
+    @reads
     def files(self) -> list[tuple[int, str, str, str | None]]:
         """Return the number, path, SHA-256 and version of each file, in the order of adding."""
         rows = self._database.execute("SELECT id, path, sha256, version FROM files ORDER BY id")
         return [(row[0], os.fsdecode(row[1].encode()), *row[2:]) for row in rows]
 
-    @_reads
+    @reads
     def is_done(self, file: int, version: str) -> bool:
         """Whether all pages of a file were read by this version of the form."""
         row = self._database.execute("SELECT version FROM files WHERE id = ?", (file,)).fetchone()
         return bool(row[0] == version)
 
-    @_reads
+    @reads
     def was_read(self, file: int) -> bool:
         """Whether all pages of a file were read, by any version of the form."""
         row = self._database.execute("SELECT version FROM files WHERE id = ?", (file,)).fetchone()
@@ -259,12 +185,12 @@ class Store:
 
     def finish_file(self, file: int, pages: int, version: str) -> None:
         """Note that all pages of a file were read."""
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute(
                 "UPDATE files SET pages = ?, version = ? WHERE id = ?", (pages, version, file)
             )
 
-    @_reads
+    @reads
     def has_page(self, file: int, number: int) -> bool:
         """Whether a page has been added."""
         found = self._database.execute(
@@ -283,7 +209,7 @@ class Store:
             If the page that a person places was placed meanwhile.
         """
         picture = self._write_picture(new.picture)
-        with self._transaction():
+        with self._database.transaction():
             row = self._database.execute(
                 "SELECT id, sheet, picture, problem FROM pages WHERE file = ? AND number = ?",
                 (file, new.number),
@@ -333,7 +259,7 @@ class Store:
             ),
         )  # fmt: skip
 
-    @_reads
+    @reads
     def placement(self, file: int, number: int) -> Placement | None:
         """Return what a person says of a page that was set aside; None if nobody said anything."""
         return self._placement(file, number)
@@ -349,7 +275,7 @@ class Store:
         page, serial, points, *rest = row
         return Placement(page, serial, tuple(map(tuple, json.loads(points))), *rest)
 
-    @_reads
+    @reads
     def unplaced(self) -> list[Unplaced]:
         """Return the pages that a person may place: not those that are blank."""
         rows = self._database.execute(
@@ -456,14 +382,14 @@ class Store:
         return name
 
     @property
-    @_reads
+    @reads
     def version(self) -> int:
         """A number that changes when another process has written to the batch."""
         return int(self._database.execute("PRAGMA data_version").fetchone()[0])
 
     def decide(self, sheet: int, key: Key, decision: Decision) -> None:
         """Add a person's decision about a field; it is on disk when this returns."""
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute(
                 "INSERT INTO decisions (sheet, tbl, row, name, text, value, problem, how, who, at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -488,7 +414,7 @@ class Store:
             If somebody has decided about fields of that page since.
         """
         picture = None
-        with self._transaction():
+        with self._database.transaction():
             decided = self._database.execute(
                 "SELECT at, id, sheet, tbl, row, name FROM decisions WHERE who = ? AND undone IS"
                 " NULL ORDER BY id DESC LIMIT 1",
@@ -542,7 +468,7 @@ class Store:
         )
         return page, picture
 
-    @_reads
+    @reads
     def decisions(self, sheet: int, key: Key) -> list[Decision]:
         """Return all decisions about a field that were not taken back, the earliest first."""
         rows = self._database.execute(
@@ -554,13 +480,13 @@ class Store:
 
     def draw(self, fields: Iterable[tuple[int, Key, Value]]) -> None:
         """Add fields to the audit: their sheets, keys and what was read."""
-        with self._transaction():
+        with self._database.transaction():
             self._database.executemany(
                 "INSERT INTO audits (sheet, tbl, row, name, read) VALUES (?, ?, ?, ?, ?)",
                 [(sheet, *key, json.dumps(_plain(value))) for sheet, key, value in fields],
             )
 
-    @_reads
+    @reads
     def drawn(self) -> list[Drawn]:
         """Return the fields of the audit, in the order of drawing."""
         return [
@@ -583,13 +509,13 @@ class Store:
         if typed is not None:
             value = json.dumps(_plain(typed.value))
             values = (typed.text, value, typed.problem, typed.who, time.time())
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute(
                 "UPDATE audits SET text = ?, value = ?, problem = ?, who = ?, at = ? WHERE id = ?",
                 (*values, number),
             )
 
-    @_reads
+    @reads
     def sheets(self) -> list[Sheet]:
         """Return all sheets, in the order in which their first page was added."""
         pages: dict[int | None, list[Page]] = {}
@@ -620,7 +546,7 @@ class Store:
             for sheet, serial in self._database.execute("SELECT id, serial FROM sheets ORDER BY id")
         ]  # fmt: skip
 
-    @_reads
+    @reads
     def set_aside(self) -> list[Page]:
         """Return the pages in no sheet, and those that could not be placed when read again."""
         return [page for sheet, page in self._pages() if sheet is None or page.problem]
@@ -662,7 +588,7 @@ class Store:
         int
             How many pictures there were.
         """
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute("UPDATE pages SET pattern = NULL, picture = NULL")
         self._database.execute("VACUUM")
         if self.folder is None:
@@ -673,23 +599,6 @@ class Store:
         for picture in pictures:
             picture.unlink(missing_ok=True)
         return len(pictures)
-
-
-def _prepare(folder: Path, *, must_exist: bool) -> None:
-    """Make the folder, or check that it is a batch; let only its owner read it."""
-    if not (folder / _FILE).is_file():
-        if must_exist:
-            raise UsageError(
-                "not a batch", where=folder, remedy="mnistry form read FORM.toml SCANS --batch DIR"
-            )
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(
-                "not empty, and not a batch", where=folder, remedy="give a new folder with --batch"
-            )
-    if not folder.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.fsync_folder(folder.parent)
-    folder.chmod(0o700)
 
 
 def _is_same(patterns: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
