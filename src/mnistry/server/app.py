@@ -56,6 +56,8 @@ def protect(app: Guarded, access: Access | None, picture_paths: tuple[str, ...] 
     `picture_paths`, beside those of `routes`, may be as large as pictures.
     """
     app.access = access or Access()
+    # The address of a redirection would lack the root path.
+    app.router.redirect_slashes = False
     errors.add_handlers(app)
     own = tuple(_PREFIX + kind for kind in (*FIELDS, FORM))
     app.add_middleware(BodyLimits, picture_paths=(*own, *picture_paths))
