@@ -79,6 +79,13 @@ def test_an_answer_has_the_fields_that_are_asked_for(client: TestClient, drawing
     assert "preview" not in client.post("/api/read?fields=all", content=drawing).json()
 
 
+def test_parameters_may_be_repeated_as_libraries_send_lists(client: TestClient) -> None:
+    query = {"fields": ["text", "width"], "pages": ["1", "3"]}
+    found = client.post("/api/read", params=query, content=pdf(3)).json()["results"]
+    assert [one["page"] for one in found] == [1, 3]
+    assert found[0].keys() == {"index", "page", "text", "width"}
+
+
 def test_a_preview_of_each_page_is_sent_if_it_is_asked_for(client: TestClient) -> None:
     answer = client.post("/api/read?fields=all,preview", content=pdf(2)).json()
     for one in answer["results"]:

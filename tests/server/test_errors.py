@@ -8,6 +8,8 @@ from mnistry.errors import DataError, MnistryError, ModelError, ResourceError
 from mnistry.server.app import create
 from mnistry.server.in_process import InProcess
 
+PAGE = b"P2 40 30 255 " + 1200 * b"255 "
+
 
 @pytest.mark.parametrize(
     ("error", "status", "expected"),
@@ -57,3 +59,30 @@ def test_a_library_error_is_answered_without_the_servers_paths(
     assert response.status_code == status
     assert response.json() == {"error": expected}
     assert "eva" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "kind"),
+    [
+        ("/api/read", b"", "image/png"),
+        ("/api/read", b"", "application/json"),
+        ("/api/read", b"a text", "image/png"),
+        ("/api/read", b"PK\x05\x06" + bytes(18), "image/png"),
+        ("/api/read", b"\x89HDF\r\n\x1a\n" + bytes(90), "image/png"),
+        ("/api/read", b"name=page.png&send=Send", "application/x-www-form-urlencoded"),
+        ("/api/read?pages=x", PAGE, "image/png"),
+        ("/api/read?pages=2", PAGE, "image/png"),
+        ("/api/read?fields=a", PAGE, "image/png"),
+        ("/api/read?a=b", PAGE, "image/png"),
+        ("/api/write", PAGE, "image/png"),
+        ("/docs", PAGE, "image/png"),
+    ],
+)
+def test_every_error_has_what_was_expected_and_a_remedy_that_a_client_can_follow(
+    client: TestClient, path: str, content: bytes, kind: str
+) -> None:
+    response = client.post(path, content=content, headers={"Content-Type": kind})
+    assert response.status_code in (400, 404, 405)
+    error = response.json()["error"]
+    assert error["what"] and error["expected"] and error["remedy"]
+    assert "mnistry " not in error["remedy"]

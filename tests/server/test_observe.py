@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 from mnistry.server.app import create
 from mnistry.server.guard import Access
 from mnistry.server.in_process import InProcess
+from mnistry.server.observe import Observer
 
 TOKEN = {"Authorization": "Bearer secret-token"}
 
@@ -41,6 +42,19 @@ def test_requests_are_counted_by_path_and_status(remote: TestClient, drawing: by
     assert (len(counts), counts[-1]) == (13, 4)
     assert 'le="+Inf"' in buckets[-1]
     assert 'mnistry_request_seconds_count{path="/api/read"} 4' in text
+    for line in text:
+        name, _, kind = line.removeprefix("# TYPE ").partition(" ")
+        assert kind not in ("counter", "gauge", "histogram") or any(
+            other.startswith(f"# HELP {name} ") for other in text
+        )
+
+
+def test_millions_of_requests_are_counted_one_by_one() -> None:
+    observer = Observer(frozenset(), None)
+    observer._times["/api/read"] = [0.5, 1_234_567.0, *[0.0] * 12]
+    text = observer.metrics({}, {"mnistry_worker_restarts_total": 1_234_567})
+    assert 'mnistry_request_seconds_count{path="/api/read"} 1234567\n' in text
+    assert "mnistry_worker_restarts_total 1234567\n" in text
 
 
 def test_fault_128_the_log_has_a_line_for_each_request_without_token_or_values(

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import socket
 import threading
 from urllib.parse import urlsplit
@@ -82,6 +83,19 @@ def test_a_request_under_way_is_not_cut_off_by_the_limit_on_its_headers(
 
     with serve(slow) as address, httpx2.Client(base_url=address) as client:
         assert [client.get("/").status_code for _ in range(2)] == [204, 204]
+
+
+@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET / HTTP/1.1\r\n\r\n"])
+def test_what_is_not_http_is_refused_in_words_and_nothing_is_logged(
+    sent: bytes, served: httpx2.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connect(str(served.base_url)) as connection:
+        connection.sendall(sent + b"\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    error = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+    assert error["what"] and error["expected"] and error["remedy"]
+    assert not caplog.records
 
 
 def test_a_port_in_use_is_an_error(work: InProcess) -> None:

@@ -1,6 +1,7 @@
 """The ways in which programs send pictures."""
 
 import base64
+import json
 
 import pytest
 from starlette.testclient import TestClient
@@ -25,6 +26,7 @@ def test_a_data_url_is_read_as_text_in_json_and_in_a_field_of_any_name(
         client.post("/api/read", content=plain, headers=TEXT),
         client.post("/api/read", json={"image": data_url}),
         client.post("/api/read", json={"image": plain}),
+        client.post("/api/read", content=json.dumps({"image": plain})),  # as curl --data
         client.post("/api/read", files={"anything": (None, data_url)}),
     ):
         assert answer.json().get("text") == "4", answer.text

@@ -106,6 +106,7 @@ class Document:
                 f"there is no page {number}",
                 where=self.where,
                 expected=f"1 to {self.count}" if self.count > 1 else "1, its only page",
+                remedy="choose among these",
             )
         where = self.where if self.count == 1 else f"{self.where}, page {number}"
         try:

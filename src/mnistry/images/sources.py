@@ -89,7 +89,10 @@ def one_page(source: Source, side: int | None = None, number: int | None = None)
     document = _document(source)
     if document is None:
         if number not in (None, 1):
-            raise DataError(f"there is no page {number}", where=_NAME, expected="1, its only page")
+            raise DataError(
+                f"there is no page {number}", where=_NAME, expected="1, its only page",
+                remedy="leave the number out",
+            )  # fmt: skip
         return _from_memory(source)
     with document:
         if number is None and document.count > 1:

@@ -56,6 +56,8 @@ def protect(app: Guarded, access: Access | None, picture_paths: tuple[str, ...] 
     `picture_paths`, beside those of `routes`, may be as large as pictures.
     """
     app.access = access or Access()
+    # The address of a redirection would lack the root path.
+    app.router.redirect_slashes = False
     errors.add_handlers(app)
     own = tuple(_PREFIX + kind for kind in (*FIELDS, FORM))
     app.add_middleware(BodyLimits, picture_paths=(*own, *picture_paths))
@@ -166,11 +168,17 @@ def _read_request(kind: str, query: QueryParams) -> ReadRequest:
                 remedy="leave it out",
             )
     try:
-        numbers = PageNumbers.parse(query["pages"]) if "pages" in query else None
+        pages = _joined(query, "pages")
+        numbers = None if pages is None else PageNumbers.parse(pages)
     except UsageError as error:
-        error.where = "pages"
+        error.where, error.remedy = "pages", "leave it out, or choose others"
         raise
-    return ReadRequest(kind, _fields(kind, query.get("fields")), numbers)
+    return ReadRequest(kind, _fields(kind, _joined(query, "fields")), numbers)
+
+
+def _joined(query: QueryParams, name: str) -> str | None:
+    """Return a parameter that may be repeated, as HTTP libraries send a list; None without it."""
+    return ",".join(query.getlist(name)) if name in query else None
 
 
 def _fields(kind: str, text: str | None) -> tuple[str, ...]:

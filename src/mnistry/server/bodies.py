@@ -22,6 +22,7 @@ MAX_JSON = 1 << 16  # of a request without pictures
 BUDGET = 64_000_000  # bytes of all bodies together: six of the largest pictures and some small ones
 _FOR_SMALL = 3_000_000  # bytes of the budget that are reserved for small bodies
 MULTIPART, TEXT = "multipart/form-data", "text/plain"
+URLENCODED = "application/x-www-form-urlencoded"
 
 
 def media_type(headers: Headers) -> str:
@@ -100,7 +101,10 @@ class _LimitedBody:
                 message = await self._receive()
         except TimeoutError:
             expected = f"all of it within {SECONDS:g} s"
-            raise ApiError(408, "the body takes too long", expected=expected, close=True) from None
+            remedy = "send a smaller picture, or fewer at once"
+            raise ApiError(
+                408, "the body takes too long", expected=expected, remedy=remedy, close=True
+            ) from None
         self._received += len(message.get("body", b""))
         self._is_complete = not message.get("more_body", False)
         if self._announced is not None and self._received > self._announced:
@@ -120,8 +124,13 @@ class _LimitedBody:
         self.reserved += more
 
 
-def _bad_length(what: str, expected: str | None = None, *, close: bool = False) -> ApiError:
-    return ApiError(400, what, where="Content-Length", expected=expected, close=close)
+def _bad_length(
+    what: str, expected: str = "the bytes of the body", *, close: bool = False
+) -> ApiError:
+    remedy = "let your HTTP library write this header"
+    return ApiError(
+        400, what, where="Content-Length", expected=expected, remedy=remedy, close=close
+    )
 
 
 def _too_large(max_bytes: int) -> ApiError:

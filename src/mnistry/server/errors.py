@@ -16,7 +16,8 @@ from starlette.responses import Response
 from mnistry.errors import DataError, MnistryError, UsageError, printable
 from mnistry.server.tasks import JSON
 
-_SEE_DOCS = "see /docs for the paths that exist"
+_SEND_PICTURE = "send a picture or a PDF"
+_LOOK_UP = "look it up at /docs"
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,17 @@ def too_busy(seconds: int = 1) -> ApiError:
     return ApiError(
         503,
         "too many requests at once",
+        expected="fewer of them",
         remedy=f"try again in {seconds} s",
         headers={"Retry-After": str(seconds)},
     )
 
 
 def error_of(error: MnistryError) -> Error:
-    """Return an error's parts without the server's paths, and with printable characters only."""
+    """Return an error's parts for a client: printable, and without the server's paths and commands.
+
+    Commands of the terminal that are about the picture's file are no remedy for a client.
+    """
 
     def shown(part: str | None) -> str | None:
         return printable(without_paths(part or "")) or None
@@ -79,8 +84,15 @@ def error_of(error: MnistryError) -> Error:
         what=shown(error.what) or "the server cannot use one of its files",
         where=shown(error.where),
         expected=shown(error.expected),
-        remedy=shown(error.remedy),
+        remedy=shown(_for_clients(error.remedy)),
     )
+
+
+def _for_clients(remedy: str | None) -> str | None:
+    if remedy is None or "mnistry " not in remedy or "FILE" not in remedy:
+        return remedy
+    clauses = re.split("; |, and ", remedy)
+    return "; ".join(one for one in clauses if "mnistry " not in one) or _SEND_PICTURE
 
 
 def status_of(error: MnistryError) -> int:
@@ -116,11 +128,11 @@ async def _answer(request: Request, error: Exception) -> Response:
         case ApiError():
             return error.response()
         case HTTPException(status_code=404):
-            return _response(404, Error("no such path", remedy=_SEE_DOCS))
+            return _response(404, Error("no such path", None, "a path in /docs", _LOOK_UP))
         case HTTPException(status_code=405):
             allowed = (error.headers or {}).get("Allow", "")
             what = f"{printable(request.method)} is not possible here"
-            return _response(405, Error(what, None, allowed or None, _SEE_DOCS), error.headers)
+            return _response(405, Error(what, None, allowed or None, _LOOK_UP), error.headers)
         case HTTPException():
             return _response(error.status_code, Error(error.detail), error.headers)
         case MnistryError():

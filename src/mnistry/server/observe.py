@@ -15,6 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # Upper bounds of the histogram's buckets, in seconds.
 _BOUNDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
+# What each metric is, for those who choose it in a list.
+_HELP = {
+    "mnistry_requests_total": "Requests that were answered, by path and status.",
+    "mnistry_request_seconds": "Seconds from a request's headers to the end of its answer.",
+    "mnistry_workers_ready": "Processes that can read.",
+    "mnistry_tasks_waiting": "Pages that wait for a process.",
+    "mnistry_worker_restarts_total": "Processes that have been replaced.",
+}
+
 
 class Observer:
     """Middleware that counts requests and the time that each took, and logs them.
@@ -85,19 +94,23 @@ class Observer:
         lines = [*self._requests(), *self._histogram()]
         for kind, values in (("gauge", gauges), ("counter", counters)):
             for name, value in values.items():
-                lines += [f"# TYPE {name} {kind}", f"{name} {value:g}"]
+                lines += [*_head(name, kind), f"{name} {value}"]
         return "\n".join([*lines, ""])
 
     def _requests(self) -> Iterator[str]:
-        yield "# TYPE mnistry_requests_total counter"
+        yield from _head("mnistry_requests_total", "counter")
         for (path, status), count in sorted(self._statuses.items()):
             yield f'mnistry_requests_total{{path="{path}",status="{status}"}} {count}'
 
     def _histogram(self) -> Iterator[str]:
         name = "mnistry_request_seconds"
-        yield f"# TYPE {name} histogram"
+        yield from _head(name, "histogram")
         for path, (total, *counts) in sorted(self._times.items()):
             for bound, count in zip((*_BOUNDS, "+Inf"), itertools.accumulate(counts), strict=True):
-                yield f'{name}_bucket{{path="{path}",le="{bound}"}} {count:g}'
+                yield f'{name}_bucket{{path="{path}",le="{bound}"}} {count:.0f}'
             yield f'{name}_sum{{path="{path}"}} {total:.6f}'
-            yield f'{name}_count{{path="{path}"}} {sum(counts):g}'
+            yield f'{name}_count{{path="{path}"}} {sum(counts):.0f}'
+
+
+def _head(name: str, kind: str) -> tuple[str, str]:
+    return f"# HELP {name} {_HELP[name]}", f"# TYPE {name} {kind}"

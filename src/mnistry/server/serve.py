@@ -18,11 +18,18 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mnistry.errors import ResourceError, UsageError
+from mnistry.server.errors import Error
 from mnistry.server.guard import Access
+from mnistry.server.tasks import JSON
 
 _HEAD_BYTES = 1 << 14
 _BACKLOG = 128
 _MAX_PORT = 65_535
+_NOT_HTTP = Error(
+    "not an HTTP/1.1 request",
+    expected="a request without encryption, which a proxy can add",
+    remedy="use http:// and an HTTP library",
+).to_json()
 
 
 class TimeLimitedProtocol(H11Protocol):
@@ -66,6 +73,13 @@ class TimeLimitedProtocol(H11Protocol):
         super().resume_writing()
         if self._write_timer is not None:
             self._write_timer.cancel()
+
+    def send_400_response(self, _: str) -> None:
+        """Answer what is not HTTP/1.1, and end the connection."""
+        head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: {JSON}\r\nConnection: close\r\n\r\n"
+        if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
+            self.transport.write(head.encode() + _NOT_HTTP.encode())
+        self.transport.close()
 
     def _update_head_timer(self) -> None:
         # Not restarted by each byte: a slow client could then extend it for ever.
@@ -145,8 +159,9 @@ def config(app: ASGIApp, *, grace: int = 2, proxies: Sequence[str] = ()) -> uvic
             raise UsageError(
                 "not an address", where=proxy, expected=expected, remedy=remedy
             ) from None
-    # Otherwise malformed forms would fill the terminal.
+    # Otherwise malformed forms and requests would fill the terminal.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return uvicorn.Config(
         app,
         http=TimeLimitedProtocol,

@@ -15,7 +15,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from mnistry.server.bodies import MAX_BYTES, MAX_MANY, MULTIPART, TEXT, media_type
+from mnistry.server.bodies import MAX_BYTES, MAX_MANY, MULTIPART, TEXT, URLENCODED, media_type
 from mnistry.server.errors import ApiError
 from mnistry.server.tasks import JSON
 
@@ -24,6 +24,8 @@ MAX_PICTURES = 100
 T = TypeVar("T")
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[^;,]*)*),", re.ASCII)
+# The first field of a form that was sent as application/x-www-form-urlencoded.
+_FIELD = re.compile(rb"[\w.%+\[\]-]{1,80}=")
 _TYPES = ("image/", "application/pdf", "application/octet-stream")
 _BASE64 = "base64 text, or a data URL of an image or a PDF, as canvas.toDataURL makes it"
 _SEND_BYTES = "send the file's bytes as the body, or as a part of a form"
@@ -59,8 +61,18 @@ async def receive(request: Request) -> Upload:
         return await _form(request)
     # Not `request.body()`, which would keep a second reference until the answer is sent.
     content = b"".join([chunk async for chunk in request.stream()])
-    if kind == JSON:
+    if not content:
+        _refuse_count(0)
+    if kind == JSON or content[:1] == b"{":  # as curl --data sends it; no picture begins so
         return _json(content)
+    if kind == URLENCODED and _FIELD.match(content):
+        raise ApiError(
+            400,
+            "a form without files",
+            where="the body",
+            expected=MULTIPART,
+            remedy='<form enctype="multipart/form-data">, or curl -F image=@page.png',
+        )
     if kind == TEXT or content[:5] == b"data:":
         return Upload([_decoded(content.decode("latin-1"), "the body")], is_list=False)
     return Upload([content], is_list=False)
