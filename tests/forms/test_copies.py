@@ -34,6 +34,24 @@ def test_a_list_of_any_spreadsheet_gives_its_serial_numbers(separator, newline, 
     assert found == (Copy(40, "Lovelace, Ada"), Copy(7, "Emmy"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_that_excel_saved_as_unicode_text_is_read(encoding, tmp_path: Path) -> None:
+    path = tmp_path / "LIST.txt"
+    path.write_bytes("\ufeffserial\tname\r\n40\tসুমি\r\n".encode(encoding))
+    assert copies.of_list(path) == (Copy(40, "সুমি"),)
+    path.write_bytes("\ufeffserial\tname\r\n40\t".encode(encoding) + b"a")
+    with pytest.raises(DataError, match="line 2: a character that is not UTF-16"):
+        copies.of_list(path)
+
+
+def test_a_first_line_that_tells_excel_the_separator_is_no_heading(tmp_path: Path) -> None:
+    path = tmp_path / "LIST.csv"
+    text = "sep=;\r\nserial;name, first\r\n40;Ada\r\n"
+    assert of(path, text) == (Copy(40, "Ada"),)
+    with pytest.raises(DataError, match='line 4: serial "x"'):
+        of(path, text + "x;Emmy\r\n")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -14,7 +14,7 @@ from mnistry import Reader
 from mnistry.forms.answers import CHECK, EMPTY, OK
 from mnistry.forms.definition import Form
 from mnistry.forms.loading import load
-from mnistry.forms.reading import FormReader
+from mnistry.forms.reading import SECOND, FormReader
 from mnistry.forms.records import BLANK
 from mnistry.forms.rules import key
 from tests.forms import filled
@@ -87,6 +87,29 @@ def test_paper_that_existed_is_read_dark_faint_and_turned(
         "station": ("049", OK), "count": (317, OK), "depth": ("26", OK), "checked": (True, OK),
         "repeated": (False, OK),
     }  # fmt: skip
+
+
+def test_a_negative_is_read_and_a_black_scan_is_no_blank_page(on_print: FormReader) -> None:
+    (sheet,) = filled.printed(on_print.form, VALUES, serial=17)
+    found = on_print.read(255 - filled.scan(sheet, scale=0.6))
+    assert (found.page, found.serial) == (1, 17)
+    assert {at: (str(a.value), a.status) for at, a in found.answers.items()} == READ
+    assert on_print.read(np.zeros((700, 500), np.uint8)).problem not in (None, BLANK)
+
+
+def test_two_sheets_on_a_scan_are_set_aside_and_none_is_lost(
+    on_template: FormReader, on_print: FormReader
+) -> None:
+    one, other = (filled.scan(filled.fill(WRITTEN), angle, 0.5) for angle in (1, -1))
+    assert on_template.read(np.hstack([one, other])).problem == SECOND
+    assert on_template.read(np.hstack([one, np.full_like(one, 240)])).page == 1
+    one, other = (
+        cv2.resize(filled.printed(on_print.form, VALUES, serial=serial)[0], None, fx=0.6, fy=0.6)
+        for serial in (1, 2)
+    )
+    assert on_print.read(np.hstack([one, other])).problem == SECOND
+    half = np.hstack([one, other[:, : one.shape[1] * 3 // 4]])
+    assert on_print.read(half).problem == SECOND
 
 
 def test_a_printed_form_is_read_with_its_number(on_print: FormReader) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 from mnistry.errors import DataError
 
 _SEPARATORS = ",;\t"
+_TOLD = re.compile(f"sep=([{_SEPARATORS}])[\r\n]", re.IGNORECASE)
 _QUOTED = re.compile('"[^"]*"')
 
 
 def rows(text: str, where: Path) -> list[tuple[int, list[str]]]:
     r"""Return the rows that are not blank, with their lines; no cell begins or ends with a space.
 
-    The separator is the one that is most frequent in the first line.
+    The separator is the one that is most frequent in the first line, or that of a line ``sep=;``,
+    which tells it to Excel.
 
     Raises
     ------
@@ -28,12 +30,15 @@ def rows(text: str, where: Path) -> list[tuple[int, list[str]]]:
     """
     head = _QUOTED.sub("", text.lstrip().partition("\n")[0].partition("\r")[0])
     separator = max(_SEPARATORS, key=head.count)
+    told = _TOLD.match(text)
+    if told is not None:
+        separator = told[1]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         every = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
         raise DataError(f"not CSV: {error}", where=f"{where}, line {reader.line_num}") from None
-    return [(line, row) for line, row in every if any(row)]
+    return [(line, row) for line, row in every[told is not None :] if any(row)]
 
 
 def records(text: str, where: Path) -> list[tuple[int, dict[str, str]]]:

@@ -1,5 +1,6 @@
 """Read FORM.toml, and report its mistakes with their lines."""
 
+import codecs
 import dataclasses
 import datetime
 import difflib
@@ -628,20 +629,22 @@ def _column(path: Path, name: str) -> list[tuple[int, str]]:
 
 
 def read_text(path: Path, most: int) -> str:
-    """Read a UTF-8 file of at most `most` bytes.
+    """Read a file of at most `most` bytes: UTF-8, or UTF-16 that begins with its mark.
 
     Raises
     ------
     DataError
-        If it cannot be read, is larger, or is not UTF-8, with the line.
+        If it cannot be read, is larger, or is neither, with the line.
     """
     content = _read(path, most)
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if is_wide else "utf-8-sig"
     try:
-        return content.decode("utf-8-sig")
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = content[: error.start].decode(encoding, "ignore").count("\n") + 1
         raise DataError(
-            "a character that is not UTF-8",
+            f"a character that is not {'UTF-16' if is_wide else 'UTF-8'}",
             where=f"{path}, line {line}",
             remedy="save it as UTF-8",
         ) from None

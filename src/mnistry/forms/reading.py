@@ -41,6 +41,9 @@ _BLANK_SHARE, _BLANK_DARK, _BLANK_EDGE, _BLANK_SEEN = 0.0002, 25, 0.05, 1200
 # It is light, and no part of it has less than this share of its median.
 _BLANK_EVEN = 0.7
 _BLANK_LEAST = 200  # pixels along the shorter side of what may be called blank
+# Why a scan with two pages is set aside; the greatest share of such a scan that one of them has.
+SECOND = "several pages are on one scan: scan each alone"
+_ALONE = 0.6
 # Ink nearer to a field than this, in millimetres, may belong to it.
 _BELONGS = 7.0
 # A box for text is empty if the share of its unprinted pixels that have ink is less than this.
@@ -171,6 +174,11 @@ class FormReader:
             What was read; with a `problem` and nothing else if the page could not be placed.
         """
         found = self._read(grey)
+        if found.problem is not None and np.median(grey) < 128:  # perhaps a negative
+            negative = np.asarray(255 - grey, np.uint8)
+            again = self._read(negative)
+            if again.page is not None or again.other_version is not None:
+                grey, found = negative, again
         other = self._other(found.other_version)
         return found if other is None else other.read(grey)
 
@@ -210,7 +218,20 @@ class FormReader:
                 )
             else:
                 serial = code.serial or None
+        if self._has_another(grey, where):
+            return PageReading(problem=SECOND)
         return replace(self._fields(grey, page, blank, where, problems), serial=serial)
+
+    def _has_another(self, grey: Grey, where: Alignment) -> bool:
+        """Whether there is another page of the form on a scan, beside one that was found."""
+        width, height = self._size
+        corners = where.pixels(np.array([[0, 0], [width, 0], [width, height], [0, height]]))
+        outline = np.rint(corners).astype(np.int32)
+        if cv2.contourArea(outline) > _ALONE * grey.size:
+            return False
+        rest = grey.copy()
+        cv2.fillConvexPoly(rest, outline, 255)
+        return self._refined(rest, self._by_markers(rest))[1] is not None
 
     def read_placed(self, grey: Grey, placement: Placement) -> PageReading:
         """Read a page that a person placed.
@@ -356,7 +377,20 @@ class FormReader:
             foreign = self._foreign(parse_code(text))
             if foreign is not None:
                 return foreign
+        if self._has_two(grey):
+            return PageReading(problem=SECOND)
         return PageReading(problem="it is not a page of this form, or too little of it is seen")
+
+    def _has_two(self, grey: Grey) -> bool:
+        """Whether each half of a scan has the markers of a page."""
+        middle = max(grey.shape) // 2
+        upright = grey if grey.shape[0] > grey.shape[1] else np.rot90(grey)
+        wanted = {marker.id for page in self.layout.pages for marker in page.markers}
+        halves = (upright[:middle], upright[middle:])
+        return all(
+            len(wanted & alignment.find_markers(np.ascontiguousarray(half)).keys()) > 2
+            for half in halves
+        )
 
     @property
     def _size(self) -> tuple[float, float]:
