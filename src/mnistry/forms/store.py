@@ -10,21 +10,18 @@ row for each field as the machine read it), ``decisions``, ``audits``, and ``pla
 people say of pages that were set aside).
 """
 
-import functools
 import json
 import os
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistry.errors import DataError, ResourceError, UsageError
+from mnistry.errors import UsageError
 from mnistry.forms.answers import OK, Answer, Value
 from mnistry.forms.database import Database, reads
 from mnistry.forms.placement import Placement
@@ -47,60 +44,6 @@ _PICTURES, DIFFERENCES = "pictures", "differences"
 _SAME, _INKED, _SOME_INK = 0.8, 12, 15.0
 # How many pages are compared at once.
 _AT_ONCE = 16
-
-# SQLite's errors that do not mean that the batch is damaged, and what to do about each.
-_HINDERED = {
-    **dict.fromkeys(
-        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "wait for the other program that writes to it"
-    ),
-    **dict.fromkeys((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR), "free some space"),
-    **dict.fromkeys(
-        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
-        "copy the batch to a place where you may write",
-    ),
-}
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-@contextmanager
-def _our_errors(folder: Path | None) -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        if code in _HINDERED:
-            raise ResourceError(
-                f"the batch cannot be read or written: {error}",
-                where=folder,
-                remedy=_HINDERED[code],
-            ) from error
-        raise _damaged(folder, error) from error
-    except UnicodeDecodeError as error:  # of a text in the file
-        raise _damaged(folder, error) from error
-
-
-def _damaged(folder: Path | None, error: Exception) -> DataError:
-    return DataError(
-        f"a damaged batch: {error}", where=folder, remedy="read the scans into a new folder"
-    )
-
-
-def _reads(method: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Make a method of `Store` that reads raise our errors."""
-
-    @functools.wraps(method)
-    def read(*arguments: _P.args, **named: _P.kwargs) -> _R:
-        folder: Path | None = getattr(arguments[0], "folder", None)
-        with _our_errors(folder):
-            try:
-                return method(*arguments, **named)
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-                raise _damaged(folder, error) from error
-
-    return read
 
 
 class Store:
