@@ -138,6 +138,13 @@ def test_folders_of_digits_under_other_names(tmp_path, names):
     assert train.images[:, 0, 0].tolist() == [31, 71]
 
 
+@pytest.mark.parametrize(("name", "labels"), [("7", [7]), ("digit_7", [7]), ("scans", None)])
+def test_a_single_folder_is_a_class_if_it_is_named_as_a_digit(tmp_path, name, labels):
+    save(tmp_path / name / "a.png", 71)
+    found = folder.read(tmp_path).splits()["train" if labels else "test"]
+    assert (found.labels is not None and found.labels.tolist()) == (labels or False)
+
+
 def test_folders_of_names_are_classes_in_alphabetical_order(tmp_path):
     for value, name in ((70, "wo"), (60, "ki"), (50, "su")):
         save(tmp_path / name / "a.png", value)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnistry.datasets import fit, names, text_files
 from mnistry.datasets.assemble import PARTS, Source, assemble
-from mnistry.datasets.dataset import AS_IS, Dataset, Images, Origin
+from mnistry.datasets.dataset import AS_IS, DIGITS, Dataset, Images, Origin
 from mnistry.errors import DataError
 from mnistry.images.decode import decode_numbers, read_content, read_image
 from mnistry.images.find import ENDINGS
@@ -257,9 +257,8 @@ class _Scan:
             if len(folders) != 1 or pictures or names.part(folders[0].name):
                 break
             below, others = self.inside(folders[0])
-            if others and names.folder_classes([folders[0].name]) != {
-                folders[0].name: folders[0].name
-            }:
+            name = folders[0].name
+            if others and (name in DIGITS or names.folder_classes([name]) != {name: name}):
                 break  # the only class
             if others and not below:
                 return {"test": (others, None)}
