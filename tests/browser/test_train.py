@@ -75,9 +75,23 @@ def test_a_training_goes_on_without_its_page_and_when_stopped_is_named_used_and_
     expect(page.locator("#train-epochs tbody tr").first).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#train-said")).to_contain_text("Stopped", timeout=MINUTE)
+    # The browser would report an answer of the server that is an error.
+    page.evaluate(
+        """() => {
+          const fetch = window.fetch;
+          window.fetch = async () => {
+            window.fetch = fetch;
+            return Response.json({ error: { what: "this name is taken" } }, { status: 400 });
+          };
+        }"""
+    )
+    page.get_by_label("Name").fill("small")
+    page.get_by_label("Name").press("Enter")
+    expect(page.locator("#trouble")).to_contain_text("this name is taken")
     page.get_by_label("Name").fill("half done")
     page.get_by_label("Name").press("Enter")
     expect(page.locator("#train-said")).to_contain_text("half done: Stopped")
+    expect(page.locator("#trouble")).to_be_hidden()  # what was wrong is mended
     page.get_by_role("button", name="Use as it is").click()
     expect(page.locator("#train-card")).to_be_visible(timeout=MINUTE)
     expect(page.locator("#train-said")).to_have_text("half done: Done.")

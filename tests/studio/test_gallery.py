@@ -23,7 +23,7 @@ def test_a_page_of_images_has_labels_and_predictions(client: TestClient) -> None
 
 def test_the_sample_has_a_notice_that_it_is_not_mnist(client: TestClient) -> None:
     (notice,) = client.get("/api/data").json()["notices"]
-    assert "sample" in notice
+    assert "sample" in notice and "connect to the network" in notice
     assert "/" not in notice  # not the path of the folder in which MNIST was looked for
 
 

@@ -23,16 +23,17 @@ export function remove(name) {
 
 /** The elements for a run.
     @param {{draw, look, compare, goOn: (how) => Promise, remove: () => Promise, renamed: (run) => void}} handlers
-    @param {(error) => void} report */
-export function actions(run, handlers, report) {
+    @param {{report: (error) => void, calm: () => void}} studio shows an error, and takes it away */
+export function actions(run, handlers, studio) {
   const button = (text, act) => {
     const made = element("button", { type: "button" }, text);
     made.addEventListener("click", async () => {
       made.disabled = true;
+      studio.calm();
       try {
         await act();
       } catch (error) {
-        report(error);
+        studio.report(error);
       }
       made.disabled = false;
     });
@@ -44,18 +45,19 @@ export function actions(run, handlers, report) {
   } else if (run.status !== "diverged") {
     made.push(button("Resume", () => handlers.goOn("resume")), button("Use as it is", () => handlers.goOn("finish")));
   }
-  return [...made, nameField(run, handlers.renamed, report), deletion(run, handlers.remove, button)];
+  return [...made, nameField(run, handlers.renamed, studio), deletion(run, handlers.remove, button)];
 }
 
-function nameField(run, renamed, report) {
+function nameField(run, renamed, studio) {
   const input = element("input", { type: "text", value: run.name, maxLength: 100, spellcheck: false, autocomplete: "off" });
   input.addEventListener("change", async () => {
+    studio.calm();
     try {
       const name = input.value.trim();
       if (name !== run.name) renamed(await api.tell("PATCH", `runs/${encodeURIComponent(run.name)}`, { name }));
     } catch (error) {
       input.value = run.name;
-      report(error);
+      studio.report(error);
     }
   });
   return element("label", {}, "Name ", input);

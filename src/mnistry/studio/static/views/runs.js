@@ -54,7 +54,7 @@ function show({ runs: found, broken }) {
 function rowsOf(run) {
   const line = runRow(run);
   if (run.name !== open) return [line];
-  const place = element("td", { colSpan: 7 }, element("div", { className: "tools" }, ...actions(run, handlers(run), studio.report)));
+  const place = element("td", { colSpan: 7 }, element("div", { className: "tools" }, ...actions(run, handlers(run), studio)));
   return [line, element("tr", { className: "more" }, place)];
 }
 

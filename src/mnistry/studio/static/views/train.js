@@ -184,7 +184,7 @@ function showEnd(run) {
       byId("train-next").hidden = byId("train-card").hidden = true;
       byId("train-said").textContent = `${run.name} is deleted.`;
     },
-  }, studio.report));
+  }, studio));
 }
 
 function show() {
