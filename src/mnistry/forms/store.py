@@ -158,35 +158,40 @@ class Store:
 
     def __init__(self, folder: Path | None, *, must_exist: bool = False) -> None:
         self.folder = folder
-        if folder is not None:
-            _prepare(folder, must_exist=must_exist)
-        where: str | Path = ":memory:" if folder is None else folder / _FILE
+        is_fixed = folder is not None and not _prepare(folder, must_exist=must_exist)
+        where = ":memory:" if folder is None else (folder / _FILE).absolute().as_uri()
         with _our_errors(folder):
             self._database = sqlite3.connect(
-                where, timeout=_WAIT, isolation_level=None, check_same_thread=False
-            )
-            if folder is not None:
-                (folder / _FILE).chmod(0o600)
-            self._database.execute("PRAGMA secure_delete = ON")
-            self._database.execute("PRAGMA foreign_keys = ON")
-            # EXTRA also flushes the folder from which the journal was removed: with FULL a power
-            # cut may bring it back, and so undo the last transaction.
-            self._database.execute("PRAGMA synchronous = EXTRA")
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._database.execute(statement)
-                columns = self._database.execute("PRAGMA table_info(pages)")
-                if "paper" not in {name for _, name, *_ in columns}:  # made by an earlier build
-                    self._database.execute("ALTER TABLE pages ADD COLUMN paper TEXT")
-                self._database.execute(
-                    "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),)
-                )
+                f"{where}?mode=ro" if is_fixed else where,
+                timeout=_WAIT, isolation_level=None, check_same_thread=False, uri=True,
+            )  # fmt: skip
+            if not is_fixed:
+                self._create()
             known = self.meta("format")
         if known != str(FORMAT):
             raise DataError(
                 f"a batch of format {known}", where=folder, expected=f"format {FORMAT}",
                 remedy="use the mnistry that made it, or read the scans into a new folder",
             )  # fmt: skip
+
+    def _create(self) -> None:
+        """Make the tables that are not there."""
+        if self.folder is not None:
+            (self.folder / _FILE).chmod(0o600)
+        self._database.execute("PRAGMA secure_delete = ON")
+        self._database.execute("PRAGMA foreign_keys = ON")
+        # EXTRA also flushes the folder from which the journal was removed: with FULL a power
+        # cut may bring it back, and so undo the last transaction.
+        self._database.execute("PRAGMA synchronous = EXTRA")
+        with self._transaction():
+            for statement in _SCHEMA.split(";"):
+                self._database.execute(statement)
+            columns = self._database.execute("PRAGMA table_info(pages)")
+            if "paper" not in {name for _, name, *_ in columns}:  # made by an earlier build
+                self._database.execute("ALTER TABLE pages ADD COLUMN paper TEXT")
+            self._database.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),)
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -675,8 +680,11 @@ class Store:
         return len(pictures)
 
 
-def _prepare(folder: Path, *, must_exist: bool) -> None:
-    """Make the folder, or check that it is a batch; let only its owner read it."""
+def _prepare(folder: Path, *, must_exist: bool) -> bool:
+    """Make the folder, or check that it is a batch; let only its owner read it.
+
+    Return whether the batch may be written.
+    """
     if not (folder / _FILE).is_file():
         if must_exist:
             raise UsageError(
@@ -689,7 +697,15 @@ def _prepare(folder: Path, *, must_exist: bool) -> None:
     if not folder.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.fsync_folder(folder.parent)
-    folder.chmod(0o700)
+    try:
+        folder.chmod(0o700)
+        if (folder / _FILE).exists():
+            (folder / _FILE).chmod(0o600)  # else SQLite may open it for reading only
+    except OSError:  # of another owner, or on a disk that is read-only
+        if os.access(folder, os.W_OK) or not (folder / _FILE).is_file():
+            raise
+        return False
+    return True
 
 
 def _is_same(patterns: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
