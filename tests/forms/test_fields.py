@@ -100,6 +100,19 @@ def test_a_draft_of_any_pdf_can_be_loaded(tmp_path: Path) -> None:
     assert form.fields[-1].name == "हिन्दी"
 
 
+def test_fields_that_overlap_are_left_out_of_the_draft_but_for_the_smallest(tmp_path: Path) -> None:
+    one = widget("Tx", 72, 620, 172, 600, "/T(one)")
+    over = widget("Tx", 150, 615, 290, 595, "/T(over)")
+    whole = widget("Tx", 0, 842, 595, 0, "/T(whole)")
+    blank = tmp_path / "blank.pdf"
+    blank.write_bytes(pdf_of(whole, one, over, FIELDS[0]))
+    found = fields.find(blank)
+    assert [one.name for one in loaded(found, tmp_path).fields] == ["station_no", "one"]
+    draft = fields.to_toml(found, tmp_path / "FORM.toml")
+    assert '# This field overlaps "one":\n# [[field]]\n# name = "over"' in draft
+    assert '# This field overlaps "station_no":\n# [[field]]\n# name = "whole"' in draft
+
+
 def test_boxes_of_one_name_are_a_choice(tmp_path: Path) -> None:
     blank = tmp_path / "blank.pdf"
     kids = [

@@ -1,5 +1,6 @@
 """A batch's state: nothing is lost, nothing is there twice, and what was read is never changed."""
 
+import errno
 import sqlite3
 from dataclasses import replace
 from decimal import Decimal
@@ -215,6 +216,33 @@ def test_its_owner_alone_can_read_it(tmp_path: Path) -> None:
         store.add_page(store.add_file("a.pdf", "aa"), page())
     everything = [folder, *folder.rglob("*")]
     assert {path.stat().st_mode & 0o077 for path in everything} == {0}
+
+
+def test_a_batch_where_nobody_may_write_is_read_and_says_so_when_it_is_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path / "b") as store:
+        store.set_meta("model", "one")
+    before = (tmp_path / "b" / "batch.sqlite").read_bytes()
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "chmod", refused)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with Store(tmp_path / "b", must_exist=True) as store:
+        assert store.meta("model") == "one"
+        with pytest.raises(ResourceError, match="copy the batch to a place where you may write"):
+            store.set_meta("model", "other")
+    assert (tmp_path / "b" / "batch.sqlite").read_bytes() == before
+
+
+def test_a_file_of_a_batch_that_was_locked_is_opened_again(tmp_path: Path) -> None:
+    Store(tmp_path / "b").__exit__()
+    (tmp_path / "b" / "batch.sqlite").chmod(0o400)
+    with Store(tmp_path / "b") as store:
+        store.set_meta("model", "other")
+    assert (tmp_path / "b" / "batch.sqlite").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_is_no_batch_is_left_alone(tmp_path: Path) -> None:

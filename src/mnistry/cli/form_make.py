@@ -79,6 +79,11 @@ def fields(blank: Path, output: Path, picture: Path | None) -> None:
     common.write_output(output, of_fields.to_toml(found, output).encode())
     if picture is not None and drawn is not None:
         common.write_output(picture, drawn)
+    if found.overlapping:
+        common.note(
+            f"{counted_noun(len(found.overlapping), 'field')} left out that overlap others; see "
+            "the lines that begin with #"
+        )
     counts = [counted_noun(len(found.fields), "field")]
     if found.tables:
         counts.append(counted_noun(len(found.tables), "table"))

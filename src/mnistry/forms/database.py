@@ -4,6 +4,7 @@ Knows nothing of what the rows mean: `mnistry.forms.store` does.
 """
 
 import functools
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -126,35 +127,38 @@ class Database:
 
     def __init__(self, folder: Path | None, *, must_exist: bool) -> None:
         self._folder = folder
-        if folder is not None:
-            _prepare(folder, must_exist=must_exist)
-        where: str | Path = ":memory:" if folder is None else folder / _FILE
+        is_fixed = folder is not None and not _prepare(folder, must_exist=must_exist)
+        where = ":memory:" if folder is None else (folder / _FILE).absolute().as_uri()
         with _our_errors(folder):
             self._connection = sqlite3.connect(
-                where, timeout=_WAIT, isolation_level=None, check_same_thread=False
-            )
-            if folder is not None:
-                (folder / _FILE).chmod(0o600)
-            self._connection.execute("PRAGMA secure_delete = ON")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            # EXTRA also flushes the folder from which the journal was removed: with FULL a power
-            # cut may bring it back, and so undo the last transaction.
-            self._connection.execute("PRAGMA synchronous = EXTRA")
-            with self.transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                columns = self._connection.execute("PRAGMA table_info(pages)")
-                if "paper" not in {name for _, name, *_ in columns}:  # made by an earlier build
-                    self._connection.execute("ALTER TABLE pages ADD COLUMN paper TEXT")
-                self._connection.execute(
-                    "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),)
-                )
+                f"{where}?mode=ro" if is_fixed else where,
+                timeout=_WAIT, isolation_level=None, check_same_thread=False, uri=True,
+            )  # fmt: skip
+            if not is_fixed:
+                self._create()
             (known,) = self.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
         if known != str(FORMAT):
             raise DataError(
                 f"a batch of format {known}", where=folder, expected=f"format {FORMAT}",
                 remedy="use the mnistry that made it, or read the scans into a new folder",
             )  # fmt: skip
+
+    def _create(self) -> None:
+        """Make the tables that are not there."""
+        if self._folder is not None:
+            (self._folder / _FILE).chmod(0o600)
+        self.execute("PRAGMA secure_delete = ON")
+        self.execute("PRAGMA foreign_keys = ON")
+        # EXTRA also flushes the folder from which the journal was removed: with FULL a power cut
+        # may bring it back, and so undo the last transaction.
+        self.execute("PRAGMA synchronous = EXTRA")
+        with self.transaction():
+            for statement in _SCHEMA.split(";"):
+                self.execute(statement)
+            columns = self.execute("PRAGMA table_info(pages)")
+            if "paper" not in {name for _, name, *_ in columns}:  # made by an earlier build
+                self.execute("ALTER TABLE pages ADD COLUMN paper TEXT")
+            self.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),))
 
     def close(self) -> None:
         """Close the file."""
@@ -182,8 +186,11 @@ class Database:
                 raise
 
 
-def _prepare(folder: Path, *, must_exist: bool) -> None:
-    """Make the folder, or check that it is a batch; let only its owner read it."""
+def _prepare(folder: Path, *, must_exist: bool) -> bool:
+    """Make the folder, or check that it is a batch; let only its owner read it.
+
+    Return whether the batch may be written.
+    """
     if not (folder / _FILE).is_file():
         if must_exist:
             raise UsageError(
@@ -196,4 +203,12 @@ def _prepare(folder: Path, *, must_exist: bool) -> None:
     if not folder.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.fsync_folder(folder.parent)
-    folder.chmod(0o700)
+    try:
+        folder.chmod(0o700)
+        if (folder / _FILE).exists():
+            (folder / _FILE).chmod(0o600)  # else SQLite may open it for reading only
+    except OSError:  # of another owner, or on a disk that is read-only
+        if os.access(folder, os.W_OK) or not (folder / _FILE).is_file():
+            raise
+        return False
+    return True

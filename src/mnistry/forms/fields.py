@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mnistry.errors import DataError
 from mnistry.forms.definition import PAGES, POINT, Box, Field, Table
 from mnistry.forms.keys import MAX_CELLS, MAX_COLUMNS, MAX_FIELDS, MAX_OPTIONS, MAX_PAGES, MAX_TITLE
-from mnistry.forms.loading import RESERVED, SHAPE_TOLERANCE, UNKNOWN_SIZE, size_of
+from mnistry.forms.loading import RESERVED, SHAPE_TOLERANCE, SLACK, UNKNOWN_SIZE, size_of
 from mnistry.images import decode
 from mnistry.images.formats import HEAD_BYTES, MAX_PIXELS, is_pdf
 from mnistry.images.pdf import Pdf
@@ -69,6 +69,8 @@ class Found:
         In reading order.
     options
         For fields of a PDF with a list to choose from: its entries.
+    overlapping
+        Other fields of a PDF, each with the name of a smaller one that it overlaps.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class Found:
     paper: str | None = None
     landscape: bool = False
     options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    overlapping: tuple[tuple[Field, str], ...] = ()
 
 
 def find(blank: Path) -> Found:
@@ -136,6 +139,9 @@ def to_toml(found: Found, output: Path) -> str:
         lines += ["", "[[field]]", *_lines_of(one)]
         if one.name in options:
             lines.append(f"# one of {', '.join(map(_quoted, options[one.name]))}")
+    for one, name in found.overlapping:
+        lines += ["", f"# This field overlaps {_quoted(name)}:", "# [[field]]"]
+        lines += [f"# {line}" for line in _lines_of(one)]
     for table in found.tables:
         lines += ["", "[[table]]", f"name = {_quoted(table.name)}", f"rows = {table.rows}"]
         lines += [f"page = {table.page}", f"box = {_edges(table.box)}", "columns = ["]
@@ -233,7 +239,34 @@ def _of_pdf(blank: Path) -> Found | None:
         fields.append(_of_widgets(name, widgets))
         if widgets[0]["options"]:
             options.append((name, tuple(widgets[0]["options"])))
-    return Found(blank, tuple(fields), options=tuple(options))
+    kept, overlapping = _apart(fields)
+    return Found(blank, tuple(kept), options=tuple(options), overlapping=tuple(overlapping))
+
+
+def _apart(fields: Sequence[Field]) -> tuple[list[Field], list[tuple[Field, str]]]:
+    """Part fields from those that overlap a smaller one, whose name is beside them."""
+    kept: list[Field] = []
+    overlapping: list[tuple[Field, str]] = []
+    for one in sorted(fields, key=_area):
+        others = (other for other in kept if other.page == one.page and _overlap(one, other))
+        under = next(others, None)
+        if under is None:
+            kept.append(one)
+        else:
+            overlapping.append((one, under.name))
+    return sorted(kept, key=fields.index), overlapping
+
+
+def _places(one: Field) -> tuple[Box, ...]:
+    return one.boxes or ((one.box,) if one.box else ())
+
+
+def _area(one: Field) -> float:
+    return sum(box.width * box.height for box in _places(one))
+
+
+def _overlap(one: Field, other: Field) -> bool:
+    return any(a.overlap(b) > SLACK for a in _places(one) for b in _places(other))
 
 
 def _of_widgets(name: str, widgets: list[dict[str, Any]]) -> Field:

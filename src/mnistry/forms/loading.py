@@ -32,7 +32,7 @@ _ORDERS = {
 }
 _SEPARATORS = set("-/. :")
 _CHARACTERS = set("0123456789-+.,/:")  # those that can be read
-_SLACK = 0.5  # millimetres by which a template's boxes may overlap or leave the page
+SLACK = 0.5  # millimetres by which a template's boxes may overlap or leave the page
 SHAPE_TOLERANCE = 0.03  # by which a picture's proportions may differ from its paper's
 UNKNOWN_SIZE = "a picture without a resolution, so the size of its paper is not known"
 
@@ -418,7 +418,7 @@ class _Loader:
         given = [column.width for column in table.columns if column.width is not None]
         free = len(table.columns) - len(given)
         rest = box.width - sum(given)
-        if rest < -_SLACK or (free and rest / free < 1) or (not free and rest > _SLACK):
+        if rest < -SLACK or (free and rest / free < 1) or (not free and rest > SLACK):
             what = f"the columns' widths are {sum(given):g} mm in a box of {box.width:g} mm"
             raise _FieldError((*at, "columns"), what, "columns that fill it")
 
@@ -428,7 +428,7 @@ class _Loader:
             if not column.boxes:
                 remedy = "add boxes to every column of the table, or to none"
                 raise _FieldError(where, f'"boxes" is missing in "{column.name}"', None, remedy)
-            if any(one.overlap(box) < min(one.width, one.height) - _SLACK for one in column.boxes):
+            if any(one.overlap(box) < min(one.width, one.height) - SLACK for one in column.boxes):
                 what = f'a box of "{column.name}" that is not in the table\'s box'
                 raise _FieldError(where, what, "the boxes of the first row")
 
@@ -480,12 +480,12 @@ class _Loader:
                 if min(box.width, box.height) < 1:
                     self._note((*at, key), "a box narrower than 1 mm", "millimetres")
                 outside = max(-box.x, -box.y, box.right - page.right, box.bottom - page.bottom)
-                if outside > _SLACK:
+                if outside > SLACK:
                     what = f"a box that is {outside:.1f} mm outside of its page"
                     size = f"{page.width:.0f} by {page.height:.0f} mm"
                     self._note((*at, key), what, f"a place on {size}")
                 for number, other, name in before:
-                    if number == one.page and box.overlap(other) > _SLACK:
+                    if number == one.page and box.overlap(other) > SLACK:
                         what = f'a box that overlaps one of "{name}"'
                         self._note((*at, key), what, "boxes that lie apart")
                         break

@@ -67,18 +67,21 @@ class Line:
         return bool(cv2.clipLine((tenths[0], tenths[1], tenths[2], tenths[3]), *ends)[0])
 
 
-def page_ink(kept: Grey, blank: Blank) -> PageInk:
-    """Find the ink of a straightened page that is not printed on its blank."""
-    size = round(blank.width * _SCALE), round(blank.height * _SCALE)
-    seen, print_there = (
-        cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in (kept, blank.grey)
-    )
+def page_ink(kept: Grey, free: Mask) -> PageInk:
+    """Find the ink of a straightened page that is not printed on its blank; see `unprinted`."""
+    seen = cv2.resize(kept, free.shape[::-1], interpolation=cv2.INTER_AREA)
     light = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((4 * _SCALE, 4 * _SCALE), np.uint8))
     contrast = 1 - seen / np.maximum(light, 1).astype(np.float32)
+    return PageInk((contrast > _LEAST_CONTRAST) & free, free)
+
+
+def unprinted(blank: Blank) -> Mask:
+    """Return where a blank has no print near; `_SCALE` pixels for each millimetre."""
+    size = round(blank.width * _SCALE), round(blank.height * _SCALE)
+    print_there = cv2.resize(blank.grey, size, interpolation=cv2.INTER_AREA)
     side = 2 * round(_NEAR_PRINT * _SCALE) + 1
     dark = cv2.dilate((print_there < _BLANK).astype(np.uint8), np.ones((side, side), np.uint8))
-    free = dark == 0
-    return PageInk((contrast > _LEAST_CONTRAST) & free, free)
+    return np.asarray(dark == 0)
 
 
 def marks(

@@ -147,6 +147,11 @@ class FormReader:
             for page, blank in zip(self.layout.pages, self.blanks, strict=True)
         ]
 
+    @functools.cached_property
+    def _unprinted(self) -> list[NDArray[np.bool_]]:
+        """Where each blank page has no print near."""
+        return [outside.unprinted(blank) for blank in self.blanks]
+
     def _drawn(self) -> list[Grey]:
         template = self.form.template
         if template is None:
@@ -191,7 +196,7 @@ class FormReader:
         return self._others[version]
 
     def _read(self, grey: Grey) -> PageReading:
-        rough = self._by_markers(grey)
+        rough, code = self._by_markers(grey), None
         if rough is not None:
             code = self._code(grey, rough[1], self.layout.pages[rough[0]])
             foreign = self._foreign(code)
@@ -206,10 +211,11 @@ class FormReader:
         problems = []
         serial = None
         if page.codes:
-            code = self._code(grey, where, page)
-            foreign = self._foreign(code)
-            if foreign is not None:
-                return foreign
+            if code is None:
+                code = self._code(grey, where, page)
+                foreign = self._foreign(code)
+                if foreign is not None:
+                    return foreign
             if code is None:
                 problems.append("its code cannot be read: it was placed by what is printed on it")
             elif code.page != page.number:
@@ -423,7 +429,7 @@ class FormReader:
             found[key_of(place)] = replace(answer, box=box.edges, page=page.number)
         _doubt_faint(page, inks, found)
         kept = alignment.cut(grey, where, (0, 0, blank.width, blank.height), KEPT_SCALE)
-        seen = outside.page_ink(kept, blank)
+        seen = outside.page_ink(kept, self._unprinted[page.number - 1])
         lines = outside.lines(seen)
         problems += self._doubt_beside(seen, lines, page, found)
         problems += _doubt_struck(lines, page, found)
