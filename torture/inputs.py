@@ -1,7 +1,7 @@
 """Give slightly damaged files to every loader and to the picture reader.
 
 Each must return a result or raise one of our own errors, within limits of memory and time.
-Hypothesis draws the damage, and reduces a failing case to a small one.
+The damage is drawn with a seed, and a failing case is reduced to a small one.
 
     python -m torture.inputs
     python -m torture.inputs --count 2000 --only csv image
@@ -12,10 +12,12 @@ import collections
 import contextlib
 import dataclasses
 import faulthandler
+import functools
 import itertools
 import json
 import multiprocessing
 import os
+import random
 import re
 import resource
 import signal
@@ -23,17 +25,14 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings, strategies
-from hypothesis import seed as seeded
-
 from mnistry.errors import MnistryError, Notice
-from torture.mutations import MOST, mutate
+from torture.mutations import MOST, RECORD, Seed, mutate
 from torture.targets import TARGETS, Target
 
 TITLES = {
@@ -112,33 +111,47 @@ def try_batch(name: str, number: int, count: int) -> Outcome:
             (folder / seed.name).unlink()
         _limit_memory()
 
-        @seeded(number)
-        @settings(
-            max_examples=count, database=None, deadline=None,
-            suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
-        )  # fmt: skip
-        @given(
-            strategies.integers(0, len(target.seeds) - 1),
-            strategies.binary(min_size=8, max_size=MOST),
-        )
-        def one(number: int, recipe: bytes) -> None:
-            seed = target.seeds[number]
+        def one(seed: Seed, recipe: bytes, noted: Outcome) -> BaseException | None:
             target.place(folder)
             path = folder / seed.name
             path.write_bytes(mutate(seed, recipe))
             try:
-                _try(target, path, outcome)
+                _try(target, path, noted)
+            except BaseException as error:
+                return error
             finally:
                 path.unlink()
+            return None
 
-        try:
-            one()
-        except BaseException as error:
-            notes = "\n".join(getattr(error, "__notes__", ()))
-            last = traceback.format_exception(error)[-12:]
-            outcome.wrong += (f"{name}, batch {number}: {''.join(last)}{notes}"[-3000:],)
+        rng = random.Random(number)
+        for _ in range(count):
+            seed = rng.choice(target.seeds)
+            changes = min(1 + int(rng.expovariate(0.7)), MOST // RECORD)  # few: 2.0 on average
+            recipe = rng.randbytes(changes * RECORD)
+            if error := one(seed, recipe, outcome):
+                again = functools.partial(one, seed, noted=Outcome(collections.Counter()))
+                small, error = _reduced(recipe, error, again)
+                last = "".join(traceback.format_exception(error)[-12:])
+                damage = f"recipe {small.hex()} of seed {target.seeds.index(seed)}"
+                outcome.wrong += (f"{name}, batch {number}, {damage}: {last}"[-3000:],)
+                break
     faulthandler.cancel_dump_traceback_later()
     return outcome
+
+
+def _reduced(
+    recipe: bytes, error: BaseException, one: Callable[[bytes], BaseException | None]
+) -> tuple[bytes, BaseException]:
+    """Return the recipe with as few changes as give the same kind of error, and that error."""
+    start = 0
+    while start < len(recipe) and len(recipe) > RECORD:
+        less = recipe[:start] + recipe[start + RECORD :]
+        found = one(less)
+        if type(found) is type(error):
+            recipe, error = less, found
+        else:
+            start += RECORD
+    return recipe, error
 
 
 def _in_own_process(jobs: Sequence[tuple[str, int, int]]) -> list[Outcome]:

@@ -1,11 +1,14 @@
 """Damage real files in a few places, and correct their checksums.
 
 Most damaged files would fail at a checksum. So a seed may also be a part of a file, such as one
-member of an archive, which is damaged and then packed into a correct file.
+member of an archive, which is damaged and then packed into a correct file. Most damaged texts would
+fail at their syntax, so half of the recipes move, double and replace whole words and lines.
 """
 
+import functools
 import gzip
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -43,15 +46,87 @@ _WORDS = (
     "\u0663".encode(), b"1_0",
 )  # fmt: skip
 _RECORD = struct.Struct("<BHHHB")  # kind, two places, a length, a value
-MOST = 8 * _RECORD.size  # bytes of a recipe: up to eight changes
+RECORD = _RECORD.size
+MOST = 8 * RECORD  # bytes of a recipe: up to eight changes
+# Texts, numbers, names, and single other characters; and numbers at which a check may fail.
+_TOKEN = re.compile(rb'"[^"\n]*"|[-+]?\d+(?:\.\d+)?(?![\w.])|\w+|\s+|.', re.DOTALL)
+_VALUES = (
+    b"0", b"1", b"-1", b"2", b"255", b"256", b"1000000007", b"1e999", b"NaN", b"0.5", b"-0.0",
+    b"''", b'""', b"[]", b"{}", b"?", b"true", "\u0663".encode(), '"\u0130"'.encode(), b"9" * 400,
+)  # fmt: skip
 
 
 def mutate(seed: Seed, recipe: bytes) -> bytes:
     """Change a seed as a recipe says, deterministically, and pack it; any bytes are a recipe."""
+    records = [
+        _RECORD.unpack_from(recipe, start) for start in range(0, len(recipe) - RECORD + 1, RECORD)
+    ]
+    lines = _lines(seed.content) if recipe[:1] >= b"\x80" else None
+    if lines:
+        changed = list(lines)
+        for record in records:
+            _change_words(changed, *record)
+        return seed.pack(b"".join(b"".join(line) for line in changed))
     content = bytearray(seed.content)
-    for start in range(0, len(recipe) - _RECORD.size + 1, _RECORD.size):
-        _change(content, *_RECORD.unpack_from(recipe, start))
+    for record in records:
+        _change(content, *record)
     return seed.pack(bytes(content))
+
+
+@functools.lru_cache
+def _lines(content: bytes) -> list[list[bytes]] | None:
+    """Return the words of each line of a text, or nothing if it is none."""
+    if re.search(rb"[\0-\x08]", content):
+        return None
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return None
+    return [_TOKEN.findall(line) for line in content.splitlines(keepends=True)]
+
+
+def _change_words(
+    lines: list[list[bytes]], kind: int, first: int, second: int, length: int, value: int
+) -> None:
+    """Change a text's lines in place; a line is replaced, since seeds share them."""
+    if not lines:
+        return
+    row, other = (n * len(lines) >> 16 for n in (first, second))
+    # What lines begin with, such as keys and labels, is changed more often than one of many values.
+    place = int((length / 65536) ** 2 * len(lines[row]))
+    line = list(lines[row])
+    match kind % 8:
+        case 0:
+            del lines[row]
+            return
+        case 1:
+            lines.insert(other, line)
+            return
+        case 2:
+            lines[row], lines[other] = lines[other], line
+            return
+        case 3:  # another word of this kind, from anywhere
+            alike = [word for word in lines[other] if _kind(word) == _kind(line[place])]
+            line[place] = alike[value % len(alike)] if alike else lines[other][0]
+        case 4:
+            line[place] = _VALUES[value % len(_VALUES)]
+        case 5:  # a number that is a little different
+            numbers = [at for at, word in enumerate(line) if word.lstrip(b"+-")[:1].isdigit()]
+            if numbers:
+                at = numbers[place % len(numbers)]
+                line[at] = (b"%d" % (value - 128), b"-" + line[at], line[at] + b"0",
+                            line[at] + b".5")[value % 4]  # fmt: skip
+        case 6:
+            line.insert(place, line[second * len(line) >> 16])
+        case 7:
+            del line[place]
+    lines[row : row + 1] = [line] if line else []
+
+
+def _kind(word: bytes) -> str:
+    if word.lstrip(b"+-")[:1].isdigit():
+        return "number"
+    return "text" if word[:1] == b'"' else "name" if word[:1].isalpha() else "sign"
 
 
 def _change(
