@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -216,10 +217,8 @@ def first_layer(kernel: NDArray[np.floating], count: int = 40) -> Figure:
     columns = 5 if len(chosen) <= 10 else 8
     captions = [f"unit {unit}" for unit in chosen]
     foot = 0.9
-    figure = _tiles(
-        list(weights), captions, columns, pitch=1.1, title=title, foot=foot,
-        cmap="RdBu_r", vmin=-limit, vmax=limit,
-    )  # fmt: skip
+    look = _Look(pitch=1.1, foot=foot, cmap="RdBu_r", lowest=-limit, highest=limit)
+    figure = _tiles(list(weights), captions, columns, title=title, look=look)
     height = figure.get_figheight()
     figure.colorbar(
         figure.axes[0].images[0],
@@ -426,24 +425,43 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _tiles(
-    images: Sequence[NDArray[Any]], captions: Sequence[str], columns: int, *, pitch: float = 1.65,
-    title: str = "", foot: float = 0.0, cmap: str = "binary", vmin: float = 0, vmax: float = 255,
-) -> Figure:  # fmt: skip
-    """Draw images of one shape in rows, each above its caption, `pitch` inches apart.
+@dataclass(frozen=True)
+class _Look:
+    """How tiles are drawn: `pitch` inches apart, `foot` inches free below, in which colours."""
 
-    Below them `foot` inches stay free. All are in one coordinate system, in inches from the top
-    left corner: matplotlib takes ten times as long to draw one for each.
+    pitch: float = 1.65
+    foot: float = 0.0
+    cmap: str = "binary"
+    lowest: float = 0
+    highest: float = 255
+
+
+_DIGITS_LOOK = _Look()
+
+
+def _tiles(
+    images: Sequence[NDArray[Any]],
+    captions: Sequence[str],
+    columns: int,
+    *,
+    title: str = "",
+    look: _Look = _DIGITS_LOOK,
+) -> Figure:
+    """Draw images of one shape in rows, each above its caption.
+
+    All are in one coordinate system, in inches from the top left corner: matplotlib takes ten
+    times as long to draw one for each.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
+    pitch = look.pitch
     height, width = np.array(images[0].shape) * 0.9 * pitch / max(images[0].shape)
     lines = max(caption.count("\n") + 1 for caption in captions)
     row_height = height + 0.14 * lines + 0.2
     whole_width = max(pitch * columns, 0.09 * len(title))
     left, top = (whole_width - pitch * columns) / 2, 0.4 if title else 0.05
-    whole_height = top + -(-len(images) // columns) * row_height + foot
+    whole_height = top + -(-len(images) // columns) * row_height + look.foot
     figure = Figure(figsize=(whole_width, whole_height))
     figure.suptitle(title)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -452,7 +470,8 @@ def _tiles(
         row, column = divmod(number, columns)
         middle, y = left + (column + 0.5) * pitch, top + row * row_height
         x = middle - width / 2
-        axes.imshow(image, cmap, vmin=vmin, vmax=vmax, extent=(x, x + width, y + height, y))
+        extent = (x, x + width, y + height, y)
+        axes.imshow(image, look.cmap, vmin=look.lowest, vmax=look.highest, extent=extent)
         axes.add_patch(Rectangle((x, y), width, height, fill=False, lw=0.8))
         axes.text(middle, y + height + 0.05, caption, ha="center", va="top", fontsize=8)
     axes.set(xlim=(0, whole_width), ylim=(whole_height, 0))
