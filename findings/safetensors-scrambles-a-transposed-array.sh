@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# safetensors: a NumPy array that is transposed, sliced or turned round is saved in the wrong order, without a word.
+# safetensors: a NumPy array that is transposed or sliced is saved in the wrong order, without a word.
 #
 # Weights are often transposed on their way from one framework to another: PyTorch keeps a dense layer as (out, in),
 # Keras as (in, out). One would guess that safetensors.numpy saves what the array holds, as numpy.save does, or refuses
-# what does not lie in memory in order, as safetensors.torch does. It writes the bytes as they lie from the array's
-# first element on: the shape is right, every value is from another place, and nothing is raised. Of a reversed array,
-# or of every second column, it even writes what does not belong to it.
+# what does not lie in memory in order. It writes the bytes as they lie: the shape is right, values are in other places
+# than they were, and nothing is raised.
 # What to do: numpy.ascontiguousarray() around every array that is saved.
 set -euo pipefail
 folder=$(mktemp -d)
