@@ -65,7 +65,7 @@ class RuledLine:
 
     def drawn(self, start: float, stop: float) -> float:
         """Return the fraction that is drawn between two columns."""
-        a, b = (int(np.clip(round(v), 0, len(self.seen) - 1)) for v in (start, stop))
+        a, b = (min(max(round(v), 0), len(self.seen) - 1) for v in (start, stop))
         return float((self.seen[b] - self.seen[a]) / max(b - a, 1))
 
 
