@@ -65,6 +65,7 @@ def test_a_wrong_usage_is_one_line_and_exit_code_2(mnistry_command, arguments) -
     [
         (MnistryError("odd"), 1, "odd"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/x"), 7, "runs/x: No space left"),
+        (OSError(errno.EFBIG, os.strerror(errno.EFBIG), "runs/x"), 7, "runs/x: File too large"),
         (MemoryError(), 7, "out of memory"),
         (ModuleNotFoundError("No module named 'keras'", name="keras"), 2, "mnistry[train]"),
     ],

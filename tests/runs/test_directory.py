@@ -126,6 +126,17 @@ def test_fault_66_a_second_training_in_one_directory_is_refused(tmp_path: Path) 
         pass
 
 
+def test_a_run_that_cannot_be_written_whole_leaves_nothing_and_its_place_free(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run"
+    for _ in range(2):
+        with pytest.raises(OSError, match="full"), directory.begin_whole(path):
+            (path / "run.json").write_text("{}")
+            raise OSError("the disk is full")
+        assert not path.exists()
+
+
 @pytest.mark.parametrize(("status", "is_offered"), [("interrupted", True), ("done", False)])
 def test_only_an_unfinished_training_is_offered_to_be_resumed(copy, status, is_offered) -> None:
     rewrite(copy, status=status)

@@ -30,7 +30,7 @@ _EXTRAS = {
 }
 # The system's error numbers for places where no file can be written.
 _DISK = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT),
 }
 # Click's words for wrong values, as patterns, and the words that replace them.

@@ -79,7 +79,7 @@ def adopt_as_run(network: Network, dataset: Dataset, path: Path) -> tuple[Run, A
 
     test = dataset.test
     scores = Scores(None if test is None or test.labels is None else card(test), card(train))
-    with directory.begin(path):
+    with directory.begin_whole(path):
         run = Run(
             path, Status.RUNNING, None, None, DataIdentity.of(dataset),
             datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"), _versions(),

@@ -533,6 +533,21 @@ def begin(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def begin_whole(path: Path) -> Iterator[None]:
+    """Do as `begin` does; if the block fails, remove what it wrote: there is nothing to resume."""
+    with begin(path):
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):
+                files.remove_leftovers(path)
+                for name in _OWN_FILES:
+                    (path / name).unlink(missing_ok=True)
+                path.rmdir()
+            raise
+
+
+@contextlib.contextmanager
 def claim(folder: Path, recipe_name: str, seed: int) -> Iterator[Path]:
     """Make an empty directory for a new run, ``<folder>/<time>-<recipe>-s<seed>``.
 

@@ -378,7 +378,7 @@ def _doubtful(
 def _write(
     path: Path, record: Teaching, content: bytes, scores: Scores, dataset: Dataset, began: float
 ) -> Run:
-    with directory.begin(path):
+    with directory.begin_whole(path):
         run = Run(
             path, Status.RUNNING, None, None, DataIdentity.of(dataset),
             datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
