@@ -130,7 +130,8 @@ def _mnist_or_sample(progress: Progress | None) -> Dataset:
     except DownloadError as error:
         notice = (
             "MNIST could not be downloaded, so this is the sample: 5,000 of its training images, "
-            f"4,000 to train and 1,000 to test. To get all of MNIST, connect to the network: {error}"
+            "4,000 to train and 1,000 to test. To get all of MNIST, connect to the network: "
+            f"{error}"
         )
         return dataclasses.replace(sample.load(), notices=(notice,))
 
