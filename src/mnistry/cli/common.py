@@ -185,6 +185,13 @@ def finish(dataset: "Dataset") -> None:
         )
 
 
+def network_content(model: str | None) -> bytes | None:
+    """Return the ONNX file to read with on other machines; None for the built-in network."""
+    from mnistry.inference import run_directory
+
+    return None if model is None else run_directory.find_network(model).file.read_bytes()
+
+
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Drop what C libraries write to stderr, as libtiff does about damaged files."""

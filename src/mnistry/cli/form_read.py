@@ -164,9 +164,8 @@ def _cluster(address: str | None, form: "Form", model: str | None) -> "Iterator[
         return
     from mnistry.cluster import connection
     from mnistry.cluster.form_reading import Cluster
-    from mnistry.inference import run_directory
 
-    content = None if model is None else run_directory.find_network(model).file.read_bytes()
+    content = common.network_content(model)
     with connection.connected(address) as cores:
         yield Cluster(form, content, cores).read
 

@@ -187,14 +187,12 @@ def _read_in_bulk(
     """Read pictures on a Ray cluster into Parquet tables, and print how many."""
     from mnistry.cluster import bulk_reading, connection
     from mnistry.display.progress import counted
-    from mnistry.inference import run_directory
 
     if _STDIN in paths:
         raise UsageError("--ray cannot read standard input", remedy="write it to a file")
     open_reader(model, **reader_settings)  # refuses a wrong model before a cluster is started
     _say_if_few(paths, address)
-    content = None if model is None else run_directory.find_network(model).file.read_bytes()
-    settings = bulk_reading.Settings(content, **reader_settings)
+    settings = bulk_reading.Settings(common.network_content(model), **reader_settings)
     with (
         common.quiet_libraries(),
         connection.connected(address) as cores,
