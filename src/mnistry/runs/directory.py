@@ -594,7 +594,9 @@ def rename(run: Run, name: str) -> Run:
     path = run.path.with_name(name) if _NAME.fullmatch(name) else None
     if path is None:
         expected = "up to 100 letters, digits, spaces, _, - and ."
-        raise UsageError("not a valid name for a run", where=name, expected=expected)
+        raise UsageError(
+            "not a valid name for a run", where=name, expected=expected, remedy="choose another"
+        )
     if os.path.lexists(path):
         raise UsageError("this name is taken", where=name, remedy="choose another")
     with hold(run.path):

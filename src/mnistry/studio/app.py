@@ -320,7 +320,7 @@ async def recipes() -> list[schemas.RecipeSettings]:
 async def events(request: Request, studio: TheStudio) -> StreamingResponse:
     """Stream a training's events, past ones first: `progress`, `epoch`, `done` and `failed`."""
     if studio.trainer.state is None:
-        raise ApiError(404, "no training has been started")
+        raise ApiError(404, "no training has been started", remedy="start a training")
     if studio.followers >= _MAX_FOLLOWERS:
         raise too_busy()
     last = request.headers.get("last-event-id", "")

@@ -42,7 +42,9 @@ class Archive:
         for run in directory.find_all(self.folder)[0]:
             if run.path.name == name:
                 return run
-        raise ApiError(404, "no such run", expected="one of /api/runs")
+        raise ApiError(
+            404, "no such run", expected="one of /api/runs", remedy="load the page again"
+        )
 
     def detail(self, name: str, chosen: str | None) -> schemas.RunDetail:
         """Return a run's settings, epochs and scores."""

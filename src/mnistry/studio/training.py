@@ -97,7 +97,10 @@ class Trainer:
         self._check_free()
         experiment = run.experiment
         if run.status in (Status.DONE, Status.DIVERGED):
-            raise ApiError(409, f"this training is {run.status}", expected="an interrupted one")
+            remedy = "start a new training"
+            raise ApiError(
+                409, f"this training is {run.status}", expected="an interrupted one", remedy=remedy
+            )
         return await self._begin(run.path, experiment, task)
 
     def rename(self, run: Run, name: str) -> Run:
@@ -144,7 +147,7 @@ class Trainer:
         except OSError as error:
             what = f"no process can be started: {error.strerror}"
             self._end(Status.FAILED, error={"what": what})
-            raise ApiError(409, what) from error
+            raise ApiError(409, what, remedy="end other programs, and try again") from error
         self._watch = asyncio.create_task(self._follow_process(self._process))
         return self.state
 
@@ -154,7 +157,7 @@ class Trainer:
         Raise `ApiError` 409 if no training is running.
         """
         if (running := self.running) is None:
-            raise ApiError(409, "no training is running")
+            raise ApiError(409, "no training is running", remedy="start a training")
         if self._process is None or self._process.stdin is None:
             raise ApiError(409, "the training is still starting", remedy="try again")
         self._process.stdin.close()
