@@ -4,8 +4,9 @@
 
 The page of RUN, of the classic network say, and that of the built-in network are opened in
 Chromium, and digits are drawn. Every movement of the pen is answered: the drawing is brought to
-MNIST's form, the network computes, and everything on the page is shown. Printed are milliseconds,
-without those of the first digit, for which the browser compiles. Measure on a quiet machine.
+MNIST's form, the network computes, and the answer and its probabilities are shown; nodes and sums
+follow with the next frame. Printed are milliseconds, without those of the first digit, for which
+the browser compiles. Measure on a quiet machine.
 """
 
 import argparse

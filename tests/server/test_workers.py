@@ -96,7 +96,7 @@ def test_a_request_that_would_wait_too_long_is_refused_with_the_seconds_to_wait(
             made.check_room(photo)
         assert caught.value.status_code == 503
         headers = caught.value.headers or {}
-        assert headers["Retry-After"] == "5"  # 100 of 0.05 s; 0.7 s may wait
+        assert headers["Retry-After"] == "5"  # 100 of 0.05 s; 0.5 s may wait
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

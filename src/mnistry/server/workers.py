@@ -25,7 +25,7 @@ MAX_SECONDS = 60.0
 # How often a task is tried at most: again each time that its worker dies.
 _TRIES = 3
 # A task is refused if it would have to wait for more seconds than this.
-_MOST_WAIT = 0.7
+_MOST_WAIT = 0.5
 # Seconds by which other tasks give way to those that take milliseconds.
 _GIVES_WAY = 0.3
 # First estimate of a task's seconds: at least, for each byte, and at most. A photo takes 0.1 s a

@@ -28,6 +28,7 @@ let image = new Uint8Array(784);
 let values = null; // of every operator, for the image; null if nothing is drawn
 let node = 0;
 let own = false; // whether the user has chosen the node
+let detailed = null; // the request to show the way to the answer
 
 makePad(byId("pad"), drawing, () => Number(byId("pen").value));
 const bars = DIGITS.map(makeBar);
@@ -99,8 +100,12 @@ function show() {
   byId("clear").disabled = !drawing.strokes.length;
   byId("hint").hidden = drawing.strokes.length > 0;
   showPrediction();
-  if (layers.length) showNodes();
-  showSoftmax();
+  // The way to the answer is shown once a frame: the answer itself does not wait for it.
+  detailed ??= requestAnimationFrame(() => {
+    detailed = null;
+    if (layers.length) showNodes();
+    showSoftmax();
+  });
 }
 
 function showPrediction() {
