@@ -92,7 +92,7 @@ def _damaged(folder: Path | None, error: Exception) -> DataError:
 
 
 def reads(method: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Make a method of an object with a `folder` raise our errors; it only reads."""
+    """Make a method that reads, of an object with a `folder`, raise our errors."""
 
     @functools.wraps(method)
     def read(*arguments: _P.args, **named: _P.kwargs) -> _R:
@@ -109,20 +109,7 @@ def reads(method: Callable[_P, _R]) -> Callable[_P, _R]:
 class Database:
     """The file of a batch, or one in memory. One thread at a time may use it.
 
-    Parameters
-    ----------
-    folder
-        The batch's folder, made if it is missing, and readable only by its owner; None keeps all
-        in memory.
-    must_exist
-        Whether it is an error if there is no batch in the folder.
-
-    Raises
-    ------
-    UsageError
-        If the folder is not a batch, and has other files in it.
-    DataError
-        If the batch is damaged, or has another format.
+    Its parameters, and the errors that it raises, are those of `mnistry.forms.store.Store`.
     """
 
     def __init__(self, folder: Path | None, *, must_exist: bool) -> None:

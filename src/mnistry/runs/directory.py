@@ -535,16 +535,20 @@ def begin(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def begin_whole(path: Path) -> Iterator[None]:
     """Do as `begin` does; if the block fails, remove what it wrote: there is nothing to resume."""
-    with begin(path):
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(OSError):
-                files.remove_leftovers(path)
-                for name in _OWN_FILES:
-                    (path / name).unlink(missing_ok=True)
-                path.rmdir()
-            raise
+    has_failed = False
+    try:
+        with begin(path):
+            try:
+                yield
+            except BaseException:
+                has_failed = True
+                with contextlib.suppress(OSError):
+                    files.remove_leftovers(path)
+                    _remove_own_files(path)
+                raise
+    finally:
+        if has_failed:
+            _remove_if_empty(path)
 
 
 @contextlib.contextmanager
@@ -619,16 +623,26 @@ def delete(run: Run) -> None:
     try:
         with hold(run.path):
             (run.path / _RECORD).unlink()  # first: without it the rest is no run
-            for name in _OWN_FILES - {_LOCK, _RECORD}:
-                (run.path / name).unlink(missing_ok=True)
+            _remove_own_files(run.path)
             for folder in (run.checkpoint_folder, run.figure_folder):
                 if folder.is_dir() and not folder.is_symlink():
                     shutil.rmtree(folder)
     except OSError as error:
         raise ResourceError(f"cannot be deleted: {error.strerror}", where=run.path) from error
-    with contextlib.suppress(OSError):  # it has other files
-        (run.path / _LOCK).unlink(missing_ok=True)
-        run.path.rmdir()
+    _remove_if_empty(run.path)
+
+
+def _remove_own_files(path: Path) -> None:
+    """Remove a run's files in its directory, which is locked, but not the lock."""
+    for name in _OWN_FILES - {_LOCK}:
+        (path / name).unlink(missing_ok=True)
+
+
+def _remove_if_empty(path: Path) -> None:
+    """Remove the lock, which nobody holds any more, and the directory unless it has other files."""
+    with contextlib.suppress(OSError):
+        (path / _LOCK).unlink(missing_ok=True)
+        path.rmdir()
 
 
 def refuse_taken(path: Path) -> None:
