@@ -17,62 +17,52 @@ function together(values, combine) {
   });
 }
 
-/** Sums of products of rows: sums[row, place] = bias[row] + kernel[row] · inputs[place]. */
+/** Sums of products of rows: sums[row, place] = bias[row] + kernel[row] · inputs[place].
+    Inputs of 0, such as paper and nodes that do not fire, are left out, and each other input is read
+    once for eight rows. Where there are fewer, what lies beyond the last is not stored. */
 function products(kernel, inputs, length, bias) {
   const [rows, places] = [kernel.length / length, inputs.length / length];
   const sums = new Float32Array(rows * places);
-  if (rows >= 4 && places >= 2) blocks(kernel, inputs, length, sums);
-  else {
-    for (let row = 0; row < rows; row += 1) {
-      for (let place = 0; place < places; place += 1) {
-        let sum = 0;
-        const [at, from] = [row * length, place * length];
-        for (let i = 0; i < length; i += 1) sum += kernel[at + i] * inputs[from + i];
-        sums[row * places + place] = sum;
+  const numbers = new Int32Array(length); // of the inputs that are not 0
+  const values = new Float64Array(length);
+  for (let place = 0; place < places; place += 1) {
+    let count = 0;
+    for (let i = 0; i < length; i += 1) {
+      const value = inputs[place * length + i];
+      if (value !== 0) {
+        numbers[count] = i;
+        values[count] = value;
+        count += 1;
       }
+    }
+    for (let r = 0; r < rows; r += 8) {
+      const row = Math.max(0, Math.min(r, rows - 8)); // the last block may overlap the one before
+      let [a, b, c, d] = [0, 0, 0, 0];
+      let [e, f, g, h] = [0, 0, 0, 0];
+      for (let i = 0; i < count; i += 1) {
+        const at = row * length + numbers[i];
+        const value = values[i];
+        a += kernel[at] * value;
+        b += kernel[at + length] * value;
+        c += kernel[at + 2 * length] * value;
+        d += kernel[at + 3 * length] * value;
+        e += kernel[at + 4 * length] * value;
+        f += kernel[at + 5 * length] * value;
+        g += kernel[at + 6 * length] * value;
+        h += kernel[at + 7 * length] * value;
+      }
+      const to = row * places + place;
+      sums[to] = a;
+      sums[to + places] = b;
+      sums[to + 2 * places] = c;
+      sums[to + 3 * places] = d;
+      sums[to + 4 * places] = e;
+      sums[to + 5 * places] = f;
+      sums[to + 6 * places] = g;
+      sums[to + 7 * places] = h;
     }
   }
   return bias ? sums.map((sum, i) => sum + bias[Math.floor(i / places)]) : sums;
-}
-
-/** The same, four rows and two places at a time, which takes half of the time: each number is
-    read once for several products. The last block may overlap the one before. */
-function blocks(kernel, inputs, length, sums) {
-  const [rows, places] = [kernel.length / length, inputs.length / length];
-  for (let p = 0; p < places; p += 2) {
-    const place = Math.min(p, places - 2);
-    for (let r = 0; r < rows; r += 4) {
-      const row = Math.min(r, rows - 4);
-      let [a0, b0, c0, d0, a1, b1, c1, d1] = [0, 0, 0, 0, 0, 0, 0, 0];
-      let at = row * length;
-      let from = place * length;
-      for (const end = from + length; from < end; from += 1, at += 1) {
-        const first = inputs[from];
-        const second = inputs[from + length];
-        const a = kernel[at];
-        const b = kernel[at + length];
-        const c = kernel[at + 2 * length];
-        const d = kernel[at + 3 * length];
-        a0 += a * first;
-        b0 += b * first;
-        c0 += c * first;
-        d0 += d * first;
-        a1 += a * second;
-        b1 += b * second;
-        c1 += c * second;
-        d1 += d * second;
-      }
-      const to = row * places + place;
-      sums[to] = a0;
-      sums[to + 1] = a1;
-      sums[to + places] = b0;
-      sums[to + places + 1] = b1;
-      sums[to + 2 * places] = c0;
-      sums[to + 2 * places + 1] = c1;
-      sums[to + 3 * places] = d0;
-      sums[to + 3 * places + 1] = d1;
-    }
-  }
 }
 
 /** Where windows lie: their size, steps and borders, and how many fit into [channels, height, width]. */
