@@ -70,7 +70,7 @@ def test_an_audit_that_is_done_prints_its_figures(mnistry_command, tmp_path: Pat
     folder = batch(tmp_path)
     assert mnistry_command("form", "audit", folder, "--port", 0, "--fields", 6).code == 0
     with Store(folder) as store:
-        for one in store.drawn():
+        for one in store.audited():
             wrong = one.key[2] == "total"
             store.audit(one.id, Decision("18", 18) if wrong else Decision("", one.read))
     told = mnistry_command("form", "audit", folder, "--fields", 6, "--json")

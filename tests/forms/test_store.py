@@ -128,7 +128,7 @@ def test_what_was_placed_last_is_taken_back_first_and_only_if_nothing_rests_on_i
         assert store.undo("eva") == (1, key("field1"))
         store.add_page(file, page(2, of=2, serial=7), Placement(2, 7, who="eva"))
         store.draw([(1, key("field2"), Decimal(12))])
-        store.audit(store.drawn()[0].id, Decision("12", Decimal(12), who="ben"))
+        store.audit(store.audited()[0].id, Decision("12", Decimal(12), who="ben"))
         with pytest.raises(UsageError, match="somebody has decided"):
             store.undo("eva")
 

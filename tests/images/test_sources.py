@@ -127,13 +127,13 @@ def test_the_remedy_for_an_array_of_floats_is_code_that_gives_the_picture(array)
     code = message[message.index("numpy.") :]
     names = {"array": array, "numpy": np}
     given = eval(code, names)  # noqa: S307 (what the message tells a user to type)
-    if given.dtype != np.uint8:  # NaN is taken away first
+    if given.dtype != np.uint8:  # the remedy for NaN leaves floats: follow the next remedy too
         names["array"] = given
         with pytest.raises(DataError) as caught:
             one_page(given)
         given = eval(str(caught.value).partition("give ")[2], names)  # noqa: S307
     expected = one_page(RGB).grey
-    if "array.min()" in code:
+    if "array.min()" in code:  # this remedy stretches the values: the least, 16, becomes 0
         expected = np.rint((expected - 16.0) / 239 * 255).astype(np.uint8)
     if np.isnan(array).any():
         expected = np.where(GREYS == 40, 0, GREYS)
@@ -162,7 +162,7 @@ def test_pages_are_chosen_by_their_number_or_all_read() -> None:
     assert len(list(pages(GREYS))) == 1
 
 
-def test_of_an_image_of_pillow_the_page_that_it_is_at_is_read_with_a_notice() -> None:
+def test_pillows_current_page_is_read_with_a_notice() -> None:
     file = io.BytesIO()
     first, second = Image.fromarray(GREYS), Image.fromarray(255 - GREYS)
     first.save(file, "TIFF", save_all=True, append_images=[second])

@@ -25,7 +25,7 @@ _LEGIBLE = 0.3
 # The most texts that a field may have, for rules to choose from.
 MOST_CANDIDATES = 64
 # The ink of a tick box, as a part of its area: less is dirt, more is a tick; between them is doubt.
-# From the third value on it may be crossed out or filled in error.
+# With more than the third value it may be crossed out, or filled by mistake.
 _DIRT, _TICK, _FILLED = 0.006, 0.012, 0.6
 
 Value = str | int | Decimal | bool | None
@@ -101,9 +101,9 @@ def of_characters(entry: Field, found: Characters, *, is_comb: bool) -> Answer:
     found
         Its characters.
     is_comb
-        Whether there is a place for each cell of a comb.
+        Whether the field is a comb, with one of `found.places` for each of its cells.
     """
-    if found.stroke:
+    if found.is_struck_through:
         return _of_dash(entry, found.doubts)
     places = found.places
     text = found.text.strip()
@@ -192,7 +192,7 @@ def parse(entry: Field, text: str) -> tuple[Value, str | None]:
     entry
         The field.
     text
-        What is written: in a comb with a space for each blank cell.
+        What is written. A comb's blank cells are spaces in it.
 
     Returns
     -------

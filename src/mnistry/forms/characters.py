@@ -101,13 +101,13 @@ class Characters:
         For each cell of a comb; or for each character from left to right, where a space is a gap.
     doubts
         What else makes the reading uncertain, in words.
-    stroke
+    is_struck_through
         Whether there is a line across several cells, and nothing else.
     """
 
     places: tuple[ReadPlace, ...]
     doubts: tuple[str, ...] = ()
-    stroke: bool = False
+    is_struck_through: bool = False
 
     @property
     def text(self) -> str:
@@ -301,7 +301,7 @@ def read_combs(
             place = _doubted(place) if is_hole else _unless_altered(place, was_altered)
         found[number][index] = place
     return [
-        Characters(tuple(places), one.doubts, one.stroke)
+        Characters(tuple(places), one.doubts, one.is_struck_through)
         for places, one in zip(found, parted, strict=True)
     ]
 
@@ -310,13 +310,13 @@ def read_combs(
 class DividedComb:
     """The ink of each cell of a comb, None for a blank one.
 
-    `doubts` and `stroke` are as in `Characters`; `shared` are the cells with a mark that lies in
-    another one too.
+    `doubts` and `is_struck_through` are as in `Characters`; `shared` are the cells with a mark that
+    lies in another one too.
     """
 
     cells: tuple[Strength | None, ...]
     doubts: tuple[str, ...] = ()
-    stroke: bool = False
+    is_struck_through: bool = False
     shared: frozenset[int] = frozenset()
 
 

@@ -71,7 +71,7 @@ def labelled(
     found: list[LabelledDigit] = []
     mismatched_fields = 0
     private = crops.PrivateFields(form_reader.form)
-    typed = {(one.sheet, one.key): one.typed for one in store.drawn()}
+    typed = {(one.sheet, one.key): one.typed for one in store.audited()}
     for sheet in store.sheets():
         if serials is not None and sheet.serial not in serials:
             continue

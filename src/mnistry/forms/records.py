@@ -38,8 +38,8 @@ class Page:
     is_foreign
         Whether a person says that it is no page of the form.
     paper
-        `mnistry.forms.definition.Form.paper` of the form that it was read by; None if that is not
-        known.
+        What is printed where, as `mnistry.forms.definition.Form.paper` of the form that it was read
+        by; None if that is not known.
     """
 
     file: str
@@ -100,7 +100,7 @@ class Decision:
     who
         The person.
     at
-        When, in seconds since 1970; 0 before it is kept.
+        When, in seconds since 1970; 0 until the batch has stored it.
     """
 
     text: str
@@ -185,7 +185,7 @@ class Sheet:
 
     @property
     def paper(self) -> str | None:
-        """What it is printed on; see `Page.paper`."""
+        """What is printed where on its pages; see `Page.paper`."""
         return next((page.paper for page in self.pages if page.paper is not None), None)
 
     def is_printed_as(self, form: Form) -> bool:
@@ -211,11 +211,11 @@ class NewPage:
 
 
 def with_decisions(sheet: Sheet, decided: Mapping[Key, Sequence[Decision]]) -> Sheet:
-    """Return a sheet with other decisions about some of its fields, the earliest first.
+    """Return a sheet whose decisions about some fields are replaced.
 
-    The latest decision counts. A decision from a second review never replaces it: it is only
-    compared with it. If they differ, the field is listed in `differing`, and callers ignore its
-    decision until a third person decides.
+    A field's decisions are in the order in which they were made, and the latest counts. A decision
+    from a second review never replaces it: it is only compared with it. If they differ, the field
+    is listed in `differing`, and callers ignore its decision until a third person decides.
     """
     decisions, deciders, differing = (
         dict(sheet.decisions),

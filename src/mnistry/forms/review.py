@@ -621,7 +621,7 @@ class Audit(_Session):
             If there is no field to draw.
         """
         batch = self._batch
-        drawn = {(one.sheet, one.key) for one in batch.store.drawn()}
+        drawn = {(one.sheet, one.key) for one in batch.store.audited()}
         free = [
             (one.id, at, one.answers[at].value)
             for one in batch.results.values()
@@ -641,7 +641,7 @@ class Audit(_Session):
         """Return the fields that were drawn and are not typed yet."""
         return [
             id_of(one.sheet, one.key)
-            for one in self._batch.store.drawn()
+            for one in self._batch.store.audited()
             if one.typed is None and self._is_there(one)
         ]
 
@@ -656,7 +656,7 @@ class Audit(_Session):
 
     def _drawn(self, name: str) -> Drawn:
         found = self._batch.find(name)
-        for one in self._batch.store.drawn():
+        for one in self._batch.store.audited():
             if (one.sheet, one.key) == found:
                 return one
         raise UsageError("not drawn for this audit")
@@ -673,7 +673,7 @@ class Audit(_Session):
 
     def undo(self) -> Step:
         """Take back what was typed last."""
-        typed = [one for one in self._batch.store.drawn() if one.typed is not None]
+        typed = [one for one in self._batch.store.audited() if one.typed is not None]
         last = max(typed, key=lambda one: one.at, default=None)
         if last is None:
             return Step()
@@ -683,7 +683,7 @@ class Audit(_Session):
 
     def report(self) -> Report:
         """Return what the audit has found until now."""
-        drawn = self._batch.store.drawn()
+        drawn = self._batch.store.audited()
         typed = [one for one in drawn if one.typed is not None]
         unreadable = sum(one.typed is not None and one.typed.problem is not None for one in typed)
         wrong = []

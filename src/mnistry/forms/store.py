@@ -430,7 +430,7 @@ class Store:
             )
 
     @reads
-    def drawn(self) -> list[Drawn]:
+    def audited(self) -> list[Drawn]:
         """Return the fields of the audit, in the order of drawing."""
         return [
             Drawn(
@@ -475,7 +475,7 @@ class Store:
             decision = Decision(row[4], _value(row[5]), *row[6:])
             decided.setdefault(row[0], {}).setdefault((row[1], row[2], row[3]), []).append(decision)
         disputed: dict[int, set[Key]] = {}
-        for one in self.drawn():
+        for one in self.audited():
             if one.differs:
                 disputed.setdefault(one.sheet, set()).add(one.key)
         return [

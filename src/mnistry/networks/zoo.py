@@ -48,8 +48,9 @@ def build(
         ``"strided"`` (and ``"strided-large"``): ``"relu"``, ``"tanh"`` or ``"sigmoid"``.
     dropout
         The share of values, 0 to below 1, that each step of training sets to 0: after every hidden
-        layer of ``"dense"``, before the last layer of ``"convnet"`` and ``"strided-large"``; no
-        other network has this setting. None means 0, 0.5 and 0.3.
+        layer of ``"dense"``, before the last layer of ``"convnet"`` and ``"strided-large"``. None
+        means 0 for ``"dense"``, 0.5 for ``"convnet"`` and 0.3 for ``"strided-large"``. No other
+        network has this setting.
     classes
         The number of classes: 2 to 62.
 
@@ -246,7 +247,7 @@ def _convolutions(
         # Moving averages that keep up with the weights in a training of a few hundred steps.
         values = layers.BatchNormalization(momentum=0.9, name=f"normalization_{number}")(values)
         name = f"{activation}_{number}"
-        is_relu = activation == "relu"  # ReLU is a layer of its own: earlier runs have it
+        is_relu = activation == "relu"  # saved runs have a layer ReLU
         values = (layers.ReLU(name=name) if is_relu else layers.Activation(activation, name=name))(
             values
         )

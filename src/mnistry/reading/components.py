@@ -1,7 +1,7 @@
 """Connected components of a mask: their labels, boxes and areas.
 
-OpenCV measures boxes and areas over every pixel of the mask, which is quickest where these are few.
-Of a written page only pixels of ink are counted, which takes a quarter of the time.
+OpenCV measures boxes and areas by visiting every pixel of the mask, which is quickest for a small
+mask. For a written page only the pixels of ink are visited here, which takes a quarter of the time.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# OpenCV measures masks of at most this many pixels.
+# Masks of at most this many pixels are measured by OpenCV.
 _FEW = 1 << 15
 
 
@@ -59,7 +59,8 @@ def components(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Components:
     label = np.asarray(labels.ravel()[at] - 1, np.int32)
     y = at // mask.shape[1]
     x = at - y * mask.shape[1]
-    # Where a place is assigned several times, the last value stays.
+    # Pixels are in the order of their rows, and of several assignments to a place the last stays:
+    # forwards that is a mark's lowest row, and backwards its highest.
     top, bottom = np.zeros((2, count - 1), np.intp)
     bottom[label], top[label[::-1]] = y, y[::-1]
     left, right = np.full(count - 1, mask.shape[1]), np.zeros(count - 1, np.intp)

@@ -24,22 +24,25 @@ Box = tuple[int, int, int, int]
 _LEVELS, _EDGE = (0.2, 0.4), 3
 # Marks that are examined, the largest ones; the least height of an enclosure, in pixels.
 _MOST, _LOWEST = 300, 16
-# A mark is surrounded by another that is seen from it in this part of all directions, and of whose
-# height or width it has at least this part; the dot in a zero has less. `_is_comb` takes `_TINY`
-# for `_TALL`.
+# One mark surrounds another if it is seen from the inner one's middle in `_AROUND` of all
+# directions, of which `_DIRECTIONS` are tried, and the inner mark has at least `_TALL` of its
+# height or width: the dot in a zero has less. The marks in a comb need only `_TINY`.
 _AROUND, _DIRECTIONS, _TALL = 0.8, 64, 0.28
 _TINY = 0.1
-# A mark is a ring if its own ink further in than this part of its shorter side (and than this many
-# stroke widths) extends over less than `_OWN` of its width and height.
+# A mark is a ring if little of its ink is deep in its convex hull: further from the hull's edge
+# than `_DEEP` of the shorter side and than `_DEEP_IN_STROKES` stroke widths, its ink extends over
+# less than `_OWN` of its width and height.
 _DEEP, _DEEP_IN_STROKES, _OWN = 0.14, 1.6, 0.35
 # At least this part of a box's ink is straight lines. An empty box is as large as a filled one if
 # their sides differ by at most `_ALIKE`.
 _STRAIGHT, _ALIKE = 0.8, 0.15
-# A box's ink without its lines is lower than this part of the tallest mark in it; a cell is higher.
+# As a part of the height of the tallest mark in a box: what is left of the box without its straight
+# lines is smaller than this, and a hole in the box is a cell if it is higher.
 _LEFT = 0.4
-# A ring that something inside touches: its area is at least `_CONVEX` of its convex hull's, its ink
-# fills at most `_FULL` of it, and the ink `_DEEP_IN_STROKES` inside has more than `_TOUCHING` of
-# its width or height. Of 5,000 of MNIST's training digits one is such: a zero with a stroke.
+# A ring that something inside touches. Its outline, filled, has at least `_CONVEX` of its convex
+# hull's area; its ink covers at most `_FULL` of that; and its ink further in than
+# `_DEEP_IN_STROKES` stroke widths has more than `_TOUCHING` of its width or height. Of 5,000 of
+# MNIST's training digits one is taken for such a ring: a zero with a stroke.
 _CONVEX, _FULL, _TOUCHING = 0.85, 0.8, 0.45
 # The stroke through a zero: its width is at most this part of its length; it rises by so many
 # degrees, and spans this part of the zero's width.
@@ -83,7 +86,9 @@ def find_enclosures(strength: NDArray[np.float32]) -> Enclosures:
     """
     whole = strength
     unsure: tuple[Box, ...] = ()
-    for level in _LEVELS:  # a pale ring round a dark digit that touches it goes with the first
+    # The lower level takes out pale rings that dark digits touch. Rings that are still touched at
+    # the higher level are unsure.
+    for level in _LEVELS:
         strength, unsure = _without(strength, level)
     return Enclosures(strength, whole - strength, unsure)
 
@@ -175,14 +180,16 @@ def _surrounded(
 def _is_comb(one: Mask, boxes: NDArray[np.intp]) -> bool:
     """Whether a mark is a box, or a row of cells, with at most as many marks inside as cells.
 
-    The cells of a table, and boxes with whole numbers, stay: the line reader knows them.
+    Tables are not such boxes, nor is one box round several digits: the line reader can read them
+    with their lines.
     """
     middles = boxes[:, 1] + boxes[:, 3] / 2
     tallest = int(boxes[:, 3].max())
     if np.ptp(middles) >= tallest:
         return False
-    cells = components(padded_by(1, one) == 0)  # and what is around it
-    rooms = np.count_nonzero(cells.boxes[:, 3] > _LEFT * tallest) - 1
+    cells = components(padded_by(1, one) == 0)
+    outside = 1  # the paper around the box is a component too
+    rooms = np.count_nonzero(cells.boxes[:, 3] > _LEFT * tallest) - outside
     return len(boxes) <= int(rooms) and _is_box(one, tallest)
 
 

@@ -72,9 +72,10 @@ def too_busy(seconds: int = 1) -> ApiError:
 
 
 def error_of(error: MnistryError) -> Error:
-    """Return an error's parts for a client: printable, and without the server's paths and commands.
+    """Return an error's parts for a client: printable, and without the server's paths.
 
-    Commands of the terminal that are about the picture's file are no remedy for a client.
+    A remedy such as `mnistry doctor FILE` is left out: a client has no such file. Other commands
+    stay, for whoever runs the server.
     """
 
     def shown(part: str | None) -> str | None:

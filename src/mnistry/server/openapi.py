@@ -1,7 +1,7 @@
 """The description of the routes that read pictures, in OpenAPI 3.1.
 
 It is written by hand, because pydantic would make up half of the time that the server takes to
-start; a test compares answers with it.
+start. A test checks the server's answers against it.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from mnistry.server.tasks import FIELDS, FORM, fields_of
 from mnistry.version import __version__
 
 _NUMBER, _INTEGER, _TEXT = {"type": "number"}, {"type": "integer"}, {"type": "string"}
-_NO_TEXT = {"type": ["string", "null"]}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
 _BOX = {
     "type": "array", "items": _INTEGER, "minItems": 4, "maxItems": 4,
     "description": "x, y, width and height in pixels of the upright page",
@@ -64,7 +64,7 @@ _READING = {
 _SCHEMAS: dict[str, Any] = {
     "Error": _object(
         "What happened, where, what was expected, and the remedy.",
-        what=_TEXT, where=_NO_TEXT, expected=_NO_TEXT, remedy=_NO_TEXT,
+        what=_TEXT, where=_TEXT_OR_NULL, expected=_TEXT_OR_NULL, remedy=_TEXT_OR_NULL,
     ),
     "ErrorBody": _object("The body of every error.", error=_ref("Error")),
     "Candidate": _object(
@@ -97,9 +97,9 @@ _SCHEMAS: dict[str, Any] = {
         tables=_list(_ref("Table")), width=_INTEGER, height=_INTEGER,
     ),
     "Field": _object(
-        "A field: its status is ok, check if a person should look at it (why says why), or empty.",
+        "A field. Its status is ok, empty, or check: a person should look at it, and why says why.",
         text=_TEXT, value={"description": "a number, text, true, false or null"},
-        confidence=_CONFIDENCE, status={"enum": ["ok", "check", "empty"]}, why=_NO_TEXT,
+        confidence=_CONFIDENCE, status={"enum": ["ok", "check", "empty"]}, why=_TEXT_OR_NULL,
         box=_list(_NUMBER, "x, y, width and height on paper, in millimetres"), page=_INTEGER,
     ),
     "Sheet": _object(

@@ -1,4 +1,4 @@
-"""What the server asks for, and what it gets: a task, and its answer.
+"""What the server gives a worker, and what it gets back: a task, and its answer.
 
 Knows nothing of HTTP, nor of how a picture is read: the process that answers clients does not load
 the networks.
@@ -19,7 +19,7 @@ READ_FIELDS = (
 TABLE_FIELDS = ("tables", "width", "height")
 FORM_FIELDS = ("form", "form_page", "serial", "turned", "fields", "problems")
 DETAILS, PREVIEW = "details", "preview"
-# What is read, and the keys that its answer may have. A form called a is "forms/a".
+# What is read, and the keys that its answer may have. The form "water" is "forms/water".
 FIELDS: Mapping[str, tuple[str, ...]] = {"read": READ_FIELDS, "tables": TABLE_FIELDS, "doctor": ()}
 FORM = "forms/"
 

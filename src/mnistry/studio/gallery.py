@@ -103,7 +103,7 @@ class Gallery:
             if name not in self._datasets:
                 dataset = datasets.load() if name is None else datasets.load(name)
                 self._datasets[name] = dataset
-                if not dataset.notices:  # else it is there instead of another
+                if not dataset.notices:  # else it stands in for another, and says so
                     self._datasets[dataset.name] = dataset
                 test = dataset.test
                 known = test is not None and is_mnist_test(test)

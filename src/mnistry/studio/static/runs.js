@@ -6,14 +6,14 @@ import { session } from "./session.js";
 import * as data from "./views/data.js";
 import * as inside from "./views/inside.js";
 
-/** Choose a run's network for all pages; null is the one of the studio's start. */
+/** Choose a run's network for all pages; null is the one that the studio started with. */
 export async function use(studio, name) {
   await api.tell("PUT", "network", { run: name });
   await studio.refresh();
   inside.networkChanged();
   data.networkChanged();
   await session.useNetwork();
-  session.again();
+  session.readAgain();
 }
 
 /** Delete a run; resolves to the others. */

@@ -58,7 +58,7 @@ class Session extends Drawing {
   }
 
   /** Read the drawing again, as after a change of network. */
-  again() {
+  readAgain() {
     if (this.strokes.length) this.#want();
     else this.tell("subject");
   }
