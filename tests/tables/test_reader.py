@@ -45,6 +45,7 @@ def test_a_number_that_lacks_the_point_of_all_others_is_unclear() -> None:
     column = ["12.5", "3.1", "4.4", "7.0", "1.2", "125"]
     assert with_hidden_signs(column) == [*column[:-1], "12?5"]
     assert with_hidden_signs(["12", "31", "44", "70", "12", "12.5"])[0] == "12"
+    assert with_hidden_signs(["1.3", "64", "6.3", "95.1", "492"])[1::3] == ["6?4", "49?2"]
 
 
 def test_unclear_numbers_of_rows() -> None:

@@ -16,12 +16,12 @@ _SIGNS = ".,"
 _CLEARLY = 20.0
 _LEAST = 1e-4
 # Of so many numbers of a column at least this part have a decimal sign; then one is so many times
-# as probable there as elsewhere.
+# as probable there as elsewhere, and a number without one is unclear.
 _SEVERAL, _MOSTLY, _TIMES = 3, 0.6, 10.0
 # This part of the numbers of rows are known.
 _SOME = 0.4
-# Where at least this part of so many numbers have one, a number without one is unclear.
-_MANY, _NEARLY_ALL = 6, 0.8
+# What this part of all have in common, nearly all have.
+_NEARLY_ALL = 0.8
 
 
 def with_usual_decimal_signs(
@@ -79,7 +79,7 @@ def numbered(texts: Sequence[str], spelled: Sequence[str]) -> list[int]:
 
 
 def with_hidden_signs(texts: Sequence[str]) -> list[str]:
-    """Put a ``?`` into numbers of a column that lack the decimal sign that nearly all others have.
+    """Put a ``?`` into numbers of a column that lack the decimal sign that most others have.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def with_hidden_signs(texts: Sequence[str]) -> list[str]:
     ends = [
         len(text) - 1 - max(map(text.rfind, _SIGNS)) for text in long if set(text) & set(_SIGNS)
     ]
-    if len(long) < _MANY or len(ends) < _NEARLY_ALL * len(long):
+    if len(ends) < max(_SEVERAL, _MOSTLY * len(long)):
         return list(texts)
     usual = max(set(ends), key=ends.count)
     return [
