@@ -324,7 +324,7 @@ def _places(
     def close_cell(width: float) -> float:
         """End a cell that is at least `width` wide; return the column of its right wall.
 
-        The characters since the last wall are moved to near its middle.
+        The characters since the last wall are moved to near the cell's middle.
         """
         nonlocal run
         used = max((p.x + p.glyph.width * p.size for p in run), default=start) - start

@@ -25,7 +25,7 @@ _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_tr
 
 
 class Guard(keras.callbacks.Callback):  # type: ignore[misc]
-    """Stops a training if an epoch's loss is not finite; restores the weights that it began with.
+    """Stops a training if an epoch's loss is not finite; restores the weights before that epoch.
 
     It comes before the caller's callbacks, so that none of them keeps the diverged weights as the
     best.
