@@ -284,7 +284,7 @@ class _Hand:
         inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
         if not mask.any():
             return
-        # The present width: about 1 pixel more than `mnist_form.stroke_width` gives. The edge moves
+        # The present width: up to 1 pixel more than `mnist_form.stroke_width` gives. The edge moves
         # towards the pen's width, but only so far that the digit stays recognisable.
         stroke = 4 * float(inside[mask > 0].mean()) - 1
         shift = float(np.clip((self.pen.width - stroke) / 2, -0.3 * stroke, 0.4 * stroke))
