@@ -4,7 +4,8 @@ A network that is also trained to answer non-digits with the same probability fo
 less sure of what it has never seen: outlier exposure; D. Hendrycks, M. Mazeika, T. Dietterich:
 Deep Anomaly Detection with Outlier Exposure, ICLR 2019.
 
-They are made once, from training images and a seed, and distorted in each epoch like all others.
+All these images are made once, from training images and a seed, and distorted in each epoch as the
+training images are.
 """
 
 from typing import NamedTuple

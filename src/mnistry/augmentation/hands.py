@@ -247,7 +247,10 @@ def as_images(
 
 
 def _bent(strokes: Sequence[Points], bend: float, random: Random) -> tuple[Points, ...]:
-    """Stretch strokes, and move their points along half a wave and a whole one in each axis."""
+    """Stretch strokes sideways, and bend them: sine waves of y move x, and sine waves of x move y.
+
+    There are two waves in each direction: half a wave, and a whole one, over a digit's height.
+    """
     wide = float(np.exp(random.normal(0, 0.18 * bend)))
     heights = random.normal(0, 0.04 * bend, (2, 2))
     phases = random.uniform(0, 2 * np.pi, (2, 2))

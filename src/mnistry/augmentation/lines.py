@@ -221,10 +221,10 @@ class _Hand:
             shapes = digits.written[int(random.integers(len(digits.written)))]
             hand = cls(shapes, pen, digits.judge)
         else:
-            # The first set is the largest by far.
+            # The first set is by far the largest, so it is chosen four times in five.
             count = len(digits.images)
-            first = 0 if count == 1 or random.random() < 0.8 else int(random.integers(1, count))
-            hand = cls(digits.images[first], pen, digits.judge)
+            chosen = 0 if count == 1 or random.random() < 0.8 else int(random.integers(1, count))
+            hand = cls(digits.images[chosen], pen, digits.judge)
         hand._slant = float(random.normal(0.03, 0.1))
         return hand
 
@@ -284,7 +284,8 @@ class _Hand:
         inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
         if not mask.any():
             return
-        # As in `mnist_form.stroke_width`. The edge moves so far that strokes stay recognisable.
+        # The present width: up to 1 pixel more than `mnist_form.stroke_width` gives. The edge moves
+        # towards the pen's width, but only so far that the digit stays recognisable.
         stroke = 4 * float(inside[mask > 0].mean()) - 1
         shift = float(np.clip((self.pen.width - stroke) / 2, -0.3 * stroke, 0.4 * stroke))
         depths = np.where(
@@ -310,6 +311,7 @@ def _places(
     # Standard deviations of the gaps and of the digits' heights.
     spread, uneven = random.uniform(0.01, 0.08), random.uniform(0.01, 0.09)
     word_gap = random.uniform(0.75, 2.2) if random.random() < 0.85 else random.uniform(2.2, 5)
+    # The least widths of a comb's cell and of a grid's cell.
     pitch = high * random.uniform(1.0, 1.4)
     cell = high * random.uniform(1.9, 3.4)
     x, start = 0.0, 0.0
@@ -320,7 +322,10 @@ def _places(
     cells = layout.cells
 
     def close_cell(width: float) -> float:
-        """Put the characters since the last wall near a cell's middle; return where it ends."""
+        """End a cell that is at least `width` wide; return the column of its right wall.
+
+        The characters since the last wall are moved to near the cell's middle.
+        """
         nonlocal run
         used = max((p.x + p.glyph.width * p.size for p in run), default=start) - start
         width = max(width, used + 0.12 * high)

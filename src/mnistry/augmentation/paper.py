@@ -222,7 +222,11 @@ def _box(page: Grey, written: Written, pen: _RulePen, random: Random) -> None:
 def _cells(
     page: Grey, written: Written, pen: _RulePen, window: list[float], random: Random
 ) -> None:
-    """Draw the cells of a comb or of a row of a grid; `window` gets their left and right side."""
+    """Draw the cells of a comb or of a row of a grid.
+
+    The left and right side of `window`, the part of the page in the picture, are moved to near the
+    outermost walls.
+    """
     left, top, right, bottom = written.box
     high, walls = written.height, written.walls
     y0 = top - random.uniform(0.03, 0.4) * high
@@ -280,10 +284,10 @@ def _with_neighbours(written: Written, random: Random) -> Grey:
         gap = int(random.uniform(0.3, 0.7) * written.height)
         moved = np.roll(other, int(random.uniform(0.3, 3) * written.height), axis=1)[:, ::-1]
         if above:
-            rows = max(0, int(top) - gap)
+            stop = max(0, int(top) - gap)  # the row where the line above ends
             last = int(bottom)
-            part = moved[max(0, last - rows) : last]
-            area = ink[rows - len(part) : rows]
+            part = moved[max(0, last - stop) : last]
+            area = ink[stop - len(part) : stop]
         else:
             first = min(len(ink), int(bottom) + gap)
             part = moved[int(top) : int(top) + len(ink) - first]
@@ -312,13 +316,16 @@ def _coarse(layer: Grey) -> Floats:
 
 
 def _captured(
-    ink: Floats, rules: Floats, rule: float, random: Random, severity: float
+    ink: Floats, rules: Floats, rule_strength: float, random: Random, severity: float
 ) -> tuple[Grey, bool]:
-    """Take the picture: light, contrast, blur, noise, one bit, JPEG, sometimes light on dark."""
+    """Take the picture: light, contrast, blur, noise, one bit, JPEG, sometimes light on dark.
+
+    Return it, and whether its paper is lighter than its ink.
+    """
     faint = random.random() < 0.5 * severity
     dark = random.uniform(0.25, 0.6) if faint else random.uniform(0.55, 0.95)
-    below = np.float32(min(0.95, dark * rule))
-    reflected = np.asarray((1 - np.float32(dark) * ink) * (1 - below * rules), np.float32)
+    rule_dark = np.float32(min(0.95, dark * rule_strength))
+    reflected = np.asarray((1 - np.float32(dark) * ink) * (1 - rule_dark * rules), np.float32)
     way = random.choice(4, p=(0.5, 0.25, 0.15, 0.1))
     rows, columns = ink.shape
     paper = random.uniform(130, 250)
@@ -344,7 +351,7 @@ def _captured(
         )
         grey = np.where(values > 1 - dark * random.uniform(0.3, 0.55), 255, 0).astype(np.uint8)
     else:  # drawn on a screen
-        clean = 1 - np.maximum(ink, rules * min(1.0, rule))
+        clean = 1 - np.maximum(ink, rules * min(1.0, rule_strength))
         grey = np.asarray(255 * clean, np.uint8)
     if random.random() < 0.08:
         return 255 - grey, False

@@ -38,8 +38,8 @@ class TablePicture:
     rows
         The correct text of each cell: empty for an empty cell, and with a ``?`` for each letter.
     merged
-        For each group of merged cells its first row and column, and the rows and columns that it
-        spans; its text is in the first of them.
+        For each group of merged cells: its first row, its first column, and how many rows and
+        columns it spans. Its text is in its first cell.
     kind
         ``"scan"`` or ``"photo"``, and what is special about it.
     """
@@ -78,7 +78,7 @@ def picture(
     high = random.uniform(20, min(32.0, _LONGEST / 2.2 / rows))
     digits = _one_writer(digits, random)
     pen = Pen.drawn_for(high * SUPERSAMPLING, random)
-    # Points stay visible: a thin pencil would lose them, and nobody could tell.
+    # Decimal points stay visible: if a thin pencil lost them, the correct text would be wrong.
     pen = dataclasses.replace(
         pen,
         width=max(pen.width, 0.065 * high * SUPERSAMPLING),
@@ -255,7 +255,7 @@ def _drawn(
     cells: Sequence[Sequence[_Cell]], pitch: float, widths: Sequence[float],
     merged: Sequence[tuple[int, int, int, int]], random: Random, *, hard: bool,
 ) -> tuple[Grey, Grey, float, str]:  # fmt: skip
-    """Draw the sheet: its ink, its rules, how strong these are, and what is special about it."""
+    """Draw the sheet; return its ink, its rules, the rules' strength, and what is special."""
     rows, columns = len(cells), len(widths)
     margin = pitch * random.uniform(0.5, 2.5, 4)
     title = random.random() < 0.5
@@ -273,9 +273,10 @@ def _drawn(
         open_sides[random.choice([[0], [1], [2], [3], [0, 2], [1, 3], [0, 1, 2, 3]][
             int(random.integers(7))])] = True  # fmt: skip
         kind += " open"
+    # How far rules end before the table's edge; and of how many rules one is thick, 0 for none.
     short = pitch * random.uniform(0.02, 0.12) if hard and random.random() < 0.15 else 0.0
     thick = int(random.choice([0, 3])) if random.random() < 0.3 else 0
-    gone = {(i, j) for t, s, h, w in merged for i in range(t, t + h) for j in range(s, s + w)}
+    in_merged = {(i, j) for t, s, h, w in merged for i in range(t, t + h) for j in range(s, s + w)}
 
     def rule(a: tuple[float, float], b: tuple[float, float], width: float) -> None:
         ends = [(int(p[0] * 16), int(p[1] * 16)) for p in (a, b)]
@@ -286,7 +287,7 @@ def _drawn(
             continue
         wide = 2.2 * thin if thick and i % thick == 0 else thin
         for j in range(columns):
-            if (i - 1, j) in gone and (i, j) in gone:
+            if (i - 1, j) in in_merged and (i, j) in in_merged:
                 continue
             ends = (x[j] + short * (j == 0), x[j + 1] - short * (j == columns - 1))
             rule((ends[0], y[i]), (ends[1], y[i]), wide)
@@ -295,11 +296,11 @@ def _drawn(
             continue
         wide = 2.2 * thin if thick and j % thick == 0 else thin
         for i in range(rows):
-            if (i, j - 1) in gone and (i, j) in gone:
+            if (i, j - 1) in in_merged and (i, j) in in_merged:
                 continue
             ends = (y[i] + short * (i == 0), y[i + 1] - short * (i == rows - 1))
             rule((x[j], ends[0]), (x[j], ends[1]), wide)
-    covered = gone - {(t, s) for t, s, _, _ in merged}
+    covered = in_merged - {(t, s) for t, s, _, _ in merged}
     spans = {(t, s): (h, w) for t, s, h, w in merged}
     across, down = random.uniform(0.2, 0.8, 2)
     for i in range(rows):
@@ -355,7 +356,11 @@ def _captured(
 def _warped(
     sheet: Floats, turn: float, depth: float, bend: float, random: Random, *, edge: float
 ) -> Floats:
-    """Turn by degrees, and shorten one side by a fraction; `edge` is the light around the sheet."""
+    """Look at a sheet that lies aslant.
+
+    It is turned by `turn` degrees, one side is shorter by the fraction `depth`, and its rows are
+    bent by the fraction `bend` of its width. `edge` is the light around it, 0 to 1.
+    """
     rows, columns = sheet.shape
     corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float64)
     if depth:
@@ -380,6 +385,6 @@ def _warped(
         sheet = np.asarray(
             cv2.remap(sheet, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
         )
-    small = cv2.GaussianBlur(sheet, (0, 0), 0.4 * SUPERSAMPLING)  # against aliasing
-    seen = cv2.warpPerspective(small, move, tuple(map(int, size)), borderValue=edge)
+    smoothed = cv2.GaussianBlur(sheet, (0, 0), 0.4 * SUPERSAMPLING)  # against aliasing
+    seen = cv2.warpPerspective(smoothed, move, tuple(map(int, size)), borderValue=edge)
     return np.asarray(seen, np.float32)

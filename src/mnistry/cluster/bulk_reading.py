@@ -32,13 +32,15 @@ from mnistry.version import __version__
 if TYPE_CHECKING:
     import pyarrow
 
-# The maximum number of pictures in a part, on the first, second and last try. A large part takes
-# ten seconds or more.
+# The maximum number of pictures in a part: first of all pictures, then of those whose worker died,
+# and last of those whose worker died again. A large part takes ten seconds or more.
 _PARTS = (4000, 25, 1)
 _LEAST = 100  # pictures in a part; parts become smaller so that all workers finish together
 _MOST_PARTS = 10_000  # each takes some memory on the cluster's head node
 _LOCK = ".lock"
-_DRIVER = ".driver"  # names the driver whose workers may write; workers of a dead driver may not
+# A file with the key of the driver, the process that runs `read`. Workers write only if it has
+# their own driver's key: workers of a driver that died must not.
+_DRIVER = ".driver"
 _AT_ONCE = 250  # rows held as Python objects, which take twenty times as much memory as in Arrow
 _SHOWN = 100  # errors in the report
 _TRIES = 2  # for each part, before it is divided
@@ -188,7 +190,8 @@ def _find_results(pictures: Pictures, out: Path) -> _Found:
             found.missing[number] = False
             if failure is not None:
                 found.failures += 1
-                found.failed += [failure][: _SHOWN - len(found.failed)]
+                if len(found.failed) < _SHOWN:
+                    found.failed.append(failure)
     return found
 
 
@@ -202,7 +205,7 @@ class _Unopened:
 
     @property
     def errors(self) -> list[str]:
-        """In the order of the pictures; parts end in any order."""
+        """Return the errors in the order of the pictures, although parts end in any order."""
         return [self._errors[number] for number in sorted(self._errors)]
 
     def add(self, numbers: NDArray[np.intp], host: str) -> None:

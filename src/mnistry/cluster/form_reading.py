@@ -19,7 +19,7 @@ from mnistry.forms.reading import FormReader
 from mnistry.forms.records import NewPage
 from mnistry.version import __version__
 
-# Pages under way or waiting, for each core: enough to keep all of them at work.
+# Pages under way or waiting, for each core: enough to keep all cores at work.
 _AHEAD = 4
 _TRIES = 2  # for each page
 
@@ -75,13 +75,13 @@ def _result(task: Task, page: object) -> tuple[Task, NewPage]:
         raise worker_failed(last_line(str(error))) from error
 
 
-_readers: dict[str, FormReader] = {}  # the one reader of this worker
+_readers: dict[str, FormReader] = {}  # this worker's only reader, by the name of its settings
 
 
 def _work(
     settings: tuple[Form, bytes | None, dict[str, Form], str], name: str, task: Task
 ) -> NewPage:
-    """Read a page in a worker; `name` is another one for other settings."""
+    """Read a page in a worker; `name` identifies the settings."""
     form, model, older, version = settings
     if version != __version__:
         raise ResourceError(f"it has mnistry {__version__}", expected=version)

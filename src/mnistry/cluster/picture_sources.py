@@ -97,6 +97,7 @@ class Pictures:
     def number(self, name: str) -> int | None:
         """Return the number of the picture with this name, or None."""
         path, _, row = name.rpartition("#")
+        # The name of a picture file may hold a # too.
         if name in self._index and self._rows[self._index[name]] is None:
             path, row = name, "0"
         index = self._index.get(path)
@@ -166,8 +167,8 @@ def _find_in(path: Path) -> Iterator[tuple[str, int | None]]:
 
 
 def _may_be_read(path: Path) -> bool:
-    # By its name, not its content: there may be a million, on slow disks. A folder that cannot be
-    # listed counts.
+    # By its name, not its content: there may be a million files, on slow disks. `find_files` gives
+    # a folder only if it cannot be listed; reading it will report the error.
     return path.suffix.lower() in ENDINGS | {TABLE} or path.is_dir()
 
 
@@ -268,9 +269,12 @@ class _Table:
             self._file = _open(Path(path))
             groups = self._file.metadata.num_row_groups
             counts = [self._file.metadata.row_group(n).num_rows for n in range(groups)]
-        self._firsts = list(itertools.accumulate(counts, initial=0))
+        self._firsts = list(itertools.accumulate(counts, initial=0))  # the first row of each group
+        # The row group that is streamed, and the rest of its batches.
         self._group, self._batches = -1, iter(())
+        # The values in memory, and the row of the first of them.
         self._first, self._held = 0, ()
+        # Rows that could not be read, and the error.
         self._failed, self._failure = range(0), DataError("")
 
     def value(self, row: int) -> Any:

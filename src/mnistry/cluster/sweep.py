@@ -495,7 +495,8 @@ def _callback(results: _Results) -> Any:
         """Records how trials end."""
 
         def __reduce__(self) -> Any:
-            return (tune.Callback, ())  # Ray's copy need not work
+            # Ray pickles callbacks with its records, which we do not use: a plain one will do.
+            return (tune.Callback, ())
 
         def on_trial_complete(self, trial: Any, **_: Any) -> None:
             try:

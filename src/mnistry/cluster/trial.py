@@ -24,14 +24,15 @@ from mnistry.runs.directory import Run, Status
 from mnistry.training.history import Progress
 from mnistry.version import __version__
 
-# What a worker reports: the number of epochs, the accuracy on the held-out images, how the training
-# ended (or None), and why it failed.
+# What a worker reports: EPOCH, the number of epochs; SCORE, the accuracy on the held-out images;
+# END, how the training ended (None while it goes on); and WHY it failed.
 EPOCH, SCORE, END, WHY = "epoch", "val_accuracy", "end", "why"
+# The values of END. UNFIT: this worker could train no trial, for example without the data.
 DONE, DIVERGED, FAILED, UNFIT = "done", "diverged", "failed", "unfit"
 _REMEMBERED = 20  # trainings whose compiled programs stay in memory, about 10 MB for each network
 _SECONDS_TO_SAVE = 60.0  # seconds for a stopped training to save its state
 _started = itertools.count(1)
-_training: list[threading.Thread] = []  # the newest of this process
+_training: list[threading.Thread] = []  # the thread of this process's newest training
 
 
 @dataclasses.dataclass(frozen=True)

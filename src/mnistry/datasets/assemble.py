@@ -155,6 +155,7 @@ def merged(path: Path, sources: Mapping[str, Source]) -> Source:
     """
     arrays: dict[str, NDArray[Any]] = {}
     own_names: dict[str, str] = {}
+    own_splits: dict[str, str] = {}  # the split that each source takes itself for
     extra: dict[str, Mapping[str, NDArray[Any]]] = {}
     for part, source in sources.items():
         splits = {name[2:] for name in source.arrays}
@@ -170,11 +171,11 @@ def merged(path: Path, sources: Mapping[str, Source]) -> Source:
         own_names |= {f"{name[:2]}{part}": source.own_name(name) for name in source.arrays}
         if split in source.extra:
             extra[part] = source.extra[split]
-        own_names[f"split {part}"] = split
+        own_splits[part] = split
 
     def place(array: str, index: int) -> str:
         part = array[2:]
-        return sources[part].where(f"{array[:2]}{own_names[f'split {part}']}", index)
+        return sources[part].where(f"{array[:2]}{own_splits[part]}", index)
 
     several = list(sources.values())
     return Source(
@@ -424,9 +425,11 @@ def _named(
     texts = {name: array.astype(str) for name, array in texts.items()}
     for name, array in texts.items():
         numeric = np.array([_is_number(_plain(text)) for text in array.tolist()], bool)
+        # Where numbers and names are mixed, the rarer kind is doubtful. But single characters with
+        # several different letters among them are the digits and letters of one alphabet.
         doubtful = numeric if numeric.mean() < 0.5 else ~numeric
         if (np.char.str_len(array) == 1).all() and len(np.unique(array[~numeric])) >= _LETTERS:
-            doubtful = array == ""  # digits and letters
+            doubtful = array == ""
         if (array == "").any() or (numeric.any() and doubtful.any()):
             index = int(np.argmax(array == "" if (array == "").any() else doubtful))
             raise DataError(

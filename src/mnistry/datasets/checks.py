@@ -19,7 +19,10 @@ _RARE = 0.01  # a class with less than this part of the largest one's images is 
 _DIM = 192  # ink that reaches no higher is probably scaled
 _SMALLEST = 20  # images; fewer are not compared with the built-in network's answers
 _SAMPLE = 200  # images that the built-in network reads
-# It reads nearly all upright digits as labelled, but rarely more than a third of turned ones.
+# The built-in network reads nearly all upright digits as labelled, but rarely more than a third of
+# turned ones. Something is wrong if it reads less than _LIES_WRONG of the images as labelled. They
+# were turned if it reads more than _LIES_RIGHT after a turn. They are no digits if it reads less
+# than _NO_DIGITS whichever way they are turned.
 _LIES_RIGHT, _LIES_WRONG, _NO_DIGITS = 0.75, 0.5, 0.3
 _CERTAIN = 0.9  # an answer of this probability
 

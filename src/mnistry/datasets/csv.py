@@ -209,8 +209,11 @@ def _one_hot(layout: Layout, others: Mapping[int, NDArray[np.generic]]) -> list[
     groups: dict[str, list[int]] = {}
     for place in others:
         name = _place(layout.columns[place])
-        if name is not None and name[1:] == (len(groups.get(name[0], [])), None):
-            groups.setdefault(name[0], []).append(place)
+        if name is None:
+            continue
+        prefix, *numbers = name
+        if numbers == [len(groups.get(prefix, [])), None]:  # the prefix's next number, from 0
+            groups.setdefault(prefix, []).append(place)
     for places in groups.values():
         values = np.stack([others[place] for place in places], axis=1)
         if 2 <= len(places) <= MAX_CLASSES and values.dtype.kind == "i":
@@ -224,7 +227,7 @@ def _headless(reader: Lines, layout: Layout, path: Path, row: int) -> Table:
     """Read a table without a header, and find its labels by their values."""
     count = len(layout.columns)
     if count > len(PIXELS):
-        # All columns but the first and the last are certainly pixels.
+        # Of all columns only the first `spare` and the last `spare` may be other than pixels.
         spare = count - len(PIXELS)
         layout = dataclasses.replace(layout, pixels=(spare, count - spare))
     blocks = read_blocks(reader.blocks(), layout, path, row=row)
@@ -241,10 +244,11 @@ def _headless(reader: Lines, layout: Layout, path: Path, row: int) -> Table:
     if len(ends) > 2:
         raise _unclear(path)
     first, last = ends[0], ends[-1]
+    # One of these columns has the labels; the other has an image's outermost pixels, usually 0.
     labels_first = bool((numbers[last] == 0).all())
     labels_last = bool((numbers[first] == 0).all())
     if labels_first == labels_last:
-        # An image's outermost pixels are empty; if neither column is, one may still be certain.
+        # Both or neither are 0. A number above 61 is not a label: there are at most 62 classes.
         labels_first = bool(numbers[last].max() > 61 >= numbers[first].max())
         labels_last = bool(numbers[first].max() > 61 >= numbers[last].max())
         if labels_first == labels_last:

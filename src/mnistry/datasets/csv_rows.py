@@ -137,6 +137,7 @@ def _quick(chunk: bytes, layout: Layout, row: int) -> Block | None:
         }
         pixels = np.ascontiguousarray(table[:, start:stop])
     else:  # the other columns may be texts or long numbers
+        # Of each line: the columns before the pixels, all pixels as one text, the columns after.
         parts = [
             (*rest[:-1], *rest[-1].rsplit(layout.separator, count - stop))
             for line in chunk.splitlines()
@@ -186,7 +187,7 @@ def _short_numbers(chunk: bytes, columns: int, separator: bytes) -> NDArray[np.u
     digits[3:] *= ~ends
     last_two = 10 * digits[1:-2] + digits[2:-1]
     hundreds = digits[:-3].copy()
-    hundreds[2:] *= ~ends[:-2]  # it belongs to the number before
+    hundreds[2:] *= ~ends[:-2]  # after a number of one digit it belongs to the number before
     numbers = hundreds * np.uint16(100) + last_two + lines * np.uint16(_LAST)
     found = numbers.take(np.flatnonzero(ends))
     if len(found) % columns:

@@ -225,11 +225,12 @@ class _Scan:
     def __init__(self, root: Path, fit_pictures: bool) -> None:
         self.root = root
         self.fit = fit_pictures
-        self.failures: list[str] = []
-        self.sizes = 0  # of these, pictures of another size
-        self.tried = 0
-        self.links = 0
-        self.others: list[Path] = []
+        self.failures: list[str] = []  # a message for each picture that could not be read
+        self.sizes = 0  # how many of the failures are pictures of another size
+        self.tried = 0  # pictures, read or not
+        self.links = 0  # links that were skipped
+        self.others: list[Path] = []  # files and folders that were skipped
+        # What `inside` has returned: folders and pictures.
         self.listed: dict[Path, tuple[list[Path], list[Path]]] = {}
 
     def entries(self, folder: Path) -> list[Path]:
@@ -416,7 +417,7 @@ class _Scan:
 
 
 def _is_junk(path: Path) -> bool:
-    """Return whether a file is no picture, by its name's ending, or without one by its content."""
+    """Return whether a file is no picture, by its name's ending; without one, by its content."""
     if path.suffix:
         return path.suffix.lower() in _JUNK
     try:

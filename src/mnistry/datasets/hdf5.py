@@ -13,7 +13,8 @@ from mnistry.datasets.assemble import Source
 from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Origin
 from mnistry.errors import DataError
 
-_DEEPEST, _MOST = 3, 100  # groups within groups; arrays
+_DEEPEST = 3  # levels of groups below the file's own
+_MOST = 100  # members of a group that are read; once as many arrays are found, subgroups are not
 _FILTERS = {"gzip", "lzf", None}  # built into h5py; others may load libraries
 
 

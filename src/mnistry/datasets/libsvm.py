@@ -17,7 +17,7 @@ from mnistry.datasets.text_files import lines
 from mnistry.errors import DataError
 
 _PIXELS, _USPS = 28 * 28, 16 * 16  # of MNIST's images and USPS's
-# MNIST's digits have their centre of mass in column 14, on average within this.
+# Averaged over some of MNIST's images, the ink's centre of mass is within _NEAR of column _MIDDLE.
 _MIDDLE, _NEAR = 14.0, 0.25
 _MOST = 10**9  # the largest index or pixel value that is accepted
 

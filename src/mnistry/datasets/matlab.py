@@ -24,14 +24,18 @@ from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Origin
 from mnistry.errors import DataError
 
 _HEADER = 128  # bytes
+# Types of the elements of a file of version 5 to 7; those with numbers, as NumPy's types.
 _INT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 1, 5, 6, 14, 15
 _TYPES = {
     1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
 }  # fmt: skip
+# The types of numbers in a file of version 4.
 _TYPES_4 = {0: "f8", 1: "f4", 2: "i4", 3: "i2", 4: "u2", 5: "u1"}
-_STRUCTURE, _NUMBERS, _LOGICAL = 2, range(6, 16), 0x200  # classes of arrays; a flag
+_STRUCTURE, _NUMBERS = 2, range(6, 16)  # MATLAB's classes of arrays: structures, and numbers
+_LOGICAL = 0x200  # the flag of an array of true and false
 _ARRAY_OF_A_CLASS = re.compile(r"(train|test)([0-9])")
-_DEEPEST, _MOST = 4, 200  # structures within structures; elements
+_DEEPEST = 4  # levels of structures within structures
+_MOST = 200  # elements of an array, matrices of a file of version 4, or bytes of a matrix's name
 _MAX_BYTES = 2 * MAX_ARRAY_BYTES  # of a file, decompressed
 
 

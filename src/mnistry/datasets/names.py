@@ -79,7 +79,7 @@ def keras_name(name: str) -> str | None:
     found = set(words(name))
     kinds = [kind for kind, known in _KINDS.items() if found & set(known)]
     if kinds == ["x", "y"] and found & {"images", "image", "img", "imgs"}:
-        return None
+        return None  # "image_labels" may hold either
     if not kinds:
         return None
     return f"{kinds[-1]}_{part(name) or ''}"

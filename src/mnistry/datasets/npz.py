@@ -47,6 +47,8 @@ def source(path: Path, how: Origin = AS_IS) -> Source:
         if set(shapes) == {"arr_0"}:  # KMNIST's: the file's name says what it is
             shapes = {path.stem: shapes["arr_0"]}
             members = {path.stem: members["arr_0"]}
+        # A member that is named as images or labels is chosen even if its shape cannot be read, so
+        # that `_array` raises the error.
         named = {name: info for name, info in members.items() if names.keras_name(name)}
         shapes = {**dict.fromkeys(named, ()), **shapes}
         chosen, notices = names.choose_arrays(shapes, how, path)

@@ -119,7 +119,10 @@ def _batches(path: Path, pyarrow: ModuleType) -> Iterator[Any]:
 
 
 def _columns(batch: Any, how: Origin, path: Path) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """Return the columns of images (None: columns of pixels) and labels (None: none); notices."""
+    """Return the column of images, the column of labels, and notices.
+
+    None for images means that each pixel has a column; None for labels that there are none.
+    """
     known = batch.schema.names
     for option, name in (("--images", how.images), ("--labels", how.labels)):
         if name is not None and name not in known:

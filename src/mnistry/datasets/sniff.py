@@ -34,8 +34,8 @@ from mnistry.system.file_kinds import Kind, kind_of
 
 _HEAD = 1 << 12  # bytes
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
-_DEEPEST = 4
-_MAX_FOLDERS = 2000
+_DEEPEST = 4  # levels of folders below the one given
+_MAX_FOLDERS = 2000  # of one level that are looked into
 KINDS = (
     "a .npz, .npy, .csv, .json, .parquet, .arrow, .mat, .h5, .arff, LIBSVM or IDX file, or a "
     "folder of such files or of pictures"
@@ -73,7 +73,9 @@ FORMATS = (
     Format(re.compile(rb"\x93NUMPY"), (".npy",), npz.npy_source),
     Format(re.compile(rb"\s*(?:\[\s*[\[{\d]|\{\s*\")"), (".jsonl", ".ndjson"), json_rows.source),
     Format(
-        re.compile(  # version 4, which has no name: the type, two sizes, complex or not, a name
+        # MATLAB's version 4. Its files begin with the type of the first matrix, its two sizes,
+        # whether it is complex, and the length of its name.
+        re.compile(
             rb"(?:[\0-\x34]\0\0\0.{8}[\0\1]\0\0\0[\2-\x40]\0\0\0"
             rb"|\0\0[\3\4][\xe8-\xff\0-\x1c].{8}\0\0\0[\0\1]\0\0\0[\2-\x40])[A-Za-z]",
             re.DOTALL,
@@ -260,6 +262,7 @@ def _folder_reader(
                 if file.name.lower().endswith(known.endings)
             ]
         if known.read in (npz.source, npz.npy_source) and len(own) > 1:
+            # Does a name say the split too, as in x_train?
             if any((names.keras_name(file.stem) or "_")[2:] for file in own):
                 arrays = {file.stem: file for file in own}
                 return lambda where, how: npz.folder_source(arrays, where, how)

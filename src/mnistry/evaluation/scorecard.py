@@ -82,7 +82,7 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class ClassScore:
-    """The scores of one class; None for a score of no images.
+    """The scores of one class. A score that would be a share or mean of no images is None.
 
     Attributes
     ----------

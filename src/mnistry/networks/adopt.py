@@ -37,9 +37,11 @@ from mnistry.networks.form import (
 from mnistry.percent import percent
 from mnistry.system import files
 
-FIRST, MOST = 500, 5000  # images for each input format, and for those nearly as good as the best
-NEARLY = 0.1  # of accuracy
-A_LITTLE = 0.01  # of accuracy: what a format that it was not trained with may gain
+# Every input format is tried on FIRST images. Those formats whose accuracy is within NEARLY of the
+# best are tried again, on MOST images.
+FIRST, MOST = 500, 5000
+NEARLY = 0.1
+A_LITTLE = 0.01  # how much more accurate a network may be in a format it was not trained with
 CLEARLY = 1.5  # losses that differ by a smaller factor do not tell two formats apart
 LEAST_ACCURACY = 0.5  # chance is 0.1; a digit network with the wrong scale often exceeds 0.5
 TOLERANCE = 1e-3  # how far the wrapped network's probabilities may be from the original's
@@ -306,7 +308,7 @@ def _verify(content: bytes, network: Network, trial: Trial, images: Images) -> N
     """Raise `ModelError` if the wrapped network does not answer as the original does."""
     try:
         session = onnx_session.open_session(content)
-    except ModelError as error:  # its shape for one batch could not be freed
+    except ModelError as error:  # it was made for a fixed number of images, and takes no other
         what = f"wrapped, {error.what}"
         raise ModelError(what, expected=error.expected, remedy=_FREE_BATCH) from error
     images = images[:128]

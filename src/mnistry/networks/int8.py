@@ -33,8 +33,8 @@ MOST_CHANGED = 0.001  # of the answers
 CALIBRATED_ON = 2000  # images
 _OPERATORS = ("Add", "Conv", "Gemm", "MatMul", "MaxPool")
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
-_BATCH = 500
-_ROUNDS, _TIMED = 5, 1000
+_BATCH = 500  # images at once in calibration
+_ROUNDS, _TIMED = 5, 1000  # speed is the median of _ROUNDS rounds, each of _TIMED images
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,6 +123,7 @@ def _quantized(model: onnx.ModelProto, images: Images) -> bytes:
         if any(name.startswith("mnistry/") for name in node.output)  # put around an adopted network
     ]
     weighted = [node.name for node in model.graph.node if node.op_type in _WEIGHTED]
+    # The last layer stays in float32 too, unless it is the only one that could be quantized.
     kept += [name for name in weighted[-1:] if set(weighted) - {*kept, name}]
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     with tempfile.TemporaryDirectory() as folder, _quiet():
@@ -136,7 +137,7 @@ def _quantized(model: onnx.ModelProto, images: Images) -> bytes:
             weight_type=quantization.QuantType.QInt8,
             op_types_to_quantize=list(_OPERATORS),
             nodes_to_exclude=kept,
-            per_channel=opset >= 13,  # before, a scale is one number
+            per_channel=opset >= 13,  # older operators take only one scale for a whole tensor
             # Seven bits: with eight, sums overflow on processors without VNNI, and answers differ.
             reduce_range=True,
         )
@@ -157,7 +158,7 @@ def _quiet() -> Iterator[None]:
 def _speed(
     before: onnxruntime.InferenceSession, after: onnxruntime.InferenceSession, images: Images
 ) -> float:
-    """Return the median of how many times as fast `after` is, measured alternately."""
+    """Return how many times as fast `after` is: by median seconds, measured alternately."""
     seconds: list[list[float]] = [[], []]
     for _ in range(_ROUNDS):
         for session, measured in zip((before, after), seconds, strict=True):

@@ -20,11 +20,11 @@ from mnistry.datasets.dataset import Images
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 
-# Networks with more numbers than this are stored in eight bits if at most this share of the answers
-# changes, and no probability by more than this.
+# A network with more than MOST_IN_16_BITS numbers is stored in eight bits, if that changes at most
+# the share MOST_CHANGED of its answers, and no probability by more than MOST_DIFFERENT.
 MOST_IN_16_BITS = 500_000
 MOST_CHANGED, MOST_DIFFERENT = 0.001, 0.03
-LARGE = 4096  # numbers; smaller weights keep all their bits
+LARGE = 4096  # a weight array with fewer numbers keeps all their bits
 # As in OPERATORS of studio/static/pure/operators.js.
 OPERATORS = (
     *("Add", "AveragePool", "BatchNormalization", "Cast", "Concat", "Conv", "Elu", "Flatten"),
@@ -49,6 +49,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 # These operators combine numbers in the same places, or one number with all.
 _BY_NUMBER = ("Add", "Mean", "Mul", "Sum")
+# The settings that JavaScript is given.
 _KNOWN = ("alpha", "epsilon", "kernel_shape", "pads", "perm", "strides")
 
 
@@ -191,8 +192,9 @@ def _store(weights: NDArray[np.generic], bits: int) -> _Stored:
 class _Graph:
     """The graph of a model: its operators, and the weights that they use.
 
-    Weights that are stored in 16 bits and cast are taken for what they are cast to. Dense kernels
-    have a row for each node here.
+    A weight that the model stores in 16 bits and casts to 32 has 32 bits here, and the cast is left
+    out. A dense layer's kernel has a row for each node here, whether or not the model transposes
+    it.
     """
 
     def __init__(self, model: onnx.ModelProto, where: str) -> None:

@@ -429,7 +429,8 @@ def _build_without_weights(config: dict[str, Any]) -> keras.Model:
         with keras.StatelessScope(initialize_variables=False):
             return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
 
-    # Keras lists, for each thread, variables that get their values later. These never get any.
+    # Keras keeps a list, for each thread, of variables that still need values. These never get any,
+    # so they are built in a thread of their own, whose list is dropped with it.
     with _keras_errors(), ThreadPoolExecutor(1) as thread:
         return thread.submit(build).result()
 

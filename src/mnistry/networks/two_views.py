@@ -132,7 +132,10 @@ class TeachableOnnx:
     def _heads(
         self, name: str, factor: float
     ) -> list[tuple[str, NDArray[np.float32], NDArray[np.float32]]] | None:
-        """Return input, kernel and bias of each dense layer that a value is a sum of, else None."""
+        """Return input, kernel and bias of each dense layer of whose outputs a value is the sum.
+
+        Kernels and biases are multiplied by `factor`. None if the value is anything else.
+        """
         node = self._made.get(name)
         if node is None:
             return None
@@ -242,8 +245,8 @@ class _Nodes:
         spread = self._stored("spread", np.ones((1, CLASSES), np.float32))
         share = np.full(CLASSES, np.log(doubt / (1 - doubt) / CLASSES), np.float32)
         three = self._stored("three", np.array([0, 3, CLASSES]))
-        # A third way to write each digit, with the same part of the total for all: so the last
-        # operator stays a softmax, and needs no operator that `javascript` does not know.
+        # Doubt is a third way to write each digit: a logit that is the same for all ten. So the
+        # last operator stays a softmax, and every operator is one that `javascript` knows.
         self.after += [
             helper.make_node("Concat", list(views), ["mnistry/features"], axis=1),
             helper.make_node(

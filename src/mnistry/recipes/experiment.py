@@ -81,7 +81,8 @@ def share_a_program(experiments: Sequence[Experiment]) -> bool:
     if first.validation and len({one.seed for one in experiments}) > 1:
         return False
     programs = {_without_constant_rate(one.recipe) for one in experiments}
-    return len(experiments) > 1 == len(programs) and os.environ.get("KERAS_BACKEND") == "jax"
+    is_one_program = len(experiments) > 1 and len(programs) == 1
+    return is_one_program and os.environ.get("KERAS_BACKEND") == "jax"
 
 
 def _without_constant_rate(recipe: Recipe) -> Recipe:

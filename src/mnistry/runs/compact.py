@@ -20,7 +20,7 @@ def set_aside(run: Run, dataset: Dataset) -> tuple[Split, Split]:
     Returns
     -------
     kept, held_out
-        The second are the run's validation images, or else a sixth of its training images.
+        `held_out` has the run's validation images; if it has none, a sixth of its training images.
 
     Raises
     ------

@@ -389,6 +389,7 @@ class Run:
 
     @property
     def _again(self) -> str:
+        """How to make the run again if its files are damaged, for messages."""
         return run_directory.how_again(
             None if self.adopted is None else self.adopted.source, is_taught=self.taught is not None
         )

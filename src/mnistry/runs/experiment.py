@@ -173,6 +173,7 @@ def run_together(
             if training.error is not None or training.stopped:
                 status = Status.INTERRUPTED if training.stopped else Status.DIVERGED
                 runs[number] = dataclasses.replace(runs[number], status=status).write()
+        # Those that are trained and not yet saved.
         trained = {n: run for n, run in enumerate(runs) if run.status == Status.RUNNING}
         stack.callback(_note_interrupted, trained.values())
         for number in list(trained):
@@ -183,7 +184,7 @@ def run_together(
 
 
 def _note_interrupted(runs: Iterable[Run]) -> None:
-    """Note that these runs can be resumed: one that was trained with them could not be saved."""
+    """Note that these runs can be resumed: they are trained, but saving another run failed."""
     for run in runs:
         with contextlib.suppress(OSError):
             dataclasses.replace(run, status=Status.INTERRUPTED).write()
@@ -436,7 +437,7 @@ def _keep_history(run: Run, progress: history.Progress) -> None:
     if progress.epoch > 1:
         try:
             before = run.epochs()[: progress.epoch - 1]
-        except ModelError:  # it was begun by a build that wrote them at the end
+        except ModelError:  # an older mnistry, which wrote the history only at the end, began it
             return
     if len(before) == progress.epoch - 1:
         run.write_history((*before, progress.finished))

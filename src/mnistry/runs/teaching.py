@@ -36,8 +36,9 @@ from mnistry.version import __version__
 BUILT_IN = "the built-in network"
 LEAST, MOST = 5, 2000  # examples
 LOST = 0.001  # the most that may be lost of the accuracy on the test images
-_REHEARSED, _NON_DIGITS = 4000, 400  # images that the network is taught with besides the examples
-_JUDGED = 500  # other non-digits
+# Images that the network is taught with besides the examples: digits, and images without a digit.
+_REHEARSED, _NON_DIGITS = 4000, 400
+_JUDGED = 500  # images without a digit that it is not taught with: are they rejected?
 _CHECKED = 200  # images on which ONNX Runtime's answers are compared
 _TOLERANCE = 1e-4
 _SURE = 0.9  # a label is doubted if both networks are so sure of another digit
@@ -189,11 +190,12 @@ def teach_as_run(
     ends = np.cumsum([len(images) for images in judged])[:-1]
     views = taught.views(network, np.concatenate(judged).astype(np.float32))
     own = views[:, : len(network.kernel)]
-    old = np.split(softmax(own @ network.kernel + network.bias).astype(np.float32), ends)
-    new = np.split(taught.probabilities(views), ends)
+    old = softmax(own @ network.kernel + network.bias).astype(np.float32)
+    old_test, old_others, old_read = np.split(old, ends)
+    new_test, new_others, _ = np.split(taught.probabilities(views), ends)
     least = origin.thresholds[0]
-    before = _figures(examples, old[2], test, old[0], old[1], least)
-    after = _figures(examples, read, test, new[0], new[1], least)
+    before = _figures(examples, old_read, test, old_test, old_others, least)
+    after = _figures(examples, read, test, new_test, new_others, least)
     reasons = tuple(_against(examples, before, after))
     run = None
     if keep or not reasons:
@@ -208,7 +210,7 @@ def teach_as_run(
         scores = Scores(after.test, card)
         run = _write(path, record, content, scores, dataset, began)
     return Lesson(
-        before, after, reasons, _doubtful(examples, places, old[2], read, least),
+        before, after, reasons, _doubtful(examples, places, old_read, read, least),
         sum(len(writer.images) for writer in writers) - len(places), len(writers),
         origin.thresholds, run,
     )  # fmt: skip

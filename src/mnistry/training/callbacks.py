@@ -17,17 +17,18 @@ from mnistry.training import checkpoints
 from mnistry.training.history import Epoch, Progress
 
 Logs = Mapping[str, float] | None
-# A checkpoint is due after _INTERVAL seconds, or as soon as saving takes at most _SAVING_SHARE of
-# the time.
+# A checkpoint is due _INTERVAL seconds after the last one, or earlier: as soon as the seconds that
+# the last one took are less than _SAVING_SHARE of the seconds since.
 _INTERVAL = 10.0
 _SAVING_SHARE = 0.005
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
 class Guard(keras.callbacks.Callback):  # type: ignore[misc]
-    """Stops a training whose loss is not finite, and restores the weights from before that epoch.
+    """Stops a training if an epoch's loss is not finite; restores the weights before that epoch.
 
-    It comes before the caller's callbacks, so that none of them keeps such weights as the best.
+    It comes before the caller's callbacks, so that none of them keeps the diverged weights as the
+    best.
     """
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
@@ -94,7 +95,7 @@ class Records(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
         """Restore the checkpoint; without one, write the first.
 
-        The callbacks have reset themselves before.
+        The caller's callbacks have already reset themselves: their `on_train_begin` came first.
         """
         if self._checkpoint is not None:
             checkpoints.restore(self._checkpoint, self.model, self._others)

@@ -20,9 +20,10 @@ from mnistry.errors import UsageError
 from mnistry.system import files
 from mnistry.training.history import Epoch
 
-KEPT = 2
+KEPT = 2  # the newest checkpoints of a training; `save` deletes older ones
 # Epochs done and steps of the next one: the names sort by time.
 _NAME = re.compile(r"(\d{8})-(\d{8})\.npz")
+# The types of some entries of a file's record, as JSON has them.
 _KINDS = {"step": int, "seconds": float, "stopped": bool, "callbacks": list}
 # The attributes in which Keras's stateful callbacks keep their state between epochs.
 _MEMORY: dict[type, tuple[str, ...]] = {
@@ -59,7 +60,10 @@ class Checkpoint:
     callbacks: Sequence[Mapping[str, Any]]
 
     def without_metrics(self) -> Self:
-        """Return it without the running metrics of the epoch that has begun."""
+        """Return a checkpoint with the same weights, as if no step of the next epoch were done.
+
+        It has no running metrics, so it suits a model that will not continue that epoch.
+        """
         kept = {name: a for name, a in self.arrays.items() if not name.startswith("metric_")}
         return dataclasses.replace(self, step=0, arrays=kept)
 
@@ -79,13 +83,13 @@ def take(
 ) -> Checkpoint:
     """Copy the state of a compiled model and of its callbacks; see `Checkpoint`."""
     arrays = {name: np.array(v.numpy()) for name, v in _by_name(model, step).items()}
-    deciding = _deciding(callbacks)
-    for i, callback in enumerate(deciding):
+    stateful = _stateful(callbacks)
+    for i, callback in enumerate(stateful):
         for j, weight in enumerate(getattr(callback, "best_weights", None) or ()):
             arrays[f"best_{i}_{j}"] = np.array(weight)
     memories = [
         {name: _plain(getattr(callback, name)) for name in _memory(callback)}
-        for callback in deciding
+        for callback in stateful
     ]
     return Checkpoint(tuple(epochs), step, seconds, bool(model.stop_training), arrays, memories)
 
@@ -100,21 +104,21 @@ def restore(
     UsageError
         If it came from another network or optimizer, or from other callbacks.
     """
-    deciding = _deciding(callbacks)
-    if len(deciding) != len(checkpoint.callbacks):
+    stateful = _stateful(callbacks)
+    if len(stateful) != len(checkpoint.callbacks):
         raise UsageError(
-            f"{len(deciding)} stateful callbacks",
+            f"{len(stateful)} stateful callbacks",
             expected=f"{len(checkpoint.callbacks)}, as in the training to resume",
         )
     shapes = {name: array.shape for name, array in checkpoint.arrays.items()}
     named = _by_name(model, checkpoint.step)
     expected = {name: tuple(variable.shape) for name, variable in named.items()}
-    for i in range(len(deciding)):
+    for i in range(len(stateful)):
         if f"best_{i}_0" in shapes:
             expected |= {f"best_{i}_{j}": tuple(w.shape) for j, w in enumerate(model.weights)}
     if shapes != expected or any(
         set(memory) != set(_memory(callback))
-        for callback, memory in zip(deciding, checkpoint.callbacks, strict=True)
+        for callback, memory in zip(stateful, checkpoint.callbacks, strict=True)
     ):
         raise UsageError(
             "the checkpoint is of another network, optimizer or callbacks",
@@ -123,7 +127,7 @@ def restore(
     for name, variable in named.items():
         variable.assign(checkpoint.arrays[name])
     model.stop_training = checkpoint.stopped
-    for i, (callback, memory) in enumerate(zip(deciding, checkpoint.callbacks, strict=True)):
+    for i, (callback, memory) in enumerate(zip(stateful, checkpoint.callbacks, strict=True)):
         for name, value in memory.items():
             setattr(callback, name, value)
         best = [name for name in checkpoint.arrays if name.startswith(f"best_{i}_")]
@@ -139,9 +143,10 @@ def _by_name(model: keras.Model, step: int) -> dict[str, keras.Variable]:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all, and drop all but the last two.
+    """Write a checkpoint, whole or not at all, and delete all but the last two.
 
-    The last one between two epochs is kept as well: ``model.fit`` cannot resume within an epoch.
+    The last checkpoint that was written between two epochs is kept as well, because ``model.fit``
+    cannot resume within an epoch.
     """
     folder.mkdir(parents=True, exist_ok=True)
     record = {
@@ -223,7 +228,7 @@ def _paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def _deciding(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
+def _stateful(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
     return [callback for callback in callbacks if _memory(callback)]
 
 

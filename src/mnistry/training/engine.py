@@ -3,7 +3,7 @@
 On JAX, Keras's training step is a pure function: state and batch in, metrics and state out. Here it
 runs inside a compiled loop over a shuffled order, with the images on the device as ``uint8``:
 between two steps nothing runs in Python and nothing is copied. Models that differ only in their
-weights and their order of images are trained at once: every number of the state then has one more
+weights and their order of images are trained at once: every array of the state then has one more
 axis, with a row for each model. Knows nothing of callbacks or validation.
 """
 
@@ -72,8 +72,8 @@ class Engine:
             self._division.mesh.size if isinstance(self._division, sharding.ModelParallel) else 1
         )
         self._targets = self._put(targets)
-        # For each variable of the first model, by identity: the values stored in it and in its
-        # counterparts, and the same values on the devices.
+        # For each variable of the first model, by its `id`: the values that `store_state` gave to
+        # it and to the same variable of the other models, and the state's array of these values.
         self._stored: dict[int, tuple[list[Any], Any]] = {}
         self._given_images: NDArray[np.uint8] | None = None
         self.set_images(images)
@@ -101,11 +101,11 @@ class Engine:
         )
 
     def _load(self, variables: tuple[keras.Variable, ...]) -> Any:
-        """Take a value of every model's state: the values of these variables, one of each model."""
+        """Return an array of the state: the values of these variables, one from each model."""
         values = [variable.value for variable in variables]
-        stored, ours = self._stored.get(id(variables[0]), ((), None))
+        stored, on_devices = self._stored.get(id(variables[0]), ((), None))
         if len(stored) == len(values) and all(map(operator.is_, values, stored)):
-            return ours
+            return on_devices  # nobody has assigned a variable since `store_state`
         whole = np.stack(self._padded(values)) if self._is_group else values[0]
         return self._put(processes.broadcast(whole), variables[0].shape, self._is_group)
 
@@ -169,9 +169,9 @@ class Engine:
         return logs
 
     def evaluate(self, images: NDArray[np.uint8], targets: NDArray[Any]) -> list[dict[str, float]]:
-        """Score several models on other images, the same at every call; return each one's metrics.
+        """Score several models on other images; return each model's metrics.
 
-        The models are those after the last `run`.
+        Every call must have the same images. The weights are those after the last `run`.
         """
         import jax
 
@@ -199,7 +199,8 @@ class Engine:
             return metrics, logs
 
         whole, rest = divmod(len(images), size)
-        whole -= rest == 0  # the last batch gives the metrics of all
+        # The loop leaves out the last batch, partial or whole: its logs are the metrics of all.
+        whole -= rest == 0
         metrics = jax.lax.fori_loop(
             0, whole, lambda number, metrics: judge(metrics, number * size, size)[0], metrics
         )

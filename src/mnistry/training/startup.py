@@ -41,9 +41,11 @@ _LAZY = (
 )
 
 _M_ARENA_MAX = -8  # glibc's malloc.h
-_MAX_BYTES = 200_000_000
+_MAX_BYTES = 200_000_000  # of compiled programs in the cache folder
 _CACHE_WARNING = ".*persistent compilation cache"
-_PROGRAM, _USED, _DIGEST = "-cache", "-atime", "-sha256"  # the first two are JAX's
+# How file names in the cache folder end: JAX writes a compiled program and the time of its last
+# use, and we the program's SHA-256.
+_PROGRAM, _USED, _DIGEST = "-cache", "-atime", "-sha256"
 
 
 def import_keras() -> None:

@@ -29,24 +29,27 @@ from mnistry.images.mnist_form import SIDE
 
 Floats = NDArray[np.float32]
 
-FOLDS = 4  # of the examples, for the cross-validation
+FOLDS = 4  # parts that the examples are divided into for cross-validation
 # How far examples are distorted: less than one writer's digits differ from each other.
 # Twice as much is better for digits that people wrote; but more digits that were all bent in one
 # way are misread, and more of MNIST is forgotten.
 _DISTORTION = Distortion(rotation=9, scale=0.09, shear=0.1, shift=0.9, elastic=0.8)
-# The maximum number of images after distorted copies are added: of all examples, and of each one;
-# the originals are included.
+# Distorted copies are added to the examples: until there are about `_COPIES` images in all, but at
+# most `_MOST_COPIES` of each example, the original included.
 _COPIES, _MOST_COPIES = 600, 12
-# The bend: polynomials of this degree, and how much a strong bend costs.
+# The bend is a polynomial of degree `_DEGREE`; the higher `_STIFFNESS`, the weaker the bend.
 _DEGREE, _STIFFNESS = 3, 0.005
 _STEPS = (4, 4, 6)  # Gauss-Newton's steps with polynomials of degree 1, 2 and 3
 _BENT_BY = 300  # the most examples that the bend is found from
-_RANK, _BLUR = 20, 1.0  # of a class's subspace; pixels
+_RANK = 20  # the most dimensions of a class's subspace
+_BLUR = 1.0  # pixels: the standard deviation of the Gaussian that blurs images for the bend
 _DESCRIBED = 250  # images that a subspace is made from
-# The last layer: what the examples weigh against the others, and what a change of a weight costs.
+# The last layer's loss: all examples together weigh `_WEIGHT` times as much as all images of the
+# rehearsal, and `_COST` is the L2 penalty on changes of weights. The optimizer takes at most
+# `_ITERATIONS`.
 _WEIGHT, _COST, _ITERATIONS = 1.0, 3e-4, 30
-# The principal components of the start's features that the last layer's change may use. With 160 of
-# 1,536, learning takes a tenth of the time, and is no worse.
+# The last layer's change may use this many principal components of the features that the network
+# had before. With 160 of 1,536, learning takes a tenth of the time, and is no worse.
 _COMPONENTS = 160
 # Afterwards the odds of "in this hand" are halved. Over four hands, taught with 20 and with 100
 # digits, 7 more of 12,000 readings of training images that the built-in network had not seen were
@@ -111,7 +114,9 @@ class Bend:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """Images that must be read as before: MNIST's digits and non-digits, as the start sees them.
+    """Images that must be read as before: MNIST's digits and non-digits.
+
+    "The start" is the network before it is taught.
 
     Attributes
     ----------
@@ -310,8 +315,11 @@ def find_bend(
             for digit in np.unique(labels):
                 mean, components = subspaces[int(digit)]
                 own = labels == digit
+                # What the subspace does not explain of each image.
                 missing = values[own] - mean
                 missing -= (missing @ components.T) @ components
+                # How each coefficient changes each image, and the part within the subspace, which
+                # costs nothing: it is subtracted from the squares.
                 moved = np.concatenate(
                     [acrosses[own][:, None] * _TERMS, downs[own][:, None] * _TERMS], axis=1
                 )
@@ -327,7 +335,7 @@ def find_bend(
     return _bend(coefficients)
 
 
-# x to the power i times y to the power j, from -1.35 to 1.35 over the image.
+# A term is x to the power i times y to the power j; x and y go from -1.35 to 1.35 over the image.
 _POWERS = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
 _ROWS, _COLUMNS = (place.ravel().astype(np.float32) for place in np.mgrid[:SIDE, :SIDE])
 _TERMS = np.array(
@@ -356,7 +364,8 @@ def _subspace(blurred: Floats) -> tuple[Floats, Floats]:
     flat = blurred.reshape(len(blurred), -1)
     mean = flat.mean(axis=0)
     rest = flat - mean
-    # From the products of images, which are fewer than pixels; in rising order.
+    # Images are fewer than pixels, so the components are found from the images' products with each
+    # other. `eigh` gives the eigenvalues in rising order.
     sizes, vectors = np.linalg.eigh(rest @ rest.T)
     largest = slice(-1, -1 - min(_RANK, len(flat) - 1), -1)
     return mean, (vectors[:, largest].T @ rest) / np.sqrt(sizes[largest, None])
@@ -391,15 +400,15 @@ def _fit(
     """
     from scipy import optimize
 
-    first = views @ new.kernel + new.bias
+    before = views @ new.kernel + new.bias
     own, of_bent = np.split(views, 2, axis=1)
     seen = np.concatenate([own @ basis, of_bent @ basis], axis=1)
     shape = (seen.shape[1] + 1, CLASSES)
 
     def objective(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         change = values.reshape(shape).astype(np.float32)
-        second = first[:, CLASSES:] + seen @ change[:-1] + change[-1]
-        both = softmax(np.concatenate([first[:, :CLASSES], second], axis=1)).astype(np.float32)
+        second = before[:, CLASSES:] + seen @ change[:-1] + change[-1]
+        both = softmax(np.concatenate([before[:, :CLASSES], second], axis=1)).astype(np.float32)
         digits = np.maximum(both[:, :CLASSES] + both[:, CLASSES:], 1e-9)
         loss = -(weights * (targets * np.log(digits)).sum(axis=1)).sum()
         loss += _COST / 2 * (change[:-1] ** 2).sum()

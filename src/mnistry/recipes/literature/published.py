@@ -1,4 +1,4 @@
-"""A published result: what is re-run beside it."""
+"""A published result, which a recipe or a `fit` of this package repeats."""
 
 import dataclasses
 from collections.abc import Callable
