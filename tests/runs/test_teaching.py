@@ -153,6 +153,19 @@ def test_fault_135_the_same_picture_fifty_times_is_one_example(
         teaching.teach_as_run(None, [again], dataset, tmp_path / "run")
 
 
+def test_the_same_picture_with_two_labels_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    images = dataset.train.images
+    anna = Split(images[:6], np.array([5, 0, 4, 1, 9, 2], np.uint8))
+    ben = Split(images[[7, 8, 2]], np.array([3, 1, 9], np.uint8))
+    with pytest.raises(DataError) as caught:
+        teaching.teach_as_run(None, [anna, ben], dataset, tmp_path / "run")
+    assert str(caught.value) == (
+        "image 2 of writer 2 is labelled 9, and the same image 2 of writer 1 is labelled 4; "
+        "expected one label for an image; leave out the one whose label is wrong"
+    )
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_start_without_keras_or_taught_already_is_refused(
     taught: Lesson, slanted: Split, dataset: Dataset, tmp_path: Path
 ) -> None:

@@ -164,7 +164,7 @@ def teach_as_run(
     Raises
     ------
     DataError
-        If there are too few or too many examples.
+        If there are too few or too many examples, or an image has two labels.
     ModelError
         If the start cannot be taught.
     UsageError, ResourceError
@@ -251,10 +251,27 @@ def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
     -------
     examples, places
         The examples, and the writer and number of each.
+
+    Raises
+    ------
+    DataError
+        If there are too few or too many, or an image has two labels.
     """
     images = np.concatenate([writer.images for writer in writers])
     labels = np.concatenate([np.asarray(writer.labels) for writer in writers])
-    _, first = np.unique(images.reshape(len(images), -1), axis=0, return_index=True)
+    places = [(k, i) for k, writer in enumerate(writers) for i in range(len(writer.images))]
+    _, first, which = np.unique(
+        images.reshape(len(images), -1), axis=0, return_index=True, return_inverse=True
+    )
+    earlier = first[which.ravel()]
+    for again in np.flatnonzero(labels != labels[earlier])[:1].tolist():
+        (writer, number), (before, its) = places[again], places[earlier[again]]
+        raise DataError(
+            f"image {number} of writer {writer + 1} is labelled {labels[again]}, and the same "
+            f"image {its} of writer {before + 1} is labelled {labels[earlier[again]]}",
+            expected="one label for an image",
+            remedy="leave out the one whose label is wrong",
+        )
     first.sort()
     if not LEAST <= len(first) <= MOST:
         what = f"{len(images):,} examples"
@@ -267,7 +284,6 @@ def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
             if len(first) < LEAST
             else "train a network of their own: mnistry train --data",
         )
-    places = [(k, i) for k, writer in enumerate(writers) for i in range(len(writer.images))]
     kept = [places[i] for i in first.tolist()]
     return Split(images[first], labels[first].astype(np.uint8)), kept
 
