@@ -112,6 +112,19 @@ def test_fault_135_wrong_labels_are_said_and_the_start_is_kept(
     assert doubt.answer == dataset.test.labels[doubt.number]
 
 
+def test_a_wrong_label_is_said_even_if_every_digit_of_its_kind_has_it(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    images, labels = some(dataset.test, 80)
+    wrong = np.where(np.asarray(labels) == 1, 7, labels).astype(np.uint8)
+    lesson = teaching.teach_as_run(None, [Split(images, wrong)], dataset, tmp_path / "run")
+    ones = np.flatnonzero(np.asarray(labels) == 1)
+    said = [(doubt.number, doubt.label, doubt.answer) for doubt in lesson.doubtful]
+    assert said
+    assert set(said) <= {(number, 7, 1) for number in ones.tolist()}
+    assert len(said) >= len(ones) / 2
+
+
 def test_fault_135_one_digit_alone_is_said_and_kept_only_if_told(
     slanted: Split, dataset: Dataset, tmp_path: Path
 ) -> None:

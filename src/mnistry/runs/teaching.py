@@ -40,7 +40,9 @@ _REHEARSED, _NON_DIGITS = 4000, 400  # images that the network is taught with be
 _JUDGED = 500  # other non-digits
 _CHECKED = 200  # images on which ONNX Runtime's answers are compared
 _TOLERANCE = 1e-4
-_SURE = 0.9  # a label is doubted if both networks are so sure of another digit
+# A label is doubted if the start is so sure of another digit, and both networks read that one. With
+# the same wrong label on many examples the taught network is no longer sure.
+_SURE = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +104,8 @@ class Lesson:
     reasons
         Why the network is not better; empty if it is.
     doubtful
-        Examples for which both networks are sure of another digit than the label: the label may be
-        wrong.
+        Examples that the start is sure show another digit than the label says, and that are still
+        read as that digit after teaching: the label may be wrong.
     repeated
         How many examples were left out because the same image came before.
     writers
@@ -386,7 +388,7 @@ def _doubtful(
 ) -> tuple[Doubt, ...]:
     labels = np.asarray(examples.labels)
     answers = before.argmax(axis=1)
-    sure = np.minimum(before.max(axis=1), after.max(axis=1)) >= max(least, _SURE)
+    sure = before.max(axis=1) >= max(least, _SURE)
     found = np.flatnonzero(sure & (answers == after.argmax(axis=1)) & (answers != labels))
     return tuple(Doubt(*places[i], int(labels[i]), int(answers[i])) for i in found.tolist())
 
