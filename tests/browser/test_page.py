@@ -118,6 +118,132 @@ def test_fault_134_a_finger_draws_on_a_phone_without_storage_and_webassembly(
     assert not complaints
 
 
+@pytest.fixture
+def touch_pad(chromium: Browser, built_in_page: Path) -> Iterator[tuple[Page, Callable[..., None]]]:
+    """The page on a touch screen, and a function that tells it where fingers are on the pad."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, has_touch=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(built_in_page.as_uri())
+    fingers = context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[int, float, float]) -> None:
+        points = [
+            {"id": ident, **dict(zip("xy", on_pad(page, x, y), strict=True))}
+            for ident, x, y in places
+        ]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    yield page, touch
+    context.close()
+    assert not complaints
+
+
+def on_pad(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Return where fractions of the pad's width and height are on the screen."""
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def test_a_second_finger_does_not_draw_into_the_stroke_of_the_first(touch_pad) -> None:
+    page, touch = touch_pad
+    touch("touchStart", (1, 0.3, 0.2))
+    touch("touchStart", (1, 0.3, 0.2), (2, 0.8, 0.4))
+    for step in range(1, 7):
+        touch("touchMove", (1, 0.3, 0.2 + step / 10), (2, 0.8, 0.4 + step / 15))
+    touch("touchEnd")
+    expect(page.locator("#answer")).to_have_text("1")
+
+
+def test_a_pen_draws_while_a_palm_rests_on_the_pad(touch_pad) -> None:
+    page, touch = touch_pad
+    touch("touchStart", (1, 0.8, 0.6))
+    page.keyboard.press("Control+z")  # what the palm drew
+    page.mouse.move(*on_pad(page, 0.3, 0.2))
+    page.mouse.down()
+    for step in range(1, 7):
+        page.mouse.move(*on_pad(page, 0.3, 0.2 + step / 10))
+        touch("touchMove", (1, 0.8, 0.6 + step / 50))
+    page.mouse.up()
+    touch("touchEnd")
+    expect(page.locator("#answer")).to_have_text("1")
+
+
+@pytest.mark.parametrize("key", ["Delete", "Control+z"])
+@pytest.mark.parametrize("by_keys", [False, True])
+def test_what_is_cleared_or_undone_while_it_is_drawn_is_drawn_no_further(
+    open_page, stroke, built_in_page: Path, key: str, by_keys: bool
+) -> None:
+    page = open_page(built_in_page)
+    stroke(page, "#pad", [(0.3, 0.2), (0.3, 0.8)])
+    expect(page.locator("#answer")).to_have_text("1")
+    if by_keys:
+        page.keyboard.press("Space")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press(key)
+        for _ in range(5):
+            page.keyboard.press("ArrowDown")
+    else:
+        page.mouse.move(*on_pad(page, 0.7, 0.2))
+        page.mouse.down()
+        page.mouse.move(*on_pad(page, 0.7, 0.4), steps=3)
+        page.keyboard.press(key)
+        page.mouse.move(*on_pad(page, 0.7, 0.8), steps=3)
+        page.mouse.up()
+    expect(page.locator("#answer")).to_have_text("1" if key == "Control+z" else "–")
+    page.keyboard.press("Delete")
+    stroke(page, "#pad", [(0.3, 0.2), (0.3, 0.8)])
+    expect(page.locator("#answer")).to_have_text("1")
+
+
+def test_nodes_can_be_told_apart_in_forced_colours(open_page, draw_seven, run_page: Path) -> None:
+    page = open_page(run_page)
+    page.emulate_media(forced_colors="active")
+    draw_seven(page, "#pad")
+    expect(page.locator("#node")).to_be_visible()
+    colours = page.evaluate(
+        """() => {
+          const canvas = document.querySelector("#grid");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return new Set(new Uint32Array(data.buffer)).size;
+        }"""
+    )
+    assert colours > 10
+    buttons = page.locator("#strongest button")
+    chosen, other = (
+        buttons.nth(i).evaluate("(one) => getComputedStyle(one).backgroundColor") for i in (0, 1)
+    )
+    assert chosen != other
+
+
+def test_bars_are_printed_and_a_dark_page_is_printed_light(
+    open_page, draw_seven, run_page: Path
+) -> None:
+    page = open_page(run_page, scheme="dark")
+    draw_seven(page, "#pad")
+    style = "(one) => getComputedStyle(one)"
+    assert page.locator("body").evaluate(f"{style}.color") == "rgb(233, 233, 230)"
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator("body").evaluate(f"{style}.color") == "rgb(28, 28, 30)"
+    shown = ("#bars .best .bar", "#table .marked td.bar span", "#strongest [aria-pressed=true]")
+    for printed in shown:
+        first = page.locator(printed).first
+        assert first.evaluate(f"{style}.printColorAdjust") == "exact", printed
+
+
+def test_the_answer_stands_below_the_image_where_text_is_large_and_the_screen_narrow(
+    open_page, draw_seven, run_page: Path
+) -> None:
+    page = open_page(run_page, width=360)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    draw_seven(page, "#pad")
+    parts = page.locator(".answer > div, .answer > figure")
+    for one in parts.all():
+        assert one.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+
+
 def test_what_is_less_probable_than_the_threshold_is_uncertain(
     open_page, draw_seven, finished_run: Run, tmp_path: Path
 ) -> None:

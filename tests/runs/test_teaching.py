@@ -112,6 +112,19 @@ def test_fault_135_wrong_labels_are_said_and_the_start_is_kept(
     assert doubt.answer == dataset.test.labels[doubt.number]
 
 
+def test_a_wrong_label_is_said_even_if_every_digit_of_its_kind_has_it(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    images, labels = some(dataset.test, 80)
+    wrong = np.where(np.asarray(labels) == 1, 7, labels).astype(np.uint8)
+    lesson = teaching.teach_as_run(None, [Split(images, wrong)], dataset, tmp_path / "run")
+    ones = np.flatnonzero(np.asarray(labels) == 1)
+    said = [(doubt.number, doubt.label, doubt.answer) for doubt in lesson.doubtful]
+    assert said
+    assert set(said) <= {(number, 7, 1) for number in ones.tolist()}
+    assert len(said) >= len(ones) / 2
+
+
 def test_fault_135_one_digit_alone_is_said_and_kept_only_if_told(
     slanted: Split, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -151,6 +164,19 @@ def test_fault_135_the_same_picture_fifty_times_is_one_example(
     )
     with pytest.raises(DataError, match="50 examples, of which 1 differ"):
         teaching.teach_as_run(None, [again], dataset, tmp_path / "run")
+
+
+def test_the_same_picture_with_two_labels_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    images = dataset.train.images
+    anna = Split(images[:6], np.array([5, 0, 4, 1, 9, 2], np.uint8))
+    ben = Split(images[[7, 8, 2]], np.array([3, 1, 9], np.uint8))
+    with pytest.raises(DataError) as caught:
+        teaching.teach_as_run(None, [anna, ben], dataset, tmp_path / "run")
+    assert str(caught.value) == (
+        "image 2 of writer 2 is labelled 9, and the same image 2 of writer 1 is labelled 4; "
+        "expected one label for an image; leave out the one whose label is wrong"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_start_without_keras_or_taught_already_is_refused(

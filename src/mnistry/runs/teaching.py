@@ -41,7 +41,9 @@ _REHEARSED, _NON_DIGITS = 4000, 400
 _JUDGED = 500  # images without a digit that it is not taught with: are they rejected?
 _CHECKED = 200  # images on which ONNX Runtime's answers are compared
 _TOLERANCE = 1e-4
-_SURE = 0.9  # a label is doubted if both networks are so sure of another digit
+# A label is doubted if the start is so sure of another digit, and both networks read that one. With
+# the same wrong label on many examples the taught network is no longer sure.
+_SURE = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +105,8 @@ class Lesson:
     reasons
         Why the network is not better; empty if it is.
     doubtful
-        Examples for which both networks are sure of another digit than the label: the label may be
-        wrong.
+        Examples that the start is sure show another digit than the label says, and that are still
+        read as that digit after teaching: the label may be wrong.
     repeated
         How many examples were left out because the same image came before.
     writers
@@ -165,7 +167,7 @@ def teach_as_run(
     Raises
     ------
     DataError
-        If there are too few or too many examples.
+        If there are too few or too many examples, or an image has two labels.
     ModelError
         If the start cannot be taught.
     UsageError, ResourceError
@@ -253,10 +255,27 @@ def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
     -------
     examples, places
         The examples, and the writer and number of each.
+
+    Raises
+    ------
+    DataError
+        If there are too few or too many, or an image has two labels.
     """
     images = np.concatenate([writer.images for writer in writers])
     labels = np.concatenate([np.asarray(writer.labels) for writer in writers])
-    _, first = np.unique(images.reshape(len(images), -1), axis=0, return_index=True)
+    places = [(k, i) for k, writer in enumerate(writers) for i in range(len(writer.images))]
+    _, first, which = np.unique(
+        images.reshape(len(images), -1), axis=0, return_index=True, return_inverse=True
+    )
+    earlier = first[which.ravel()]
+    for again in np.flatnonzero(labels != labels[earlier])[:1].tolist():
+        (writer, number), (before, its) = places[again], places[earlier[again]]
+        raise DataError(
+            f"image {number} of writer {writer + 1} is labelled {labels[again]}, and the same "
+            f"image {its} of writer {before + 1} is labelled {labels[earlier[again]]}",
+            expected="one label for an image",
+            remedy="leave out the one whose label is wrong",
+        )
     first.sort()
     if not LEAST <= len(first) <= MOST:
         what = f"{len(images):,} examples"
@@ -269,7 +288,6 @@ def _distinct(writers: Sequence[Split]) -> tuple[Split, list[tuple[int, int]]]:
             if len(first) < LEAST
             else "train a network of their own: mnistry train --data",
         )
-    places = [(k, i) for k, writer in enumerate(writers) for i in range(len(writer.images))]
     kept = [places[i] for i in first.tolist()]
     return Split(images[first], labels[first].astype(np.uint8)), kept
 
@@ -372,7 +390,7 @@ def _doubtful(
 ) -> tuple[Doubt, ...]:
     labels = np.asarray(examples.labels)
     answers = before.argmax(axis=1)
-    sure = np.minimum(before.max(axis=1), after.max(axis=1)) >= max(least, _SURE)
+    sure = before.max(axis=1) >= max(least, _SURE)
     found = np.flatnonzero(sure & (answers == after.argmax(axis=1)) & (answers != labels))
     return tuple(Doubt(*places[i], int(labels[i]), int(answers[i])) for i in found.tolist())
 

@@ -247,11 +247,11 @@ def _plain_colours(style: str) -> str:
     --------
     >>> print(_plain_colours(":root { --a: light-dark(#fff, #000); }"))
     :root { --a: #fff; }
-    @media (prefers-color-scheme: dark) { :root { --a: #000; } }
+    @media screen and (prefers-color-scheme: dark) { :root { --a: #000; } }
     """
     dark = " ".join(f"{one['name']}: {one['dark']};" for one in _COLOUR.finditer(style))
     light = _COLOUR.sub(lambda one: f"{one['name']}: {one['light']};", style)
-    return f"{light}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
 
 
 def _policy(script: str, style: str) -> str:

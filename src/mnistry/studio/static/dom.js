@@ -66,6 +66,7 @@ export function paint(canvas, picture, colour) {
 export function themed(name) {
   const probe = element("span", { hidden: true });
   probe.style.color = `var(${name})`;
+  probe.style.forcedColorAdjust = "none"; // the colours of a canvas say something
   document.body.append(probe);
   const colour = getComputedStyle(probe).color;
   probe.remove();

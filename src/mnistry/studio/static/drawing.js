@@ -5,15 +5,18 @@ import * as strokes from "./pure/strokes.js";
 export class Drawing extends EventTarget {
   strokes = [];
   past = [];
+  open = false; // whether the last stroke can be extended
   reading = null; // what was read in it, with boxes in pad units
   chosen = 0; // which of its digits is shown
 
   begin(width, point) {
     this.past = [...this.past, this.strokes];
+    this.open = true;
     this.change(strokes.begin(this.strokes, width, point));
   }
 
   extend(point) {
+    if (!this.open) return; // it was undone or cleared while it was drawn
     this.change(strokes.extend(this.strokes, point));
   }
 
@@ -21,12 +24,14 @@ export class Drawing extends EventTarget {
     if (!this.past.length) return;
     const before = this.past[this.past.length - 1];
     this.past = this.past.slice(0, -1);
+    this.open = false;
     this.change(before);
   }
 
   clear() {
     if (!this.strokes.length) return;
     this.past = [...this.past, this.strokes];
+    this.open = false;
     this.change([]);
   }
 

@@ -10,16 +10,19 @@ const STEP = 10; // pad units an arrow key moves the pen; with Shift a fifth
     @param {Drawing} drawing  what is drawn on it
     @param {() => number} width  the pen's width in pad units */
 export function makePad(canvas, drawing, width) {
-  const pad = { canvas, drawing, pen: [PAD.width / 2, PAD.height / 2], down: false, keys: false };
+  const pad = { canvas, drawing, pen: [PAD.width / 2, PAD.height / 2], down: false, keys: false, pointer: null };
 
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !event.isPrimary) return;
     canvas.setPointerCapture(event.pointerId);
     pad.keys = pad.down = false;
+    pad.pointer = event.pointerId;
     drawing.begin(width(), place(canvas, event));
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!canvas.hasPointerCapture(event.pointerId)) return;
+    // A browser captures every finger. Only the pointer that began the last stroke draws: neither a second finger
+    // nor a palm that rests beside the pen.
+    if (event.pointerId !== pad.pointer || !canvas.hasPointerCapture(event.pointerId)) return;
     // A browser combines the movements of a quick pen between two frames.
     const all = event.getCoalescedEvents?.() ?? [];
     for (const one of all.length ? all : [event]) drawing.extend(place(canvas, one));
@@ -47,7 +50,8 @@ function press(pad, event, width) {
   else if (event.key === "Delete" || event.key === "Backspace") pad.drawing.clear();
   else if (event.key === " ") {
     pad.keys = true;
-    pad.down = !pad.down;
+    pad.pointer = null;
+    pad.down = !isDown(pad);
     if (pad.down) pad.drawing.begin(width(), pad.pen);
     else draw(pad);
   } else {
@@ -55,10 +59,15 @@ function press(pad, event, width) {
     if (!next) return false;
     pad.keys = true;
     pad.pen = next;
-    if (pad.down) pad.drawing.extend(next);
+    if (isDown(pad)) pad.drawing.extend(next);
     else draw(pad);
   }
   return true;
+}
+
+/** Whether the keyboard's pen is down, and its stroke was not undone or cleared. */
+function isDown(pad) {
+  return pad.down && pad.drawing.open;
 }
 
 function draw(pad) {
@@ -102,6 +111,6 @@ function cross(context, pad, colour, pixel) {
   context.lineWidth = 2 * pixel;
   context.beginPath();
   context.arc(x, y, 9 * pixel, 0, 2 * Math.PI);
-  if (pad.down) context.fill();
+  if (isDown(pad)) context.fill();
   context.stroke();
 }
