@@ -16,31 +16,35 @@ from numpy.typing import NDArray
 
 from mnistry.reading.page import mapped
 
-# Pixels for each millimetre: of a blank page, and of the smaller pictures that are compared by
-# features (about 200 and 100 dpi).
-SCALE, _ROUGH_SCALE = 8, 4
+SCALE = 8  # pixels for each millimetre of a blank page: about 200 dpi
+_ROUGH_SCALE = 4  # the same of the smaller pictures whose features are compared: about 100 dpi
 # The maximum number of features of a page.
 _FEATURES = 1500
 # Two features match if their distance is less than this share of that to the second nearest (Lowe).
 _RATIO = 0.8
-# Features that must agree on a homography, and the distance in millimetres within which they do.
-_AGREEING, _AGREE = 12, 0.8
-# Long side in pixels of the picture in which markers are looked for; how many must be found; how
-# far their corners may lie from one plane, in millimetres: those of two pages lie further.
-_MARKER_SIDE, _LEAST_MARKERS, _MARKERS_OFF = 1800, 2, 3.0
-# The most corner points of the print that are looked for, and the least distance of two, in mm.
-_CORNERS, _APART = 120, 6.0
-# Half of the side of a patch round a corner, and how far from its expected place it may lie, in mm.
-_PATCH, _REACH = 2.0, 1.5
-# How far a corner may lie from where four points that a person pointed at place it, in mm.
+_AGREEING = 12  # the least number of features (or corners) that must agree on a homography
+_AGREE = 0.8  # a feature agrees if the homography places it at most so many millimetres off
+_MARKER_SIDE = 1800  # pixels: long side of the reduced scan in which markers are looked for
+_LEAST_MARKERS = 2  # so many of a page's markers must be found
+# How many millimetres a marker's corner may lie from where the homography of all found markers
+# places it. It lies further if the markers belong to two pages.
+_MARKERS_OFF = 3.0
+_CORNERS = 120  # the most corner points of the print that are looked for
+_APART = 6.0  # millimetres: the least distance between two of these corners
+_PATCH = 2.0  # millimetres: half of the side of the patch round a corner
+# Millimetres: how far from its expected place a corner is looked for in the first round. Later
+# rounds reach half as far.
+_REACH = 1.5
+# The same reach if the expected places come from four points that a person clicked.
 BY_HAND = 5.0
-# The least area of a triangle of these points, as a share of the square of their extent.
+# Three of a person's four points lie nearly in a line if their triangle has less than this share
+# of the area of a square whose side is the extent of all four.
 _SLIM = 0.005
 # A corner whose patch correlates less than this was not found.
 _FOUND = 0.5
-# The share of the corners that must be found, and the least median correlation of all corners: a
-# wrong form has 0 to 0.1, the right one 0.6 to 0.95.
-_ENOUGH, LEAST_SCORE = 0.3, 0.35
+_ENOUGH = 0.3  # the share of a page's corners that must be found
+# The least median correlation of all corners: a wrong form has 0 to 0.1, the right one 0.6 to 0.95.
+LEAST_SCORE = 0.35
 # Rounds of looking for the corners; the correction is fitted from the second on.
 _ROUNDS = 3
 # At this distance from the fitted correction, in millimetres, a corner has half of its weight.
@@ -236,7 +240,7 @@ def find_markers(scan: Grey) -> dict[int, Points]:
     """
     factor = min(1.0, _MARKER_SIDE / max(scan.shape))
     rows, columns = (max(1, round(side * factor)) for side in scan.shape)
-    if factor < 0.5:  # halves are averaged in a tenth of the time that other parts take
+    if factor < 0.5:  # first to a half: that is ten times as fast as INTER_AREA by other factors
         scan = np.asarray(
             cv2.resize(scan, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8
         )
@@ -486,10 +490,11 @@ def cut(scan: Grey, where: Alignment, box: Sequence[float], scale: float) -> Gre
     left, top, width, height = box
     columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
     # The map is smooth: points a few millimetres apart are enough, and straight lines between them.
-    # One more on each side, because beyond the outermost OpenCV repeats their values.
+    # One more on each side, because beyond the outermost OpenCV repeats their values. Their number
+    # is that of the steps, rounded up, plus two: -(-count // step) rounds up.
     step = round(_MESH * scale)
     x, y = (
-        start + (np.arange(-1, 1 - -count // step) + 0.5) * step / scale
+        start + (np.arange(-1, -(-count // step) + 1) + 0.5) * step / scale
         for start, count in ((left, columns), (top, rows))
     )
     points = np.stack(np.meshgrid(x, y), axis=-1)
@@ -517,7 +522,10 @@ def sample(scan: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:
 
 
 def _terms(points: Points, size: tuple[float, float]) -> NDArray[np.float64]:
-    """Return the products of powers 0 to 3 of x and y, from -1 to 1 over the page; ``(n, 16)``."""
+    """Return the products of powers 0 to 3 of x and y: ``(n, 16)``.
+
+    Here x and y go from -1 to 1 over the page. The affine terms 1, x and y come first.
+    """
     x, y = (2 * points / np.array(size) - 1).T
     order = sorted(((i, j) for i in range(4) for j in range(4)), key=sum)
     return np.stack([x**i * y**j for i, j in order], axis=-1)

@@ -24,8 +24,8 @@ UNSURE = "a character is not sure", "characters are not sure"
 _LEGIBLE = 0.3
 # The most texts that a field may have, for rules to choose from.
 MOST_CANDIDATES = 64
-# The ink of a tick box, as a part of its area: less is dirt, more is a tick; between them is doubt.
-# With more than the third value it may be crossed out, or filled by mistake.
+# The share of a tick box's area that is ink: below `_DIRT` it is dirt, from `_TICK` on a tick, and
+# in doubt between them. Above `_FILLED` the box may be crossed out, or filled by mistake.
 _DIRT, _TICK, _FILLED = 0.006, 0.012, 0.6
 
 Value = str | int | Decimal | bool | None

@@ -28,13 +28,15 @@ from mnistry.inference import model_bytes, run_directory
 from mnistry.reading.reader import Reader
 from mnistry.system import files, jobs
 
-# A JPEG or a page of a PDF whose longer side has twice as many pixels is decoded at a half.
+# The least length in pixels of a scan's longer side: a JPEG, a HEIC or a page of a PDF with twice
+# as many pixels or more is decoded at a half of its size, or less.
 _SIDE = 4200
 # Quality of the pictures that are kept, of 100.
 _QUALITY = 80
-# Seconds without a change after which a complete file in a watched folder is read, and any other
-# file, so that its error is reported; and seconds between two looks at the folder.
-_QUIET, _PATIENCE, _PAUSE = 2.0, 30.0, 1.0
+# A file in a watched folder is read if it has not changed for so many seconds: `_QUIET` if it can
+# be opened, `_PATIENCE` if not, so that its error is reported.
+_QUIET, _PATIENCE = 2.0, 30.0
+_PAUSE = 1.0  # seconds between two looks at a watched folder
 # Lines in several scans are the same line if they lie closer than this share of the scan's side.
 _SAME_PLACE = 0.01
 # Increase it when pages are read differently than before: batches are then read again.
@@ -73,7 +75,8 @@ class Outcome:
     notes: list[str]
 
 
-# Reads pages, given the older versions of the form; yields each task with its page, in order.
+# A function that reads pages on other machines. It is given the tasks and the older versions of the
+# form, and yields each task with the page that was read, in order.
 Elsewhere = Callable[[Iterator[Task], Mapping[str, Form]], Iterator[tuple[Task, NewPage]]]
 
 
@@ -84,8 +87,8 @@ def version_of(
 ) -> str:
     """Return a digest of all that decides how sheets are read.
 
-    That is FORM.toml, its template and its lists, the network: `mnistry.Reader.model`, and which
-    older versions of the form are known.
+    That is FORM.toml, its template and its lists; the network, `model`, which is that of
+    `mnistry.Reader.model`; and `older`, the versions of the form that are known besides.
     """
     digest = hashlib.sha256(f"{_READER_VERSION} {form.template_digest}".encode())
     digest.update(form.path.read_bytes())
@@ -157,7 +160,8 @@ def read(
         progress(_name(task))
         if page.lines:
             lines.append(page.lines)
-        if store.placement(task.file, task.number) == task.placement:  # else placed meanwhile
+        # Otherwise a person has placed the page meanwhile, which has read it already.
+        if store.placement(task.file, task.number) == task.placement:
             store.add_page(task.file, page)
         if task.is_last:
             store.finish_file(task.file, task.pages, version)
@@ -266,7 +270,7 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
             if file in under_way or store.is_done(file, version):
                 continue
             under_way.add(file)
-            is_new = not store.was_read(file)
+            is_begun = not store.was_read(file)  # its pages in the store need no second reading
             count = decode.page_count(path)
         except (DataError, OSError) as error:
             message = str(error) if isinstance(error, DataError) else f"{path}: {error.strerror}"
@@ -275,7 +279,7 @@ def _tasks(store: Store, paths: Iterable[Path], version: str, outcome: Outcome) 
         numbers = [
             number
             for number in range(1, count + 1)
-            if not (is_new and store.has_page(file, number))
+            if not (is_begun and store.has_page(file, number))
         ]
         if not numbers:
             store.finish_file(file, count, version)
@@ -352,6 +356,6 @@ def _work(task: Task) -> tuple[Task, NewPage]:
 
 
 def given_up(task: Task) -> tuple[Task, NewPage]:
-    """Return a task with the page of one that cannot be read, as the processes die that read it."""
+    """Return a task with a page that names the problem: two processes died while reading it."""
     problem = "the process that read it died, twice"
     return task, NewPage(task.number, None, None, 0, {}, problem, (), None, None)

@@ -21,36 +21,44 @@ from mnistry.reading.line_reader import Strip
 
 # Ink of this strength belongs to a mark.
 MARK = 0.3
-# A mark belongs to a box if this share of it lies inside; from the smaller share on it may belong.
+# A mark belongs to a box if at least the share `_INSIDE` of its area lies in the box. It is not
+# clear whether it belongs if the share is smaller but more than `_UNCLEAR`.
 _INSIDE, _UNCLEAR = 0.5, 0.12
-# A mark that lies in two cells with at least this part of its area is a line, or digits that touch.
+# A mark with at least this share of its area in each of two cells is a line, or digits that touch.
 _SHARED = 0.2
-# A mark this much wider than high, and wider than a cell, is a line that was drawn across cells.
+# Such a mark is a line across cells if it is this many times wider than high and about as wide as
+# a cell, or wider.
 _FLAT = 2.5
-# Height or width in millimetres below which a mark alone in a cell is no digit.
+# If all marks in a cell are lower and narrower than this, in millimetres, they are no digit.
 _TALL = 1.2
-# A stroke thinner than this, in millimetres, through so much of a cell's height and width, is a
-# slash; a slanted 1 is shorter or steeper.
+# A slash through a cell is a stroke that is thinner than `_THIN`, in millimetres, higher than the
+# share `_SLASH` of the cell's height, and wider than the share `_SLASH_WIDTH` of its width. A
+# slanted 1 is shorter or steeper.
 _THIN, _SLASH, _SLASH_WIDTH = 1.0, 1.0, 0.7
-# Height of a digit in a cell, as a part of the cell's: a mark that is lower is not enlarged to it.
+# The picture of a character in a cell shows at least this share of the cell's height, so that a
+# low mark, such as a dash, is not enlarged as a digit is.
 _LEAST_HEIGHT = 0.45
-# The height of a decimal point, and its lowest place, as parts of the height of digits.
+# A decimal point is lower than the share `_POINT` of the height of digits, and its middle lies
+# below the share `_POINT_PLACE` of the line's height, from its top.
 _POINT, _POINT_PLACE = 0.45, 0.55
-# A point in a field of decimals is believed from this probability by the line reader on.
+# A point in a field of decimals is believed if the line reader gives it at least this probability.
 _POINT_SURE = 0.4
-# A character of a line, and a digit in a cell, is sure from this probability on.
-_SURE, _SURE_IN_CELL = 0.9, 0.955
+_SURE = 0.9  # a character of a line, or a sign, is sure from this probability on
+_SURE_IN_CELL = 0.955  # a digit in a cell is sure if its `certainty` is at least this
 # The weights of `certainty`, fitted to the cells of 76 generated sheets; the 16 sheets by four pen
 # writers count 0.3 each. ``benchmarks/forms.py --calibrate`` fits them to single cells in the same
 # proportion.
 _WEIGHTS = np.array([0.757, 0.232, -0.133, 0.431, -0.017])
-# A 0 is a punched hole if its hull is rounder than this (4πA/P², 1 for a circle) and its width
-# differs from its height by less than this part, as in none of 320 generated zeros; and the
-# strength from which ink is solid.
-_ROUND, _EVEN, _SOLID = 0.975, 0.07, 0.4
-# A digit is plain if the log odds of its reading exceed those of an alteration by this; the floor
-# of probabilities in log odds; and the highest confidence of a digit that is not plain.
-_PLAIN, _SMALLEST, _ALTERED = 3.0, 1e-4, 0.25
+# A 0 is a punched hole if the roundness of its hull (4πA/P², 1 for a circle) is more than `_ROUND`,
+# and its width differs from its height by less than the share `_EVEN`. None of 320 generated zeros
+# is both.
+_ROUND, _EVEN = 0.975, 0.07
+_SOLID = 0.4  # ink of this strength counts for the shape of a hole
+# A digit is plain, that is neither struck out nor written over, if the log odds of its reading
+# exceed the log odds that it was altered by this.
+_PLAIN = 3.0
+_SMALLEST = 1e-4  # the floor of both probabilities before their log odds are taken
+_ALTERED = 0.25  # the highest confidence of a digit that is not plain
 # Pixels of blank paper that are kept round a digit.
 _PAD = 8
 # Probability below which another digit is no candidate.
@@ -75,7 +83,7 @@ class ReadPlace:
         The probability that the first one is right, which is less than that among the candidates
         if the mark may be something else.
     is_sure
-        Whether that is enough.
+        Whether `confidence` is enough that nobody has to check the character.
     is_contested
         Whether the two networks disagree, or the mark is more than a character.
     """
@@ -134,14 +142,14 @@ class Cells:
 def own_ink(ink: FieldInk) -> tuple[Strength, bool]:
     """Return the ink of a box's own marks, and whether a large mark lies only partly in the box."""
     count, labels = cv2.connectedComponents((ink.strength > MARK).astype(np.uint8))
-    all_of = np.bincount(labels.ravel(), minlength=count)
-    inside = np.bincount(labels[ink.inside()].ravel(), minlength=count) / np.maximum(all_of, 1)
+    areas = np.bincount(labels.ravel(), minlength=count)
+    inside = np.bincount(labels[ink.inside()].ravel(), minlength=count) / np.maximum(areas, 1)
     is_own = inside >= _INSIDE
     is_unclear = (inside > _UNCLEAR) & ~is_own
-    is_own[0] = is_unclear[0] = False
+    is_own[0] = is_unclear[0] = False  # label 0 is the paper
     near = cv2.dilate(is_own[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    large = bool((all_of[is_unclear] > 0.5 * PIXELS_PER_MM**2).any())
-    return np.asarray(ink.strength * near, np.float32), large
+    has_large_unclear = bool((areas[is_unclear] > 0.5 * PIXELS_PER_MM**2).any())
+    return np.asarray(ink.strength * near, np.float32), has_large_unclear
 
 
 def _doubts(ink: FieldInk, is_unclear: bool) -> list[str]:
@@ -263,10 +271,13 @@ def _candidates(probabilities: NDArray[np.floating]) -> tuple[tuple[str, float],
 
 
 def _unless_altered(place: ReadPlace, probability: float) -> ReadPlace:
-    """Return the place, marked as doubtful unless it is far more probably plain than altered."""
-    for_it = combine.log_odds(place.confidence, _SMALLEST)
-    against = combine.log_odds(probability, _SMALLEST)
-    return place if for_it - against > _PLAIN else _doubted(place)
+    """Return the place, marked as doubtful unless it is far more probably plain than altered.
+
+    `probability` is that of `AlteredDigits.probabilities`.
+    """
+    for_reading = combine.log_odds(place.confidence, _SMALLEST)
+    for_alteration = combine.log_odds(probability, _SMALLEST)
+    return place if for_reading - for_alteration > _PLAIN else _doubted(place)
 
 
 def _doubted(place: ReadPlace) -> ReadPlace:
@@ -326,33 +337,34 @@ def divide(comb: Cells) -> DividedComb:
     doubts = _doubts(comb.ink, is_unclear)
     count, labels, stats, _ = cv2.connectedComponentsWithStats((strength > MARK).astype(np.uint8))
     columns = np.arange(strength.shape[1])
-    starts = np.array([MARGIN + left for left, _ in comb.edges] + [MARGIN + comb.edges[-1][1]])
-    walls = (starts[1:-1] + [MARGIN + right for _, right in comb.edges[:-1]]) / 2 * PIXELS_PER_MM
-    cell_of = np.searchsorted(walls, columns, side="right")
-    many = len(comb.edges)
-    areas = np.bincount((labels * many + cell_of).ravel(), minlength=count * many)
-    shares = areas.reshape(count, many).astype(np.float64)
+    lefts, rights = MARGIN + np.array(comb.edges).T
+    walls = (lefts[1:] + rights[:-1]) / 2 * PIXELS_PER_MM  # in the middle between two cells
+    cell_of = np.searchsorted(walls, columns, side="right")  # the cell of each column of pixels
+    cell_count = len(comb.edges)
+    areas = np.bincount((labels * cell_count + cell_of).ravel(), minlength=count * cell_count)
+    # Row by mark, column by cell: the share of the mark's area that lies in the cell.
+    shares = areas.reshape(count, cell_count).astype(np.float64)
     shares /= np.maximum(shares.sum(1, keepdims=True), 1)
     width = PIXELS_PER_MM * float(np.mean([right - left for left, right in comb.edges]))
-    owner_of = np.full(count, -1, np.intp)
-    strokes = 0
-    split: list[int] = []
+    owner_of = np.full(count, -1, np.intp)  # each mark's cell; -1 if it belongs to none as a whole
+    lines_across = 0
+    split: list[int] = []  # marks that are cut at the walls
     for label in range(1, count):
         _, _, wide, high, _ = stats[label].tolist()
         if (shares[label] >= _SHARED).sum() > 1 or wide > 1.6 * width:
             if wide > _FLAT * high and wide > 0.9 * width:
-                strokes += 1
+                lines_across += 1
             else:
                 split.append(label)
         else:
             owner_of[label] = shares[label].argmax()
-    owner = owner_of[labels]
+    owner = owner_of[labels]  # the same for each pixel
     for label in split:
         owner = np.where(labels == label, cell_of[None, :], owner)
     if split:
         doubts.append("a mark lies in two cells")
     shared = frozenset(np.flatnonzero(shares[split].any(0)).tolist())
-    if strokes:
+    if lines_across:
         is_alone = not (owner >= 0).any()
         doubts.append("a line is drawn across cells")
         return DividedComb((None,) * len(comb.edges), tuple(doubts), is_alone)
@@ -480,7 +492,10 @@ def certainty(answer: NDArray[np.float32], seen: NDArray[np.float64], best: int)
 def evidence(
     answer: NDArray[np.float32], seen: NDArray[np.float64], best: int
 ) -> NDArray[np.float64]:
-    """Return what `certainty` weighs: by each network, the digit and the next best."""
+    """Return what `certainty` weighs: 1, then how sure each network is of the digit and of another.
+
+    The line reader comes before the digit network. "Another" is the next best, maybe a sign.
+    """
     others = np.delete(seen[: len(line_reader.CHARACTERS) - 1], best).max()  # without the space
     return np.array(
         [

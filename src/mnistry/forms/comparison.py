@@ -101,8 +101,8 @@ def compare(
         A dict with ``row``, from 1, is a row of one of the form's tables. On a sheet with at least
         one typed row, the other rows of the table count as empty.
     where
-        The name of their file, for messages; it ends with the table's name if several have these
-        columns.
+        The name of the file with these rows, for messages. If several tables have the same columns,
+        the name must end with the table's: ``OUT_catch.csv``.
 
     Raises
     ------

@@ -92,7 +92,11 @@ def _damaged(folder: Path | None, error: Exception) -> DataError:
 
 
 def reads(method: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Make a method that reads, of an object with a `folder`, raise our errors."""
+    """Decorate a method that reads from the database, so that it raises our errors.
+
+    They name the `folder` of the method's object. A value that cannot be converted means that the
+    batch is damaged.
+    """
 
     @functools.wraps(method)
     def read(*arguments: _P.args, **named: _P.kwargs) -> _R:
@@ -114,14 +118,14 @@ class Database:
 
     def __init__(self, folder: Path | None, *, must_exist: bool) -> None:
         self._folder = folder
-        is_fixed = folder is not None and not _prepare(folder, must_exist=must_exist)
+        is_read_only = folder is not None and not _prepare(folder, must_exist=must_exist)
         where = ":memory:" if folder is None else (folder / _FILE).absolute().as_uri()
         with _our_errors(folder):
             self._connection = sqlite3.connect(
-                f"{where}?mode=ro" if is_fixed else where,
+                f"{where}?mode=ro" if is_read_only else where,
                 timeout=_WAIT, isolation_level=None, check_same_thread=False, uri=True,
             )  # fmt: skip
-            if not is_fixed:
+            if not is_read_only:
                 self._create()
             (known,) = self.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
         if known != str(FORMAT):
@@ -136,8 +140,8 @@ class Database:
             (self._folder / _FILE).chmod(0o600)
         self.execute("PRAGMA secure_delete = ON")
         self.execute("PRAGMA foreign_keys = ON")
-        # EXTRA also flushes the folder from which the journal was removed: with FULL a power cut
-        # may bring it back, and so undo the last transaction.
+        # EXTRA also flushes the folder from which SQLite's journal was removed. With FULL a power
+        # cut may bring the journal back, which undoes the last transaction.
         self.execute("PRAGMA synchronous = EXTRA")
         with self.transaction():
             for statement in _SCHEMA.split(";"):

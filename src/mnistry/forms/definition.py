@@ -96,9 +96,9 @@ class Field:
     decimals
         How many of the boxes lie after the printed point.
     page, box, boxes
-        Where the field is, if the form has a template: the box of the whole field, or one box for
-        each option of a choice or each character. A column has the `boxes` of its first row, or
-        none.
+        Where the field is, if the form has a template: either the `box` of the whole field, or
+        `boxes`: one for each option of a choice, or for each character. A column has no `box`; it
+        may have the `boxes` of its first row.
     cells
         With a template: the number of boxes that `box` is divided into; 0: people write freely.
     width
@@ -120,7 +120,8 @@ class Field:
     none
         What is written where there is no value.
     private
-        Whether pictures of the field are kept out of logs and samples.
+        Whether no audit file, comparison or digit folder has a picture of the field, and pictures
+        of other fields hide it.
     """
 
     name: str
@@ -314,7 +315,7 @@ class Form:
 
     @property
     def paper(self) -> str:
-        """What is the same as long as a page's print stays where it is, whatever is read on it."""
+        """A digest that changes when print moves on the paper: of the template, or the version."""
         return self.template_digest or self.version
 
     @property

@@ -31,26 +31,29 @@ _COMB = 1 << 24  # a text field's flag in PDFs: boxes for its characters
 _LEAST_POINTS = 4.0  # the least side of a field's box
 _OFF = "Off"  # what a tick's box exports when it is empty
 
-# Pictures are searched at 8 pixels a millimetre.
-_SCALE = 8
+_SCALE = 8  # pixels for each millimetre of the pictures in which boxes are looked for
 _PAPER = 51  # pixels: side of the window in which the paper round a point is found
-_LINE, _INK = 14, 70  # grey levels by which a line, and what is printed, are darker than paper
-_LEAST_SIDE = 2.5  # of a box; here and below in millimetres
+_LINE = 14  # a line is more than so many grey levels darker than the paper round it
+_INK = 70  # what is printed in a box is more than so many grey levels darker
+# Lengths from here on are in millimetres.
+_LEAST_SIDE = 2.5  # of a box
 _LEAST_LINE = 2.2  # least length of a line
 _FILLED = 0.9  # an area is a box if it fills this share of its rectangle
-_PRINTED = 0.008  # a box is a heading if more than this share of it is printed
+_PRINTED = 0.008  # a box is a heading, not a field, if more than this share of it is print
 _LEVEL = 0.8  # the most by which edges of boxes in a row may differ
 _COMB_GAP = 1.8  # the greatest gap between boxes of a comb
 _SHARED = 1.0  # the greatest gap between boxes that share a line
 _POINT_GAP = 6.0  # between boxes with a decimal point between them
-# A comb's boxes: greatest width, width over height, and unevenness.
-_COMB_WIDTH, _COMB_SHAPE, _COMB_EVEN = 9.0, 1.6, 0.15
-_TICK, _TICK_SHAPE = 12.0, 1.25  # a tick's box: greatest side, and ratio of its sides
-_WIDE, _HIGH = 60.0, 15.0  # a box for text
-_MOST_BOXES = 4000  # on a page
-_LONGEST = 1200.0  # a page's side
-_SLOPE = 0.006  # of lines on a page that is straight: a third of a degree
-_LEAST_ROWS = 3  # with the same fields, to be a table
+_COMB_WIDTH = 9.0  # the greatest width of a comb's boxes
+_COMB_SHAPE = 1.6  # the greatest ratio of their width to their height
+_COMB_EVEN = 0.15  # their widths differ by at most this share of the greatest, and 0.3 mm
+_TICK = 12.0  # the greatest side of a box for a tick
+_TICK_SHAPE = 1.25  # the greatest ratio of its longer side to its shorter one
+_WIDE, _HIGH = 60.0, 15.0  # a box that is wider or higher is for text, otherwise for digits
+_MOST_BOXES = 4000  # on a page; further ones are left out
+_LONGEST = 1200.0  # the greatest side of a page
+_SLOPE = 0.006  # a page whose lines are steeper (a third of a degree) was scanned askew
+_LEAST_ROWS = 3  # so many rows with the same fields are a table
 
 
 @dataclass(frozen=True)
@@ -226,15 +229,20 @@ def _of_pdf(blank: Path) -> Found | None:
     given.sort(key=lambda one: (one["page"], round(one["box"][1] * POINT / 4), one["box"][0]))
     groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for number, one in enumerate(given):
-        of_several = one["kind"] in ("check", "radio")  # boxes on a page with one name
-        key = one["page"] if of_several else -number, one["name"]
+        # Check and radio boxes with the same page and name are one field; others are alone, with
+        # their own negative number as the key.
+        may_be_several = one["kind"] in ("check", "radio")
+        key = one["page"] if may_be_several else -number, one["name"]
         groups.setdefault(key, []).append(one)
     taken: set[str] = set()
     fields, options = [], []
-    every = groups.values()
-    # More boxes than a choice may have are ticks.
-    alone = ([[one] for one in some] if len(some) > MAX_OPTIONS else [some] for some in every)
-    for widgets in itertools.chain.from_iterable(alone):
+    widgets_of_fields: list[list[dict[str, Any]]] = []
+    for group in groups.values():
+        if len(group) > MAX_OPTIONS:  # more boxes than a choice may have: each is a tick
+            widgets_of_fields += ([one] for one in group)
+        else:
+            widgets_of_fields.append(group)
+    for widgets in widgets_of_fields:
         name = _name(widgets[0]["name"], taken)
         fields.append(_of_widgets(name, widgets))
         if widgets[0]["options"]:
@@ -244,7 +252,7 @@ def _of_pdf(blank: Path) -> Found | None:
 
 
 def _apart(fields: Sequence[Field]) -> tuple[list[Field], list[tuple[Field, str]]]:
-    """Part fields from those that overlap a smaller one, whose name is beside them."""
+    """Return fields that overlap no smaller one; then the others, with that smaller one's name."""
     kept: list[Field] = []
     overlapping: list[tuple[Field, str]] = []
     for one in sorted(fields, key=_area):

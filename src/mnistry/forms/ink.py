@@ -14,29 +14,31 @@ from numpy.typing import NDArray
 
 from mnistry.forms.alignment import Alignment, Blank, cut, peak
 
-# Of the ink that is looked at: about 300 dpi.
-PIXELS_PER_MM = 12
+PIXELS_PER_MM = 12  # resolution at which a field is cut out of a scan: about 300 dpi
 # Millimetres round a box that are looked at: digits reach over their frame.
 MARGIN = 3.0
 # How far a field may lie from where the page's alignment puts it, in millimetres.
 _SHIFT = 0.6
 # Least correlation of the print round a field at which its shift is believed.
 _ALIKE = 0.5
-# What is darker than the paper by this share is print; and the margin round it, in millimetres.
-_PRINTED, _HALO = 0.12, 0.25
+_PRINTED = 0.12  # what is darker than the blank's paper by more than this share is print
+_HALO = 0.25  # millimetres: the margin round print that is treated as print
 # A mark that reaches no further than this from print, in millimetres, is the print's blurred edge.
 _EDGE = 0.45
-# Such a mark may be a stroke if it is as strong as this share of full ink, or of the paper's light
-# where there is no other ink; and as long and wide as this, in millimetres.
+# Such a mark may be a stroke after all if it is darker than the share `_STRONG` of full ink or, in
+# a field without other ink, absorbs more than the share `_VISIBLE` of the light. It must also be
+# longer than `_STROKE`, and larger than a stroke of that length and of `_STROKE_WIDTH`, both in mm.
 _STRONG, _VISIBLE, _STROKE, _STROKE_WIDTH = 0.7, 0.15, 2.5, 0.25
 # Standard deviation of the blur against the grain of paper, in millimetres.
 _SOFT = 0.08
-# Print that absorbs less than this is light. Ink on it is clear if it absorbs this part of full ink
-# more than this multiple of what the print does.
-_LIGHT, _CLEAR, _LIGHTER = 0.4, 0.4, 1.25
+_LIGHT = 0.4  # print is light if it absorbs less than this share of the light
+# Ink is seen on light print if print and ink together absorb more than `_LIGHTER` times what the
+# print alone does, by more than the share `_CLEAR` of full ink.
+_LIGHTER, _CLEAR = 1.25, 0.4
 # Side of the window that must show some paper, in millimetres: wider than any stroke.
 _WINDOW = 2.0
-# Ink absorbs at least this part of the light, and this many times the grain of the paper.
+# Ink absorbs more than the share `_FAINTEST` of the light, and more than `_GRAIN` times the grain,
+# which is the standard deviation of the paper's own grey.
 _FAINTEST, _GRAIN = 0.02, 5.0
 # This percentile of the ink's own pixels counts as full ink.
 _LEVEL = 60
@@ -92,9 +94,10 @@ class Print:
     dark
         ``float32``: the share of the light that the darkest print nearby absorbs.
     small
-        ``float32``: its picture, at half of the resolution.
+        ``float32``: the blank page's picture of this box, at half of `PIXELS_PER_MM`.
     near
-        ``float32``: 1 near what is printed, of the same shape; None if nothing is.
+        ``float32``, of the shape of `small`: 1 near what is printed, 0 elsewhere; None if nothing
+        is printed.
     """
 
     box: tuple[float, float, float, float]
@@ -129,7 +132,7 @@ def field_ink(scan: Grey, where: Alignment, there: Print) -> FieldInk:
     floor = max(_FAINTEST, _GRAIN * grain)
     seen = np.where(printed, np.float32(0), contrast)
     ink = _marks(seen > floor, printed)
-    lost = (seen > floor) & ~ink
+    lost = (seen > floor) & ~ink  # dirt, or the edges of print
     marks = seen[ink]
     level = float(np.percentile(marks, _LEVEL)) if marks.size else 0.0
     if not level:
@@ -174,9 +177,10 @@ def _darkest(print_there: Grey) -> Strength:
 
 
 def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength, float]:
-    """Compute the part of the paper's light that is absorbed: without print, and with it.
+    """Compute which share of the paper's light each pixel absorbs, in two ways; and the grain.
 
-    The third value is the standard deviation of the paper.
+    In the first array a pixel's neighbourhood counts only where nothing is printed; in the second
+    everywhere, so that there it shows print too. The grain is the paper's standard deviation.
     """
     # Averages over unprinted pixels only: print is ten times as dark as faint pencil.
     clear = (~printed).astype(np.float32)
@@ -192,7 +196,8 @@ def _contrast(grey: Grey, printed: Mask) -> tuple[Strength, Strength, float]:
     light = cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR)
     contrast = np.asarray(1 - soft / np.maximum(light, 1), np.float32)
     values = contrast[~printed]
-    # The paper's values are in the lighter half of all; the darker half has the ink.
+    # The grain is measured in the lighter half of all pixels, because the darker half has the ink.
+    # The 10th percentile of a normal distribution lies 1.28 standard deviations below the median.
     light_paper, middle = np.percentile(values, (10, 50)) if values.size else (0.0, 0.0)
     plain = np.asarray(
         1 - cv2.GaussianBlur(grey, (0, 0), _SOFT * PIXELS_PER_MM) / np.maximum(light, 1)
@@ -246,15 +251,10 @@ def _mended(strength: Strength, printed: Mask) -> Strength:
     """Fill strokes across what is printed: where there is ink on both sides of it."""
     if not strength.any():
         return strength
-    # The thickness of printed lines: twice the largest distance to unprinted paper, if it is small.
+    # Half of the thickness of printed lines: their largest distance to unprinted paper.
     depth = cv2.distanceTransform(printed.astype(np.uint8), cv2.DIST_L2, 3)
-    length = (
-        2
-        * round(
-            min(float(np.percentile(depth[printed], 95)) if printed.any() else 0, PIXELS_PER_MM)
-        )
-        + 5
-    )
+    half = float(np.percentile(depth[printed], 95)) if printed.any() else 0.0
+    length = 2 * round(min(half, PIXELS_PER_MM)) + 5  # of the kernel; bridges lines of up to 2 mm
     filled = np.zeros_like(strength)
     for angle in _ANGLES:
         kernel = _line(length if angle in (0, 90) else round(1.2 * length), angle)

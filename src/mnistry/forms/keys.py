@@ -20,7 +20,7 @@ TYPES = ("digits", "integer", "decimal", "date", "time", "choice", "tick", "text
 MAX_CELLS, MAX_OPTIONS = 40, 30
 MAX_ROWS, MAX_COLUMNS = 500, 30  # of a table
 MAX_FIELDS, MAX_PAGES = 1000, 50
-_MOST = 10**MAX_CELLS
+_MOST = 10**MAX_CELLS  # bounds must lie between -_MOST and _MOST: no comb holds more digits
 MAX_TEXT, MAX_TITLE = 300, 80
 _NAME = r"^\w[\w-]{0,63}$"
 
@@ -226,7 +226,7 @@ def _fits(value: Any, wanted: Schema) -> bool:
 
 
 def _without_marks(text: str) -> str:
-    r"""Return a text without combining marks: a pattern's \w is a letter, with them or without."""
+    r"""Return a text without combining marks, which \w does not match though letters have them."""
     return "".join(one for one in text if unicodedata.category(one)[0] != "M")
 
 

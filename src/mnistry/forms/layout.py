@@ -14,23 +14,28 @@ from mnistry.errors import DataError
 from mnistry.forms.definition import POINT, Box, Field, Form, Table
 from mnistry.forms.keys import MAX_PAGES
 
-# Square markers, of OpenCV's DICT_4X4_50, lie in the corners of a printed page.
-MARKER, EDGE = 10.0, 10.0
-# A QR code of version 2 has 25 modules; around it are at least four more of white.
-MODULES = 25
-CODE = 0.65 * MODULES
+# All lengths are in millimetres.
+MARKER = 10.0  # the side of a square marker, of OpenCV's DICT_4X4_50, in a corner of a printed page
+EDGE = 10.0  # the distance of markers and codes from the paper's edges
+MODULES = 25  # on a side of a QR code of version 2; it needs a white margin of four more
+CODE = 0.65 * MODULES  # the side of a code
 _GAP_TO_CODE = 3.0
-_MARGIN = 12.0
-_TOP = EDGE + CODE + 4.0  # where the fields begin
-_GAP, _MARK_GAP = 1.0, 3.5  # between boxes, and where a point or separator is printed between them
-_ROW_GAP, _FIELD_GAP, _LINE_GAP = 3.5, 6.0, 2.5
-_TICK = 5.0
-_OPTION_GAP = 4.0
+_MARGIN = 12.0  # at the left and the right of fields and tables
+_TOP = EDGE + CODE + 4.0  # where the fields begin; they end as far from the lower edge
+_GAP = 1.0  # between two boxes of a comb
+_MARK_GAP = 3.5  # between two boxes with a decimal point or a separator printed between them
+_ROW_GAP = 3.5  # between rows of fields, and below a table
+_FIELD_GAP = 6.0  # between fields side by side
+_LINE_GAP = 2.5  # between rows of a table, and of a choice's options
+_TICK = 5.0  # the side of a box for a tick, or for an option of a choice
+_OPTION_GAP = 4.0  # between options side by side
 _NUMBER_WIDTH = 8.0  # of a row's number
 _COLUMN_GAP = 4.0
 _TEXT_WIDTH = 40.0  # of a text without a length, in a table
-_TITLE_LINES, _HEADING_LINES = 2, 3
-_EXAMPLES, _EXAMPLE = "147", (6.0, 8.0)
+_TITLE_LINES = 2  # at most
+_HEADING_LINES = 3  # a column is wide enough for its heading in about so many lines
+_EXAMPLES = "147"  # the digits that are shown as examples at the top right
+_EXAMPLE = (6.0, 8.0)  # width and height of their boxes
 _SETS = 12  # sets of four markers that DICT_4X4_50 has
 
 
@@ -206,7 +211,7 @@ def _pieces(text: str, width: float, style: Style) -> Iterator[tuple[str, str]]:
 
 
 def _em(character: str) -> float:
-    """Estimate a character's width as a share of the font's size: of a wide font, DejaVu Sans."""
+    """Estimate a character's width in DejaVu Sans, a wide font, as a share of the font's size."""
     code = ord(character)
     if unicodedata.combining(character):
         return 0.0

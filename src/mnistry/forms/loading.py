@@ -22,10 +22,11 @@ MAX_BYTES = 200_000  # of FORM.toml
 MAX_LIST_BYTES = 5_000_000  # of a CSV file that lists values
 MAX_TEMPLATE_BYTES = 60_000_000
 MAX_BOXES = 20_000  # of all pages together
-_LEAST_HEIGHT = 5.0
+_LEAST_HEIGHT = 5.0  # of a printed box, in millimetres
 # Columns that the result has besides the fields.
 RESERVED = ("error", "file", "form", "page", "problems", "row", "serial")
 _KEYS_OF_ROWS = ("file", "page", "row", "serial")  # those that a table's rows have
+# The parts that a date or a time must have, in any order: one of these sets.
 _ORDERS = {
     "date": (Counter(["YYYY", "MM", "DD"]), Counter(["YY", "MM", "DD"])),
     "time": (Counter(["HH", "MM"]), Counter(["HH", "MM", "SS"])),
@@ -352,7 +353,8 @@ class _Loader:
         if field.format:
             length = needed
         if self._has_template:
-            cells, key = field.cells or len(field.boxes), "cells" if field.cells else "boxes"
+            cells = field.cells or len(field.boxes)
+            key = "cells" if field.cells else "boxes"
             if cells and length not in (0, cells) and (cells > 1 or field.type != "text"):
                 raise _FieldError((*at, key), f"{cells} boxes for {length} characters")
             return int(length if cells < 2 else cells)  # in one box people write freely
@@ -428,6 +430,7 @@ class _Loader:
             if not column.boxes:
                 remedy = "add boxes to every column of the table, or to none"
                 raise _FieldError(where, f'"boxes" is missing in "{column.name}"', None, remedy)
+            # A box inside of the table's overlaps it by the whole of its own shorter side.
             if any(one.overlap(box) < min(one.width, one.height) - SLACK for one in column.boxes):
                 what = f'a box of "{column.name}" that is not in the table\'s box'
                 raise _FieldError(where, what, "the boxes of the first row")
@@ -526,15 +529,17 @@ class _Loader:
         if twice is not None:
             raise _FieldError((*at, rule.kind), f'"{twice}" occurs twice in a rule')
         tables = {name.partition(".")[0] if "." in name else "" for name in rule.names}
-        adds_rows = rule.kind == "sum" and "." not in str(rule.equals)
-        if len(tables) > 1 and not adds_rows:
+        # Into a field outside of tables, a column's values in all rows are added.
+        is_into_field = rule.kind == "sum" and "." not in str(rule.equals)
+        if len(tables) > 1 and not is_into_field:
             expected = "only fields, or only columns of one table"
             raise _FieldError((*at, rule.kind), "a rule about several tables", expected)
-        of_sum = {str(rule.equals).partition(".")[0]}
-        if rule.kind == "sum" and not adds_rows and of_sum != tables:
+        table_of_sum = str(rule.equals).partition(".")[0]
+        if rule.kind == "sum" and not is_into_field and tables != {table_of_sum}:
             expected = "a column of the same table, or a field"
             raise _FieldError((*at, "equals"), f'equals = "{rule.equals}"', expected)
-        if len(rule.names) == 1 and rule.kind != "unique" and not (adds_rows and tables != {""}):
+        is_column_sum = is_into_field and tables != {""}
+        if len(rule.names) == 1 and rule.kind != "unique" and not is_column_sum:
             raise _FieldError((*at, rule.kind), "a rule about one field", "two or more")
 
 
@@ -543,7 +548,7 @@ def _places(key: str, entries: tuple[Any, ...]) -> list[tuple[Where, Any]]:
 
 
 def _folded(name: str) -> str:
-    """Return a name in the form in which names that look the same are the same."""
+    """Return a form of a name that is equal for names differing only in case or Unicode's forms."""
     return unicodedata.normalize("NFC", name.casefold())
 
 
@@ -637,14 +642,14 @@ def read_text(path: Path, most: int) -> str:
         If it cannot be read, is larger, or is neither, with the line.
     """
     content = _read(path, most)
-    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    encoding = "utf-16" if is_wide else "utf-8-sig"
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].decode(encoding, "ignore").count("\n") + 1
         raise DataError(
-            f"a character that is not {'UTF-16' if is_wide else 'UTF-8'}",
+            f"a character that is not {'UTF-16' if is_utf16 else 'UTF-8'}",
             where=f"{path}, line {line}",
             remedy="save it as UTF-8",
         ) from None

@@ -27,9 +27,13 @@ from mnistry.system.spreadsheets import spreadsheet_text
 
 _KEYS = ("file", "page", "serial")
 FORMATS = (".csv", ".parquet", ".xlsx")
-_MOST_DIGITS, _MOST_OF_INTEGER = 15, 18  # of a number that a double, or 64 bits, keeps exactly
-_FIRST_DATE = "1900-03-01"  # before it Excel's days are wrong, or none
-_MOST_OF_SHEET_NAME, _MOST_ROWS, _MOST_CHARACTERS = 31, 1_000_000, 32_000  # below Excel's limits
+_MOST_DIGITS = 15  # of a number that a double keeps exactly
+_MOST_OF_INTEGER = 18  # digits of a whole number that 64 bits keep exactly
+_FIRST_DATE = "1900-03-01"  # Excel counts earlier days of 1900 wrongly, and has none before
+# Within Excel's limits: characters of a sheet's name, rows of a sheet, characters of a cell.
+_MOST_OF_SHEET_NAME = 31
+_MOST_ROWS = 1_000_000
+_MOST_CHARACTERS = 32_000
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def pages_of(form: Form) -> set[int]:
 def result(form: Form, sheet: Sheet, pages: set[int]) -> Result | None:
     """Apply the form's rules to one sheet, but not those against other sheets; see `unique`.
 
-    `pages` are those of the form that have fields. Returns None if none of its pages was placed.
+    `pages` are the form's pages that have fields. Return None if no page of the sheet was placed.
     """
     placed = [page for page in sheet.pages if page.page is not None]
     if not placed:

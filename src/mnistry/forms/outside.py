@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 from mnistry.forms.alignment import Blank
 from mnistry.forms.definition import Box
 
-# Pixels per millimetre when looking for marks, and for lines.
-_SCALE, _LINE_SCALE = 4, 2
-# Ink is ignored up to so many millimetres from print, from a field, from the page's edges (where
-# holes, staples and shadows are) and from a code or marker; the least area of a mark, in mm².
-_NEAR_PRINT, _NEAR_FIELD, _EDGE, _NEAR_CODE, _LEAST_AREA = 0.8, 1.0, 14.0, 3.0, 1.5
-# What is darker than the paper by this share is ink; nothing is printed where a blank page is at
-# least this light.
-_LEAST_CONTRAST, _BLANK = 0.12, 225
+_SCALE = 4  # pixels per millimetre of the picture in which marks are looked for
+_LINE_SCALE = 2  # the same for lines
+# Ink that lies closer than this, in millimetres, is ignored:
+_NEAR_PRINT = 0.8  # to print
+_NEAR_FIELD = 1.0  # to a field
+_EDGE = 14.0  # to the page's edges, where holes, staples and shadows are
+_NEAR_CODE = 3.0  # to a code or a marker
+_LEAST_AREA = 1.5  # mm²: a smaller mark is ignored too
+_LEAST_CONTRAST = 0.12  # what is darker than the paper by more than this share is ink
+_BLANK = 225  # grey level: where the blank page is at least this light, nothing is printed
 # A mark at least `_LONG` millimetres long is part of a line if at least the share `_ON_LINE` of its
 # ink lies no further than `_NEAR_LINE` millimetres from one.
 _LONG, _ON_LINE, _NEAR_LINE = 40.0, 0.8, 1.5
-# Least length of a line and its longest gap, in mm; the part of its unprinted length with ink.
-_LEAST_LENGTH, _GAP, _UNBROKEN = 60.0, 12.0, 0.93
+_LEAST_LENGTH = 60.0  # millimetres: a shorter line is not reported
+_GAP = 12.0  # millimetres: the longest gap in a line
+_UNBROKEN = 0.93  # there is ink on at least this share of a line's unprinted length
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -60,6 +63,7 @@ class Line:
         >>> Line((10, 0), (20, 100)).touches(Box(30, 50, 6, 8))
         False
         """
+        # The box with half a millimetre around, in tenths: clipLine takes whole numbers.
         tenths = [
             round(10 * value) for value in (box.x - 0.5, box.y - 0.5, box.width + 1, box.height + 1)
         ]

@@ -62,7 +62,7 @@ class Placement:
 
     @property
     def foreign(self) -> str:
-        """The reason for which a page stays aside that is no page of the form."""
+        """Why a page stays set aside of which a person says that it is none of this form."""
         return f"{self.who or 'a person'} says that it is no page of this form"
 
 
@@ -76,8 +76,8 @@ def corners(layout: Layout, page: PageLayout) -> list[tuple[float, float]]:
 def suggested(layout: Layout, page: PageLayout) -> list[tuple[float, float]]:
     """Return four of the `corners`, far apart: of markers if there are any, else of boxes.
 
-    In the order top left, top right, bottom right, bottom left. They are those of the paper where
-    there are too few boxes, or all in one part of the page.
+    In the order top left, top right, bottom right, bottom left. If there are too few boxes, or all
+    lie in one part of the page, these are the four corners of the paper.
     """
     wide, high = layout.width, layout.height
     paper = [(0.0, 0.0), (wide, 0.0), (wide, high), (0.0, high)]

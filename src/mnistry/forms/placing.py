@@ -22,11 +22,11 @@ from mnistry.reading.reader import Reader
 from mnistry.system import files
 
 POINTS = 4
-# The longer side in pixels of the pictures that are shown, and their quality.
-_SIDE, _QUALITY = 1800, 85
+_SIDE = 1800  # pixels: the longer side of the pictures that are shown
+_QUALITY = 85  # of these JPEGs, of 100
 
-Point = tuple[float, float]
-Pointed = tuple[float, float, float, float]
+Point = tuple[float, float]  # x and y on the page, in millimetres
+Pointed = tuple[float, float, float, float]  # a point, and where it is in the scan: see `Placement`
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,11 @@ Colour = tuple[int, int, int]
 _FRAME: Colour = (255, 196, 152)  # its luma is 209 of 255
 _INK: Colour = (0, 0, 0)
 _GREY: Colour = (110, 110, 110)
-_LINE, _STROKE, _DOT = 0.3, 0.7, 0.55  # widths of a frame and an example's stroke, a dot's radius
-_LEAST_SHARE = 0.5  # of a font's size, to which a text is narrowed
+# Millimetres: the width of a frame's line, that of an example's strokes, and a dot's radius.
+_LINE = 0.3
+_STROKE = 0.7
+_DOT = 0.55
+_LEAST_SHARE = 0.5  # a text that is too wide is printed at no less than this share of its size
 _MARKER_CELLS = 6  # along a marker's side, including its border
 _BORDER = 2  # modules of white that OpenCV draws around a QR code
 _ENLARGED = 8  # pixels of a marker's cell or a code's module: a viewer may smooth their edges

@@ -29,28 +29,28 @@ from mnistry.reading.reader import Reader
 _BLANK_SIDE = 3600
 # Pixels for each millimetre of the straightened page that is kept.
 KEPT_SCALE = 8
-# On a page with at least `_SEVERAL` inked fields, ink below this share of their median strength may
-# show through from the other side.
+# On a page with at least `_SEVERAL` inked fields, ink below the share `_FAINT` of their median
+# strength may show through from the other side.
 _SEVERAL, _FAINT = 3, 0.35
-# A scan is in black and white if more than this share of its pixels are nearly so: less than
-# `_NEARLY` levels of 0 to 255 away from black or white.
+# A scan is in black and white if more than the share `_BILEVEL` of its pixels is nearly black or
+# white: less than `_NEARLY` grey levels away.
 _BILEVEL, _NEARLY = 0.97, 16
-# A page is blank if at most this share of it, without its edges, is darker than the paper by
-# these grey levels; it is seen with so many pixels along its longer side.
-_BLANK_SHARE, _BLANK_DARK, _BLANK_EDGE, _BLANK_SEEN = 0.0002, 25, 0.05, 1200
-# It is light, and no part of it has less than this share of its median.
-_BLANK_EVEN = 0.7
-_BLANK_LEAST = 200  # pixels along the shorter side of what may be called blank
-# Why a scan with two pages is set aside; the greatest share of such a scan that one of them has.
+_BLANK_SHARE = 0.0002  # a page is blank if a smaller share of its pixels is dark
+_BLANK_DARK = 25  # a pixel is dark if it is darker than the paper round it by more grey levels
+_BLANK_EVEN = 0.7  # or if it is darker than this share of the page's median
+_BLANK_EDGE = 0.05  # this share of the shorter side is not looked at, at each edge
+_BLANK_SEEN = 1200  # the page is first reduced to so many pixels along its longer side
+_BLANK_LEAST = 200  # pixels: a scan with a shorter side than this is never called blank
+# Why a scan with two pages is set aside.
 SECOND = "several pages are on one scan: scan each alone"
-_ALONE = 0.6
+_ALONE = 0.6  # a page that covers more than this share of a scan leaves no room for a second one
 # Ink nearer to a field than this, in millimetres, may belong to it.
 _BELONGS = 7.0
 # A box for text is empty if the share of its unprinted pixels that have ink is less than this.
 _LEAST_TEXT = 0.002
-# Millimetres of white round a code, pixels for each at which it is read, and the long side of a
-# picture in which a code is looked for.
-_QUIET, _CODE_SCALES, _CODE_SIDE = 2.5, (8, 12), 2400
+_QUIET = 2.5  # millimetres of white round a code that are cut out with it
+_CODE_SCALES = (8, 12)  # pixels for each millimetre at which a code is read: one, then the other
+_CODE_SIDE = 2400  # pixels: long side of the reduced scan in which a code may lie anywhere
 # Cells across and down of the pattern by which two scans of the same sheet are recognised.
 _PATTERN = 24, 6
 # Why fields are to be checked on a page that was placed by hand alone.
@@ -202,7 +202,7 @@ class FormReader:
             foreign = self._foreign(code)
             if foreign is not None:
                 return foreign
-            if code is not None:
+            if code is not None:  # pages 1 and 13 have the same markers: the code tells them apart
                 rough = code.page - 1, rough[1]
         index, where = self._refined(grey, rough)
         if where is None:
@@ -242,8 +242,8 @@ class FormReader:
     def read_placed(self, grey: Grey, placement: Placement) -> PageReading:
         """Read a page that a person placed.
 
-        Where what is printed is not found near the points that the person pointed at, all fields
-        are to be checked: then they lie only roughly where they are looked for.
+        If what is printed is not found near the points that the person gave, the fields are read
+        where these points place them. That is only roughly right, so all are to be checked.
 
         Parameters
         ----------

@@ -213,9 +213,9 @@ class NewPage:
 def with_decisions(sheet: Sheet, decided: Mapping[Key, Sequence[Decision]]) -> Sheet:
     """Return a sheet whose decisions about some fields are replaced.
 
-    A field's decisions are in the order in which they were made, and the latest counts. A decision
-    from a second review never replaces it: it is only compared with it. If they differ, the field
-    is listed in `differing`, and callers ignore its decision until a third person decides.
+    A field's decisions are in the order in which they were made, and the latest counts. Only a
+    decision from a second review replaces none, but is compared with the one before. If they
+    differ, the field is listed in `differing`: callers ignore both until a third person decides.
     """
     decisions, deciders, differing = (
         dict(sheet.decisions),

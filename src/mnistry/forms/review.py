@@ -31,7 +31,8 @@ _AROUND = (28.0, 9.0)  # millimetres round a field that are shown, across and do
 _FRAME = (178, 114, 0)  # blue, as OpenCV orders it
 _QUALITY = 90
 _MOST_SHOWN = 6  # candidates
-_PAGES_KEPT = 3
+_PAGES_KEPT = 3  # so many pages' pictures stay decoded in memory
+# A field's name in the batch, as `id_of` makes it: sheet, table, row, field.
 _NAME = re.compile(r"([0-9]{1,15})/([^/]*)/(-?[0-9]{1,9})/(.+)", re.DOTALL)
 
 
@@ -316,7 +317,7 @@ class _Batch:
 
 
 def _number(entry: Field, number: int) -> str:
-    """Return what to type for an option: its number, unless that is another option's name."""
+    """Return what to type for an option: its number, or its name if the number names another."""
     return str(number) if str(number) not in entry.options else entry.options[number - 1]
 
 
@@ -435,8 +436,9 @@ class Review(_Session):
             id_of(one.id, at): one.answers[at]
             for at in one.answers
             if at in fields and self._batch.has_picture(one.id, at)
-            and (not (self._is_second or at in sheet.differing)
-                 or self._who not in sheet.deciders[at])
+            # What another person must decide is not shown to those who have decided about it.
+            and not ((self._is_second or at in sheet.differing)
+                     and self._who in sheet.deciders[at])
         }  # fmt: skip
 
     def view(self, name: str) -> View:
@@ -464,6 +466,7 @@ class Review(_Session):
         """Return the reading that may be shown first; None if it is contested or breaks a rule."""
         machine = self._batch.sheets[sheet].answers.get(at)
         answer = self._batch.results[sheet].answers[at]
+        # A rule between fields or sheets gives a field another reason than it was read with.
         if machine is None or answer.is_contested or answer.why != machine.why:
             return None
         text = answer.candidates[0][0] if answer.candidates else answer.text
@@ -690,7 +693,7 @@ class Audit(_Session):
         for one in typed:
             sheet = self._batch.sheets.get(one.sheet)
             decision = None if sheet is None else sheet.decisions.get(one.key)
-            said = decision or one.typed
+            said = decision or one.typed  # a review counts more than the audit
             if one.differs and said is not None and said.value != one.read:
                 name = f"{self._batch.where(one.sheet)}, {output.named(*one.key)}"
                 wrong.append((name, value_text(one.read), said.text or "empty"))

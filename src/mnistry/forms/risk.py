@@ -21,8 +21,7 @@ from mnistry.forms.store import Store
 
 _META = "risk"
 USUAL = "usual"
-# Least confidences of a field, and how many of those that reach it are expected to be wrong, in
-# 10,000.
+# A least confidence, and how many of 10,000 fields that reach it are expected to be wrong.
 _CURVE = (
     (0.8, 110.0), (0.9, 82.0), (0.95, 62.0), (0.97, 50.0), (0.98, 42.0), (0.99, 32.0),
     (0.995, 22.0), (0.998, 11.4), (0.999, 6.1), (0.9995, 3.6),

@@ -103,7 +103,11 @@ def _always(value: Any) -> bool:  # noqa: ARG001 (any value fits)
 
 @dataclass(frozen=True)
 class _Group:
-    """The keys of the fields that one rule binds together, once."""
+    """Fields that a rule binds together, such as those of one row.
+
+    `names` has the keys for which each of the rule's names stands: one, or one for each row.
+    `where` is how messages begin.
+    """
 
     names: tuple[tuple[Key, ...], ...]
     equals: Key | None

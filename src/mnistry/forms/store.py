@@ -39,11 +39,10 @@ from mnistry.forms.rules import Key
 from mnistry.system import files
 
 _PICTURES, DIFFERENCES = "pictures", "differences"
-# Two scans show the same sheet if their ink, of more than the second value in 255, correlates at
-# least this much; and the least sum of ink at which that says anything: that of three digits.
-_SAME, _INKED, _SOME_INK = 0.8, 12, 15.0
-# How many pages are compared at once.
-_AT_ONCE = 16
+_SAME = 0.8  # two scans show the same sheet if their ink correlates at least this much
+_INKED = 12  # less ink than this, of 255, counts as none
+_SOME_INK = 15.0  # with less ink in all, that of three digits, the correlation says nothing
+_AT_ONCE = 16  # so many pages are compared with a new one at once
 
 
 class Store:
@@ -279,9 +278,8 @@ class Store:
         others = self._database.execute(
             "SELECT pages.id, pages.sheet, pages.pattern FROM pages"
             " JOIN sheets ON pages.sheet = sheets.id WHERE pages.page = ? AND sheets.serial IS ?"
-            " AND (pages.paper = ? OR ifnull(pages.paper, ?) IS NULL)"
-            " AND length(pages.pattern) = ?",
-            (new.page, new.serial, new.paper, new.paper, new.pattern.size),
+            " AND pages.paper IS ? AND length(pages.pattern) = ?",
+            (new.page, new.serial, new.paper, new.pattern.size),
         )
         while some := others.fetchmany(_AT_ONCE):
             patterns = np.frombuffer(b"".join(row[2] for row in some), np.uint8)
@@ -390,6 +388,7 @@ class Store:
             "SELECT id, sheet, picture FROM pages WHERE file = ? AND number = ?",
             (file, number),
         ).fetchone()
+        # What a person said of the sheet's fields, unless the field lies on another page of it.
         used = self._database.execute(
             "SELECT 1 FROM (SELECT sheet, tbl, row, name FROM decisions WHERE undone IS NULL"
             " UNION ALL SELECT sheet, tbl, row, name FROM audits WHERE text IS NOT NULL) AS used"
@@ -547,7 +546,8 @@ class Store:
 def _is_same(patterns: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Whether scans show the same sheet as another, by their ink; shapes (n, cells) and (cells,).
 
-    The correlation of the ink counts. What both leave blank says nothing.
+    What counts is Pearson's correlation over the cells that are not blank in both. Here covariance
+    and variances are multiplied by the square of the number of these cells.
     """
     known, given = (
         np.where(values > _INKED, values, 0).astype(np.float32) / 255

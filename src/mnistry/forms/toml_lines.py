@@ -13,6 +13,7 @@ from typing import Any
 
 from mnistry.errors import DataError
 
+# How tomllib ends its messages.
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 # What closes the arrays, and the inline tables in them, that are open at the end of a line.
@@ -121,6 +122,8 @@ def _statements(text: str, where: str) -> Iterator[_Statement]:
                 where=f"{where}, line {first}",
                 remedy="write a table for each field, beginning with [[field]]",
             ) from None
+        # The path is that of the keys, as in [table.part] or key = 1. Each heading [[field]] is one
+        # more table of an array: its number, from 0, follows its key in the path.
         is_heading = part.lstrip().startswith("[")
         path: Path = () if is_heading else heading
         while isinstance(value, dict) and len(value) == 1:

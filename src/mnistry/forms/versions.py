@@ -15,7 +15,8 @@ from mnistry.forms.records import OlderVersion, Sheet
 from mnistry.forms.rules import Key, keys_of, name_of
 from mnistry.forms.store import Store
 
-_FORM, _REMEMBERED = "form", "form "
+_FORM = "form"  # under this name `Store.meta` has the newest form
+_REMEMBERED = "form "  # and under names with this beginning the others, each with its digest
 _RULES = ("minimum", "maximum", "pattern", "required", "check", "listed", "none", "private")
 
 
@@ -85,8 +86,8 @@ def _with_rules(form: Form, newest: Mapping[str, Field]) -> Form:
 def as_newest(form: Form, store: Store, sheets: Sequence[Sheet]) -> list[Sheet]:
     """Return sheets with the fields of the newest form, also those of older versions.
 
-    Fields that a version lacks are empty. Those of another type, and choices that are no longer
-    among the options, are to be checked.
+    Fields that a version lacks are empty. Fields whose type has changed, and choices of options
+    that are gone, are to be checked.
     """
     versions = older(store, form)
     known = {version: _described(form, one) for version, one in versions.items()}

@@ -20,6 +20,8 @@ from mnistry.inference.protobuf import Parser, Value, field
 _GRAPH = 7
 _NODE, _INITIALIZER, _OUTPUT = 1, 5, 12  # of a GraphProto
 _VALUE_NAME, _TENSOR_NAME = 1, 8
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
+_ATTRIBUTE_NAME, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT = 1, 2, 3
 
 _FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 
@@ -86,7 +88,8 @@ class Inside:
             for value in self._session.get_outputs()
             if value.name not in self._weights
             and value.type in _FLOATS
-            and not isinstance((value.shape or [1])[0], int)  # N: one for each image
+            # The first axis has no fixed length: it is N, with an item for each image.
+            and not isinstance((value.shape or [1])[0], int)
         ]
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
@@ -133,17 +136,20 @@ def _read(content: bytes, where: str) -> tuple[tuple[Node, ...], tuple[str, ...]
 
 def _node(parser: Parser, message: Value) -> Node:
     settings: dict[str, float] = {}
-    for attribute in parser.values(message, 5):
+    for attribute in parser.values(message, _NODE_ATTRIBUTE):
         fields = dict(parser.attribute_fields(attribute))
-        named = fields.get(1)
+        named = fields.get(_ATTRIBUTE_NAME)
         name = bytes(named).decode() if isinstance(named, memoryview) else ""
-        real, whole = fields.get(2), fields.get(3)
+        real, whole = fields.get(_ATTRIBUTE_FLOAT), fields.get(_ATTRIBUTE_INT)
         if isinstance(real, memoryview) and len(real) == 4:
             settings[name] = float(struct.unpack("<f", real)[0])
         elif isinstance(whole, int):
             # A negative number is written as its 64-bit complement.
             settings[name] = whole - (1 << 64 if whole >> 63 else 0)
-    inputs, outputs, names, operators = (parser.texts(message, n) for n in (1, 2, 3, 4))
+    inputs, outputs, names, operators = (
+        parser.texts(message, number)
+        for number in (_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR)
+    )
     return Node("".join(names), "".join(operators), inputs, outputs, settings)
 
 

@@ -19,6 +19,8 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 
 MAX_CLASSES = 62  # ten digits and the letters of both cases
 
+# In these remedies {path} is the file's path, quoted for a shell, and {raw} the same as a Python
+# string; `_filled` puts them in.
 AGAIN = "get the file again from where it came from"
 _ADOPT = "make a run of it, and give that: mnistry adopt {path} -o RUN"
 _CONVERT = (
@@ -26,7 +28,7 @@ _CONVERT = (
     "{option} {{path}} --output model.onnx; then mnistry adopt model.onnx -o RUN"
 )
 
-# This fixes only the batch size, at 1; a run made from the file takes any number of images.
+# The exported file takes one image at a time; a run that is made of it takes any number.
 _EXPORT = (
     "torch.onnx.export(model.eval(), (torch.zeros(1, 1, 28, 28),), 'model.onnx', "
     "external_data=False)"

@@ -30,10 +30,10 @@ def inspect(content: bytes, where: str) -> None:
     parser = Parser(where)
     graphs = 0
     for number, value in parser.fields(memoryview(content)):
-        if number == 7:
+        if number == 7:  # graph
             graphs += 1
             _graph(parser, value)
-        elif number in (20, 25):
+        elif number in (20, 25):  # training_info, functions
             raise ModelError("it defines functions or its own training", where=where)
     if graphs != 1:
         raise ModelError("it is not an ONNX model", where=where, expected="exactly one graph")
@@ -41,33 +41,34 @@ def inspect(content: bytes, where: str) -> None:
 
 def _graph(parser: Parser, message: Value) -> None:
     for number, value in parser.fields(message):
-        if number == 1:
+        if number == 1:  # node
             _node(parser, value)
-        elif number == 5:
+        elif number == 5:  # initializer
             _tensor(parser, value)
-        elif number == 15:
+        elif number == 15:  # sparse_initializer
             raise ModelError("it has sparse weights", where=parser.where)
 
 
 def _node(parser: Parser, message: Value) -> None:
     _domain(parser, message)
-    for attribute in parser.values(message, 5):
+    for attribute in parser.values(message, 5):  # attribute
         for number, value in parser.attribute_fields(attribute):
-            if number in (5, 10):
+            if number in (5, 10):  # t, tensors
                 _tensor(parser, value)
-            elif number in (6, 11):
+            elif number in (6, 11):  # g, graphs
                 raise ModelError(
                     "it has control flow: a graph inside an operator",
                     where=parser.where,
                     expected="plain operators, as of networks, forests and linear models; nearest "
                     "neighbours are computed in loops",
                 )
-            elif number in (22, 23):
+            elif number in (22, 23):  # sparse_tensor, sparse_tensors
                 raise ModelError("it has sparse weights", where=parser.where)
 
 
 def _tensor(parser: Parser, message: Value) -> None:
     fields = list(parser.fields(message))
+    # 13: external_data; 14: data_location, 0 for "in this file"
     if any(number == 13 or (number == 14 and value != 0) for number, value in fields):
         raise ModelError(
             "it keeps weights in another file (external data)",
@@ -75,6 +76,7 @@ def _tensor(parser: Parser, message: Value) -> None:
             expected="one file",
             remedy="save it with its weights inside: onnx.save(onnx.load(FILE), NEW_FILE)",
         )
+    # 2: data_type; 4: float_data; 9: raw_data, of that type; 10: double_data
     kinds = [value for number, value in fields if number == 2 and isinstance(value, int)]
     layouts = {4: "<f4", 10: "<f8", 9: _RAW.get(kinds[-1]) if kinds else None}
     for number, value in fields:
@@ -94,6 +96,7 @@ def _tensor(parser: Parser, message: Value) -> None:
 
 def _domain(parser: Parser, message: Value) -> None:
     """Check a node's domain; a domain that is only listed, not used, is harmless."""
+    # 4: op_type; 7: domain
     kinds = [bytes(value) for value in parser.values(message, 4) if not isinstance(value, int)]
     for value in parser.values(message, 7):
         name = bytes(value).decode(errors="replace") if isinstance(value, memoryview) else ""

@@ -12,13 +12,13 @@ from mnistry.inference.model_bytes import AGAIN
 
 MAX_FIELDS = 100_000  # a network of 300 operators has about 5,000
 
-# Wire types and their size in bytes, where it is fixed.
-_VARINT, _BYTES = 0, 2
-_SIZES = {_VARINT: 0, _BYTES: 0, 1: 8, 5: 4}
+_VARINT, _BYTES = 0, 2  # the wire types whose size is not fixed
+_SIZES = {_VARINT: 0, _BYTES: 0, 1: 8, 5: 4}  # of each wire type, in bytes; 0 if it is not fixed
 
 Value = int | memoryview
 
-# One or more of an AttributeProto's floats (field 7), ints (8) and strings (9) below 32 bytes.
+# One or more of an AttributeProto's floats (field 7), ints (8) and strings (9) below 32 bytes. They
+# begin with 0x3d, 0x40 and 0x4a: 8 times the field's number, and its wire type.
 _STRINGS = b"|".join(re.escape(bytes([size])) + b"." * size for size in range(32))
 _PLAIN_LISTS = re.compile(
     rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}+[\x00-\x7f]|\x4a(?:" + _STRINGS + rb"))++", re.DOTALL
@@ -74,12 +74,13 @@ class Parser:
         # Another parser may drop the bits above 32, and so see a different field.
         if wire not in _SIZES or tag >= 1 << 32:
             raise self.damaged()
-        value = _SIZES[wire]
-        if wire in (_VARINT, _BYTES):
-            value, position = self._varint(message, position)
+        size = _SIZES[wire]
         if wire == _VARINT:
+            value, position = self._varint(message, position)
             return tag >> 3, value, position
-        end = position + value
+        if wire == _BYTES:
+            size, position = self._varint(message, position)
+        end = position + size
         if end > len(message):
             raise self.damaged()
         return tag >> 3, message[position:end], end

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _SMALLEST = np.finfo(np.float32).tiny  # -log2(0) would be infinite
 _DECIMALS = 6  # of probabilities
-# The long side of a preview, in pixels at most, and its quality as a JPEG.
-_PREVIEW_SIDE, _QUALITY = 1200, 80
+_PREVIEW_SIDE = 1200  # pixels: the long side of a preview is at most this
+_QUALITY = 80  # of a preview's JPEG, of 100
 # A scan of a form is decoded with at least this many pixels on its long side, if it has them.
 _FORM_SIDE = 4200
 

@@ -17,7 +17,7 @@ MAX_BYTES = 10_000_000  # of a picture
 MAX_TEXT = 14_000_000  # of a picture as base64, with its line ends
 MAX_MANY = 30_000_000  # of a multipart form or of JSON, with several pictures
 SECONDS = 30.0  # for a whole body: 10 MB over a mobile phone's uplink
-MAX_REQUESTS = 256
+MAX_REQUESTS = 256  # at the same time
 MAX_JSON = 1 << 16  # of a request without pictures
 BUDGET = 64_000_000  # bytes of all bodies together: six of the largest pictures and some small ones
 _FOR_SMALL = 3_000_000  # bytes of the budget that are reserved for small bodies
@@ -116,9 +116,8 @@ class _LimitedBody:
 
     def _reserve(self, total: int) -> None:
         more = max(0, total - self.reserved)
-        if more and self._limits.reserved + more > (
-            BUDGET if total <= SMALL else BUDGET - _FOR_SMALL
-        ):
+        budget = BUDGET if total <= SMALL else BUDGET - _FOR_SMALL
+        if more and self._limits.reserved + more > budget:
             raise too_busy()
         self._limits.reserved += more
         self.reserved += more

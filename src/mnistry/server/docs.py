@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-# Runs the operations; and an icon, or a browser would look for another one.
+# The script that runs the operations; and an icon, because without one a browser requests one.
 _RUNS = '<script type="module" src="docs.js"></script><link rel="icon" href="example.png">'
 
 

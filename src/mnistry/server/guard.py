@@ -24,10 +24,11 @@ from mnistry.errors import UsageError, printable
 from mnistry.server.errors import ApiError
 
 COOKIE = "mnistry"
-# They say whether the server is up, to anyone.
+# These paths say whether the server is up, to anyone and without a token.
 HEALTH = frozenset({"/healthz", "/readyz"})
 
-# As ASGI has headers. They are added to every answer; no route sets any of them itself.
+# The security headers, in ASGI's form: pairs of bytes. The guard adds them to every answer, and no
+# route sets any of them itself.
 _HEADERS = [
     (name.encode(), value.encode())
     for name, value in {

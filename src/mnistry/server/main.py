@@ -92,6 +92,7 @@ async def _serve(
         settings = server_loop.config(application, grace=_GRACE, proxies=place.proxies)
         with server_loop.listen(place.host, place.port) as listener:
             await workers.start()
+            # A token that the user chose is not printed.
             shown = (
                 dataclasses.replace(access, token=None) if os.environ.get(guard.TOKEN) else access
             )

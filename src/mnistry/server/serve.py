@@ -22,8 +22,8 @@ from mnistry.server.errors import Error
 from mnistry.server.guard import Access
 from mnistry.server.tasks import JSON
 
-_HEAD_BYTES = 1 << 14
-_BACKLOG = 128
+_HEAD_BYTES = 1 << 14  # of a request's headers, at most
+_BACKLOG = 128  # connections that may wait to be accepted
 _MAX_PORT = 65_535
 _NOT_HTTP = Error(
     "not an HTTP/1.1 request",
@@ -82,7 +82,7 @@ class TimeLimitedProtocol(H11Protocol):
         self.transport.close()
 
     def _update_head_timer(self) -> None:
-        # Not restarted by each byte: a slow client could then extend it for ever.
+        # Bytes that arrive do not restart the timer: a slow client could then extend it for ever.
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering and self._head_timer is not None:
             self._head_timer.cancel()

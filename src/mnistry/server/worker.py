@@ -2,8 +2,9 @@
 
 `mnistry.server.workers` starts it. A message is a line of JSON. The first on stdin has the settings
 of a `mnistry.Reader`, and the paths of forms; its answer is ``{}``, or an error that prevents the
-start. Every later one is a `Task`, and every answer to it an `Answer` or an error; as many bytes
-follow their lines as ``bytes`` says. The process ends when stdin is closed. No picture is kept.
+start. Every later message is a `Task`, and every answer to it an `Answer` or an error. The line's
+``bytes`` says how many bytes, of the picture or of the answer, follow the line. The process ends
+when stdin is closed. No picture is kept.
 """
 
 import functools
@@ -51,7 +52,8 @@ def main() -> None:
     except MnistryError as error:
         _send(out, _error(error))
         return
-    # What is loaded stays, and reading creates no reference cycles.
+    # The garbage collector need not look at what is loaded, because it stays, and seldom at the
+    # rest, because reading creates no reference cycles.
     gc.freeze()
     gc.set_threshold(50_000)
     _send(out, {})

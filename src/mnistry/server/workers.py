@@ -26,20 +26,21 @@ MAX_SECONDS = 60.0
 _TRIES = 3
 # A task is refused if it would have to wait for more seconds than this.
 _MOST_WAIT = 0.5
-# Seconds by which other tasks give way to those that take milliseconds.
+# Tasks that take more than milliseconds are queued as if they had come so many seconds later.
 _GIVES_WAY = 0.3
-# First estimate of a task's seconds: at least, for each byte, and at most. A photo takes 0.1 s a
-# megapixel, which is 50 to 300 kB.
+# The first estimate of a task's seconds is `_LEAST_GUESS`, and `_FOR_A_BYTE` for each byte, but at
+# most `_MOST_GUESS`. A photo takes 0.1 s a megapixel, which is 50 to 300 kB.
 _LEAST_GUESS, _FOR_A_BYTE, _MOST_GUESS = 0.005, 5e-7, 0.3
-_RATE = 0.2  # the weight of each new measurement
+_RATE = 0.2  # the weight of each new measurement in a size's estimate
 _PAUSE = 1.0  # seconds before a worker is started again that could not start
 _BY_ITSELF = 0.5  # seconds in which a worker ends once its stdin is closed
-_LINE = 1 << 16
+_LINE = 1 << 16  # bytes of a worker's line, at most
 _log = logging.getLogger(__name__)
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, ModelError, ResourceError)}
 
 
-# Tasks that take about as long: their kind, and the bits that their number of bytes has.
+# Tasks that take about as long have the same size: their kind, and how many binary digits their
+# number of bytes has. So 600 and 1000 bytes count as equal, 600 and 1200 do not.
 _Size = tuple[str, int]
 
 
@@ -175,7 +176,7 @@ class Workers:
             try:
                 return await (await _Worker.launch()).wait_until_ready(self._settings)
             except MnistryError as error:
-                # One that was killed while it started is no reason to give up what was accepted.
+                # A worker that was killed while it started is no reason to refuse waiting tasks.
                 if isinstance(error, ResourceError) and tries < _TRIES:
                     continue
                 _log.error("a worker cannot be started: %s", error)
@@ -304,7 +305,8 @@ class _Worker:
             async with asyncio.timeout(_BY_ITSELF):
                 await self._process.wait()
         except TimeoutError:
-            # Not at once: if it has died, `kill` takes its exit code from asyncio, which complains.
+            # Killed only now: if the process has died by itself, `kill` would take its exit code
+            # from asyncio, which complains.
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()

@@ -3,8 +3,7 @@
 import contextlib
 import os
 
-# A division into more parts was never measured.
-_MOST_PARTS = 4
+_MOST_PARTS = 4  # the most devices that a training is divided among: more were never measured
 
 
 def cores() -> int:
@@ -32,7 +31,8 @@ def divide_processor() -> None:
 
     if jax.config.jax_num_cpu_devices > 0:  # -1: not set
         return
-    parts = 1 << (min(cores(), _MOST_PARTS).bit_length() - 1)  # a power of two divides most layers
+    # The largest power of two that the cores allow: it divides the units of most layers.
+    parts = 1 << (min(cores(), _MOST_PARTS).bit_length() - 1)
     if parts > 1 and "device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):  # JAX has made its devices already
             jax.config.update("jax_num_cpu_devices", parts)

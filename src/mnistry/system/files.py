@@ -65,7 +65,7 @@ def atomic_write(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(temporary)):
-            error.filename = str(path)  # if the disk is full, the system names no file
+            error.filename = str(path)  # for messages: if the disk is full, the system names none
         raise
     fsync_folder(path.parent)
 
@@ -104,8 +104,8 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
     Call only while holding the folder's lock.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
-        of = leftover_of(path.name)
-        if of is not None and name in (None, of):
+        target = leftover_of(path.name)
+        if target is not None and name in (None, target):
             path.unlink(missing_ok=True)
 
 

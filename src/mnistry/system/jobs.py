@@ -82,10 +82,9 @@ def in_order(
                 result = future.result()
             except BrokenProcessPool:
                 pool.shutdown()
-                broken = [task, *(other for other, _ in under_way)]
-                done = [future, *(other for _, other in under_way)]
+                unanswered = [(task, future), *under_way]
                 under_way.clear()
-                for task, future in zip(broken, done, strict=True):
+                for task, future in unanswered:
                     is_done = not future.cancelled() and future.exception() is None
                     yield future.result() if is_done else alone(task)
                 pool = executor(jobs)
