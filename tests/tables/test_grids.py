@@ -47,6 +47,16 @@ def test_thin_pale_lines_between_thick_dark_ones(sheet) -> None:
     assert shapes(paper) == [(6, 6)]
 
 
+def test_ones_that_stand_in_a_column_are_no_line() -> None:
+    rows, high = 20, 40
+    grey = np.full((rows * high + 60, 320), 250, np.uint8)
+    grey[30 : 31 + rows * high : high, 20:300] = 150
+    grey[30 : 31 + rows * high, [20, 130, 200, 299]] = 150
+    for top in range(30, 30 + rows * high, high):
+        grey[top + 6 : top + 35, 70:72] = 150
+    assert shapes(grey) == [(rows, 3)]
+
+
 def test_ruled_paper_with_a_margin_is_no_table(sheet) -> None:
     ruled = np.full((600, 800), 235, np.uint8)
     ruled[60:600:60] = 60

@@ -48,6 +48,9 @@ _OFF = 0.12
 # Where this part of all rows are equally high, but for that part, a line that is missing is added
 # if walls of so much of its length are drawn.
 _MOSTLY, _EQUAL, _HINT = 0.5, 0.1, 0.4
+# Parts of a cell's length: near its two ends, and in its middle. Near at least one end a line is
+# `_REACHES` times as dark as in the middle, or darker; a row of digits keeps off the ruled lines.
+_PARTS, _REACHES = ((0.1, 0.16), (0.3, 0.7), (0.84, 0.9)), 0.5
 # A row or column that is lower or narrower than this part of the median is a double line.
 _DOUBLE = 0.22
 # Lines that stick out by more than this part of the usual row or column bound another one.
@@ -273,6 +276,7 @@ def find_ruling(
             if found is None:
                 return None
             sides[one] = found
+    sides = [sides[0].reaching(sides[1]), sides[1].reaching(sides[0])]
     if min(len(side.places) for side in sides) < 2:
         return None
     across, down = sides[0].bordered(sides[1], reach), sides[1].bordered(sides[0], reach)
@@ -459,6 +463,28 @@ class _Side:
         shared = np.minimum(runs[:, 1], self.ends[1]) - np.maximum(runs[:, 0], self.ends[0])
         start, stop = runs[shared.argmax()].tolist()
         return float(start), float(stop)
+
+    def reaching(self, other: "_Side") -> "_Side":
+        """Leave out rows of strokes: unlike a line, they do not reach the lines that cross them."""
+        rows = np.rint(self.places).astype(int)
+        dark = np.max([self._sharp(rows + off) for off in (-1, 0, 1)], axis=0)
+        parts = [
+            [dark[:, round(a + t * wide) : round(a + u * wide) + 1].mean(1) for t, u in _PARTS]
+            for a, wide in zip(other.places[:-1], np.diff(other.places), strict=True)
+        ]
+        if not parts:
+            return self
+        start, middle, stop = np.median(parts, axis=0)
+        is_line = np.maximum(start, stop) >= _REACHES * middle
+        return dataclasses.replace(self, places=self.places[is_line])
+
+    def _sharp(self, rows: NDArray[np.intp]) -> Values:
+        """Return how much darker some rows are than those beside them, pixel by pixel."""
+        above, here, below = (
+            self.contrast[np.clip(rows + off, 0, len(self.contrast) - 1)]
+            for off in (-self.aside, 0, self.aside)
+        )
+        return np.asarray(here - (above + below) / 2, np.float32)
 
     def bordered(self, other: "_Side", reach: float) -> "_Side":
         """Keep one of two lines that are very close; add borders where others stick out."""
