@@ -37,8 +37,8 @@ _WALLS = 0.8
 _SMALLEST, _DENSE, _MANY = 0.85, 0.5, 14
 # No cell is narrower than this, in pixels.
 _NARROWEST = 4.0
-# The least extent of a grid, in reaches.
-_LEAST = 3.0
+# The least extent of a grid, in reaches; its lines may have been seen a little shorter.
+_LEAST, _NEARLY = 3.0, 0.8
 # Lines shorter than this part of the second longest are strokes of digits.
 _SHORT = 0.3
 # A grid's outermost line is kept if at least this part of the lines that cross the grid reach it. A
@@ -125,7 +125,12 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
     down = find_ruled_lines(np.ascontiguousarray(level.T), reach)
     found = []
     for rows, columns, are_whole in _tables(across, down, reach):
-        ruling = find_ruling(level, _known(rows), _known(columns), reach, are_whole=are_whole)
+        known = _known(rows), _known(columns)
+        if are_whole and min(float(np.ptp([one.starts, one.stops])) for one in known) < (
+            _NEARLY * _LEAST * reach
+        ):
+            continue  # too small for a grid, which takes longer to tell from its cells
+        ruling = find_ruling(level, *known, reach, are_whole=are_whole)
         if ruling is None or not _is_grid(ruling, reach):
             continue
         points = ruling.points
