@@ -29,9 +29,10 @@ from mnistry.system import files
 SIDE, HEIGHT = 128, 56  # pixels of the drawing, and of a digit in it
 LEARNED = slice(0, 50_000)  # of the training images
 KINDS = ("written over", "struck", "struck twice", "crossed", "scribbled")
-SHARES = (0.34, 0.36, 0.1, 0.1, 0.1)
-# A digit that is written over another one must leave so much ink besides its own.
-LEAST_REST = 1.18
+SHARES = (0.34, 0.36, 0.1, 0.1, 0.1)  # of the altered images, one for each of KINDS
+# Where one digit is written over another, both together must have so many times the inked pixels
+# of the larger one: otherwise one hides the other.
+LEAST_INK = 1.18
 
 Ink = NDArray[np.float32]
 Random = np.random.Generator
@@ -95,7 +96,7 @@ def altered(digits: Digits, kind: str, random: Random) -> Ink | None:
         other = np.roll(other, tuple(random.normal(0, 3, 2).astype(int)), (0, 1))
         both = np.maximum(ink, other)
         most = max((ink > 0.4).sum(), (other > 0.4).sum())
-        return both if (both > 0.4).sum() > LEAST_REST * most else None
+        return both if (both > 0.4).sum() > LEAST_INK * most else None
     if kind == "struck":
         angle = float(random.choice([0, 0, 0.5, -0.5, 0.8, -0.8])) + random.normal(0, 0.12)
         if (digit == 0 and angle < -0.3) or (digit in (4, 7) and abs(angle) < 0.3):
@@ -166,8 +167,8 @@ def ship(data: Path, run: Path) -> None:
     scores = []
     for share in (0.02, 0.01, 0.005):
         least = float(np.quantile(found[labels == 0], 1 - share))
-        seen = float((found[labels == 1] > least).mean())
-        scores.append({"of plain digits": share, "of altered digits": round(seen, 4)})
+        noticed = float((found[labels == 1] > least).mean())
+        scores.append({"of plain digits": share, "of altered digits": round(noticed, 4)})
     card = {
         "name": NETWORK.name,
         "file": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()},

@@ -38,6 +38,7 @@ def main() -> None:
     for number in range(arguments.rounds):
         with tempfile.TemporaryDirectory() as folder:
             pair: dict[bool, float] = {}
+            # In each round the other of the two comes first.
             for saving in (number % 2 == 0, number % 2 == 1):
                 given = Path(folder) if saving else None
                 pair[saving] = seconds(images, labels, arguments.epochs, given)

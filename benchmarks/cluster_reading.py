@@ -32,7 +32,7 @@ import mnistry
 from mnistry.system.cores import cores as available_cores
 
 CORES = tuple(count for count in (1, 2, 4) if count <= available_cores())
-BARE = 6000
+BARE = 6000  # pictures that a single process reads
 
 
 def write_pictures(path: Path, count: int) -> None:

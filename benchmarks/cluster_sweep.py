@@ -29,8 +29,8 @@ from mnistry.recipes.experiment import Experiment
 from mnistry.system import cores
 
 CORES = min(4, cores.cores())
-SHORT, LONG = 8, 200
-WARM, BARE = 5, 30
+SHORT, LONG = 8, 200  # trainings of the short and of the long sweep
+WARM, BARE = 5, 30  # trainings in the single process: first WARM that do not count, then BARE
 
 
 def make_trials(count: int) -> list[Trial]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import mnistry
 from mnistry.reading import Reader
 
-MARGINS = (0, 1, 2, 4, 16)
+MARGINS = (0, 1, 2, 4, 16)  # pixels
 
 Ink = NDArray[np.uint8]
 

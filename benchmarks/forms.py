@@ -44,7 +44,7 @@ from mnistry.reading.ink_reader import Networks
 
 # Pixels of the drawn sheet for each millimetre.
 SCALE = 12
-# The training images on which what is sure was chosen.
+# The training images on which it was chosen how sure an answer must be to be called ok.
 CHOOSE = slice(50_000, 55_000)
 Random = np.random.Generator
 Grey = NDArray[np.uint8]
@@ -126,7 +126,7 @@ class Hands:
 
 
 class Writer:
-    """One pen, and images of each digit; their strokes are as wide as they were."""
+    """One pen, and images of each digit; the pen decides how dark they are, and not how wide."""
 
     def __init__(self, digits: Hand, random: Random) -> None:
         self._digits, self._random = digits, random
@@ -375,7 +375,7 @@ def main() -> None:
     if chosen.calibrate:
         random = np.random.default_rng(0)
         pens = Hands("hands", chosen.hands, hands.CHOOSE)
-        every = [Hands("choose", None).hand(0, random)] * 13  # 0.3 of them are pens'
+        every = [Hands("choose", None).hand(0, random)] * 13  # and 4 pens': 0.24 of all
         every += [pens.hand(writer, random) for writer in range(len(hands.CHOOSE))]
         calibrate(reader.networks, every, chosen.calibrate, 1)
         return

@@ -53,7 +53,7 @@ PARTS = {"train": slice(0, 50_000), "choose": slice(50_000, 55_000), "judge": sl
 WRITERS = {"train": hands.TRAIN, "choose": hands.CHOOSE, "judge": hands.JUDGE}
 SEEDS = {"train": 0, "choose": 1, "judge": 2}
 
-# Strips are padded to one of these widths; beside it is the size of its batches.
+# Strips are padded to one of these widths in pixels; beside it stands how many make a batch.
 BATCHES = {96: 64, 160: 48, 224: 32, 320: 24, 448: 16, 640: 12}
 MOST_CHARACTERS = 48
 # The share of training strips that are cut where the line was written, not where one was found.
@@ -314,14 +314,16 @@ def judgement(found: Lines, digit_session: Any, vote: tuple[float, ...]) -> Judg
     """Fit, on the choosing lines, how much each reader is trusted."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     answers: list[NDArray[np.float32]] = []
+    # For each line in which the mark reader found one digit alone: the line reader's second surest
+    # confidence (0 if it found no second character), and whether something else is written.
     others: list[tuple[float, bool]] = []
     for text, strip, by_marks, characters in zip(
         found.texts, found.strips, found.by_marks, found.spelled(), strict=True
     ):
         written = text.replace(" ", "")
         if len(by_marks) == 1 and by_marks.isdigit():
-            known = [0.0, 0.0, *sorted(one.confidence for one in characters if one.text != " ")]
-            others.append((known[-2], written != by_marks))
+            sure = [0.0, 0.0, *sorted(one.confidence for one in characters if one.text != " ")]
+            others.append((sure[-2], written != by_marks))
         flags = right(text, characters)
         images, _ = combine.cut_out(strip, characters)
         answers.append(onnx_session.probabilities(digit_session, images))
@@ -381,17 +383,17 @@ def _with_thresholds(
     ):
         gaps = line_reader.hidden(steps, characters, strip.image.shape[1])
         judged = combine.judged(characters, digits, how)
-        least = min((one.confidence for one in judged if one.text not in "? "), default=1.0)
+        unsurest = min((one.confidence for one in judged if one.text not in "? "), default=1.0)
         said, written = ("".join(t).replace(" ", "") for t in ((c.text for c in characters), text))
-        seen.append((least, max(gaps), "?" in said, said == written))
-    table = np.array(seen, float)
+        seen.append((unsurest, max(gaps), "?" in said, said == written))
+    least, gap, is_marked, is_right = np.array(seen, float).T
     best = (-1, 0.0, 0.0)
     for sure, hidden in itertools.product(THRESHOLDS, 1 - np.array(THRESHOLDS)):
-        stated = (table[:, 0] >= sure) & (table[:, 1] < hidden)
-        exact = int((stated & (table[:, 3] > 0)).sum())
-        wrong = int((stated & (table[:, 2] == 0) & (table[:, 3] == 0)).sum())
+        stated = (least >= sure) & (gap < hidden)
+        exact = int((stated & (is_right > 0)).sum())
+        wrong = int((stated & (is_marked == 0) & (is_right == 0)).sum())
         print(f"sure {sure:.4f}, hidden {hidden:.4f}: {exact} exact, {wrong} sure and wrong")
-        if wrong <= SURE_AND_WRONG * len(table):
+        if wrong <= SURE_AND_WRONG * len(seen):
             best = max(best, (exact, sure, hidden))
     return dataclasses.replace(how, sure=best[1], hidden=best[2])
 
@@ -433,8 +435,8 @@ def judged(
 class SameMistakes:
     """Of the digits that one reader gets wrong, how many the other reads as the same wrong digit.
 
-    The line reader's mistakes are digits in the place of another digit; the digit network's are
-    counted where the line reader, or both, found the digit's place.
+    Counted are places where a digit is written and the line reader reads a digit, right or wrong.
+    The digit network reads the image that is cut out there.
     """
 
     line_reader_wrong: int

@@ -165,7 +165,7 @@ EXPERIMENTS: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
         lambda seed: train(["--recipe", "lenet-1"], seed, smaller),
     ),
     "svm-without-virtual": (
-        "the same support vector machine on 10,000 images, without the virtual ones",
+        "the virtual support vector machine on its 10,000 images, without the virtual ones",
         lambda seed: classify(
             lambda images, labels: module("virtual-svm").fit(images, labels, virtual=False), seed
         ),

@@ -25,6 +25,7 @@ from mnistry.errors import Notice
 from mnistry.evaluation.statistics import wilson
 from mnistry.reading import Reader
 
+# For each part: which of MNIST's training images, which pen writers, and the seed of the pages.
 PARTS = {"choose": (slice(50_000, 55_000), hands.CHOOSE, 4),
          "judge": (slice(55_000, 60_000), hands.JUDGE, 5)}  # fmt: skip
 LEAST_DIGITS = 8

@@ -28,8 +28,8 @@ from mnistry import Reader
 from mnistry.reading.built_in import SHIPPED
 
 LINES = ("2046", "315", "7389")
-BATCH = 1000
-PAUSE = 0.3
+BATCH = 1000  # arrays read at once
+PAUSE = 0.3  # seconds
 # A program that uses one core, and reads the picture once before it is timed.
 ONE_CORE = """
 import json, os, sys, time

@@ -34,7 +34,7 @@ import mnistry
 SOURCE = Path(mnistry.__file__).parents[1]
 CLIENTS = 64
 _LATE = 0.1  # seconds
-_STEP = 1.2  # from one rate to the next
+_STEP = 1.2  # the factor from one rate to the next
 _PICTURE = studio.digits(56, 1)[0]
 
 
@@ -45,6 +45,8 @@ class Served:
     address: str
     headers: dict[str, str]
     pid: int
+    # For each answer 503 the thread that got it: one thread is one client.
+    refused: list[int] = field(default_factory=list)
 
     def send(
         self, connection: http.client.HTTPConnection, picture: bytes, query: str = ""
@@ -58,8 +60,6 @@ class Served:
                 return body
             self.refused.append(threading.get_ident())
             time.sleep(int(response.headers["Retry-After"]))
-
-    refused: list[int] = field(default_factory=list)
 
     def connect(self) -> http.client.HTTPConnection:
         """Open a connection."""

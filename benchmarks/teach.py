@@ -1,9 +1,10 @@
 """Measure `mnistry teach` on hands that no network was trained on.
 
-Six hands are made by bending MNIST's test digits in one consistent way each, so far that the start
-misreads about 11 % of them; six more are the writers 25 to 30 of the pen strokes. Of each hand some
-digits teach the network, and it reads the others; this is repeated with other digits. Errors are
-added up over the hands. MNIST's test images tell what is forgotten.
+The start is the network that is taught: the built-in one, or a run. Six hands are made by bending
+MNIST's test digits in one consistent way each, so far that the start misreads about 11 % of them;
+six more are the writers 25 to 30 of the pen strokes. Of each hand some digits teach the network,
+and it reads the others; this is repeated with other digits. Errors are added up over the hands.
+MNIST's test images tell what is forgotten.
 
     python benchmarks/teach.py HANDS [--draws 20] [--from RUN] [--develop]
 
@@ -36,9 +37,10 @@ from mnistry.reading.built_in import SHIPPED
 from mnistry.runs import teaching
 from mnistry.training import teach
 
-SIZES = (20, 100)
-_BENT, _JUDGED = 1500, 500  # digits of a bent hand; of them, read after each teaching
-_WRONG = 0.11  # of a bent hand, before
+SIZES = (20, 100)  # digits that teach
+_BENT = 1500  # digits of a bent hand
+_JUDGED = 500  # digits of a hand that are read after each teaching, at most
+_WRONG = 0.11  # the share of a bent hand that the start misreads
 _FORGETFUL = 2  # teachings of each hand and size that also read MNIST's images
 
 Floats = NDArray[np.float32]
@@ -144,7 +146,10 @@ def measure(
     start: TeachableOnnx, hand: Known, size: int, draw: int, rehearsal: teach.Rehearsal,
     remembered: Known, sums: tuple[Sum, Sum],
 ) -> None:  # fmt: skip
-    """Teach with some digits of a hand, and add up how the others are read."""
+    """Teach with some digits of a hand; add up how its others are read, and how `remembered` is.
+
+    `sums` has the sum for the hand, then the one for `remembered`: MNIST's images.
+    """
     mixed = np.random.default_rng([size, draw]).permutation(len(hand.labels))
     examples = hand.part(mixed[:size])
     taught = teach.teach(start, Split(examples.images, examples.labels), rehearsal, seed=draw)

@@ -52,6 +52,7 @@ CAMPAIGNS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 
 # Campaigns of several parts, each of which may be run alone.
 _IN_PARTS = {"protections", "inputs"}
+# The parts of "protections" if no faults are named: the first and the last fault of each.
 _FAULTS = ((1, 89), (90, 135))
 
 
@@ -248,6 +249,7 @@ def main() -> None:
         path.write_text(json.dumps(record, indent=1) + "\n")
         print(name, json.dumps(found, indent=1), flush=True)
         write_page(record)
+    # `_counted` writes what is wrong in bold.
     if any("**" in cell for row in rows(campaigns) for cell in row):
         sys.exit(f"something is wrong: see {PAGE}")
 

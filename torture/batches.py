@@ -40,9 +40,10 @@ from torture import disk
 from torture.child import HOWS
 from torture.together import both_end, start
 
+# How a reading may end: with the exit code of a full or failing disk, or killed by signal 9.
 _RESOURCES, _KILLED = 7, -9
-_SCALE = 0.5
-STATIONS = ("049", "317")
+_SCALE = 0.5  # of the scans, beside the drawn sheets
+STATIONS = ("049", "317")  # one for each sheet
 
 
 class Trials:
@@ -229,7 +230,7 @@ def two_reviewers(trials: Trials, rounds: int) -> list[str]:
                 ).fetchall()
             if lost := said_to_be_kept(folder) - set(rows):
                 wrong.append(f"lost {lost}")
-            if len({name for _, name in rows}) != 4:
+            if len({name for _, name in rows}) != 4:  # two sheets, two struck-out fields each
                 wrong.append(f"{len(rows)} decisions")
     return wrong
 
@@ -305,7 +306,8 @@ def campaign(
                 if found := try_one(trials, what, at, how, expected):
                     change = whole[at - 1]
                     wrong[f"{what}, {how} at {at} {change.kind} {change.path}"] = found
-            for at in range(0, len(whole) + 1, max(1, every // 6)):  # quicker than a whole run
+            # A power cut starts no process, so six times as many are tried.
+            for at in range(0, len(whole) + 1, max(1, every // 6)):
                 tried[f"{what}, power"] += 1
                 if found := cut_power(trials, what, whole[:at], expected):
                     wrong[f"{what}, power after {at}"] = found

@@ -33,6 +33,7 @@ TRAINING = [
     "train", "--data", "sample", "--units", "16", "--epochs", "2", "--batch-size", "400",
     "--validation", "0.1", "--early-stopping", "2",
 ]  # fmt: skip
+# How a training may end: with the exit code of a full or failing disk, or killed by signal 9.
 _RESOURCES, _KILLED = 7, -9
 
 
@@ -76,6 +77,7 @@ def try_one(trial: Trial, work: Path, expected: Any) -> list[str]:
     first = train(folder, log, *TRAINING, "-o", str(run), at=trial.at, how=trial.how)
     wrong = [f"left {problem}" for problem in unsound(run)] + _wrong_end(trial, first)
     if not (run / "model.onnx").exists() or _status(run) != "done":
+        # The last checkpoint saved before the fault must be there, or a later one.
         saved = [
             name
             for name in changes(log)[: trial.at - 1]

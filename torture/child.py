@@ -23,9 +23,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# What can happen at a change: the process is killed before it, or with half of the bytes written;
-# the disk is full from then on; only this change fails; this write writes half of the bytes.
-HOWS = ("kill", "torn", "ENOSPC", "EIO", "short")
+# What can happen at a change.
+HOWS = (
+    "kill",  # the process is killed before it
+    "torn",  # the process is killed when half of the bytes are written
+    "ENOSPC",  # the disk is full from then on
+    "EIO",  # this change fails, and no other
+    "short",  # this write writes half of the bytes, and says so
+)
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]+\.tmp")
 
 

@@ -63,7 +63,7 @@ TITLES = {
     "jpeg pages": "progressive JPEGs and MPO",
 }
 MAX_SECONDS = 10.0  # of processor time
-_MOST_WAITED = 120.0  # seconds on a busy machine
+_MOST_WAITED = 120.0  # seconds of wall-clock time, even on a busy machine
 MAX_BYTES = 400_000_000  # memory allowed for a picture of 25 megapixels
 _A_BATCH = 2_500  # inputs for one process: libraries keep some memory after each
 _BEYOND = 4 << 30  # bytes of address space that a process may add before it gets no more
@@ -94,7 +94,7 @@ class Outcome:
 def try_batch(name: str, number: int, count: int) -> Outcome:
     """Give a target `count` inputs, drawn with a seed; call it in a process of its own."""
     outcome = Outcome(collections.Counter())
-    faulthandler.dump_traceback_later(_A_BATCH * 2, exit=True)
+    faulthandler.dump_traceback_later(_A_BATCH * 2, exit=True)  # two seconds for each input
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", Notice)
     # Keras's variables implement NumPy's array protocol of before 2.0.

@@ -29,7 +29,7 @@ from torture.inspection import outcome, unsound
 
 CHILD = "torture.child"
 ROOT = Path(__file__).parents[1]
-# Saved as often as by default. The last takes so long to save that it is saved every ten seconds.
+# Saved as often as by default. "large" takes so long to save that it is saved every ten seconds.
 TRAININGS = {
     "dense": ["--data", "sample", "--units", "64", "--epochs", "200"],
     "stopping": [
@@ -122,7 +122,7 @@ def run_chain(training: str, folder: Path, seed: int, most: int, longest: float)
             chain.lost.append(seconds)
             if seconds > _MOST_LOST:
                 chain.wrong.append(f"{seconds:.1f} s of training were lost")
-        # The kill came after the training had ended.
+        # If the kill came after the training had ended, the chain ends too.
         if (run / "run.json").exists() and json.loads((run / "run.json").read_text())[
             "status"
         ] == "done":

@@ -35,11 +35,12 @@ class Seed:
     pack: Callable[[bytes], bytes] = bytes
 
 
-# Numbers at which counts and sizes overflow; text with a meaning for parsers.
+# Numbers at which counts and sizes overflow.
 _NUMBERS = (
     *(0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF),
     *(0x80000000, 0xFFFFFFFF, 1 << 63, -1),
 )
+# Texts with a meaning for parsers.
 _WORDS = (
     b"", b"NaN", b"-1", b"1e999", b"Infinity", b"null", b"[]", b"{}", b'"', b"\\u0000", b"\0",
     b"\n", b",", b"[" * 2000, b"9" * 5000, b"../../x", b"\xff\xfe", b"\xef\xbb\xbf",
@@ -48,8 +49,9 @@ _WORDS = (
 _RECORD = struct.Struct("<BHHHB")  # kind, two places, a length, a value
 RECORD = _RECORD.size
 MOST = 8 * RECORD  # bytes of a recipe: up to eight changes
-# Texts, numbers, names, and single other characters; and numbers at which a check may fail.
+# A word of a text: a quoted string, a number, a name, white space, or another single character.
 _TOKEN = re.compile(rb'"[^"\n]*"|[-+]?\d+(?:\.\d+)?(?![\w.])|\w+|\s+|.', re.DOTALL)
+# Words at which a check may fail.
 _VALUES = (
     b"0", b"1", b"-1", b"2", b"255", b"256", b"1000000007", b"1e999", b"NaN", b"0.5", b"-0.0",
     b"''", b'""', b"[]", b"{}", b"?", b"true", "\u0663".encode(), '"\u0130"'.encode(), b"9" * 400,
@@ -61,6 +63,7 @@ def mutate(seed: Seed, recipe: bytes) -> bytes:
     records = [
         _RECORD.unpack_from(recipe, start) for start in range(0, len(recipe) - RECORD + 1, RECORD)
     ]
+    # Half of the recipes begin with such a byte: they change the words of a text.
     lines = _lines(seed.content) if recipe[:1] >= b"\x80" else None
     if lines:
         changed = list(lines)
@@ -133,6 +136,7 @@ def _change(
     content: bytearray, kind: int, first: int, second: int, length: int, value: int
 ) -> None:
     place, other = (n * len(content) >> 16 for n in (first, second))
+    # 1 to 64 bytes, or up to a quarter of the content: `length` is below 2^16.
     size = 1 + (length & 63 if length & 64 else length * len(content) >> 18)
     number = _NUMBERS[value % len(_NUMBERS)]
     match kind % 9:

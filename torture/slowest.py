@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
-SIDE = 1400
-MOST_SECONDS = 20.0
+SIDE = 1400  # pixels
+MOST_SECONDS = 20.0  # of processor time
 
 
 def changed(picture: Picture, rng: np.random.Generator) -> Picture:

@@ -173,7 +173,7 @@ def _run() -> Path:
     from mnistry.runs.experiment import run_experiment
     from mnistry.training import startup
 
-    startup.import_keras()  # in a quarter of the time
+    startup.import_keras()  # takes a quarter of the time of `import keras`
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with warnings.catch_warnings():

@@ -7,7 +7,8 @@ import pytest
 import mnistry
 from mnistry.reading import Reader
 
-WIDTH, HEIGHT, MARGIN = 110, 60, 40
+WIDTH, HEIGHT = 110, 60  # of a cell, in pixels
+MARGIN = 40  # pixels of paper around the table
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +46,7 @@ def sheet() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def photograph() -> Callable[..., np.ndarray]:
-    """Turn a sheet by some degrees, make one side shorter, and put it on a dark table."""
+    """Turn a sheet by some degrees, make its top shorter by `depth`, a share, on a dark table."""
 
     def take(paper: np.ndarray, degrees: float, depth: float = 0.0) -> np.ndarray:
         rows, columns = paper.shape
