@@ -45,6 +45,7 @@ _LEAST = 1e-6
 _UNREAD = 0.5
 # A space that was read parts two numbers if the characters' middles are more than `UNUSUAL` times
 # as far apart as usual; if no two digits of the line are neighbours, more than `_APART` heights.
+# `UNUSUAL` also tells an empty cell of a comb, and a space between marks (`mnistry.reading.rows`).
 UNUSUAL = 1.4
 _APART = 2.0
 # Where no space was read, two numbers part if their middles are more than `_WIDER` times as far

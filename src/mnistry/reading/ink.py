@@ -29,7 +29,7 @@ _WINDOW = 3.0
 # The least side of that window in pixels, where the picture is reduced to find the paper.
 _WINDOW_PIXELS = 15
 # Where even thin strokes are wide, a picture is reduced until thin strokes are `_FINE` pixels wide,
-# or its long side is `_COARSE_SIDE`; but only if it becomes smaller by the factor `_WORTH` or less.
+# or its long side is `_COARSE_SIDE`; but only if the factor for that is `_WORTH` or less.
 # The width of thin strokes is the percentile `_THIN` of the widths at all edges.
 _THIN, _FINE, _WORTH = 10, 6.0, 0.6
 # The least steepness of a sharp edge, as a fraction of the steepest.

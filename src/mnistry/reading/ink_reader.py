@@ -139,7 +139,7 @@ class InkReader:
         )  # fmt: skip
 
     def _is_single(self, marks: Reading, spelled: Sequence[SpelledLine]) -> bool:
-        """Whether the picture shows a single digit: one mark, and to the line reader no more."""
+        """Whether there is one mark, in which the line reader sees no second character clearly."""
         if len(marks.digits) != 1:
             return False
         known = [one.confidence for line in spelled for one in line.characters if one.text != " "]
@@ -234,7 +234,7 @@ class InkReader:
         ink: NDArray[np.uint8],
         scale: float,
     ) -> Row:
-        """Let marks vote on a line, if marks and line reader find equally many digits and no more.
+        """Let marks vote on a line, if marks and line reader find as many digits, and nothing else.
 
         Parameters
         ----------

@@ -30,7 +30,7 @@ class Row:
 
     @property
     def is_mostly_sure(self) -> bool:
-        """Whether more than half of its marks are sure; of a word's, fewer look like digits."""
+        """Whether more than half of its marks are sure; in a word, fewer marks look like digits."""
         texts = [str(mark) for mark in self.marks if str(mark) != " "]
         return 2 * texts.count("?") < len(texts)
 
