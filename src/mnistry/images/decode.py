@@ -117,7 +117,7 @@ class Document:
             raise damaged(error, where) from error
 
     def deep_numbers(self) -> NDArray[Any] | None:
-        """Return the first page's integers or floats of more than 8 bits; None if it has neither."""
+        """Return the first page's numbers if these are floats or integers of more than 8 bits."""
         try:
             image = self._decoder.decode(1, None).image
             return np.array(image) if image.mode.startswith("I") or image.mode == "F" else None

@@ -34,7 +34,7 @@ _LOWEST = 8
 _FAINT = 0.15
 # A ruled line of this strength is as dark as ink.
 _AS_DARK = 0.8
-# A piece wider than this fraction of its height may be two digits (it is the median of MNIST's).
+# A piece wider than this fraction of its height may be two digits; half of MNIST's are as wide.
 _WIDE = 0.8
 # A piece wider than this multiple of its height is a stroke, not touching digits.
 _FLAT = 12.0
