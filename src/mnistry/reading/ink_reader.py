@@ -179,7 +179,8 @@ class InkReader:
                 )
             )  # fmt: skip
         ink = _without_frames(by_marks.ink.strength)
-        # Strips may cut a sloping line in two, which marks find whole.
+        # For each line read whole, the numbers of the rows of marks beside it: several lines may
+        # have the same row, because strips may cut a sloping line in two.
         beside = [[i for i, row in enumerate(found) if row.is_beside(line)] for line in read]
         clear = {
             i
@@ -195,8 +196,8 @@ class InkReader:
             row
             for i, row in enumerate(rows)
             if i in clear
-            or not any(i in b or line.holds(row.top, row.bottom)
-                       for line, b in zip(read, beside, strict=True))
+            or not any(i in near or line.holds(row.top, row.bottom)
+                       for line, near in zip(read, beside, strict=True))
         ]  # fmt: skip
         for line, near in zip(read, beside, strict=True):
             if clear.isdisjoint(near):

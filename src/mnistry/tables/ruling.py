@@ -30,8 +30,9 @@ _CLEAR = 6.0
 # Lines may be turned and bent by `_TURNED` of their length. To find out, `_STRIPS` strips across
 # them are compared, in which nothing counts for more than `_BRIGHT` times the noise.
 _TURNED, _STRIPS, _BRIGHT = 0.012, 24, 8.0
-# A pixel may belong to a line if it is darker than `_WEAK` of the paler lines, and than `_NOISE`
-# times the noise. It is covered by ink if it is more than `_INK` times as dark as the darker lines.
+# A pixel may belong to a line if it is more than `_WEAK` times as dark as the paler lines, and more
+# than `_NOISE` times as dark as the noise. A pixel more than `_INK` times as dark as the darker
+# lines is ink that covers them.
 _WEAK, _NOISE, _INK = 0.35, 2.0, 3.0
 # The palest lines of a grid are at least this part as dark as its darker lines.
 _PALE = 0.2
