@@ -6,6 +6,7 @@ nothing of what the picture really shows, and draws nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,13 +99,13 @@ class Case:
     stages
         From the digit cut out of the picture to MNIST's form. The last one is what was read.
     mattered
-        The last stage that changed the answer, from which on it is what was read; None if no stage
-        changed it. In a picture of one digit, the stages of `Diagnosis.naive` count too.
+        The last stage that changed the answer: the answer stayed the same from there on. None if no
+        stage changed it. In a picture of one digit, the stages of `Diagnosis.naive` count too.
     nearest
         The prototype most like the image that was read, for each of the digit's candidates.
     changes
-        For each other answer, ``?`` included, the smallest change of that image which leads to it.
-        The smallest change comes first.
+        For each other answer, ``?`` included, the smallest change of the image that was read which
+        leads to that answer. The smallest change comes first.
     """
 
     number: int
@@ -149,9 +150,9 @@ class Diagnosis:
     cases
         One for each digit, in reading order; of more than `MOST` digits, the least certain.
     size, picture, ink
-        As size, grey and ink of `mnistry.reading.reader.DetailedReading`.
+        The `size`, `grey` and `ink` of `mnistry.reading.result.DetailedReading`.
     photo, photo_size
-        As picture and picture_size of it: where the page was found, if it is not all there is.
+        The `picture` and `picture_size` of the same: the photo as it was given, or None.
     """
 
     reading: Reading
@@ -225,10 +226,11 @@ def _predict(reader: Reader, way: Sequence[stages.Stage]) -> tuple[Prediction, .
 
 def _what_mattered(way: Sequence[stages.Stage], read: Sequence[Prediction]) -> Decision | None:
     """Find the last stage that changed the answer."""
-    for stage, before, after in zip(way[:0:-1], read[-2::-1], read[:0:-1], strict=True):
+    decided = None
+    for stage, (before, after) in zip(way[1:], pairwise(read), strict=True):
         if before.digit.digit != after.digit.digit:
-            return Decision(stage.name, stage.ailment, before.digit.digit, after.digit.digit)
-    return None
+            decided = Decision(stage.name, stage.ailment, before.digit.digit, after.digit.digit)
+    return decided
 
 
 def _other_answers(reader: Reader, read: Prediction) -> tuple[Prediction, ...]:

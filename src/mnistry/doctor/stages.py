@@ -27,7 +27,9 @@ Image = NDArray[np.uint8]
 
 _MARGIN = SIDE / BOX  # side of MNIST's images divided by that of their digits
 _NOTICEABLE = 1.5  # pixels
-_GREY, _INK = 12, 100  # paper of at least this level is not black; marks are at least this dark
+# Levels of 0 to 255. Paper above `_GREY` is called grey, not black. If the brightest pixel beside
+# a digit is above `_INK`, other marks are near.
+_GREY, _INK = 12, 100
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,8 +89,8 @@ class Document:
         number
             From 1.
         side
-            The least length in pixels of the longer side. A JPEG, a HEIC or a
-            page of a PDF with twice as many is decoded at a half, a quarter or an eighth of its
+            The least length in pixels that the longer side keeps. A JPEG, a HEIC or a page of a
+            PDF that is at least twice as long is decoded at a half, a quarter or an eighth of its
             size, in a fraction of the memory. None reduces nothing.
         luma
             Whether colours always become their luma (ITU-R 601). Otherwise colours that differ
@@ -117,7 +117,7 @@ class Document:
             raise damaged(error, where) from error
 
     def deep_numbers(self) -> NDArray[Any] | None:
-        """Return the first page's integers or floats of more than 8 bits; None if it has others."""
+        """Return the first page's numbers if these are floats or integers of more than 8 bits."""
         try:
             image = self._decoder.decode(1, None).image
             return np.array(image) if image.mode.startswith("I") or image.mode == "F" else None
@@ -271,8 +271,8 @@ def decode_numbers(content: bytes, where: str) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        Shape ``(height, width)``: of a TIFF file with integers or floats of more than 8 bits these
-        numbers; of others the grey values, as `decode_image` returns them.
+        Shape ``(height, width)``: a TIFF file's own numbers if they are integers or floats of more
+        than 8 bits; otherwise the grey values that `decode_image` returns.
 
     Raises
     ------

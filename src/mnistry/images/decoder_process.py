@@ -27,17 +27,19 @@ from typing import Any
 
 # Bytes of memory, where the system can limit them.
 _MAX_MEMORY = 1_600_000_000
-# Dots per inch: of a page that is not a scan, and the most of a scan.
+# Dots per inch: a page that is not a scan is drawn with `_DPI`, a scan with `_MOST_DPI` at most.
 _DPI, _MOST_DPI = 300.0, 1200.0
 _POINTS = 72.0  # per inch
-# A scan covers at least this part of its page, and other pictures on it at least this part.
+# A picture that covers at least `_SCAN` of its page is a scan. One that covers `_SMALL_PICTURE` of
+# the page or less does not decide the page's resolution.
 _SCAN, _SMALL_PICTURE = 0.3, 0.01
 _MAX_SIDE = 32_000  # pixels
-# Objects on a page among which the scan is looked for, and how deep they may be nested.
+# The scan is looked for among the first `_MOST_OBJECTS` objects on a page, nested `_DEPTH` deep.
 _MOST_OBJECTS, _DEPTH = 5000, 4
-# Form fields of a document, options of one, and characters of a text.
+# The most form fields of a document, options of a field, and characters of a text.
 _MOST_FIELDS, _MOST_OPTIONS, _MOST_CHARACTERS = 2000, 50, 300
-_PARTS = 100  # of a point: PDFium gives places on a page in whole numbers
+# PDFium gives places on a page in whole numbers, so they are asked for in hundredths of a point.
+_PARTS = 100
 
 
 class _RefusedError(Exception):
@@ -143,7 +145,7 @@ def main() -> None:
 
 
 def _resolution(page: Any, max_pixels: int) -> tuple[float, int, int]:
-    """Return the dots per inch of a page's scan, and its height and width in them."""
+    """Return the dots per inch to draw a page with, and its height and width in these dots."""
     from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
     across, down = page.get_width(), page.get_height()  # in points

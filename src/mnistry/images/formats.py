@@ -30,19 +30,21 @@ if TYPE_CHECKING:
 # Never all formats of Pillow: EPS would start Ghostscript, and each decoder can be attacked.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF")
 ACCEPTED = (*FORMATS, "HEIC", "PDF")
-# Bytes of a picture, and of a document, of which a page at a time is read from the disk.
+# Bytes of a picture, which is read whole.
 MAX_BYTES = 60_000_000
+# Bytes of a document, which is read from the disk a page at a time.
 MAX_DOCUMENT_BYTES = 1_000_000_000
 MAX_PAGES = 5000
 # Pixels of a picture: A3 at 600 dpi has 70 million. Decoded, it takes 300 MB at most.
 MAX_PIXELS = 75_000_000
 # A JPEG is decoded reduced. Cameras have up to 200 megapixels.
 MAX_JPEG_PIXELS = 250_000_000
-MAX_HEIC_PIXELS = 50_000_000  # kept three times, once in another process
+# A HEIC's pixels are held in memory three times, once of these in another process.
+MAX_HEIC_PIXELS = 50_000_000
 # Pillow reads PPM of decimal numbers a thousand times slower than other formats.
 _MAX_PLAIN_BYTES = 4_000_000
-# A progressive JPEG is kept whole, as coefficients of two bytes, and each of its scans passes
-# through all of them.
+# A progressive JPEG is held in memory as at most `_MAX_COEFFICIENTS` coefficients of two bytes.
+# Each of its scans passes through all of them: all scans together through `_MAX_PASSED` at most.
 _MAX_COEFFICIENTS, _MAX_PASSED = 150_000_000, 4_000_000_000
 HEAD_BYTES = 1024  # bytes that show a file's format
 _JPEG, _JPEG_LS = b"\xff\xd8\xff", b"\xff\xd8\xff\xf7"
@@ -219,6 +221,7 @@ class _PillowPages:
         wide_values.find_planes(image)
         order = wide_values.byte_order(image)
         raster = raster_of(image, size)
+        # Pillow kept the high bytes of 16 bits. If these are small, the low bytes are needed too.
         if order is not None and wide_values.is_faint(image):
             low = self._open()
             self._seek(low, number)
@@ -305,7 +308,8 @@ class _Heic:
         # libheif has turned it upright; its EXIF orientation says how it was.
         with self._our_errors():
             answer, content = self._file.ask()
-        mode, (width, height) = answer["mode"], answer["size"]  # a damaged file announced others
+        # A damaged file may have announced another size when it was opened.
+        mode, (width, height) = answer["mode"], answer["size"]
         channels = len(mode)
         pixels = np.frombuffer(content, np.uint8).reshape(height, -1)[:, : answer["stride"]]
         pixels = pixels.reshape(height, -1, channels)[:, :width]
@@ -359,7 +363,7 @@ def _scans(content: bytes) -> int:
     return count
 
 
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # one that is not within a scan
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker that ends a scan's data
 
 
 def _least(size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 
 from mnistry.errors import ResourceError
 
-# The modules that decode files, by the endings of the names that promise one.
+# The module that decodes a file, by the ending of the file's name.
 _MODULES = {".pdf": "pypdfium2", ".heic": "pi_heif", ".heif": "pi_heif"}
 # Seconds for opening a file, and for decoding a page.
 MAX_SECONDS = 20.0

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# Pixels along a side of an image, and along the longer side of the digit in it.
 SIDE, BOX = 28, 20
 # Mean centre of mass of MNIST's training images on both axes, in pixels from the middle of the
-# first one.
+# first pixel.
 CENTRE = 14.0
 # Stroke widths of MNIST's training images in pixels, as `stroke_width` measures them: the
 # quartiles, and the range outside which one image in 5,000 lies on either side.
@@ -32,7 +33,7 @@ _FAINT = 0.06
 Strength = NDArray[np.float32]
 _Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 Box = tuple[int, int, int, int]
-# Where ink begins and ends on an axis, in pixels from the edge of the first.
+# Where ink begins and ends on an axis, in pixels from the outer edge of the first pixel.
 Extent = tuple[float, float]
 
 
@@ -102,7 +103,7 @@ def formed_box(image: NDArray[np.uint8]) -> Box | None:
 
 
 def _centre(strength: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the row and column of the centre of mass, in pixels from the first one's middle."""
+    """Return the row and column of the centre of mass, in pixels from the first pixel's middle."""
     rows, columns = (
         float(strength.sum(axis=1 - axis) @ np.arange(side)) / float(strength.sum())
         for axis, side in enumerate(strength.shape)

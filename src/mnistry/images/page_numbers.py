@@ -44,7 +44,8 @@ class PageNumbers:
         for part in text.split(","):
             match = _PART.fullmatch(part.strip())
             first, dash, last = match.groups() if match else ("0", None, None)
-            ranges.append((int(first), int(last) if last else None if dash else int(first)))
+            end = (int(last) if last else None) if dash else int(first)
+            ranges.append((int(first), end))
         if any(first == 0 or (last is not None and last < first) for first, last in ranges):
             raise UsageError(
                 f"{text!r} names no {option.strip('-')}",
@@ -60,6 +61,8 @@ class PageNumbers:
         """
         numbers: set[int] = set()
         for first, last in self.ranges:
-            end = count if last is None else first if last == first else min(last, count)
+            end = count if last is None else min(last, count)
+            if last == first:  # asked for by its number
+                end = first
             numbers.update(range(first, end + 1))
         return sorted(numbers)

@@ -15,9 +15,9 @@ from mnistry.images import decode, sources
 from mnistry.images.decode import Document, Page
 from mnistry.images.page_numbers import PageNumbers
 
-# The long side in pixels that pages are decoded with, at least, if they have it. For their lines
-# larger ones are reduced to it: a digit whose height is a fortieth of it has 40 pixels, twice as
-# many as MNIST's. The digits of tables are smaller.
+# A larger page is decoded so that its long side keeps at least so many pixels. Lines are read from
+# a long side of `LINES_SIDE`: there a digit that is a fortieth of it high has 40 pixels, twice as
+# many as MNIST's. The digits of tables are smaller, so they need more.
 LINES_SIDE, TABLES_SIDE = 1600, 2000
 _OTHER_PAGES = "leave --pages out, or choose others"
 
@@ -37,7 +37,7 @@ class PageTask:
     content
         What was read from a pipe.
     error
-        Why it cannot be read; it has a result nevertheless.
+        Why the page cannot be read; its result is then this error.
     """
 
     file: str
@@ -88,7 +88,7 @@ def tasks_of(
             count = decode.page_count(Path(file))
         else:
             with warnings.catch_warnings(), decode.open_content(content, file) as document:
-                warnings.simplefilter("ignore", Notice)  # it comes again when it is read
+                warnings.simplefilter("ignore", Notice)  # comes again when the page is read
                 count = document.count
         chosen = range(1, count + 1) if numbers is None else numbers.among(count)
         if not chosen:

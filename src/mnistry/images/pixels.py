@@ -37,6 +37,7 @@ _FLAT = 1.0
 _SHEET = 0.5
 # Grey levels between the lightest and the darkest hundredth of a sheet with writing on it.
 _WRITTEN = 64
+# A pixel with at least this alpha is visible; if none has it, those with the highest alpha are.
 _OPAQUE = 128
 
 
@@ -303,9 +304,10 @@ def sampled(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def closed_by_square(values: NDArray[Any], side: int) -> NDArray[Any]:
-    """Fill what is dark and narrower than a square: its morphological closing, OpenCV's.
+    """Fill what is dark and narrower than a square, as OpenCV's morphological closing does.
 
-    OpenCV's time grows with the side of the square, that for a wide one here with its logarithm.
+    OpenCV's time grows with the side of the square; here that for a wide square grows only with the
+    logarithm of its side.
     """
     if side < _WIDE or values.dtype != np.uint8:
         return cv2.morphologyEx(values, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))

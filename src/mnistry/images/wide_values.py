@@ -1,8 +1,8 @@
 """Decode colours of 16 bits and whole numbers of 32 bits where Pillow loses part of them.
 
-Of a colour's 16 bits Pillow keeps the high byte: one that holds 0 to 255 becomes black. It reads
-the separate planes of an uncompressed TIFF of 16 bits as if they had 8, and unsigned numbers of 32
-bits as signed ones. Knows nothing of files.
+Of a colour's 16 bits Pillow keeps the high byte: a picture whose values are 0 to 255 becomes black.
+It reads the separate planes of an uncompressed TIFF of 16 bits as if they had 8, and unsigned
+numbers of 32 bits as signed ones. Knows nothing of files.
 """
 
 import re
@@ -79,9 +79,10 @@ def combined(image: "Image.Image", low: "Image.Image") -> "Image.Image":
 
 
 def _scaled(high: Any, low: Any, most: int) -> Any:
+    """Convert one band's bytes to 8 bits, given the highest of its high bytes; see `combined`."""
     if most == 0:
         return low
-    return high << 4 | low >> 4 if most <= _FAINT else high
+    return (high << 4) | (low >> 4) if most <= _FAINT else high
 
 
 def unsigned(image: "Image.Image") -> "Image.Image":

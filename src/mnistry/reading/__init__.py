@@ -1,4 +1,4 @@
-"""Digits and numbers read from pictures of any kind: ink, lines, MNIST's form, a network.
+"""Read digits and numbers from pictures of any kind: find the ink and its lines, ask the networks.
 
 Nothing here imports Keras, JAX or matplotlib.
 """

@@ -1,6 +1,6 @@
 """Read many pictures and documents page by page, in this process or in several.
 
-Every page has one result: what was read, or why it could not be. Knows nothing of how they are
+Every page has one result: what was read, or why it could not be. Knows nothing of how results are
 shown.
 """
 
@@ -31,9 +31,9 @@ class PageResult:
     task
         The page.
     reading
-        What was read; None with an `error`, and where tables were.
+        What was read; None if there is an `error`, or if the tables were read instead.
     tables
-        The tables, if these were to be read.
+        The tables, if these were to be read; else None.
     size
         Height and width of the upright page in pixels.
     dpi
@@ -110,7 +110,7 @@ def read_in_processes(
     )
 
 
-# Of a process that `_start` has begun: one.
+# In a process that `_start` has begun, its one decoder and reader, and whether it reads tables.
 _readers: list[tuple[PageDecoder, Reader, bool]] = []
 
 
@@ -118,7 +118,7 @@ def _start(model: str | os.PathLike[str] | None, settings: dict[str, Any], table
     import cv2
 
     cv2.setNumThreads(1)
-    # libtiff writes there about damaged files.
+    # Silence standard error: libtiff writes to it about damaged files.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     reader = Reader(model, threads=1, **settings)
     _readers.append((PageDecoder(tables=tables), reader, tables))

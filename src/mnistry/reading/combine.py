@@ -39,17 +39,19 @@ _OWN = 0.7
 # A mark that belongs to no single character, as where digits touch, is divided at the boundaries;
 # parts below this fraction of its area are dropped.
 _SOME = 0.08
+# Smaller probabilities count as this, because the logarithm of 0 is infinite.
 _LEAST = 1e-6
 # A mark of this part of a digit's height or more is a ``?`` if no character was read from it.
 _UNREAD = 0.5
-# Between numbers, the distance of two characters is more than this multiple of the usual one; where
-# all are single, more than this multiple of their height.
+# A space that was read parts two numbers if the characters' middles are more than `UNUSUAL` times
+# as far apart as usual; if no two digits of the line are neighbours, more than `_APART` heights.
+# `UNUSUAL` also tells an empty cell of a comb, and a space between marks (`mnistry.reading.rows`).
 UNUSUAL = 1.4
 _APART = 2.0
-# Where no gap was read: numbers part at this multiple of the usual distance, and at this many
-# heights however far apart the other characters are.
+# Where no space was read, two numbers part if their middles are more than `_WIDER` times as far
+# apart as usual, or in any case more than `_FAR` heights.
 _WIDER, _FAR = 1.8, 2.8
-# What begins anew after a space, however narrow: a number with its sign, and a fraction.
+# After a space, however narrow, these begin a new number: a sign with a digit, and a fraction.
 _NEW = re.compile(r"[-+]\d|\d+/\d+(?= |$)")
 
 Images = NDArray[np.uint8]
@@ -158,8 +160,8 @@ class SpelledLine:
     characters
         The characters with the line reader's own probabilities.
     as_digits
-        The line reader's probability of each digit for each of them that is no space, ``float64``,
-        shape ``(n, 10)``.
+        The line reader's probability of each digit, for each of `characters` that is no space:
+        ``float64``, shape ``(n, 10)``.
     """
 
     strip: Strip
@@ -180,11 +182,11 @@ class ReadLine:
     spelled
         The characters as the line reader spells them, with its own probabilities.
     as_digits
-        The line reader's probability of each digit for each of them that is no space, ``float64``,
-        shape ``(n, 10)``.
+        The line reader's probability of each digit, for each of `spelled` that is no space:
+        ``float64``, shape ``(n, 10)``.
     decimal_signs
-        The line reader's probability of a point and of a comma for each of `characters` that is one
-        of them, else 0: ``float64``, shape ``(characters, 2)``.
+        The line reader's probability of a point and of a comma, for each of `characters`; 0 unless
+        the character is a point or a comma: ``float64``, shape ``(characters, 2)``.
     top, bottom
         Its rows in the ink.
     boxes
@@ -221,7 +223,7 @@ class ReadLine:
         return shared > 0.5 * min(self.bottom - self.top, bottom - top)
 
     def holds(self, top: float, bottom: float) -> bool:
-        """Whether these rows are those of a low mark that was seen in this line, as a comma is."""
+        """Whether a low mark in these rows belongs to this line, as a comma does."""
         height = self.bottom - self.top
         is_seen = self.top <= top <= self.bottom and bottom <= self.bottom + MARGIN * height
         return is_seen and bottom - top < height / 2
@@ -249,7 +251,8 @@ def read_lines(
     judgement
         Combines the two networks' probabilities.
     alone
-        None; or the least probability at which the digit network alone decides which digit it is.
+        None if both networks decide which digit a character is. Else the digit network alone
+        decides, and a digit less probable than this is a ``?``.
     frames
         What was taken out of the ink: rings, boxes, the cells of combs.
     """
@@ -368,7 +371,7 @@ def _is_comb(characters: Sequence[Character], walls: NDArray[np.bool_]) -> bool:
 
 
 def _joined_cells(characters: Sequence[Character]) -> list[Character]:
-    """Drop the spaces between the cells of a comb, but where a cell is empty."""
+    """Drop the spaces between the cells of a comb; where a cell is empty, a space stays."""
     marks = [one for one in characters if one.text != " "]
     apart = [after.middle - before.middle for before, after in pairwise(marks)]
     usual = float(np.median(apart))
@@ -409,9 +412,9 @@ def _without_narrow_spaces(characters: list[Character], strip: Strip) -> list[Ch
 
 
 def _with_wide_spaces(characters: Sequence[Character]) -> list[Character]:
-    """Insert a space where two digits are much further apart than others, or two characters far.
+    """Insert a space between digits much further apart than usual, and characters very far apart.
 
-    Where spaces were read, it is no narrower than the narrowest of them.
+    An inserted space is wider than the narrowest space that was read.
     """
     apart = _distances(characters)
     marks = [i for i, one in enumerate(characters) if one.text != " "]
@@ -456,10 +459,10 @@ def _with_hidden(
 
 
 def _with_unread(strip: Strip, characters: Sequence[Character]) -> list[Character]:
-    """Insert a ``?`` for each tall mark from which no character was read, such as a far 1.
+    """Insert a ``?`` for each tall mark from which no character was read, such as a lone 1.
 
-    A character is read from the marks in whose columns its middle lies, else from the nearest ones
-    on both sides, as where a 0 is broken in two.
+    A character is read from the marks in whose columns its middle lies; if there are none, as where
+    a 0 is broken in two, from the nearest mark on either side, at most half a height away.
     """
     left, top, width, height = components(strip.clean).boxes.T
     is_inside = np.abs(top + height / 2 - HEIGHT / 2) < TALL / 2
@@ -477,7 +480,7 @@ def _with_unread(strip: Strip, characters: Sequence[Character]) -> list[Characte
         else:
             for side in (spans[:, 0] > one.middle, spans[:, 1] < one.middle):
                 is_read |= side & (away == away[side].min(initial=TALL / 2))
-    for start, stop in spans[is_read].tolist():  # what is above, below or between them
+    for start, stop in spans[is_read].tolist():  # marks above or below those that were read
         shared = np.minimum(spans[:, 1], stop) - np.maximum(spans[:, 0], start)
         is_read |= shared > 0.3 * (spans[:, 1] - spans[:, 0])
     unread = [
@@ -487,7 +490,10 @@ def _with_unread(strip: Strip, characters: Sequence[Character]) -> list[Characte
 
 
 def _kept(characters: Sequence[Character]) -> list[bool]:
-    """Drop spaces at the ends, and a ``?`` for a missed character that is next to another ``?``."""
+    """Return which characters stay.
+
+    Spaces at the ends go, and so does a ``?`` for a missed character that is next to another ``?``.
+    """
     marks = [i for i, one in enumerate(characters) if one.text != " "]
     kept = []
     for i, one in enumerate(characters):

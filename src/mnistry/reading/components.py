@@ -59,8 +59,8 @@ def components(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Components:
     label = np.asarray(labels.ravel()[at] - 1, np.int32)
     y = at // mask.shape[1]
     x = at - y * mask.shape[1]
-    # Pixels are in the order of their rows, and of several assignments to a place the last stays:
-    # forwards that is a mark's lowest row, and backwards its highest.
+    # Pixels are in the order of their rows. Of several values assigned to one mark the last stays:
+    # the mark's lowest row if they are assigned in this order, its highest if backwards.
     top, bottom = np.zeros((2, count - 1), np.intp)
     bottom[label], top[label[::-1]] = y, y[::-1]
     left, right = np.full(count - 1, mask.shape[1]), np.zeros(count - 1, np.intp)

@@ -1,9 +1,9 @@
 """Find what is drawn round digits and is not written: rings, boxes, the cells of a comb.
 
 An enclosure is one mark that surrounds others, and is a line all round: closed or nearly so, with
-nothing of its own inside. It is taken out of the ink. A ring that a digit touches cannot be told
-from it; its place is returned, and what is read there is uncertain. Knows only one digit's shape:
-the zero with a stroke through it.
+nothing of its own inside. It is taken out of the ink. A ring and a digit that touch cannot be told
+apart: the ring's box is returned, and what is read in it is uncertain. Knows only one digit's
+shape: the zero with a stroke through it.
 """
 
 from dataclasses import dataclass, field
@@ -19,14 +19,17 @@ from mnistry.reading.rules import closed, without_rules
 Mask = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
-# Strengths at which marks are looked at: lines of a form may be pale. The width of a soft edge, in
-# pixels.
-_LEVELS, _EDGE = (0.2, 0.4), 3
-# Marks that are examined, the largest ones; the least height of an enclosure, in pixels.
+# Least strength of a pixel that belongs to a mark. Each is tried, because a form's lines may be
+# pale.
+_LEVELS = (0.2, 0.4)
+# The width of a line's soft edge, in pixels.
+_EDGE = 3
+# At most `_MOST` marks are examined, the largest ones. An enclosure is at least `_LOWEST` pixels
+# high.
 _MOST, _LOWEST = 300, 16
 # One mark surrounds another if it is seen from the inner one's middle in `_AROUND` of all
-# directions, of which `_DIRECTIONS` are tried, and the inner mark has at least `_TALL` of its
-# height or width: the dot in a zero has less. The marks in a comb need only `_TINY`.
+# directions, of which `_DIRECTIONS` are tried, and the inner mark has at least `_TALL` of the outer
+# one's height or width: the dot in a zero has less. The marks in a comb need only `_TINY`.
 _AROUND, _DIRECTIONS, _TALL = 0.8, 64, 0.28
 _TINY = 0.1
 # A mark is a ring if little of its ink is deep in its convex hull: further from the hull's edge
@@ -36,16 +39,16 @@ _DEEP, _DEEP_IN_STROKES, _OWN = 0.14, 1.6, 0.35
 # At least this part of a box's ink is straight lines. An empty box is as large as a filled one if
 # their sides differ by at most `_ALIKE`.
 _STRAIGHT, _ALIKE = 0.8, 0.15
-# As a part of the height of the tallest mark in a box: what is left of the box without its straight
-# lines is smaller than this, and a hole in the box is a cell if it is higher.
+# A part of the height of the tallest mark in a box. Without its straight lines, all that is left of
+# the box is smaller than this. A hole in the box that is higher than this is a cell.
 _LEFT = 0.4
-# A ring that something inside touches. Its outline, filled, has at least `_CONVEX` of its convex
-# hull's area; its ink covers at most `_FULL` of that; and its ink further in than
-# `_DEEP_IN_STROKES` stroke widths has more than `_TOUCHING` of its width or height. Of 5,000 of
-# MNIST's training digits one is taken for such a ring: a zero with a stroke.
+# A ring that something inside touches: its filled outline has at least `_CONVEX` of the area of its
+# convex hull; its ink covers at most `_FULL` of the filled outline; and its ink further in than
+# `_DEEP_IN_STROKES` stroke widths extends over more than `_TOUCHING` of its width or height. Of
+# 5,000 of MNIST's training digits one is taken for such a ring: a zero with a stroke.
 _CONVEX, _FULL, _TOUCHING = 0.85, 0.8, 0.45
-# The stroke through a zero: its width is at most this part of its length; it rises by so many
-# degrees, and spans this part of the zero's width.
+# The stroke through a zero: its width is less than `_NARROW` of its length; it rises by `_FLATTEST`
+# to `_STEEPEST` degrees; and it spans at least `_SPAN` of the zero's width.
 _NARROW, _FLATTEST, _STEEPEST, _SPAN = 0.3, 15.0, 65.0, 0.45
 
 
@@ -56,9 +59,9 @@ class Enclosures:
     Attributes
     ----------
     strength
-        The ink without it: ``float32``, shape ``(height, width)``.
+        The ink without what is drawn round digits: ``float32``, shape ``(height, width)``.
     frames
-        What was taken out, like `strength`.
+        What was taken out of the ink, like `strength`.
     unsure
         The boxes (left, top, width, height) of rings that cannot be told from what is in them.
     """
@@ -123,7 +126,7 @@ def _without(
         return strength, ()
     unsure_boxes = tuple(_box(marks, number) for number in unsure)
     own = _chosen(marks, taken)
-    if unsure and level < _LEVELS[-1]:  # what is pale in them, away from their dark ink
+    if unsure and level < _LEVELS[-1]:  # only the pale ink of unsure rings, away from dark ink
         dark = _dilated((strength > _LEVELS[-1]).view(np.uint8), _EDGE)
         own |= _chosen(marks, unsure) & (1 - dark)
     if not own.any():
@@ -158,7 +161,7 @@ def _mask(marks: Components, number: int) -> Mask:
 def _surrounded(
     marks: Components, outer: int, order: NDArray[np.intp], tall: float = _TALL
 ) -> list[int]:
-    """Return the marks that another one surrounds."""
+    """Return which of the marks in `order` the mark `outer` surrounds."""
     x, y, width, height = _box(marks, outer)
     left, top, wide, high = marks.boxes[order].T
     is_within = (left > x) & (top > y) & (left + wide < x + width) & (top + high < y + height)

@@ -20,35 +20,38 @@ from mnistry.images.pixels import closed_by_square, median, percentile, reduced,
 _CUT_OUT = 128
 # Long side at which the widths of strokes are measured.
 _COARSE_SIDE = 384
-# Where this part of the edges belongs to strokes narrower than the picture's short side divided by
-# this, they alone are strokes.
+# A narrow stroke is at most as wide as the picture's short side divided by `_NARROW`. If more than
+# `_ENOUGH` of all edges belong to narrow strokes, nothing wider counts as a stroke.
 _ENOUGH, _NARROW = 0.3, 8
 # The side of the window that must hold some paper, in stroke widths: wider than a stroke with its
 # soft edges, even where two strokes cross.
 _WINDOW = 3.0
 # The least side of that window in pixels, where the picture is reduced to find the paper.
 _WINDOW_PIXELS = 15
-# Where even thin strokes are wide, a picture is reduced until these are `_FINE` pixels wide, or its
-# long side is `_COARSE_SIDE`; only if that is this factor or less. The thin ones are those of this
-# percentage of all edges.
+# Where even thin strokes are wide, a picture is reduced until thin strokes are `_FINE` pixels wide,
+# or its long side is `_COARSE_SIDE`; but only if the factor for that is `_WORTH` or less.
+# The width of thin strokes is the percentile `_THIN` of the widths at all edges.
 _THIN, _FINE, _WORTH = 10, 6.0, 0.6
 # The least steepness of a sharp edge, as a fraction of the steepest.
 _SHARP = 0.3
-# Ink differs from paper by more than this many standard deviations of the paper's grain,
+# Ink differs from paper by more than this many standard deviations of the paper's grain.
 _GRAIN = 4.0
-# and reflects at least 6 % less light than the paper. A fainter mark is a stain.
+# Ink reflects at least this part less light than the paper. A fainter mark is a stain.
 _FAINTEST = 0.06
 
-# Tiles per side to which the light is fitted; rounds of least squares, in which tiles with large
-# residuals weigh less; and the side below which a picture is assumed to be evenly lit.
+# The light is fitted to `_TILES` tiles per side, in `_ROUNDS` rounds of least squares, in which
+# tiles with large residuals weigh less. A picture with a side of less than `_EVEN_SIDE` pixels is
+# assumed to be evenly lit.
 _TILES, _ROUNDS, _EVEN_SIDE = 16, 4, 64
 # Paper in shadow keeps at least this fraction of its light.
 _DIMMEST = 0.2
 
-# The side of the narrowest window; and two logarithms that differ by less may be equal.
+# The side of the narrowest window, in pixels. Two logarithms that differ by less than `_ROUNDING`
+# may be equal.
 _NARROWEST, _ROUNDING = 2, 1e-6
 
-# What touches the picture's edge does not set the strength of ink if this part of it lies within.
+# Marks at the picture's edge do not set the strength of ink if more than this part of all ink
+# belongs to other marks.
 _WITHIN = 0.2
 
 # A frame is a grid if more than this fraction of it is straight, or lies well within the picture.
@@ -165,16 +168,16 @@ def _ink_widths(values: Values) -> tuple[bool, NDArray[np.float64]]:
     split, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     share = min(max(np.count_nonzero(grey <= split) / grey.size, 1e-3), 1 - 1e-3)
     # The square root of the share, because it is an area and the width is a length.
-    more = float(np.log(share / (1 - share)) / 2)
+    dark_to_light = float(np.log(share / (1 - share)) / 2)
     # What covers less is ink, unless the rest is much narrower.
-    is_dark = more <= 0
+    is_dark = dark_to_light <= 0
     less, rest = (values, 255 - values) if is_dark else (255 - values, values)
-    ink = _widths_of_the_dark(less)
-    least = float(np.log(ink).mean() - abs(more))
-    paper = _widths_of_the_dark(rest, least)
-    if paper is None or np.log(paper).mean() >= least:
-        return is_dark, ink
-    return not is_dark, paper
+    widths = _widths_of_the_dark(less)
+    least = float(np.log(widths).mean() - abs(dark_to_light))
+    rest_widths = _widths_of_the_dark(rest, least)
+    if rest_widths is None or np.log(rest_widths).mean() >= least:
+        return is_dark, widths
+    return not is_dark, rest_widths
 
 
 @overload

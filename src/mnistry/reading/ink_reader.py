@@ -42,7 +42,8 @@ class Networks:
     judgement
         Combines their probabilities.
     alone
-        None; or the least probability at which the digit network alone decides.
+        None if both networks decide which digit a character is. Else the digit network alone
+        decides, and a digit less probable than this is a ``?``.
     """
 
     digits: onnxruntime.InferenceSession
@@ -138,7 +139,7 @@ class InkReader:
         )  # fmt: skip
 
     def _is_single(self, marks: Reading, spelled: Sequence[SpelledLine]) -> bool:
-        """Whether the picture shows a single digit."""
+        """Whether there is one mark, in which the line reader sees no second character clearly."""
         if len(marks.digits) != 1:
             return False
         known = [one.confidence for line in spelled for one in line.characters if one.text != " "]
@@ -161,7 +162,10 @@ class InkReader:
     def _joined(
         self, read: Sequence[ReadLine], by_marks: DetailedReading, scale: float
     ) -> list[Row]:
-        """Join both: marks vote on what is not sure, and lines that only they find stay."""
+        """Join the lines in `read` with those by marks.
+
+        Marks vote on the digits of an unsure line. A line that only the marks show is kept.
+        """
         marks = by_marks.reading
         found = []
         for i in range(len(marks.lines)):
@@ -175,7 +179,8 @@ class InkReader:
                 )
             )  # fmt: skip
         ink = _without_frames(by_marks.ink.strength)
-        # Strips may cut a sloping line in two, which marks find whole.
+        # For each line read whole, the numbers of the rows of marks beside it: several lines may
+        # have the same row, because strips may cut a sloping line in two.
         beside = [[i for i, row in enumerate(found) if row.is_beside(line)] for line in read]
         clear = {
             i
@@ -191,8 +196,8 @@ class InkReader:
             row
             for i, row in enumerate(rows)
             if i in clear
-            or not any(i in b or line.holds(row.top, row.bottom)
-                       for line, b in zip(read, beside, strict=True))
+            or not any(i in near or line.holds(row.top, row.bottom)
+                       for line, near in zip(read, beside, strict=True))
         ]  # fmt: skip
         for line, near in zip(read, beside, strict=True):
             if clear.isdisjoint(near):
@@ -203,7 +208,7 @@ class InkReader:
         return kept
 
     def _is_clear(self, row: Row, read: Sequence[ReadLine], ink: NDArray[np.uint8]) -> bool:
-        """Whether marks are better for a line: sure digits, far apart, and no other ink or sign.
+        """Whether a line is clearer by its marks: sure digits, far apart, and no other ink or sign.
 
         Parameters
         ----------
@@ -230,7 +235,7 @@ class InkReader:
         ink: NDArray[np.uint8],
         scale: float,
     ) -> Row:
-        """Let marks vote on a line, if both find digits alone, equally many, and no other ink.
+        """Let marks vote on a line, if marks and line reader find as many digits, and nothing else.
 
         Parameters
         ----------
@@ -291,7 +296,8 @@ class InkReader:
 def _without_frames(strength: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return 1 where there is ink that belongs to no frame.
 
-    The whole picture tells a frame: in the rows of one line a 1 goes from edge to edge as a wall.
+    Only the whole picture shows what is a frame: in the rows of one line, a 1 goes from edge to
+    edge like the wall of a box.
     """
     ink = strength > INK
     return without_rules(ink.view(np.uint8), max(1.5, stroke_width(ink)), frames=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mnistry.reading.segment import WIDEST, Line, Piece, joined
 
+# The number of a span's first piece, and the number after its last.
 Span = tuple[int, int]
 
 # Width by height of each digit, 0 to 9, in MNIST's training images: the geometric mean, and the
@@ -38,7 +39,7 @@ _NO_PATH = (-np.inf, 0, None)
 def spans(
     line: Line, settled: Mapping[Span, Piece] | None = None, longest: int = _MOST_PARTS
 ) -> dict[Span, Piece]:
-    """Return every run of pieces, ``(first, end)`` without `end` itself, that may be one digit.
+    """Return every run of neighbouring pieces that may be one digit, each joined into one piece.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def spans(
 
 
 def runs(line: Line, settled: Mapping[Span, Piece] | None = None) -> dict[Span, int]:
-    """Return the pixels of the box of each run of `spans` that is not settled; much quicker."""
+    """Return the runs of `spans` that are not settled, much quicker: only each box's pixels."""
     done = {i for first, end in settled or {} for i in range(first, end)}
     pieces = line.pieces
     found = {}
@@ -77,7 +78,7 @@ def runs(line: Line, settled: Mapping[Span, Piece] | None = None) -> dict[Span, 
 
 
 def longest_run(lines: Sequence[Mapping[Span, int]]) -> int:
-    """Return the most pieces of a run for which a page has not too many runs: 1 at least.
+    """Return how many pieces a run may have, 1 at least, so that a page has not too many runs.
 
     Parameters
     ----------

@@ -26,14 +26,16 @@ HEIGHT, WIDTH_MULTIPLE = 48, 16
 # The characters in the order of the network's outputs, which begin with the blank.
 CHARACTERS = "0123456789-+.,/:? "
 
-# Margin above and below the tall marks of a line, as a fraction of their height; and that height.
+# Margin above and below the tall marks of a line, as a fraction of their height.
 MARGIN = 0.25
+# The height of the tall marks, in rows of a strip.
 TALL = HEIGHT / (1 + 2 * MARGIN)
-# Least strength of a pixel that belongs to a mark.
+# A pixel of more strength than this belongs to a mark.
 _MARK = 0.4
-# The same in a strip.
+# The same for the pixels of a strip, which are 0 to 255.
 _SOLID = 100
-# Weaker ink than this is ignored when the gain of a strip is computed.
+# Weaker ink than this is ignored when the gain of a strip is computed: the factor by which its ink
+# is made darker.
 _FAINT = 0.2
 # Least height of a tall mark, as a fraction of the tallest.
 _TALL = 0.3
@@ -44,10 +46,12 @@ _LOWEST = 6
 _WIDEST = 2048  # columns of a strip
 # Cells of a comb are at most this many times as high as what is written in them.
 _HIGHEST_CELL = 2.5
-# Lines are made level if those of at least so many marks fall or rise by this much for each column,
-# and not by more than 30 degrees; their marks' middles lie on a line but for this part of a height.
+# Written lines of at least so many marks tell how the picture slopes.
 _COUNTED = 4
+# Lines are made level if they fall or rise by so many rows for each column; more than 30 degrees
+# are no slope.
 _SLOPING, _STEEPEST = 0.06, 0.58
+# The marks' middles are less than this part of their height away from a straight line.
 _OFF_LINE = 0.35
 
 Strength = NDArray[np.float32]
@@ -70,10 +74,11 @@ class Strip:
     slope
         How many rows the line falls in the ink for each column; the strip itself is level.
     frames
-        What was taken out of the ink there, like `image`; None if nothing was.
+        What was taken out of the ink in the strip, like `image`; None if nothing was taken out of
+        the picture.
     is_comb
-        Whether `frames` may be the cells of one number: nothing taken out here is much higher than
-        the line.
+        Whether `frames` may be the cells of one number: nothing taken out in the strip is much
+        higher than the line.
     """
 
     image: NDArray[np.uint8] = dataclasses.field(repr=False)

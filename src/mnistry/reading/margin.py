@@ -12,10 +12,10 @@ from mnistry.reading.components import components
 from mnistry.reading.ink import find_ink, padded
 
 # Chosen on MNIST's training images, and on drawn boxes and walls; see `benchmarks/cut_out.py`.
-# How far from its edges a picture is looked at, as a part of its shorter side. There is ink if the
-# greys there differ by this part of the whole picture's.
+# There is ink at the edges if the greys nearer to them than `_NEAR` of the picture's shorter side
+# differ by more than `_CONTRAST` of the whole picture's range of greys.
 _NEAR, _CONTRAST = 0.08, 0.4
-# The margin, as a part of the picture's shorter side, and its least width in pixels.
+# The margin has `_MARGIN` of the picture's shorter side, and at least `_LEAST` pixels.
 _MARGIN, _LEAST = 0.5, 8
 # Long side at which a picture with its margin is looked at.
 _SIDE = 384
@@ -23,13 +23,15 @@ _SIDE = 384
 _INK = 0.5
 # A mark that is this part of the picture's height or more reaches both edges.
 _HIGH = 0.8
-# It is a digit if its width is between these parts of its height, wider than a wall and narrower
-# than a row of a table, and if ink fills no more than this part of its box, as a shadow would.
+# Such a mark is a digit if its width is more than `_WALL` of its height, unlike a wall's, and less
+# than `_ROW`, unlike a table row's, and if ink fills less than `_FILLED` of its box: a shadow fills
+# more.
 _WALL, _ROW, _FILLED = 0.25, 1.6, 0.7
-# A line is this much wider than high. There is a rule if this part of its columns has ink in the
-# upper or the lower quarter: between digits there are gaps.
+# A picture of a written line is more than `_LINE` times as wide as high. It has a rule if more than
+# `_RULE` of its columns have ink in the upper or the lower quarter: between digits there are gaps.
 _LINE, _RULE = 1.5, 0.93
-# There is a frame where ink covers more than this part of all edges, or that part of two of them.
+# There is a frame if ink covers more than `_FRAME` of all four edges together, or more than `_ALL`
+# of each of two edges.
 _FRAME, _ALL = 0.5, 0.97
 
 
@@ -80,7 +82,7 @@ def _is_framed(grey: NDArray[np.uint8]) -> bool:
 
 
 def _is_cut_out(mask: NDArray[np.bool_]) -> bool:
-    """Whether a digit reaches the upper and the lower edge, and ink no more of the edges."""
+    """Whether a digit reaches the upper and the lower edge, and there is no frame and no rule."""
     if not mask.any():
         return False
     edges = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])

@@ -2,8 +2,8 @@
 
 A sheet of paper on a desk, or a canvas on a screen, is a region with four straight sides whose
 surroundings are lighter or darker all round. Several sheets stay where they lie; what is between
-them is painted over. Knows nothing of ink; how the marks of a page are
-turned is for `mnistry.reading.turn` to say.
+them is painted over. Knows nothing of ink: `mnistry.reading.turn` tells from the marks of a page
+how it is turned.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,39 +16,43 @@ from numpy.typing import NDArray
 
 from mnistry.images.pixels import reduced
 
-# Long side at which a sheet is looked for, and the least one of a picture that is examined.
+# A sheet is looked for in a reduced copy with a long side of `_SIDE` pixels, but not in a picture
+# whose own long side is less than `_LEAST_SIDE`.
 _SIDE, _LEAST_SIDE = 320, 200
 # Marks narrower than this many pixels of that copy are filled before the sheet is looked for.
 _MARK = 15
-# Between the darker and the lighter part of a picture lies at least this part of all grey values.
+# The darker and the lighter part of a picture differ by at least this part of the 255 grey levels.
 _CONTRAST = 0.12
-# A sheet covers at least this part of the picture, and at most that part; its short side has at
-# least this part of the long one.
+# A large sheet covers at least `_SMALLEST` of the picture; its short side is at least `_NARROWEST`
+# of its long one. No sheet covers more than `_LARGEST` of the picture.
 _SMALLEST, _LARGEST, _NARROWEST = 0.15, 0.97, 0.2
-# The same for what is a sheet only if nothing is written beside it; its short side in pixels of
-# the reduced copy; and how many sheets of a picture are read, the largest ones.
-_SMALLER, _NARROWER, _LOW, MOST_SHEETS = 0.005, 0.06, 12, 12
-# At least this part of the four-sided shape has the sheet's brightness: as it is, and with its
-# holes filled.
+# A smaller sheet counts only if nothing is written beside it. It covers at least `_SMALLER` of the
+# picture; its short side is at least `_NARROWER` of its long one, and `_LOW` pixels of the reduced
+# copy.
+_SMALLER, _NARROWER, _LOW = 0.005, 0.06, 12
+# So many sheets of a picture are read at most: the largest ones.
+MOST_SHEETS = 12
+# At least `_OWN` of the four-sided shape has the sheet's brightness; with its holes filled, at
+# least `_FULL`.
 _OWN, _FULL = 0.7, 0.955
-# A side may be bent by this part of its length; this part of it, at either end, may be round.
+# A side may be bent by `_BENT` of its length. Its outer `_ROUND` at either end may be rounded off.
 _BENT, _ROUND = 0.012, 0.08
 # Least and greatest angle between two sides, in degrees.
 _SHARPEST, _BLUNTEST = 55, 125
-# Of each side at least this part has the surroundings beside it in the picture.
+# Beside at least this part of each side the picture shows what surrounds the sheet.
 _SEEN = 0.6
 # What is taken off each side because it is half desk, in pixels of the reduced copy.
 _SLIVER = 0.75
-# A mark differs from what it is on by this part of all grey values; a page has so many pixels of
-# marks, and this part of what is blank may seem to be marks.
+# A mark differs from what it is on by more than `_MARKED` of the 255 grey levels. A page has at
+# least `_WRITTEN` pixels of marks. Up to `_BLANK` of a blank area may seem to be marks.
 _MARKED, _WRITTEN, _BLANK = 0.05, 4, 0.002
-# What is beside a page covers at least and at most these parts of the picture.
+# What is beside a page covers from `_LEAST_AROUND` to `_MOST_AROUND` of the picture.
 _LEAST_AROUND, _MOST_AROUND = 0.004, 0.5
-# A mark at the edge is beside the page if it is this much higher than the highest of so many
-# others.
+# A mark at the picture's edge is beside the page if it is more than `_FAR_HIGHER` times as high as
+# the highest of at least `_SEVERAL` marks that are not at the edge.
 _FAR_HIGHER, _SEVERAL = 1.5, 4
-# The brightness of the surroundings may not come nearer to the sheet's than this part of their
-# difference, over more than that part of each side.
+# At most `_UNCLEAR` of what lies along a side may be nearer to the sheet's brightness than `_CLEAR`
+# of the difference between the sheet and its surroundings.
 _CLEAR, _UNCLEAR = 0.5, 0.1
 
 # What is taken off the sides of each of several sheets, as a part of the picture's width.
@@ -122,7 +126,7 @@ def flattened(grey: NDArray[np.uint8], size: tuple[int, int]) -> Page:
         return Page(_sheets_alone(grey, found[:MOST_SHEETS]), size, sheets=len(found))
     (corners,) = found
     scale = max(grey.shape) / max(size)
-    # The sides' mean lengths: as long as the sheet is seen not too much aslant.
+    # Mean lengths of opposite sides: near enough if the sheet is not seen too much aslant.
     lengths = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
     columns, rows = (max(8, round(float(lengths[i] + lengths[i + 2]) / 2)) for i in (0, 1))
     flat = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32)
@@ -247,7 +251,7 @@ def find_sheets(grey: NDArray[np.uint8], small: NDArray[np.uint8] | None = None)
         found = own if sum(map(_area, own)) > sum(map(_area, found)) else found
     large = [corners for corners in found if _is_large(corners, small)]
     if len(found) != len(large) and _is_written_beside(found, small):
-        found = large[:1]  # what else is lighter is part of what surrounds it
+        found = large[:1]  # the other regions are parts of what surrounds the sheet
     factors = np.array(grey.shape[::-1]) / small.shape[::-1]
     return [np.asarray((corners + 0.5) * factors - 0.5) for corners in found]
 
@@ -339,7 +343,7 @@ def _filled(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _levels(filled: NDArray[np.uint8]) -> list[int]:
-    """Return the brightnesses that may part a sheet from its surroundings; none if it is even."""
+    """Return brightnesses that may part a sheet from its surroundings; none in an even picture."""
     low, high, highest = np.percentile(filled[::2, ::2], (1, 97, 99.7))
     if high - low < _CONTRAST * 255:  # a small sheet on a large desk
         high = highest
@@ -423,7 +427,7 @@ def _is_sheet(
 
 
 def _is_apart(corners: Points, values: NDArray[np.uint8]) -> bool:
-    """Whether what is beside each side differs in brightness, further out than a rule is wide."""
+    """Whether `values` fall beyond each side, and stay low further out than a rule is wide."""
     blurred = cv2.blur(values, (3, 3)).astype(np.float32)
     rows, columns = values.shape
     middle = corners.mean(0)
@@ -475,15 +479,15 @@ def _marks(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _without_surroundings(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Paint over what is beside the page: a desk, a scanner's lid, a thumb.
 
-    It touches the picture's edge, is wider than strokes, has a sharp outline, and nothing is
-    written on it.
+    What is beside the page touches the picture's edge, is wider than strokes, has a sharp outline,
+    and nothing is written on it.
     """
     both = [_filled(values) for values in (small, 255 - small)]
     levels = [_levels(filled) for filled in both]
     if not any(levels):
         return grey
     around, marks = np.zeros_like(small), _marks(small)
-    # An outline that stays whichever marks are filled, dark or light ones.
+    # High at the outlines that stay both where dark marks are filled and where light ones are.
     steep = np.minimum(*(
         cv2.morphologyEx(filled, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) for filled in both
     ))  # fmt: skip
@@ -519,7 +523,7 @@ def _painted(
     around
         ``uint8``, like `small`: 1 where to paint.
     """
-    # The paper's brightness is taken where neither the outline nor its filling reaches.
+    # The paper's brightness is taken further away than the filling of marks may blur the outline.
     wide = cv2.dilate(around, np.ones((_MARK + 4, _MARK + 4), np.uint8))
     if wide.all():
         return grey

@@ -41,21 +41,24 @@ _SMALL_WRITING = (
     "them by themselves"
 )
 _NO_DIGIT = "what stands out is lines, specks, or cut off by the edge"
-# A page is turned if it has so many digits; fewer, but several, are worth a note.
+# A page is turned by quarter turns only if `_ENOUGH` digits can then be read; from `_SEVERAL`
+# digits on, a note says that it may have to be turned.
 _ENOUGH, _SEVERAL = 8, 4
-# And if its marks and digits are known better by this much in all, and by that much each.
+# The turned page must have more evidence (see `turn.evidence`): by `_LEAST_GAIN` in all, and by
+# `_GAIN` for each mark.
 _LEAST_GAIN, _GAIN = 5.0, 0.3
-# A mark is clearly better known in one direction than in another from this difference on. At least
-# so many are so in the direction that a page is turned to, and that many times as many as not.
+# A mark speaks clearly for one direction if its evidence there is greater by `_CLEAR`. A page is
+# turned if at least `_FOR_IT` marks speak for it, and `_MORE` times as many as against it.
 _CLEAR, _FOR_IT, _MORE = 1.0, 3, 2
-# A page with more marks than this is read in one other direction at most, else in two.
+# A page with more marks than this is read in one other direction at most, else in two. More small
+# marks than this are a texture.
 _MANY = 64
-# Marks less high than this part of the digits read are left out. A note says so if they have at
-# least this height in pixels, and there are at least this many of them.
+# Marks less high than `_LITTLE` of the digits' height are left out. A note says so if at least
+# `_A_FEW` of them are at least `_LEGIBLE` pixels high.
 _LITTLE, _LEGIBLE, _A_FEW = 0.4, 9, 2
-# Digits that are turned upside down, to see whether they are known so.
+# So many digits are read upside down too, to see whether the network knows them better that way.
 _SAMPLE = 24
-# A page is looked at again if more than this part of it was not read.
+# A page is doubtful, and may be read again, if more than this part of its text is ``?``.
 _DOUBT = 0.25
 
 
@@ -69,9 +72,10 @@ class Reader:
         or its content; None takes the built-in network.
     threshold
         0 to 1. A digit whose best candidate is less probable than this is None. By default the
-        built-in network takes the thresholds of its card: a stricter one for a picture of 28x28
-        pixels that is not in MNIST's form, because it may show anything. A taught network takes
-        those of the network that it began with, others 0.5, above which no two answers can be.
+        built-in network has the two thresholds of its card, the stricter one for a picture of
+        28x28 pixels that is not in MNIST's form, because it may show anything. A taught network
+        has those of the network that it began with. Any other network has 0.5: only one candidate
+        can be more probable than that.
     threads
         Threads that the network computes with; None takes one for each core. Idle threads wait in
         busy loops, so 1 is quicker where many pictures are read at once.
@@ -85,8 +89,7 @@ class Reader:
     model
         As given: another process makes the same reader with it.
     networks
-        Its networks, for what is not a picture of lines: the cells of tables and the fields of
-        forms.
+        Its networks. The cells of tables and the fields of forms are read with these directly.
     notation
         How numbers are written.
 
@@ -132,7 +135,8 @@ class Reader:
         judgement = built_in_judgement()
         if threshold is not None:
             judgement = replace(judgement, sure=threshold)
-        # The judgement was measured with the built-in network; another one decides alone.
+        # The judgement was measured with the built-in networks. Another digit network decides alone
+        # which digit a character is.
         self.networks = Networks(session, lines, judgement, None if model is None else least[0])
         self.notation = Notation(decimal_comma, thousands)
         self._marks = MarkReader(session, *least, self.notation)
@@ -269,6 +273,7 @@ class Reader:
 
     def _read_upright(self, page: Page) -> DetailedReading:
         grey, margin = (page.grey, 0) if page.sheets else with_margin(page.grey)
+        # The margin in pixels of `page.size`, of which `page.grey` may be a reduced copy.
         around = round(margin * max(page.size) / max(page.grey.shape))
         rows, columns = page.size
         found = self._ink.read(grey, find_ink(grey), (rows + 2 * around, columns + 2 * around))
@@ -276,7 +281,10 @@ class Reader:
         return _without_margin(found, page, around) if margin else found
 
     def _levelled(self, page: Page, found: DetailedReading) -> tuple[Page, DetailedReading, bool]:
-        """Read a page again if its lines slope, keep what reads better, and say if it was read."""
+        """Read a page again if its lines slope, and keep the better reading.
+
+        Returns the page, its reading, and whether the page was read a second time.
+        """
         boxes = np.array([digit.box for digit in found.reading.digits]).reshape(-1, 4)
         if len(boxes) < turn.FEW and not _is_doubtful(found):
             return page, found, False
@@ -319,7 +327,8 @@ class Reader:
         if not quarters or _evidence(best) <= _evidence(found):
             return page, found, []
         gain = most - others[0][0]
-        # Zeros, ones, eights, and sixes for nines, look alike upside down.
+        # Upside down, 0, 1 and 8 look the same, and a 6 is a 9: only marks that differ clearly
+        # are counted.
         better = each[:, quarters] - each[:, others[0][1]]
         for_it, against = int((better > _CLEAR).sum()), int((better < -_CLEAR).sum())
         way = f"clockwise by {90 * quarters} degrees"
@@ -333,7 +342,7 @@ class Reader:
         return page, found, []
 
     def _is_upside_down(self, found: DetailedReading) -> bool:
-        """Whether its digits are known as well, or better, if they are turned upside down."""
+        """Whether the network knows its digits nearly as well upside down, or better."""
         written = np.flatnonzero(found.forms.any((1, 2)))
         if len(written) < _SEVERAL:
             return False
@@ -359,8 +368,8 @@ def _evidence(found: DetailedReading) -> float:
 def _has_small_writing(found: DetailedReading) -> bool:
     """Whether there are marks much smaller than the digits read, and outside their lines.
 
-    They were left out, because the height of a page's tallest marks tells what is a digit. A single
-    one may be dirt, and very many are a texture.
+    Such marks were left out, because a digit is told by the height of a page's tallest marks. A
+    single small mark may be dirt, and very many are a texture.
     """
     digits = found.reading.digits
     scale = max(found.ink.strength.shape) / max(found.size)
@@ -381,7 +390,7 @@ def _has_small_writing(found: DetailedReading) -> bool:
 
 
 def _is_doubtful(found: DetailedReading) -> bool:
-    """Whether much on a page with several marks is not read."""
+    """Whether much of what stands on a page was not read."""
     text = found.reading.text
     return text.count("?") > _DOUBT * len(text)
 
@@ -393,7 +402,7 @@ def _is_unclear(found: DetailedReading) -> bool:
 
 
 def _without_margin(found: DetailedReading, page: Page, margin: int) -> DetailedReading:
-    """Take a margin of so many pixels away again: boxes are where they are on the page."""
+    """Take a margin, in pixels of the page's size, away again: boxes are as on the page itself."""
     scale = max(found.ink.strength.shape) / max(found.size)
     cut = round(margin * scale)
     rows, columns = page.size

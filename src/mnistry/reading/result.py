@@ -36,7 +36,7 @@ class Digit:
     digit
         0 to 9, or None if it is too uncertain or the mark is not a digit.
     confidence
-        Probability that it is right; of the best candidate if `digit` is None. 0 to 1.
+        Probability that `digit` is right, or that the best candidate is if `digit` is None. 0 to 1.
     box
         ``(x, y, width, height)`` in pixels of the upright page.
     line
@@ -68,8 +68,8 @@ class Number:
     text
         Its characters as written: digits, the signs ``- + . , / :``, and ``?``.
     value
-        What it is, or None where it is not known for certain: with a ``?`` in it, if it is no
-        decimal number, or if its comma could separate thousands or decimals.
+        What it is, or None if that is not certain: if the text has a ``?``, is no decimal number,
+        or has a comma that could separate thousands or decimals.
     confidence
         Probability that every character is right, 0 to 1.
     box
@@ -205,8 +205,8 @@ class DetailedReading:
     probabilities
         ``float32``, shape ``(digits, 10)``: the network's output for each digit.
     picture, picture_size
-        Like `grey` and `size`, but of the whole picture that a sheet was found in; None if there
-        was none.
+        Like `grey` and `size`, but of the picture as it was given; None if `grey` is that already,
+        neither cut out, turned nor painted over.
     """
 
     reading: Reading

@@ -1,4 +1,4 @@
-"""One line of a page, as marks or a whole line's characters say, with each digit's image."""
+"""One line of a page, made of its marks or of the characters read in it, with digits' images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Row:
 
     @property
     def is_mostly_sure(self) -> bool:
-        """Whether more than half of its marks are sure; a word has some that look like digits."""
+        """Whether more than half of its marks are sure; in a word, fewer marks look like digits."""
         texts = [str(mark) for mark in self.marks if str(mark) != " "]
         return 2 * texts.count("?") < len(texts)
 
@@ -109,7 +109,8 @@ def row_of(line: ReadLine, scale: float) -> Row:
             continue
         guess = int(one.text) if one.text.isdigit() else -1
         own = float(answer[guess]) if guess >= 0 else 0.0
-        others = (1 - one.confidence) / max(1 - own, 1e-9)  # they share what is left
+        # The other nine digits share what the confidence leaves.
+        others = (1 - one.confidence) / max(1 - own, 1e-9)
         answer = np.where(np.arange(10) == guess, one.confidence, others * answer)
         ranked = np.argsort(-answer, kind="stable")[:CANDIDATES].tolist()
         candidates = tuple(Candidate(other, float(answer[other])) for other in ranked)

@@ -14,13 +14,13 @@ Mask = NDArray[np.uint8]
 
 # Least length of a rule, in stroke widths.
 _LENGTH = 11.0
-# A rule is at least this many times as wide as its whole mark is high, or covers at least this part
-# of the picture's width.
+# A rule is at least `_AS_WIDE` times as wide as the mark of which it is a part is high, or covers
+# at least `_ACROSS` of the picture's width.
 _AS_WIDE, _ACROSS = 0.9, 0.8
 
 
 def without_rules(mask: Mask, stroke: float, *, frames: bool = False) -> Mask:
-    """Remove ruled lines: level ones, and upright ones that meet one of these or both edges.
+    """Remove ruled lines: level ones, and upright ones that meet a level one or reach both edges.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def without_rules(mask: Mask, stroke: float, *, frames: bool = False) -> Mask:
     stroke
         Width of the strokes, in pixels.
     frames
-        Whether to keep level rules that no upright one meets.
+        Whether to remove frames alone: a level rule that no upright one meets stays.
 
     Returns
     -------
@@ -68,8 +68,8 @@ def _wide(level: Mask, mask: Mask) -> Mask | None:
     is_rule = _is_wide(strokes, marks)
     if not is_rule.any():
         return None
-    # Digits whose feet touch look like a rule. But a rule is made of dashes, or of pieces as wide
-    # as a rule; their feet are neither.
+    # The touching feet of digits look like a rule. But a rule is made of dashes, or of pieces as
+    # wide as a rule; touching feet are neither.
     pieces, own = components(level & mask), components(mask)
     stroke, widths = _containing(pieces, strokes), pieces.boxes[:, 2]
     in_rules = np.bincount(stroke, widths * _is_wide(pieces, own), len(strokes))

@@ -23,8 +23,8 @@ Mask = NDArray[np.bool_]
 
 # A stroke less than a quarter as high as the tallest is a dot, a dash or a part of a digit.
 _SMALL = 0.25
-# A ruled line goes from one edge of the picture to the other, except for this fraction of the
-# width. Its gaps have fewer than this many pixels.
+# A ruled line begins and ends within `_SHORT_OF_EDGE` of the picture's width from the edges. Its
+# gaps have fewer than `_GAP` pixels.
 _SHORT_OF_EDGE, _GAP = 0.03, 7
 # More strokes than this are a texture: only the largest are kept.
 _MOST = 200
@@ -34,14 +34,14 @@ _LOWEST = 8
 _FAINT = 0.15
 # A ruled line of this strength is as dark as ink.
 _AS_DARK = 0.8
-# A piece wider than this fraction of its height may be two digits (it is the median of MNIST's).
+# A piece wider than this fraction of its height may be two digits; half of MNIST's are as wide.
 _WIDE = 0.8
 # A piece wider than this multiple of its height is a stroke, not touching digits.
 _FLAT = 12.0
-# Cuts make parts, and any few neighbouring parts may be one digit: so many such runs are looked at,
-# each of at most so many parts. The narrowest pieces are cut first, until the runs are too many.
+# Cuts make parts, and any run of up to `_LONGEST_RUN` neighbouring parts may be one digit. The
+# narrowest pieces are cut first, until there are `_MOST_RUNS` such runs.
 _MOST_RUNS, _LONGEST_RUN = 600, 9
-# A digit with gaps has at most this many parts. Each is longer than `_DOT` of the digit's height,
+# A digit with gaps has at most `_MOST_PARTS` parts. Each is longer than `_DOT` of its height,
 # no gap between rows is larger than `_BREAK` of it, and the width is at least `_SLIM` of it: two
 # digits one above the other are narrower.
 _MOST_PARTS, _DOT, _BREAK, _SLIM = 6, 0.2, 0.2, 0.55
@@ -163,7 +163,10 @@ def is_single_mark(lines: Sequence[Line]) -> bool:
 
 
 def _find_marks(strength: NDArray[np.float32]) -> tuple[Components, NDArray[np.intp], float]:
-    """Find the marks without rules; which of them are no specks; and the width of the strokes."""
+    """Return all marks but rules, the numbers of those that may be written, and the stroke width.
+
+    Specks, and what is beside the page, are not written.
+    """
     mask = _without_rules(_mask(strength), strength)
     stroke = stroke_width(mask)
     mask = without_rules(mask.view(np.uint8), max(1.5, stroke), frames=True).view(bool)
@@ -355,15 +358,16 @@ def _cut(piece: Piece, columns: list[int]) -> Iterator[Piece]:
 
 
 def _cuts(pieces: list[Piece], stroke: float) -> dict[int, list[int]]:
-    """Find the columns where pieces may be cut, by their ids; none where there are too many."""
+    """Find the columns where each piece may be cut, by its `id`, until there are too many runs."""
     cuts = {}
-    left = _MOST_RUNS
+    runs_left = _MOST_RUNS
     for piece in sorted(pieces, key=lambda p: p.width / p.height):
         columns = _cut_columns(piece, stroke)
         parts = len(columns) + 1
         longest = min(parts, _LONGEST_RUN)
-        left -= longest * (2 * parts - longest + 1) // 2 if columns else 0
-        if left < 0:
+        if columns:  # there are `parts` runs of one part, `parts - 1` of two, and so on
+            runs_left -= longest * (2 * parts - longest + 1) // 2
+        if runs_left < 0:
             break
         cuts[id(piece)] = columns
     return cuts

@@ -17,18 +17,20 @@ from mnistry.images.mnist_form import normalise, stroke_width
 from mnistry.reading.components import components
 from mnistry.reading.rules import without_rules
 
-# Least strength of a pixel that belongs to a mark; least length of a mark, in pixels; least area,
-# in squares of a stroke's width.
+# A pixel of more strength than `_MARK` belongs to a mark. A mark is at least `_LEAST` pixels long,
+# and its area is greater than `_AREA` times the square of the stroke's width.
 _MARK, _LEAST, _AREA = 0.4, 8, 1.5
-# A mark is as large as a digit between these multiples of the usual size. A mark longer than this
-# multiple of its width may be a 1, a dash or a piece of a rule, and tells nothing of quarter turns.
+# A mark between `_SMALL` and `_LARGE` times the usual size is as large as a digit. A mark longer
+# than `_LONG` times its width may be a 1, a dash or a piece of a rule, and tells nothing of quarter
+# turns.
 _SMALL, _LARGE, _LONG = 0.4, 2.5, 2.2
 # At most this many marks are looked at.
 _MOST = 64
-# Middles are on one line if they are at most this part of a digit's size apart across it.
+# Two marks are on one line if their middles lie less than this part of a digit's size apart,
+# measured at right angles to the line.
 _ON_LINE = 0.18
-# A slope counts if it is between these degrees, and if it puts at least this many times as many
-# pairs of marks on one line as a level page would.
+# A slope counts if it is from `_LEVEL` to `_STEEPEST` degrees, and if it puts at least `_CLEARER`
+# times as many pairs of marks on one line as no slope would.
 _LEVEL, _STEEPEST, _CLEARER = 4, 32, 1.15
 # Fewer marks than this tell no slope.
 FEW = 6

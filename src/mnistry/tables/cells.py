@@ -20,7 +20,8 @@ from mnistry.tables.grids import Grid
 _PITCH = 64
 # Margin around a straightened grid, as a fraction of a row: marks may stick out.
 _MARGIN = 0.3
-# Ink of this strength is a mark; a line is where the median along a wall is above `_LINE`.
+# Ink of more strength than `_INK` is a mark. A wall is the part of a line between two lines that
+# cross it; the line is drawn there if the median strength along the wall is at least `_LINE`.
 _INK, _LINE = 0.4, 0.15
 # A mark's fainter parts have at least this strength.
 _FAINT = 0.22
@@ -28,8 +29,9 @@ _FAINT = 0.22
 _DARK = 0.55
 # A line lies within this part of a row from where it was found.
 _OFF = 0.14
-# The second line of a double rule is looked for where a line has at least so many walls. Their
-# distance varies by at most so many pixels, and the second is at least this part as dark.
+# The second line of a double rule is looked for along lines of at least `_SEVERAL_WALLS` walls. The
+# distance of the two lines varies by at most `_BENT` pixels, and the second is more than `_AS_DARK`
+# times as dark as the first.
 _SEVERAL_WALLS, _BENT, _AS_DARK = 3, 1, 0.5
 # A line may be further off than `_OFF` if at most this part of the wall is missing there.
 _GAPS = 0.2
@@ -37,7 +39,8 @@ _GAPS = 0.2
 _MISSING = 0.3
 # Lines are thinner than this part of a row.
 _THIN = 0.25
-# A mark belongs to two cells if at least this part of it, and this part of a row, is in each.
+# A mark belongs to two cells if at least `_BOTH` of its ink is in each, and if it extends into each
+# by at least `_DEEP` of a row's height.
 _BOTH, _DEEP = 0.25, 0.3
 # A mark with less area than this multiple of the squared width of strokes is dirt.
 _DIRT = 0.35

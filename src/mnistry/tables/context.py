@@ -12,15 +12,18 @@ import numpy as np
 from mnistry.reading.combine import Judgement, ReadLine
 
 _SIGNS = ".,"
-# One sign is so many times as probable as the other, in all numbers together.
+# The usual decimal sign of a table is at least so many times as probable as the other one, judged
+# by all its numbers together.
 _CLEARLY = 20.0
+# Smaller probabilities count as this, because the logarithm of 0 is infinite.
 _LEAST = 1e-4
-# Of so many numbers of a column at least this part have a decimal sign; then one is so many times
-# as probable there as elsewhere, and a number without one is unclear.
+# A column has decimals if at least `_SEVERAL` of its numbers, and `_MOSTLY` of them, have a decimal
+# sign. There the odds of a decimal sign are `_TIMES` as high as elsewhere, and a number without one
+# is unclear.
 _SEVERAL, _MOSTLY, _TIMES = 3, 0.6, 10.0
-# This part of the numbers of rows are known.
+# In a column that numbers the rows, at least this part of what is written is known to do so.
 _SOME = 0.4
-# What this part of all have in common, nearly all have.
+# From this part on, "nearly all" numbers have something in common.
 _NEARLY_ALL = 0.8
 
 
@@ -52,7 +55,7 @@ def with_usual_decimal_signs(
 
 
 def numbered(texts: Sequence[str], spelled: Sequence[str]) -> list[int]:
-    """Return the rows of unclear numbers that number the rows of a table, as most others do.
+    """Return the rows whose unclear number must be the row's own number, as nearly all others are.
 
     Parameters
     ----------
@@ -124,7 +127,7 @@ def _usual_sign(lines: Sequence[ReadLine]) -> str | None:
 
 
 def _with(line: ReadLine, sign: str | None, times: float, judgement: Judgement) -> ReadLine:
-    """Decide which sign an uncertain one is; it is so many times as probable as elsewhere."""
+    """Decide which decimal sign each uncertain one is, its odds multiplied by `times`."""
     characters = list(line.characters)
     for i, one in enumerate(characters):
         if one.is_sure or one.text not in _SIGNS:

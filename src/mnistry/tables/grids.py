@@ -25,10 +25,11 @@ _SIDE = 1280
 _THICKEST = 1 / 90
 # Paper has at least this part of the light of the lightest paper.
 _DIM = 0.4
-# Pieces of lines are at least this part of the long side: the reach, a unit for other sizes.
+# A piece of a line is at least as long as this part of the long side. That length is called the
+# reach, and is the unit of other sizes.
 _PIECE = 1 / 36
-# A wall between two cells is whole if this part of it is drawn. At least this part of a line has
-# whole walls: merged cells have none.
+# A wall is the part of a line between two cells. It is whole if at least `_WHOLE` of it is drawn.
+# At least `_DRAWN` of a line has whole walls: between merged cells there is none.
 _WHOLE, _DRAWN = 0.8, 0.5
 # At least this part of all walls of a grid is drawn.
 _WALLS = 0.8
@@ -41,13 +42,13 @@ _NARROWEST = 4.0
 _LEAST, _NEARLY = 3.0, 0.8
 # Lines shorter than this part of the second longest are strokes of digits.
 _SHORT = 0.3
-# A grid's outermost line is kept if at least this part of the lines that cross the grid reach it. A
-# gap that less than this part of the lines cross divides two grids.
+# A grid's outermost line is kept if at least `_REACHED` of the lines that cross the grid reach it.
+# A gap between two lines divides two grids if less than `_CROSSED` of the crossing lines cross it.
 _REACHED, _CROSSED = 0.5, 0.2
 # The long side of a picture counts for at most so many times the short one.
 _ROW = 4
-# An outer row is cut off if its height is less than this part of the highest other row's, and its
-# undrawn outer line is nearer to the picture's edge than this part of that height.
+# The picture's edge cuts off an outer row if the row's height is less than `_CUT_OFF` of the
+# highest other row's, and its undrawn outer line is nearer to the edge than `_AT_EDGE` of the same.
 _CUT_OFF, _AT_EDGE = 0.6, 0.12
 # Two grids are one if this part of the smaller one lies within the other.
 _COVERED = 0.4
@@ -55,10 +56,10 @@ _COVERED = 0.4
 _LARGE = 0.08
 # The only row or column of a picture is a table if it is this long, as a part of the picture.
 _CUT_OUT = 0.75
-# Its cells are at most this many times as long as high.
+# The cells of such a row or column are at most this many times as long as high.
 _LONG = 6.0
-# A row that was cut out without its upper and lower line has at least this many walls. Each goes to
-# within this part of the height from both edges. The narrowest cell has at least `_EVEN` of the
+# A row that was cut out without its upper and lower line has at least `_FEW_WALLS` walls. Each goes
+# to within `_TO_EDGE` of the height from both edges. The narrowest cell has at least `_EVEN` of the
 # usual width; the widest has at most the usual width divided by `_EVEN`.
 _FEW_WALLS, _TO_EDGE, _EVEN = 3, 0.12, 0.6
 
@@ -228,7 +229,7 @@ def _tables(
         lines = _long([across[i] for i in rows]), _long([down[j] for j in columns])
         whole = _as_tables(*lines)
         found += [(*one, True) for one in whole]
-        if not whole and min(map(len, lines)) > 1:  # they are too faint to be seen one by one
+        if not whole and min(map(len, lines)) > 1:  # lines too faint to be seen whole
             found.append((*lines, False))
     return found
 

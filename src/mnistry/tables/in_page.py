@@ -32,10 +32,11 @@ from mnistry.tables.reader import (
 
 # A cell is square if its long side is at most this many times the short one.
 _SQUARE = 1.4
-# The tables are used only if at least this many cells were read without a `?`, at least this part
-# of those that are not empty, and more than this many times as many digits as without the tables.
-# Square cells may be squared paper, which divides numbers; of others many may hold print.
+# The tables are used only if at least so many cells were read without a ``?``.
 _LEAST_CELLS = 4
+# These must also be at least `_LEAST_…` of all cells that are not empty, and hold more than
+# `_MORE_…` times as many digits as were read without the tables. Square cells may be squared paper,
+# which divides numbers; of other cells many may hold print.
 _LEAST_OF_SQUARES, _MORE_OF_SQUARES = 0.5, 1.0
 _LEAST_OF_OTHERS, _MORE_OF_OTHERS = 0.25, 0.9
 # A grid of more cells is squared paper.
@@ -44,10 +45,10 @@ _MOST_CELLS = 1500
 # digit that was taken for two marks.
 _UNUSUAL = 0.1
 
-# On squared paper more than this part of the marks cross a wall. A mark crosses it if it reaches
-# further than this part of a cell's short side on both of the wall's sides. Marks lower than this
-# part of a row are not counted: they are signs. In 95 % of 60 generated tables less than 0.032 of
-# the marks cross a wall, on squared pages 0.11 to 0.6.
+# On squared paper more than `_CROSSING` of the marks cross a wall between two cells. A mark crosses
+# a wall if it reaches further than `_DEEP` of a cell's short side on both sides of the wall. Marks
+# lower than `_SMALL` of a row are not counted: they are signs. In 95 % of 60 generated tables less
+# than 0.032 of the marks cross a wall, on squared pages 0.11 to 0.6.
 _CROSSING, _DEEP, _SMALL = 0.06, 0.15, 0.2
 
 Mark = Digit | Sign
@@ -55,7 +56,7 @@ Mark = Digit | Sign
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Row:
-    """A line, where it comes on the page, and each digit's input and output of the network."""
+    """A line, its height on the page as `y`, and the network's input and output for each digit."""
 
     y: float
     marks: Sequence[Mark]
@@ -192,7 +193,7 @@ def _rows(one: DetailedTable) -> Iterator[_Row]:
             if last is not None and not (joined and last == j - 1):
                 marks.append(Sign(" ", 1.0, cell.box))
             found = _marks(one, i, j, lines.get(i * one.grid.columns + j, []))
-            # Of a cell that is unclear, no part is a number by itself.
+            # A cell that is unclear stays one number, with a ``?``: its spaces are left out.
             unclear = "?" in cell.text
             marks += [mark for mark in found.marks if not (unclear and str(mark) == " ")]
             forms.append(found.forms)
@@ -219,7 +220,10 @@ def _is_of_boxes(one: DetailedTable) -> bool:
 
 
 def _marks(one: DetailedTable, i: int, j: int, lines: Sequence[Line]) -> _Row:
-    """Return the characters of a cell, in their places where its text is as it was read."""
+    """Return the characters of a cell, each where it was read.
+
+    If the cell's text was changed later, they are spread over the cell.
+    """
     cell = one.table.rows[i][j]
     rows = [row_of(line.answer, 1) for line in lines if line.answer is not None]
     if len(rows) == len(lines):

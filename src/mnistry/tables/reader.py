@@ -26,15 +26,17 @@ from mnistry.tables.grids import Grid, find_grids
 _WIDTHS = (96, 160, 224, 320, 448, 640, 1024, 2048)
 # A mark that is less high than this part of what is usual is a point or a stroke of a broken digit.
 _SMALL = 0.3
-# Parts of a digit are at most this far apart, as a part of the usual height; a cell in which
-# nothing is this high, as a part of the usual height, has signs alone.
+# Parts of one digit are less than `_BROKEN` of the usual height apart. A cell in which nothing has
+# `_LOW` of the usual height holds signs alone.
 _BROKEN, _LOW = 0.15, 0.45
-# A decimal point is lower and narrower than this part of a line's height, with its middle between
-# these parts of the height; and a sign that was read this near to it, in heights, is the point.
+# A decimal point is lower and narrower than `_POINT` of a line's height, and its middle lies at one
+# of the heights in `_FOOT`, from 0 at the top of the line to 1 at its bottom. A sign that was read
+# less than `_NEAR` heights beside it is that point itself.
 _POINT, _FOOT, _NEAR = 0.3, (0.7, 1.15), 0.15
+# The confidence of a decimal point that is told by its place alone.
 _POINT_IS_RIGHT = 0.9
-# A page may lie sideways if more than so many cells, and this part of all, are unclear; and does so
-# if its digits are known better by this much each.
+# A page may lie sideways if more than `_SEVERAL` cells, and more than `_DOUBT` of all, are unclear.
+# It is turned if that gives each mark `_GAIN` more evidence on average: see `turn.evidence`.
 _SEVERAL, _DOUBT, _GAIN = 4, 0.25, 0.3
 
 
@@ -224,8 +226,8 @@ def _by_columns(
 def _with_points(line: Line, answer: ReadLine) -> tuple[str, float]:
     """Return a line's text and confidence, with the decimal points that the network did not read.
 
-    A small mark at the foot of two digits, beside neither of them, is a decimal point; if the line
-    has one already, it is a ``?``.
+    A small mark between two digits, at their feet and neither above nor below one of them, is a
+    decimal point. If the line already has one, the mark is a ``?``.
     """
     characters = list(answer.characters)
     top, bottom = line.band
@@ -233,8 +235,8 @@ def _with_points(line: Line, answer: ReadLine) -> tuple[str, float]:
     tall = [box for box in line.patch.boxes if box[3] >= _POINT * height]
     for x, y, width, high in line.patch.boxes:
         foot = (y + high / 2 - top) / height
-        beside = any(x < a + w and a < x + width for a, _, w, _ in tall)
-        if max(width, high) >= _POINT * height or not _FOOT[0] < foot < _FOOT[1] or beside:
+        is_in_digit = any(x < a + w and a < x + width for a, _, w, _ in tall)
+        if max(width, high) >= _POINT * height or not _FOOT[0] < foot < _FOOT[1] or is_in_digit:
             continue
         at = (x + width / 2 - line.strip.x) * line.strip.scale
         reach = (width / 2 + _NEAR * height) * line.strip.scale
@@ -242,10 +244,10 @@ def _with_points(line: Line, answer: ReadLine) -> tuple[str, float]:
         after = [one for one in characters if one.middle > at and one.text != " "]
         if not before or not after:
             continue
-        around = before[-1], after[0]
-        if any(not one.text.isdigit() and abs(one.middle - at) < reach for one in around):
-            continue  # it was read
-        if not all(one.text.isdigit() for one in around):
+        neighbours = before[-1], after[0]
+        if any(not one.text.isdigit() and abs(one.middle - at) < reach for one in neighbours):
+            continue  # the network read this point
+        if not all(one.text.isdigit() for one in neighbours):
             continue
         sign = "?" if any(one.text in ".,:?" for one in characters) else "."
         spaces = [one for one in characters if before[-1].middle < one.middle < after[0].middle]

@@ -23,7 +23,10 @@ Floats = NDArray[np.float64]
 
 
 def rectification(contrast: NDArray[np.float32]) -> tuple[Floats, tuple[int, int]] | None:
-    """Return a homography that makes the lines level and upright, and the size of its result."""
+    """Return a homography that makes the lines level and upright, and the size of its result.
+
+    None if there are too few lines, or if their perspective is stronger than that of a photo.
+    """
     rows, columns = contrast.shape
     middle, half = np.array([columns / 2, rows / 2]), np.hypot(rows, columns) / 2
     places, angles = _directions(contrast)
@@ -119,7 +122,7 @@ def _vanishing_point(places: Floats, angles: Floats, first: float) -> Floats:
     for width in np.deg2rad([8, 6, 4, 3, 2, 2, 1, 1, 1, 1, 1]):
         weights = 1 / (1 + (lines @ point / width) ** 2) ** 2
         moments = (lines * weights[:, None]).T @ lines / weights.sum()
-        # A prior of no perspective decides where few lines tell of any.
+        # This prior means "no perspective". It decides where few lines show any.
         moments[2, 2] += 1e-4
         point = np.linalg.eigh(moments)[1][:, 0]
         point = point * np.sign(point[0] * np.cos(first) + point[1] * np.sin(first))

@@ -18,42 +18,48 @@ from numpy.typing import NDArray
 
 # The step, in pixels, at which the bent grid is mapped; in between it is interpolated.
 _STEP = 16
-# Cells longer than this many pieces are looked at in parts.
+# In this module a reach is the least length of a line's piece, and a wall is the part of a line
+# between two lines that cross it. Noise is given by its standard deviation.
+#
+# Cells longer than this many reaches are looked at in parts.
 _LONG = 4.0
-# Contrast is averaged along a line over this part of a piece: faint lines stand out from noise.
+# Contrast is averaged along a line over this part of a reach: faint lines stand out from noise.
 _ALONG = 0.3
-# Where lines are not so many deviations of the noise dark, more is averaged.
+# Where lines are less than so many times as dark as the noise, a longer part is averaged.
 _CLEAR = 6.0
-# Lines may be turned and bent by this part of their length; so many strips across them are
-# compared, in which nothing counts for more than so many deviations of the noise.
+# Lines may be turned and bent by `_TURNED` of their length. To find out, `_STRIPS` strips across
+# them are compared, in which nothing counts for more than `_BRIGHT` times the noise.
 _TURNED, _STRIPS, _BRIGHT = 0.012, 24, 8.0
-# A pixel may belong to a line if it is as dark as this part of the paler lines, and as this many
-# deviations of the noise; it is covered by ink if it is so many times as dark as the
-# darker lines.
+# A pixel may belong to a line if it is more than `_WEAK` times as dark as the paler lines, and more
+# than `_NOISE` times as dark as the noise. A pixel more than `_INK` times as dark as the darker
+# lines is ink that covers them.
 _WEAK, _NOISE, _INK = 0.35, 2.0, 3.0
-# The palest lines of a grid are this part as dark as the others.
+# The palest lines of a grid are at least this part as dark as its darker lines.
 _PALE = 0.2
-# A wall is drawn if this part of it may belong to a line, where ink does not cover it; less is
-# enough where a line is known. Less than the third part that is not covered tells nothing.
+# A wall is drawn if at least `_STRICT` of it may belong to a line, where ink does not cover it;
+# `_LENIENT` is enough where a line is known. If less than `_FREE` of a wall is free of ink, nothing
+# is known of the wall.
 _STRICT, _LENIENT, _FREE = 0.8, 0.6, 0.3
-# Of a line, walls of this part of its length are drawn.
+# The drawn walls of a line make up at least this part of its length.
 _SHARE = 0.5
-# Lines are at least this far apart, in pieces.
+# Lines are at least this many reaches apart.
 _APART = 0.25
-# A column of the picture has lines if this part of them is drawn there; gaps of so many pieces
-# do not count.
+# Lines go as far as the columns at which more than `_ENDS` of them are drawn; gaps shorter than
+# `_GAP` reaches do not end them.
 _ENDS, _GAP = 0.4, 0.5
 # A wall may be off its line by this part of the usual row.
 _OFF = 0.12
-# Where this part of all rows are equally high, but for that part, a line that is missing is added
-# if walls of so much of its length are drawn.
+# Rows are equally high if they differ from the usual height by less than `_EQUAL` of it. If at
+# least `_MOSTLY` of all rows are, a missing line is added if walls of `_HINT` of its length are
+# drawn.
 _MOSTLY, _EQUAL, _HINT = 0.5, 0.1, 0.4
 # Parts of a cell's length: near its two ends, and in its middle. Near at least one end a line is
 # `_REACHES` times as dark as in the middle, or darker; a row of digits keeps off the ruled lines.
 _PARTS, _REACHES = ((0.1, 0.16), (0.3, 0.7), (0.84, 0.9)), 0.5
-# A row or column that is lower or narrower than this part of the median is a double line.
+# Two lines are a double line if they are nearer than this part of the usual row or column.
 _DOUBLE = 0.22
-# Lines that stick out by more than this part of the usual row or column bound another one.
+# If lines stick out of the grid by more than this part of the usual row or column, there is another
+# row or column, whose outer line is not drawn.
 _STICKS_OUT = 0.3
 # A quarter of normally distributed values lie within this many standard deviations.
 QUARTILE = 0.3186
@@ -86,9 +92,10 @@ class Family:
     Attributes
     ----------
     middle
-        Where along the lines their place is measured.
+        Where along the lines their place is measured: for level lines, the column at which the
+        place is a line's row.
     centre
-        The middle of their places.
+        The weighted mean of the lines' places.
     slope, bend
         Each a constant, and how much it grows for each pixel of the place.
     """
@@ -339,9 +346,10 @@ class _Side:
     contrast, ridges
         How dark each pixel is; and how much darker than the paper beside a level line there.
     along, aside
-        Over how many columns it was averaged, and how far away the paper beside it is.
+        Over how many columns `ridges` was averaged, and how many rows away from a line it was
+        compared with the paper.
     noise
-        The standard deviation of what is left of the noise.
+        The standard deviation of the noise in `ridges`.
     places
         The rows at which lines were found.
     ends
@@ -386,9 +394,9 @@ class _Side:
         return side
 
     def again(self, other: "_Side", reach: float, *, trust: bool) -> "_Side | None":
-        """Find lines by all cells between those that cross them; None without any.
+        """Find lines by all their walls between the lines of `other`; None if there are none.
 
-        Where one was found before, less is enough if these can be trusted.
+        With `trust`, a line at one of the known `places` needs only `_LENIENT` walls.
         """
         start, stop = self.ends
         edges = [start, *(p for p in other.places if start + 2 < p < stop - 2), stop]
@@ -409,19 +417,19 @@ class _Side:
         line, wide, free = (_sums(one, pieces) for one in (seen, near_it & open_, open_))
         widths = np.array([b - a for a, b in pieces])
         is_known = free >= _FREE * widths
-        share = [
+        strict_share, lenient_share = (
             (((part >= least * free) & is_known) * widths).sum(1)
             / np.maximum((is_known * widths).sum(1), 1)
             for part, least in ((line, _STRICT), (wide, _LENIENT))
-        ]
+        )
         whole = wide.sum(1) / np.maximum(free.sum(1), 1)
-        is_line = (share[0] >= _SHARE) | (
+        is_line = (strict_share >= _SHARE) | (
             (whole >= _STRICT) & (free.sum(1) >= _FREE * widths.sum())
         )
         for place in near.tolist() if trust else ():
             around = slice(place - 2, place + 3)
-            is_line[around] |= share[1][around] >= _SHARE
-        # The darkest of neighbouring rows.
+            is_line[around] |= lenient_share[around] >= _SHARE
+        # Of neighbouring rows that may be lines, the best drawn and darkest one is the line.
         depth = self.ridges[:, round(start) : max(round(start), round(stop)) + 1 : 3]
         score = line.sum(1) / np.maximum(free.sum(1), 1) + 0.1 * np.clip(depth, 0, 1).mean(1)
         score = (score * is_line)[first:last]
@@ -487,7 +495,10 @@ class _Side:
         return np.asarray(here - (above + below) / 2, np.float32)
 
     def bordered(self, other: "_Side", reach: float) -> "_Side":
-        """Keep one of two lines that are very close; add borders where others stick out."""
+        """Keep one of two lines that are very close; add borders where `other`'s lines stick out.
+
+        A border is an outer line that is not drawn.
+        """
         places = self.places
         if len(places) > 2:
             usual = float(np.median(np.diff(places)))
