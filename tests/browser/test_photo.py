@@ -189,6 +189,23 @@ def test_the_doctor_shows_how_the_photo_was_read(open_view, photo):
     assert page.evaluate("document.querySelector('#photo-sheet').width") == 1240
 
 
+def test_why_a_page_between_good_pages_could_not_be_read_is_shown(open_view, photo):
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(photo)) as image:
+        pages = [image, image]
+        image.save(file, "TIFF", save_all=True, append_images=pages, compression="tiff_lzw")
+    content = bytearray(file.getvalue())
+    with Image.open(file) as image:
+        image.seek(1)
+        start, count = image.tag_v2[273][0], image.tag_v2[279][0]  # StripOffsets, StripByteCounts
+    content[start : start + count] = b"\xff" * count
+    page = open_view("photo")
+    drop(page, (bytes(content), "scan.tif"))
+    expect(page.locator("#photo-strip button")).to_have_count(3)
+    expect(page.locator("#trouble p")).to_contain_text("scan.tif, page 2: ")
+    expect(page.locator("#trouble p")).to_contain_text("a damaged image")
+
+
 def test_an_error_leaves_when_the_next_picture_comes(chromium, address, photo):
     # Not open_view: the browser logs the refused request on the console, which open_view forbids.
     page = chromium.new_page()

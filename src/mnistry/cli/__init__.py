@@ -91,7 +91,8 @@ def main() -> NoReturn:
     except BrokenPipeError:
         _end_unread()
     except SystemExit as end:
-        # Rich and Click end with code 1 if a pipe is closed; Click has replaced stdout by then.
+        # Rich and Click end with code 1 if a pipe is closed. Click replaces sys.stdout before that:
+        # another sys.stdout means that Click found a closed pipe.
         if isinstance(end.__context__, BrokenPipeError) or sys.stdout is not stdout:
             _end_unread()
         raise

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mnistry.networks.form import Trial
     from mnistry.runs.directory import Run
 
-_SHOWN = 8
-_WEAK = 0.9
+_SHOWN = 8  # how many of the tried forms of input are printed
+_WEAK = 0.9  # an accuracy below this is pointed out
+# What a network's ten numbers are, by `Adopted.chosen.kind`.
 _OUTPUTS = {
     "probabilities": "probabilities",
     "shares": "numbers whose sum is not 1: each is divided by the sum",

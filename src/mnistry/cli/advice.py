@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mnistry.runs.directory import Run
 
 _STEPS_AN_EPOCH = 16  # with fewer, the default batch size is too large for the data
-_FEW_STEPS = 300  # of a whole training
+_FEW_STEPS = 300  # a whole training with fewer steps may have learned nothing for that reason
 _SLOW = ("sgd", "adagrad", "adadelta", "ftrl")  # optimizers that need larger learning rates
 
 
@@ -71,7 +71,7 @@ def kept_epoch(run: "Run") -> str | None:
 
 
 def if_nothing_learned(run: "Run") -> str | None:
-    """Return what to try if a run is no better than always the commonest answer, else None."""
+    """Return what to try if always answering the commonest class would do as well; else None."""
     card = run.scores().train
     if run.recipe is None or not _is_guessing(card):
         return None
@@ -90,7 +90,7 @@ def if_nothing_learned(run: "Run") -> str | None:
 
 
 def _is_guessing(card: "Scorecard") -> bool:
-    """Return whether the accuracy is not clearly better than always the commonest class."""
+    """Return whether always answering the commonest class would be right about as often."""
     counts = [one.images for one in card.by_class]
     is_one_class = max(counts) == card.count
     return not is_one_class and card.interval[0] <= max(counts) / card.count

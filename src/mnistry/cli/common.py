@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Origin, Split
     from mnistry.runs.directory import Run
 
-_PIPE_WIDTH = 120
+_PIPE_WIDTH = 120  # characters
 _STDERR = 2  # the file descriptor
 
 
@@ -119,10 +119,10 @@ def load_own_data(run: "Run") -> "Dataset":
 
 
 def load_other_data(run: "Run", origin: "Origin") -> "Dataset":
-    """Load other data than a run was trained on.
+    """Load the data that a command was given for a run.
 
-    If it is the run's own file, it is read with the options of the training. If no options are
-    given for other data, a notice, or the error, names those of the training.
+    Options of `origin` say how it is read. Without any, the file that the run was trained on is
+    read with the options of the training; for any other data a notice, or the error, names them.
     """
     from mnistry.datasets import NAMES
 
@@ -139,6 +139,7 @@ def load_other_data(run: "Run", origin: "Origin") -> "Dataset":
         error.remedy = "; ".join(filter(None, (error.remedy, hint.format(own.typed()))))
         raise
     if all(split.labels is None for split in dataset.splits().values()):
+        # Data without labels needs none of the options for labels.
         own = dataclasses.replace(own, labels=None, relabel=(), labels_from=0)
     if own.typed():
         note(hint.format(own.typed()))

@@ -14,7 +14,7 @@ from mnistry.percent import confidence
 if TYPE_CHECKING:
     from mnistry.doctor.examine import Case, Diagnosis
 
-_CHANGES = 3  # how many are printed for a digit
+_CHANGES = 3  # how many changes that would change its answer are printed for a digit
 _WIDTH = 34  # the column of names, in characters
 
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from mnistry.runs.directory import Run
 
 _OTHERS = 1000  # other images, to measure a step's effect on them
-_SEARCHED = 1000  # images, for one whose answer is right, with a confidence in this range
+# Without --index and --wrong: the first right answer with a confidence in this range is chosen.
 _SOMEWHAT_SURE = 0.5, 0.95
+_SEARCHED = 1000  # images among which it is searched for
 
 
 @click.command(cls=Command)
@@ -133,7 +134,10 @@ class _Wanted:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Chosen:
-    """The image to explain, its origin, and other labelled images to compare with."""
+    """The image to explain, its origin, and other labelled images to compare with.
+
+    `about` is its origin in words, `source` the same for JSON; `data` is the dataset's name.
+    """
 
     image: "NDArray[np.uint8]"
     label: int | None
@@ -224,6 +228,7 @@ def _find(run: "Run", split: "Split", label: int | None, wrong: bool) -> int:
         return int(among[np.where(right, 0, confidence).argmax()])
     low, high = _SOMEWHAT_SURE
     fitting = np.flatnonzero(right & (confidence >= low) & (confidence <= high))
+    # Else the least confident right answer: wrong ones count as 2, more than any confidence.
     place = fitting[0] if len(fitting) else np.where(right, confidence, 2).argmin()
     return int(among[place])
 

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
     from mnistry.evaluation.ledger import Entry, Ledger
 
-_COLOURS = "#0072B2", "#D55E00"  # as in the figures: visible on white and on black
+# For the solid and the shaded part of a bar: its colour, as in the figures visible on white and on
+# black; and its character, which for encodings with ASCII only is another.
+_COLOURS = "#0072B2", "#D55E00"
 _BLOCKS, _ASCII = ("█", "▒"), ("#", "-")
-_EIGHTHS = ("", *"▏▎▍▌▋▊▉")
-_WIDEST_BAR = 48
-_MOST_EPOCHS = 20
+_EIGHTHS = ("", *"▏▎▍▌▋▊▉")  # the end of a solid part: 0 to 7 eighths of a character
+_WIDEST_BAR = 48  # characters
+_MOST_EPOCHS = 20  # rows of the table of epochs, beside the best epoch
 
 _NOT_SEEN = {
     "test": "images that it has never seen",
@@ -117,7 +119,7 @@ def _questions(bits: float) -> str:
     >>> _questions(1.5), _questions(0.09)
     ('1.5 yes-or-no questions per image', 'one yes-or-no question every 11 images')
     """
-    if bits > 2 / 3:  # below, it is one question for two images or more
+    if bits > 2 / 3:  # for fewer bits, 1 / bits is at least 1.5, which rounds to 2 images or more
         return f"{bits:.1f} yes-or-no questions per image"
     return f"one yes-or-no question every {1 / bits:,.0f} images" if bits else "nothing"
 

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share.
 
-Each is a decorator for a command's function.
+Each is a decorator for a command's function, except `PATH` and `SPLITS`, types of values, and
+`RAY`, a help text.
 """
 
 import functools
@@ -58,7 +59,7 @@ def origin(function: Function) -> Function:
 
 
 def origin_beside_label(function: Function) -> Function:
-    """Add the same options without --label, to a command whose own --label names a class."""
+    """Add the options of `origin`, but no --label, to a command whose own --label names a class."""
     return _with_origin(function, "--relabel")
 
 

@@ -11,13 +11,12 @@ from mnistry.networks import names
 from mnistry.recipes.recipe import LOSSES, OPTIMIZERS, Recipe
 
 _CLASSIC = Recipe()
-_LOSSES = (
-    {  # by their names on the command line
-        name.removesuffix("_crossentropy").replace("_", "-"): name for name in LOSSES[:-1]
-    }
+_LOSSES = (  # by their names on the command line; only the last has one of its own
+    {name.removesuffix("_crossentropy").replace("_", "-"): name for name in LOSSES[:-1]}
     | {"mse": "mean_squared_error"}
 )
-# The share of all steps in which the learning rate rises, before it falls: `Recipe.warmup`.
+# The choices of --schedule, each with its `Recipe.warmup`: the share of all steps in which the
+# learning rate rises, before it falls; None keeps the rate constant.
 SCHEDULES: dict[str, float | None] = {"constant": None, "cosine": 0.0, "one-cycle": 0.1}
 
 # For each option, the type of its number or the names that the shell completes, and its help. The

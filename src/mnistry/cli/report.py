@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mnistry.runs.directory import Run
 
 
-_NAME = 24  # a longer name, such as a path, may be folded
+_NAME = 24  # characters; a longer name, such as a path, may be folded
 
 
 class FittingTable(Table):

@@ -145,7 +145,10 @@ def _choose(
 def _hint(
     numbers: Sequence[int], labels: "NDArray[np.integer] | None", classes: Sequence[str]
 ) -> None:
-    """Say what an index is if somebody may have meant a class: all are names of classes."""
+    """Say what an index is if classes may have been meant.
+
+    That is so if every number is also a class's name, and no image shown has its number as label.
+    """
     if labels is None or not all(str(number) in classes for number in numbers):
         return
     if any(str(number) == classes[labels[number]] for number in numbers):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mnistry.cluster.sweep import Result
     from mnistry.datasets import Origin
 
+    # Each combination of settings, with the results of its seeds; the best first.
     Groups = list[tuple[Mapping[str, Any], list[Result]]]
 
 _SHOWN = 10  # how many settings, and how many reasons for failures, are printed

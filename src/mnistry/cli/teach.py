@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mnistry.datasets import Dataset, Split
     from mnistry.runs.teaching import Figures, Lesson
 
-_SHOWN = 8
+_SHOWN = 8  # how many doubtful labels are printed
 
 
 @click.command(cls=Command)
@@ -48,8 +48,9 @@ def teach(
     not taught with, and MNIST's test images and marks that are not digits no worse. Use it with
     mnistry read --model RUN, or in the studio.
     """
-    # OpenBLAS reads it when NumPy is loaded. The parts of the cross-validation are computed at the
-    # same time; with more threads in each, a third of the processor time would be busy waiting.
+    # The parts of the cross-validation are computed at the same time; with more threads in each, a
+    # third of the processor time would be busy waiting. Set before NumPy is loaded, because
+    # OpenBLAS reads the variable then.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mnistry.datasets import Origin
     from mnistry.runs import directory, teaching

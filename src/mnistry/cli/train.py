@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from mnistry.recipes.experiment import Experiment
     from mnistry.runs.directory import Run
 
-# Networks whose step takes less than the exchange of gradients, 4 to 15 ms, in batches smaller than
-# these: docs/cluster-results.md.
-_QUICK, _LARGE_BATCH = ("dense", "linear", "strided"), 1024
-# When the process began, about: until here it has hardly waited, so processor time is wall time.
+# Networks with quick steps: in batches of fewer than `_LARGE_BATCH` images a step takes less time
+# than the workers need to exchange its gradients, 4 to 15 ms (docs/cluster-results.md).
+_QUICK = ("dense", "linear", "strided")
+_LARGE_BATCH = 1024
+# About when the process began, on the clock of `time.perf_counter`: until here the process has
+# hardly waited, so the processor time that it used is the time that has passed.
 _STARTED = time.perf_counter() - time.process_time()
 
 
@@ -157,6 +159,7 @@ def train(
             runs = _new_together(several, dataset, list(places.values()))
         else:
             for one in several:
+                # The time that the process took to start counts for the first run alone.
                 start = 0.0 if runs else time.perf_counter() - _STARTED
                 runs.append(_new(one, dataset, places[one.seed], start, workers, callback_names))
     single = seeds in (None, 1)
@@ -260,7 +263,8 @@ def _new(
     from mnistry.runs.experiment import run_experiment
 
     claim = directory.claim(Path("runs"), experiment.recipe.name, experiment.seed)
-    with contextlib.nullcontext(path) if path else claim as path, _hint_if_interrupted(path):
+    place = contextlib.nullcontext(path) if path else claim
+    with place as path, _hint_if_interrupted(path):
         if workers is not None:
             return _train_by_workers(experiment, dataset, path, workers)
         return run_experiment(

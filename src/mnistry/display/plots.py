@@ -449,8 +449,8 @@ def _tiles(
 ) -> Figure:
     """Draw images of one shape in rows, each above its caption.
 
-    All are in one coordinate system, in inches from the top left corner: matplotlib takes ten
-    times as long to draw one for each.
+    All images are in one coordinate system, in inches from the top left corner: with a coordinate
+    system for each image, matplotlib takes ten times as long.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle

@@ -37,8 +37,9 @@ class ProgressBar:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
-        self._started, self._first, self._step = 0.0, 0, 0
-        self._cell: Any = None
+        self._step = 0  # the step of the last report; 0 between two epochs
+        self._started, self._first = 0.0, 0  # time and step of the epoch's first report
+        self._cell: Any = None  # a notebook's display of the running epoch
 
     @property
     def _live(self) -> bool:
@@ -48,9 +49,10 @@ class ProgressBar:
 
     def __call__(self, progress: Progress) -> None:
         """Draw the progress of a training."""
-        if progress.step <= self._step:
-            self._cell = None  # a new epoch, perhaps after an interrupted one
-        if progress.step <= self._step or self._step == 0:
+        was_interrupted = progress.step <= self._step  # the epoch before did not reach its end
+        if was_interrupted:
+            self._cell = None
+        if was_interrupted or self._step == 0:
             self._started, self._first = time.perf_counter(), progress.step
         self._step = 0 if progress.finished else progress.step
         line = self._line(progress)

@@ -18,9 +18,12 @@ from mnistry.explain.dense import Floats
 from mnistry.explain.learning import LearningStep, Saliency, WeightChange
 from mnistry.runs.directory import Run
 
-_POINTS = 24  # of the curve: each is a pass of all other images through the network
+# Intervals of the curve; few, because for each of its points all other images pass through the
+# network.
+_POINTS = 24
 _OTHERS = 200  # the maximum number of other images
-# Added to a weight to check its gradient by a difference: less drowns in the rounding of float32.
+# Added to a weight to check its gradient by a difference; the effect of a smaller number would be
+# lost in the rounding of float32.
 _DIFFERENCE = 0.01
 
 
@@ -50,14 +53,14 @@ def saliency(model: keras.Model, image: NDArray[np.uint8], answer: int) -> Salie
     scaled = keras.Model(model.inputs[0], first.output)(image[np.newaxis])
     with _logits(model) as logits:
         behind = keras.Model(first.output, logits)
-        pixels = jax.grad(lambda values: behind(values)[0, answer])(scaled)
-        by_pixel = np.asarray(scaled * pixels, np.float64).reshape(28, 28)
+        pixel_slopes = jax.grad(lambda values: behind(values)[0, answer])(scaled)
+        by_pixel = np.asarray(scaled * pixel_slopes, np.float64).reshape(28, 28)
         if maps is None:
             return Saliency(by_pixel)
         values = keras.Model(first.output, maps.output)(scaled)
         rest = keras.Model(maps.output, logits)
-        slopes = jax.grad(lambda value: rest(value)[0, answer])(values)
-    weights = np.asarray(slopes, np.float64)[0].mean(axis=(0, 1))
+        map_slopes = jax.grad(lambda value: rest(value)[0, answer])(values)
+    weights = np.asarray(map_slopes, np.float64)[0].mean(axis=(0, 1))
     by_place = np.maximum(0, np.asarray(values, np.float64)[0] @ weights)
     return Saliency(by_pixel, by_place, maps.name)
 

@@ -125,7 +125,10 @@ class Explanation:
         return None if self.shifted is None else np.exp(self.shifted)
 
     def rest(self, digit: int) -> float:
-        """Return the sum of the other classes' probabilities, more exact than 1 minus this one."""
+        """Return the sum of the other classes' probabilities.
+
+        It is more exact than 1 minus this class's probability, which is rounded near 1.
+        """
         return float(np.delete(self.probabilities, digit).sum())
 
     @property

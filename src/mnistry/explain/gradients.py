@@ -56,7 +56,7 @@ def losses(logits: Floats, labels: NDArray[np.integer], loss: str) -> Floats:
 
 
 def mean_loss(network: DenseNetwork, split: Split, loss: str) -> float:
-    """Compute a network's mean loss on labelled images, in nats."""
+    """Compute the mean over labelled images of the losses that `losses` returns."""
     logits = network.forward(dense.as_inputs(split.images))[-1][0]
     return float(losses(logits, np.asarray(split.labels), loss).mean())
 
@@ -101,9 +101,10 @@ def numerical_gradient(
 def logit_errors(logits: Floats, label: int, loss: str) -> Floats:
     """Compute the derivative of one image's loss with respect to each of its ten logits.
 
-    For other losses over softmax the chain rule gives dL/dv_i = e_i - p_i sum_k e_k with
-    e_k = p_k dL/dp_k. For binary cross-entropy e_k is -1/10 for the label and p_k / (1 - p_k) / 10
-    for other classes; for the mean squared error it is p_k (p_k - y_k) 2/10.
+    For categorical cross-entropy it is p_i - y_i, with the one-hot row y. For the other losses the
+    chain rule over softmax gives dL/dv_i = e_i - p_i sum_k e_k with e_k = p_k dL/dp_k. For binary
+    cross-entropy e_k is -1/10 for the label and p_k / (1 - p_k) / 10 for other classes; for the
+    mean squared error it is p_k (p_k - y_k) 2/10.
 
     Examples
     --------

@@ -25,13 +25,13 @@ from mnistry.explain.gradients import Changes
 from mnistry.runs.directory import Run
 
 _SHOWN = 3  # weights of each layer
-# Multiples of the step in the table: these, and the largest one, halved up to four times.
-_FACTORS, _HALVINGS = (0, 0.01, 0.1, 1), 4
+_FACTORS = (0, 0.01, 0.1, 1)  # multiples of the step that are in every table
+_HALVINGS = 4  # the table also has its largest multiple, halved 0 to 4 times
 _GONE = 1 / 1000  # of the loss before the step: a loss below this is almost 0
 _POINTS = 80  # intervals of the curve
 _SHORTEST = 1.25  # times the step: the curve reaches at least this far
 _WORSE = 1.5  # times the loss before the step: a step that leads to this loss is too large
-_LONGEST = 2.0**20  # times the step: the search for such a step ends here
+_LONGEST = 2.0**20  # times the step: the search for a step that is too large ends here
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
@@ -99,7 +99,7 @@ class LossCurve:
     factors
         Multiples of the step, from 0 to too large: shape ``(m,)``.
     own
-        The image's loss there, in nats, shape ``(m,)``.
+        The image's loss there, as `mnistry.explain.gradients.losses` returns it: shape ``(m,)``.
     others
         The mean loss of other images there; None if there are none.
     """
@@ -126,7 +126,8 @@ class LearningStep:
     parameters, moved
         How many weights and biases the network has, and how many the step changes.
     before, after
-        The image's loss before and after the step, in nats.
+        The image's loss before and after the step, as `mnistry.explain.gradients.losses` returns
+        it.
     slope
         The sum of each gradient times its change: how much the step would change the loss if the
         loss were a straight line.
@@ -232,6 +233,7 @@ def learn(
     splits = [own] if others is None else [own, others]
     loss_functions = [_loss_along(network, step.changes, split, loss) for split in splits]
 
+    # How far the curve reaches depends on the loss of the others, if there are any.
     power, longest = too_far(loss_functions[-1], or_almost_zero=others is None)
     table, points = factors(power, longest, _POINTS)
     return LearningStep(
@@ -379,14 +381,14 @@ def too_far(loss: Callable[[float], float], *, or_almost_zero: bool) -> tuple[fl
     loss
         From a multiple of the step to the loss.
     or_almost_zero
-        Whether a multiple also is too large if the loss is almost 0 there. The loss of one image
-        may only fall along the step: nothing more would be seen.
+        Whether a multiple is also too large if the loss is almost 0 there. The loss of one image
+        may fall all the way; beyond that point there is nothing more to see.
 
     Returns
     -------
     power, factor
-        A power of 2 that is too large, or 2 to the power of 20; and the smallest multiple of an
-        eighth of it that is too large.
+        `power` is the smallest power of 2, from 2 on, that is too large, or 2^20 if no smaller one
+        is. `factor` is the smallest that is too large among 1/8, 2/8, … of `power`; else `power`.
     """
     start = loss(0)
 

@@ -281,14 +281,14 @@ def _strongest(explanation: Explanation, view: LayerView, last: DenseLayer) -> l
 def _first_weights(explanation: Explanation, layer: DenseLayer, nodes: list[int]) -> list[Part]:
     """Draw the weights of nodes of the first layer, and write the sum of the first of them."""
     first = nodes[0]
-    answers = len(explanation.layers) == 1
-    names = [explanation.classes[node] if answers else f"node {node}" for node in nodes]
+    are_answers = len(explanation.layers) == 1  # the first layer is also the last
+    names = [explanation.classes[node] if are_answers else f"node {node}" for node in nodes]
     terms = layer.kernel[:, first] * as_inputs(explanation.image)[0]
     sums = np.asarray(explanation.layers[0].sums)
     return [
         SENTENCES["weights"],
         signed([layer.kernel[:, node].reshape(28, 28) for node in nodes], names),
-        SENTENCES["sum"].format(name=f"{'the answer ' if answers else ''}{names[0]}"),
+        SENTENCES["sum"].format(name=f"{'the answer ' if are_answers else ''}{names[0]}"),
         _sum(layer.bias[first], terms, sums[first]),
     ]
 

@@ -156,8 +156,8 @@ def _svg(drawing: Drawing) -> str:
     """Draw the loss as an element of the page, in the page's colours."""
     import matplotlib
 
-    parts = ("text", "axes.edge", "axes.label", "axes.title", "grid.", "xtick.", "ytick.")
-    colours: Any = {part + (".color" if part == "text" else "color"): _TEXT for part in parts}
+    names = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor")
+    colours: Any = dict.fromkeys((*names, "grid.color", "xtick.color", "ytick.color"), _TEXT)
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "mnistry", **colours}):
         undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))

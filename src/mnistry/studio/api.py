@@ -20,7 +20,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "An error", "model": ErrorBody},
     503: {"description": "Too many requests: try again later", "model": ErrorBody},
 }
-# What pydantic calls an error; what happened, and what was expected, with its values filled in.
+# By pydantic's name for an error: what happened, and what was expected. A name in braces stands for
+# one of the values that pydantic gives.
 _WORDS = {
     "missing": ("it is missing", None),
     "extra_forbidden": ("there is no such field", None),
@@ -110,12 +111,11 @@ def invalid(first: dict[str, Any]) -> ApiError:
         expected, remedy = "28 rows of 28 whole numbers, 0 for paper to 255 for ink", _TIMES_255
     if first["type"] == "value_error":
         what, expected = "another form", str(first["ctx"]["error"]).removeprefix("expected ")
-    where = ".".join(str(part) for part in path if not (source == "body" and isinstance(part, str)
-                     and first["type"] == "json_invalid"))  # fmt: skip
+    where = ".".join(map(str, path)) or str(source)
     return ApiError(
         400,
         printable(what),
-        where=printable(where or str(source)),
+        where=printable(where),
         expected=None if expected is None else expected.format(**first.get("ctx", {})),
         remedy=remedy,
     )

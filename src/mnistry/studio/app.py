@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).with_name("static")
 
-_COMPARED = 20  # images on which a network for JavaScript is compared
+_COMPARED = 20  # images on which a network's translation for JavaScript is compared with it
 _MAX_FOLLOWERS = 16  # pages that follow a training at once
 _INDICES = re.compile(r"\d{1,9}(,\d{1,9})*")
 
@@ -74,6 +74,7 @@ class Studio:
         self.followers = 0  # pages that follow a training
         self.teaches = False
         self._classic: Network | None = None
+        # The network that `for_page` translated last, and its translation.
         self._for_page: dict[Network, schemas.PageNetwork | None] = {}
 
     @property
@@ -96,7 +97,7 @@ class Studio:
     def to_teach(self) -> Run | None:
         """Return the run to teach, or None for the built-in network.
 
-        Of a taught network that is the one that it was made from.
+        If the network in use was taught, return the run that it was taught from.
         """
         if self.network.is_shipped:
             return None
@@ -106,11 +107,12 @@ class Studio:
         run = self.archive.find(self.network.info.run)
         if run.taught is None:
             return run
-        kind, _, name = run.taught.start.partition("run ")
-        return None if kind else self.archive.find(name)
+        start = run.taught.start  # "run NAME", or the name of the built-in network
+        is_run = start.startswith("run ")
+        return self.archive.find(start.removeprefix("run ")) if is_run else None
 
     def for_page(self) -> schemas.PageNetwork | None:
-        """Return the network in use for JavaScript, or None."""
+        """Return the network in use, translated for JavaScript; None if it can only run here."""
         network = self.network
         if network not in self._for_page:
             self._for_page.clear()

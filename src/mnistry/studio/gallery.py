@@ -21,7 +21,7 @@ from mnistry.server.errors import without_paths
 from mnistry.studio import schemas
 from mnistry.studio.network import Network
 
-# By dataset and split.
+# A network's probabilities for all images, by the names of their dataset and split.
 Answers = dict[tuple[str, str], NDArray[np.float32]]
 
 
@@ -103,7 +103,9 @@ class Gallery:
             if name not in self._datasets:
                 dataset = datasets.load() if name is None else datasets.load(name)
                 self._datasets[name] = dataset
-                if not dataset.notices:  # else it stands in for another, and says so
+                # A dataset with notices may stand in for another, as the sample for MNIST, and says
+                # so; asked for by its own name, it is loaded again, without such a notice.
+                if not dataset.notices:
                     self._datasets[dataset.name] = dataset
                 test = dataset.test
                 known = test is not None and is_mnist_test(test)

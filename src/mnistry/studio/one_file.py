@@ -37,7 +37,6 @@ _IMPORT = re.compile(
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (?P<name>\w+))", re.MULTILINE)
 _COLOUR = re.compile(r"(?P<name>--[\w-]+): light-dark\((?P<light>#\w+), (?P<dark>#\w+)\);")
 
-
 # Images on which answers with rounded weights are compared, at most.
 _COMPARED = 2000
 

@@ -49,6 +49,8 @@ class DecisionBody(RequestBody):
     insists: bool = False
 
 
+# One of a point's four numbers: x and y on the form, in millimetres, and x and y in the scan, as
+# shares of its width and height.
 Place = Annotated[float, Field(ge=-1e4, le=1e4, allow_inf_nan=False)]
 
 

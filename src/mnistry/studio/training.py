@@ -129,7 +129,7 @@ class Trainer:
         check_can_train()
 
     async def _begin(self, path: Path, experiment: Experiment, task: str) -> Training:
-        # Set before anything is awaited: else two requests could both start a training.
+        # Set the state before anything is awaited: else two requests could both start a training.
         self.state = Training(
             run=path.name,
             status=Status.RUNNING,
@@ -179,7 +179,7 @@ class Trainer:
         return None if interrupted is None else interrupted.run
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event | None]:
-        """Yield the events after that number, past and future ones, to the end of the training.
+        """Yield the events, past and future, whose number is above `after`, to the training's end.
 
         Yields None after every `HEARTBEAT` seconds without an event.
         """
@@ -237,6 +237,7 @@ class Trainer:
         self._wake()
 
     def _wake(self) -> None:
+        """Let every `follow` that waits go on; later waits need a new `_news`."""
         self._news.set()
         self._news = asyncio.Event()
 

@@ -25,15 +25,15 @@ from mnistry.training.history import Progress
 
 INTERRUPTED = 130
 TRAIN, RESUME, FINISH = "train", "resume", "finish"
-_PAUSE = 0.1  # seconds between two reports,
-_FIRST_STEPS = 128  # after these steps of the training
-_SECONDS_TO_STOP = 3.0  # seconds after which a stopped training is interrupted, report or not
+_FIRST_STEPS = 128  # of the training: each of these steps is reported
+_PAUSE = 0.1  # seconds between two reports after the first steps
+_SECONDS_TO_STOP = 3.0  # after which a training that was told to stop is interrupted in any case
 
 
 class Reporter:
     """Writes events to a stream at a limited rate, and stops the training if nothing reads them.
 
-    Set `stops` to stop it at the next report: where the whole state is saved.
+    Set `stops` to stop the training at its next report, where its whole state can be saved.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -51,7 +51,7 @@ class Reporter:
             raise KeyboardInterrupt from None
 
     def __call__(self, progress: Progress) -> None:
-        """Report progress: in the first steps, at the end of an epoch, and once in `_PAUSE`."""
+        """Report progress: of the first steps, at each epoch's end, and else once in `_PAUSE`."""
         if self.stops.is_set():
             raise KeyboardInterrupt
         now = time.monotonic()
@@ -104,7 +104,7 @@ def _wait_for_end(stops: threading.Event) -> None:
     sys.stdin.read()
     stops.set()
     time.sleep(_SECONDS_TO_STOP)
-    _thread.interrupt_main()  # it compiles, or a step takes long
+    _thread.interrupt_main()  # no report came: the training compiles, or a step takes long
 
 
 def _work(task: str, experiment: Experiment, path: Path, reporter: Reporter) -> None:

@@ -1,7 +1,7 @@
 /* The studio's HTTP API. An error answer is thrown as an ApiError with the server's own words. */
 
-const BUSY = 503;
-const TRIES = 3;
+const BUSY = 503; // the HTTP status "too many requests at once"
+const TRIES = 3; // how often a request is sent, at most
 
 export class ApiError extends Error {
   constructor({ what, where, expected, remedy }) {

@@ -3,7 +3,7 @@
 import { element, row } from "./dom.js";
 import { count, fixed, percent } from "./pure/format.js";
 
-const PAIRS = 5;
+const PAIRS = 5; // pairs of label and answer that are shown
 
 /** The elements of a scorecard. */
 export function scorecard(scores) {

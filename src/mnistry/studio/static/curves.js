@@ -25,8 +25,8 @@ export function plotBoth(charts, { epochs, log, best, lines }) {
   });
 }
 
-/** Replace the content of an `svg` element by a chart; without lines it shows the `usual` values,
-    and its axis has those that are `always` on it. */
+/** Replace the content of an `svg` element by a chart. Its value axis covers the lines' values and those in
+    `always`; without lines, those in `usual`. */
 function plot(svg, { title, unit, epochs, best, lines, axis, usual, always }) {
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   const { place, marks: marksOf } = AXES[axis];

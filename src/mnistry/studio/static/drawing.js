@@ -4,7 +4,7 @@ import * as strokes from "./pure/strokes.js";
 
 export class Drawing extends EventTarget {
   strokes = [];
-  past = [];
+  past = []; // the strokes before each change, for undo
   open = false; // whether the last stroke can be extended
   reading = null; // what was read in it, with boxes in pad units
   chosen = 0; // which of its digits is shown

@@ -91,7 +91,7 @@ addEventListener("hashchange", () => {
 show();
 studio.refresh().then(() => {
   VIEWS.inside.networkChanged();
-  // Its layout follows the network: it must not change while somebody draws.
+  // The layout of Inside follows the network: it is shown now, so that it does not change while somebody draws.
   if (!byId("view-inside").hidden) VIEWS.inside.shown();
   VIEWS.photo.statusKnown();
   return Promise.all([VIEWS.train.resume(), session.useNetwork()]);

@@ -10,6 +10,8 @@ const STEP = 10; // pad units an arrow key moves the pen; with Shift a fifth
     @param {Drawing} drawing  what is drawn on it
     @param {() => number} width  the pen's width in pad units */
 export function makePad(canvas, drawing, width) {
+  // `pen` is where the keyboard's pen is, `keys` whether it is shown, and `down` whether it draws; `pointer` is the
+  // id of the pointer that began the last stroke.
   const pad = { canvas, drawing, pen: [PAD.width / 2, PAD.height / 2], down: false, keys: false, pointer: null };
 
   canvas.addEventListener("pointerdown", (event) => {

@@ -11,7 +11,7 @@ let page = null; // the page of the form
 let onForm = []; // the four points, in millimetres
 let inScan = []; // the same points in the scan, as shares of its width and height
 let at = 0; // the point that is shown next
-let quarters = 0; // by which the scan is turned
+let quarters = 0; // the quarter turns by which the scan is turned clockwise
 let isWarned = false; // the print was not found: Enter again keeps the placement
 
 /** Show a page and its scan. */
@@ -130,7 +130,7 @@ async function turn() {
   draw();
 }
 
-/** What the person says of the page, to be sent; null if something is missing, and that is said. */
+/** What the person says of the page, to be sent; null if something is missing or wrong, which is then shown. */
 export function said() {
   const serial = byId("serial").value.trim();
   if (!inScan.every(Boolean)) {
@@ -150,7 +150,7 @@ export function said() {
   };
 }
 
-/** That the page is none of the form. */
+/** What is sent if the person says that the page is none of the form's. */
 export function saidForeign() {
   return { name: view.id, page: null };
 }

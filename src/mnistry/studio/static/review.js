@@ -223,7 +223,7 @@ async function showField(name) {
 }
 
 function finish() {
-  clear(); // or Ctrl-Z would take back what was typed last, not the decision
+  clear(); // otherwise Ctrl-Z would take back what was typed last, not the decision
   showProgress();
   byId("look").hidden = byId("place").hidden = true;
   byId("finished").hidden = false;
@@ -270,7 +270,7 @@ function pressed(event) {
   } else if (busy) {
     event.preventDefault(); // what is typed now was not meant for the field that comes
   } else if (key in moves) {
-    if (event.target instanceof HTMLSelectElement) return; // chooses
+    if (event.target instanceof HTMLSelectElement) return; // the key chooses an option
     const text = byId("place").hidden ? typed.value : event.target.value;
     if (text && key !== "ArrowUp" && key !== "ArrowDown") return; // moves within the text
     event.preventDefault();
@@ -278,7 +278,7 @@ function pressed(event) {
   } else if (key === "Escape") {
     clear();
   } else if (event.target instanceof HTMLButtonElement && (key === "Enter" || key === " ")) {
-    // presses the button
+    // left to the browser: the key presses the button
   } else if (key === "Enter") {
     event.preventDefault();
     if (byId("place").hidden) keep();

@@ -8,12 +8,12 @@ import { digitText } from "./pure/reading.js";
 import * as strokes from "./pure/strokes.js";
 import { ink, raster } from "./raster.js";
 
-// Milliseconds from the last point until the drawing is sent to the server. A single stroke that is not yet
-// a digit waits longer: it may be the bar that a 7 begins with.
-const [PAUSE, PAUSE_AFTER_PART] = [15, 300];
+const PAUSE = 15; // milliseconds from the last point until the drawing is sent to the server
+// The same for a single stroke that is not yet a digit: it may be the bar that a 7 begins with.
+const PAUSE_AFTER_PART = 300;
 
 class Session extends Drawing {
-  truth = null;
+  truth = null; // the true value of the chosen digit, if the user has said it
   test = null; // an image of the dataset to show instead of the drawing
 
   #local = null; // {network, threshold}: reads one digit in the page

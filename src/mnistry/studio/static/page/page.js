@@ -17,7 +17,7 @@ const STRONGEST = 6;
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
 
 const { threshold, sentences, ...stored } = JSON.parse(byId("network").textContent);
-// Rather no answer than a wrong one.
+// Null if this browser computes the network's answer wrongly: rather no answer than a wrong one.
 const network = opened(stored);
 byId("wrong").hidden = Boolean(network);
 const layers = (network && denseLayers(network)) ?? [];
@@ -28,7 +28,7 @@ let image = new Uint8Array(784);
 let values = null; // of every operator, for the image; null if nothing is drawn
 let node = 0;
 let own = false; // whether the user has chosen the node
-let detailed = null; // the request to show the way to the answer
+let detailed = null; // the requested animation frame that will show the way to the answer; null if none is
 
 makePad(byId("pad"), drawing, () => Number(byId("pen").value));
 const bars = DIGITS.map(makeBar);
@@ -74,7 +74,7 @@ function best() {
   return data.indexOf(Math.max(...data));
 }
 
-/** That digit; null if it is less probable than the threshold. */
+/** The digit with the largest probability; null if it is less probable than the threshold. */
 function answered() {
   const digit = best();
   return values.get("probabilities").data[digit] >= threshold ? digit : null;
@@ -134,7 +134,7 @@ function sureness() {
 function showNodes() {
   const [layer] = layers;
   const [nodes, inputs] = layer.kernel.shape;
-  const answers = layers.length === 1;
+  const answers = layers.length === 1; // the only layer's nodes are the ten answers
   const outputs = values ? [...values.get(layer.outputs).data] : Array(nodes).fill(0);
   light(byId("grid"), outputs, values ? node : null);
   say("layer", values ? described(layer, nodes, inputs) : "");

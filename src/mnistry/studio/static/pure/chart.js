@@ -16,12 +16,12 @@ export function ticks(low, high, wanted) {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-// On a logarithmic axis: 1, 2 and 5 times each power of ten.
-const LEAST = 1e-4;
+const LEAST = 1e-4; // on a logarithmic axis smaller values are drawn at this place
+// The marks of a logarithmic axis: 1, 2 and 5 times each power of ten.
 const ROUND = [-4, -3, -2, -1, 0, 1, 2].flatMap((power) => [1, 2, 5].map((part) => Number(`${part}e${power}`)));
 
 /** The axes that a chart may have: how values become places, and its marks for a range of values.
-    On the axis "right" shares of 1 are as far apart as their rests on a logarithmic one:
+    The axis "right" is for shares near 1, and logarithmic in the rest, which is 1 minus the share:
     from 90 to 99 % is as far as from 99 to 99.9 %. */
 export const AXES = {
   linear: { place: (value) => value, marks: (low, high) => ticks(low, high, 4) },

@@ -5,12 +5,12 @@ import { bounds, changed, cut, distances, means, resized, weighted } from "./pic
 
 const [SIDE, BOX] = [28, 20];
 const CENTRE = 14; // MNIST's centre of mass, from the middle of the first pixel
-const [THIN, THICK] = [2.08, 2.97]; // MNIST's stroke widths: the quartiles,
-const [THINNEST, THICKEST] = [1.1, 7.8]; // and the range
-const FULLNESS = 0.65;
-const SUPERSAMPLING = 4; // strokes are redrawn at this multiple of the result's resolution,
-const LEAST = 2; // where none may be thinner than this
-const FAINT = 0.06;
+const [THIN, THICK] = [2.08, 2.97]; // the quartiles of MNIST's stroke widths, in pixels
+const [THINNEST, THICKEST] = [1.1, 7.8]; // the range of MNIST's stroke widths
+const FULLNESS = 0.65; // the least mean strength of the ink in MNIST
+const SUPERSAMPLING = 4; // strokes are redrawn at this multiple of the result's resolution
+const LEAST = 2; // the least width of a stroke in pixels of that finer resolution
+const FAINT = 0.06; // weaker ink is ignored
 
 /** Bring a drawing to MNIST's form: 784 numbers from 0 for paper to 255; blank without ink. */
 export function normalise(drawing) {
@@ -30,7 +30,7 @@ export function normalise(drawing) {
   return bytes(isMnists ? centred(form) : redrawn(fine, stroke));
 }
 
-/** How wide strokes are: the mean distance to the edge is a quarter of it. */
+/** How wide strokes are: four times the mean distance of their pixels to the edge. */
 export function strokeWidth(ink) {
   const box = bounds(ink, 0.5);
   if (!box) return 0;
@@ -52,6 +52,7 @@ function asMask(ink) {
 /** Where ink begins and ends, down and across. */
 function extents({ width, height, data }, box) {
   const longer = Math.max(box.width, box.height);
+  // How far from each end the strength is looked for: one of MNIST's pixels. Soft edges of smaller digits are wider.
   const near = Math.max(Math.floor(longer / BOX), longer >= BOX - 1 ? 1 : 2);
   const [down, across] = [new Float32Array(height), new Float32Array(width)];
   for (let row = 0, i = 0; row < height; row += 1) {
@@ -73,6 +74,7 @@ function extent(profile, first, length, near) {
   return [first - 0.5 + crossing(rise), last + 1.5 - crossing(fall)];
 }
 
+/** The interpolated index at which a profile reaches half of its highest value. */
 function crossing(rise) {
   const half = Math.max(...rise.slice(1)) / 2;
   const index = Math.max(1, rise.findIndex((value) => value >= half));
@@ -80,7 +82,8 @@ function crossing(rise) {
   return at > before ? index - Math.min(1, (at - half) / (at - before)) : index - 1;
 }
 
-/** Scale ink so that its longer side covers BOX pixels, with a pixel's margin. */
+/** Scale ink so that its longer side covers BOX pixels, with a pixel's margin. Each new pixel is the mean over a
+    `window`: its own area if edges are sharp, less if they are soft, or the ink would be blurred twice. */
 function reduced(ink, ends) {
   const pixel = Math.max(...ends.map(([start, stop]) => stop - start)) / BOX;
   const window = Math.max(1, Math.min(Math.max(2 * pixel - softness(ink), pixel / 4), pixel));
@@ -105,6 +108,7 @@ function softness({ width, data }) {
   return squares ? sum / squares : 1;
 }
 
+/** Whether the ink's strength and stroke width are within the range of MNIST's images. */
 function mayBeMnists({ data }, stroke) {
   let [sum, squares] = [0, 0];
   for (const strength of data) {
@@ -125,7 +129,7 @@ function boldEnough(ink, box) {
   return [bold, bounds(bold, 0.5) ?? box];
 }
 
-/** Whether strokes are clearly wider than this: by area and edges, quicker than measured. */
+/** Whether strokes are clearly wider than `wide`: estimated from area and edges, which is quicker than measuring. */
 function isBold({ width, data }, wide) {
   let [area, edges] = [0, 0];
   for (let i = 0; i < data.length; i += 1) {

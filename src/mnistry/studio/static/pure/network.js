@@ -23,11 +23,11 @@ export function run({ operators, weights }, image) {
   return values;
 }
 
-const STEPS = new Set(["Cast", "Flatten", "Reshape"]);
+const STEPS = new Set(["Cast", "Flatten", "Reshape"]); // operators that may come before the first dense layer
 const ACTIVATIONS = { Relu: "relu", Sigmoid: "sigmoid", Softmax: "softmax", Tanh: "tanh" };
 
 /** The layers of a network that has dense ones alone, else null.
-    @returns {{name, kernel, bias, sums, outputs, activation}[]}  `sums` and `outputs` name values */
+    @returns {{name, kernel, bias, sums, outputs, activation}[]}  `sums` and `outputs` are names of values of `run` */
 export function denseLayers({ operators, weights }) {
   const layers = [];
   for (const { operator, inputs, output } of operators) {

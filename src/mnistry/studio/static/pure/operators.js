@@ -19,12 +19,13 @@ function together(values, combine) {
 
 /** Sums of products of rows: sums[row, place] = bias[row] + kernel[row] · inputs[place].
     Inputs of 0, such as paper and nodes that do not fire, are left out, and each other input is read
-    once for eight rows. Where there are fewer, what lies beyond the last is not stored. */
+    once for eight rows. With fewer rows than eight, the sums of rows that do not exist fall outside of
+    the array, which does not store them. */
 function products(kernel, inputs, length, bias) {
   const [rows, places] = [kernel.length / length, inputs.length / length];
   const sums = new Float32Array(rows * places);
-  const numbers = new Int32Array(length); // of the inputs that are not 0
-  const values = new Float64Array(length);
+  const numbers = new Int32Array(length); // the indices of the inputs that are not 0
+  const values = new Float64Array(length); // these inputs
   for (let place = 0; place < places; place += 1) {
     let count = 0;
     for (let i = 0; i < length; i += 1) {
@@ -72,7 +73,7 @@ function windows([channels, height, width], [down, across], { strides = [1, 1], 
   return { channels, height, width, down, across, strides, pads, rows, columns };
 }
 
-/** Call `use(row, column, channel, number in the window, place in the image)` for all that is inside the image. */
+/** Call `use(window, channel, number in the window, place in the image)` for all that is inside the image. */
 function walk({ channels, height, width, down, across, strides, pads, rows, columns }, use) {
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1) {

@@ -103,7 +103,7 @@ export function distances({ width, height, data }) {
   const row = width + 2 * border;
   const found = new Int32Array(row * (height + 2 * border)).fill(FAR);
   const place = (x, y) => (y + border) * row + x + border;
-  /** By way of the neighbours before a number, or with sign -1 of those after it. */
+  /** The distance by way of the neighbours above and to the left; with sign -1, of those below and to the right. */
   const nearest = (at, sign) => {
     const [above, beyond] = [at - sign * row, at - 2 * sign * row];
     const straight = Math.min(found[above], found[at - sign]) + STRAIGHT;

@@ -13,8 +13,8 @@ function prefix(name) {
   return name.match(/^\d+(?=\/)/)?.[0] ?? "";
 }
 
-/** One network's layers with a title each: of several in a row with the same shape, as a convolution,
-    its normalization and its activation, the last.
+/** One network's layers, each with a title. Of successive layers with the same shape, such as a convolution,
+    its normalization and its activation, only the last is shown; the ten classes are not.
     @returns {{title, layer}[]} */
 export function stages(layers, member) {
   const own = layers.filter(({ name }) => prefix(name) === member);

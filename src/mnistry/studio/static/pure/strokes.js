@@ -9,7 +9,7 @@ export const PAD = Object.freeze({ width: 640, height: 480 });
 /** Pixels per pad unit of the picture that is read: more would only take longer. */
 export const PIXELS = 0.5;
 
-/** The reading of that picture, with boxes in pad units. */
+/** A reading of the drawing's picture, with its boxes in pad units. */
 export function inPadUnits(reading) {
   const digits = reading.digits.map((digit) => ({ ...digit, box: boundingBox(digit).map((side) => side / PIXELS) }));
   return { ...reading, digits };
@@ -24,9 +24,10 @@ export function toPad(clientX, clientY, box) {
   ];
 }
 
-// In parts of a drawing's height: the width of the widest digit, the largest gap between a digit's strokes
-// one above the other, and the height of a tall stroke, of which a digit has at most one.
-const [WIDEST, GAP, TALL] = [1.2, 1 / 6, 0.75];
+// Three limits in parts of a drawing's height.
+const WIDEST = 1.2; // the width of the widest digit
+const GAP = 1 / 6; // the largest gap between strokes of one digit that lie one above the other
+const TALL = 0.75; // the height of a tall stroke, of which a digit has at most one
 const LEAST_HEIGHT = 40; // of a digit, in pad units
 
 /** Whether strokes are surely one digit: they have its proportions, and none stands beside or far below the others. */

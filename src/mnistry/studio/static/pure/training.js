@@ -31,14 +31,15 @@ export function place({ epoch, step, steps }) {
   return epoch - 1 + step / steps;
 }
 
-// The share of the steps done, and the most epochs, over which the line of the training is a mean.
-const [SHARE, MOST] = [0.2, 0.5];
+const SHARE = 0.2; // the line of the training is a mean over this share of the steps done, the last ones
+const MOST = 0.5; // the most epochs that this mean covers
 
 /** The training's line: means over the last steps, more of them the more are done.
     @param {{x, epoch, loss, accuracy}[]} points  running means since each epoch's beginning
     @returns {[number, number][]}  epochs done, in the middle of those steps, and the mean */
 export function curve(points, name) {
-  const sums = [{ x: 0, sum: 0 }]; // of the whole training so far: a running mean times its epoch's part
+  // Up to each x, the sum of the training so far: of each epoch, its running mean times the part of it that is done.
+  const sums = [{ x: 0, sum: 0 }];
   let before = { x: 0, sum: 0 };
   points.forEach(({ x, epoch, [name]: mean }, i) => {
     const last = sums[sums.length - 1];
@@ -54,8 +55,8 @@ export function curve(points, name) {
   });
 }
 
-/** The epochs with both losses, and since when the network overfits: the epoch with the lowest
-    validation loss, if that has risen for two epochs or more while the training loss fell; else null. */
+/** Whether the network overfits: {best, last}, the epoch with the lowest validation loss and the last epoch, if the
+    validation loss was higher in two epochs or more since, and the training loss is lower than then; else null. */
 export function overfitting(finished) {
   const epochs = finished.filter(({ val_loss: loss }) => typeof loss === "number");
   if (!epochs.length) return null;

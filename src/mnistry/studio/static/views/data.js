@@ -6,7 +6,7 @@ import { ink, wantsBlack } from "../pure/colours.js";
 import { chance, count, plural } from "../pure/format.js";
 import { session } from "../session.js";
 
-const PAGE = 100;
+const PAGE = 100; // images shown at once
 
 let studio;
 let offset = 0;

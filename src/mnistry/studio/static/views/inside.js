@@ -74,7 +74,7 @@ export function shown() {
   }
 }
 
-/** Called when the network in use is known or another: begin with it if it is dense, else with the classic one. */
+/** Called when the network in use becomes known or changes: show it if it is dense, else the classic one. */
 export function networkChanged() {
   byId("inside-which").value = studio.status.network.dense ? "chosen" : "classic";
   forget();

@@ -13,10 +13,11 @@ import * as tables from "./table.js";
 import * as teach from "./teach.js";
 
 const THUMB = 96; // pixels of a thumbnail's longer side
-const CROP = [220, 44]; // the most pixels of a number's picture
+const CROP = [220, 44]; // the largest width and height of a number's picture, in pixels
 
 let studio;
-let pictures = []; // {name, file, page, several, bitmap, size, numbers, error}
+// {name, file, page, several, bitmap, size, numbers, error}: a page of a file, which has `several` pages or one.
+let pictures = [];
 let shown = null; // one of them
 let held = null; // the index of the number that is being corrected
 
@@ -88,17 +89,17 @@ function allExamples() {
 async function take(files) {
   if (!files.length) return;
   studio.calm();
-  let first = true;
+  const taken = [];
   for (const [i, file] of files.entries()) {
     byId("photo-said").textContent = files.length > 1 ? `Reading ${i + 1} of ${files.length} …` : "Reading …";
     const found = await pagesOf(file);
     pictures = [...pictures, ...found];
-    if (first) open(found[0]);
-    first = false;
+    if (!taken.length) open(found[0]);
+    taken.push(...found);
     showStrip();
   }
   showAll();
-  const [failed, ...more] = pictures.slice(-files.length).filter(({ error }) => error);
+  const [failed, ...more] = taken.filter(({ error }) => error);
   if (failed) {
     const rest = more.length ? ` (and ${plural(more.length, "other picture")})` : "";
     studio.report(new api.ApiError({ what: `${failed.name}${rest}: ${failed.error.message}` }));

@@ -9,6 +9,7 @@ import { duration, fixed, percent } from "../pure/format.js";
 import * as training from "../pure/training.js";
 import { actions, remove, use } from "../runs.js";
 
+// The form's fields whose values are words; those of the others are numbers.
 const WORDS = ["recipe", "data", "network", "activation", "optimizer"];
 const ENDS = { done: "Done.", interrupted: "Stopped; what was trained is kept." };
 const STARTING = "Starting: loading Keras and compiling the network …";
@@ -78,7 +79,7 @@ function showFixed() {
   for (const field of [units, depth, activation]) field.disabled = network.value !== "dense";
 }
 
-/** The fields' values, but those that are the recipe's. */
+/** The fields' values, without those that equal the recipe's. */
 function settings() {
   const given = {};
   const { name: _, ...own } = recipes.find((one) => one.name === byId("train-form").elements.recipe.value) ?? {};
