@@ -78,6 +78,24 @@ def test_a_datasets_mistakes_are_shown_surest_first_in_any_size(open_view):
     assert sureness == sorted(sureness, reverse=True)
 
 
+def test_runs_that_cannot_be_read_stay_counted_when_a_row_is_opened(open_view):
+    page = open_view("draw")
+
+    def with_a_broken_one(route):
+        found = route.fetch().json()
+        error = {"what": "damaged", "where": "run", "expected": None, "remedy": None}
+        route.fulfill(json={**found, "broken": [error]})
+
+    page.route("**/api/runs", with_a_broken_one)
+    page.get_by_role("navigation").get_by_role("link", name="Runs").click()
+    expect(page.locator("#runs-said")).to_contain_text("1 more could not be read")
+    page.get_by_role("button", name="More about small").click()
+    expect(page.get_by_role("button", name="More about small")).to_have_attribute(
+        "aria-expanded", "true"
+    )
+    expect(page.locator("#runs-said")).to_contain_text("1 more could not be read")
+
+
 def test_the_colour_scheme_is_kept_after_a_reload(open_view):
     page = open_view("draw")
     page.get_by_label("Colour scheme").select_option("dark")

@@ -158,6 +158,8 @@ def test_curves_start_at_epoch_1_and_show_validation_if_there_is_one():
     loss, accuracy = plots.curves(HISTORY).axes
     assert [line.get_xydata().tolist() for line in loss.lines] == [[[1, 0.3], [2, 0.1]]]
     assert [line.get_xydata().tolist() for line in accuracy.lines] == [[[1, 0.9], [2, 0.97]]]
+    assert loss.get_ylabel() == "cross-entropy (nats)"
+    assert plots.curves(HISTORY, "mean_squared_error").axes[0].get_ylabel() == "mean squared error"
     both = plots.curves({**HISTORY, "val_loss": [0.2, 0.15], "val_accuracy": [0.95, 0.96]})
     assert [len(axes.lines) for axes in both.axes] == [2, 2]
 

@@ -111,6 +111,12 @@ def test_the_figure_names_the_other_images(sections):
     assert "images of mine (nats)" in drawn(sections, others=others).axes[1].get_title()
 
 
+def test_a_squared_error_is_not_in_nats(sections):
+    part = next(p for s in sections for p in s.parts if isinstance(p, narrative.Drawing))
+    figure = page.loss_figure(dataclasses.replace(part.step, loss="mean_squared_error"))
+    assert figure.axes[0].get_title() == "The loss of this image"
+
+
 def test_text_from_elsewhere_is_escaped():
     evil = "<script>alert('1')</script> & \"x\""
     table = Table((evil, evil), ((evil, evil),), (0.5,))

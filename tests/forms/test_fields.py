@@ -219,6 +219,13 @@ def test_paper_without_boxes_is_refused(tmp_path: Path) -> None:
         fields.find(blank)
 
 
+def test_fields_after_many_links_are_found(tmp_path: Path) -> None:
+    blank = tmp_path / "blank.pdf"
+    links = ["<</Type/Annot/Subtype/Link/Rect[9 9 30 30]>>"] * 2100
+    blank.write_bytes(pdf_of(*links, *FIELDS[:1]))
+    assert [field.name for field in fields.find(blank).fields] == ["station_no"]
+
+
 def test_a_pdf_with_too_many_fields_is_refused(tmp_path: Path) -> None:
     blank = tmp_path / "blank.pdf"
     blank.write_bytes(pdf_of(*[widget("Tx", 9, 30, 30, 9, f"/T(f{n})") for n in range(2001)]))

@@ -42,7 +42,7 @@ def draw(run: "Run", dataset: "Dataset") -> list[Path]:
     figures: dict[str, Figure] = {}
     if run.recipe is not None:
         epochs = run.epochs()
-        figures["curves"] = plots.curves(history.curves(epochs))
+        figures["curves"] = plots.curves(history.curves(epochs), run.recipe.loss)
         figures["ledger"] = plots.ledger(Ledger.of(epochs, run.scores(), run.recipe.loss))
     if dataset.test is not None and dataset.test.labels is not None:
         card = scoring.score_run(run, dataset.test)

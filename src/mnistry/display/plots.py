@@ -35,6 +35,13 @@ _DPI = 150
 # From the colour-blind safe set of M. Okabe and K. Ito, "Color Universal Design", 2008.
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
 _BITS = "bits per image, logarithmic"
+# A loss of the recipes, by its name in Keras, and its unit.
+_LOSSES = {
+    "binary_crossentropy": "binary cross-entropy (nats)",
+    "categorical_crossentropy": "cross-entropy (nats)",
+    "mean_squared_error": "mean squared error",
+    "sparse_categorical_crossentropy": "cross-entropy (nats)",
+}
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -76,7 +83,9 @@ def digits(
     return _tiles([images[i] for i in indices], captions, min(5, len(captions)))
 
 
-def curves(history: Mapping[str, Sequence[float]]) -> Figure:
+def curves(
+    history: Mapping[str, Sequence[float]], loss: str = "categorical_crossentropy"
+) -> Figure:
     """Draw loss and accuracy by epoch, for training and validation images.
 
     Parameters
@@ -84,6 +93,8 @@ def curves(history: Mapping[str, Sequence[float]]) -> Figure:
     history
         One number for each epoch under ``"loss"`` and ``"accuracy"`` and, if there are validation
         images, under ``"val_loss"`` and ``"val_accuracy"``.
+    loss
+        The loss that was trained with, by its name in Keras.
     """
     figure = _figure(9, 3.8)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -91,7 +102,7 @@ def curves(history: Mapping[str, Sequence[float]]) -> Figure:
         axes.set(title=name.capitalize())
         axes.legend()
     loss_axes, accuracy_axes = figure.axes
-    loss_axes.set_ylabel("cross-entropy (nats)")
+    loss_axes.set_ylabel(_LOSSES.get(loss, loss))
     accuracy_axes.set_ylabel("images answered correctly")
     accuracy_axes.yaxis.set_major_formatter(_percent_ticks())
     return figure

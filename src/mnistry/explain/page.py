@@ -65,7 +65,8 @@ def loss_figure(step: LearningStep, others: str = "other images") -> Figure:
         (0, step.before), slope=step.slope, color=_ORANGE, ls="--", label="predicted by the slope"
     )
     upper.plot([0, 1], [step.before, step.after], "o", color=_BLUE, clip_on=False, zorder=3)
-    upper.set(title="The loss of this image (nats)", ylim=(0, 1.05 * float(curve.own.max()) or 1))
+    unit = "" if step.loss == "mean_squared_error" else " (nats)"
+    upper.set(title=f"The loss of this image{unit}", ylim=(0, 1.05 * float(curve.own.max()) or 1))
     upper.legend(frameon=False)
     if curve.others is not None:
         start, least = float(curve.others[0]), int(curve.others.argmin())
@@ -74,7 +75,7 @@ def loss_figure(step: LearningStep, others: str = "other images") -> Figure:
         lower[0].plot(curve.factors[least], lowest, "o", color=_BLUE, zorder=3)
         lower[0].axhline(start, color=_TEXT, lw=0.8, ls=":")
         lower[0].set(
-            title=f"The mean loss of {step.others:,} {others} (nats)",
+            title=f"The mean loss of {step.others:,} {others}{unit}",
             ylim=(min(0.9 * start, 0.95 * lowest), 1.55 * start or 1),
         )
     label = "times the step"

@@ -79,15 +79,15 @@ class _Pdf:
         found: list[dict[str, Any]] = []
         for number in range(len(self._document)):
             page = self._document[number]
-            for index in range(min(pdfium.FPDFPage_GetAnnotCount(page.raw), _MOST_FIELDS)):
+            for index in range(pdfium.FPDFPage_GetAnnotCount(page.raw)):
                 annotation = pdfium.FPDFPage_GetAnnot(page.raw, index)
                 field = _field(self._document.formenv.raw, page, annotation)
                 pdfium.FPDFPage_CloseAnnot(annotation)
                 if field is not None:
                     found.append({"page": number + 1, **field})
+                if len(found) > _MOST_FIELDS:
+                    raise _RefusedError(f"more than {_MOST_FIELDS:,} form fields")
             page.close()
-            if len(found) >= _MOST_FIELDS:
-                raise _RefusedError(f"more than {_MOST_FIELDS:,} form fields")
         return found
 
 

@@ -16,7 +16,7 @@ const EDGE = { left: 64, right: 14, top: 30, bottom: 40 };
 export function plotBoth(charts, { epochs, log, best, lines }) {
   const of = (name) => lines.map((line) => ({ ...line, points: line[name] }));
   plot(charts.loss, {
-    title: "loss, nats", unit: (value) => (value && value < 0.01 ? String(value) : fixed(value, 2)), epochs, best, lines: of("loss"),
+    title: "loss", unit: (value) => (value && value < 0.01 ? String(value) : fixed(value, 2)), epochs, best, lines: of("loss"),
     axis: log ? "log" : "linear", usual: log ? [0.05, 2] : [0, 0.5], always: log ? [] : [0],
   });
   plot(charts.accuracy, {

@@ -10,6 +10,7 @@ const FIRST = "the network at the start";
 
 let studio;
 let runs = [];
+let broken = []; // what could not be read
 const compared = { a: null, b: null };
 let open = null; // the name of the run whose buttons are shown
 let round = 0;
@@ -40,8 +41,8 @@ export async function compareWith(name) {
   else byId("runs-said").textContent = "There is no other run yet that it could be compared with.";
 }
 
-function show({ runs: found, broken }) {
-  runs = found;
+function show(found) {
+  ({ runs, broken } = found);
   const said = runs.length
     ? `${plural(runs.length, "run")}. Choose A and B to compare two runs. “use” chooses the network for all pages.`
     : "No runs yet: train a network first.";
@@ -144,7 +145,7 @@ function more({ name }) {
   const button = element("button", { type: "button", "aria-expanded": String(name === open), "aria-label": `More about ${name}` }, "…");
   button.addEventListener("click", () => {
     open = name === open ? null : name;
-    show({ runs, broken: [] });
+    show({ runs, broken });
     [...byId("runs-table").querySelectorAll("[aria-expanded]")].find((one) => one.ariaLabel === button.ariaLabel).focus();
   });
   cell.append(button);
