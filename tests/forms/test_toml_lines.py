@@ -51,6 +51,12 @@ def test_a_value_is_found_on_its_line(path, line) -> None:
     assert toml_lines.Lines(TEXT.replace("\n", "\r\n"), "").of(path) == line
 
 
+def test_a_number_with_an_exponent_that_no_decimal_has_is_refused_with_its_line() -> None:
+    text = f"a = 1\nb = 1e{'9' * 20}\nc = 2"
+    with pytest.raises(DataError, match=r"F, line 2: the number 1e9+ has an exponent"):
+        toml_lines.parse(text, "F")
+
+
 def test_tables_under_tables_are_counted() -> None:
     lines = toml_lines.Lines("[[a]]\n[[a.b]]\n[[a.b]]\nc = 1\n[[a]]\n[[a.b]]\nc = 2\nd.e = 3", "")
     assert [lines.of(("a", 0, "b", 1, "c")), lines.of(("a", 1, "b", 0, "c"))] == [4, 7]

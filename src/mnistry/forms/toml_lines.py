@@ -8,7 +8,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from mnistry.errors import DataError
@@ -40,12 +40,26 @@ def parse(text: str, where: str) -> dict[str, Any]:
     Traceback (most recent call last):
     mnistry.errors.DataError: FORM.toml, line 1: not TOML: invalid value; ...
     """
+    numbers: list[str] = []
+
+    def decimal(number: str) -> Decimal:
+        numbers.append(number)
+        return Decimal(number)
+
     try:
-        return tomllib.loads(text, parse_float=Decimal)
+        return tomllib.loads(text, parse_float=decimal)
+    except InvalidOperation:
+        number = numbers[-1]
+        line = 1 + text.count("\n", 0, text.find(number))
+        raise DataError(
+            f"the number {number} has an exponent that is out of range",
+            where=f"{where}, line {line}",
+            remedy="write a number that can stand in a box",
+        ) from None
     except (ValueError, RecursionError) as error:  # ValueError: a number of 5000 digits too
         message = str(error)
         place = _PLACE.search(message)
-        line = place[1] if place and place[1] else text.count("\n") + 1
+        line = int(place[1]) if place and place[1] else text.count("\n") + 1
         what = message[: place.start()] if place else message
         raise DataError(
             f"not TOML: {what[:1].lower()}{what[1:]}",
