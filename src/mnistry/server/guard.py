@@ -11,10 +11,9 @@ import ipaddress
 import os
 import secrets
 import socket
-from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
@@ -23,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mnistry.errors import UsageError, printable
 from mnistry.server.errors import ApiError
 
-COOKIE = "mnistry"
+_COOKIE = "mnistry"
 # These paths say whether the server is up, to anyone and without a token.
 HEALTH = frozenset({"/healthz", "/readyz"})
 
@@ -267,7 +266,7 @@ class Guard:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
             return None
-        if self._is_token(_cookie(headers)):
+        if any(map(self._is_token, _cookies(headers))):
             return None
         root = self._access.root_path
         if scope["path"] == "/" and scope["method"] == "GET":
@@ -275,8 +274,8 @@ class Guard:
             if self._is_token(given):
                 response = RedirectResponse(f"{root}/", 303)
                 response.set_cookie(
-                    COOKIE,
-                    given,
+                    _cookie_name(headers),
+                    quote(given, safe=""),
                     path=root or "/",
                     secure=scope["scheme"] == "https",
                     httponly=True,
@@ -296,12 +295,19 @@ class Guard:
         return hmac.compare_digest(given.encode(), (self._access.token or "").encode())
 
 
-def _cookie(headers: Headers) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return "" if found is None else found.value
+def _cookie_name(headers: Headers) -> str:
+    """Return the name of this server's cookie: browsers keep one host's cookies for all ports."""
+    port = urlsplit(f"//{headers['host']}").port
+    return _COOKIE if port is None else f"{_COOKIE}-{port}"
+
+
+def _cookies(headers: Headers) -> Iterator[str]:
+    """Yield the tokens in cookies, whatever cookies other programs of this host have set."""
+    name = _cookie_name(headers)
+    for cookie in ";".join(headers.getlist("cookie")).split(";"):
+        key, _, value = cookie.strip().partition("=")
+        if key == name:
+            yield unquote(value)
 
 
 def _without_port(host: str) -> str:
