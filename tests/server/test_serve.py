@@ -1,5 +1,6 @@
 import asyncio
 import json
+import signal
 import socket
 import threading
 from urllib.parse import urlsplit
@@ -96,6 +97,25 @@ def test_what_is_not_http_is_refused_in_words_and_nothing_is_logged(
     error = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
     assert error["what"] and error["expected"] and error["remedy"]
     assert not caplog.records
+
+
+def test_ctrl_c_at_the_moment_the_address_is_printed_ends_the_server_in_order(
+    work: InProcess,
+) -> None:
+    ended = []
+
+    async def on_shutdown() -> None:
+        ended.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        server_loop.serve(
+            create(work),
+            Access(),
+            0,
+            on_ready=lambda _: signal.raise_signal(signal.SIGINT),
+            on_shutdown=on_shutdown,
+        )
+    assert ended
 
 
 def test_a_port_in_use_is_an_error(work: InProcess) -> None:
