@@ -214,3 +214,31 @@ def test_fault_133_a_forwarded_header_is_believed_from_a_named_proxy_alone() -> 
                               (("10.0.0.1",), "127.0.0.1 http")):  # fmt: skip
         with serve(who, proxies=proxies) as address:
             assert httpx2.get(address, headers=said).text == expected
+
+
+def test_the_root_path_without_its_slash_leads_to_the_page(work: InProcess) -> None:
+    # The page names its script and its picture relative to its address.
+    access = Access("127.0.0.1", "t", root_path="/digits")
+    client = TestClient(create(work, access), base_url="http://127.0.0.1")
+    bearer = {"Authorization": "Bearer t"}
+    answer = client.get("/digits", headers=bearer, follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (307, "/digits/")
+    assert client.get("/digits", headers={"Host": "evil.example"}).status_code == 400
+    assert client.get("/digits").status_code == 401
+    assert client.get("/digits?token=t", follow_redirects=False).headers["Location"] == "/digits/"
+
+
+@pytest.mark.parametrize(
+    "path", ["https://example.org/digits", "/a b", "/a?b", "/a#b", "/ü", "C:/digits", "/a/../b"]
+)
+def test_a_root_path_that_is_no_path_is_a_usage_error(path: str) -> None:
+    with pytest.raises(UsageError, match="not a path") as caught:
+        Access.listening_on("127.0.0.1", root_path=path)
+    assert caught.value.remedy == "--root-path /digits"
+
+
+@pytest.mark.parametrize(
+    ("given", "path"), [("", ""), ("/", ""), ("digits/", "/digits"), ("/a/B-1.x_~", "/a/B-1.x_~")]
+)
+def test_a_root_path_has_a_slash_before_it_and_none_behind(given: str, path: str) -> None:
+    assert Access.listening_on("127.0.0.1", root_path=given).root_path == path

@@ -9,6 +9,7 @@ import dataclasses
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 import socket
 from collections.abc import Iterable, Iterator
@@ -91,6 +92,7 @@ class Access:
         origins: Iterable[str] = (),
         *,
         always: bool = False,
+        root_path: str = "",
         **settings: Any,
     ) -> Self:
         """Return the access for a server.
@@ -101,7 +103,7 @@ class Access:
         Raises
         ------
         UsageError
-            If a name or an origin is malformed, or the token is too short.
+            If a name, an origin or the root path is malformed, or the token is too short.
         """
         known = frozenset(_name(name) for name in names)
         sites = frozenset(_origin(origin) for origin in origins)
@@ -115,7 +117,7 @@ class Access:
                     expected=f"{_LEAST_TOKEN} characters or more",
                     remedy="choose one at random: openssl rand -hex 32",
                 )
-        return cls(host, token, known, sites, **settings)
+        return cls(host, token, known, sites, _root_path(root_path), **settings)
 
     def is_own_name(self, name: str) -> bool:
         """Return whether a request's ``Host``, without its port, is a name of this server.
@@ -177,6 +179,16 @@ def _origin(text: str) -> str:
     return parts.geturl()
 
 
+def _root_path(text: str) -> str:
+    parts = text.strip("/").split("/")
+    if parts == [""]:
+        return ""
+    if not all(re.fullmatch(r"[\w.~-]*[\w~-][\w.~-]*", part, re.ASCII) for part in parts):
+        expected = "letters without accents, digits, - . _ ~, and / between them"
+        raise UsageError("not a path", where=text, expected=expected, remedy="--root-path /digits")
+    return "/" + "/".join(parts)
+
+
 class Guard:
     """Middleware that refuses foreign requests, and adds the security headers.
 
@@ -211,6 +223,8 @@ class Guard:
 
         try:
             early = self._check(scope, headers, origin)
+            if early is None and root and path == root:
+                early = RedirectResponse(f"{root}/")
         except ApiError as error:
             early = error.response()
         await (early or self._app)(scope, receive, send_with_headers)
