@@ -27,7 +27,8 @@ _BACKLOG = 128  # connections that may wait to be accepted
 _MAX_PORT = 65_535
 _NOT_HTTP = Error(
     "not an HTTP/1.1 request",
-    expected="a request without encryption, which a proxy can add",
+    expected="without encryption, which a proxy can add; an address in ASCII; Host, and for a body "
+    f"Content-Length or chunked; at most {_HEAD_BYTES:,} bytes of headers",
     remedy="use http:// and an HTTP library",
 ).to_json()
 
