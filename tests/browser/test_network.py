@@ -16,6 +16,7 @@ import mnistry
 from mnistry.errors import ModelError
 from mnistry.inference import onnx_session
 from mnistry.networks import javascript, onnx_graph, onnx_wrap
+from mnistry.networks.form import InputFormat, Trial
 from mnistry.networks.two_views import TeachableOnnx
 from mnistry.reading.built_in import SHIPPED
 from mnistry.training.teach import Bend
@@ -99,12 +100,42 @@ def every_layer() -> object:
     return keras.Model(inputs, layers.Dense(10, "softmax")(values))
 
 
+def adopted() -> bytes:
+    """Return a network as PyTorch exports one, channel first and with logits, adopted."""
+    random = np.random.default_rng(0)
+    sizes = {"k": (6, 1, 5, 5), "b": (6,), "kernel": (10, 864), "bias": (10,)}
+    weights = {name: random.normal(0, 0.1, size).astype("f4") for name, size in sizes.items()}
+    nodes = [
+        helper.make_node("Conv", ["x", "k", "b"], ["sums"], kernel_shape=[5, 5]),
+        helper.make_node("Relu", ["sums"], ["positive"]),
+        helper.make_node("MaxPool", ["positive"], ["less"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Constant", [], ["flat shape"], value_ints=[-1, 864]),
+        helper.make_node("Reshape", ["less", "flat shape"], ["flat"]),
+        helper.make_node("Identity", ["flat"], ["dropped"]),  # a dropout that was trained
+        helper.make_node("Gemm", ["dropped", "kernel", "bias"], ["y"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1, 28, 28])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 10])],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
+    )
+    opset = [helper.make_opsetid("", onnx_wrap.OPSET)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=onnx_wrap.IR_VERSION)
+    given = InputFormat("mean 0, deviation 1", inverted=True, transposed=False, shape=(1, 28, 28))
+    trial = Trial(given, "y", "scores", count=0, accuracy=0.0, loss=0.0)
+    return onnx_wrap.wrap(model, "x", trial, np.dtype(np.float32), None)
+
+
 @pytest.mark.parametrize(
-    "network", ["linear", "dense", "convnet", "strided", "taught", "every layer"]
+    "network", ["linear", "dense", "convnet", "strided", "taught", "adopted", "every layer"]
 )
 def test_javascript_answers_as_onnx_runtime_does(network: str, images: NDArray[np.uint8]) -> None:
     if network == "every layer":
         content = exported(every_layer())
+    elif network == "adopted":
+        content = adopted()
     elif network == "taught":
         content = taught(exported(mnistry.build("dense", units=40)))
     else:

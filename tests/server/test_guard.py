@@ -90,6 +90,35 @@ def test_the_printed_address_sets_a_cookie_and_redirects_without_the_token(
     assert remote.get("/openapi.json").status_code == 200
 
 
+def test_the_token_is_found_among_other_programs_cookies(remote: TestClient) -> None:
+    # Browsers send one host's cookies to all of its ports. Names with spaces, and values such as
+    # JSON, are outside of the cookies' grammar, but other programs set them.
+    own = remote.get("/?token=secret-token", follow_redirects=False).headers["Set-Cookie"]
+    name, value = own.split(";")[0].split("=")
+    for other in ("a b=3", 'seen={"x": 1, "y": [2]}', f"{name}=of-a-server-at-another-path"):
+        for cookies in (f"{other}; {name}={value}", f"{name}={value}; {other}"):
+            assert remote.get("/openapi.json", headers={"Cookie": cookies}).status_code == 200
+
+
+def test_pages_of_servers_on_two_ports_of_one_machine_work_at_once(work: InProcess) -> None:
+    clients, cookies = [], httpx2.Cookies()
+    for port, token in ((8001, "first-token"), (8002, "second-token")):
+        app = create(work, Access("127.0.0.1", token))
+        clients.append(TestClient(app, base_url=f"http://127.0.0.1:{port}"))
+        opened = clients[-1].get(f"/?token={token}", follow_redirects=False)
+        cookies.update(opened.cookies)
+    for client in clients:
+        client.cookies = cookies
+        assert client.get("/openapi.json").status_code == 200
+
+
+def test_a_token_of_any_printable_characters_opens_the_page(work: InProcess) -> None:
+    token = "".join(map(chr, range(32, 127)))
+    client = TestClient(create(work, Access("127.0.0.1", token)), base_url="http://127.0.0.1")
+    assert client.get("/", params={"token": token}).status_code == 200
+    assert client.get("/openapi.json").status_code == 200
+
+
 def test_an_unknown_name_is_refused_beyond_loopback_too(remote: TestClient) -> None:
     headers = {"Host": "evil.example", "Authorization": "Bearer secret-token"}
     assert remote.get("/openapi.json", headers=headers).status_code == 400
@@ -185,3 +214,31 @@ def test_fault_133_a_forwarded_header_is_believed_from_a_named_proxy_alone() -> 
                               (("10.0.0.1",), "127.0.0.1 http")):  # fmt: skip
         with serve(who, proxies=proxies) as address:
             assert httpx2.get(address, headers=said).text == expected
+
+
+def test_the_root_path_without_its_slash_leads_to_the_page(work: InProcess) -> None:
+    # The page names its script and its picture relative to its address.
+    access = Access("127.0.0.1", "t", root_path="/digits")
+    client = TestClient(create(work, access), base_url="http://127.0.0.1")
+    bearer = {"Authorization": "Bearer t"}
+    answer = client.get("/digits", headers=bearer, follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (307, "/digits/")
+    assert client.get("/digits", headers={"Host": "evil.example"}).status_code == 400
+    assert client.get("/digits").status_code == 401
+    assert client.get("/digits?token=t", follow_redirects=False).headers["Location"] == "/digits/"
+
+
+@pytest.mark.parametrize(
+    "path", ["https://example.org/digits", "/a b", "/a?b", "/a#b", "/ü", "C:/digits", "/a/../b"]
+)
+def test_a_root_path_that_is_no_path_is_a_usage_error(path: str) -> None:
+    with pytest.raises(UsageError, match="not a path") as caught:
+        Access.listening_on("127.0.0.1", root_path=path)
+    assert caught.value.remedy == "--root-path /digits"
+
+
+@pytest.mark.parametrize(
+    ("given", "path"), [("", ""), ("/", ""), ("digits/", "/digits"), ("/a/B-1.x_~", "/a/B-1.x_~")]
+)
+def test_a_root_path_has_a_slash_before_it_and_none_behind(given: str, path: str) -> None:
+    assert Access.listening_on("127.0.0.1", root_path=given).root_path == path

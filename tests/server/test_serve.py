@@ -1,5 +1,6 @@
 import asyncio
 import json
+import signal
 import socket
 import threading
 from urllib.parse import urlsplit
@@ -85,17 +86,48 @@ def test_a_request_under_way_is_not_cut_off_by_the_limit_on_its_headers(
         assert [client.get("/").status_code for _ in range(2)] == [204, 204]
 
 
-@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET / HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01", "without encryption"),
+        (b"GET / HTTP/1.1", "Host"),
+        (b"GET /?token=\xc3\xa9 HTTP/1.1\r\nHost: 127.0.0.1", "an address in ASCII"),
+        (
+            b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip",
+            "Content-Length or chunked",
+        ),
+    ],
+)
 def test_what_is_not_http_is_refused_in_words_and_nothing_is_logged(
-    sent: bytes, served: httpx2.Client, caplog: pytest.LogCaptureFixture
+    sent: bytes, expected: str, served: httpx2.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     with connect(str(served.base_url)) as connection:
         connection.sendall(sent + b"\r\n\r\n")
         answer = connection.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400 ")
     error = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
-    assert error["what"] and error["expected"] and error["remedy"]
+    assert error["what"] and error["remedy"]
+    assert expected in error["expected"]
     assert not caplog.records
+
+
+def test_ctrl_c_at_the_moment_the_address_is_printed_ends_the_server_in_order(
+    work: InProcess,
+) -> None:
+    ended = []
+
+    async def on_shutdown() -> None:
+        ended.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        server_loop.serve(
+            create(work),
+            Access(),
+            0,
+            on_ready=lambda _: signal.raise_signal(signal.SIGINT),
+            on_shutdown=on_shutdown,
+        )
+    assert ended
 
 
 def test_a_port_in_use_is_an_error(work: InProcess) -> None:

@@ -199,6 +199,8 @@ def test_case_86_a_network_replaced_under_load_loses_no_answer(
 
 def test_a_studio_starts_with_a_file_or_a_run(runs: Path) -> None:
     assert Network.from_path(runs / "small").info.name == "small"
+    assert Network.from_path(runs / "small", runs.parent).info.run is None
+    assert Network.from_path(str(runs / "small"), runs).info.run == "small"  # it is on page Runs
     assert Network.from_path(str(runs / "small" / "model.onnx")).info.name == GIVEN_NAME
     with pytest.raises(ModelError):
         Network.from_path(runs / "none")

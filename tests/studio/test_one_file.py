@@ -54,6 +54,16 @@ def test_the_scorecard_the_data_and_the_licence_are_on_it(page: str, finished_ru
     assert str(finished_run.path) not in page
 
 
+def test_a_name_from_right_to_left_does_not_turn_the_numbers_beside_it(finished_run: Run) -> None:
+    # Without isolation the bracket and the 95 behind the name stand on its left.
+    data = dataclasses.replace(finished_run.data, name="ספרות", licence="\u202eאבג")
+    page = one_file.of_run(
+        dataclasses.replace(finished_run, data=data), mnistry.load("sample")
+    ).page
+    assert page.count("images of \u2068ספרות\u2069 (95 % interval") == 2
+    assert "<dd>\u2068ספרות\u2069; licence: \u2068\u202eאבג\u2069</dd>" in page
+
+
 def test_what_a_file_says_cannot_end_the_script_or_add_markup(finished_run: Run) -> None:
     data = dataclasses.replace(finished_run.data, licence="<script>alert(1)</script>")
     run = dataclasses.replace(finished_run, data=data)

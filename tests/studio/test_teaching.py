@@ -1,7 +1,9 @@
 """The network in use is taught from corrected digits."""
 
 import base64
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,10 @@ from fastapi.testclient import TestClient
 
 import mnistry
 from mnistry.runs import teaching as lessons
-from mnistry.studio import app, schemas, teaching
-from mnistry.studio.app import Studio
+from mnistry.server.errors import ApiError
+from mnistry.studio import schemas, teaching
+from mnistry.studio.app import Studio, create
+from mnistry.studio.network import Network
 
 
 def examples(count: int) -> list[dict[str, object]]:
@@ -70,8 +74,8 @@ def test_a_taught_networks_start_is_taught_again(studio: Studio, monkeypatch) ->
     run = studio.archive.find("small")
 
     def taught(start: str) -> None:
-        record = lessons.Teaching(start, "", "", 5, 1, 0, 0, 0.5, 0.5)
-        found = {"small": run, "hand": app.dataclasses.replace(run, recipe=None, taught=record)}
+        record = lessons.Teaching(start, run.digests["model.onnx"], "", 5, 1, 0, 0, 0.5, 0.5)
+        found = {"small": run, "hand": dataclasses.replace(run, recipe=None, taught=record)}
         monkeypatch.setattr(studio.archive, "find", found.get)
 
     studio.network = studio.network.renamed("hand")
@@ -79,3 +83,34 @@ def test_a_taught_networks_start_is_taught_again(studio: Studio, monkeypatch) ->
     assert studio.to_teach() == run
     taught(lessons.BUILT_IN)
     assert studio.to_teach() is None
+
+
+def test_a_network_that_is_no_run_of_the_studios_is_not_taught(
+    shipped: Network, runs: Path
+) -> None:
+    studio = Studio(Network.from_path(runs / "small"), runs.parent)
+    with pytest.raises(ApiError) as caught:
+        studio.to_teach()
+    assert caught.value.error.what == "the network in use is not one of the runs"
+    studio = Studio(Network.from_path(runs / "small", runs), runs)
+    assert studio.to_teach().path == runs / "small"
+
+
+def test_a_run_that_is_renamed_stays_the_one_that_the_studio_started_with(runs: Path) -> None:
+    studio = Studio(Network.from_path(runs / "small", runs), runs)
+    with TestClient(create(studio), base_url="http://127.0.0.1:8000") as client:
+        assert client.patch("/api/runs/small", json={"name": "new"}).status_code == 200
+        assert client.put("/api/network", json={"run": None}).json()["run"] == "new"
+
+
+def test_a_start_is_found_by_its_content(studio: Studio, runs: Path, monkeypatch) -> None:
+    # The start may have been renamed, and another run may have its old name.
+    run = studio.archive.find("small")
+    record = lessons.Teaching("run old", run.digests["model.onnx"], "", 5, 1, 0, 0, 0.5, 0.5)
+    hand = dataclasses.replace(run, path=runs / "hand", recipe=None, taught=record)
+    studio.network = studio.open("small").renamed("hand")
+    monkeypatch.setattr(studio.archive, "find", lambda name: hand)
+    assert studio.to_teach().path == runs / "small"
+    shutil.rmtree(runs / "small")
+    with pytest.raises(ApiError, match="is not there any more"):
+        studio.to_teach()

@@ -76,8 +76,7 @@ def serve(
     """
     from mnistry.server.main import Place, serve
 
-    root = "/" + root_path.strip("/") if root_path.strip("/") else ""
-    place = Place(host, port, allow_host, allow_origin, root, proxies)
+    place = Place(host, port, allow_host, allow_origin, root_path, proxies)
     settings = {
         "model": model,
         "threshold": threshold,

@@ -62,7 +62,7 @@ def studio(
     if batch is not None and not is_loopback(host):
         raise UsageError("--batch is for this machine alone", remedy="leave out --host")
     access = Access.listening_on(host, allow_host, allow_origin, command="mnistry studio")
-    network = Network.shipped() if model is None else Network.from_path(model)
+    network = Network.shipped() if model is None else Network.from_path(model, runs)
     readers = None
     if forms:
         from mnistry.server import form_answers

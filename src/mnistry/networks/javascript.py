@@ -49,6 +49,14 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 # These operators combine numbers in the same places, or one number with all.
 _BY_NUMBER = ("Add", "Mean", "Mul", "Sum")
+# The settings in which a constant has its numbers, and their type; as a tensor it has its own.
+_CONSTANTS: Mapping[str, type[np.generic] | None] = {
+    "value": None,
+    "value_float": np.float32,
+    "value_floats": np.float32,
+    "value_int": np.int64,
+    "value_ints": np.int64,
+}
 # The settings that JavaScript is given.
 _KNOWN = ("alpha", "epsilon", "kernel_shape", "pads", "perm", "strides")
 
@@ -114,8 +122,7 @@ def translate(content: bytes, images: Images, where: str) -> PageNetwork:
     ModelError
         If it has operators that no network of mnistry's own has.
     """
-    model = onnx.load_model_from_string(content)
-    graph = _Graph(model, where)
+    graph = _Graph(_simplified(onnx.load_model_from_string(content)), where)
     before = onnx_session.probabilities(onnx_session.open_session(content), images)
     numbers = sum(one.size for one in graph.weights.values() if one.dtype.kind == "f")
     for bits in (8, 16) if numbers > MOST_IN_16_BITS else (16,):
@@ -283,6 +290,31 @@ class _Graph:
                 expected="what networks that mnistry trains have",
                 remedy="export it with --format onnx",
             )
+
+
+def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store a model's constants as weights, and remove its operators that change nothing; in place.
+
+    Networks from elsewhere have such operators, and so have ours once they are adopted.
+    """
+    graph, names = model.graph, dict[str, str]()
+    outputs = {value.name for value in graph.output}
+    nodes = []
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        settings = _settings(node)
+        if node.op_type == "Identity" and node.output[0] not in outputs:
+            names[node.output[0]] = node.input[0]
+        elif node.op_type == "Constant" and settings.keys() & _CONSTANTS.keys():
+            ((name, value),) = settings.items()
+            kind = _CONSTANTS[name]
+            values = numpy_helper.to_array(value) if kind is None else np.array(value, kind)
+            graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

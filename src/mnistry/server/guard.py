@@ -9,12 +9,12 @@ import dataclasses
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 import socket
-from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mnistry.errors import UsageError, printable
 from mnistry.server.errors import ApiError
 
-COOKIE = "mnistry"
+_COOKIE = "mnistry"
 # These paths say whether the server is up, to anyone and without a token.
 HEALTH = frozenset({"/healthz", "/readyz"})
 
@@ -92,6 +92,7 @@ class Access:
         origins: Iterable[str] = (),
         *,
         always: bool = False,
+        root_path: str = "",
         **settings: Any,
     ) -> Self:
         """Return the access for a server.
@@ -102,7 +103,7 @@ class Access:
         Raises
         ------
         UsageError
-            If a name or an origin is malformed, or the token is too short.
+            If a name, an origin or the root path is malformed, or the token is too short.
         """
         known = frozenset(_name(name) for name in names)
         sites = frozenset(_origin(origin) for origin in origins)
@@ -116,7 +117,7 @@ class Access:
                     expected=f"{_LEAST_TOKEN} characters or more",
                     remedy="choose one at random: openssl rand -hex 32",
                 )
-        return cls(host, token, known, sites, **settings)
+        return cls(host, token, known, sites, _root_path(root_path), **settings)
 
     def is_own_name(self, name: str) -> bool:
         """Return whether a request's ``Host``, without its port, is a name of this server.
@@ -178,6 +179,16 @@ def _origin(text: str) -> str:
     return parts.geturl()
 
 
+def _root_path(text: str) -> str:
+    parts = text.strip("/").split("/")
+    if parts == [""]:
+        return ""
+    if not all(re.fullmatch(r"[\w.~-]*[\w~-][\w.~-]*", part, re.ASCII) for part in parts):
+        expected = "letters without accents, digits, - . _ ~, and / between them"
+        raise UsageError("not a path", where=text, expected=expected, remedy="--root-path /digits")
+    return "/" + "/".join(parts)
+
+
 class Guard:
     """Middleware that refuses foreign requests, and adds the security headers.
 
@@ -212,6 +223,8 @@ class Guard:
 
         try:
             early = self._check(scope, headers, origin)
+            if early is None and root and path == root:
+                early = RedirectResponse(f"{root}/")
         except ApiError as error:
             early = error.response()
         await (early or self._app)(scope, receive, send_with_headers)
@@ -267,7 +280,7 @@ class Guard:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
             return None
-        if self._is_token(_cookie(headers)):
+        if any(map(self._is_token, _cookies(headers))):
             return None
         root = self._access.root_path
         if scope["path"] == "/" and scope["method"] == "GET":
@@ -275,8 +288,8 @@ class Guard:
             if self._is_token(given):
                 response = RedirectResponse(f"{root}/", 303)
                 response.set_cookie(
-                    COOKIE,
-                    given,
+                    _cookie_name(headers),
+                    quote(given, safe=""),
                     path=root or "/",
                     secure=scope["scheme"] == "https",
                     httponly=True,
@@ -296,12 +309,19 @@ class Guard:
         return hmac.compare_digest(given.encode(), (self._access.token or "").encode())
 
 
-def _cookie(headers: Headers) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return "" if found is None else found.value
+def _cookie_name(headers: Headers) -> str:
+    """Return the name of this server's cookie: browsers keep one host's cookies for all ports."""
+    port = urlsplit(f"//{headers['host']}").port
+    return _COOKIE if port is None else f"{_COOKIE}-{port}"
+
+
+def _cookies(headers: Headers) -> Iterator[str]:
+    """Yield the tokens in cookies, whatever cookies other programs of this host have set."""
+    name = _cookie_name(headers)
+    for cookie in ";".join(headers.getlist("cookie")).split(";"):
+        key, _, value = cookie.strip().partition("=")
+        if key == name:
+            yield unquote(value)
 
 
 def _without_port(host: str) -> str:

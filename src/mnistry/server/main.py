@@ -80,8 +80,6 @@ async def _serve(
 ) -> None:
     await workers.launch_first()
     try:
-        import uvicorn
-
         from mnistry.server import app, guard
         from mnistry.server import serve as server_loop
 
@@ -96,7 +94,7 @@ async def _serve(
             shown = (
                 dataclasses.replace(access, token=None) if os.environ.get(guard.TOKEN) else access
             )
-            on_ready(server_loop.url(shown, listener.getsockname()[1]))
-            await uvicorn.Server(settings).serve([listener])
+            address = server_loop.url(shown, listener.getsockname()[1])
+            await server_loop.Server(settings, lambda: on_ready(address)).serve([listener])
     finally:
         await workers.close()

@@ -27,7 +27,8 @@ _BACKLOG = 128  # connections that may wait to be accepted
 _MAX_PORT = 65_535
 _NOT_HTTP = Error(
     "not an HTTP/1.1 request",
-    expected="a request without encryption, which a proxy can add",
+    expected="without encryption, which a proxy can add; an address in ASCII; Host, and for a body "
+    f"Content-Length or chunked; at most {_HEAD_BYTES:,} bytes of headers",
     remedy="use http:// and an HTTP library",
 ).to_json()
 
@@ -91,16 +92,26 @@ class TimeLimitedProtocol(H11Protocol):
             self._head_timer = self.loop.call_later(self.HEAD_SECONDS, self.transport.abort)
 
 
-class _Server(uvicorn.Server):
-    """Runs a function at shutdown, before the connections are closed."""
+class Server(uvicorn.Server):
+    """Runs one function once it listens and handles signals, and one before connections close."""
 
     def __init__(
-        self, config: uvicorn.Config, on_shutdown: Callable[[], Awaitable[None]] | None
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], None],
+        on_shutdown: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__(config)
-        self._on_shutdown = on_shutdown
+        self._on_ready, self._on_shutdown = on_ready, on_shutdown
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to answer, and then run `on_ready`."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Run `on_shutdown`, and then close the connections."""
         if self._on_shutdown is not None:
             await self._on_shutdown()
         await super().shutdown(sockets)
@@ -125,7 +136,7 @@ def serve(
     port
         0 for any free port.
     on_ready
-        Called with the address to open, before the first request is answered.
+        Called with the address to open, when requests are answered and SIGINT ends the server.
     on_shutdown
         Called at shutdown, while connections are still open.
 
@@ -137,8 +148,8 @@ def serve(
         If this machine has no such host or port.
     """
     with listen(access.host, port) as listener:
-        on_ready(url(access, listener.getsockname()[1]))
-        _Server(config(app), on_shutdown).run([listener])
+        address = url(access, listener.getsockname()[1])
+        Server(config(app), lambda: on_ready(address), on_shutdown).run([listener])
 
 
 def config(app: ASGIApp, *, grace: int = 2, proxies: Sequence[str] = ()) -> uvicorn.Config:

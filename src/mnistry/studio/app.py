@@ -102,14 +102,21 @@ class Studio:
         if self.network.is_shipped:
             return None
         if self.network.info.run is None:
-            what, remedy = "the studio was started with a file", "choose a run, or start without it"
+            what, remedy = "the network in use is not one of the runs", "choose a run on page Runs"
             raise ApiError(409, what, remedy=remedy)
         run = self.archive.find(self.network.info.run)
         if run.taught is None:
             return run
-        start = run.taught.start  # "run NAME", or the name of the built-in network
-        is_run = start.startswith("run ")
-        return self.archive.find(start.removeprefix("run ")) if is_run else None
+        if not run.taught.start.startswith("run "):  # it is the built-in network
+            return None
+        return self.archive.with_network(run.taught.digest)
+
+    def rename(self, old: str, new: str) -> None:
+        """Take note of a run's new name, if its network is in use or was so at the start."""
+        if self._first.info.run == old:
+            self._first = self._first.renamed(new)
+        if self.network.info.run == old:
+            self.network = self.network.renamed(new)
 
     def for_page(self) -> schemas.PageNetwork | None:
         """Return the network in use, translated for JavaScript; None if it can only run here."""
@@ -376,8 +383,7 @@ async def rename(
 ) -> schemas.RunDetail:
     """Give a run another name."""
     renamed = studio.trainer.rename(studio.archive.find(name), wanted.name)
-    if studio.network.info.run == name:
-        studio.network = studio.network.renamed(renamed.path.name)
+    studio.rename(name, renamed.path.name)
     return await run(request, studio, renamed.path.name)
 
 

@@ -46,6 +46,17 @@ class Archive:
             404, "no such run", expected="one of /api/runs", remedy="load the page again"
         )
 
+    def with_network(self, digest: str) -> Run:
+        """Return a run whose ONNX file has this SHA-256; raise `ApiError` 409 if there is none."""
+        for run in directory.find_all(self.folder)[0]:
+            if run.digests.get(run.onnx_path.name) == digest:
+                return run
+        raise ApiError(
+            409,
+            "the run that this network was taught from is not there any more",
+            remedy="choose another network on page Runs",
+        )
+
     def detail(self, name: str, chosen: str | None) -> schemas.RunDetail:
         """Return a run's settings, epochs and scores."""
         run = self.find(name)

@@ -68,9 +68,11 @@ class Network:
         return _open(run.path.name, run.path.name, run.checked(run.onnx_path))
 
     @classmethod
-    def from_path(cls, path: str | Path) -> "Network":
-        """Open an ONNX file, or a run's network."""
+    def from_path(cls, path: str | Path, runs: Path | None = None) -> "Network":
+        """Open an ONNX file, or a run's network; `runs` is the folder of the studio's runs."""
         path, file = Path(path), run_directory.find_network(path).file
+        if file != path and runs is not None and path.resolve().parent == runs.resolve():
+            return cls.from_run(Run.open(path))
         return _open(GIVEN_NAME if file == path else path.resolve().name, None, file)
 
     def renamed(self, name: str) -> "Network":

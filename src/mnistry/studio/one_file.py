@@ -87,16 +87,15 @@ def of_run(run: Run, dataset: Dataset) -> OneFile:
     network = javascript.translate(path.read_bytes(), held_out.images[:_COMPARED], str(path))
     scores = run.scores()
     card, split = (scores.train, "training") if scores.test is None else (scores.test, "test")
-    right = _share(
-        card.accuracy, card.interval, f"{card.count:,} {split} images of {run.data.name}"
-    )
+    name, data_licence = _isolated(run.data.name), _isolated(run.data.licence)
+    right = _share(card.accuracy, card.interval, f"{card.count:,} {split} images of {name}")
     notes = run.notes(scores)
     facts = {"Made by": notes["run"], "Right": right}
     if scores.test is not None:
         facts["In training"] = (
             f"{percent(scores.train.accuracy)} of the {scores.train.count:,} images"
         )
-    data = f"{run.data.name}; licence: {run.data.licence}"
+    data = f"{name}; licence: {data_licence}"
     return _one_file(network, built_in.thresholds_of(path)[0], facts, data, notes["licence"])
 
 
@@ -116,6 +115,14 @@ def of_built_in(dataset: Dataset) -> OneFile:
         "Right": _share(test["share"], test["interval"], f"{test['of']:,} test images of mnist"),
     }
     return _one_file(network, card["threshold"], facts, data, licence)
+
+
+def _isolated(text: str) -> str:
+    """Keep the direction of a text, such as Hebrew, from changing the order of what is beside it.
+
+    Two characters of Unicode do so: first strong isolate, and pop directional isolate.
+    """
+    return text if text.isascii() else f"\u2068{text}\u2069"
 
 
 def _share(part: float, interval: Interval, of: str) -> str:
