@@ -34,7 +34,8 @@ import mnistry
 SOURCE = Path(mnistry.__file__).parents[1]
 CLIENTS = 64
 _LATE = 0.1  # seconds
-_STEP = 1.2  # the factor from one rate to the next
+# Factors from one rate to the next: large steps first, then small ones.
+_STEPS = (1.15, 1.05)
 _PICTURE = studio.digits(56, 1)[0]
 
 

@@ -16,16 +16,17 @@ from types import ModuleType
 import click
 import numpy as np
 import pytest
-import uvicorn
 
 import mnistry
 from mnistry import cli
 from mnistry.datasets import Origin
 from mnistry.forms import layout, loading, printing
 from mnistry.recipes.experiment import Experiment
+from mnistry.server.serve import Server
 from tests.compiling import optimized
 from tests.forms import filled
 from tests.scripts import load
+from tests.serving import end_at_once
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {
@@ -126,7 +127,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     """Run a command in this process and give what it printed."""
     monkeypatch.setenv("COLUMNS", WIDTH)
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(uvicorn.Server, "serve", _end_at_once)  # it would run until Ctrl-C
+    monkeypatch.setattr(Server, "serve", end_at_once)
 
     def call(arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["mnistry", *arguments.split()])
@@ -137,10 +138,6 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         return (err + out).replace(os.sep, "/")
 
     return call
-
-
-async def _end_at_once(*_: object, **__: object) -> None:
-    pass
 
 
 @dataclasses.dataclass

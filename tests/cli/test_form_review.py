@@ -5,18 +5,19 @@ import sys
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from mnistry.forms import form_json
 from mnistry.forms.answers import Answer
 from mnistry.forms.records import Decision, NewPage
 from mnistry.forms.store import Store
+from mnistry.server.serve import Server
 from tests.forms import batches
+from tests.serving import end_at_once
 
 
 @pytest.fixture(autouse=True)
 def served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)  # it would run until Ctrl-C
+    monkeypatch.setattr(Server, "serve", end_at_once)
 
 
 def batch(folder: Path, **others: Answer) -> Path:

@@ -1,11 +1,12 @@
 import bz2
+import csv as standard_csv
 import gzip
 import lzma
 import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mnistry.datasets import csv, csv_rows, decompress, sniff, text_files
@@ -13,7 +14,7 @@ from mnistry.datasets.dataset import Origin
 from mnistry.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 784), np.uint8)
-EMPTY_AT_THE_EDGE = IMAGES * (np.arange(784) % 783 > 0)
+EMPTY_AT_THE_EDGE = IMAGES * (np.arange(784) % 783 > 0)  # the first and the last pixel are 0
 LABELS = [7, 2, 1, 0]
 HEADER = ",".join(("label", *csv.PIXELS))
 
@@ -103,9 +104,7 @@ def test_fault_105_rows_are_counted_over_all_pieces(tmp_path, monkeypatch, value
 
 @pytest.mark.parametrize("missing", [0, 400, 783])
 def test_fault_28_pixel_missing(tmp_path, missing):
-    header = HEADER.replace(f",pixel{missing},", ",").removesuffix(",pixel783")
-    if missing != 783:
-        header += ",pixel783"
+    header = ",".join(name for name in HEADER.split(",") if name != f"pixel{missing}")
     lines = [line.rpartition(",")[0] for line in rows()]
     path = save(tmp_path / "train.csv", [header, *lines])
     expected = "expected 785" if missing in (0, 783) else f"expected 'pixel{missing}'"
@@ -181,7 +180,7 @@ def test_fault_33_byte_order_mark_and_windows_line_ends(tmp_path):
 
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("index", [False, True])
-def test_the_numbers_of_pandas_name_no_column(tmp_path, first, index):
+def test_pandas_default_numbers_of_columns_are_not_names(tmp_path, first, index):
     own = [f"{label},{','.join(map(str, image))}" for label, image in enumerate(EMPTY_AT_THE_EDGE)]
     header = ",".join(str(i) for i in range(first, first + 785))
     lines = [f",{header}", *(f"{i},{line}" for i, line in enumerate(own))] if index else None
@@ -198,7 +197,7 @@ def test_pixels_named_by_place_or_by_row_and_column(tmp_path, name):
     assert_read(save(tmp_path / "train.csv", [",".join(["label", *names]), *rows()]))
 
 
-def test_a_column_that_may_be_the_label_is_told(tmp_path):
+def test_a_column_that_may_be_the_label_is_named_in_a_notice(tmp_path):
     path = save(tmp_path / "a.csv", [HEADER.replace("label", "what"), *rows()])
     (notice,) = csv.read(path).notices
     assert "if one of the others has them (what), give --labels NAME" in notice
@@ -216,7 +215,7 @@ def test_other_encodings_of_unicode(tmp_path, monkeypatch, encoding, size):
     dataset = sniff.read(path)
     np.testing.assert_array_equal(dataset.train.images.reshape(-1, 784), IMAGES)
     path.write_bytes(path.read_bytes()[:-1])
-    if encoding != "utf-16-be":  # without the last byte the row is whole
+    if encoding != "utf-16-be":  # there only half of the line feed is missing
         assert_refused(path, f"damaged {encoding.upper()}", "save it again as CSV with UTF-8")
 
 
@@ -236,7 +235,7 @@ def test_comments_without_end_are_refused(tmp_path):
     assert_refused(path, "no table in the first 1,000 lines")
 
 
-def test_a_header_that_begins_as_a_picture_does(tmp_path):
+def test_a_header_that_begins_with_p1_is_not_taken_for_a_pbm_picture(tmp_path):
     header = " ".join(["label", *(f"P{i}" for i in range(1, 785))])
     lines = [line.replace(",", " ") for line in rows()]
     path = save(tmp_path / "train.txt", [header.removeprefix("label "), *lines])
@@ -352,27 +351,29 @@ def test_damaged_bytes_raise_nothing_but_data_error(tmp_path, data):
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@example([['0"', "0"]])
 @given(st.lists(st.lists(st.text('0123456789 +-._"', max_size=4), max_size=3), max_size=4))
 def test_the_quick_way_reads_what_looking_at_each_value_reads(lines):
     """A value is either read as Python's float reads it, or named as wrong."""
     text = "".join(",".join(fields) + "\n" for fields in lines)
     layout = csv_rows.Layout(("label", "pixel0"), (1, 2))
-    wanted = [line.split(",") for line in text.splitlines() if line.strip(" ,")]
     try:
         blocks = list(csv_rows.read_blocks([text.encode()], layout, "x", row=1))
     except DataError as error:
         assert "x, row" in str(error)
     else:
         pixels = [value for block in blocks for value in block.pixels[:, 0].tolist()]
+        # A quote within a field that does not begin with one is text.
+        wanted = list(standard_csv.reader(line for line in text.splitlines() if line.strip(" ,")))
         assert pixels == [float(fields[1].strip(' "')) for fields in wanted]
         labels = [str(value) for block in blocks for value in block.others[0].tolist()]
         for label, fields in zip(labels, wanted, strict=True):
-            plain = fields[0].strip(' "')
+            plain = fields[0].strip(" ")
             assert label == plain or float(label) == float(plain)
 
 
 @pytest.mark.parametrize("names", [[f"label_{i}" for i in range(8)], list("01234567")])
-def test_a_column_of_ones_for_each_class_holds_the_labels(tmp_path, names):
+def test_one_hot_columns_hold_the_labels(tmp_path, names):
     header = ",".join(("writer2", *names, *csv.PIXELS))
     hot = np.eye(8, dtype=int)[LABELS]
     lines = [row(f"5,{','.join(map(str, h))}", x) for h, x in zip(hot, IMAGES, strict=True)]

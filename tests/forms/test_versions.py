@@ -72,9 +72,9 @@ VALUES = {key("station"): "149", key("depth"): "317", key("weather"): " x"}
 def forms(tmp_path: Path) -> tuple[Form, Form]:
     """The older and the newest version."""
     found = []
-    for name, text in (("OLD.toml", OLD), ("FORM.toml", NEW.replace("less", "before"))):
+    for name, text in (("OLD.toml", OLD), ("FORM.toml", NEW)):
         path = tmp_path / name
-        path.write_text(text.split("[[rule]]")[0], "utf-8")
+        path.write_text(text.split("[[rule]]")[0], "utf-8")  # the fields without the rule
         found.append(load(path))
     return found[0], found[1]
 
@@ -150,7 +150,8 @@ def test_what_an_older_version_means_in_the_newest(forms: tuple[Form, Form]) -> 
             "boat": (None, EMPTY), "station": ("149", OK), "depth": (None, EMPTY),
             "weather": ("sun", OK),
         }  # fmt: skip
-        # What the form no longer has may be private, and nothing is hidden at its new places.
+        # A field that the newest form lacks is hidden, as it may be private; others are hidden
+        # where they were printed on this sheet, not where the newest form has them.
         (sheet,) = store.sheets()
         boxes = crops.PrivateFields(new).boxes(sheet, 1, other_than=key("station"))
         assert [box.edges for box in boxes] == [sure.box]
@@ -176,7 +177,7 @@ def test_what_was_decided_of_another_type_is_looked_at_again(
         assert output.results(new, store)[0].answers[key("depth")].value == "311"
 
 
-def test_rules_with_fields_that_a_version_lacks_do_not_hold(
+def test_rules_with_fields_that_a_version_lacks_are_not_applied(
     forms: tuple[Form, Form], tmp_path: Path
 ) -> None:
     old, _ = forms

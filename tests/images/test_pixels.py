@@ -73,6 +73,7 @@ def palette(image: Image.Image) -> Image.Image:
 
 
 def one_clear_shade(image: Image.Image) -> Image.Image:
+    """Draw on a ground of grey 7, to be declared transparent when it is saved."""
     shade = int(np.asarray(image)[INK][0, 0])
     return Image.fromarray(np.where(INK, np.uint8(shade), np.uint8(7)))
 
@@ -131,7 +132,7 @@ def test_areas_are_averaged_whether_an_image_is_halved_first_or_not(size: tuple[
 
 
 @pytest.mark.parametrize("side", [3, 32, 33, 61, 150])
-def test_wide_and_narrow_squares_close_as_opencv_does(side: int) -> None:
+def test_closing_by_squares_of_any_size_equals_opencvs(side: int) -> None:
     values = np.random.default_rng(side).integers(0, 256, (120, 70)).astype(np.uint8)
     expected = cv2.morphologyEx(values, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     np.testing.assert_array_equal(pixels.closed_by_square(values, side), expected)

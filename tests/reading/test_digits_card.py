@@ -37,15 +37,14 @@ def test_it_has_as_many_weights_as_it_says(card) -> None:
     graph = onnx.load(built_in.SHIPPED).graph
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     weights = sum(np.prod(part.dims) for part in graph.initializer if part.data_type in floats)
-    # The four numbers of each normalised filter are one when exported.
-    assert weights == pytest.approx(card["parameters"], rel=0.01)
+    assert weights == card["parameters"] + 1  # the temperature
 
 
 def test_it_is_trained_by_the_recipe_that_stands_there_now(card) -> None:
     assert recipes.Recipe.from_json(card["recipe"]) == recipes.find("reading")
 
 
-def test_it_is_trained_on_mnist_s_training_images_and_names_the_licence(card) -> None:
+def test_mnist_s_part_is_its_training_images_and_names_the_licence(card) -> None:
     assert card["data"]["name"] == "mnist"
     assert card["data"]["licence"] == "CC BY-SA 3.0"
     assert set(card["data"]["digests"]) == {"x_train", "y_train"}
@@ -80,14 +79,14 @@ def test_it_reads_mnist_s_test_images_as_well_as_its_card_says(card, session, mn
     assert unsaid == pytest.approx(card["digits"]["test"]["unsaid_of_right"]["share"], abs=0.001)
 
 
-def test_it_accepts_no_letter_of_a_font_that_it_never_saw(card, session) -> None:
+def test_it_accepts_hardly_any_letter_of_a_font_that_it_never_saw(card, session) -> None:
     fonts = ("DejaVuSans", "DejaVuSerif-Italic", "DejaVuSansMono-Bold")
     letters = [non_digits.glyph(font, letter) for font in fonts for letter in non_digits.LETTERS]
     answers = onnx_session.probabilities(session, np.array(letters))
     assert (answers.max(1) < card["threshold"]).mean() >= 0.95
 
 
-def test_it_accepts_no_noise_and_no_blank_paper(card, session) -> None:
+def test_it_accepts_hardly_any_noise_or_blank_paper(card, session) -> None:
     random = np.random.default_rng(0)
     noise = random.integers(0, 256, (100, 28, 28), np.uint8)
     plain = np.repeat(np.arange(256, dtype=np.uint8), 784).reshape(-1, 28, 28)

@@ -27,8 +27,9 @@ def test_a_missing_protection_is_noticed() -> None:
 
 
 @pytest.mark.slow
-def test_a_test_that_passes_without_its_protection_is_found() -> None:
+def test_a_removal_that_no_test_notices_is_reported() -> None:
     protection = protections.table()[11]
     name, lines, _ = protection.edits[0]
-    idle = dataclasses.replace(protection, edits=((name, lines, f"{lines}  # still there\n"),))
-    assert not protections.is_noticed(idle)
+    # This "removal" only adds a comment.
+    nothing = dataclasses.replace(protection, edits=((name, lines, f"{lines}  # still there\n"),))
+    assert not protections.is_noticed(nothing)

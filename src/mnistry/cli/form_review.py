@@ -36,8 +36,8 @@ def login_name() -> str:
 @click.option(
     "--second",
     is_flag=True,
-    help="Show what somebody else decided, without their decision. Where you differ, a third "
-    "person decides in mnistry form review.",
+    help="Show the fields that somebody else decided, and hide what they decided. Where you "
+    "differ, a third person decides in mnistry form review.",
 )
 @REVIEWER
 @options.PORT
@@ -68,8 +68,10 @@ def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, p
         if session.unseen:
             common.note(f"{session.unseen:,} more to be checked, of which there is no picture")
         if session.unseen_pages:
-            files = counted_noun(session.unseen_pages, "page")
-            common.note(f"{files} set aside cannot be placed: the files are not where they were")
+            pages_aside = counted_noun(session.unseen_pages, "page")
+            common.note(
+                f"{pages_aside} set aside cannot be placed: the files are not where they were"
+            )
         if pages or fields:
             serve(session, port, on_ready=click.echo)
 
@@ -81,7 +83,8 @@ def review(folder: Path, risk: str | None, second: bool, reviewer: str | None, p
     metavar="N",
     type=click.IntRange(1, 100_000),
     default=750,
-    help="The size of the sample; 750 fields without an error show fewer than 40 in 10,000.",
+    help="The size of the sample. If none of 750 fields is wrong, fewer than 40 in 10,000 of all "
+    "are, with 95 % confidence.",
 )
 @REVIEWER
 @options.PORT

@@ -14,12 +14,13 @@ from mnistry.datasets.dataset import AS_IS, MAX_ARRAY_BYTES, Origin
 from mnistry.errors import DataError
 
 _DEEPEST = 3  # levels of groups below the file's own
-_MOST = 100  # members of a group that are read; once as many arrays are found, subgroups are not
+# So many members of a group are looked at. Once as many arrays are found, subgroups are not.
+_MOST = 100
 _FILTERS = {"gzip", "lzf", None}  # built into h5py; others may load libraries
 
 
 def source(path: Path, how: Origin = AS_IS) -> Source:
-    """Read an HDF5 file's arrays, also in groups, as ``train/data`` and ``train/target``.
+    """Read an HDF5 file's arrays, also those in groups, such as ``train/data``.
 
     Raises
     ------
@@ -50,7 +51,9 @@ def _arrays(group: Any, h5py: ModuleType, depth: int = 0) -> dict[str, Any]:
     """Find the arrays of numbers in a group and those within it; no link is followed."""
     found: dict[str, Any] = {}
     for name in list(group)[:_MOST]:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink) or name.startswith("#"):
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        if name.startswith("#"):  # MATLAB's own, such as #refs#
             continue
         item = group[name]
         if isinstance(item, h5py.Dataset):

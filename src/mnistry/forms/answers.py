@@ -121,7 +121,7 @@ def of_characters(entry: Field, found: Characters, *, is_comb: bool) -> Answer:
     for place in written:
         confidence *= place.confidence
     shown = _shown(entry, places, is_comb=is_comb)
-    value, problem = parse(entry, _plain(entry, found.text, is_comb=is_comb))
+    value, problem = parse(entry, _with_point(entry, found.text, is_comb=is_comb))
     reasons = list(found.doubts)
     unsure = sum(not place.is_sure for place in written)
     if unsure:
@@ -132,8 +132,8 @@ def of_characters(entry: Field, found: Characters, *, is_comb: bool) -> Answer:
         broken = rule_broken(entry, value)
         if broken:
             reasons.append(broken)
-    is_open = not found.doubts and all(place.confidence >= _LEGIBLE for place in written)
-    candidates = tuple(_candidates(entry, places, is_comb=is_comb)) if is_open else ()
+    may_be_chosen = not found.doubts and all(place.confidence >= _LEGIBLE for place in written)
+    candidates = tuple(_candidates(entry, places, is_comb=is_comb)) if may_be_chosen else ()
     status = CHECK if reasons else OK
     is_contested = bool(found.doubts) or any(place.is_contested for place in places)
     why = "; ".join(reasons) or None
@@ -147,8 +147,8 @@ def _of_dash(entry: Field, doubts: Sequence[str]) -> Answer:
     return Answer("-", None, 0.0, CHECK, "; ".join(doubts) or "a dash", is_contested=True)
 
 
-def _plain(entry: Field, text: str, *, is_comb: bool) -> str:
-    """Return the text with the point that is printed in a comb of decimals."""
+def _with_point(entry: Field, text: str, *, is_comb: bool) -> str:
+    """Insert the decimal point that is printed in a comb."""
     if is_comb and entry.type == "decimal" and entry.decimals:
         return f"{text[: -entry.decimals]}.{text[-entry.decimals :]}"
     return text
@@ -156,7 +156,7 @@ def _plain(entry: Field, text: str, *, is_comb: bool) -> str:
 
 def _shown(entry: Field, places: Sequence[ReadPlace], *, is_comb: bool) -> str:
     text = "".join(place.text if place.is_sure else "?" for place in places)
-    return _plain(entry, text, is_comb=is_comb).strip()
+    return _with_point(entry, text, is_comb=is_comb).strip()
 
 
 def _candidates(
@@ -179,7 +179,7 @@ def _candidates(
         for _, one in way:
             probability *= one
         text = "".join(character for character, _ in way)
-        found.append((_plain(entry, text, is_comb=is_comb), probability))
+        found.append((_with_point(entry, text, is_comb=is_comb), probability))
     found.sort(key=lambda one: -one[1])
     yield from found[:MOST_CANDIDATES]
 

@@ -345,7 +345,11 @@ class _Loader:
             raise _FieldError((*at, "none"), f'none = "{field.none}"', "digits or - + . , / :")
 
     def _length(self, at: Where, values: dict[str, Any], field: Field) -> int:
-        """Return the number of boxes: as it is given, or as many as the values need."""
+        """Return the number of boxes: as it is given, or as many as the values need.
+
+        On a template it is the number of cells; in a single box people write freely, and it is the
+        length that is given, or 0.
+        """
         if field.type in ("choice", "tick"):
             return 0
         length: int = values.get("length", 0)
@@ -357,7 +361,7 @@ class _Loader:
             key = "cells" if field.cells else "boxes"
             if cells and length not in (0, cells) and (cells > 1 or field.type != "text"):
                 raise _FieldError((*at, key), f"{cells} boxes for {length} characters")
-            return int(length if cells < 2 else cells)  # in one box people write freely
+            return int(cells if cells > 1 else length)
         if length or needed or field.type == "text":
             return int(length or needed)
         wanted = "length" if field.type == "digits" else "length, or max"
@@ -430,7 +434,7 @@ class _Loader:
             if not column.boxes:
                 remedy = "add boxes to every column of the table, or to none"
                 raise _FieldError(where, f'"boxes" is missing in "{column.name}"', None, remedy)
-            # A box inside of the table's overlaps it by the whole of its own shorter side.
+            # The overlap of two boxes is a length: of a box within the table's, its shorter side.
             if any(one.overlap(box) < min(one.width, one.height) - SLACK for one in column.boxes):
                 what = f'a box of "{column.name}" that is not in the table\'s box'
                 raise _FieldError(where, what, "the boxes of the first row")
@@ -477,9 +481,9 @@ class _Loader:
             if one.page > form.template_pages:
                 what = f"page {one.page} of a template with {form.template_pages}"
                 self._note((*at, "page"), what)
-            options = one.boxes if isinstance(one, Field) else ()
-            key = "boxes" if options else "box"
-            for box in options or ((one.box,) if one.box else ()):
+            boxes = one.boxes if isinstance(one, Field) else ()
+            key = "boxes" if boxes else "box"
+            for box in boxes or ((one.box,) if one.box else ()):
                 if min(box.width, box.height) < 1:
                     self._note((*at, key), "a box narrower than 1 mm", "millimetres")
                 outside = max(-box.x, -box.y, box.right - page.right, box.bottom - page.bottom)
@@ -529,7 +533,7 @@ class _Loader:
         if twice is not None:
             raise _FieldError((*at, rule.kind), f'"{twice}" occurs twice in a rule')
         tables = {name.partition(".")[0] if "." in name else "" for name in rule.names}
-        # Into a field outside of tables, a column's values in all rows are added.
+        # A field outside of tables may be the sum of a column over all rows.
         is_into_field = rule.kind == "sum" and "." not in str(rule.equals)
         if len(tables) > 1 and not is_into_field:
             expected = "only fields, or only columns of one table"

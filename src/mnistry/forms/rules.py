@@ -15,7 +15,8 @@ from mnistry.forms.definition import Field, Form, Rule
 # The least probability of a candidate that a rule may choose.
 _LIKELY = 0.05
 
-# Answers by their keys: a field's name; of a table its name, the row from 0 and the column.
+# A key is a table's name, a row from 0 and a column's name; of a field outside of tables ("", -1,
+# name).
 Key = tuple[str, int, str]
 Answers = Mapping[Key, Answer]
 
@@ -105,8 +106,8 @@ def _always(value: Any) -> bool:  # noqa: ARG001 (any value fits)
 class _Group:
     """Fields that a rule binds together, such as those of one row.
 
-    `names` has the keys for which each of the rule's names stands: one, or one for each row.
-    `where` is how messages begin.
+    `names[i]` has the keys that the rule's i-th name stands for: one, or one for each row of its
+    table. `where` is how messages begin.
     """
 
     names: tuple[tuple[Key, ...], ...]
@@ -115,7 +116,11 @@ class _Group:
 
 
 def _groups(form: Form, rule: Rule) -> list[_Group]:
-    """Return a rule's fields: a group for each row, if all are columns of one table; else one."""
+    """Return a rule's fields in groups.
+
+    If all are columns of one table there is a group for each row, but not for `unique`, which
+    compares the rows; else there is one group.
+    """
     rows = {table.name: table.rows for table in form.tables}
     names = [*rule.names, *([rule.equals] if rule.equals else [])]
     tables = {name.split(".")[0] if "." in name else "" for name in names} - {""}

@@ -117,11 +117,11 @@ def _can_be_quick(layer: keras.Layer) -> bool:
 
     config = layer.get_config()
     is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-    ones = ("kernel_size", "strides", "depth_multiplier") if is_depthwise else ("groups",)
+    must_be_one = ("kernel_size", "strides", "depth_multiplier") if is_depthwise else ("groups",)
     return bool(
         jax.default_backend() == "cpu"
         and config["data_format"] == "channels_last"
-        and all(config.get(name, 1) in (1, (1, 1)) for name in ones)
+        and all(config.get(name, 1) in (1, (1, 1)) for name in must_be_one)
     )
 
 

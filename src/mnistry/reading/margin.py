@@ -1,7 +1,7 @@
 """Pictures that were cut out along their writing: they get a margin of paper before they are read.
 
-Without one the stroke of a 1 cannot be told from a wall that goes from edge to edge, a digit from
-what is beside the page, nor paper from ink where there is little paper.
+Without one the stroke of a 1 cannot be told from a printed side of a box, a digit from what is
+beside the page, nor paper from ink where there is little paper.
 """
 
 import numpy as np
@@ -68,6 +68,7 @@ def with_margin(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     small = grey if factor == 1 else np.asarray(reduced(grey, (columns, rows)), np.uint8)
     around = max(1, round(margin * factor))
     ink = find_ink(padded(small, around))
+    # The ink may have another size than the picture: this is the margin in its pixels.
     cut = max(1, round(around * len(ink.strength) / (rows + 2 * around)))
     is_cut_out = _is_cut_out(ink.strength[cut:-cut, cut:-cut] > _INK)
     return (padded(grey, margin), margin) if is_cut_out else (grey, 0)
@@ -82,7 +83,10 @@ def _is_framed(grey: NDArray[np.uint8]) -> bool:
 
 
 def _is_cut_out(mask: NDArray[np.bool_]) -> bool:
-    """Whether a digit reaches the upper and the lower edge, and there is no frame and no rule."""
+    """Whether a digit reaches the upper and the lower edge, and there is no frame and no rule.
+
+    A single mark that also fills the picture's width is a digit, whatever its shape.
+    """
     if not mask.any():
         return False
     edges = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
@@ -93,8 +97,8 @@ def _is_cut_out(mask: NDArray[np.bool_]) -> bool:
     reaches = height >= _HIGH * len(mask)
     is_digit = (width > _WALL * height) & (width < _ROW * height)
     is_digit &= marks.areas < _FILLED * width * height
-    alone = len(marks) == 1 and width[0] >= _HIGH * mask.shape[1]
-    return bool((reaches & (is_digit | alone)).any())
+    fills_picture = len(marks) == 1 and width[0] >= _HIGH * mask.shape[1]
+    return bool((reaches & (is_digit | fills_picture)).any())
 
 
 def _has_rule(mask: NDArray[np.bool_]) -> bool:

@@ -1,7 +1,7 @@
 """Reject marks that resemble digits if the rest of the page shows that they are not digits.
 
-Noise, textures and words have dozens of marks, and by chance one of them looks like a digit. Knows
-whether the network is sure of each mark, not how sure.
+Noise, textures and words have dozens of marks, and by chance one of them looks like a digit. This
+module is told whether the network is sure of each mark, not how sure.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from mnistry.images.mnist_form import Box
 _CHANCE = 0.25
 # Fewer marks than this are not judged together.
 _LEAST_JUDGED = 4
-# A mark less high than this may be dirt: in pixels of the picture as it was read, perhaps reduced.
+# A mark less high than this may be dirt, in pixels of the picture after its reduction by `scale`.
 _LOWEST = 8
 # A mark at the edge, alone in its line, is a stain if its height is less than this share of the
 # picture's.
@@ -22,7 +22,7 @@ _AT_EDGE = 0.25
 # height.
 _THIN = 0.125
 # On a page with at least `_SEVERAL` sure digits, a stroke alone in its line is the paper's edge if
-# it lies nearer to the picture's left or right edge than `_NEAR_EDGE`, a share of its width.
+# it lies nearer to the picture's left or right edge than `_NEAR_EDGE` of the picture's width.
 _SEVERAL, _NEAR_EDGE = 5, 0.02
 
 

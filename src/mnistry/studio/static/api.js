@@ -1,6 +1,6 @@
 /* The studio's HTTP API. An error answer is thrown as an ApiError with the server's own words. */
 
-const BUSY = 503; // the HTTP status "too many requests at once"
+const BUSY = 503; // the HTTP status of a server that has too many requests at once
 const TRIES = 3; // how often a request is sent, at most
 
 export class ApiError extends Error {
