@@ -1,4 +1,4 @@
-"""A batch whose fields say what a test wants, with a page that shows where each field is."""
+"""Sheets whose answers a test chooses; each picture has a rectangle in place of every field."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +47,8 @@ sum = ["adults", "young"]
 equals = "total"
 """
 
-PRIVATE = 130  # the shade of a private field in the pictures
+# Shades of the rectangles in the pictures: of a private field, and of any other field.
+PRIVATE, OPEN = 130, 60
 UNSURE = Answer("?49", "049", 0.8, CHECK, "a character is not sure", (("049", 0.8), ("149", 0.2)))
 CONTESTED = Answer(
     "1?", 12, 0.5, CHECK, "a character is not sure", (("12", 0.5), ("17", 0.5)), is_contested=True
@@ -62,7 +63,7 @@ def write_form(folder: Path) -> Form:
 
 
 def answers(**others: Answer) -> dict[str, Answer]:
-    """A sheet on which everything is sure and the sum is right, but for `others`."""
+    """Return the answers of a sheet: all sure, 12 + 4 = 16; `others` replace some of them."""
     sure = {
         "station": Answer("049", "049", 1.0, OK), "patient": Answer("777", "777", 1.0, OK),
         "adults": Answer("12", 12, 1.0, OK), "young": Answer("4", 4, 1.0, OK),
@@ -72,14 +73,14 @@ def answers(**others: Answer) -> dict[str, Answer]:
 
 
 def add(form: Form, store: Store, number: int, said: Mapping[str, Answer]) -> None:
-    """Add a sheet; or read the same one again."""
+    """Add a sheet with these answers; if it was added before, replace what was read from it."""
     (page,) = layout.place(form).pages
     seen = np.full((297 * KEPT_SCALE, 210 * KEPT_SCALE), 255, np.uint8)
     found = {}
     for place in page.places:
         box = around(place.boxes)
         left, top = round(box.x * KEPT_SCALE), round(box.y * KEPT_SCALE)
-        shade = PRIVATE if place.field.private else 60
+        shade = PRIVATE if place.field.private else OPEN
         seen[top : round(box.bottom * KEPT_SCALE), left : round(box.right * KEPT_SCALE)] = shade
         where = (box.x, box.y, box.width, box.height)
         name = key_of(place)[2]

@@ -20,6 +20,7 @@ from mnistry.images import decode
 Grey = NDArray[np.uint8]
 
 SCALE = 8  # pixels of the drawn page for each millimetre
+ROOM = 1.08  # width of a scan, in widths of the page on it; heights likewise
 WIDTH, HEIGHT = 210, 297
 BOXES = {
     "station": (20, 40, 24, 10),
@@ -102,9 +103,9 @@ def fill(values: Mapping[str, Any], strength: float = 0.8, size: float = 7.0) ->
     Parameters
     ----------
     values
-        By the fields' names.
+        The text of a field, or True for a tick, by the field's name.
     strength
-        Of the ink, 0 to 1.
+        How dark the ink is, 0 to 1.
     size
         Height of the digits' 28 pixels, in millimetres.
     """
@@ -115,6 +116,7 @@ def fill(values: Mapping[str, Any], strength: float = 0.8, size: float = 7.0) ->
             points = np.array([[x + 1, y + 3], [x + 2.5, y + 5], [x + 5, y + 1]]) * SCALE
             cv2.polylines(ink, [np.rint(points).astype(np.int32)], False, 1, 4, cv2.LINE_AA)
         elif value:
+            # Without cells, the text begins 2 mm inside of its box.
             pitch = width / CELLS[name] if name in CELLS else 0.75 * size
             for number, character in enumerate(value):
                 if character != " ":
@@ -135,7 +137,7 @@ def write(ink: NDArray[np.float32], digit: Grey, x: float, y: float, size: float
 def scan(page: Grey, angle: float = 1.0, scale: float = 0.9, seed: int = 0) -> Grey:
     """Scan a page: turned by some degrees, smaller, with a border and grain."""
     move = matrix(angle, scale)
-    size = round(WIDTH * SCALE * scale * 1.08), round(HEIGHT * SCALE * scale * 1.08)
+    size = round(WIDTH * SCALE * scale * ROOM), round(HEIGHT * SCALE * scale * ROOM)
     seen = cv2.warpAffine(page, move, size, flags=cv2.INTER_AREA, borderValue=245).astype(float)
     seen += np.random.default_rng(seed).normal(0, 2, seen.shape)
     return np.asarray(np.clip(seen * 0.93 + 8, 0, 255), np.uint8)
@@ -145,7 +147,7 @@ def matrix(angle: float, scale: float) -> NDArray[np.float64]:
     """Return the affine map of `scan`, from pixels of the page to pixels of the scan."""
     middle = WIDTH * SCALE / 2, HEIGHT * SCALE / 2
     move = cv2.getRotationMatrix2D(middle, angle, scale)
-    move[:, 2] += np.array(middle) * (scale * 1.08 - 1)
+    move[:, 2] += np.array(middle) * (scale * ROOM - 1)
     return np.asarray(move, np.float64)
 
 
@@ -157,14 +159,14 @@ def printed(form: Form, values: Mapping[Key, str], *, serial: int = 0) -> list[G
     form
         The form.
     values
-        By the fields' keys.
+        The text of a field, by the field's key.
     serial
-        Its printed number.
+        The serial number printed on each page.
 
     Returns
     -------
     list of ndarray
-        Its pages, with `SCALE` pixels for each millimetre.
+        The pages, with `SCALE` pixels for each millimetre.
     """
     where = layout.place(form)
     pages = []

@@ -26,8 +26,7 @@ def test_a_turned_scan_is_found_to_a_fifth_of_a_millimetre(
     page: alignment.Blank, angle: float
 ) -> None:
     sheet = filled.fill({"station": "123", "count": " 45 "})
-    seen = filled.scan(sheet, 0, 0.8)
-    turns = round(angle / 90) % 4
+    turns = round(angle / 90) % 4  # quarter turns; the scan is askew by the rest of the angle
     seen = np.ascontiguousarray(np.rot90(filled.scan(sheet, angle - 90 * turns, 0.8), turns))
     found = alignment.align(seen, [page])
     assert found is not None

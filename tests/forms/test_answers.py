@@ -84,7 +84,8 @@ def test_a_text_has_its_value(entry: Field, text: str, value: Any) -> None:
 
 def test_a_dash_is_no_digit_unless_it_has_a_meaning() -> None:
     meant = Field("n", "n", "digits", length=3, none="-")
-    line = Characters((ReadPlace(),) * 3, ("a line is drawn across cells",), True)
+    doubts = ("a line is drawn across cells",)
+    line = Characters((ReadPlace(),) * 3, doubts, is_struck_through=True)
     for found in (places("-  "), line):
         assert of_characters(DIGITS, found, is_comb=True).status == CHECK
         answer = of_characters(meant, found, is_comb=True)
@@ -109,6 +110,7 @@ def test_a_doubt_leaves_no_candidates_for_rules() -> None:
 
 
 def test_fault_121_ticks_and_choices() -> None:
+    # Shares of the box that have ink: 0.009 may be dirt or a tick, 0.8 a box that is crossed out.
     assert [of_tick(ink).status for ink in (0, 0.001, 0.009, 0.02, 0.3, 0.8)] == [
         OK, OK, CHECK, OK, OK, CHECK,
     ]  # fmt: skip

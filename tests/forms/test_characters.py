@@ -1,4 +1,4 @@
-"""Marks in cells: what was struck out or written over."""
+"""Digits in cells that were struck out or written over are told from plain ones."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from mnistry.forms.altered import AlteredDigits
 from mnistry.images.mnist_form import normalise
 from tests.forms import filled
 
-SIDE = 112
+SIDE = 14 * filled.SCALE  # pixels of a square with a digit in its middle, at (7 mm, 7 mm)
 
 
 @pytest.fixture(scope="module")

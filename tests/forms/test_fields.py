@@ -40,6 +40,7 @@ def state(name: str) -> str:
     return f"/AS/Off/AP<</N<</{name} null/Off null>>>>"
 
 
+# Flags (/Ff): 16777216 is a comb of MaxLen cells, 131072 a list to choose from.
 FIELDS = (
     widget("Tx", 72, 770, 132, 750, "/T(form.page[0].station no)/TU(Station)/Ff 16777216/MaxLen 3"),
     widget("Tx", 200, 770, 400, 750, "/T(remarks)/MaxLen 3"),
@@ -90,8 +91,8 @@ def test_a_draft_of_any_pdf_can_be_loaded(tmp_path: Path) -> None:
         for n in range(31)
     ]
     name = "".join(f"{ord(one):04X}" for one in "\ufeffहिन्दी")
-    hidden = widget("Tx", 20, 600, 90, 580, "/T(hidden)/F 2")
-    beside = widget("Tx", 600, 600, 690, 580, "/T(beside)")
+    hidden = widget("Tx", 20, 600, 90, 580, "/T(hidden)/F 2")  # 2: the flag of hidden fields
+    beside = widget("Tx", 600, 600, 690, 580, "/T(beside)")  # the page is 595 points wide
     hindi = widget("Tx", 20, 500, 90, 480, f"/T<{name}>")
     blank = tmp_path / f"{'long name ' * 9}.pdf"
     blank.write_bytes(pdf_of(*boxes, hidden, beside, hindi))
@@ -119,6 +120,7 @@ def test_boxes_of_one_name_are_a_choice(tmp_path: Path) -> None:
         f"<</Type/Annot/Subtype/Widget/Parent 4 0 R/Rect[{x} 688 {x + 12} 700]{state(value)}>>"
         for x, value in ((72, "dry"), (100, "rain"), (140, "snow"))
     ]
+    # The flags 49152 are radio buttons (32768), of which one is always on (16384).
     parent = "<</FT/Btn/Ff 49152/T(weather)/Kids[5 0 R 6 0 R 7 0 R]>>"
     blank.write_bytes(pdf_of(parent, *kids))
     (one,) = loaded(fields.find(blank), tmp_path).fields
@@ -152,7 +154,7 @@ def test_the_boxes_of_our_own_blank_are_found_where_they_were_printed(
     wanted = sorted((box.y, box.x, box) for place in expected for box in place.boxes)
     got = sorted((box.y, box.x, box) for place in found for box in place.boxes)
     assert len(got) == len(wanted)
-    for *_, box in wanted:
+    for *_, box in wanted:  # each is found to 0.4 mm
         assert any(
             abs(box.x - other.x) < 0.4 and abs(box.y - other.y) < 0.4
             and abs(box.right - other.right) < 0.4 and abs(box.bottom - other.bottom) < 0.4
@@ -160,7 +162,7 @@ def test_the_boxes_of_our_own_blank_are_found_where_they_were_printed(
         ), box  # fmt: skip
     (depth,) = (place for place in found if place.field.type == "decimal")
     assert (len(depth.boxes), depth.point_after) == (4, 3)
-    # The rows of the table are rows, not fields.
+    # The table's cells belong to one table of 12 rows; they are no fields of their own.
     rows = {place.row for place in found if place.table == "table_1"}
     assert rows == set(range(12))
     assert [len(place.boxes) for place in found if place.row == 0] == [3, 2]

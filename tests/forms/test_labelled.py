@@ -36,6 +36,7 @@ type = "digits"
 length = 3
 private = true
 """
+# "77 7" has three marks, each a 7 because of the pattern, though the field lacks a digit.
 WRITTEN = {key("seven"): "77 7", key("depth"): " 125", key("patient"): "604"}
 
 
@@ -80,14 +81,14 @@ def test_a_decision_labels_the_marks_of_its_field_but_of_private_ones(
         "patient": Decision("604", "604"),
         "seven": Decision("77?7", None, "a character was not read"),
     }
-    found, unclear = digits_of(form, reader, tmp_path, decisions)
+    found, mismatched = digits_of(form, reader, tmp_path, decisions)
     assert [(one.key[2], one.digit) for one in found] == [
         ("depth", "1"), ("depth", "2"), ("depth", "5"),
     ]  # fmt: skip
-    assert unclear == 0
+    assert mismatched == 0
 
 
-def test_what_was_typed_otherwise_in_an_audit_is_no_label_until_a_review_decides(
+def test_a_field_that_an_audit_typed_differently_gives_no_label_until_a_review_decides(
     form, reader, tmp_path
 ) -> None:
     scan, at = tmp_path / "scan.png", key("depth")
@@ -118,9 +119,10 @@ def test_a_digit_looks_as_it_was_written(form, reader, tmp_path) -> None:
 
 
 def test_a_text_that_does_not_fit_the_marks_labels_nothing(form, reader, tmp_path) -> None:
-    found, unclear = digits_of(form, reader, tmp_path, {"depth": Decision("2.5", 2.5)})
+    # 2.5 has two digits, but three marks were written.
+    found, mismatched = digits_of(form, reader, tmp_path, {"depth": Decision("2.5", 2.5)})
     assert {one.key[2] for one in found} == {"seven"}
-    assert unclear == 1
+    assert mismatched == 1
 
 
 def test_sheets_are_chosen_by_their_serial_numbers(form, reader, tmp_path) -> None:

@@ -32,7 +32,7 @@ def test_boxes_lie_apart_and_within_the_margin(paper, form_of) -> None:
     for page in placed.pages:
         found = boxes_of(page)
         for one, other in itertools.combinations(found, 2):
-            assert one.overlap(other) <= -1
+            assert one.overlap(other) <= -1  # at least 1 mm apart
         inner = Box(12, 12, form.size[0] - 24, form.size[1] - 24)
         for place in page.places:
             assert all(box.overlap(inner) == min(box.width, box.height) for box in place.boxes)
@@ -77,6 +77,7 @@ def test_a_table_continues_on_the_next_page_with_its_headings(form_of) -> None:
 
 def test_what_is_too_large_is_refused_with_its_line(form_of) -> None:
     wide = '[[field]]\nname = "w"\ntype = "digits"\nlength = 40\n'
+    # 40 cells of 6 mm and 39 gaps of 1 mm are 279 mm.
     with pytest.raises(DataError, match=r"line 3: a field of 279 mm where 186 mm are free; use"):
         layout.place(form_of(f'title = "t"\n{wide}'))
     assert layout.place(form_of(f'title = "t"\ncell = [4, 5]\nlandscape = true\n{wide}'))

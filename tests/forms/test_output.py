@@ -63,7 +63,7 @@ def form(form_of: Callable[[str], Form]) -> Form:
 
 
 def store_of(*sheets: dict[str, Any]) -> Store:
-    """A batch of sheets, each with other values than `VALUES`; an Answer is taken as it is."""
+    """Make a batch of sheets with `VALUES`, some replaced by other values or whole Answers."""
     store = Store(None)
     for number, other in enumerate(sheets, 1):
         answers = {}
@@ -127,7 +127,7 @@ def test_fault_123_xlsx_has_numbers_as_numbers_and_no_formula(form: Form, tmp_pa
     assert names == ["sheets", "catch", "codebook"]
     assert {"049", "=1+1"} <= set(texts)
     assert "<v>3.5</v>" in sheet
-    assert '<c r="H2" t="b"><v>1</v></c>' in sheet
+    assert '<c r="H2" t="b"><v>1</v></c>' in sheet  # column H is "done", and row 2 the sheet
 
 
 def test_json_lines_are_as_promised(form: Form) -> None:
@@ -185,7 +185,7 @@ def test_no_format_rounds_a_number_or_moves_a_date() -> None:
     book = output.write_xlsx([table], output.Table("codebook", (("name", None),), ()))
     with zipfile.ZipFile(io.BytesIO(book)) as files:
         texts = files.read("xl/sharedStrings.xml").decode()
-    for value in (*map(str, values), "x" * 30_000):
+    for value in (*map(str, values), "x" * 30_000):  # Excel's cells hold 32,767 characters
         assert value in texts
 
 
@@ -226,6 +226,7 @@ def test_what_was_typed_is_compared(form: Form) -> None:
         {"serial": "2", "station": "149", "depth": "4.26", "done": "1", "day": ""},
     ]
     found = comparison.compare(form, store, list(enumerate(typed, 2)), "typed.csv")
+    # 2 sheets of 4 typed fields; both differences below were read as sure.
     assert (found.sheets, found.fields, found.sure) == (2, 8, 2)
     assert [str(one) for one in found.differences] == [
         "serial 2, depth: read 4.25, typed 4.26, read as sure",
@@ -244,7 +245,7 @@ def test_a_table_that_was_typed_is_compared_row_by_row(form: Form) -> None:
         {"serial": "2", "row": "2", "count": "12"},
     ]
     found = comparison.compare(form, store, list(enumerate(typed, 2)), "typed.csv")
-    assert (found.sheets, found.fields) == (2, 4)
+    assert (found.sheets, found.fields) == (2, 4)  # each sheet has 2 rows with a count
     assert [str(one) for one in found.differences] == [
         "serial 2, catch, row 1, count: read -7, typed empty, read as sure",
         "serial 2, catch, row 2, count: read empty, typed 12",

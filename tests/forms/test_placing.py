@@ -27,7 +27,8 @@ from tests.forms import filled
 from tests.forms.test_reading import PRINTED, READ, VALUES
 
 NAME = "page/1"
-# Where the corners of an A4 page lie in the photo, in pixels: it is too steep to be found.
+# Corners of an A4 page in millimetres, and where they lie in the photo, in pixels. The photo is
+# taken from so far aside that the page is not found. `SHAPE` is the photo's height and width.
 PAPER = np.array([[0, 0], [210, 0], [210, 297], [0, 297]], np.float32)
 STEEP = np.array([[900, 200], [2000, 100], [2700, 1200], [100, 1600]], np.float32)
 SHAPE = 1700, 2800
@@ -47,7 +48,7 @@ def photo(form: Form) -> np.ndarray:
 
 
 def pointed(form: Form, away: float = 0.0) -> list[Pointed]:
-    """Point at where the markers were, so many millimetres beside them."""
+    """Point at where the markers were, but `away` millimetres beside each."""
     where = layout.place(form)
     on_page = np.array(suggested(where, where.pages[0]))
     beside = on_page + away * np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
@@ -157,7 +158,7 @@ def wrong(points: list[Pointed], *order: int) -> list[Pointed]:
     return [(*points[i][:2], *points[j][2:]) for i, j in enumerate(order)]
 
 
-def test_what_cannot_be_is_refused_and_nothing_is_kept(form: Form, store: Store) -> None:
+def test_impossible_points_pages_and_serials_are_refused(form: Form, store: Store) -> None:
     pages = Review(form, store, "eva").placing
     points = pointed(form)
     for page, serial, where, told in [
@@ -193,6 +194,7 @@ def test_the_scan_is_shown_as_it_is_to_be_turned(form: Form, store: Store) -> No
         cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE).shape
         for content in (pages.scan(NAME), pages.scan(NAME, 1), pages.blank(1))
     ]
+    # The longer side has 1800 pixels: 1800 * 1700 / 2800 = 1093, and 1800 * 210 / 297 = 1273.
     assert shapes == [(1093, 1800), (1800, 1093), (1800, 1273)]
 
 

@@ -254,7 +254,7 @@ def test_fault_120_a_digit_half_outside_of_its_field_is_checked_or_right(
     sheet = filled.fill(WRITTEN)
     x, y, *_ = BOXES["count"]
     ink = np.zeros(sheet.shape, np.float32)
-    filled.write(ink, filled._digits()[8], x + 2, y + 1, 7.0)
+    filled.write(ink, filled.digit(8), x + 2, y + 1, 7.0)
     sheet = np.asarray(np.rint(sheet * (1 - 0.8 * ink)), np.uint8)
     answer = on_template.read(filled.scan(sheet)).answers[key("count")]
     assert answer.status == CHECK or answer.value == 8317
@@ -264,7 +264,7 @@ def test_fault_120_ink_beside_a_printed_field_makes_it_checked(on_print: FormRea
     (sheet,) = filled.printed(on_print.form, VALUES, serial=1)
     box = next(p for p in on_print.layout.pages[0].places if p.field.name == "station").boxes[-1]
     ink = np.zeros(sheet.shape, np.float32)
-    filled.write(ink, filled._digits()[5], box.x, box.bottom + 7, 7.0)
+    filled.write(ink, filled.digit(5), box.x, box.bottom + 7, 7.0)
     sheet = np.asarray(np.rint(sheet * (1 - 0.8 * ink)), np.uint8)
     found = on_print.read(filled.scan(sheet))
     touched = [a.why for a in found.answers.values() if a.status == CHECK]
@@ -275,8 +275,8 @@ def test_the_place_told_is_that_of_the_ink_in_no_field(on_print: FormReader) -> 
     (sheet,) = filled.printed(on_print.form, VALUES, serial=1)
     box = next(p for p in on_print.layout.pages[0].places if p.field.name == "station").boxes[-1]
     ink = np.zeros(sheet.shape, np.float32)
-    filled.write(ink, filled._digits()[5], box.x, box.bottom + 7, 7.0)  # beside a field
-    filled.write(ink, filled._digits()[5], 60, 200, 7.0)  # its lower end, 60 mm from the left
+    filled.write(ink, filled.digit(5), box.x, box.bottom + 7, 7.0)  # beside a field
+    filled.write(ink, filled.digit(5), 60, 200, 7.0)  # in no field
     sheet = np.asarray(np.rint(sheet * (1 - 0.8 * ink)), np.uint8)
     (problem,) = on_print.read(filled.scan(sheet)).problems
     x, y = map(int, re.findall(r"(\d+) mm", problem))
@@ -312,7 +312,8 @@ def test_a_line_down_the_page_is_no_digit(on_print: FormReader) -> None:
     assert "a line runs through it" in (answer.why or "")
     assert (answer.status, answer.candidates, answer.is_contested) == (CHECK, (), True)
     assert [problem for problem in found.problems if "a fold, or dirt" in problem]
-    assert [is_down for is_down, _ in found.lines] == [True] * len(found.lines) != []
+    assert found.lines
+    assert all(is_down for is_down, _ in found.lines)
     assert (clean.lines, clean.answers[key("depth")].status) == ((), EMPTY)
 
 

@@ -180,7 +180,7 @@ def private_part(review: Review, name: str) -> float:
 
 def test_a_private_field_is_seen_in_its_own_picture_alone(form: Form, store: Store) -> None:
     review = Review(form, store, "eva")
-    assert private_part(review, "1//-1/patient") > 3 * 6 * 8
+    assert private_part(review, "1//-1/patient") > 3 * 6 * 8  # three boxes of 6 by 8 mm
     assert private_part(review, "1//-1/station") < 3
     assert private_part(review, "1//-1/adults") < 3
     assert private_part(review, "1//-1/patient") > 3 * 6 * 8  # the page itself is not changed
@@ -240,6 +240,7 @@ def test_an_audit_counts_what_was_wrong_and_sends_it_to_review(form: Form, store
              "weather": "1"}  # fmt: skip
     for name in audit.names():
         typed(audit, name, right[name.split("/")[-1]])
+    # Of 3 sheets with 6 fields, 4 fields are to be checked: 1 of sheet 1, and 3 of sheet 3.
     assert (audit.report().counted, audit.report().wrong) == (14, ())
     typed(audit, "1//-1/total", "17")
     typed(audit, "1//-1/weather", "?")

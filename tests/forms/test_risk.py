@@ -17,6 +17,7 @@ from mnistry.forms.store import Store
 from tests.forms import batches
 from tests.forms.batches import CONTESTED, UNSURE
 
+# By the curve in `risk`, 5/10000 needs a confidence of 0.9992, and 90/10000 one of 0.871.
 SURE = Answer("049", "049", 0.985, OK)
 
 
@@ -58,7 +59,7 @@ def test_what_is_not_sure_enough_is_shown_with_its_reading(form: Form, store: St
     assert (view.preset, view.why) == ("049", "it is not sure enough for the risk")
 
 
-def test_decisions_stay_and_choices_need_no_figure(form: Form, store: Store) -> None:
+def test_a_risk_changes_neither_decisions_nor_choices(form: Form, store: Store) -> None:
     store.decide(1, key("station"), Decision("149", "149"))
     sure = Answer("dry", "dry", 0.999, OK)
     batches.add(form, store, 3, batches.answers(weather=sure))
@@ -69,6 +70,6 @@ def test_decisions_stay_and_choices_need_no_figure(form: Form, store: Store) -> 
 
 
 @pytest.mark.parametrize("text", ["0", "1", "-1/3", "4/0", "few", "1e-3", "1/100000"])
-def test_a_risk_without_figures_is_refused(text: str) -> None:
+def test_a_risk_that_is_no_fraction_or_outside_of_the_curve_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"--risk.*/10000"):
         risk.parse(text)

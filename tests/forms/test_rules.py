@@ -64,6 +64,7 @@ def test_fault_122_no_rule_decides_where_two_candidates_fit_or_none_does(form_of
     both = rules.check(form, sheet(n=unsure(("13", 0.6), ("18", 0.4)))).answers[key("n")]
     none = rules.check(form, sheet(n=unsure(("33", 0.6), ("38", 0.4)))).answers[key("n")]
     one = rules.check(form, sheet(n=unsure(("73", 0.6), ("13", 0.4)))).answers[key("n")]
+    # The only candidate that fits is too improbable to be taken.
     rare = rules.check(form, sheet(n=unsure(("73", 0.98), ("13", 0.02)))).answers[key("n")]
     assert [answer.status for answer in (both, none, one, rare)] == [CHECK, CHECK, OK, CHECK]
     assert one.value == 13

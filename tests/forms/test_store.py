@@ -20,7 +20,7 @@ from mnistry.forms.store import Store
 def page(
     number: int = 1, *, of: int = 1, serial: int | None = None, ink: int = 0, value: str = "12"
 ) -> NewPage:
-    """A page of a form; pages with the same `ink` show the same handwriting."""
+    """Page `number` of a file, which shows page `of` of the form; the same `ink` looks the same."""
     pattern = np.random.default_rng([ink, of]).integers(0, 255, (4, 3, 12)).astype(np.uint8)
     answers = {
         key(f"field{of}"): Answer(

@@ -62,6 +62,8 @@ length = 3
 name = "weather"
 type = "choice"
 options = ["sun", "snow"]
+"""
+RULE = """\
 [[rule]]
 less = ["boat", "depth"]
 """
@@ -74,7 +76,7 @@ def forms(tmp_path: Path) -> tuple[Form, Form]:
     found = []
     for name, text in (("OLD.toml", OLD), ("FORM.toml", NEW)):
         path = tmp_path / name
-        path.write_text(text.split("[[rule]]")[0], "utf-8")  # the fields without the rule
+        path.write_text(text, "utf-8")
         found.append(load(path))
     return found[0], found[1]
 
@@ -182,7 +184,8 @@ def test_rules_with_fields_that_a_version_lacks_are_not_applied(
 ) -> None:
     old, _ = forms
     path = tmp_path / "RULE.toml"
-    path.write_text(NEW.replace('"depth"\ntype = "digits"', '"depth"\ntype = "integer"'), "utf-8")
+    numbers = NEW.replace('"depth"\ntype = "digits"', '"depth"\ntype = "integer"')
+    path.write_text(numbers + RULE, "utf-8")
     new = load(path)
     with Store(None) as store:
         versions.remember(store, old)
