@@ -1,4 +1,4 @@
-"""The work that one picture can cause is bounded: what is counted is forms and their pixels."""
+"""The work that one picture can cause is bounded, by the number of forms and their pixels."""
 
 import cv2
 import numpy as np
@@ -10,8 +10,11 @@ from mnistry.reading import mark_reader
 from mnistry.reading.reader import Reader
 from mnistry.reading.segment import Piece
 
-# Three readings of each picture: 200 marks, the parts of 600 runs, and 400 runs, twice measured.
-MOST_FORMS, MOST_PIXELS = 3 * 800, 3 * 2 * 3_000_000
+# A picture is read at most three times. Each time gives at most 800 forms: 200 whole marks, single
+# parts of marks that are cut, and 400 runs of such parts.
+MOST_FORMS = 3 * 800
+# Each time, the forms come in two batches, each reduced to 2 million pixels without its margins.
+MOST_PIXELS = 3 * 2 * 3_000_000
 # Of each ellipse: its middle's column and row, and half its width.
 RANGES = ((0, 1600), (0, 1600), (30, 150))
 

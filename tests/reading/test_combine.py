@@ -17,7 +17,7 @@ from mnistry.reading.combine import (
 )
 from mnistry.reading.line_reader import CHARACTERS, HEIGHT, Character, Strip
 
-# Where both agree, the line reader's confidence stands; where they differ, hardly anything does.
+# Where both readers agree, the line reader's confidence stands; where they differ, it is near 0.
 JUDGEMENT = Judgement(
     agreed=(0.0, 1.0, 0.0), opposed=(-10.0, 1.0, 0.0), vote=(1.0, 1.0),
     signs={"-": (0.0, 1.0)}, other=0.5, hidden=0.5, sure=0.99,
@@ -179,10 +179,10 @@ def test_a_digit_broken_in_two_is_one_digit() -> None:
 
 def test_digits_as_far_apart_as_those_of_one_number_are_one_number() -> None:
     zero, gap, no = {"0": 0.9999}, {" ": 0.9999}, {}
-    # From digit to digit 80 columns, which are 2.5 of their heights; then 40 columns.
+    # First the digits are 80 columns apart, which is 2.5 times their height; then 40 columns.
     assert [line.text for line in read([zero, no, gap, no, zero])] == ["0 0"]
     assert [line.text for line in read([zero, gap, zero])] == ["00"]
-    # Where 40 columns are usual, a gap of 40 parts nothing; where 20 are, it does.
+    # A gap of 40 columns parts no number whose digits are 40 columns apart, but one where it is 20.
     assert [line.text for line in read([zero, no, zero, gap, zero])] == ["000"]
     assert [line.text for line in read([zero, zero, gap, zero])] == ["00 0"]
 
@@ -242,7 +242,7 @@ def test_no_space_is_inserted_in_a_gap_narrower_than_one_that_was_read() -> None
 
 def test_a_number_with_a_sign_and_a_fraction_begin_anew_after_a_narrow_gap() -> None:
     zero, minus, gap, no = {"0": 0.9999}, {"-": 0.9999}, {" ": 0.9999}, {}
-    number = [zero, no, zero, gap]  # 40 columns are usual, and no wider is the gap
+    number = [zero, no, zero, gap]  # digits are 40 columns apart, and the gap is no wider
     assert [line.text for line in read([*number, minus, zero])] == ["00 -0"]
     assert [line.text for line in read([*number, zero, {"/": 0.9999}, zero])] == ["00 0?0"]
     assert [line.text for line in read([*number, minus, gap, zero])] == ["00-0"]

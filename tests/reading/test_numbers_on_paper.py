@@ -41,14 +41,17 @@ def write(text: str, digits: Digits, seed: int) -> np.ndarray:
     return 255 - written.ink[:: lines.SUPERSAMPLING, :: lines.SUPERSAMPLING]
 
 
-def test_signs_are_read_as_written_or_not_at_all(reader: Reader, digits: Digits) -> None:
+def test_numbers_with_signs_are_mostly_read_exactly_and_hardly_ever_wrongly(
+    reader: Reader, digits: Digits
+) -> None:
     exact = wrong = 0
     for text in TEXTS:
         for seed in range(6):
             said = reader.read(write(text, digits, seed)).text
             exact += said == text
             wrong += said.replace(" ", "") != text.replace(" ", "") and "?" not in said
-    assert exact >= 0.7 * 6 * len(TEXTS)
+    # Of 10 texts, each written 6 times: at least 42 exactly, and at most 2 wrongly without a "?".
+    assert exact >= 42
     assert wrong <= 2
 
 

@@ -31,13 +31,13 @@ def test_what_is_lower_than_eight_pixels_is_dirt_and_more_so_in_a_reduced_pictur
     assert accepted([True], row(1, 14), [0], SIZE, 0.5) == [False]
 
 
-def test_stripes_from_edge_to_edge_are_none_and_one_digit_cropped_tightly_is() -> None:
+def test_stripes_from_edge_to_edge_are_no_digits_but_one_digit_cropped_tightly_is_one() -> None:
     stripes = [(0, 0, 20, 200), (60, 0, 20, 200), (150, 60, 20, 60)]
     assert accepted([True] * 3, stripes, [0] * 3, SIZE) == [False, False, True]
     assert accepted([True], [(0, 0, 300, 200)], [0], SIZE) == [True]
 
 
-def test_a_low_mark_alone_at_the_edge_is_a_stain_beside_digits_it_is_one() -> None:
+def test_a_low_mark_at_the_edge_is_a_stain_if_it_is_alone_and_a_digit_beside_digits() -> None:
     at_edge, inside = (0, 80, 15, 30), (40, 80, 15, 30)
     assert accepted([True], [at_edge], [0], SIZE) == [False]
     assert accepted([True], [inside], [0], SIZE) == [True]
@@ -45,7 +45,7 @@ def test_a_low_mark_alone_at_the_edge_is_a_stain_beside_digits_it_is_one() -> No
     assert accepted([True] * 2, [at_edge, inside], [0, 1], SIZE) == [False, True]
 
 
-def test_a_thin_line_along_the_edge_is_none_elsewhere_it_may_be_a_one() -> None:
+def test_a_thin_line_is_no_digit_along_the_edge_but_may_be_a_one_elsewhere() -> None:
     assert accepted([True], [(0, 20, 5, 120)], [0], SIZE) == [False]
     assert accepted([True], [(9, 20, 5, 120)], [0], SIZE) == [True]
 

@@ -82,7 +82,7 @@ def test_pieces_are_joined_in_one_box_with_the_pixels_of_each() -> None:
 
 def test_fault_99_long_flat_strokes_are_not_cut_and_touching_digits_are_only_so_often() -> None:
     page = paper(900, 1400)
-    for top in range(20, 880, 20):  # strokes of 10 rows, 100 times as wide as high
+    for top in range(20, 880, 20):  # 43 strokes, each 100 times as wide as high
         page[top : top + 10, 200:1200] = 1
     lines = segment.find_lines(page)
     assert [len(line.pieces) for line in lines] == [1] * 43

@@ -46,7 +46,7 @@ def sheet() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def photograph() -> Callable[..., np.ndarray]:
-    """Turn a sheet by some degrees, make its top shorter by `depth`, a share, on a dark table."""
+    """Photograph a sheet on a dark desk: turned, and its top edge shorter by the share `depth`."""
 
     def take(paper: np.ndarray, degrees: float, depth: float = 0.0) -> np.ndarray:
         rows, columns = paper.shape

@@ -5,6 +5,7 @@ import pytest
 
 from mnistry.tables.grids import find_grids
 
+# `sheet` draws cells of 110 by 60 pixels; the first begins 40 pixels from the left and the top.
 NUMBERS = [["12", "3", ""], ["4", "56", "7"], ["", "8", "90"], ["1", "23", "4"]]
 
 
@@ -41,7 +42,7 @@ def test_lines_that_can_only_be_seen_as_a_whole(sheet, photograph) -> None:
 
 def test_thin_pale_lines_between_thick_dark_ones(sheet) -> None:
     paper = sheet([["1"] * 6] * 6, rule=200)
-    for i in (0, 3, 6):
+    for i in (0, 3, 6):  # every third line is thick and dark
         paper[40 + 60 * i - 3 : 40 + 60 * i + 3, 40:-40] = 30
         paper[40:-40, 40 + 110 * i - 3 : 40 + 110 * i + 3] = 30
     assert shapes(paper) == [(6, 6)]
@@ -76,18 +77,19 @@ def test_white_lines_on_a_blackboard(sheet) -> None:
 def test_a_row_is_a_table_if_it_is_the_whole_picture(sheet) -> None:
     row = sheet([["1", "2", "3", "4"]])
     assert shapes(row) == [(1, 4)]
-    comb = np.full((900, 1200), 235, np.uint8)
-    comb[200 : 200 + row.shape[0], 100 : 100 + row.shape[1]] = row
-    assert shapes(comb) == []
+    within_a_page = np.full((900, 1200), 235, np.uint8)
+    within_a_page[200 : 200 + row.shape[0], 100 : 100 + row.shape[1]] = row
+    assert shapes(within_a_page) == []
 
 
 def test_rows_that_the_picture_cuts_off_are_left_out(sheet) -> None:
     paper = sheet([["12", "3", "4", "56"]] * 3)
-    assert shapes(paper[40 + 60 - 20 : 40 + 120 + 22]) == [(1, 4)]
+    # The second of three rows, 100 to 160, with a third of each row beside it.
+    assert shapes(paper[80:182]) == [(1, 4)]
 
 
 def test_lines_of_numbers_are_no_table(sheet) -> None:
-    assert shapes(sheet(NUMBERS, rule=235)) == []
+    assert shapes(sheet(NUMBERS, rule=235)) == []  # rules of the paper's own shade
     ruled = np.full((600, 800), 235, np.uint8)
     ruled[60:600:60] = 60
     assert shapes(ruled) == []

@@ -103,8 +103,10 @@ def test_marks_that_cross_walls_are_no_table_but_written_on_squared_paper(
 ) -> None:
     walls = np.arange(0, 201, 20)
     owner = np.zeros((200, 200), np.int32)
-    owner[64:76, x : x + width] = 34
-    for other in range(10):  # one of 15 is enough
+    # Walls are 20 pixels apart. From column 44 the mark lies within a cell; from 34 it crosses the
+    # wall at 40. One crossing mark among 15 is enough for squared paper.
+    owner[64:76, x : x + width] = 33
+    for other in range(10):
         owner[104:116, 20 * other + 4 : 20 * other + 16] = 51 + other
     for other in range(4):
         owner[144:156, 20 * other + 4 : 20 * other + 16] = 71 + other
