@@ -61,7 +61,7 @@ def test_a_pdfs_pages_have_the_pixels_of_their_scans() -> None:
 
 def test_a_pdf_at_600_dpi_is_drawn_as_small_as_it_is_needed() -> None:
     found = page(scanned(jpeg(4960, 7016), (4960, 7016), (595.2, 841.92)), side=1600)
-    assert (found.size, found.grey.shape) == ((7016, 4960), (1754, 1240))
+    assert (found.size, found.grey.shape) == ((7016, 4960), (1754, 1240))  # a quarter
     assert found.dpi == 600
 
 
@@ -72,7 +72,7 @@ def test_a_pdf_page_is_turned_as_it_says() -> None:
 
 def test_a_pdf_page_without_a_scan_has_300_dpi() -> None:
     found = page(drawn(b"0 g 0 50 100 50 re f", (200, 100)))
-    assert (found.size, found.dpi) == ((417, 833), 300)
+    assert (found.size, found.dpi) == ((417, 833), 300)  # 100 and 200 points of 1/72 inch
     assert found.grey[100, 200] == 0
     assert found.grey[300, 200] == found.grey[100, 700] == 255
 
@@ -371,6 +371,8 @@ def test_a_damaged_page_of_a_tiff_leaves_the_others() -> None:
 )
 def test_fault_95_oblong_pixels_become_square(dpi: tuple[int, int], shape: tuple[int, int]) -> None:
     found = page(tiff(BAR, dpi=dpi))
+    # The coarser axis is stretched: 60 * 204 / 98 = 125 rows, or 90 * 204 / 98 = 187 columns.
+    # Pixels of 204 by 196 dpi are nearly square, and stay.
     assert (found.grey.shape, found.size, found.dpi) == (shape, shape, 204)
     rows, columns = shape
     assert found.grey[rows // 5, columns // 3] < 60

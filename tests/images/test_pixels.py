@@ -12,7 +12,7 @@ from mnistry.images import pixels
 from mnistry.images.decode import open_content
 from tests.images.test_documents import HEIC, page
 
-# Strokes: the left of three bars is one pixel wide.
+# Three upright strokes, which are 1, 3 and 4 pixels wide.
 INK = np.zeros((120, 160), bool)
 INK[20:100, [30, 60, 61, 62, 100, 101, 102, 103]] = True
 

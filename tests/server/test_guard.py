@@ -199,7 +199,7 @@ def test_behind_a_proxy_the_server_lies_at_its_root_path(work: InProcess) -> Non
     for path in ("/digits/openapi.json", "/openapi.json"):  # a proxy may cut the path off
         described = client.get(path, headers=bearer).json()
         assert described["servers"] == [{"url": "/digits"}]
-    for path in ("/digitsopenapi.json", "/digits/docs/"):  # nor is it sent to /docs
+    for path in ("/digitsopenapi.json", "/digits/docs/"):  # the last is not redirected to /docs
         assert client.get(path, headers=bearer, follow_redirects=False).status_code == 404
 
 

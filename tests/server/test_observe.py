@@ -39,7 +39,7 @@ def test_requests_are_counted_by_path_and_status(remote: TestClient, drawing: by
     buckets = [line for line in text if line.startswith(start)]
     counts = [int(line.rpartition(" ")[2]) for line in buckets]
     assert counts == sorted(counts)
-    assert (len(counts), counts[-1]) == (13, 4)
+    assert (len(counts), counts[-1]) == (13, 4)  # 12 bounds and +Inf; 3 requests read, 1 refused
     assert 'le="+Inf"' in buckets[-1]
     assert 'mnistry_request_seconds_count{path="/api/read"} 4' in text
     for line in text:
@@ -51,6 +51,7 @@ def test_requests_are_counted_by_path_and_status(remote: TestClient, drawing: by
 
 def test_millions_of_requests_are_counted_one_by_one() -> None:
     observer = Observer(frozenset(), None)
+    # All seconds together, then the requests of each of 13 buckets.
     observer._times["/api/read"] = [0.5, 1_234_567.0, *[0.0] * 12]
     text = observer.metrics({}, {"mnistry_worker_restarts_total": 1_234_567})
     assert 'mnistry_request_seconds_count{path="/api/read"} 1234567\n' in text
