@@ -57,7 +57,7 @@ class Form(NamedTuple):
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Return 60 images of MNIST's sample, and their labels; among the first 40 is each digit."""
+    """Return 60 images of MNIST's sample, and their labels: 0 to 9 in turn, six times."""
     train, _ = sample.load()
     chosen = np.concatenate([np.flatnonzero(train.labels == k)[:6] for k in range(10)])
     chosen = chosen.reshape(10, 6).T.ravel()
@@ -77,7 +77,7 @@ def arrays() -> dict[str, np.ndarray]:
 
 
 def npz(name: str = "data.npz", **changes: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """Return what writes a ``.npz`` file with images or labels changed."""
+    """Return a writer of a ``.npz`` file; ``x=`` changes its images, and ``y=`` its labels."""
 
     def write(folder: Path) -> Path:
         kept = lambda array: array  # noqa: E731
@@ -89,7 +89,7 @@ def npz(name: str = "data.npz", **changes: Callable[[np.ndarray], np.ndarray]) -
 
 
 def npz_named(*names: str, compress: bool = False) -> Any:
-    """Return what writes a ``.npz`` file with other names, in the order of Keras's."""
+    """Return a writer of a ``.npz`` file with these names for x_train, y_train, x_test, y_test."""
 
     def write(folder: Path) -> Path:
         save = np.savez_compressed if compress else np.savez
@@ -134,7 +134,7 @@ def encode_idx(array: np.ndarray) -> bytes:
 
 
 def idx(names: str, *, zipped: bool = False, below: str = "", turn: bool = False) -> Any:
-    """Return what writes IDX files; ``names`` has places for split and kind."""
+    """Return a writer of IDX files; ``names`` has places for the split, the kind and the axes."""
 
     def write(folder: Path) -> Path:
         place = folder / below
@@ -218,7 +218,7 @@ def picture(image: np.ndarray, path: Path) -> None:
 
 
 def folders(pattern: str, classes: Callable[[int], str] = str, **parts: str) -> Any:
-    """Return what writes a picture for each image; the pattern has places for split and class."""
+    """Return a writer of one picture for each image; `pattern` has places for split and class."""
     names = parts or {"train": "train", "test": "test"}
 
     def write(folder: Path) -> Path:

@@ -29,7 +29,7 @@ def made(labels, how=Origin(), test=None, **facts):  # noqa: B008
         np.eye(10, dtype=bool)[[7, 0, 9]],
     ],
 )  # fmt: skip
-def test_fault_102_digits_in_every_dress(labels):
+def test_fault_102_digits_in_every_notation_are_labels(labels):
     dataset = made(labels if not isinstance(labels, list) else np.array(labels))
     assert dataset.classes == DIGITS
     assert dataset.train.labels.tolist() == [7, 0, 9]

@@ -95,6 +95,7 @@ def test_pieces_of_any_size_give_the_same(tmp_path, monkeypatch, size):
 
 @pytest.mark.parametrize(("value", "words"), [("x", "column pixel12"), ("1,1", "786 values")])
 def test_fault_105_rows_are_counted_over_all_pieces(tmp_path, monkeypatch, value, words):
+    # Before the wrong row are the header, 10 times 4 rows and an empty line, and 3 rows: 54.
     monkeypatch.setattr(text_files, "BLOCK", 3000)
     monkeypatch.setattr(decompress, "CHUNK", 1000)
     before = [*rows(), ""] * 10
@@ -107,6 +108,7 @@ def test_fault_28_pixel_missing(tmp_path, missing):
     header = ",".join(name for name in HEADER.split(",") if name != f"pixel{missing}")
     lines = [line.rpartition(",")[0] for line in rows()]
     path = save(tmp_path / "train.csv", [header, *lines])
+    # Without the first or last pixel, the names still count up in steps of 1.
     expected = "expected 785" if missing in (0, 783) else f"expected 'pixel{missing}'"
     assert_refused(path, "row 1", expected)
 
@@ -227,7 +229,7 @@ def test_carriage_returns_alone_end_lines(tmp_path):
 def test_lines_before_the_header_are_passed_over_and_counted(tmp_path, before):
     assert_read(save(tmp_path / "train.csv", [before, before, HEADER, *rows()]))
     path = save(tmp_path / "train.csv", [before, before, HEADER, *with_value("x")])
-    assert_refused(path, "row 6, column pixel12")
+    assert_refused(path, "row 6, column pixel12")  # 2 lines, the header, and the third row
 
 
 def test_comments_without_end_are_refused(tmp_path):

@@ -52,7 +52,7 @@ READERS = {
 
 
 def seeds(path: Path) -> Iterator[Seed]:
-    """Yield a file as a whole, and what is inside it if that has a checksum."""
+    """Yield a file as it is, and also its unpacked content, which a checksum would protect."""
     content = path.read_bytes()
     if path.suffix == ".npz":
         yield from whole_and_members(path.name, content)
@@ -114,7 +114,7 @@ def damage(
 @pytest.mark.parametrize("reader", READERS)
 def test_damaged_files_give_only_our_own_errors(reader, tmp_path):
     outcomes, _ = damage(reader, 200, tmp_path)
-    if reader != "pictures":  # which are listed, and the others read
+    if reader != "pictures":  # damaged pictures are listed, and the rest of their folder is read
         assert outcomes["DataError"] > 20
     assert outcomes["read"] + outcomes["DataError"] + outcomes["UsageError"] == 200
 

@@ -142,7 +142,7 @@ def test_folders_of_digits_under_other_names(tmp_path, names):
 def test_a_single_folder_is_a_class_if_it_is_named_as_a_digit(tmp_path, name, labels):
     save(tmp_path / name / "a.png", 71)
     found = folder.read(tmp_path).splits()["train" if labels else "test"]
-    assert (found.labels is not None and found.labels.tolist()) == (labels or False)
+    assert (None if found.labels is None else found.labels.tolist()) == labels
 
 
 def test_folders_of_names_are_classes_in_alphabetical_order(tmp_path):

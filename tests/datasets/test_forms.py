@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def split_of(part):
+    """Return the rows of a split; only MedMNIST's form has one for validation."""
     return slice(30, 40) if part == "validation" else forms.SPLITS[part]
 
 
@@ -33,7 +34,8 @@ def test_a_form_is_loaded_right(name, tmp_path):
         images = split.images
         if dataset.train is not None and split.labels is not None:
             assert split.labels.dtype == np.uint8
-        # Some are in the order of the classes.
+        # These forms are read class by class, and each class by file name ("10" before "9"), or in
+        # `mnist_all` by number.
         if name.startswith(("folder", "mnist_all")) and split.labels is not None:
             first, width = split_of(part).start, 2 if name == "mnist_all" else 1
             order = sorted(range(len(labels)), key=lambda i: (labels[i], f"{i + first:0{width}}"))

@@ -185,7 +185,7 @@ def test_fault_19_second_gzip_member_at_a_piece_boundary(tmp_path):
 
 def test_fault_20_wrong_gzip_checksum(tmp_path):
     packed = bytearray(gzip.compress(encode(IMAGES)))
-    packed[-8] ^= 1
+    packed[-8] ^= 1  # gzip ends with a checksum and a size, of 4 bytes each
     (tmp_path / "images.gz").write_bytes(packed)
     assert_refused(tmp_path / "images.gz", 3, "damaged gzip", "incorrect data check")
 

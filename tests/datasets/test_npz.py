@@ -147,6 +147,7 @@ def test_fault_13_directory_announces_it_too(tmp_path):
     path = write_zip(tmp_path / "digits.npz", [("y_train.npy", content)])
     data = path.read_bytes()
     right, lie = len(content), len(content) - 100 + 500_000_000
+    # The size stands before the member and in the directory at the end.
     assert data.count(right.to_bytes(4, "little")) == 2
     path.write_bytes(data.replace(right.to_bytes(4, "little"), lie.to_bytes(4, "little")))
     assert_refused_without_memory(path, "member y_train.npy", "can hold")

@@ -17,7 +17,7 @@ def test_splits_are_stratified():
 
 
 def test_order_is_shuffled_and_always_the_same():
-    sample.load().train.images[:] = 0  # whoever changes the arrays changes only theirs
+    sample.load().train.images[:] = 0  # changes only this copy
     dataset = sample.load()
     assert len(set(dataset.train.labels[:20].tolist())) > 5
     assert dataset.digests == {
