@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# uv (https://docs.astral.sh/uv/) installs in a tenth of the time that pip takes, where it is found.
+# Use uv (https://docs.astral.sh/uv/) where it is found: it takes a tenth of the time of pip.
 INSTALL := $(if $(shell command -v uv),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
 .PHONY: help train test test-all cluster-test runtimes-test container-test lint lock audit sbom floors bench bench-recipes bench-cluster torture pretrained notebook docs clean
