@@ -28,7 +28,7 @@ from tests.forms.test_reading import PRINTED, READ, VALUES
 
 NAME = "page/1"
 # Corners of an A4 page in millimetres, and where they lie in the photo, in pixels. The photo is
-# taken from so far aside that the page is not found. `SHAPE` is the photo's height and width.
+# taken too steeply from the side for the page to be found. `SHAPE` is the photo's height and width.
 PAPER = np.array([[0, 0], [210, 0], [210, 297], [0, 297]], np.float32)
 STEEP = np.array([[900, 200], [2000, 100], [2700, 1200], [100, 1600]], np.float32)
 SHAPE = 1700, 2800

@@ -182,7 +182,7 @@ def test_digits_as_far_apart_as_those_of_one_number_are_one_number() -> None:
     # First the digits are 80 columns apart, which is 2.5 times their height; then 40 columns.
     assert [line.text for line in read([zero, no, gap, no, zero])] == ["0 0"]
     assert [line.text for line in read([zero, gap, zero])] == ["00"]
-    # A gap of 40 columns parts no number whose digits are 40 columns apart, but one where it is 20.
+    # A gap of 40 columns parts no digits that are usually 40 apart, but those usually 20 apart.
     assert [line.text for line in read([zero, no, zero, gap, zero])] == ["000"]
     assert [line.text for line in read([zero, zero, gap, zero])] == ["00 0"]
 

@@ -37,7 +37,7 @@ def test_it_has_as_many_weights_as_it_says(card) -> None:
     graph = onnx.load(built_in.SHIPPED).graph
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     weights = sum(np.prod(part.dims) for part in graph.initializer if part.data_type in floats)
-    assert weights == card["parameters"] + 1  # 1: the temperature, which is not trained
+    assert weights == card["parameters"] + 1  # the temperature is stored too
 
 
 def test_it_is_trained_by_the_recipe_that_stands_there_now(card) -> None:
