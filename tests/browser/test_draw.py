@@ -60,7 +60,7 @@ def test_choosing_the_true_digit_shows_the_loss_in_bits(open_view, draw_seven):
     page.get_by_role("radio", name=re.compile("^2")).check()
     cost = page.locator("#draw-cost").text_content()
     bits = float(re.search(r"is the loss: ([\d.]+)\u00a0bits", cost)[1])
-    assert bits > 3.32  # more than guessing costs
+    assert bits > 3.32  # log2(10): more than guessing costs
 
 
 def test_clear_empties_the_pad_and_undo_restores_it(open_view, draw_seven):
