@@ -24,7 +24,7 @@ def test_a_drawn_digit_is_read_and_the_networks_input_is_shown(open_view, draw_s
 
 def test_one_digit_is_read_without_the_server_and_several_with_it(open_view, draw_seven, stroke):
     page = open_view("draw")
-    asked = ["not drawn yet"]
+    asked = ["not drawn yet"]  # not empty, so that the second loop below begins
     page.on("request", lambda request: asked.append(request.url))
     entries = "performance.getEntriesByType('resource').map(({ name }) => name)"
     for _ in range(100):  # until the page has its network,

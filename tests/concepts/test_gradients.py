@@ -44,7 +44,7 @@ def loss_of(x, labels, network):
 
 
 def backward(x, labels, network):
-    """The three steps of the chapter, from the output layer to the first."""
+    """Gradients of weights and biases, by backpropagation from the output layer to the first."""
     v, probabilities = forward(x, network)
     outer = softmax_cross_entropy_gradient(probabilities, labels)
     inner = backpropagate(outer, network[2]) * relu_slope(v)
