@@ -44,7 +44,7 @@ def test_each_character_leaves_ink_of_its_own() -> None:
     random = np.random.default_rng(1)
     for text, parts in (("1 1", 2), ("1 - 1", 3), ("1 / 1", 3), ("1 : 1", 4)):
         written = lines.write(Layout((Part(text),)), DIGITS, 40, random)
-        # A pencil's ink is pale and broken: darken it, then close its gaps.
+        # The paper's grain leaves ink out: darken what is left, then close the gaps.
         seen = written.ink if written.pen.grain == 0 else np.where(written.ink > 20, 255, 0)
         assert written.text == text
         assert (

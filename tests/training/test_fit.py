@@ -391,7 +391,7 @@ def test_fault_60_a_training_cut_off_goes_on_to_the_same_weights(
     state, _ = checkpoints.newest(tmp_path)
     assert state is not None
     assert len(state.epochs) == 3
-    # Progress is reported before it is saved, so that a kill then loses the step just reported.
+    # Within an epoch a step is reported before it is saved: a kill in the report loses that step.
     assert state.step == {"between": 0, "within": 21, "killed within": 20}[how]
     resumed, rest = trained(digits, callbacks=callbacks(), checkpoint_folder=tmp_path, **settings)
     assert same(whole, resumed)
