@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-# Of JAX 0.10; an XLA that does not know it ends its process and says so.
+# A flag of XLA as of JAX 0.10; an XLA that does not know the flag ends its process and says so.
 QUICK = "--xla_cpu_use_fusion_emitters=false"
 
 

@@ -60,7 +60,8 @@ if os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1") == "1":
 for name in ("OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
     os.environ.setdefault(name, "1")
 
-# Everything that the tests import and compile is looked at by each whole garbage collection.
+# Collect garbage less often than by default: each full collection looks at everything that the
+# tests have imported and compiled.
 gc.set_threshold(50_000)
 
 # If a shell starts the tests in the background, they and their processes ignore Ctrl-C: undo that.

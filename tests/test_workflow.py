@@ -73,10 +73,8 @@ def test_fault_64_an_interrupted_training_is_saved_and_goes_on(tmp_path: Path) -
         experiment.resume(begun, sample),
         experiment.run_experiment(begun.experiment, sample, path=tmp_path / "whole"),
     ]
-    losses, networks = zip(
-        *(([epoch.loss for epoch in run.epochs()], run.onnx_path.read_bytes()) for run in runs),
-        strict=True,
-    )
+    losses = [[epoch.loss for epoch in one.epochs()] for one in runs]
+    networks = [one.onnx_path.read_bytes() for one in runs]
     assert len(losses[0]) == 50
     assert losses[0] == losses[1]
     assert networks[0] == networks[1]

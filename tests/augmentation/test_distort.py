@@ -141,6 +141,7 @@ def test_the_pen_is_applied_and_the_seed_decides(digits) -> None:
     one, four = (distort(digits, still, seed=3, threads=count) for count in (1, 4))
     assert np.array_equal(one, four)
     assert not np.array_equal(one, distort(digits, still, seed=4))
+    # The darkness of the ink is drawn uniformly from 0.5 to 1, so that its median is 0.75.
     assert np.median(one.max((1, 2))) == pytest.approx(0.75 * 255, rel=0.05)
 
 
@@ -186,20 +187,20 @@ def test_epochs_are_what_distort_gives_whatever_the_start(digits) -> None:
 
 
 def test_one_epoch_is_made_ahead_and_no_more(digits, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, release = [], threading.Semaphore(0)
+    made, one_was_made = [], threading.Semaphore(0)
 
     def note(images, distortion, *, seed):
         made.append(seed)
-        release.release()
+        one_was_made.release()
         return images
 
     monkeypatch.setattr("mnistry.augmentation.distort.distort", note)
     ahead = epochs(digits, Distortion(), 4, seed=0)
-    release.acquire(timeout=10)
+    one_was_made.acquire(timeout=10)
     assert made == [(0, 0)]  # before anything was asked for
     for epoch in (1, 2, 3):
         next(ahead)
-        release.acquire(timeout=10)
+        one_was_made.acquire(timeout=10)
         assert made == [(0, done) for done in range(epoch + 1)]
     next(ahead)
     assert next(ahead, None) is None

@@ -16,6 +16,7 @@ def test_digits_have_one_hot_targets_and_non_digits_a_tenth_for_each_digit(split
     assert made.images.shape == (80, 28, 28)
     assert made.targets.dtype == np.float32
     assert made.targets.sum(1) == pytest.approx(np.ones(80))
+    # 30 // 4 are 7, as many are 2, and the rest are 1.
     assert np.bincount(made.targets[:30].argmax(1), minlength=10)[[1, 7, 2]].tolist() == [16, 7, 7]
     assert (made.targets[:30].max(1) == 1).all()
     assert np.unique(made.targets[30:]) == pytest.approx(0.1)

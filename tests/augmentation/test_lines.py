@@ -44,6 +44,7 @@ def test_each_character_leaves_ink_of_its_own() -> None:
     random = np.random.default_rng(1)
     for text, parts in (("1 1", 2), ("1 - 1", 3), ("1 / 1", 3), ("1 : 1", 4)):
         written = lines.write(Layout((Part(text),)), DIGITS, 40, random)
+        # The paper's grain leaves ink out: darken what is left, then close the gaps.
         seen = written.ink if written.pen.grain == 0 else np.where(written.ink > 20, 255, 0)
         assert written.text == text
         assert (
@@ -59,6 +60,7 @@ def ink(*parts: str, seed: int) -> bytes:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_only_a_whole_number_has_its_fraction_close_to_it(seed: int) -> None:
+    # Written as one part, "3 1/2" has the ordinary gap; divided into parts, a closer one after 3.
     assert ink("3 ", "1", "/", "2", seed=seed) != ink("3 1/2", seed=seed)
     assert ink("? ", "1", "/", "2", seed=seed) == ink("? 1/2", seed=seed)
     assert ink("1", "/", "2", " ?", seed=seed) == ink("1/2 ?", seed=seed)

@@ -96,6 +96,7 @@ def test_faint_ink_and_noise_are_as_strong_as_the_limits_say() -> None:
     assert inked.min() < 0.52
     noisy = write(images, Pen(3, 3, faintest=1, blur=0, noise=0.2, cut=0, chance=1), random())
     # Half of the noise is clipped away on paper; what remains has a mean of sigma / sqrt(2 pi).
+    # Sigma is drawn uniformly from 0 to 0.2, so that its median is 0.1.
     median = np.median(noisy[:, 24:, :4].mean((1, 2))) / 255
     assert median == pytest.approx(0.1 / np.sqrt(2 * np.pi), rel=0.1)
 
@@ -113,7 +114,7 @@ def test_ink_is_faint_as_often_as_asked() -> None:
     assert paler == pytest.approx(0.3, abs=0.03)
 
 
-def test_the_same_state_gives_the_same_bytes_and_another_does_not(digits) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(digits) -> None:
     one, again, other = (write(digits, Pen(), random(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)

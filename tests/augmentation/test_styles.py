@@ -27,7 +27,7 @@ def test_a_one_gets_an_upstroke_on_its_left_and_keeps_its_stem(seed) -> None:
 
 
 @pytest.mark.parametrize("lean", [0.6, -0.6])
-def test_a_one_that_leans_stays_out(lean) -> None:
+def test_a_one_that_leans_gets_no_upstroke(lean) -> None:
     assert styles.add_upstroke(stem(lean), random()) is None
 
 
@@ -52,24 +52,25 @@ def test_a_seven_gets_a_bar_across_its_stem() -> None:
 
 
 def hooked(tip: float = 11.0) -> np.ndarray:
-    """A 2 whose hook ends at this row."""
+    """A 2 whose hook ends at the row `tip`."""
     hook = drawing.smooth(np.array([[8.0, tip], [9, 6], [14, 4], [18, 7], [16, 12]]))
     rest = np.array([[16.0, 12], [8, 23], [20, 23]])
     return normalise(drawing.strokes([hook, rest], 2))
 
 
-# With seed 3 the loop is so small that its hole fills; `two` then returns None.
+# With seed 3 the loop is so small that its hole is filled; `close_hook` then returns None.
 @pytest.mark.parametrize("seed", [0, 1, 2, 4, 5, 6, 7])
-def test_the_hook_of_a_two_is_closed_and_nothing_else(seed) -> None:
+def test_the_hook_of_a_two_is_closed_and_the_rest_hardly_changes(seed) -> None:
     image = hooked()
     closed = styles.close_hook(image, np.random.default_rng(seed))
     assert closed is not None
     assert (styles._hollow(image), styles._hollow(closed)) == (0, 1)
-    # Moved by one pixel, the image itself differs by 12 sideways, and by 24 up or down.
+    # For comparison: the image differs by 12 from itself moved sideways by a pixel, and by 24 from
+    # itself moved up or down.
     assert np.abs(closed[17:].astype(int) - image[17:]).mean() < 20
 
 
-def test_a_two_that_is_closed_or_has_no_hook_stays_out() -> None:
+def test_a_two_that_is_closed_or_has_no_hook_is_not_closed() -> None:
     closed = styles.close_hook(hooked(), random())
     assert closed is not None
     assert styles.close_hook(closed, random()) is None

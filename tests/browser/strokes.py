@@ -1,4 +1,4 @@
-"""Drawings of digits as pens make them: the ten digits as lines, bent and drawn by chance."""
+"""Random drawings of digits, as strokes of a pen: each digit's lines, distorted by chance."""
 
 from typing import Any
 

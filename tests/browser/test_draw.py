@@ -24,7 +24,7 @@ def test_a_drawn_digit_is_read_and_the_networks_input_is_shown(open_view, draw_s
 
 def test_one_digit_is_read_without_the_server_and_several_with_it(open_view, draw_seven, stroke):
     page = open_view("draw")
-    asked = ["not drawn yet"]
+    asked = ["not drawn yet"]  # not empty, so that the second loop below begins
     page.on("request", lambda request: asked.append(request.url))
     entries = "performance.getEntriesByType('resource').map(({ name }) => name)"
     for _ in range(100):  # until the page has its network,
@@ -60,7 +60,7 @@ def test_choosing_the_true_digit_shows_the_loss_in_bits(open_view, draw_seven):
     page.get_by_role("radio", name=re.compile("^2")).check()
     cost = page.locator("#draw-cost").text_content()
     bits = float(re.search(r"is the loss: ([\d.]+)\u00a0bits", cost)[1])
-    assert bits > 3.32  # more than guessing costs
+    assert bits > 3.32  # log2(10): more than guessing costs
 
 
 def test_clear_empties_the_pad_and_undo_restores_it(open_view, draw_seven):

@@ -103,6 +103,7 @@ def every_layer() -> object:
 def adopted() -> bytes:
     """Return a network as PyTorch exports one, channel first and with logits, adopted."""
     random = np.random.default_rng(0)
+    # 864 = 6 feature maps of 12 x 12: 28 - 5 + 1 = 24 on each side, halved by pooling.
     sizes = {"k": (6, 1, 5, 5), "b": (6,), "kernel": (10, 864), "bias": (10,)}
     weights = {name: random.normal(0, 0.1, size).astype("f4") for name, size in sizes.items()}
     nodes = [
@@ -111,7 +112,7 @@ def adopted() -> bytes:
         helper.make_node("MaxPool", ["positive"], ["less"], kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("Constant", [], ["flat shape"], value_ints=[-1, 864]),
         helper.make_node("Reshape", ["less", "flat shape"], ["flat"]),
-        helper.make_node("Identity", ["flat"], ["dropped"]),  # a dropout that was trained
+        helper.make_node("Identity", ["flat"], ["dropped"]),  # what is exported of a dropout
         helper.make_node("Gemm", ["dropped", "kernel", "bias"], ["y"], transB=1),
     ]
     graph = helper.make_graph(
@@ -175,7 +176,7 @@ def test_small_weights_of_a_first_layer_keep_their_bits(images: NDArray[np.uint8
         layer.kernel.assign(factor * layer.kernel)
     content = exported(model)
     found = in_node(javascript.translate(content, images, "small"), images)
-    # Divided by 255, most of its weights are below the least normal number of 16 bits.
+    # Divided by 255, most weights of the hidden layer are below the least normal number of 16 bits.
     assert abs(found - by_onnx_runtime(content, images)).max() < 1e-3
 
 

@@ -75,7 +75,8 @@ def test_json_names_all_that_was_tried(mnistry_command, models, tmp_path) -> Non
         "adopt", models / "m.onnx", "-o", tmp_path / "run", "--data", "sample", "--json"
     )
     value = json.loads(result.out)
-    assert len(value["tried"]) == 4  # uint8 has one scale
+    # Ink high or low, transposed or not; uint8 has only one scale.
+    assert len(value["tried"]) == 4
     assert value["tried"][0]["form"] == {
         "scale": "0 to 255", "inverted": False, "transposed": False, "shape": [28, 28],
     }  # fmt: skip
@@ -270,7 +271,7 @@ def test_int8_is_written_with_its_figures(
     mnistry_command, finished_run, tmp_path, monkeypatch
 ) -> None:
     path = tmp_path / "net.onnx"
-    monkeypatch.setattr(int8, "MOST_CHANGED", 0.02)  # of 400 images, of which one is 0.25 %
+    monkeypatch.setattr(int8, "MOST_CHANGED", 0.02)  # 8 of 400 images
     result = mnistry_command("export", finished_run.path, "--format", "int8", "-o", path)
     assert result.code == 0
     assert "of 400 held-out training images are answered differently" in result.err
@@ -295,7 +296,7 @@ def test_int8_of_other_endings_is_refused(mnistry_command, finished_run, tmp_pat
 def test_int8_that_answers_otherwise_is_not_written(
     mnistry_command, finished_run, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(int8, "MOST_CHANGED", -1)
+    monkeypatch.setattr(int8, "MOST_CHANGED", -1)  # so that even no change is too much
     path = tmp_path / "net.onnx"
     result = mnistry_command("export", finished_run.path, "--format", "int8", "-o", path)
     assert (result.code, result.out, result.err.count("\n")) == (5, "", 1)

@@ -86,7 +86,7 @@ def test_pages_that_are_not_placed_are_named_with_exit_code_8(mnistry_command, s
     folder = scans.parent / "batch"
     read = mnistry_command("form", "read", scans.parent / "FORM.toml", scans, "--batch", folder)
     assert f"place them by hand in mnistry form review {folder}" in read.err
-    with Store(folder) as store:  # as if a person said that it is none
+    with Store(folder) as store:  # as if a person said that it is not a page of this form
         page = NewPage(1, None, None, 0, {}, "it is none", (), None, None)
         (unplaced,) = store.unplaced()  # nobody is asked about the blank back
         store.add_page(unplaced.file, page, Placement(None))

@@ -88,7 +88,7 @@ def test_a_runs_own_file_is_read_as_for_the_training(
     assert mnistry_command("predict", run, path).code == 0
     assert mnistry_command("explain", run, "--data", path, "--split", "train").code == 0
     assert "--relabel 10=0" in mnistry_command("runs", "show", run).out
-    # What is given wins.
+    # Options that are given replace the run's own: counted from 1, hardly a label is right.
     given = mnistry_command("evaluate", run, "--data", path, "--labels-from", "1", "--json")
     assert json.loads(given.out)["accuracy"] < 0.2
 
@@ -109,7 +109,7 @@ def test_other_data_is_read_as_it_is_and_the_runs_options_are_named(
     result = mnistry_command("evaluate", run, "--data", tmp_path / "zero.npz")
     assert result.code == 0
     assert "note: the run's own data is read with --relabel 10=0" in result.err
-    # Labels that are not there need no change.
+    # Data without labels needs no --relabel, nor does a dataset that has a name of its own.
     assert "own data" not in mnistry_command("predict", run, unlabelled).err
     assert "own data" not in mnistry_command("evaluate", run, "--data", "sample").err
 

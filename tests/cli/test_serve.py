@@ -30,7 +30,7 @@ def served() -> Iterator[Served]:
     form = ROOT / "examples" / "forms" / "water-samples.toml"
     with processes.server("--workers", str(WORKERS), "--form", str(form)) as it:
         yield it
-    assert it.said == [""]  # nothing of all that was written to the terminal
+    assert it.said == [""]  # none of the tests made the server write to the terminal
 
 
 def read(served: Served, picture: bytes) -> str:
@@ -157,6 +157,7 @@ def test_a_model_that_cannot_be_used_ends_the_start(tmp_path: Path, mnistry_comm
         assert result.err.startswith(f"mnistry: {model}: ")
 
 
+# 143 = 128 + SIGTERM: the server started, and was ended by the test.
 @pytest.mark.parametrize(("given", "code"), [("0123456789abcdef", 143), ("short", 2), ("", 143)])
 def test_a_token_that_was_given_is_not_printed(given: str, code: int) -> None:
     command = [sys.executable, "-m", "mnistry", "serve", "--port", "0", "--workers", "1"]
@@ -169,5 +170,6 @@ def test_a_token_that_was_given_is_not_printed(given: str, code: int) -> None:
         line = process.stdout.readline()
         process.terminate()
         _, err = process.communicate(timeout=30)
-    assert ("token" in line) == (not given)  # an empty one is none: a random one is made
+    # An empty MNISTRY_TOKEN counts as none: a random token is made, and printed with the address.
+    assert ("token" in line) == (not given)
     assert (process.returncode, "MNISTRY_TOKEN" in err) == (code, code == 2)

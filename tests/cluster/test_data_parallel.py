@@ -157,6 +157,7 @@ def test_after_a_workers_death_both_resume_and_train_as_one_process_does(
     check_workers(watched, 2)
     assert (seen[-1].epoch, seen[-1].finished) == (60, run.epochs()[-1])
     assert len(run.epochs()) == 60
+    # `alone` has only the first three of these epochs.
     for ours, theirs in zip(run.epochs(), alone.epochs(), strict=False):
         np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
     with pytest.raises(UsageError, match="expected 1 to 2, the cores"):
@@ -220,6 +221,7 @@ def test_a_node_is_lost_and_training_continues_on_another(
     assert len(lives(watched, 0)) == 2
     assert len(run.epochs()) == 200
     check_workers(watched, 2)
+    # `alone` has only the first three of these epochs.
     for ours, theirs in zip(run.epochs(), alone.epochs(), strict=False):
         np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
 

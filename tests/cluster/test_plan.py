@@ -44,7 +44,8 @@ def test_random_settings_are_the_same_each_time_and_lie_in_their_ranges() -> Non
     assert drawn[:50] == plan.configurations(varied, 50)
     rates = [one["learning_rate"] for one in drawn]
     assert all(1e-4 <= rate <= 1e-2 for rate in rates)
-    # Half of them are below the middle of the logarithms, within three standard deviations.
+    # Half of 200 are below the middle of the logarithms, within three standard deviations: a
+    # binomial's is sqrt(200 * 0.5 * 0.5).
     below = sum(math.log10(rate) < -3 for rate in rates)
     assert abs(below - 100) < 3 * math.sqrt(50)
     assert {one["units"] for one in drawn} == set(range(10, 21))

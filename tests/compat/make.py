@@ -1,8 +1,8 @@
 """Make what a build leaves behind, for later builds to open: a run, exports, a cut run, a sweep.
 
 ``MNISTRY=/old/.venv/bin/mnistry python tests/compat/make.py`` writes ``made/`` beside this file,
-by commands alone, so that any installed mnistry can make it. It was made by version 0.1, before
-its modules moved into packages; make it anew only under another name.
+by commands alone, so that any installed mnistry can make it. The ``made/`` that is there is by
+version 0.1, before its modules moved into packages; make another only under another name.
 """
 
 import json

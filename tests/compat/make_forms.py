@@ -1,8 +1,8 @@
 """Make what a build leaves behind of forms and of teaching, for later builds to open.
 
 ``python -m tests.compat.make_forms`` writes ``made_forms/`` beside this file: a form, two scans of
-its sheets, a batch in which one field was corrected, and a taught run. It was made by version 0.1
-on 2026-11-30; make it anew only under another name.
+its sheets, a batch in which one field was corrected, and a taught run. The folder that is there was
+made by version 0.1 on 2026-11-30; make another only under another name.
 """
 
 import json

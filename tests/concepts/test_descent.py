@@ -65,10 +65,11 @@ def test_rmsprop_equals_rmsprop_of_keras(settings):
 
 
 def test_the_steps_by_hand():
-    assert gradient_descent_step([1], [10], 0.01).tolist() == [0.9]
+    assert gradient_descent_step([1], [10], 0.01).tolist() == [0.9]  # 1 - 0.01 * 10
+    # The velocity is 0.5 * -0.2 - 0.01 * 10 = -0.2, and the weight 1 - 0.2.
     weights, velocity = momentum_step([1], [10], [-0.2], 0.01, 0.5)
     assert (weights.tolist(), velocity.tolist()) == ([0.8], [-0.2])
-    # 0.75 * 12 + 0.25 * 4^2 = 13, and epsilon 3 under the root makes it 4.
+    # The average is 0.75 * 12 + 0.25 * 4^2 = 13, the weight 1 - 0.5 * 4 / sqrt(13 + epsilon) = 0.5.
     weights, average = rmsprop_step([1], [4], [12], learning_rate=0.5, rho=0.75, epsilon=3)
     assert (weights.tolist(), average.tolist()) == ([0.5], [13])
 
@@ -85,10 +86,11 @@ def test_momentum_gathers_speed_up_to_its_limit():
     weights, velocity = np.zeros(1), np.zeros(1)
     for _ in range(200):
         weights, velocity = momentum_step(weights, [1], velocity, 0.01, 0.9)
-    assert velocity == pytest.approx([-0.1], rel=1e-6)
+    assert velocity == pytest.approx([-0.1], rel=1e-6)  # -0.01 * 1 / (1 - 0.9)
 
 
 def test_rmsprop_steps_are_alike_for_small_and_large_gradients():
+    # By default the first average is 0.1 g^2, so that the step is 0.001 g / sqrt(0.1 g^2).
     weights, _ = rmsprop_step([0, 0], [0.5, 500], [0, 0])
     assert weights == pytest.approx([-0.001 / 0.1**0.5] * 2, rel=1e-5)
 

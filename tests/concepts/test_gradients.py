@@ -44,7 +44,7 @@ def loss_of(x, labels, network):
 
 
 def backward(x, labels, network):
-    """The three steps of the chapter, from the output layer to the first."""
+    """Gradients of weights and biases, by backpropagation from the output layer to the first."""
     v, probabilities = forward(x, network)
     outer = softmax_cross_entropy_gradient(probabilities, labels)
     inner = backpropagate(outer, network[2]) * relu_slope(v)
@@ -119,8 +119,8 @@ def test_backpropagation_equals_numerical_gradients(digits, network):
         def loss(parameters, place=place):
             return loss_of(*digits, [*network[:place], parameters, *network[place + 1 :]])
 
-        loudest = np.argsort(-np.abs(gradient), axis=None)[:5]
-        for index in zip(*np.unravel_index(loudest, gradient.shape), strict=True):
+        largest = np.argsort(-np.abs(gradient), axis=None)[:5]
+        for index in zip(*np.unravel_index(largest, gradient.shape), strict=True):
             slope = numerical_gradient(loss, network[place], index)
             assert gradient[index] == pytest.approx(slope, rel=1e-6)
 
@@ -153,11 +153,12 @@ def test_a_step_against_the_gradient_lowers_the_loss_as_predicted(digits, networ
     gradients = backward(*digits, network)
     rate = 1e-4
     stepped = [gradient_descent_step(w, g, rate) for w, g in zip(network, gradients, strict=True)]
-    foretold = -rate * sum(np.sum(gradient**2) for gradient in gradients)
+    predicted = -rate * sum(np.sum(gradient**2) for gradient in gradients)
     found = loss_of(*digits, stepped) - loss_of(*digits, network)
-    assert found == pytest.approx(foretold, rel=0.01)
+    assert found == pytest.approx(predicted, rel=0.01)
 
 
+# Keras clips probabilities at 1e-7, which is a logit ln(1e-7) = -16.1 below the other.
 @pytest.mark.parametrize("lead", [-18, -15, 0, 15, 18])
 def test_keras_has_gradient_0_where_it_clips(lead):
     import jax

@@ -42,7 +42,7 @@ def test_whole_numbers_are_computed_in_float64(compute):
     assert compute(np.eye(2, dtype=np.uint8)).dtype == np.float64
 
 
-def test_the_lesson_needs_numpy_alone():
+def test_the_concepts_need_numpy_and_the_standard_library_alone():
     for path in Path(concepts.__file__).parent.glob("*.py"):
         for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(statement, ast.ImportFrom):

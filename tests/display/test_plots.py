@@ -209,7 +209,7 @@ def contrast(a, b):
 
 def test_mistakes_show_the_most_confident_first_with_label_answer_and_confidence():
     figure = plots.mistakes(make_card(30), IMAGES, count=2)
-    # 0.834615 and 0.823076.
+    # Confidences grow from 0.5 to 0.95 over 40 images: 0.5 + 0.45 * 29 / 39 = 0.8346, then 0.8231.
     assert captions(figure) == [
         "image 29\nlabel 9, answer 0\n83.5 % sure",
         "image 28\nlabel 8, answer 9\n82.3 % sure",

@@ -48,10 +48,11 @@ def test_a_turn_brings_the_top_of_a_bar_to_its_side() -> None:
     bar = np.zeros((28, 28), np.uint8)
     bar[4:24, 13:15] = 255
     changes = {change.name: change for change in small_changes(bar)}
-    # 4 pixels at the end of a hand 10 pixels long: 23 degrees, and its tip 9.5 sin 23° = 3.7 aside.
+    # A turn of 4 pixels at 10 pixels from the centre: 0.4 radians = 23°; 9.5 sin 23° = 3.7.
     clockwise = changes["turned 23° clockwise"].image
     tip = clockwise[clockwise.any(axis=1)][1]
     assert (tip @ np.arange(28)) / tip.sum() == pytest.approx(13.5 + 3.7, abs=0.5)
+    # A lean of 4 pixels in 10: atan 0.4 = 22°; 9.5 * 0.4 = 3.8.
     leaning = changes["leaning 22° more to the left"].image
     assert (leaning[4] @ np.arange(28)) / leaning[4].sum() == pytest.approx(13.5 - 3.8, abs=0.3)
 

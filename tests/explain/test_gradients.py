@@ -62,6 +62,7 @@ def test_a_loss_too_small_to_compute_from_a_probability_is_right():
     assert gradients.losses(logits, label, "categorical_crossentropy") == pytest.approx(
         9 * np.exp(-60)
     )
+    # The mean over ten outputs: 9 e^-60 from the label's own, and e^-60 from each of the others.
     assert gradients.losses(logits, label, "binary_crossentropy") == pytest.approx(
         18 * np.exp(-60) / 10
     )

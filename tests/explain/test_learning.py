@@ -56,6 +56,7 @@ def test_the_step_is_that_of_rmsprop_with_the_averages_of_the_training(
         # Keras adds in float32 to weights of about 0.1.
         np.testing.assert_allclose(found, moved, rtol=1e-4, atol=3e-8)
     assert step.step.has_state
+    # Two epochs of 3,600 images in batches of 128.
     assert (step.step.optimizer, step.step.steps_before) == ("RMSprop", 2 * 29)
     assert step.step.learning_rate == pytest.approx(0.001)
     assert step.step.peak_learning_rate is None
@@ -94,7 +95,7 @@ def test_the_step_is_that_of_the_optimizer_saved_with_the_model(few, digits, tmp
     for found, old, new in zip(flat(made.changes), before, model.get_weights(), strict=True):
         np.testing.assert_allclose(found, new.astype(np.float64) - old, rtol=1e-5, atol=1e-8)
     assert made.has_state
-    assert made.steps_before == 10
+    assert made.steps_before == 10  # 320 images in batches of 32
     assert abs(made.changes[1][0]).max() > 1e-5
 
 
@@ -221,7 +222,8 @@ def test_a_learning_rate_with_a_schedule_is_that_of_the_last_step(rising_run, di
 
 
 def test_a_schedule_counts_the_images_that_the_recipe_adds(rising_run, digits):
-    # With 320 more images an epoch, 40 steps were planned; early stopping ended it after 20.
+    # With 320 more images an epoch, 40 steps are planned. After 20, half of them, the rate is at
+    # its peak, as if early stopping had ended the training there.
     recipe = dataclasses.replace(rising_run.recipe, styled=160, non_digits=160)
     run = dataclasses.replace(rising_run, recipe=recipe)
     slopes = gradients.backpropagate(Explainer(run.onnx_path).network, digits[0][0], 0, recipe.loss)

@@ -74,7 +74,7 @@ def seeds(form: str, folder: Path, labelled: Split) -> Iterator[Seed]:
 
 
 def onnx_seeds(path: Path) -> Iterator[Seed]:
-    """Yield an ONNX file, and what is round its largest array, which would take most changes."""
+    """Yield an ONNX file, and one whose largest array, where most changes would fall, is spared."""
     content = path.read_bytes()
     yield Seed(path.name, content)
     start = content.index(b"\x4a\x80\xf5\x01") + 4  # raw_data of 31,360 bytes

@@ -77,6 +77,7 @@ def test_depthwise_convolution_matches_keras(settings) -> None:
     model, images = one_layer(layer, (6, 7, 3)), noise(3, 6, 7, 3)
     assert_the_same(model, images)
     with accelerated(model):
+        # Only a kernel of 1 x 1, with a stride of 1 and one filter a channel, needs no convolution.
         assert ("conv_general_dilated" in operations(model, images)) == (settings != (1,))
 
 

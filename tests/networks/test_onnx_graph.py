@@ -137,7 +137,7 @@ def test_pooling_with_odd_sizes_windows_and_strides(kind, padding):
 
 
 def test_pooling_of_the_scaled_image_itself():
-    """The pending factor must be applied before the pooling or after it."""
+    """Rescaling's factor waits for the next weights: it must be applied before or after pooling."""
     proto = compare(classifier(layers.Reshape((28, 28, 1)), layers.MaxPooling2D(2)))
     assert "Mul" in operators(proto)
 
@@ -176,7 +176,7 @@ def test_activation_inside_and_as_a_layer_for_flat_values_and_images(name):
 
 
 def test_a_pending_factor_is_never_lost():
-    """The factor waits for the next weights; layers before them pass it on or apply it."""
+    """Rescaling's factor waits for the next weights; layers before them pass it on or apply it."""
     compare(
         branches(
             [layers.Rescaling(2.0, offset=-1.0), layers.Rescaling(0.5)],

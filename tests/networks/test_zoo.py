@@ -14,12 +14,11 @@ def test_the_names_are_those_of_the_networks_that_can_be_built() -> None:
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    # 784*512 + 512 + 512*10 + 10; 784*10 + 10; Keras prints 34,826 for its example.
     [
-        ("dense", 407_050),
-        ("linear", 7_850),
-        ("convnet", 34_826),
-        # Likewise, with four numbers for each filter of a normalisation.
+        ("dense", 407_050),  # 784*512 + 512 + 512*10 + 10
+        ("linear", 7_850),  # 784*10 + 10
+        ("convnet", 34_826),  # as Keras prints for its example
+        # As Keras counts them, with four numbers for each filter of a normalisation.
         ("strided", 29_658),
         ("strided-large", 246_954),
     ],

@@ -225,7 +225,7 @@ def test_batch_normalisation_lets_sigmoids_learn_at_once(digits) -> None:
 
 
 @pytest.mark.parametrize("name", literature.RECIPES)
-def test_a_recipe_takes_a_step(name: str, digits) -> None:
+def test_a_recipe_is_found_with_its_network_and_can_be_cut_to_one_epoch(name: str) -> None:
     from mnistry import recipes
 
     recipe = recipes.find(name)

@@ -203,12 +203,12 @@ def test_two_runs_that_begin_in_the_same_second_have_two_names(tmp_path: Path) -
 
 
 def test_a_claimed_directory_is_not_left_empty(tmp_path: Path) -> None:
-    for content in (False, True):
+    for has_record in (False, True):
         with pytest.raises(RuntimeError), directory.claim(tmp_path / "runs", "classic", 0) as path:
-            if content:
+            if has_record:
                 (path / "run.json").write_text("{}")
             raise RuntimeError
-        assert path.exists() == (tmp_path / "runs").exists() == content
+        assert path.exists() == (tmp_path / "runs").exists() == has_record
 
 
 def test_a_users_folder_is_not_touched(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def exported(request, regression, sample, images, tmp_path_factory) -> Path:
     if request.param == "shipped":
         path.write_bytes(SHIPPED.read_bytes())
     elif request.param == "pytorch":
+        # Pixels v as PyTorch's examples normalise them: (v - 0.1307) / 0.3081.
         test_adopt.torch_like(path, regression, batch=1, reshape=True, scale=(1 / 0.3081, -0.4242))
         path.write_bytes(adopt.adopt(adopt.open_network(path), sample).onnx)
     else:

@@ -74,6 +74,7 @@ def test_two_runs_are_compared_by_mcnemars_test(client: TestClient, runs: Path) 
     expected = run_directories.compare(
         mnistry.Run.open(runs / "small"), mnistry.Run.open(runs / "other")
     )
+    # 2 against 0: p = 2 * (1/2)^2.
     assert answer["mcnemar"] == {
         "only_a": 2, "only_b": 0, "p": 0.5, "verdict": expected.verdict,
     }  # fmt: skip

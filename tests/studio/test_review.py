@@ -136,6 +136,7 @@ def test_an_audit_says_what_it_found(form: Form, store: Store) -> None:
 
 
 def test_a_summary_tells_what_a_sample_can_show() -> None:
+    # The 95 % interval of Clopper and Pearson for 3 of 750.
     three = Report(750, 750, 0, (("a", "1", "7"),) * 3)
     assert summary(three).startswith("3 of 750 fields wrong: in 10,000 fields 8.3 to 116.4")
 

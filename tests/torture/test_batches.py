@@ -24,6 +24,8 @@ def test_what_was_not_flushed_is_gone_after_the_power_was_cut(tmp_path: Path) ->
         disk.Change("write", "new", "", 3, b"def"),
         disk.Change("rename", "new", "old", 0, b""),
     ]
+    # `at_once`: new names are on the disk at once; otherwise only when their folder is flushed, as
+    # in the third case. In every case the bytes of a file that were not flushed are lost.
     for at_once, changes, expected in (
         (False, log, {"old": b"old"}),
         (True, log, {"old": b"abc"}),

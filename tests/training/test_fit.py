@@ -332,7 +332,7 @@ def test_a_model_without_an_input_is_refused_with_the_remedy(digits) -> None:
 
 
 class Killed(BaseException):
-    """Nothing can be done any more, as after a kill."""
+    """Stands for a kill: the training does not catch it, and so saves nothing."""
 
 
 def cut_off(how: str) -> dict[str, object]:
@@ -391,7 +391,7 @@ def test_fault_60_a_training_cut_off_goes_on_to_the_same_weights(
     state, _ = checkpoints.newest(tmp_path)
     assert state is not None
     assert len(state.epochs) == 3
-    # A kill comes before what was reported is saved: it loses the last piece.
+    # Within an epoch a step is reported before it is saved: a kill in the report loses that step.
     assert state.step == {"between": 0, "within": 21, "killed within": 20}[how]
     resumed, rest = trained(digits, callbacks=callbacks(), checkpoint_folder=tmp_path, **settings)
     assert same(whole, resumed)

@@ -43,7 +43,7 @@ def test_each_training_is_as_if_it_were_alone(parts: Parts, units: int) -> None:
             assert a.loss == pytest.approx(b.loss, rel=1e-3)
             assert (a.accuracy, a.val_accuracy) == pytest.approx(
                 (b.accuracy, b.val_accuracy), abs=0.021
-            )
+            )  # one of the 50 images to validate on may be answered otherwise
             assert a.val_loss == pytest.approx(b.val_loss, rel=1e-3)
 
 
