@@ -40,26 +40,24 @@ def parse(text: str, where: str) -> dict[str, Any]:
     Traceback (most recent call last):
     mnistry.errors.DataError: FORM.toml, line 1: not TOML: invalid value; ...
     """
-    numbers: list[str] = []
 
     def decimal(number: str) -> Decimal:
-        numbers.append(number)
-        return Decimal(number)
+        try:
+            return Decimal(number)
+        except InvalidOperation:
+            line = 1 + text.count("\n", 0, text.find(number))
+            raise DataError(
+                f"the number {number} has an exponent that is out of range",
+                where=f"{where}, line {line}",
+                remedy="write a number that can stand in a box",
+            ) from None
 
     try:
         return tomllib.loads(text, parse_float=decimal)
-    except InvalidOperation:
-        number = numbers[-1]
-        line = 1 + text.count("\n", 0, text.find(number))
-        raise DataError(
-            f"the number {number} has an exponent that is out of range",
-            where=f"{where}, line {line}",
-            remedy="write a number that can stand in a box",
-        ) from None
     except (ValueError, RecursionError) as error:  # ValueError: a number of 5000 digits too
         message = str(error)
         place = _PLACE.search(message)
-        line = int(place[1]) if place and place[1] else text.count("\n") + 1
+        line = place[1] if place and place[1] else text.count("\n") + 1
         what = message[: place.start()] if place else message
         raise DataError(
             f"not TOML: {what[:1].lower()}{what[1:]}",

@@ -38,7 +38,8 @@ _WALLS = 0.8
 _SMALLEST, _DENSE, _MANY = 0.85, 0.5, 14
 # No cell is narrower than this, in pixels.
 _NARROWEST = 4.0
-# The least extent of a grid, in reaches; its lines may have been seen a little shorter.
+# A grid extends over at least `_LEAST` reaches. Its lines may have been seen a little shorter: over
+# at least `_NEARLY` of that.
 _LEAST, _NEARLY = 3.0, 0.8
 # Lines shorter than this part of the second longest are strokes of digits.
 _SHORT = 0.3
@@ -127,10 +128,9 @@ def find_grids(grey: NDArray[np.uint8]) -> list[Grid]:
     found = []
     for rows, columns, are_whole in _tables(across, down, reach):
         known = _known(rows), _known(columns)
-        if are_whole and min(float(np.ptp([one.starts, one.stops])) for one in known) < (
-            _NEARLY * _LEAST * reach
-        ):
-            continue  # too small for a grid, which takes longer to tell from its cells
+        extent = min(float(np.ptp([one.starts, one.stops])) for one in known)
+        if are_whole and extent < _NEARLY * _LEAST * reach:
+            continue  # `_is_grid` would refuse it too, once its cells were looked for
         ruling = find_ruling(level, *known, reach, are_whole=are_whole)
         if ruling is None or not _is_grid(ruling, reach):
             continue
